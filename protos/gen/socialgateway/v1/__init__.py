@@ -1,0 +1,1 @@
+"""Generated from `protos/socialgateway/v1`: do not edit."""

@@ -1,0 +1,80 @@
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from typing import ClassVar as _ClassVar
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ERROR_REASON_UNSPECIFIED: _ClassVar[ErrorReason]
+    INTERNAL: _ClassVar[ErrorReason]
+    FIELD_INVALID: _ClassVar[ErrorReason]
+    PAGE_TOKEN_INVALID: _ClassVar[ErrorReason]
+    REQUEST_ID_REUSED: _ClassVar[ErrorReason]
+    ETAG_MISMATCH: _ClassVar[ErrorReason]
+    CONFLICT: _ClassVar[ErrorReason]
+    STATE_FORBIDS: _ClassVar[ErrorReason]
+    RESOURCE_NOT_FOUND: _ClassVar[ErrorReason]
+    RESOURCE_EXISTS: _ClassVar[ErrorReason]
+    API_KEY_INVALID: _ClassVar[ErrorReason]
+    LOCATION_FORBIDDEN: _ClassVar[ErrorReason]
+    SCOPE_MISSING: _ClassVar[ErrorReason]
+    QUOTA_EXCEEDED: _ClassVar[ErrorReason]
+    AUTHORIZATION_STATE_INVALID: _ClassVar[ErrorReason]
+    AUTHORIZATION_DENIED: _ClassVar[ErrorReason]
+    REAUTHORIZATION_REQUIRED: _ClassVar[ErrorReason]
+    SCOPE_NOT_GRANTED: _ClassVar[ErrorReason]
+    CAPABILITY_MISSING: _ClassVar[ErrorReason]
+    OPTION_UNSUPPORTED: _ClassVar[ErrorReason]
+    CREATOR_RULE_BROKEN: _ClassVar[ErrorReason]
+    CONTENT_REJECTED: _ClassVar[ErrorReason]
+    MEDIA_INVALID: _ClassVar[ErrorReason]
+    MEDIA_UNREACHABLE: _ClassVar[ErrorReason]
+    UPLOAD_OFFSET_MISMATCH: _ClassVar[ErrorReason]
+    UPLOAD_CHECKSUM_MISMATCH: _ClassVar[ErrorReason]
+    UPLOAD_EXPIRED: _ClassVar[ErrorReason]
+    PROVIDER_RATE_LIMITED: _ClassVar[ErrorReason]
+    PROVIDER_DAILY_CAP: _ClassVar[ErrorReason]
+    PROVIDER_UNAVAILABLE: _ClassVar[ErrorReason]
+    PROVIDER_CONTRACT_BROKEN: _ClassVar[ErrorReason]
+    OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
+    CURSOR_INVALID: _ClassVar[ErrorReason]
+    CURSOR_EXPIRED: _ClassVar[ErrorReason]
+    BUDGET_CEILING_EXCEEDED: _ClassVar[ErrorReason]
+    SPEND_CONFIRMATION_REQUIRED: _ClassVar[ErrorReason]
+ERROR_REASON_UNSPECIFIED: ErrorReason
+INTERNAL: ErrorReason
+FIELD_INVALID: ErrorReason
+PAGE_TOKEN_INVALID: ErrorReason
+REQUEST_ID_REUSED: ErrorReason
+ETAG_MISMATCH: ErrorReason
+CONFLICT: ErrorReason
+STATE_FORBIDS: ErrorReason
+RESOURCE_NOT_FOUND: ErrorReason
+RESOURCE_EXISTS: ErrorReason
+API_KEY_INVALID: ErrorReason
+LOCATION_FORBIDDEN: ErrorReason
+SCOPE_MISSING: ErrorReason
+QUOTA_EXCEEDED: ErrorReason
+AUTHORIZATION_STATE_INVALID: ErrorReason
+AUTHORIZATION_DENIED: ErrorReason
+REAUTHORIZATION_REQUIRED: ErrorReason
+SCOPE_NOT_GRANTED: ErrorReason
+CAPABILITY_MISSING: ErrorReason
+OPTION_UNSUPPORTED: ErrorReason
+CREATOR_RULE_BROKEN: ErrorReason
+CONTENT_REJECTED: ErrorReason
+MEDIA_INVALID: ErrorReason
+MEDIA_UNREACHABLE: ErrorReason
+UPLOAD_OFFSET_MISMATCH: ErrorReason
+UPLOAD_CHECKSUM_MISMATCH: ErrorReason
+UPLOAD_EXPIRED: ErrorReason
+PROVIDER_RATE_LIMITED: ErrorReason
+PROVIDER_DAILY_CAP: ErrorReason
+PROVIDER_UNAVAILABLE: ErrorReason
+PROVIDER_CONTRACT_BROKEN: ErrorReason
+OUTCOME_UNKNOWN: ErrorReason
+CURSOR_INVALID: ErrorReason
+CURSOR_EXPIRED: ErrorReason
+BUDGET_CEILING_EXCEEDED: ErrorReason
+SPEND_CONFIRMATION_REQUIRED: ErrorReason

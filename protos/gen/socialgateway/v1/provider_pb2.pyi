@@ -1,0 +1,109 @@
+from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Support(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SUPPORT_UNSPECIFIED: _ClassVar[Support]
+    SUPPORT_FULL: _ClassVar[Support]
+    SUPPORT_PARTIAL: _ClassVar[Support]
+    SUPPORT_NOT_YET: _ClassVar[Support]
+    SUPPORT_IMPOSSIBLE: _ClassVar[Support]
+
+class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CAPABILITY_UNSPECIFIED: _ClassVar[Capability]
+    CAPABILITY_OAUTH: _ClassVar[Capability]
+    CAPABILITY_STATIC_TOKEN: _ClassVar[Capability]
+    CAPABILITY_REVOKE: _ClassVar[Capability]
+    CAPABILITY_CREATOR_INFO: _ClassVar[Capability]
+    CAPABILITY_VIDEO_LIST: _ClassVar[Capability]
+    CAPABILITY_VIDEO_QUERY: _ClassVar[Capability]
+    CAPABILITY_POST_VIDEO_UPLOAD: _ClassVar[Capability]
+    CAPABILITY_POST_VIDEO_PULL: _ClassVar[Capability]
+    CAPABILITY_POST_PHOTO: _ClassVar[Capability]
+    CAPABILITY_POST_INBOX: _ClassVar[Capability]
+    CAPABILITY_POST_PLANNER_DRAFT: _ClassVar[Capability]
+    CAPABILITY_POST_SCHEDULE: _ClassVar[Capability]
+    CAPABILITY_POST_EDIT: _ClassVar[Capability]
+    CAPABILITY_POST_CANCEL: _ClassVar[Capability]
+    CAPABILITY_POST_DELETE: _ClassVar[Capability]
+    CAPABILITY_METRICS: _ClassVar[Capability]
+    CAPABILITY_COMMENT_LIST: _ClassVar[Capability]
+    CAPABILITY_COMMENT_REPLY: _ClassVar[Capability]
+    CAPABILITY_COMMENT_MODERATE: _ClassVar[Capability]
+    CAPABILITY_WEBHOOKS: _ClassVar[Capability]
+    CAPABILITY_ADS: _ClassVar[Capability]
+    CAPABILITY_AUDIENCES: _ClassVar[Capability]
+SUPPORT_UNSPECIFIED: Support
+SUPPORT_FULL: Support
+SUPPORT_PARTIAL: Support
+SUPPORT_NOT_YET: Support
+SUPPORT_IMPOSSIBLE: Support
+CAPABILITY_UNSPECIFIED: Capability
+CAPABILITY_OAUTH: Capability
+CAPABILITY_STATIC_TOKEN: Capability
+CAPABILITY_REVOKE: Capability
+CAPABILITY_CREATOR_INFO: Capability
+CAPABILITY_VIDEO_LIST: Capability
+CAPABILITY_VIDEO_QUERY: Capability
+CAPABILITY_POST_VIDEO_UPLOAD: Capability
+CAPABILITY_POST_VIDEO_PULL: Capability
+CAPABILITY_POST_PHOTO: Capability
+CAPABILITY_POST_INBOX: Capability
+CAPABILITY_POST_PLANNER_DRAFT: Capability
+CAPABILITY_POST_SCHEDULE: Capability
+CAPABILITY_POST_EDIT: Capability
+CAPABILITY_POST_CANCEL: Capability
+CAPABILITY_POST_DELETE: Capability
+CAPABILITY_METRICS: Capability
+CAPABILITY_COMMENT_LIST: Capability
+CAPABILITY_COMMENT_REPLY: Capability
+CAPABILITY_COMMENT_MODERATE: Capability
+CAPABILITY_WEBHOOKS: Capability
+CAPABILITY_ADS: Capability
+CAPABILITY_AUDIENCES: Capability
+
+class Provider(_message.Message):
+    __slots__ = ("name", "display_name", "capabilities", "publishing_limits")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHING_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    display_name: str
+    capabilities: _containers.RepeatedCompositeFieldContainer[CapabilitySupport]
+    publishing_limits: PublishingLimits
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[CapabilitySupport, _Mapping]]] = ..., publishing_limits: _Optional[_Union[PublishingLimits, _Mapping]] = ...) -> None: ...
+
+class CapabilitySupport(_message.Message):
+    __slots__ = ("capability", "support", "note")
+    CAPABILITY_FIELD_NUMBER: _ClassVar[int]
+    SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
+    capability: Capability
+    support: Support
+    note: str
+    def __init__(self, capability: _Optional[_Union[Capability, str]] = ..., support: _Optional[_Union[Support, str]] = ..., note: _Optional[str] = ...) -> None: ...
+
+class PublishingLimits(_message.Message):
+    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day")
+    MAX_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHOTOS_FIELD_NUMBER: _ClassVar[int]
+    MAX_VIDEO_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MIN_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_POSTS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    max_caption_length: int
+    max_photos: int
+    max_video_bytes: int
+    min_chunk_bytes: int
+    max_chunk_bytes: int
+    max_posts_per_day: int
+    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ...) -> None: ...
