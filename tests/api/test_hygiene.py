@@ -67,7 +67,7 @@ def test_every_error_reason_says_its_code_and_shows_an_example() -> None:
     """The comment of a reason begins with its canonical code, and its example carries that very reason."""
     codes = (
         "INTERNAL|INVALID_ARGUMENT|ABORTED|FAILED_PRECONDITION|NOT_FOUND|ALREADY_EXISTS|UNAUTHENTICATED|"
-        "PERMISSION_DENIED|RESOURCE_EXHAUSTED|UNIMPLEMENTED|OUT_OF_RANGE|UNAVAILABLE|Only inside"
+        "PERMISSION_DENIED|RESOURCE_EXHAUSTED|UNIMPLEMENTED|OUT_OF_RANGE|UNAVAILABLE|DEADLINE_EXCEEDED|Only inside"
     )
     reasons = [each for each in elements() if each.name.startswith("ErrorReason.") and "UNSPECIFIED" not in each.name]
     assert [] == [

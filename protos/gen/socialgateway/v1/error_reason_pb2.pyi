@@ -20,6 +20,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LOCATION_FORBIDDEN: _ClassVar[ErrorReason]
     SCOPE_MISSING: _ClassVar[ErrorReason]
     QUOTA_EXCEEDED: _ClassVar[ErrorReason]
+    GATEWAY_UNAVAILABLE: _ClassVar[ErrorReason]
+    DEADLINE_EXCEEDED: _ClassVar[ErrorReason]
     AUTHORIZATION_STATE_INVALID: _ClassVar[ErrorReason]
     AUTHORIZATION_DENIED: _ClassVar[ErrorReason]
     REAUTHORIZATION_REQUIRED: _ClassVar[ErrorReason]
@@ -38,6 +40,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PROVIDER_UNAVAILABLE: _ClassVar[ErrorReason]
     PROVIDER_CONTRACT_BROKEN: _ClassVar[ErrorReason]
     OUTCOME_UNKNOWN: _ClassVar[ErrorReason]
+    PROVIDER_MISCONFIGURED: _ClassVar[ErrorReason]
     CURSOR_INVALID: _ClassVar[ErrorReason]
     CURSOR_EXPIRED: _ClassVar[ErrorReason]
     BUDGET_CEILING_EXCEEDED: _ClassVar[ErrorReason]
@@ -56,6 +59,8 @@ API_KEY_INVALID: ErrorReason
 LOCATION_FORBIDDEN: ErrorReason
 SCOPE_MISSING: ErrorReason
 QUOTA_EXCEEDED: ErrorReason
+GATEWAY_UNAVAILABLE: ErrorReason
+DEADLINE_EXCEEDED: ErrorReason
 AUTHORIZATION_STATE_INVALID: ErrorReason
 AUTHORIZATION_DENIED: ErrorReason
 REAUTHORIZATION_REQUIRED: ErrorReason
@@ -74,6 +79,7 @@ PROVIDER_DAILY_CAP: ErrorReason
 PROVIDER_UNAVAILABLE: ErrorReason
 PROVIDER_CONTRACT_BROKEN: ErrorReason
 OUTCOME_UNKNOWN: ErrorReason
+PROVIDER_MISCONFIGURED: ErrorReason
 CURSOR_INVALID: ErrorReason
 CURSOR_EXPIRED: ErrorReason
 BUDGET_CEILING_EXCEEDED: ErrorReason

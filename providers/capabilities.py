@@ -1,0 +1,105 @@
+"""What a provider can do, as one table: it drives the check before the network, the API, the docs and the test skips.
+
+Owns `Capability`, `Support`, `Limits`. Knows no vendor.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+CONNECTION_CAPABILITIES = (
+    "can_read_profile",
+    "can_list_videos",
+    "can_read_video_metrics",
+    "can_publish",
+    "can_upload_drafts",
+    "can_read_comments",
+    "can_manage_ads",
+)
+"""What a caller may ask of one connection, in the contract's own names."""
+
+
+class Capability(StrEnum):
+    """One thing a caller may ask for; names match the enum of the API without its prefix, in lower case."""
+
+    OAUTH = "oauth"
+    STATIC_TOKEN = "static_token"  # noqa: S105 - the name of a capability
+    REVOKE = "revoke"
+    CREATOR_INFO = "creator_info"
+    VIDEO_LIST = "video_list"
+    VIDEO_QUERY = "video_query"
+    POST_VIDEO_UPLOAD = "post_video_upload"
+    POST_VIDEO_PULL = "post_video_pull"
+    POST_PHOTO = "post_photo"
+    POST_INBOX = "post_inbox"
+    POST_PLANNER_DRAFT = "post_planner_draft"
+    POST_SCHEDULE = "post_schedule"
+    POST_EDIT = "post_edit"
+    POST_CANCEL = "post_cancel"
+    POST_DELETE = "post_delete"
+    METRICS = "metrics"
+    COMMENT_LIST = "comment_list"
+    COMMENT_REPLY = "comment_reply"
+    COMMENT_MODERATE = "comment_moderate"
+    WEBHOOKS = "webhooks"
+    ADS = "ads"
+    AUDIENCES = "audiences"
+
+
+class Support(StrEnum):
+    """How far a capability goes; NOT_YET is ours to build, IMPOSSIBLE is the vendor's word."""
+
+    FULL = "full"
+    PARTIAL = "partial"
+    NOT_YET = "not_yet"
+    IMPOSSIBLE = "impossible"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One cell of the table; PARTIAL, NOT_YET and IMPOSSIBLE carry a note that a caller can read."""
+
+    support: Support
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Numbers of the vendor: bytes, UTF-16 units, counts; 0 means that it has no such limit or does not say."""
+
+    max_caption_units: int = 0
+    max_photos: int = 0
+    max_video_bytes: int = 0
+    max_video_duration: timedelta | None = None
+    min_chunk_bytes: int = 0
+    max_chunk_bytes: int = 0
+    max_posts_per_day: int = 0
+    video_mime_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CapabilityTable:
+    """A provider's whole table; a capability without a cell is NOT_YET.
+
+    `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
+    """
+
+    provider: str
+    display_name: str
+    cells: Mapping[Capability, Cell]
+    limits: Limits
+    grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
+        """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
+        have = frozenset(scopes)
+        return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
+
+    def cell(self, capability: Capability) -> Cell:
+        """Give the cell of a capability."""
+        return self.cells.get(capability, Cell(Support.NOT_YET, "Not built yet."))
+
+    def can(self, capability: Capability) -> bool:
+        """Tell whether the capability may be used at all."""
+        return self.cell(capability).support in (Support.FULL, Support.PARTIAL)

@@ -1,0 +1,161 @@
+"""What can go wrong at a vendor, in our words: one small tree, each error with its permanence.
+
+    ProviderError
+    ├── Rejected             the vendor said no, and will say no again
+    │   ├── TokenRefused         the access token is dead: refresh once, then reauthorise
+    │   ├── GrantRevoked         the refresh token or the whole grant is dead: a human must consent again
+    │   ├── ScopeNotGranted      the user never granted what this call needs: never answered with a refresh
+    │   ├── CreatorBlocked       the creator cannot post now, whatever is sent
+    │   │   └── DailyCapReached      a cap per day (posts, drafts, active creators) is used up
+    │   ├── ContentRefused       this media or these options are refused
+    │   │   └── OptionUnsupported    this option does not exist there, and would be dropped without a word
+    │   ├── CapabilityMissing    the provider's table does not promise this; refused before any call
+    │   ├── UploadGone           the upload URL expired or its task is unknown: a new init is needed
+    │   ├── NotFound             the vendor does not know this id
+    │   └── Misconfigured        the operator's application is wrong (client key, redirect URI, host not allowed)
+    ├── Temporary            nothing happened, the same call may be made again
+    │   ├── RateLimited
+    │   └── Unavailable
+    ├── Ambiguous            a write may have happened: a state of the resource, never a blind retry
+    └── ContractBroken       the vendor's answer is not what it documents; kept with its log id
+
+Knows no vendor and no caller; `gateway/status.py` turns these into statuses.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from providers.capabilities import Capability, Support
+
+
+class Permanence(StrEnum):
+    """What a caller may conclude from the error."""
+
+    PERMANENT = "permanent"
+    TEMPORARY = "temporary"
+    AMBIGUOUS = "ambiguous"
+
+
+class ProviderError(Exception):
+    """The provider could not do what was asked."""
+
+    permanence = Permanence.PERMANENT
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        provider: str = "",
+        code: str = "",
+        log_id: str = "",
+        http_status: int = 0,
+        retry_after: timedelta | None = None,
+        retry_at: datetime | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
+        """Keep the vendor's own `code`, `log_id` and HTTP status beside our sentence; none may hold a secret."""
+        super().__init__(message or (self.__doc__ or "").strip())
+        self.provider = provider
+        self.code = code
+        self.log_id = log_id
+        self.http_status = http_status
+        self.retry_after = retry_after
+        self.retry_at = retry_at
+        self.metadata = dict(metadata or {})
+
+    @property
+    def message(self) -> str:
+        """The developer sentence."""
+        return str(self.args[0])
+
+
+class Rejected(ProviderError):
+    """The provider refused the request."""
+
+
+class TokenRefused(Rejected):
+    """The provider refused the access token."""
+
+
+class GrantRevoked(Rejected):
+    """The grant is no longer valid; the user must authorise again."""
+
+
+class ScopeNotGranted(Rejected):
+    """The grant lacks a scope that this call needs."""
+
+
+class CreatorBlocked(Rejected):
+    """The creator cannot post through the API now."""
+
+
+class DailyCapReached(CreatorBlocked):
+    """A daily cap of the provider is used up."""
+
+
+class ContentRefused(Rejected):
+    """The provider refused the content or its options."""
+
+
+class OptionUnsupported(ContentRefused):
+    """The provider has no such option."""
+
+    def __init__(self, message: str = "", *, field: str, provider: str = "") -> None:
+        """Name the `field` of ours that cannot be honoured."""
+        super().__init__(message, provider=provider, code="option_unsupported", metadata={"field": field})
+        self.field = field
+
+
+class CapabilityMissing(Rejected):
+    """The provider cannot do this."""
+
+    def __init__(self, capability: Capability, support: Support, note: str, *, provider: str = "") -> None:
+        """Keep the capability, how far it is supported (NOT_YET or IMPOSSIBLE), and the table's note."""
+        super().__init__(
+            f"{provider or 'The provider'} cannot do {capability} ({support}): {note}",
+            provider=provider,
+            code="capability_missing",
+            metadata={"capability": capability.value, "support": support.value},
+        )
+        self.capability = capability
+        self.support = support
+        self.note = note
+
+
+class UploadGone(Rejected):
+    """The upload address is expired or unknown at the provider."""
+
+
+class NotFound(Rejected):
+    """The provider does not know this resource."""
+
+
+class Misconfigured(Rejected):
+    """The application registered at the provider, or our configuration of it, is wrong."""
+
+
+class Temporary(ProviderError):
+    """The provider could not answer now; nothing was done."""
+
+    permanence = Permanence.TEMPORARY
+
+
+class RateLimited(Temporary):
+    """The provider's rate limit was reached."""
+
+
+class Unavailable(Temporary):
+    """The provider cannot be reached or is failing."""
+
+
+class Ambiguous(ProviderError):
+    """The request was sent and its outcome is unknown."""
+
+    permanence = Permanence.AMBIGUOUS
+
+
+class ContractBroken(ProviderError):
+    """The provider answered with something it does not document."""
+
+    permanence = Permanence.TEMPORARY

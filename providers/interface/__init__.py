@@ -1,0 +1,14 @@
+"""One `Protocol` per facet of a provider; each docstring is the contract that the conformance suite checks.
+
+A provider fills the facets it has; what it lacks is said by its capability table.
+Knows no vendor, no storage, no server.
+"""
+
+from providers.interface.access import Access
+from providers.interface.accounts import Accounts
+from providers.interface.authorization import Authorization
+from providers.interface.provider import Provider
+from providers.interface.publishing import Publishing
+from providers.interface.videos import Videos
+
+__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos"]

@@ -1,0 +1,46 @@
+"""What an authorisation gives: tokens, their expiry, what the user granted.
+
+Owns the values of OAuth. Knows nothing of how they are kept.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from providers.models.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """What a consent page is opened with; `verifier` is the PKCE secret (RFC 7636 alphabet, 43–128 characters)."""
+
+    state: str
+    verifier: Secret
+    redirect_uri: str
+    scopes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One pair of tokens as the vendor just gave it; times are absolute and aware.
+
+    `refresh_token` is None when the vendor gave none (keep the one you have); `scopes` are those really granted.
+    """
+
+    access_token: Secret
+    access_expire_time: datetime
+    refresh_token: Secret | None
+    refresh_expire_time: datetime | None
+    scopes: tuple[str, ...]
+    subject: str
+    settings: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A token lent for one call; `version` says which saved pair it came from, `lifetime` how long it lives in all."""
+
+    value: Secret
+    version: int
+    scopes: frozenset[str]
+    expire_time: datetime
+    lifetime: timedelta = timedelta(hours=24)

@@ -1,0 +1,127 @@
+"""What is handed to a vendor to publish, and what it says of it afterwards.
+
+Owns the values of publishing. Sizes are bytes, offsets are 0-based, times aware.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from providers.models.accounts import PrivacyLevel
+from providers.models.secret import Secret
+
+
+class PostMode(StrEnum):
+    """Where a post goes; two different things are called "draft"."""
+
+    DIRECT = "direct"
+    CREATOR_INBOX = "creator_inbox"
+    PLANNER_DRAFT = "planner_draft"
+
+
+@dataclass(frozen=True, slots=True)
+class PostOptions:
+    """The caller's choices; None means not chosen."""
+
+    privacy_level: PrivacyLevel | None = None
+    allow_comments: bool | None = None
+    allow_duet: bool | None = None
+    allow_stitch: bool | None = None
+    branded_content: bool = False
+    own_brand: bool = False
+    ai_generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """A file the gateway will send: its exact size and media type (`video/mp4`, `video/quicktime`, `video/webm`)."""
+
+    size: int
+    mime_type: str
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoOrder:
+    """One video post, ready to hand over; `caption` in plain text, `cover_offset` from the start."""
+
+    mode: PostMode
+    file: VideoFile
+    caption: str = ""
+    options: PostOptions = PostOptions()
+    cover_offset: timedelta | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkPlan:
+    """How a file is cut: `count` chunks of `chunk_size` bytes, the last one takes the remainder too."""
+
+    size: int
+    chunk_size: int
+    count: int
+
+    def chunk_at(self, offset: int) -> tuple[int, int, bool]:
+        """Give (first, end, is_last) of the piece to send from a confirmed `offset`; it ends on the plan's
+        boundaries.
+        """
+        if not 0 <= offset < self.size:
+            raise ValueError(f"offset {offset} is outside a file of {self.size} bytes")
+        index = min(offset // self.chunk_size, self.count - 1)
+        last = index == self.count - 1
+        return offset, self.size if last else (index + 1) * self.chunk_size, last
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The vendor's answer to an init: its id of the post to be, and where the bytes go (secret: it carries a token)."""
+
+    publish_id: str
+    upload_url: Secret | None = None
+    upload_expire_time: datetime | None = None
+    plan: ChunkPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transferred:
+    """The answer to one chunk: `received` bytes are confirmed in all (None: the vendor did not say)."""
+
+    received: int | None
+    complete: bool
+
+
+class PublishPhase(StrEnum):
+    """The vendor's states in our words; RUNNING covers states nobody documents."""
+
+    RECEIVING = "receiving"
+    RUNNING = "running"
+    AWAITING_CREATOR = "awaiting_creator"
+    PUBLISHED = "published"
+    FAILED = "failed"
+
+
+class FailureKind(StrEnum):
+    """What may be done after a failed publish."""
+
+    RETRYABLE = "retryable"
+    MEDIA = "media"
+    CONTENT = "content"
+    CREATOR = "creator"
+    GRANT = "grant"
+    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishStatus:
+    """The vendor's word on a publish; `fail_code` is verbatim, `post_ids` are exact strings and may come later."""
+
+    phase: PublishPhase
+    received: int | None = None
+    post_ids: tuple[str, ...] = ()
+    public_uri: str = ""
+    fail_code: str = ""
+    fail_kind: FailureKind | None = None
+    vendor_status: str = ""
+    log_id: str = ""

@@ -1,0 +1,24 @@
+"""Name → where the provider is built: the one line that a new provider adds.
+
+Owns the list of providers. Imports a provider only when it is built.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from importlib import import_module
+from typing import Any, cast
+
+from providers.interface.provider import Provider
+
+PROVIDERS: dict[str, str] = {
+    "tiktok": "providers.tiktok",
+}
+
+
+def build(name: str, settings: Mapping[str, Any], *, clock: Callable[[], datetime], **seams: Any) -> Provider:
+    """Build the provider called `name` from its own settings (a mapping of what `providers/<name>/config.py` reads).
+
+    Raises KeyError for a name that is not registered. `seams` reach the provider's `build` (tests give a transport).
+    """
+    module = import_module(PROVIDERS[name])
+    return cast(Provider, module.build(settings, clock=clock, **seams))

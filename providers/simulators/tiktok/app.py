@@ -1,0 +1,100 @@
+"""TikTok's v2 API as one ASGI app: consent page, API and upload server on all paths of all its hosts.
+
+Owns: which path leads where, and how refusals become answers. Knows nothing of a rule.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from providers.simulators.tiktok import consent, control, display, ids, oauth, publishing, upload, wire
+from providers.simulators.tiktok.config import SimulatorConfig
+from providers.simulators.tiktok.errors import OAuthError, VendorError
+from providers.simulators.tiktok.gate import gate
+from providers.simulators.tiktok.state import Clock, Vendor, system_clock
+
+
+def _refused(request: Request, error: Exception) -> Response:
+    vendor = wire.vendor_of(request)
+    if isinstance(error, OAuthError):
+        return wire.oauth_refusal(vendor, error)
+    if isinstance(error, VendorError):
+        return wire.refusal(vendor, error)
+    raise error
+
+
+async def _unknown_path(request: Request, error: Exception) -> Response:
+    # github.com/pilcrowonpaper/arctic/issues/251, read 2026-11-20: what a forgotten trailing slash gets.
+    return PlainTextResponse("Unsupported path(Janus)", 404)
+
+
+def _routes() -> list[Route]:
+    publish = "/v2/post/publish"
+    levers = [
+        Route(f"/_sim/{name}", control.endpoint(lever), methods=[method])
+        for (method, name), lever in control.LEVERS.items()
+    ]
+    return [
+        Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
+        Route("/_sim/consent", consent.decide, methods=["POST"]),
+        Route("/v2/oauth/token/", oauth.token, methods=["POST"]),
+        Route("/v2/oauth/revoke/", oauth.revoke, methods=["POST"]),
+        Route("/v2/user/info/", display.user_info, methods=["GET"]),
+        Route("/v2/video/list/", display.video_list, methods=["POST"]),
+        Route("/v2/video/query/", display.video_query, methods=["POST"]),
+        Route(f"{publish}/creator_info/query/", publishing.creator_info, methods=["POST"]),
+        Route(f"{publish}/video/init/", publishing.video_init, methods=["POST"]),
+        Route(f"{publish}/inbox/video/init/", publishing.inbox_init, methods=["POST"]),
+        Route(f"{publish}/content/init/", publishing.content_init, methods=["POST"]),
+        Route(f"{publish}/status/fetch/", publishing.status_fetch, methods=["POST"]),
+        Route(f"{publish}/cancel/", publishing.cancel, methods=["POST"]),
+        Route("/video/", upload.put, methods=["PUT"]),
+        Route("/upload/", upload.put, methods=["PUT"]),
+        Route("/_sim/", control.index, methods=["GET"]),
+        *levers,
+    ]
+
+
+def create_app(
+    config: SimulatorConfig | None = None,
+    *,
+    clock: Clock | None = None,
+    entropy: ids.Entropy = os.urandom,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Starlette:
+    """A simulated TikTok; `app.state.vendor` is its Vendor.
+
+    `clock` gives aware UTC. `sleep` is used by slow answers, webhook retries and timers. `transport` carries webhooks
+    and pulls (None: the network). Close in-process use with `await app.state.vendor.aclose()` when webhooks are on.
+    """
+    vendor = Vendor(
+        config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport
+    )
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await vendor.aclose()
+
+    app = Starlette(
+        routes=_routes(),
+        lifespan=lifespan,
+        exception_handlers={
+            OAuthError: _refused,
+            VendorError: _refused,
+            404: _unknown_path,
+            405: _unknown_path,
+        },
+    )
+    app.router.redirect_slashes = False
+    app.state.vendor = vendor
+    app.middleware_stack = gate(app.build_middleware_stack(), vendor)
+    return app

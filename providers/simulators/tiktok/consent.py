@@ -1,0 +1,135 @@
+"""The consent page: what the user sees, unticks, approves or denies.
+
+Owns: GET /v2/auth/authorize/, the decision, the redirect back. Knows nothing of what a code buys later.
+"""
+
+from html import escape
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from providers.simulators.tiktok import ids
+from providers.simulators.tiktok.config import SCOPES
+from providers.simulators.tiktok.state import Vendor
+from providers.simulators.tiktok.wire import NO_CACHE, vendor_of
+
+# Login Kit adds it by itself, and the user cannot untick it.
+FIXED_SCOPE = "user.info.basic"
+LOOPBACK = ("localhost", "127.0.0.1")
+
+_STYLE = (
+    "body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}"
+    "label{display:block;margin:.4rem 0}button{font:inherit;padding:.6rem 1.2rem;margin:1rem .5rem 0 0}"
+)
+
+
+def _page(title: str, content: str, status: int = 200) -> Response:
+    html = (
+        f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{content}"
+        "<p><small>This is a simulator, not TikTok.</small></p></body></html>"
+    )
+    return HTMLResponse(html, status, NO_CACHE)
+
+
+def _went_wrong(parameter: str, why: str) -> Response:
+    # TikTok shows a page of its own and never calls back when the request itself is wrong
+    # (github.com/better-auth/better-auth/issues/3114, read 2026-11-20); the page's HTTP status is not known.
+    content = (
+        "<p>We couldn't log in with TikTok. This may be due to specific app settings.</p>"
+        f"<p>If you're a developer, correct the following and try again:</p><p><code>{escape(parameter)}</code></p>"
+        f"<p>{escape(why)}</p>"
+    )
+    return _page("Something went wrong", content, 400)
+
+
+def redirect_uri_allowed(uri: str, registered: tuple[str, ...]) -> bool:
+    """Whether a redirect URI is acceptable: exactly as registered, or, when none is, of a form that could be."""
+    try:
+        parts = urlsplit(uri)
+        port = parts.port
+    except ValueError:
+        return False
+    local = parts.hostname in LOOPBACK
+    if registered:
+        wildcard = uri.replace(f":{port}", ":*", 1) if local and port else uri
+        return uri in registered or wildcard in registered
+    static = bool(parts.hostname) and not parts.query and not parts.fragment and len(uri) < 512
+    return static and (parts.scheme == "https" or (local and parts.scheme == "http" and port is not None))
+
+
+def _wrong_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] | None:
+    scopes = query.get("scope", "").split(",")
+    checks = (
+        ("client_key", query.get("client_key") == vendor.config.client_key, "unauthorized_client"),
+        ("response_type", query.get("response_type") == "code", "unsupported_response_type"),
+        ("scope", all(scope in SCOPES for scope in scopes), "invalid_scope"),
+        (
+            "redirect_uri",
+            redirect_uri_allowed(query.get("redirect_uri", ""), vendor.config.redirect_uris),
+            "redirect_uri is not registered",
+        ),
+        ("code_challenge", "code_challenge" in query or not vendor.config.require_pkce, "code_challenge is missing"),
+        (
+            "code_challenge_method",
+            "code_challenge" not in query or query.get("code_challenge_method") == "S256",
+            "code_challenge_method is not S256",
+        ),
+    )
+    return next(((name, why) for name, right, why in checks if not right), None)
+
+
+async def authorize(request: Request) -> Response:
+    """The consent page, or TikTok's own page about a wrong parameter (which never calls back)."""
+    vendor, query = vendor_of(request), dict(request.query_params)
+    if (wrong := _wrong_parameter(vendor, query)) is not None:
+        return _went_wrong(*wrong)
+    consent = ids.opaque(vendor.entropy)
+    vendor.consents[consent] = query
+    scopes = [scope for scope in query["scope"].split(",") if scope != FIXED_SCOPE]
+    boxes = "".join(
+        f'<label><input type=checkbox name=scope value="{scope}" checked> {scope}</label>' for scope in scopes
+    )
+    users = "".join(
+        f'<option value="{escape(user.open_id)}">{escape(user.display_name)} (@{escape(user.username)})</option>'
+        for user in vendor.users.values()
+    )
+    return _page(
+        "Authorize Simulated App",
+        '<form method=post action="/_sim/consent">'
+        f'<input type=hidden name=consent value="{consent}">'
+        f"<label>Logged in as <select name=open_id>{users}</select></label>"
+        f"<label><input type=checkbox checked disabled> {FIXED_SCOPE}</label>{boxes}"
+        "<button id=approve name=decision value=approve>Continue</button>"
+        "<button id=deny name=decision value=deny>Cancel</button></form>",
+    )
+
+
+async def decide(request: Request) -> Response:
+    """The page's form: `consent`, `decision` (approve, deny), `open_id`, the ticked `scope`s. Once per page."""
+    vendor = vendor_of(request)
+    answers = parse_qs((await request.body()).decode("utf-8", "replace"))
+    query = vendor.consents.pop(answers.get("consent", [""])[0], None)
+    open_id = answers.get("open_id", [next(iter(vendor.accounts))])[0]
+    if query is None or open_id not in vendor.accounts:
+        return _page("Something went wrong", "<p>This page has expired. Go back to the app and start again.</p>", 400)
+    state = {"state": query["state"]} if "state" in query else {}
+    if answers.get("decision") != ["approve"]:
+        refused = {"error": "access_denied", "error_description": "The user canceled the authorization."}
+        return _back(query["redirect_uri"], {**refused, **state})
+    asked = query["scope"].split(",")
+    granted = tuple(scope for scope in SCOPES if scope == FIXED_SCOPE or scope in answers.get("scope", ()))
+    scopes = tuple(scope for scope in granted if scope in (*asked, FIXED_SCOPE))
+    code = vendor.grants.new_code(
+        open_id=open_id,
+        scopes=scopes,
+        redirect_uri=query["redirect_uri"],
+        challenge=query.get("code_challenge"),
+        now=vendor.now(),
+    )
+    return _back(query["redirect_uri"], {"code": code, "scopes": ",".join(scopes), **state})
+
+
+def _back(redirect_uri: str, values: dict[str, str]) -> Response:
+    return RedirectResponse(f"{redirect_uri}?{urlencode(values)}", 302, NO_CACHE)

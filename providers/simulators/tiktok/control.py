@@ -1,0 +1,177 @@
+"""The control plane under /_sim/: what a test in another process reads and pulls. Loopback callers only.
+
+Owns: the ledger as JSON and the levers over HTTP. Knows nothing of TikTok's own endpoints; GET /_sim/ lists it all.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from ipaddress import ip_address
+from json import loads
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from providers.simulators.faults import fault_from_json
+from providers.simulators.tiktok.config import SCOPES
+from providers.simulators.tiktok.state import Vendor
+from providers.simulators.tiktok.wire import vendor_of
+
+Values = dict[str, Any]
+Lever = Callable[[Vendor, Values], Any]
+
+
+def _ledger(vendor: Vendor, values: Values) -> Values:
+    """Posts (sha256 and size of the received bytes), inits, exchanges, calls, webhook deliveries, fault hits."""
+    posts = [{**asdict(post), "time": post.time.isoformat()} for post in vendor.posts]
+    return {
+        "posts": posts,
+        "inits": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.inits],
+        "exchanges": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.exchanges],
+        "deliveries": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.deliveries],
+        "requests": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.requests],
+        "counts": Counter(f"{row.operation} {row.status}" for row in vendor.requests if row.operation),
+        "pending_drafts": {open_id: vendor.pending_drafts(open_id) for open_id in vendor.users},
+        "fault_hits": vendor.faults.hits,
+    }
+
+
+def _publications(vendor: Vendor, values: Values) -> Values:
+    """Every publication: status, received bytes and their sha256."""
+    vendor.settle()
+    return {
+        each.publish_id: {
+            "open_id": each.open_id,
+            "status": each.status,
+            "fail_reason": each.fail_reason,
+            "size": each.size,
+            "received": each.received.size,
+            "sha256": each.received.sha256,
+        }
+        for each in vendor.works.publications.values()
+    }
+
+
+def _users(vendor: Vendor, values: Values) -> Values:
+    """The accounts by open_id."""
+    return {open_id: asdict(user) for open_id, user in vendor.users.items()}
+
+
+def _add_faults(vendor: Vendor, values: Values) -> None:
+    """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
+    ordered = values.get("faults", [values])
+    vendor.faults.add(*map(fault_from_json, ordered))
+
+
+def _clear_faults(vendor: Vendor, values: Values) -> None:
+    """Forget every fault."""
+    vendor.faults.clear()
+
+
+def _expire(vendor: Vendor, values: Values) -> Values:
+    """End access tokens: of {open_id}, or of everybody."""
+    return {"expired": vendor.expire_access_tokens(values.get("open_id"))}
+
+
+def _revoke(vendor: Vendor, values: Values) -> Values:
+    """The user removes the app: {open_id, reason=1}."""
+    return {"revoked": vendor.revoke(values["open_id"], int(values.get("reason", 1)))}
+
+
+def _creator(vendor: Vendor, values: Values) -> Values:
+    """Change an account, or add one: {open_id, any field of the account}."""
+    open_id = values.pop("open_id")
+    known = open_id in vendor.users
+    return asdict(vendor.set_creator(open_id, **values) if known else vendor.add_user(open_id=open_id, **values))
+
+
+def _clock(vendor: Vendor, values: Values) -> Values:
+    """Let time run ahead: ?advance=seconds."""
+    vendor.advance_clock(float(values["advance"]))
+    return {"now": vendor.now().isoformat()}
+
+
+def _reset(vendor: Vendor, values: Values) -> None:
+    """Forget everything but the configuration."""
+    vendor.reset()
+
+
+def _webhook(vendor: Vendor, values: Values) -> None:
+    """Send one webhook by hand: {event, open_id, content}."""
+    vendor.webhooks.tell(values["event"], values["open_id"], dict(values.get("content", {})))
+
+
+def _grant(vendor: Vendor, values: Values) -> Values:
+    """Tokens without a consent page: {open_id, scopes}, both optional."""
+    return vendor.grant(values.get("open_id"), tuple(values.get("scopes", SCOPES)))
+
+
+def _advance(vendor: Vendor, values: Values) -> None:
+    """End the processing of {publish_id} now, else its moderation."""
+    vendor.advance_processing(values["publish_id"])
+
+
+def _fail(vendor: Vendor, values: Values) -> None:
+    """The next publication to end processing fails with {reason}."""
+    vendor.fail_next_publish(str(values["reason"]))
+
+
+def _draft(vendor: Vendor, values: Values) -> Values:
+    """The user posts the delivered draft {publish_id, privacy_level}."""
+    post = vendor.post_draft(values["publish_id"], values.get("privacy_level", "PUBLIC_TO_EVERYONE"))
+    return {"post_id": post.post_id}
+
+
+LEVERS: dict[tuple[str, str], Lever] = {
+    ("GET", "ledger"): _ledger,
+    ("GET", "publications"): _publications,
+    ("GET", "users"): _users,
+    ("POST", "faults"): _add_faults,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "expire"): _expire,
+    ("POST", "revoke"): _revoke,
+    ("POST", "creator"): _creator,
+    ("POST", "clock"): _clock,
+    ("POST", "reset"): _reset,
+    ("POST", "webhook"): _webhook,
+    ("POST", "grant"): _grant,
+    ("POST", "advance"): _advance,
+    ("POST", "fail"): _fail,
+    ("POST", "draft"): _draft,
+}
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+async def index(request: Request) -> Response:
+    """What the control plane can do, in a line each."""
+    return JSONResponse({f"{method} /_sim/{name}": lever.__doc__ for (method, name), lever in LEVERS.items()})
+
+
+async def _values(request: Request) -> Values:
+    body = await request.body()
+    value = loads(body) if body else {}
+    if not isinstance(value, dict):
+        raise ValueError("the body is not a JSON object")
+    return {**request.query_params, **value}
+
+
+def endpoint(lever: Lever) -> Callable[[Request], Awaitable[Response]]:
+    """A lever as an HTTP endpoint: values from query and JSON body; 400 with a sentence for what it does not take."""
+
+    async def call(request: Request) -> Response:
+        if not _is_loopback(request):
+            return JSONResponse({"error": "the control plane answers on loopback only"}, 403)
+        try:
+            answer = lever(vendor_of(request), await _values(request))
+        except (KeyError, TypeError, ValueError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
+        return JSONResponse({} if answer is None else answer)
+
+    return call

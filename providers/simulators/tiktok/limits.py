@@ -1,0 +1,45 @@
+"""How many calls a user may make in a minute.
+
+Owns: the sliding windows and their sizes. Knows nothing of the caps over a day: those depend on what was posted.
+"""
+
+from collections import deque
+from datetime import datetime, timedelta
+
+from providers.simulators.tiktok.errors import VendorError
+
+WINDOW = timedelta(minutes=1)
+
+# Pages "Content Posting API" and "Rate limits" of developers.tiktok.com, read 2026-11-20. Cancel has no stated limit.
+PER_MINUTE = {
+    "creator_info": 20,
+    "video.init": 6,
+    "inbox.init": 6,
+    "content.init": 6,
+    "status": 30,
+    "user.info": 600,
+    "video.list": 600,
+    "video.query": 600,
+}
+
+
+class Windows:
+    """The calls of the last minute by (user, operation).
+
+    TikTok counts per access token; here it is per user, so that a refresh does not open a new window.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[tuple[str, str], deque[datetime]] = {}
+
+    def admit(self, open_id: str, operation: str, now: datetime) -> None:
+        """Count one call. Raises VendorError rate_limit_exceeded, uncounted, when the window is full."""
+        limit = PER_MINUTE.get(operation)
+        if limit is None:
+            return
+        calls = self._calls.setdefault((open_id, operation), deque())
+        while calls and calls[0] <= now - WINDOW:
+            calls.popleft()
+        if len(calls) >= limit:
+            raise VendorError("rate_limit_exceeded")
+        calls.append(now)

@@ -1,0 +1,160 @@
+"""What is being published: from init to post, each exactly once.
+
+Owns: the life of a publish_id and the bytes it received. Knows nothing of HTTP, nor of who may publish what.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from providers.simulators.tiktok.chunks import chunk_end
+
+FINAL = ("PUBLISH_COMPLETE", "FAILED")
+FAIL_REASONS = (
+    "file_format_check_failed",
+    "duration_check_failed",
+    "frame_rate_check_failed",
+    "picture_size_check_failed",
+    "internal",
+    "video_pull_failed",
+    "photo_pull_failed",
+    "publish_cancelled",
+    "auth_removed",
+    "spam_risk_too_many_posts",
+    "spam_risk_user_banned_from_posting",
+    "spam_risk_text",
+    "spam_risk",
+)
+
+
+class Received:
+    """The bytes of one upload: counted and hashed as they come, kept only when told to.
+
+    A chunk counts when it is whole. Each stored chunk leaves a copy of the hash, so that the last one can be forgotten.
+    """
+
+    def __init__(self, *, keep: bool) -> None:
+        self.size = 0
+        self.kept: bytearray | None = bytearray() if keep else None
+        self._hash = hashlib.sha256()
+        self._before: list[tuple[int, Any]] = []
+
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal SHA-256 of the bytes stored so far."""
+        return str(self._hash.hexdigest())
+
+    @property
+    def last_chunk(self) -> tuple[int, int] | None:
+        """Where the chunk stored last begins and ends, or None."""
+        return (self._before[-1][0], self.size) if self._before else None
+
+    def chunk(self) -> "Chunk":
+        """A chunk that begins where the stored bytes end."""
+        return Chunk(self._hash.copy(), [] if self.kept is not None else None)
+
+    def store(self, chunk: "Chunk") -> None:
+        """Add a whole chunk."""
+        self._before.append((self.size, self._hash))
+        self._hash = chunk.hash
+        self.size += chunk.size
+        if self.kept is not None:
+            self.kept += b"".join(chunk.pieces or ())
+
+    def forget_last(self) -> None:
+        """Lose the chunk stored last, as a vendor's storage may."""
+        if self._before:
+            self.size, self._hash = self._before.pop()
+            if self.kept is not None:
+                del self.kept[self.size :]
+
+
+@dataclass(slots=True)
+class Chunk:
+    """One chunk on its way."""
+
+    hash: Any
+    pieces: list[bytes] | None
+    size: int = 0
+
+    def feed(self, piece: bytes) -> None:
+        """Take the next piece."""
+        self.hash.update(piece)
+        self.size += len(piece)
+        if self.pieces is not None:
+            self.pieces.append(piece)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Post:
+    """One post that exists: the ledger's row. `sha256` is of the received bytes; `time` is aware UTC."""
+
+    publish_id: str
+    open_id: str
+    sha256: str
+    size: int
+    mode: str
+    title: str
+    post_info: dict[str, Any]
+    post_id: int
+    time: datetime
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Publication:
+    """One publish_id. `mode` is DIRECT_POST, INBOX (video draft) or MEDIA_UPLOAD (photo draft).
+
+    `ready_at` is when its bytes were all in; `announced` are the posts whose public id has been told.
+    """
+
+    publish_id: str
+    open_id: str
+    mode: str
+    media: str
+    source: str
+    init_at: datetime
+    received: Received
+    post_info: dict[str, Any] = field(default_factory=dict)
+    urls: tuple[str, ...] = ()
+    size: int = 0
+    chunk_size: int = 0
+    chunk_count: int = 0
+    upload_id: str = ""
+    upload_token: str = ""
+    upload_expires_at: datetime | None = None
+    ready_at: datetime | None = None
+    status: str = "PROCESSING_UPLOAD"
+    fail_reason: str = ""
+    posts: list[Post] = field(default_factory=list)
+    announced: set[int] = field(default_factory=set)
+
+    @property
+    def is_draft(self) -> bool:
+        """Whether it ends in the user's inbox instead of on the profile."""
+        return self.mode != "DIRECT_POST"
+
+    @property
+    def publish_type(self) -> str:
+        """What webhooks call it."""
+        return "INBOX_SHARE" if self.is_draft else "DIRECT_PUBLISH"
+
+    @property
+    def processing(self) -> bool:
+        """Whether its bytes are still coming or being looked at."""
+        return self.status in ("PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD")
+
+    @property
+    def unfinished_draft(self) -> bool:
+        """Whether it holds one of the five slots for drafts: started, neither posted nor failed."""
+        return self.is_draft and self.status not in FINAL
+
+    def next_chunk_end(self) -> int | None:
+        """The offset behind the chunk that is expected now; None when all are in."""
+        if self.received.size >= self.size:
+            return None
+        return chunk_end(self.received.size, self.size, self.chunk_size, self.chunk_count)
+
+    def fail(self, reason: str) -> None:
+        """End without a post."""
+        self.status, self.fail_reason = "FAILED", reason

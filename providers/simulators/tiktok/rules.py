@@ -1,0 +1,148 @@
+"""What TikTok demands of a post before it takes it: settings, sources, caps.
+
+Owns: the checks of the three init calls and of creator_info. Knows nothing of HTTP, nor of what happens afterwards.
+"""
+
+from datetime import datetime
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.simulators.tiktok.chunks import check_plan
+from providers.simulators.tiktok.errors import VendorError
+from providers.simulators.tiktok.state import Vendor
+from providers.simulators.tiktok.users import SimUser
+from providers.simulators.tiktok.wire import flag, integer, text
+
+# Pages "Direct Post" and "Photo Post" of developers.tiktok.com, read 2026-11-20. Lengths are UTF-16 units.
+VIDEO_TITLE = 2_200
+PHOTO_TITLE = 90
+PHOTO_DESCRIPTION = 4_000
+MOST_PHOTOS = 35
+UNAUDITED_CREATORS = 5
+
+_VIDEO_FLAGS = (
+    "disable_duet",
+    "disable_stitch",
+    "disable_comment",
+    "brand_content_toggle",
+    "brand_organic_toggle",
+    "is_aigc",
+)
+_PHOTO_FLAGS = ("disable_comment", "auto_add_music", "brand_content_toggle", "brand_organic_toggle")
+
+
+def section(body: dict[str, Any], name: str) -> dict[str, Any]:
+    """An object inside a body. Raises VendorError invalid_params when it is missing or something else."""
+    value = body.get(name)
+    if not isinstance(value, dict):
+        raise VendorError("invalid_params", f"{name} is missing or not an object")
+    return value
+
+
+def check_privacy(user: SimUser, info: dict[str, Any]) -> None:
+    """The level must be named and among the creator's options; branded content is never private."""
+    level = info.get("privacy_level")
+    if level not in user.privacy_level_options:
+        raise VendorError("privacy_level_option_mismatch")
+    if info.get("brand_content_toggle") and level == "SELF_ONLY":
+        raise VendorError("invalid_params", "Branded content can not be private")
+
+
+def check_video_info(user: SimUser, info: dict[str, Any]) -> None:
+    """post_info of a video. An invalid cover timestamp is not refused: the first frame is taken."""
+    text(info.get("title", ""), "title", most=VIDEO_TITLE)
+    for name in _VIDEO_FLAGS:
+        flag(info.get(name), name)
+    check_privacy(user, info)
+
+
+def check_photo_info(user: SimUser, info: dict[str, Any], *, direct: bool) -> None:
+    """post_info of photos; a draft carries title and description only."""
+    text(info.get("title", ""), "title", most=PHOTO_TITLE)
+    text(info.get("description", ""), "description", most=PHOTO_DESCRIPTION)
+    if direct:
+        for name in _PHOTO_FLAGS:
+            flag(info.get(name), name)
+        check_privacy(user, info)
+
+
+def check_file(source: dict[str, Any]) -> tuple[int, int, int]:
+    """Size, chunk size and count of a FILE_UPLOAD whose plan is acceptable."""
+    size, chunk_size, count = (
+        integer(source.get(name), name) for name in ("video_size", "chunk_size", "total_chunk_count")
+    )
+    check_plan(size, chunk_size, count)
+    return size, chunk_size, count
+
+
+def check_url(vendor: Vendor, url: object) -> str:
+    """A URL to pull from, under a verified property. Raises VendorError."""
+    try:
+        parts = urlsplit(url if isinstance(url, str) else "")
+    except ValueError:
+        parts = urlsplit("")
+    if not isinstance(url, str) or not parts.hostname:
+        raise VendorError("invalid_params", "a source URL is missing or malformed")
+    if not _verified(parts.scheme, parts.hostname, url, vendor.config.verified_urls):
+        raise VendorError("url_ownership_unverified")
+    return url
+
+
+def _verified(scheme: str, host: str, url: str, properties: tuple[str, ...]) -> bool:
+    # A prefix may be plain http here, so that a developer's own machine can be pulled from; TikTok's may not.
+    if any("://" in each and url.startswith(each) for each in properties):
+        return True
+    if scheme != "https":
+        return False
+    domains = [each for each in properties if "://" not in each]
+    covered = any(host == each or host.endswith(f".{each}") for each in domains)
+    return not properties or (covered and not _is_ip(host))
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def check_photos(vendor: Vendor, source: dict[str, Any]) -> tuple[str, ...]:
+    """The URLs of up to 35 photos, one of them the cover."""
+    urls = source.get("photo_images")
+    if source.get("source") != "PULL_FROM_URL" or not isinstance(urls, list) or not 1 <= len(urls) <= MOST_PHOTOS:
+        raise VendorError("invalid_params", "photos are pulled from 1 to 35 URLs")
+    if not 0 <= integer(source.get("photo_cover_index"), "photo_cover_index") < len(urls):
+        raise VendorError("invalid_params", "photo_cover_index is out of range")
+    return tuple(check_url(vendor, url) for url in urls)
+
+
+def check_creator(vendor: Vendor, user: SimUser, now: datetime) -> None:
+    """Whether a creator can direct-post at all now. Raises VendorError with one of three codes."""
+    if user.banned:
+        raise VendorError("spam_risk_user_banned_from_posting")
+    cap = vendor.config.posts_per_day
+    if user.too_many_posts or (cap is not None and vendor.works.posts_today(user.open_id, now) >= cap):
+        raise VendorError("spam_risk_too_many_posts")
+    caps = [vendor.config.active_creators, None if vendor.config.audited else UNAUDITED_CREATORS]
+    active = min((each for each in caps if each is not None), default=None)
+    if active is not None:
+        others = vendor.works.creators_today(now) - {user.open_id}
+        if len(others) >= active:
+            raise VendorError("reached_active_user_cap")
+
+
+def check_audit(vendor: Vendor, user: SimUser, level: object) -> None:
+    """An app without the audit posts to private accounts only, and only SELF_ONLY."""
+    if not vendor.config.audited and (not user.private or level != "SELF_ONLY"):
+        raise VendorError("unaudited_client_can_only_post_to_private_accounts")
+
+
+def check_drafts(vendor: Vendor, user: SimUser, now: datetime) -> None:
+    """Whether a further draft may be started: five unfinished ones in 24 hours at most."""
+    if user.banned:
+        raise VendorError("spam_risk_user_banned_from_posting")
+    most = vendor.config.pending_drafts
+    if most is not None and len(vendor.works.drafts(user.open_id, now)) >= most:
+        raise VendorError("spam_risk_too_many_pending_share")

@@ -1,0 +1,136 @@
+"""The upload server: one PUT per chunk, in order, and nothing stored of a chunk that is not whole.
+
+Owns: PUT /video/ and /upload/. Knows nothing of users or tokens: the URL is the only key.
+"""
+
+import re
+from dataclasses import dataclass
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from providers.simulators.faults import Fault
+from providers.simulators.tiktok.gate import SCOPE_KEY
+from providers.simulators.tiktok.publications import Publication
+from providers.simulators.tiktok.state import Vendor
+from providers.simulators.tiktok.wire import media_type, vendor_of
+
+_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
+_TYPES = ("video/mp4", "video/quicktime", "video/webm")
+# What a proxy logs when the client went away; nobody is there to read it.
+_CLIENT_GONE = 499
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """A chunk's place: first and last byte, both counted from 0 and included."""
+
+    first: int
+    last: int
+
+
+async def put(request: Request) -> Response:
+    """Take one chunk: 206 more to come, 201 all in, 400 bad headers or body, 403 expired, 404 unknown, 416 not next."""
+    try:
+        publication = _publication(request)
+        refused = _refusal(request, publication)
+        if publication is not None and refused is None:
+            return await _store(request, publication)
+        await _drain(request)
+        return refused or _unknown(vendor_of(request))
+    except ClientDisconnect:
+        return Response(status_code=_CLIENT_GONE)
+
+
+def _publication(request: Request) -> Publication | None:
+    known = vendor_of(request).works.uploads.get(request.query_params.get("upload_id", ""))
+    same = known is not None and known.upload_token == request.query_params.get("upload_token")
+    return known if same else None
+
+
+def _unknown(vendor: Vendor) -> Response:
+    return Response(status_code=vendor.config.unknown_upload_status)
+
+
+def _refusal(request: Request, publication: Publication | None) -> Response | None:
+    vendor = vendor_of(request)
+    if publication is None or publication.status == "FAILED":
+        return _unknown(vendor)
+    _play_fault(request, publication, vendor)
+    if _expired(vendor, publication):
+        return Response(status_code=403)
+    place = _range(request, publication)
+    if place is None:
+        return Response(status_code=400)
+    if vendor.config.accept_resent_chunk and _is_last_stored(publication, place):
+        return _progress(vendor, publication)
+    if place.first != publication.received.size or _lost(request):
+        return _progress(vendor, publication, 416)
+    return None if place.last + 1 == publication.next_chunk_end() else Response(status_code=400)
+
+
+def _fault(request: Request) -> Fault | None:
+    fault: Fault | None = request.scope.get(SCOPE_KEY)
+    return fault
+
+
+def _lost(request: Request) -> bool:
+    fault = _fault(request)
+    return fault is not None and fault.kind == "lose_progress"
+
+
+def _play_fault(request: Request, publication: Publication, vendor: Vendor) -> None:
+    fault = _fault(request)
+    if fault is not None and fault.kind == "expire_upload":
+        publication.upload_expires_at = vendor.now()
+    if _lost(request) and publication.ready_at is None:
+        publication.received.forget_last()
+
+
+def _expired(vendor: Vendor, publication: Publication) -> bool:
+    return publication.upload_expires_at is not None and vendor.now() >= publication.upload_expires_at
+
+
+def _range(request: Request, publication: Publication) -> _Range | None:
+    """The range of a request whose headers are in order, or None."""
+    match = _RANGE.match(request.headers.get("content-range", ""))
+    length = request.headers.get("content-length", "")
+    if match is None or not length.isdecimal() or media_type(request) not in _TYPES:
+        return None
+    first, last, total = map(int, match.groups())
+    right = first <= last < total == publication.size and int(length) == last - first + 1
+    return _Range(first, last) if right else None
+
+
+def _is_last_stored(publication: Publication, place: _Range) -> bool:
+    return publication.received.last_chunk == (place.first, place.last + 1)
+
+
+def _progress(vendor: Vendor, publication: Publication, status: int | None = None) -> Response:
+    """206 or 201 by what is stored (or the status given), with the progress in Content-Range."""
+    stored, size = publication.received.size, publication.size
+    told = stored if vendor.config.progress_is_count else max(stored - 1, 0)
+    headers = {"Content-Range": f"bytes 0-{told}/{size}"}
+    return Response(status_code=status or (201 if stored == size else 206), headers=headers)
+
+
+async def _drain(request: Request) -> None:
+    async for _ in request.stream():
+        pass
+
+
+async def _store(request: Request, publication: Publication) -> Response:
+    vendor = vendor_of(request)
+    chunk, begin = publication.received.chunk(), publication.received.size
+    async for piece in request.stream():
+        chunk.feed(piece)
+    if chunk.size != int(request.headers["content-length"]):
+        return Response(status_code=400)
+    if _expired(vendor, publication):
+        return Response(status_code=403)
+    if publication.received.size != begin:  # another request stored it meanwhile
+        return _progress(vendor, publication, 416)
+    publication.received.store(chunk)
+    if publication.received.size == publication.size:
+        vendor.works.ready(publication, vendor.now())
+    return _progress(vendor, publication)

@@ -1,0 +1,133 @@
+"""TikTok's users as the API shows them: profile, counters, posting rules, public videos.
+
+Owns: the accounts and what their owners changed. Knows nothing of grants, nor of what is being published.
+"""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+PUBLIC_OPTIONS = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
+PRIVATE_OPTIONS = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimUser:
+    """One TikTok account: what user/info and creator_info say of it, and what its owner may do."""
+
+    open_id: str
+    username: str
+    display_name: str
+    bio_description: str = "A simulated account."
+    is_verified: bool = False
+    follower_count: int = 1_234
+    following_count: int = 56
+    likes_count: int = 7_890
+    private: bool = False
+    comment_disabled: bool = False
+    duet_disabled: bool = False
+    stitch_disabled: bool = False
+    max_video_post_duration_sec: int = 600
+    banned: bool = False
+    # The creator's cap is used up, by whichever app: TikTok shares it between all of them.
+    too_many_posts: bool = False
+    # The TikTok app on the phone is older than 31.8, which cannot take photo drafts.
+    old_app: bool = False
+
+    @property
+    def privacy_level_options(self) -> tuple[str, ...]:
+        """What the creator may choose now, in TikTok's order."""
+        return PRIVATE_OPTIONS if self.private else PUBLIC_OPTIONS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimVideo:
+    """One public video of a user. `created_ms` is in milliseconds since 1970, of one video each: the list's cursor."""
+
+    id: int
+    created_ms: int
+    title: str = ""
+    duration: int = 15
+    height: int = 1_920
+    width: int = 1_080
+    like_count: int = 0
+    comment_count: int = 0
+    share_count: int = 0
+    view_count: int = 0
+
+
+@dataclass(slots=True)
+class Account:
+    """A user with the videos of the public list, in the order in which they were added."""
+
+    user: SimUser
+    videos: list[SimVideo] = field(default_factory=list)
+
+    def add(self, video: SimVideo) -> SimVideo:
+        """Add a video; one of the same millisecond as another moves on, so that paging neither skips nor repeats."""
+        taken = {each.created_ms for each in self.videos}
+        while video.created_ms in taken:
+            video = replace(video, created_ms=video.created_ms + 1)
+        self.videos.append(video)
+        return video
+
+
+def first_users(*, private: bool) -> list[SimUser]:
+    """The accounts a simulator starts with. The first one's open_id begins with a dash, as live ones may."""
+    return [
+        SimUser(
+            open_id="-000SimPatisserieQ6fwOTWKQzsQ",
+            username="sim.patisserie",
+            display_name="Sim Pâtisserie",
+            private=private,
+        ),
+        SimUser(
+            open_id="723f24d7-e717-40f8-a2b6-cb8464cd23b4",
+            username="sim_garage",
+            display_name="Sim Garage",
+            private=private,
+        ),
+    ]
+
+
+def profile(account: Account) -> dict[str, Any]:
+    """Every field that user/info can be asked for."""
+    user = account.user
+    avatar = f"https://p16-sign.tiktokcdn.com/sim/{user.username}"
+    return {
+        "open_id": user.open_id,
+        "union_id": f"union-{user.open_id}",
+        "avatar_url": f"{avatar}~168x168.webp",
+        "avatar_url_100": f"{avatar}~100x100.webp",
+        "avatar_large_url": f"{avatar}~1080x1080.webp",
+        "display_name": user.display_name,
+        "bio_description": user.bio_description,
+        "profile_deep_link": f"https://www.tiktok.com/@{user.username}",
+        "is_verified": user.is_verified,
+        "username": user.username,
+        "follower_count": user.follower_count,
+        "following_count": user.following_count,
+        "likes_count": user.likes_count,
+        "video_count": len(account.videos),
+    }
+
+
+def video_fields(username: str, video: SimVideo) -> dict[str, Any]:
+    """Every field that video/list and video/query can be asked for. `id` is a string, `create_time` seconds."""
+    share = f"https://www.tiktok.com/@{username}/video/{video.id}"
+    return {
+        "id": str(video.id),
+        "create_time": video.created_ms // 1_000,
+        "cover_image_url": f"https://p16-sign.tiktokcdn.com/sim/cover/{video.id}.webp",
+        "share_url": share,
+        "video_description": video.title[:150],
+        "duration": video.duration,
+        "height": video.height,
+        "width": video.width,
+        "title": video.title[:150],
+        "embed_html": f'<blockquote class="tiktok-embed" cite="{share}"></blockquote>',
+        "embed_link": f"https://www.tiktok.com/embed/v2/{video.id}",
+        "like_count": video.like_count,
+        "comment_count": video.comment_count,
+        "share_count": video.share_count,
+        "view_count": video.view_count,
+    }
