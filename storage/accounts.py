@@ -1,0 +1,164 @@
+"""Accounts: the social profiles reached through connections, and what their creators may post.
+
+Owns the tables `accounts` and `creator_infos`. A profile is a copy of the vendor's, with the time it was fetched.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, UniqueConstraint, and_, delete, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.types import json_field, time_field
+
+
+class AccountRow(SQLModel, table=True):
+    """One account; the counts are None until the vendor gave them."""
+
+    __tablename__ = "accounts"
+    __table_args__ = (UniqueConstraint("location", "provider", "platform", "provider_account_id"),)
+
+    location: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    connection: str = Field(index=True)
+    provider: str
+    platform: str
+    provider_account_id: str
+    union_id: str = ""
+    username: str = ""
+    display_name: str = ""
+    bio: str = ""
+    avatar_uri: str = ""
+    avatar_uris: dict[str, str] = json_field()
+    profile_uri: str = ""
+    verified: bool = False
+    follower_count: int | None = Field(default=None, sa_type=BigInteger)
+    following_count: int | None = Field(default=None, sa_type=BigInteger)
+    like_count: int | None = Field(default=None, sa_type=BigInteger)
+    video_count: int | None = Field(default=None, sa_type=BigInteger)
+    state: str = "ACTIVE"
+    fetch_times: dict[str, str] = json_field()
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+
+
+class CreatorInfoRow(SQLModel, table=True):
+    """What the creator behind an account may post, as asked at `fetch_time`."""
+
+    __tablename__ = "creator_infos"
+
+    location: str = Field(primary_key=True)
+    account: str = Field(primary_key=True)
+    payload: dict[str, Any] = json_field()
+    fetch_time: datetime = time_field()
+
+
+def _is(location: str, account: str) -> ColumnElement[bool]:
+    return and_(col(AccountRow.location) == location, col(AccountRow.id) == account)
+
+
+async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:
+    """Give the account or None."""
+    return (await tx.execute(select(AccountRow).where(_is(location, account)))).scalar_one_or_none()
+
+
+async def get(tx: Transaction, location: str, account: str) -> AccountRow:
+    """Give the account; raises NotFound."""
+    row = await find(tx, location, account)
+    if row is None:
+        raise NotFound("account", account)
+    return row
+
+
+async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
+    """Add the account, or hand an existing one of the same vendor user to this connection and make it active again."""
+    statement = (
+        pg_insert(AccountRow)
+        .values(**row.model_dump())
+        .on_conflict_do_update(
+            index_elements=["location", "provider", "platform", "provider_account_id"],
+            set_={"connection": row.connection, "state": "ACTIVE", "update_time": row.update_time},
+        )
+        .returning(AccountRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one()
+
+
+async def change(tx: Transaction, location: str, account: str, now: datetime, **values: Any) -> AccountRow | None:
+    """Set columns of an account; None when it is gone."""
+    statement = (
+        update(AccountRow)
+        .where(_is(location, account))
+        .values(update_time=now, **values)
+        .returning(AccountRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
+    """Give all accounts of a connection."""
+    query = select(AccountRow).where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
+    return list((await tx.execute(query.order_by(col(AccountRow.id)))).scalars())
+
+
+async def page(
+    tx: Transaction,
+    location: str,
+    *,
+    connection: str = "",
+    platform: str = "",
+    after: tuple[datetime, str] | None,
+    limit: int,
+) -> Sequence[AccountRow]:
+    """List newest first after a keyset `(create_time, id)`."""
+    query = select(AccountRow).where(col(AccountRow.location) == location)
+    if connection:
+        query = query.where(col(AccountRow.connection) == connection)
+    if platform:
+        query = query.where(col(AccountRow.platform) == platform)
+    if after is not None:
+        query = query.where(tuple_(col(AccountRow.create_time), col(AccountRow.id)) < tuple_(*after))
+    query = query.order_by(col(AccountRow.create_time).desc(), col(AccountRow.id).desc()).limit(limit)
+    return (await tx.execute(query)).scalars().all()
+
+
+async def set_state_of_connection(tx: Transaction, location: str, connection: str, state: str, now: datetime) -> None:
+    """Move all accounts of a connection to a state."""
+    statement = (
+        update(AccountRow)
+        .where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
+        .values(state=state, update_time=now)
+    )
+    await tx.execute(statement)
+
+
+async def find_creator_info(tx: Transaction, location: str, account: str) -> CreatorInfoRow | None:
+    """Give the last creator info, however old."""
+    return await tx.get(CreatorInfoRow, (location, account), populate_existing=True)
+
+
+async def save_creator_info(
+    tx: Transaction, location: str, account: str, payload: dict[str, Any], fetch_time: datetime
+) -> None:
+    """Keep creator info; an older answer never replaces a newer one."""
+    values = {"payload": payload, "fetch_time": fetch_time}
+    statement = pg_insert(CreatorInfoRow).values(location=location, account=account, **values)
+    await tx.execute(
+        statement.on_conflict_do_update(
+            index_elements=["location", "account"], set_=values, where=col(CreatorInfoRow.fetch_time) < fetch_time
+        )
+    )
+
+
+async def remove(tx: Transaction, location: str, account: str) -> None:
+    """Delete an account and its creator info."""
+    await tx.execute(
+        delete(CreatorInfoRow).where(col(CreatorInfoRow.location) == location, col(CreatorInfoRow.account) == account)
+    )
+    await tx.execute(delete(AccountRow).where(_is(location, account)))

@@ -1,0 +1,106 @@
+"""The publish journal: one row per attempt, each state committed before the call that it announces.
+
+Owns the table `attempts`. Every move is a compare-and-swap on (attempt, state): a worker that was frozen and wakes up
+finds its attempt moved on and can neither announce nor send. What follows from a state is decided in
+`gateway/domain/publishing.py`.
+
+    INTENT → INIT_SENT → INIT_OK → UPLOADING → FINAL_SENT → PROCESSING → PUBLISHED | AWAITING_CREATOR | FAILED |
+    INDETERMINATE and from any unfinished one: → ABANDONED, when a new attempt takes its place
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, select, update
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.posts import PostRow
+from storage.types import time_field
+
+
+class AttemptRow(SQLModel, table=True):
+    """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index("attempts_by_publish_id", "publish_id"),)
+
+    location: str = Field(primary_key=True)
+    post: str = Field(primary_key=True)
+    number: int = Field(primary_key=True)
+    state: str
+    publish_id: str = ""
+    upload_url_sealed: bytes | None = None
+    upload_expire_time: datetime | None = time_field(nullable=True)
+    size: int = Field(default=0, sa_type=BigInteger)
+    chunk_size: int = Field(default=0, sa_type=BigInteger)
+    chunk_count: int = 0
+    confirmed: int = Field(default=0, sa_type=BigInteger)
+    polls: int = 0
+    failures: int = 0
+    fail_code: str = ""
+    vendor_log_id: str = ""
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+    final_sent_time: datetime | None = time_field(nullable=True)
+
+
+def _is(location: str, post: str, number: int) -> ColumnElement[bool]:
+    return and_(col(AttemptRow.location) == location, col(AttemptRow.post) == post, col(AttemptRow.number) == number)
+
+
+async def insert(tx: Transaction, row: AttemptRow) -> AttemptRow:
+    """Add an attempt in its first state."""
+    tx.add(row)
+    await tx.flush()
+    return row
+
+
+async def find(tx: Transaction, location: str, post: str, number: int) -> AttemptRow | None:
+    """Give the attempt as it stands now, or None."""
+    query = select(AttemptRow).where(_is(location, post, number)).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
+    """Give the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of ours)."""
+    query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)
+    return list((await tx.execute(query)).scalars())
+
+
+async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[str]) -> bool:
+    """Tell whether another post of the account than `but` is in one of these states of its newest attempt."""
+    query = select(
+        exists().where(
+            col(PostRow.location) == location,
+            col(PostRow.account) == account,
+            col(PostRow.id) != but,
+            col(PostRow.state) == "TRANSFERRING",
+            col(AttemptRow.location) == col(PostRow.location),
+            col(AttemptRow.post) == col(PostRow.id),
+            col(AttemptRow.number) == col(PostRow.attempt),
+            col(AttemptRow.state).in_(states),
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())
+
+
+async def move(
+    tx: Transaction, row: AttemptRow, to: str, now: datetime, *, confirmed: int | None = None, **values: Any
+) -> AttemptRow | None:
+    """Move from the state (and confirmed offset) that `row` shows; None when the attempt has moved on meanwhile."""
+    if confirmed is not None:
+        values["confirmed"] = confirmed
+    statement = (
+        update(AttemptRow)
+        .where(
+            _is(row.location, row.post, row.number),
+            col(AttemptRow.state) == row.state,
+            col(AttemptRow.confirmed) == row.confirmed,
+        )
+        .values(state=to, update_time=now, **values)
+        .returning(AttemptRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()

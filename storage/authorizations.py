@@ -1,0 +1,94 @@
+"""Authorisations under way: what a callback must find again under its one-time state.
+
+Owns the table `authorizations`. The verifier and the consent page's address are sealed; the state itself is not stored,
+only its id.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Index, Text, delete, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.types import time_field
+
+
+class AuthorizationRow(SQLModel, table=True):
+    """One consent that was started; `consume_time` is set once, by whoever comes first."""
+
+    __tablename__ = "authorizations"
+    __table_args__ = (Index("authorizations_by_connection", "location", "connection"),)
+
+    id: str = Field(primary_key=True)
+    location: str
+    connection: str
+    agency: str
+    provider: str
+    verifier_sealed: bytes
+    uri_sealed: bytes
+    redirect_uri: str
+    return_uri: str = ""
+    scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    create_time: datetime = time_field()
+    expire_time: datetime = time_field()
+    consume_time: datetime | None = time_field(nullable=True)
+
+
+async def insert(tx: Transaction, row: AuthorizationRow) -> None:
+    """Add a started authorisation and end the connection's earlier ones: the newest consent page is the one that
+    counts.
+    """
+    await tx.execute(
+        delete(AuthorizationRow).where(
+            col(AuthorizationRow.location) == row.location, col(AuthorizationRow.connection) == row.connection
+        )
+    )
+    tx.add(row)
+    await tx.flush()
+
+
+async def find(tx: Transaction, id: str) -> AuthorizationRow | None:
+    """Give the authorisation of a state's id, used or not."""
+    return await tx.get(AuthorizationRow, id)
+
+
+async def open_for(tx: Transaction, location: str, connection: str, now: datetime) -> AuthorizationRow | None:
+    """Give the connection's authorisation that can still be completed."""
+    query = select(AuthorizationRow).where(
+        col(AuthorizationRow.location) == location,
+        col(AuthorizationRow.connection) == connection,
+        col(AuthorizationRow.consume_time).is_(None),
+        col(AuthorizationRow.expire_time) > now,
+    )
+    return (await tx.execute(query)).scalars().first()
+
+
+async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow | None:
+    """Use the state up: the row for the first who asks in time, None for everybody else."""
+    statement = (
+        update(AuthorizationRow)
+        .where(
+            col(AuthorizationRow.id) == id,
+            col(AuthorizationRow.consume_time).is_(None),
+            col(AuthorizationRow.expire_time) > now,
+        )
+        .values(consume_time=now)
+        .returning(AuthorizationRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def remove_for(tx: Transaction, location: str, connection: str) -> None:
+    """Delete all authorisations of a connection."""
+    await tx.execute(
+        delete(AuthorizationRow).where(
+            col(AuthorizationRow.location) == location, col(AuthorizationRow.connection) == connection
+        )
+    )
+
+
+async def prune(tx: Transaction, before: datetime) -> None:
+    """Delete authorisations that expired before a time."""
+    await tx.execute(delete(AuthorizationRow).where(col(AuthorizationRow.expire_time) < before))

@@ -1,0 +1,90 @@
+"""The bytes of uploads, in a local folder or an object store.
+
+Owns keys, streaming, and the folder's mode.
+Does not know uploads, offsets of clients, or who may read.
+"""
+
+import os
+import re
+from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+from storage.errors import NotFound
+
+CHUNK_BYTES = 1 << 20
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_LONGEST_KEY = 512
+
+
+class BlobStore:
+    """Named runs of bytes. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        """Use `BlobStore.open`."""
+        self._store = store
+
+    @classmethod
+    def open(cls, url: str) -> "BlobStore":
+        """Give a store at `file:///folder` (made with mode 0700) or what else obstore knows (`s3://…`, `gs://…`, `az://…`).
+
+        Raises ValueError when the URL is none of these.
+        """
+        parts = urlsplit(url)
+        if parts.scheme != "file":
+            if parts.scheme not in ("s3", "gs", "az"):
+                raise ValueError("a blob URL begins with file://, s3://, gs:// or az://")
+            return cls(from_url(url))
+        if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
+            raise ValueError("a local blob URL is file:///absolute/folder")
+        folder = Path(unquote(parts.path))
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.stat().st_uid == os.geteuid():
+            folder.chmod(0o700)
+        return cls(LocalStore(folder, automatic_cleanup=True))
+
+    async def put(self, key: str, data: bytes | memoryview) -> None:
+        """Write `data` under `key`: readers see all of it or nothing. Overwrites. Raises ValueError for a bad key."""
+        await obstore.put_async(self._store, _checked(key), data)
+
+    async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
+        """Give the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.
+
+        Raises `NotFound`, and OSError when the blob is shorter than `end`.
+        """
+        _checked(key)
+        for first in range(start, end, chunk):
+            size = min(chunk, end - first)
+            piece = await self._range(key, first, size)
+            if len(piece) != size:
+                raise OSError(f"blob {key} ends before byte {end}")
+            yield piece
+
+    async def size(self, key: str) -> int:
+        """Give how many bytes lie under `key`. Raises `NotFound`."""
+        try:
+            return int((await obstore.head_async(self._store, _checked(key)))["size"])
+        except FileNotFoundError:
+            raise NotFound("blob", key) from None
+
+    async def delete(self, keys: Iterable[str]) -> None:
+        """Remove blobs; keys that are not there are fine."""
+        for key in [_checked(key) for key in keys]:
+            with suppress(FileNotFoundError):
+                await obstore.delete_async(self._store, key)
+
+    async def _range(self, key: str, start: int, size: int) -> bytes:
+        try:
+            return bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
+        except FileNotFoundError:
+            raise NotFound("blob", key) from None
+
+
+def _checked(key: str) -> str:
+    if len(key) > _LONGEST_KEY or not _KEY.fullmatch(key):
+        raise ValueError("not a blob key")
+    return key

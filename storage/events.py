@@ -1,0 +1,171 @@
+"""What happened in a location, in the order in which it was committed.
+
+Owns the tables `events` and `event_counters`: the numbers, the cursor, and how long events are kept.
+Does not know what the types mean, or who listens.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, select, text
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import CHANNEL, Transaction, before_commit
+from storage.types import json_field, time_field
+
+TOPIC = "events"
+
+
+class EventTable(SQLModel, table=True):
+    """One event of one location; read it as `EventRow`."""
+
+    __tablename__ = "events"
+    __table_args__ = (
+        Index("events_by_subject", "location", "subject", "number"),
+        Index("events_by_time", "create_time"),
+    )
+
+    location: str = Field(primary_key=True)
+    number: int = Field(primary_key=True, sa_type=BigInteger)
+    type: str
+    subject: str
+    create_time: datetime = time_field()
+    payload: dict[str, Any] = json_field()
+    provider_event_id: str | None = None
+
+
+class EventCounterTable(SQLModel, table=True):
+    """The newest number of a location, and the highest that was removed for age."""
+
+    __tablename__ = "event_counters"
+
+    location: str = Field(primary_key=True)
+    last: int = Field(sa_type=BigInteger)
+    pruned: int = Field(default=0, sa_type=BigInteger, sa_column_kwargs={"server_default": text("0")})
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One event. `number` grows by one per location, without gaps, in commit order."""
+
+    location: str
+    number: int
+    type: str
+    subject: str
+    create_time: datetime
+    payload: dict[str, Any]
+    provider_event_id: str | None
+
+
+_COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_fields__]
+
+# One round trip: count up each location's counter (in one order, so that no two transactions wait for each other in a ring),
+# number the events from there in the order in which they were told, and notify. Everybody else who writes events of these
+# locations now waits for our commit, so the order of the numbers is the order of the commits.
+_FLUSH = text("""
+WITH told AS (
+    SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
+        position int, location text, type text, subject text, create_time timestamptz, payload jsonb, provider_event_id text)
+), counters AS (
+    INSERT INTO event_counters AS c (location, last)
+    SELECT location, count(*) FROM told GROUP BY location ORDER BY location
+    ON CONFLICT (location) DO UPDATE SET last = c.last + excluded.last
+    RETURNING c.location, c.last
+), numbered AS (
+    INSERT INTO events (location, number, type, subject, create_time, payload, provider_event_id)
+    SELECT told.location,
+           counters.last - count(*) OVER (PARTITION BY told.location)
+               + row_number() OVER (PARTITION BY told.location ORDER BY position),
+           type, subject, create_time, payload, provider_event_id
+    FROM told JOIN counters USING (location)
+)
+SELECT pg_notify(:channel, :topic || ' ' || location) FROM counters
+""")
+
+# Whole prefixes only: a hole inside the kept numbers would look like a lost event.
+_PRUNE = text("""
+WITH old AS (
+    SELECT location, number FROM events WHERE create_time < :before ORDER BY create_time LIMIT :limit
+), upto AS (
+    SELECT location, max(number) AS number FROM old GROUP BY location
+), locked AS (
+    SELECT location FROM event_counters WHERE location IN (SELECT location FROM upto) ORDER BY location FOR UPDATE
+), counted AS (
+    UPDATE event_counters AS c SET pruned = greatest(c.pruned, upto.number)
+    FROM upto JOIN locked USING (location) WHERE c.location = upto.location
+), gone AS (
+    DELETE FROM events AS e USING upto WHERE e.location = upto.location AND e.number <= upto.number RETURNING 1
+)
+SELECT count(*) FROM gone
+""")
+
+
+async def append(
+    tx: Transaction,
+    location: str,
+    *,
+    type: str,
+    subject: str,
+    payload: dict[str, Any],
+    now: datetime,
+    provider_event_id: str | None = None,
+) -> None:
+    """Write an event with this transaction; it gets its number as the last thing before the commit.
+
+    `subject` is the resource name the event is about, `payload` JSON without any secret. Notifies topic `events`, key location.
+    Not for use inside a savepoint that may be rolled back: the event would stay.
+    """
+    if now.tzinfo is None:
+        raise ValueError("a time without a zone cannot be stored")
+    told: list[str] = tx.info.setdefault("events", [])
+    event = {
+        "position": len(told),
+        "location": location,
+        "type": type,
+        "subject": subject,
+        "create_time": now.isoformat(),
+        "payload": payload,
+        "provider_event_id": provider_event_id,
+    }
+    # Made text now: what the caller changes in the payload later is not what happened.
+    told.append(json.dumps(event))
+    before_commit(tx, "events", _flush)
+
+
+async def after(tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int) -> list[EventRow]:
+    """Give the events of `location` numbered above `number`, oldest first, at most `limit`, perhaps of one subject only."""
+    query = select(*_COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
+    if subject is not None:
+        query = query.where(col(EventTable.subject) == subject)
+    query = query.order_by(col(EventTable.number)).limit(limit)
+    return [EventRow(*row) for row in (await tx.execute(query)).all()]
+
+
+async def last(tx: Transaction, location: str) -> int:
+    """Give the number of the newest event of `location`, 0 when there was none."""
+    return (await _counters(tx, location))[0]
+
+
+async def pruned(tx: Transaction, location: str) -> int:
+    """Give the highest number that was removed for age: a cursor below it has missed events."""
+    return (await _counters(tx, location))[1]
+
+
+async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
+    """Remove events older than `before`, about `limit` of them, and give how many; call until it gives 0."""
+    return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())
+
+
+async def _counters(tx: Transaction, location: str) -> Sequence[int]:
+    query = select(col(EventCounterTable.last), col(EventCounterTable.pruned)).where(
+        col(EventCounterTable.location) == location
+    )
+    return (await tx.execute(query)).one_or_none() or (0, 0)
+
+
+async def _flush(tx: Transaction) -> None:
+    told = tx.info.pop("events", [])
+    await tx.execute(_FLUSH, {"events": f"[{','.join(told)}]", "channel": CHANNEL, "topic": TOPIC})

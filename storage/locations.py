@@ -1,0 +1,51 @@
+"""Locations: which agency owns one, from its first use on.
+
+Owns the table `locations`. Whether a caller may use a location is the domain's business.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import Index, select
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.types import time_field
+
+
+class LocationRow(SQLModel, table=True):
+    """One location and its agency; written once, never changed."""
+
+    __tablename__ = "locations"
+    __table_args__ = (Index("locations_by_agency", "agency", "location"),)
+
+    location: str = Field(primary_key=True)
+    agency: str
+    create_time: datetime = time_field()
+
+
+async def owner(tx: Transaction, location: str) -> str | None:
+    """Give the agency that owns the location, or None while nobody does."""
+    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def claim(tx: Transaction, location: str, agency: str, now: datetime) -> str:
+    """Make the location the agency's unless somebody has it; give the agency that owns it now.
+
+    Of two transactions that claim at once the second waits for the first, and gets its answer.
+    """
+    statement = pg_insert(LocationRow).values(location=location, agency=agency, create_time=now)
+    await tx.execute(statement.on_conflict_do_nothing())
+    return await owner(tx, location) or agency
+
+
+async def of_agency(tx: Transaction, agency: str, *, after: str = "", limit: int = 1000) -> list[str]:
+    """List an agency's locations by name, those after `after`."""
+    query = (
+        select(col(LocationRow.location))
+        .where(col(LocationRow.agency) == agency, col(LocationRow.location) > after)
+        .order_by(col(LocationRow.location))
+        .limit(limit)
+    )
+    return list((await tx.execute(query)).scalars())

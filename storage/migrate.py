@@ -1,0 +1,143 @@
+"""The schema, brought to where the code wants it.
+
+Owns running the migrations, one process at a time, and the queue's schema.
+Does not know what the migrations of ours do.
+"""
+
+import importlib
+import logging
+import pkgutil
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from procrastinate.schema import SchemaManager
+from sqlalchemy import Connection, MetaData, text
+from sqlmodel import SQLModel
+
+import storage
+from storage.database import Database
+
+log = logging.getLogger(__name__)
+
+LOCK = "migrations"
+
+_DROP_QUEUE = """
+DO $$
+DECLARE item record;
+BEGIN
+    FOR item IN SELECT tablename AS name FROM pg_tables
+        WHERE schemaname = current_schema AND tablename LIKE 'procrastinate\\_%' LOOP
+        EXECUTE format('DROP TABLE %I CASCADE', item.name);
+    END LOOP;
+    FOR item IN SELECT oid::regprocedure AS name FROM pg_proc
+        WHERE pronamespace = current_schema::regnamespace AND proname LIKE 'procrastinate\\_%' LOOP
+        EXECUTE format('DROP FUNCTION %s CASCADE', item.name);
+    END LOOP;
+    FOR item IN SELECT typname AS name FROM pg_type
+        WHERE typnamespace = current_schema::regnamespace AND typname LIKE 'procrastinate\\_%' LOOP
+        EXECUTE format('DROP TYPE %I CASCADE', item.name);
+    END LOOP;
+END $$
+"""
+
+
+async def upgrade(db: Database) -> None:
+    """Bring the schema to `head()`; several replicas at once do it one after another. A newer schema is left alone."""
+    await _run(db, "upgrade", "head")
+
+
+async def downgrade(db: Database, revision: str) -> None:
+    """Take the schema back to `revision`, or with `base` to nothing: all data of what is undone is lost."""
+    await _run(db, "downgrade", revision)
+
+
+async def current(db: Database) -> str | None:
+    """Give the revision of the database, None when it was never migrated."""
+    async with db.engine.connect() as connection:
+        return await connection.run_sync(_current)
+
+
+@cache
+def head() -> str:
+    """Give the newest revision that this code knows."""
+    revision = _scripts().get_current_head()
+    if revision is None:
+        raise RuntimeError("there are no migrations")
+    return revision
+
+
+async def is_current(db: Database) -> bool:
+    """Tell whether the schema is at `head()` or newer: old code runs on a new schema, not the other way round."""
+    revision = await current(db)
+    return revision == head() or (revision is not None and not _is_known(revision))
+
+
+async def write_revision(db: Database, message: str, revision: str) -> Path:
+    """Write a migration from the schema of `db` (which must be at `head()`) to what the code's tables say, and give its path."""
+
+    def write(connection: Connection) -> Path:
+        config = _config(connection, metadata())
+        script: Any = command.revision(config, message, autogenerate=True, rev_id=revision)
+        return Path(script.path)
+
+    async with db.engine.connect() as connection:
+        return await connection.run_sync(write)
+
+
+def metadata() -> MetaData:
+    """Give all tables of the code: every module of this package is imported for it."""
+    for module in pkgutil.iter_modules(storage.__path__, "storage."):
+        importlib.import_module(module.name)
+    return SQLModel.metadata
+
+
+def create_queue(connection: Connection) -> None:
+    """Make procrastinate's own tables and functions, unless they are there (a migration calls this)."""
+    if connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is None:
+        # Without parameters, or the driver would refuse many statements at once.
+        connection.execution_options(no_parameters=True).exec_driver_sql(SchemaManager.get_schema())
+
+
+def drop_queue(connection: Connection) -> None:
+    """Remove procrastinate's tables, functions and types with all jobs (a migration calls this)."""
+    connection.execution_options(no_parameters=True).exec_driver_sql(_DROP_QUEUE)
+
+
+async def _run(db: Database, name: str, revision: str) -> None:
+    def run(connection: Connection) -> None:
+        now = _current(connection)
+        if now is not None and not _is_known(now):
+            log.warning("the schema (%s) is newer than this program knows: left as it is", now)
+            return
+        getattr(command, name)(_config(connection), revision)
+
+    async with db.engine.begin() as connection:
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": LOCK})
+        await connection.run_sync(run)
+
+
+def _current(connection: Connection) -> str | None:
+    if connection.scalar(text("SELECT to_regclass('alembic_version')")) is None:
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
+
+
+@cache
+def _is_known(revision: str) -> bool:
+    return any(script.revision == revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config(None))
+
+
+def _config(connection: Connection | None, tables: MetaData | None = None) -> Config:
+    config = Config(attributes={"connection": connection, "metadata": tables})
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,213 @@
+"""Posts: what a caller wants published, where it stands, and when it is due.
+
+Owns the table `posts`. A post moves only by compare-and-swap from an expected state, and `due_at` is never NULL while a
+post is unfinished: whatever happens to a job, the sweeper finds the post again.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Index, Text, and_, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction, notify
+from storage.errors import AlreadyExists, NotFound
+from storage.types import json_field, json_or_null, time_field
+
+TOPIC = "posts"
+UNFINISHED = ("SCHEDULED", "QUEUED", "TRANSFERRING", "PROCESSING", "CANCELLING")
+
+
+class PostRow(SQLModel, table=True):
+    """One post of one account; `attempt` is the number of its newest journal row, `version` grows with every change.
+
+    A round begins at `queue_time` with attempt `round_start`: when the post was made, or when somebody tried it again.
+    """
+
+    __tablename__ = "posts"
+    __table_args__ = (
+        Index("posts_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("posts_by_time", "location", "create_time", "id"),
+        Index("posts_by_account", "location", "account", "create_time"),
+        Index("posts_by_connection", "location", "connection", "state"),
+        Index("posts_scheduled", "location", "schedule_time", "id", postgresql_where=text("schedule_time IS NOT NULL")),
+    )
+
+    location: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    account: str
+    connection: str
+    provider: str
+    mode: str
+    caption: str = ""
+    content: dict[str, Any] = json_field()
+    uploads: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    options: dict[str, Any] = json_field()
+    provider_extra: dict[str, Any] = json_field()
+    labels: dict[str, str] = json_field()
+    consent: dict[str, Any] | None = json_or_null()
+    route_policy: str = ""
+    route_reason: str = ""
+    schedule_time: datetime | None = time_field(nullable=True)
+    late_tolerance_seconds: int | None = None
+    state: str
+    error: dict[str, Any] | None = json_or_null()
+    provider_post_id: str = ""
+    public_uri: str = ""
+    attempt: int = 0
+    round_start: int = 1
+    sent_bytes: int = Field(default=0, sa_type=BigInteger)
+    total_bytes: int = Field(default=0, sa_type=BigInteger)
+    next_attempt_time: datetime | None = time_field(nullable=True)
+    due_at: datetime | None = time_field(nullable=True)
+    queue_time: datetime = time_field()
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+    publish_time: datetime | None = time_field(nullable=True)
+    version: int = 1
+
+
+def cache_key(location: str, post: str) -> str:
+    """Name one post in the caches."""
+    return f"{location}|{post}"
+
+
+def _is(location: str, post: str) -> ColumnElement[bool]:
+    return and_(col(PostRow.location) == location, col(PostRow.id) == post)
+
+
+async def insert(tx: Transaction, row: PostRow) -> PostRow:
+    """Add a post; raises AlreadyExists when the location has one of that id."""
+    if await find(tx, row.location, row.id) is not None:
+        raise AlreadyExists("post", row.id)
+    tx.add(row)
+    await tx.flush()
+    await notify(tx, TOPIC, cache_key(row.location, row.id))
+    return row
+
+
+async def find(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow | None:
+    """Give the post as it stands now, or None."""
+    query = select(PostRow).where(_is(location, post)).execution_options(populate_existing=True)
+    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def get(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow:
+    """Give the post as it stands now; raises NotFound."""
+    row = await find(tx, location, post, lock=lock)
+    if row is None:
+        raise NotFound("post", post)
+    return row
+
+
+async def change(
+    tx: Transaction,
+    location: str,
+    post: str,
+    now: datetime,
+    *,
+    expect: Sequence[str],
+    at_attempt: int | None = None,
+    **values: Any,
+) -> PostRow | None:
+    """Set columns of a post in one of the expected states (and at the expected attempt); None when it is not."""
+    where = and_(_is(location, post), col(PostRow.state).in_(expect))
+    if at_attempt is not None:
+        where = and_(where, col(PostRow.attempt) == at_attempt)
+    statement = (
+        update(PostRow)
+        .where(where)
+        .values(version=PostRow.version + 1, update_time=now, **values)
+        .returning(PostRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    row = (await tx.execute(statement)).scalar_one_or_none()
+    if row is not None:
+        await notify(tx, TOPIC, cache_key(location, post))
+    return row
+
+
+async def set_due(tx: Transaction, location: str, post: str, due_at: datetime) -> None:
+    """Say when the post is to be looked at next, if it is to be looked at at all; no change a caller can see."""
+    statement = update(PostRow).where(_is(location, post), col(PostRow.due_at).is_not(None)).values(due_at=due_at)
+    await tx.execute(statement)
+
+
+async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[PostRow]:
+    """Take posts that are due, skipping those another replica takes now, and push them off to `lease_until`."""
+    due = (
+        select(col(PostRow.location), col(PostRow.id))
+        .where(col(PostRow.due_at) <= now)
+        .order_by(col(PostRow.due_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    statement = (
+        update(PostRow)
+        .where(tuple_(col(PostRow.location), col(PostRow.id)).in_(select(due.c.location, due.c.id)))
+        .values(due_at=lease_until)
+        .returning(PostRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return list((await tx.execute(statement)).scalars())
+
+
+async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
+    """Make all waiting posts of a connection due now (it was authorised again); give how many."""
+    statement = (
+        update(PostRow)
+        .where(
+            col(PostRow.location) == location,
+            col(PostRow.connection) == connection,
+            col(PostRow.state).in_(UNFINISHED),
+            col(PostRow.state) != "SCHEDULED",
+        )
+        .values(due_at=now)
+        .returning(col(PostRow.id))
+    )
+    return len((await tx.execute(statement)).all())
+
+
+async def page(
+    tx: Transaction,
+    *,
+    locations: Sequence[str] | None,
+    agency: str,
+    account: str = "",
+    states: Sequence[str] = (),
+    create_after: datetime | None = None,
+    create_before: datetime | None = None,
+    by_schedule: bool = False,
+    after: tuple[datetime, str, str] | None,
+    limit: int,
+) -> list[PostRow]:
+    """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
+
+    The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if given.
+    """
+    from storage.locations import LocationRow
+
+    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+    query = select(PostRow).where(col(PostRow.location).in_(owned))
+    if locations is not None:
+        query = query.where(col(PostRow.location).in_(locations))
+    if account:
+        query = query.where(col(PostRow.account) == account)
+    if states:
+        query = query.where(col(PostRow.state).in_(states))
+    if create_after is not None:
+        query = query.where(col(PostRow.create_time) > create_after)
+    if create_before is not None:
+        query = query.where(col(PostRow.create_time) < create_before)
+    moment = col(PostRow.schedule_time) if by_schedule else col(PostRow.create_time)
+    keys = (moment, col(PostRow.location), col(PostRow.id))
+    if by_schedule:
+        query = query.where(moment.is_not(None))
+    if after is not None:
+        keyset, bound = tuple_(*keys), tuple_(*after)
+        query = query.where(keyset > bound if by_schedule else keyset < bound)
+    query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
+    return list((await tx.execute(query.limit(limit))).scalars())

@@ -1,0 +1,192 @@
+"""Tokens: the sealed pair of each connection, in a table that nothing else updates.
+
+Owns the table `tokens`, its version and its lease. Neither opens a seal nor calls a vendor:
+`gateway/domain/tokens.py` does. Leases run on the database's clock, so that replicas need not agree on the time.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Index, and_, delete, func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction, notify
+from storage.types import time_field
+
+TOPIC = "tokens"
+
+
+class TokenRow(SQLModel, table=True):
+    """One connection's pair; `version` grows with every save of a pair, with nothing else, and is part of the seal."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (Index("tokens_refresh_due", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),)
+
+    location: str = Field(primary_key=True)
+    connection: str = Field(primary_key=True)
+    version: int
+    access_sealed: bytes
+    refresh_sealed: bytes | None = None
+    access_expire_time: datetime = time_field()
+    access_issue_time: datetime = time_field()
+    refresh_expire_time: datetime | None = time_field(nullable=True)
+    refresh_at: datetime | None = time_field(nullable=True)
+    lease_owner: str | None = None
+    lease_until: datetime | None = time_field(nullable=True)
+    cooldown_until: datetime | None = time_field(nullable=True)
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SealedPair:
+    """A pair ready to be saved as `version`."""
+
+    version: int
+    access_sealed: bytes
+    refresh_sealed: bytes | None
+    access_expire_time: datetime
+    access_issue_time: datetime
+    refresh_expire_time: datetime | None
+    refresh_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A lease that was got: the row as read after it, and whether the holder before never gave its lease back."""
+
+    row: TokenRow
+    abandoned: bool
+
+
+def cache_key(location: str, connection: str) -> str:
+    """Name one connection's token in the caches."""
+    return f"{location}|{connection}"
+
+
+def _is(location: str, connection: str) -> ColumnElement[bool]:
+    return and_(col(TokenRow.location) == location, col(TokenRow.connection) == connection)
+
+
+async def find(tx: Transaction, location: str, connection: str) -> TokenRow | None:
+    """Give the row as it stands now, or None."""
+    query = select(TokenRow).where(_is(location, connection)).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def save(tx: Transaction, location: str, connection: str, pair: SealedPair, *, read_version: int) -> bool:
+    """Save a pair over the version that was read (0: none yet); False when another pair was saved meanwhile.
+
+    The version alone decides: whoever holds the newer pair must be able to save it, even after its lease lapsed.
+    """
+    values = {
+        "version": pair.version,
+        "access_sealed": pair.access_sealed,
+        "refresh_sealed": pair.refresh_sealed,
+        "access_expire_time": pair.access_expire_time,
+        "access_issue_time": pair.access_issue_time,
+        "refresh_expire_time": pair.refresh_expire_time,
+        "refresh_at": pair.refresh_at,
+        "cooldown_until": None,
+        "failures": 0,
+    }
+    # A pair read at some version only ever replaces that version: after a disconnect there is nothing to replace.
+    statement: Any = (
+        pg_insert(TokenRow)
+        .values(location=location, connection=connection, **values)
+        .on_conflict_do_nothing()
+        .returning(col(TokenRow.version))
+    )
+    if read_version:
+        statement = (
+            update(TokenRow)
+            .where(_is(location, connection), col(TokenRow.version) == read_version)
+            .values(**values)
+            .returning(col(TokenRow.version))
+        )
+    saved = (await tx.execute(statement)).scalar_one_or_none() is not None
+    if saved:
+        await notify(tx, TOPIC, cache_key(location, connection))
+    return saved
+
+
+async def take_lease(tx: Transaction, location: str, connection: str, owner: str, span: timedelta) -> Lease | None:
+    """Lease the row for `span` when it is free, lapsed or already ours; None while another holds it (or there is no
+    row).
+    """
+    query = (
+        select(TokenRow, func.clock_timestamp())
+        .where(_is(location, connection))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = (await tx.execute(query)).one_or_none()
+    if found is None:
+        return None
+    row, now = found
+    if row.lease_owner not in (None, owner) and row.lease_until is not None and row.lease_until > now:
+        return None
+    abandoned = row.lease_owner not in (None, owner)
+    row.lease_owner, row.lease_until = owner, now + span
+    await tx.flush()
+    return Lease(row, abandoned)
+
+
+async def renew_lease(tx: Transaction, location: str, connection: str, owner: str, span: timedelta) -> bool:
+    """Push the end of a lease that is still ours; False when it is not."""
+    statement = (
+        update(TokenRow)
+        .where(_is(location, connection), col(TokenRow.lease_owner) == owner)
+        .values(lease_until=func.clock_timestamp() + span)
+        .returning(col(TokenRow.version))
+    )
+    return (await tx.execute(statement)).scalar_one_or_none() is not None
+
+
+async def release_lease(tx: Transaction, location: str, connection: str, owner: str) -> None:
+    """Give the lease back, if it is still ours."""
+    statement = (
+        update(TokenRow)
+        .where(_is(location, connection), col(TokenRow.lease_owner) == owner)
+        .values(lease_owner=None, lease_until=None)
+    )
+    await tx.execute(statement)
+
+
+async def cool_down(tx: Transaction, location: str, connection: str, *, until: datetime, read_version: int) -> None:
+    """Remember a temporary failure: nobody asks again before `until`, unless a new pair came meanwhile."""
+    statement = (
+        update(TokenRow)
+        .where(_is(location, connection), col(TokenRow.version) == read_version)
+        .values(cooldown_until=until, failures=TokenRow.failures + 1, refresh_at=until)
+    )
+    await tx.execute(statement)
+
+
+async def stop_refreshing(tx: Transaction, location: str, connection: str) -> None:
+    """Take the connection out of the refresh schedule until a new pair is saved."""
+    await tx.execute(update(TokenRow).where(_is(location, connection)).values(refresh_at=None))
+
+
+async def wipe(tx: Transaction, location: str, connection: str) -> None:
+    """Delete the pair for good and drop it from all caches."""
+    await tx.execute(delete(TokenRow).where(_is(location, connection)))
+    await notify(tx, TOPIC, cache_key(location, connection))
+
+
+async def due_for_refresh(tx: Transaction, now: datetime, limit: int) -> list[tuple[str, str]]:
+    """Take (location, connection) whose pair should be refreshed ahead, skipping rows others hold and leases that
+    live.
+    """
+    query = (
+        select(TokenRow)
+        .where(
+            col(TokenRow.refresh_at) <= now,
+            or_(col(TokenRow.lease_until).is_(None), col(TokenRow.lease_until) < func.clock_timestamp()),
+        )
+        .order_by(col(TokenRow.refresh_at))
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [(row.location, row.connection) for row in (await tx.execute(query)).scalars()]

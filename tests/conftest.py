@@ -1,0 +1,6 @@
+"""What every test finds at hand.
+
+Owns the list of fixture modules; the fixtures themselves live in `tests/fixtures`.
+"""
+
+pytest_plugins = ["tests.fixtures.database"]

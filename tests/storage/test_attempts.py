@@ -1,0 +1,127 @@
+"""The publish journal's rows: moves that only the rightful worker can make.
+
+Owns the proof of the compare-and-swap. Knows no vendor.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+from storage import attempts, posts
+from storage.attempts import AttemptRow
+from storage.database import Database
+from storage.posts import PostRow
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def make_post(id: str = "p1", **values: object) -> PostRow:
+    """Give a queued post of location l1, account a1."""
+    given: dict[str, object] = {
+        "location": "l1",
+        "id": id,
+        "account": "a1",
+        "connection": "c1",
+        "provider": "tiktok",
+        "mode": "direct",
+        "uploads": ["u1"],
+        "state": "QUEUED",
+        "queue_time": NOW,
+        "create_time": NOW,
+        "update_time": NOW,
+        "due_at": NOW,
+    }
+    return PostRow(**{**given, **values})
+
+
+def make_attempt(post: str = "p1", number: int = 1, state: str = "INTENT") -> AttemptRow:
+    """Give an attempt of a post of location l1."""
+    return AttemptRow(location="l1", post=post, number=number, state=state, create_time=NOW, update_time=NOW)
+
+
+async def test_only_one_of_two_workers_moves_an_attempt(database: Database) -> None:
+    """Two workers that read the same state move it once: the second finds it moved on."""
+    async with database.transaction() as tx:
+        await attempts.insert(tx, make_attempt())
+    async with database.read() as tx:
+        seen = await attempts.find(tx, "l1", "p1", 1)
+    assert seen is not None
+
+    async with database.transaction() as tx:
+        first = await attempts.move(tx, seen, "INIT_SENT", NOW)
+    async with database.transaction() as tx:
+        second = await attempts.move(tx, seen, "INIT_SENT", NOW)
+
+    assert first is not None
+    assert "INIT_SENT" == first.state
+    assert second is None
+
+
+async def test_the_confirmed_offset_is_part_of_the_swap(database: Database) -> None:
+    """A worker that wakes up with an old offset cannot move the attempt, though the state is the same."""
+    async with database.transaction() as tx:
+        await attempts.insert(tx, make_attempt(state="UPLOADING"))
+    async with database.read() as tx:
+        frozen = await attempts.find(tx, "l1", "p1", 1)
+    assert frozen is not None
+
+    async with database.transaction() as tx:
+        ahead = await attempts.move(tx, frozen, "UPLOADING", NOW, confirmed=10_000_000)
+    async with database.transaction() as tx:
+        late = await attempts.move(tx, frozen, "FINAL_SENT", NOW)
+
+    assert ahead is not None
+    assert 10_000_000 == ahead.confirmed
+    assert late is None
+
+
+async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: Database) -> None:
+    """A change that expects another state or another attempt changes nothing and says so."""
+    async with database.transaction() as tx:
+        await posts.insert(tx, make_post(attempt=2))
+
+    async with database.transaction() as tx:
+        wrong_state = await posts.change(tx, "l1", "p1", NOW, expect=["PROCESSING"], state="PUBLISHED")
+        wrong_attempt = await posts.change(tx, "l1", "p1", NOW, expect=["QUEUED"], at_attempt=1, state="FAILED")
+        right = await posts.change(tx, "l1", "p1", NOW, expect=["QUEUED"], at_attempt=2, state="TRANSFERRING")
+
+    assert wrong_state is None
+    assert wrong_attempt is None
+    assert right is not None
+    assert ("TRANSFERRING", 2) == (right.state, right.version)
+
+
+async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> None:
+    """Taking what is due leases it: a second sweep at the same time finds nothing, one after the lease finds it again."""
+    later = NOW + timedelta(seconds=30)
+    async with database.transaction() as tx:
+        await posts.insert(tx, make_post("due"))
+        await posts.insert(tx, make_post("future", due_at=later + timedelta(hours=1)))
+        await posts.insert(tx, make_post("never", due_at=None, state="PUBLISHED"))
+
+    async with database.transaction() as tx:
+        first = await posts.take_due(tx, NOW, later, 10)
+    async with database.transaction() as tx:
+        second = await posts.take_due(tx, NOW, later, 10)
+    async with database.transaction() as tx:
+        third = await posts.take_due(tx, later, later, 10)
+
+    assert ["due"] == [row.id for row in first]
+    assert [] == second
+    assert ["due"] == [row.id for row in third]
+
+
+async def test_another_post_of_the_account_in_hand_over_is_seen(database: Database) -> None:
+    """Only a TRANSFERRING post of the same account whose newest attempt is between init and the last chunk counts."""
+    states = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
+    async with database.transaction() as tx:
+        await posts.insert(tx, make_post("mine", attempt=1))
+        await posts.insert(tx, make_post("other-account", account="a2", attempt=1, state="TRANSFERRING"))
+        await posts.insert(tx, make_post("processing", attempt=1, state="PROCESSING"))
+        await attempts.insert(tx, make_attempt("other-account", state="UPLOADING"))
+        await attempts.insert(tx, make_attempt("processing", state="PROCESSING"))
+        before = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+        await posts.insert(tx, make_post("sending", attempt=1, state="TRANSFERRING"))
+        await attempts.insert(tx, make_attempt("sending", state="FINAL_SENT"))
+        after = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+
+    assert before is False
+    assert after is True

@@ -1,0 +1,94 @@
+"""Blobs: what is written is read back, range by range, and no key leaves the folder."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from storage.blobs import BlobStore
+from storage.errors import NotFound
+
+DATA = os.urandom(3_000_001)
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> BlobStore:
+    """Give a store in a folder with a space in its name."""
+    return BlobStore.open((tmp_path / "blobs of ours").as_uri())
+
+
+async def read(blobs: BlobStore, key: str, start: int, end: int, chunk: int = 1 << 20) -> list[bytes]:
+    """Give the pieces of a range."""
+    return [piece async for piece in blobs.stream(key, start, end, chunk)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(0, len(DATA)), (0, 0), (1, 2), (1_048_575, 1_048_577), (2_999_999, len(DATA)), (7, 2_500_000)]
+)
+async def test_any_range_is_read_back_exactly(blobs: BlobStore, start: int, end: int) -> None:
+    """A range comes back byte for byte in pieces no larger than asked for."""
+    await blobs.put("loc/up/0", DATA)
+    pieces = await read(blobs, "loc/up/0", start, end)
+    assert DATA[start:end] == b"".join(pieces)
+    assert all(0 < len(piece) <= 1 << 20 for piece in pieces)
+
+
+async def test_a_view_is_written_without_its_surroundings(blobs: BlobStore) -> None:
+    """A memoryview of the middle of a buffer writes the middle."""
+    await blobs.put("k", memoryview(DATA)[10:20])
+    assert [DATA[10:20]] == await read(blobs, "k", 0, 10)
+    assert await blobs.size("k") == 10
+
+
+async def test_a_missing_blob_is_not_found(blobs: BlobStore) -> None:
+    """Reading or measuring what is not there raises NotFound."""
+    with pytest.raises(NotFound):
+        await read(blobs, "nothing", 0, 1)
+    with pytest.raises(NotFound):
+        await blobs.size("nothing")
+
+
+async def test_a_blob_that_is_too_short_is_an_error(blobs: BlobStore) -> None:
+    """A range that reaches beyond the end is never silently shorter."""
+    await blobs.put("short", b"12345")
+    with pytest.raises(OSError, match="ends before"):
+        await read(blobs, "short", 0, 6)
+
+
+async def test_delete_removes_and_forgives(blobs: BlobStore) -> None:
+    """Deleting removes what is there and does not mind what is not."""
+    await blobs.put("a/1", b"x")
+    await blobs.put("a/2", b"y")
+    await blobs.delete(["a/0", "a/1", "a/3"])
+    assert [b"y"] == await read(blobs, "a/2", 0, 1)
+    with pytest.raises(NotFound):
+        await blobs.size("a/1")
+
+
+@pytest.mark.parametrize("key", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\0b", "ä", "a\n", "x" * 513])
+async def test_a_key_never_leaves_the_folder(blobs: BlobStore, key: str) -> None:
+    """Keys that could mean another place are refused by every operation."""
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.put(key, b"x")
+    with pytest.raises(ValueError, match="not a blob key"):
+        await read(blobs, key, 0, 1)
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.size(key)
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.delete([key])
+
+
+def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
+    """The local folder has mode 0700, also when it was there with another one."""
+    folder = tmp_path / "blobs"
+    folder.mkdir(mode=0o755)
+    BlobStore.open(folder.as_uri())
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+
+
+@pytest.mark.parametrize("url", ["", "/tmp/x", "http://h/x", "file://host/x", "file:relative", "memory:///"])
+def test_a_url_that_is_no_store_is_refused(url: str) -> None:
+    """What cannot be a store says so at start."""
+    with pytest.raises(ValueError, match="blob URL"):
+        BlobStore.open(url)

@@ -1,0 +1,389 @@
+"""The private PostgreSQL: made, shared, left, found again, and recovered from every way to die."""
+
+import asyncio
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage import embedded, embedded_binaries
+from storage.embedded import EmbeddedServer, EmbeddedUnavailable, start_embedded
+from tests.fixtures import reaper
+from tests.fixtures.database import place
+from tests.fixtures.waiting import until
+
+ROOT = Path(__file__).parents[2]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
+
+# A gateway in a process of its own: takes a share, says where, and keeps it until its standard input ends.
+GATEWAY = """
+import asyncio, sys
+from pathlib import Path
+from storage.embedded import start_embedded
+async def main():
+    server = await start_embedded(Path(sys.argv[1]), fsync=False)
+    print(server.url, flush=True)
+    await asyncio.to_thread(sys.stdin.read)
+    await server.release()
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Give a data folder that PostgreSQL's user can reach, and end what still runs in it."""
+    parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
+    parent.chmod(0o711)
+    yield parent / "data"
+    for home in (parent / "data", *(parent / "outside").glob("*")):
+        reaper.reap(home if home.name == "data" else _as_data(home))
+    shutil.rmtree(parent)
+
+
+def _as_data(home: Path) -> Path:
+    """Give the folder whose `postgres` is this home."""
+    (home.parent / "reap").mkdir(exist_ok=True)
+    return home.rename(home.parent / "reap" / "postgres").parent
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Path]:
+    """Give a data folder whose cluster is made and stopped, to be copied."""
+    parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
+    parent.chmod(0o711)
+
+    async def make() -> None:
+        await (await start_embedded(parent / "data", fsync=False)).release()
+
+    asyncio.run(make())
+    yield parent / "data"
+    shutil.rmtree(parent)
+
+
+@pytest.fixture
+def made(folder: Path, cluster: Path) -> Path:
+    """Give a data folder like `folder` with a cluster of its own in it: making one takes most of a second."""
+    subprocess.run(["cp", "-a", str(cluster), str(folder)], check=True)
+    (folder / "postgres" / "port").unlink()
+    return folder
+
+
+@pytest.fixture
+async def server(made: Path) -> AsyncIterator[EmbeddedServer]:
+    """Give a share in a new server."""
+    server = await start_embedded(made, fsync=False)
+    yield server
+    await server.release()
+
+
+def ask(server: EmbeddedServer, query: str) -> str:
+    """Give the one value that a query has, as text."""
+    with psycopg.connect(server.url, autocommit=True) as connection:
+        row = connection.execute(query.encode()).fetchone()
+        return str(row[0]) if row else ""
+
+
+def write(server: EmbeddedServer, value: int) -> None:
+    """Commit a value."""
+    with psycopg.connect(server.url) as connection:
+        connection.execute("CREATE TABLE IF NOT EXISTS t (v int)")
+        connection.execute("INSERT INTO t VALUES (%s)", (value,))
+
+
+def pid(folder: Path) -> int:
+    """Give the server's process."""
+    return int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+
+
+def runs(folder: Path) -> bool:
+    """Tell whether a server works in the folder."""
+    return reaper.server_of(folder / "postgres" / "data") is not None
+
+
+def gateway(folder: Path) -> "subprocess.Popen[str]":
+    """Start a gateway in a process of its own and wait until it has its share."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", GATEWAY, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return process
+
+
+def said(process: "subprocess.Popen[str]") -> str:
+    """Give the URL that a gateway printed."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def end(process: "subprocess.Popen[str]", *, kill: bool = False) -> None:
+    """Stop a gateway, or kill it."""
+    if kill:
+        process.kill()
+    process.communicate()
+
+
+async def test_from_nothing_to_an_answer_and_back(folder: Path) -> None:
+    """An empty folder becomes a server that answers; the only release stops it and keeps the data."""
+    server = await start_embedded(folder, fsync=False)
+    write(server, 1)
+    await server.release()
+    await server.release()
+    assert not runs(folder)
+    server = await start_embedded(folder, fsync=False)
+    assert "1" == ask(server, "SELECT v FROM t")
+    assert "UTF8 C" == ask(server, "SELECT current_setting('server_encoding') || ' ' || datcollate FROM pg_database")
+    await server.release()
+
+
+async def test_it_is_closed_to_others(server: EmbeddedServer, made: Path) -> None:
+    """Password and data are readable by their owner only, it listens on loopback only, and asks for the password."""
+    home = made / "postgres"
+    assert 0o600 == stat.S_IMODE((home / "password").stat().st_mode)
+    assert 0o700 == stat.S_IMODE((home / "data").stat().st_mode)
+    assert "127.0.0.1" == ask(server, "SHOW listen_addresses")
+    with pytest.raises(psycopg.OperationalError, match="password"):
+        psycopg.connect(server.url.replace((home / "password").read_text(), "wrong"))
+    assert (home / "password").read_text() not in repr(server)
+
+
+async def test_commits_are_durable_unless_asked_otherwise(made: Path) -> None:
+    """Outside tests every commit reaches the disk."""
+    server = await start_embedded(made)
+    assert ["on"] * 3 == [ask(server, f"SHOW {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")]
+    await server.release()
+
+
+async def test_the_last_of_two_stops_the_server(server: EmbeddedServer, made: Path) -> None:
+    """Two gateways on one folder share one server, whoever goes first."""
+    second = gateway(made)
+    assert server.url == said(second)
+    end(second)
+    assert "1" == ask(server, "SELECT 1")
+    third = gateway(made)
+    said(third)
+    await server.release()
+    assert runs(made)
+    end(third)
+    assert not runs(made)
+
+
+async def test_gateways_that_start_together_share_one_server(folder: Path) -> None:
+    """Four processes on an empty folder at once make one cluster and one server."""
+    processes = [gateway(folder) for _ in range(4)]
+    urls = await asyncio.gather(*(asyncio.to_thread(said, process) for process in processes))
+    assert 1 == len(set(urls))
+    assert urls[0].startswith("postgresql://")
+    for process in processes:
+        end(process)
+    assert not runs(folder)
+
+
+async def test_the_server_of_a_killed_gateway_is_found_again(made: Path) -> None:
+    """A gateway that was killed leaves its server; the next one attaches to it and, being the last, stops it."""
+    first = gateway(made)
+    url = said(first)
+    left = pid(made)
+    end(first, kill=True)
+    assert runs(made)
+    server = await start_embedded(made, fsync=False)
+    assert (url, left) == (server.url, pid(made))
+    await server.release()
+    assert not runs(made)
+
+
+async def test_a_killed_server_is_started_again_by_whoever_comes(made: Path) -> None:
+    """After kill -9 of the server, a new gateway finds what was committed, at the address the old one knows."""
+    first = await start_embedded(made)
+    write(first, 1)
+    os.kill(pid(made), signal.SIGKILL)
+    second = await start_embedded(made)
+    assert first.url == second.url
+    assert "1" == ask(first, "SELECT v FROM t")
+    await second.release()
+    assert "1" == ask(first, "SELECT v FROM t")
+    await first.release()
+    assert not runs(made)
+
+
+async def test_a_holder_can_revive_its_server(server: EmbeddedServer, made: Path) -> None:
+    """A gateway whose server died starts it again; doing so while it lives changes nothing."""
+    url, before = server.url, pid(made)
+    await server.revive()
+    assert before == pid(made)
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: not runs(made))
+    await server.revive()
+    assert "1" == ask(server, "SELECT 1")
+    assert url == server.url
+
+
+@pytest.mark.parametrize("whose", ["ours", "the server's user"])
+async def test_a_stale_pid_file_with_a_living_pid_is_seen_through(made: Path, whose: str) -> None:
+    """The pid of a dead server may be some other process now: that one is left alone, and the server starts."""
+    server = await start_embedded(made, fsync=False)
+    os.kill(pid(made), signal.SIGKILL)
+    await until(lambda: not runs(made))
+    account = embedded_binaries.account_for(made / "postgres" / "data")
+    log = made / "other.log"
+    other = (account if whose != "ours" else embedded_binaries.Account()).spawn(["/bin/sleep", "60"], log)
+    file = made / "postgres" / "data" / "postmaster.pid"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([str(other), *lines[1:], ""]))
+    second = await start_embedded(made, fsync=False)
+    assert "1" == ask(second, "SELECT 1")
+    await server.release()
+    await second.release()
+    os.kill(other, signal.SIGTERM)  # it is still there to be ended
+    await until(lambda: embedded_binaries.ended(other))
+
+
+@pytest.mark.parametrize("content", ["", "nonsense\n", "1\n"])
+async def test_a_broken_pid_file_is_no_server(made: Path, content: str) -> None:
+    """A pid file that was cut, or names another program, does not keep the server from starting."""
+    (made / "postgres" / "data" / "postmaster.pid").write_text(content)
+    server = await start_embedded(made, fsync=False)
+    assert "1" == ask(server, "SELECT 1")
+    await server.release()
+
+
+async def test_a_taken_port_is_given_up(made: Path) -> None:
+    """When something else has the port that the server had, it takes another."""
+    first = await start_embedded(made, fsync=False)
+    await first.release()
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", first.port))
+        taken.listen()
+        second = await start_embedded(made, fsync=False)
+    assert first.port != second.port
+    assert "1" == ask(second, "SELECT 1")
+    await second.release()
+
+
+async def test_a_cluster_that_was_half_made_is_made_anew(folder: Path) -> None:
+    """What a killed initdb left counts for nothing and is cleaned away."""
+    left = folder / "postgres" / "new-0123"
+    left.mkdir(parents=True)
+    (left / "PG_VERSION").write_text("18\n")
+    server = await start_embedded(folder, fsync=False)
+    assert "1" == ask(server, "SELECT 1")
+    await server.release()
+    assert not left.exists()
+
+
+async def test_a_lost_password_says_what_to_do(made: Path) -> None:
+    """Without the password file nobody can get in, and the error says which file and what else."""
+    await (await start_embedded(made, fsync=False)).release()
+    (made / "postgres" / "password").unlink()
+    with pytest.raises(EmbeddedUnavailable, match="password is gone: put it back, or remove"):
+        await start_embedded(made, fsync=False)
+
+
+async def test_no_programs_says_what_to_do(folder: Path) -> None:
+    """Without PostgreSQL the error names the extra, the distribution and the setting."""
+    with pytest.raises(EmbeddedUnavailable, match=r"social-gateway\[embedded\].*GATEWAY_DATABASE_URL"):
+        await start_embedded(folder, folders=[folder])
+
+
+async def test_data_of_another_version_is_not_touched(made: Path) -> None:
+    """A cluster made by a version that is not installed is told by its number."""
+    await (await start_embedded(made, fsync=False)).release()
+    (made / "postgres" / "data" / "PG_VERSION").write_text("99\n")
+    with pytest.raises(EmbeddedUnavailable, match="made by PostgreSQL 99"):
+        await start_embedded(made, fsync=False)
+
+
+async def test_a_folder_in_use_elsewhere_is_refused(server: EmbeddedServer, made: Path) -> None:
+    """Another container's server cannot be seen among our processes, but its lock can: no second server on its files."""
+    (made / "postgres" / "namespace").write_text("another machine")
+    os.kill(pid(made), signal.SIGKILL)
+    await until(lambda: not runs(made))
+    with pytest.raises(EmbeddedUnavailable, match="another container or machine"):
+        await start_embedded(made, fsync=False)
+
+
+@pytest.mark.parametrize("found", sorted({str(path) for path in embedded_binaries.candidates()}))
+async def test_every_installation_on_this_machine_works(folder: Path, found: str) -> None:
+    """The wheel's programs and the distribution's are equally good."""
+    server = await start_embedded(folder, fsync=False, folders=[Path(found)])
+    assert "1" == ask(server, "SELECT 1")
+    await server.release()
+
+
+@as_root
+async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> None:
+    """As root under a 0700 folder the data lies where PostgreSQL's user can get, closed to others, and is found again."""
+    folder.parent.chmod(0o700)
+    outside = folder.parent.with_name(f"{folder.parent.name}-outside")
+    try:
+        server = await start_embedded(folder, fsync=False, outside=outside)
+        write(server, 1)
+        home = Path((folder / "postgres.at").read_text())
+        assert outside == home.parent
+        assert 0o700 == stat.S_IMODE((home / "data").stat().st_mode)
+        assert 0o600 == stat.S_IMODE((home / "password").stat().st_mode)
+        await server.release()
+        server = await start_embedded(folder, fsync=False, outside=outside)
+        assert "1" == ask(server, "SELECT v FROM t")
+        await server.release()
+        shutil.rmtree(home)
+        with pytest.raises(EmbeddedUnavailable, match=r"is gone: remove .*postgres\.at to begin anew"):
+            await start_embedded(folder, fsync=False, outside=outside)
+    finally:
+        shutil.rmtree(outside)
+
+
+@as_root
+async def test_a_closed_data_folder_of_our_own_is_opened_to_pass(folder: Path) -> None:
+    """When only our own data folder is closed, it is made passable (not listable), and its parents are left alone."""
+    folder.mkdir(mode=0o700)
+    server = await start_embedded(folder, fsync=False)
+    await server.release()
+    assert 0o711 == stat.S_IMODE(folder.stat().st_mode)
+    assert not (folder / "postgres.at").exists()
+
+
+@as_root
+async def test_programs_below_a_closed_home_are_copied(folder: Path) -> None:
+    """As root with the wheel under a 0700 folder, PostgreSQL runs from a copy, libraries included."""
+    found = next(embedded_binaries.candidates())
+    package = found.parent.parent
+    if package.name != embedded_binaries.WHEEL:
+        pytest.skip("the wheel is not installed")
+    closed = folder.parent / "closed"
+    closed.mkdir(mode=0o700)
+    for part in (f"{package.name}/{found.parent.name}", f"{package.name}.libs"):
+        shutil.copytree(package.parent / part, closed / part)
+    server = await start_embedded(folder, fsync=False, folders=[closed / package.name / found.parent.name / "bin"])
+    assert "1" == ask(server, "SELECT 1")
+    command = Path(f"/proc/{pid(folder)}/exe").resolve()
+    assert command.is_relative_to(folder / "postgres" / "programs")
+    await server.release()
+
+
+async def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
+    """A data folder below a file is told with what to set instead."""
+    folder.parent.joinpath("file").touch()
+    with pytest.raises(EmbeddedUnavailable, match="Set GATEWAY_DATA_DIR"):
+        await start_embedded(folder.parent / "file" / "data")
+
+
+async def test_a_lock_that_is_never_given_back_ends_the_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for another start is bounded."""
+    monkeypatch.setattr(embedded, "LOCK_SECONDS", 0.05)
+    folder.mkdir()
+    with embedded._locked(folder / "postgres.lock"), pytest.raises(EmbeddedUnavailable, match="another process has held"):
+        await start_embedded(folder)

@@ -1,0 +1,81 @@
+"""The schema: up, down, and the same as the tables of the code."""
+
+import asyncio
+
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+
+from storage import migrate
+from storage.database import Database
+
+
+def difference(connection: Connection) -> list[object]:
+    """Give what a migration would have to change, the queue's tables left out."""
+    context = MigrationContext.configure(
+        connection, opts={"include_name": lambda name, kind, _: not (kind == "table" and name.startswith("procrastinate"))}
+    )
+    return compare_metadata(context, migrate.metadata())
+
+
+async def everything(db: Database) -> list[str]:
+    """Give the names of all tables, functions and types of the schema."""
+    query = """
+        SELECT 'table ' || tablename FROM pg_tables WHERE schemaname = 'public'
+        UNION SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+        UNION SELECT 'type ' || typname FROM pg_type WHERE typnamespace = 'public'::regnamespace ORDER BY 1
+    """
+    async with db.read() as tx:
+        return list((await tx.execute(text(query))).scalars())
+
+
+async def test_the_tables_of_the_code_are_those_of_the_migrations(database: Database) -> None:
+    """Autogenerate finds nothing to do on a migrated database."""
+    async with database.engine.connect() as connection:
+        assert [] == await connection.run_sync(difference)
+
+
+async def test_up_down_and_up_again(empty_database_url: str) -> None:
+    """Going down leaves nothing behind, and going up again is the same as the first time."""
+    db = await Database.connect(empty_database_url)
+    assert [] == await everything(db)
+    await migrate.upgrade(db)
+    first = await everything(db)
+    await migrate.downgrade(db, "base")
+    assert ["table alembic_version", "type _alembic_version", "type alembic_version"] == await everything(db)
+    await migrate.upgrade(db)
+    assert first == await everything(db)
+    await db.close()
+
+
+async def test_replicas_that_start_together_migrate_once(empty_database_url: str) -> None:
+    """Four upgrades at once all succeed and leave one schema."""
+    pools = [await Database.connect(empty_database_url, pool_size=2) for _ in range(4)]
+    assert not await migrate.is_current(pools[0])
+    assert await migrate.current(pools[0]) is None
+    await asyncio.gather(*(migrate.upgrade(db) for db in pools))
+    assert [migrate.head()] * 4 == [await migrate.current(db) for db in pools]
+    assert await migrate.is_current(pools[0])
+    for db in pools:
+        await db.close()
+
+
+async def test_a_newer_schema_is_left_alone(database: Database) -> None:
+    """Old code beside new code: the schema that it does not know is current for it, and it changes nothing."""
+    async with database.transaction() as tx:
+        await tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    before = await everything(database)
+    await migrate.upgrade(database)
+    assert before == await everything(database)
+    assert "9999" == await migrate.current(database)
+    assert await migrate.is_current(database)
+
+
+async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) -> None:
+    """A database where procrastinate was set up by hand migrates."""
+    db = await Database.connect(empty_database_url)
+    async with db.engine.begin() as connection:
+        await connection.run_sync(migrate.create_queue)
+    await migrate.upgrade(db)
+    assert await migrate.is_current(db)
+    await db.close()
