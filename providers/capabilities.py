@@ -83,6 +83,7 @@ class CapabilityTable:
     """A provider's whole table; a capability without a cell is NOT_YET.
 
     `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
+    `settings` are the names that `Connection.provider_settings` may hold.
     """
 
     provider: str
@@ -90,6 +91,7 @@ class CapabilityTable:
     cells: Mapping[Capability, Cell]
     limits: Limits
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    settings: frozenset[str] = frozenset()
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
         """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""

@@ -26,7 +26,7 @@ PRIVACY_LEVEL_FRIENDS: PrivacyLevel
 PRIVACY_LEVEL_ONLY_ME: PrivacyLevel
 
 class Account(_message.Message):
-    __slots__ = ("name", "connection", "provider", "platform", "provider_account_id", "username", "display_name", "bio", "avatar_uri", "profile_uri", "verified", "follower_count", "following_count", "like_count", "video_count", "state", "fetch_time", "create_time", "union_id", "avatar_uris")
+    __slots__ = ("name", "connection", "provider", "platform", "provider_account_id", "username", "display_name", "bio", "avatar_uri", "profile_uri", "verified", "follower_count", "following_count", "like_count", "video_count", "state", "fetch_time", "create_time", "union_id", "avatar_uris", "unavailable_fields")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Account.State]
@@ -64,6 +64,7 @@ class Account(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UNION_ID_FIELD_NUMBER: _ClassVar[int]
     AVATAR_URIS_FIELD_NUMBER: _ClassVar[int]
+    UNAVAILABLE_FIELDS_FIELD_NUMBER: _ClassVar[int]
     name: str
     connection: str
     provider: str
@@ -84,7 +85,8 @@ class Account(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     union_id: str
     avatar_uris: _containers.ScalarMap[str, str]
-    def __init__(self, name: _Optional[str] = ..., connection: _Optional[str] = ..., provider: _Optional[str] = ..., platform: _Optional[str] = ..., provider_account_id: _Optional[str] = ..., username: _Optional[str] = ..., display_name: _Optional[str] = ..., bio: _Optional[str] = ..., avatar_uri: _Optional[str] = ..., profile_uri: _Optional[str] = ..., verified: _Optional[bool] = ..., follower_count: _Optional[int] = ..., following_count: _Optional[int] = ..., like_count: _Optional[int] = ..., video_count: _Optional[int] = ..., state: _Optional[_Union[Account.State, str]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., union_id: _Optional[str] = ..., avatar_uris: _Optional[_Mapping[str, str]] = ...) -> None: ...
+    unavailable_fields: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., connection: _Optional[str] = ..., provider: _Optional[str] = ..., platform: _Optional[str] = ..., provider_account_id: _Optional[str] = ..., username: _Optional[str] = ..., display_name: _Optional[str] = ..., bio: _Optional[str] = ..., avatar_uri: _Optional[str] = ..., profile_uri: _Optional[str] = ..., verified: _Optional[bool] = ..., follower_count: _Optional[int] = ..., following_count: _Optional[int] = ..., like_count: _Optional[int] = ..., video_count: _Optional[int] = ..., state: _Optional[_Union[Account.State, str]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., union_id: _Optional[str] = ..., avatar_uris: _Optional[_Mapping[str, str]] = ..., unavailable_fields: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class CreatorInfo(_message.Message):
     __slots__ = ("name", "privacy_levels", "comment_disabled", "duet_disabled", "stitch_disabled", "max_video_duration", "can_post", "cannot_post_reason", "fetch_time", "nickname", "username", "avatar_uri")

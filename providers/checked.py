@@ -1,0 +1,190 @@
+"""A provider that refuses what its own table does not promise, before the network.
+
+Owns the check of capabilities and limits for every provider alike. Knows no vendor.
+"""
+
+from collections.abc import AsyncIterator, Callable, Set
+from dataclasses import dataclass
+
+from providers.capabilities import Capability, CapabilityTable
+from providers.errors import CapabilityMissing, ContentRefused
+from providers.interface.access import Access
+from providers.interface.accounts import Accounts
+from providers.interface.authorization import Authorization
+from providers.interface.provider import Provider
+from providers.interface.publishing import Publishing
+from providers.interface.videos import Videos
+from providers.models.accounts import CreatorInfo, Profile, ProfilePart
+from providers.models.grants import ConsentRequest, Grant
+from providers.models.publishing import Begun, PostMode, PublishStatus, Transferred, VideoFile, VideoOrder
+from providers.models.secret import Secret
+from providers.models.videos import VideoPage
+
+NEEDED_BY_MODE = {
+    PostMode.DIRECT: Capability.POST_VIDEO_UPLOAD,
+    PostMode.CREATOR_INBOX: Capability.POST_INBOX,
+    PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT,
+}
+
+
+def checked(provider: Provider) -> Provider:
+    """Wrap a provider: what its table does not promise raises CapabilityMissing, oversized posts ContentRefused."""
+    table = provider.table
+    return _Checked(
+        name=provider.name,
+        table=table,
+        authorization=_Authorization(provider.authorization, table),
+        accounts=_Accounts(provider.accounts, table),
+        videos=_Videos(provider.videos, table),
+        publishing=_Publishing(provider.publishing, table),
+        inner=provider,
+    )
+
+
+def demand(table: CapabilityTable, capability: Capability) -> None:
+    """Raise CapabilityMissing, with the table's note, unless the capability may be used."""
+    if not table.can(capability):
+        cell = table.cell(capability)
+        raise CapabilityMissing(capability, cell.support, cell.note, provider=table.provider)
+
+
+def utf16_units(text: str) -> int:
+    """Count as vendors count captions: in UTF-16 units."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """The wrapped provider."""
+
+    name: str
+    table: CapabilityTable
+    authorization: Authorization
+    accounts: Accounts
+    videos: Videos
+    publishing: Publishing
+    inner: Provider
+
+    async def close(self) -> None:
+        """Close the provider."""
+        await self.inner.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Authorization:
+    """Grants, as far as the table goes."""
+
+    inner: Authorization
+    table: CapabilityTable
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes the provider knows."""
+        return self.inner.scopes
+
+    def consent_uri(self, request: ConsentRequest) -> str:
+        """Needs OAUTH."""
+        demand(self.table, Capability.OAUTH)
+        return self.inner.consent_uri(request)
+
+    async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
+        """Needs OAUTH."""
+        demand(self.table, Capability.OAUTH)
+        return await self.inner.exchange(code, verifier=verifier, redirect_uri=redirect_uri)
+
+    async def refresh(self, refresh_token: Secret) -> Grant:
+        """Needs OAUTH."""
+        demand(self.table, Capability.OAUTH)
+        return await self.inner.refresh(refresh_token)
+
+    async def revoke(self, access_token: Secret) -> None:
+        """Needs REVOKE."""
+        demand(self.table, Capability.REVOKE)
+        await self.inner.revoke(access_token)
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """Profiles, as far as the table goes."""
+
+    inner: Accounts
+    table: CapabilityTable
+
+    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
+        """Every provider has profiles."""
+        return await self.inner.profile(access, parts)
+
+    async def creator_info(self, access: Access) -> CreatorInfo:
+        """Needs CREATOR_INFO."""
+        demand(self.table, Capability.CREATOR_INFO)
+        return await self.inner.creator_info(access)
+
+
+@dataclass(frozen=True, slots=True)
+class _Videos:
+    """Video reads, as far as the table goes."""
+
+    inner: Videos
+    table: CapabilityTable
+
+    async def list_videos(
+        self, access: Access, *, cursor: str = "", limit: int = 10, metrics: bool = True
+    ) -> VideoPage:
+        """Needs VIDEO_LIST, and METRICS when they are asked."""
+        demand(self.table, Capability.VIDEO_LIST)
+        if metrics:
+            demand(self.table, Capability.METRICS)
+        return await self.inner.list_videos(access, cursor=cursor, limit=limit, metrics=metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class _Publishing:
+    """Publishing, as far as the table and its limits go."""
+
+    inner: Publishing
+    table: CapabilityTable
+
+    def check_video(self, order: VideoOrder) -> None:
+        """Needs what the mode needs, and a file and a caption within the limits."""
+        demand(self.table, NEEDED_BY_MODE[order.mode])
+        limits, name = self.table.limits, self.table.provider
+        if limits.video_mime_types and order.file.mime_type not in limits.video_mime_types:
+            raise ContentRefused(
+                f"{name} takes {', '.join(limits.video_mime_types)} only.", provider=name, code="mime_type_unsupported"
+            )
+        if 0 < limits.max_video_bytes < order.file.size:
+            raise ContentRefused(
+                f"{name} takes videos up to {limits.max_video_bytes} bytes.", provider=name, code="file_too_large"
+            )
+        if 0 < limits.max_caption_units < utf16_units(order.caption):
+            raise ContentRefused(
+                f"{name} takes captions up to {limits.max_caption_units} UTF-16 units.",
+                provider=name,
+                code="caption_too_long",
+            )
+        self.inner.check_video(order)
+
+    async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
+        """Checks the order first."""
+        self.check_video(order)
+        return await self.inner.begin_video(access, order)
+
+    async def send_chunk(
+        self,
+        upload_url: Secret,
+        file: VideoFile,
+        *,
+        first: int,
+        end: int,
+        body: Callable[[], AsyncIterator[bytes]],
+    ) -> Transferred:
+        """Follows a begin, which was checked."""
+        return await self.inner.send_chunk(upload_url, file, first=first, end=end, body=body)
+
+    async def status(self, access: Access, publish_id: str) -> PublishStatus:
+        """Follows a begin, which was checked."""
+        return await self.inner.status(access, publish_id)
+
+    def public_uri(self, username: str, post_id: str) -> str:
+        """Makes no call."""
+        return self.inner.public_uri(username, post_id)

@@ -1,0 +1,82 @@
+"""The body of one chunk on its way to a vendor: counted, cut to small pieces, watched for standing still.
+
+Owns what is true of every streamed body. Knows no vendor and not where the bytes come from.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+
+from providers.http.exchange import Answer, answer_of, told_apart
+from providers.models.secret import Secret
+
+PIECE = 256 * 1024
+STALL_SECONDS = 60.0
+# No bound on reading and writing here: the timer that moves with the pieces is the bound.
+_TIMEOUT = httpx.Timeout(connect=5.0, read=None, write=None, pool=10.0)
+
+
+class Feed:
+    """An async iterable over a stream of exactly `size` bytes that moves `timer` on with every piece.
+
+    When the source fails, or gives fewer or more bytes, `failure` holds the reason: the fault is ours, not the
+    vendor's.
+    """
+
+    def __init__(self, source: AsyncIterator[bytes], size: int, timer: asyncio.Timeout, seconds: float) -> None:
+        """Watch `source`; `seconds` is how long the vendor may take for one piece, and for its answer."""
+        self._source = source
+        self._left = size
+        self._timer = timer
+        self._seconds = seconds
+        self.failure: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Give the pieces, at most 256 KiB each."""
+        try:
+            async for block in self._source:
+                for start in range(0, len(block), PIECE):
+                    piece = block if len(block) <= PIECE else block[start : start + PIECE]
+                    self._count(len(piece))
+                    yield piece
+            if self._left:
+                raise ValueError(f"the body ended {self._left} bytes early")
+        except Exception as failure:
+            self.failure = failure
+            raise
+
+    def _count(self, size: int) -> None:
+        """Note that a piece is about to leave."""
+        self._left -= size
+        if self._left < 0:
+            raise ValueError("the body is longer than announced")
+        self._timer.reschedule(asyncio.get_running_loop().time() + self._seconds)
+
+
+async def put(
+    client: httpx.AsyncClient,
+    url: Secret,
+    headers: dict[str, str],
+    source: AsyncIterator[bytes],
+    size: int,
+    *,
+    provider: str,
+    stall_seconds: float = STALL_SECONDS,
+) -> Answer:
+    """PUT exactly `size` bytes of `source` to `url`, once; memory is one piece, whatever the size.
+
+    Raises Unavailable when nothing was sent, Ambiguous when the answer was lost or the vendor took longer than
+    `stall_seconds` over one piece or its answer. A source that fails raises its own error.
+    """
+    feed: Feed | None = None
+    try:
+        with told_apart(write=True, provider=provider):
+            async with asyncio.timeout(stall_seconds) as timer:
+                feed = Feed(source, size, timer, stall_seconds)
+                request = client.build_request("PUT", url.reveal(), headers=headers, content=feed, timeout=_TIMEOUT)
+                return await answer_of(client, request)
+    except Exception:
+        if feed is not None and feed.failure is not None:
+            raise feed.failure from None
+        raise

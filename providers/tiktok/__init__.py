@@ -1,0 +1,59 @@
+"""TikTok's user-side v2 API as a provider: grants, profiles, creator info, videos, posts sent as files.
+
+Owns everything that is TikTok's own. Knows neither callers nor rows; `build` is what the registry calls.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from providers.capabilities import CapabilityTable
+from providers.http.client import make_clients
+from providers.tiktok import config
+from providers.tiktok.accounts import TikTokAccounts
+from providers.tiktok.authorization import TikTokAuthorization
+from providers.tiktok.capabilities import TABLE
+from providers.tiktok.client import Client
+from providers.tiktok.publishing import TikTokPublishing
+from providers.tiktok.upload import chunk_plan
+from providers.tiktok.videos import TikTokVideos, video_uri
+
+__all__ = ["TABLE", "TikTok", "build", "chunk_plan", "video_uri"]
+
+
+@dataclass(frozen=True, slots=True)
+class TikTok:
+    """The provider and its facets."""
+
+    authorization: TikTokAuthorization
+    accounts: TikTokAccounts
+    videos: TikTokVideos
+    publishing: TikTokPublishing
+    client: Client
+    name: str = "tiktok"
+    table: CapabilityTable = TABLE
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.clients.close()
+
+
+def build(
+    settings: Mapping[str, Any], *, clock: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None
+) -> TikTok:
+    """Build the provider from the settings that config.py names; no call is made.
+
+    `clock` gives aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe address; a
+    missing client key or secret is only refused by the OAuth calls.
+    """
+    client = Client(config.read(settings), make_clients(transport), clock)
+    return TikTok(
+        authorization=TikTokAuthorization(client, clock),
+        accounts=TikTokAccounts(client),
+        videos=TikTokVideos(client),
+        publishing=TikTokPublishing(client),
+        client=client,
+    )

@@ -1,0 +1,93 @@
+"""TikTok profiles: which fields a part needs, which part needs which scope, and how they are read.
+
+Owns `user/info`. What a creator may post now is creators.py; `TikTokAccounts` offers both.
+"""
+
+from collections.abc import Mapping, Set
+from typing import Any
+
+from providers.errors import ScopeNotGranted
+from providers.interface.access import Access
+from providers.models.accounts import CreatorInfo, Profile, ProfilePart
+from providers.models.grants import AccessToken
+from providers.tiktok import creators, wire
+from providers.tiktok.client import Client
+from providers.tiktok.errors import PROVIDER, contract
+
+PATH = "/v2/user/info/"
+AVATARS = ("avatar_url", "avatar_url_100", "avatar_large_url")
+SCOPE_OF = {
+    ProfilePart.BASIC: "user.info.basic",
+    ProfilePart.PROFILE: "user.info.profile",
+    ProfilePart.STATS: "user.info.stats",
+}
+# The split of profile and stats from basic dates from 2024-02-29 ("Scopes Migration"); older samples are wrong.
+FIELDS_OF = {
+    ProfilePart.BASIC: ("open_id", "union_id", *AVATARS, "display_name"),
+    ProfilePart.PROFILE: ("bio_description", "profile_deep_link", "is_verified", "username"),
+    ProfilePart.STATS: ("follower_count", "following_count", "likes_count", "video_count"),
+}
+
+
+class TikTokAccounts:
+    """Profile reads at TikTok."""
+
+    def __init__(self, client: Client) -> None:
+        """Use `client` for the calls."""
+        self._client = client
+
+    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
+        """Fetch the asked parts that are granted, in one call; `open_id` comes along when the basic scope is granted.
+
+        Raises ScopeNotGranted when no asked part is granted.
+        """
+        missing: frozenset[ProfilePart] = frozenset()
+
+        def fields(token: AccessToken) -> str:
+            nonlocal missing
+            missing = frozenset(part for part in parts if SCOPE_OF[part] not in token.scopes)
+            return ",".join(_fields(parts - missing, token))
+
+        envelope = await self._client.read(access, PATH, method="GET", fields=fields)
+        user = envelope.data.get("user")
+        if not isinstance(user, dict):
+            raise contract("TikTok's profile has no user.", envelope)
+        return read_profile(user, missing)
+
+    async def creator_info(self, access: Access) -> CreatorInfo:
+        """Ask what the creator may post now."""
+        return await creators.creator_info(self._client, access)
+
+
+def _fields(parts: Set[ProfilePart], token: AccessToken) -> list[str]:
+    """List the fields of `parts` in TikTok's order; raises ScopeNotGranted when there are none."""
+    if not parts:
+        raise ScopeNotGranted(
+            "None of the asked profile parts is granted.", provider=PROVIDER, code="scope_not_granted"
+        )
+    names = [name for part in ProfilePart if part in parts for name in FIELDS_OF[part]]
+    identify = SCOPE_OF[ProfilePart.BASIC] in token.scopes and "open_id" not in names
+    return ["open_id", *names] if identify else names
+
+
+def read_profile(user: Mapping[str, Any], missing: frozenset[ProfilePart]) -> Profile:
+    """Read TikTok's user object; without the basic scope it has no id, and `provider_account_id` is empty."""
+    avatars = {name: wire.text(user, name) for name in AVATARS if wire.text(user, name)}
+    return Profile(
+        provider_account_id=wire.identifier(user.get("open_id")),
+        platform="tiktok",
+        display_name=wire.text(user, "display_name"),
+        username=wire.text(user, "username"),
+        bio=wire.text(user, "bio_description"),
+        avatar_uri=next(iter(avatars.values()), ""),
+        avatar_uris=avatars,
+        profile_uri=wire.text(user, "profile_deep_link"),
+        union_id=wire.identifier(user.get("union_id")),
+        verified=wire.flag(user, "is_verified"),
+        follower_count=wire.count(user, "follower_count"),
+        following_count=wire.count(user, "following_count"),
+        like_count=wire.count(user, "likes_count"),
+        video_count=wire.count(user, "video_count"),
+        missing=missing,
+        raw=dict(user),
+    )

@@ -1,0 +1,112 @@
+"""TikTok's calls as they go over the wire: addresses, headers, bodies, and the two envelopes opened.
+
+Owns the translation of one call into one answer or one error. Does not know what the calls are for.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+
+from providers.errors import TokenRefused
+from providers.http.call import with_access
+from providers.http.client import Clients
+from providers.http.exchange import Answer, exchange
+from providers.http.retry import read_again
+from providers.interface.access import Access
+from providers.models.grants import AccessToken
+from providers.models.secret import Secret
+from providers.tiktok import wire
+from providers.tiktok.config import Config
+from providers.tiktok.errors import PROVIDER, refusal, unreadable
+
+
+class Client:
+    """TikTok over HTTP, for one application. Every path keeps its trailing slash: without it TikTok answers 404."""
+
+    def __init__(self, config: Config, clients: Clients, clock: Callable[[], datetime]) -> None:
+        """Hold the parts; nothing is opened yet."""
+        self.config = config
+        self.clients = clients
+        self.clock = clock
+
+    async def read(
+        self,
+        access: Access,
+        path: str,
+        *,
+        fields: Callable[[AccessToken], str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        method: str = "POST",
+        again: bool = True,
+    ) -> wire.Envelope:
+        """Make a call that changes nothing; once more when TikTok was not available, unless `again` is False.
+
+        `fields` gives the `fields` parameter for the token at hand: a query parameter, on POST too. Raises
+        ProviderError.
+        """
+
+        async def once(token: AccessToken) -> wire.Envelope:
+            query = f"?fields={fields(token)}" if fields else ""
+            request = self._request(self.clients.reads, method, path + query, token, body)
+
+            async def send() -> wire.Envelope:
+                answer = await exchange(self.clients.reads, request, write=False, provider=PROVIDER)
+                return opened(answer, write=False, token=token)
+
+            return await (read_again(send) if again else send())
+
+        return await with_access(access, once)
+
+    async def write(self, access: Access, path: str, body: Mapping[str, Any]) -> wire.Envelope:
+        """Make a call that changes something, once; the only repetition is after TikTok refused the token.
+
+        Raises ProviderError, Ambiguous when nobody can say whether it happened.
+        """
+
+        async def once(token: AccessToken) -> wire.Envelope:
+            request = self._request(self.clients.writes, "POST", path, token, body)
+            answer = await exchange(self.clients.writes, request, write=True, provider=PROVIDER)
+            return opened(answer, write=True, token=token)
+
+        return await with_access(access, once)
+
+    async def form(self, path: str, fields: Mapping[str, str]) -> Answer:
+        """POST a form to the OAuth endpoints, once; raises Unavailable (nothing was sent) or Ambiguous (no answer)."""
+        request = self.clients.writes.build_request(
+            "POST",
+            self.config.api_url + path,
+            content=urlencode(fields, errors="replace").encode(),
+            headers={"Content-Type": "application/x-www-form-urlencoded", "Cache-Control": "no-cache"},
+        )
+        return await exchange(self.clients.writes, request, write=True, provider=PROVIDER)
+
+    def _request(
+        self, client: httpx.AsyncClient, method: str, path: str, token: AccessToken, body: Mapping[str, Any] | None
+    ) -> httpx.Request:
+        """Build an authorised call."""
+        value = token.value.reveal()
+        if not wire.is_token(value):
+            raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
+        headers = {"Authorization": f"Bearer {value}"}
+        if method == "POST":
+            headers["Content-Type"] = "application/json; charset=UTF-8"
+        content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+        return client.build_request(method, self.config.api_url + path, content=content, headers=headers)
+
+
+def opened(answer: Answer, *, write: bool, token: AccessToken) -> wire.Envelope:
+    """Open an answer: success is the code `ok` on a 2xx, never the HTTP status alone; anything else is an error."""
+    secrets: tuple[Secret, ...] = (token.value,)
+    try:
+        envelope = wire.envelope(answer.body)
+    except wire.Malformed:
+        raise unreadable(answer, write=write) from None
+    if envelope.code == "ok" and 200 <= answer.status < 300:
+        return envelope
+    if envelope.code in ("", "ok"):
+        raise unreadable(answer, write=write)
+    raise refusal(answer, envelope, write=write, secrets=secrets)

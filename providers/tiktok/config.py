@@ -1,0 +1,83 @@
+"""What the TikTok provider is configured with: the application's key and secret, and where TikTok is.
+
+Owns the settings' names, defaults and refusals. Does not know where settings come from.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.errors import Misconfigured
+from providers.http.urls import check_url
+from providers.models.secret import Secret
+
+API_URL = "https://open.tiktokapis.com"
+AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
+UPLOAD_HOSTS = ("tiktokapis.com",)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one TikTok application; without key and secret everything but OAuth works."""
+
+    client_key: str = ""
+    client_secret: Secret = field(default_factory=lambda: Secret(""))
+    api_url: str = API_URL
+    authorize_url: str = AUTHORIZE_URL
+    upload_hosts: tuple[str, ...] = UPLOAD_HOSTS
+    allow_loopback: bool = False
+
+    def application(self) -> tuple[str, Secret]:
+        """Give client key and secret; raises Misconfigured that names the missing setting."""
+        for name, value in (("client_key", self.client_key), ("client_secret", self.client_secret)):
+            if not value:
+                raise Misconfigured(
+                    f"TikTok's {name} is not set (GATEWAY_TIKTOK_{name.upper()}).",
+                    provider="tiktok",
+                    code=f"{name}_missing",
+                    metadata={"setting": name},
+                )
+        return self.client_key, self.client_secret
+
+
+def read(settings: Mapping[str, Any]) -> Config:
+    """Read `client_key client_secret api_url authorize_url upload_hosts allow_loopback`; empty ones take their default.
+
+    `client_secret` is a Secret or a string, `upload_hosts` a sequence of host suffixes. Raises Misconfigured for an
+    address that is not https (loopback excepted, when allowed); other keys are not read.
+    """
+    config = Config(
+        client_key=str(settings.get("client_key") or "").strip(),
+        client_secret=_secret(settings.get("client_secret")),
+        api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
+        authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
+        upload_hosts=tuple(settings.get("upload_hosts") or UPLOAD_HOSTS),
+        allow_loopback=bool(settings.get("allow_loopback", False)),
+    )
+    for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
+        _check(name, url, config.allow_loopback)
+    return config
+
+
+def _secret(value: object) -> Secret:
+    """Take a Secret or a string; anything else would be sent as its `str`, which hides it."""
+    if isinstance(value, Secret):
+        return value
+    if value is None or isinstance(value, str):
+        return Secret((value or "").strip())
+    raise TypeError("client_secret must be a Secret or a string")
+
+
+def _check(name: str, url: str, allow_loopback: bool) -> None:
+    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice."""
+    try:
+        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
+    except (Misconfigured, ValueError) as refusal:
+        reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
+        raise Misconfigured(
+            f"GATEWAY_TIKTOK_{name.upper()}: {reason}",
+            provider="tiktok",
+            code="url_refused",
+            metadata={"setting": name},
+        ) from None

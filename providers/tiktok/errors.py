@@ -1,0 +1,188 @@
+"""TikTok's codes in our words: one table for refusals, one for OAuth, one for the reasons of a failed publish.
+
+Owns the meaning of codes. Knows neither calls nor parsing. Codes as on developers.tiktok.com, read 2026-11-20: "Error
+Handling", "Direct Post", "Upload Video", "Query Creator Info", "Get Post Status", "Manage User Access Tokens".
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+
+from providers.errors import (
+    Ambiguous,
+    ContentRefused,
+    ContractBroken,
+    CreatorBlocked,
+    DailyCapReached,
+    GrantRevoked,
+    Misconfigured,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    ScopeNotGranted,
+    TokenRefused,
+    Unavailable,
+)
+from providers.http.exchange import Answer, broken
+from providers.http.redact import redact
+from providers.models.publishing import FailureKind
+from providers.models.secret import Secret
+from providers.tiktok.wire import Envelope
+
+PROVIDER = "tiktok"
+# "Rate Limits" page: sliding windows of one minute; Retry-After is not documented.
+RATE_WINDOW = timedelta(seconds=60)
+_MAX_RETRY_AFTER = 86_400
+
+CODES: Mapping[str, type[ProviderError]] = {
+    # §"Error Handling"
+    "access_token_invalid": TokenRefused,
+    "scope_not_authorized": ScopeNotGranted,
+    "scope_permission_missed": ScopeNotGranted,
+    "invalid_params": ContentRefused,
+    "invalid_param": ContentRefused,
+    "invalid_file_upload": ContentRefused,
+    "rate_limit_exceeded": RateLimited,
+    "internal_error": Unavailable,
+    # creator info and init
+    "spam_risk_too_many_posts": DailyCapReached,
+    "spam_risk_too_many_pending_share": DailyCapReached,
+    "spam_risk_user_banned_from_posting": CreatorBlocked,
+    "spam_risk": CreatorBlocked,
+    "reached_active_user_cap": DailyCapReached,
+    # The account must be private while the application is not audited; no post of this creator's passes until then.
+    "unaudited_client_can_only_post_to_private_accounts": CreatorBlocked,
+    "app_version_check_failed": CreatorBlocked,
+    "url_ownership_unverified": Misconfigured,
+    "privacy_level_option_mismatch": ContentRefused,
+    # status and cancel
+    "invalid_publish_id": NotFound,
+    "token_not_authorized_for_specified_publish_id": NotFound,
+    "publish_not_cancellable": Rejected,
+}
+
+OAUTH_CODES: Mapping[str, type[ProviderError]] = {
+    "access_denied": GrantRevoked,
+    "invalid_grant": GrantRevoked,
+    "invalid_client": Misconfigured,
+    "invalid_request": Misconfigured,
+    "invalid_scope": Misconfigured,
+    "unauthorized_client": Misconfigured,
+    "unsupported_grant_type": Misconfigured,
+    "unsupported_response_type": Misconfigured,
+    "server_error": Unavailable,
+    "temporarily_unavailable": Unavailable,
+}
+
+FAIL_REASONS: Mapping[str, FailureKind] = {
+    "file_format_check_failed": FailureKind.MEDIA,
+    "duration_check_failed": FailureKind.MEDIA,
+    "frame_rate_check_failed": FailureKind.MEDIA,
+    "picture_size_check_failed": FailureKind.MEDIA,
+    "internal": FailureKind.RETRYABLE,
+    "video_pull_failed": FailureKind.RETRYABLE,
+    "photo_pull_failed": FailureKind.RETRYABLE,
+    "publish_cancelled": FailureKind.CANCELLED,
+    "auth_removed": FailureKind.GRANT,
+    "spam_risk_too_many_posts": FailureKind.CREATOR,
+    "spam_risk_user_banned_from_posting": FailureKind.CREATOR,
+    "spam_risk_text": FailureKind.CONTENT,
+    "spam_risk": FailureKind.CREATOR,
+}
+
+
+def failure_kind(reason: str) -> FailureKind:
+    """Class a fail reason; an unknown one is UNKNOWN, which nobody retries by himself."""
+    return FAIL_REASONS.get(reason, FailureKind.UNKNOWN)
+
+
+def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
+    """Make the error of an answer whose envelope carries a code other than ok."""
+    kind = CODES.get(envelope.code) or _unknown(envelope.code, answer.status, write)
+    if kind is Unavailable and write:
+        kind = Ambiguous
+    return make(kind, answer, envelope.code, envelope.message, log_id=envelope.log_id, secrets=secrets)
+
+
+def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets: Iterable[Secret]) -> ProviderError:
+    """Make the error of a token call; a code nobody knows is ContractBroken, so that no grant dies of it."""
+    kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
+    return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
+
+
+def unreadable(answer: Answer, *, write: bool) -> ProviderError:
+    """Make the error of an answer without envelope, from its HTTP status alone.
+
+    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
+    """
+    status = answer.status
+    if status == 401:
+        return make(TokenRefused, answer)
+    if status == 429:
+        return make(RateLimited, answer)
+    if status >= 500 or status == 408:
+        return make(Ambiguous if write else Unavailable, answer)
+    sure = 400 <= status < 500
+    return broken(
+        f"TikTok answered HTTP {status} without a readable envelope.",
+        write=write and not sure,
+        provider=PROVIDER,
+        log_id=header_log_id(answer),
+        http_status=status,
+    )
+
+
+def make(
+    kind: type[ProviderError],
+    answer: Answer,
+    code: str = "",
+    message: str = "",
+    *,
+    log_id: str = "",
+    secrets: Iterable[Secret] = (),
+) -> ProviderError:
+    """Make an error of `kind` that keeps TikTok's code, words and log id, without the secrets of the request."""
+    hidden = tuple(secrets)
+    code, said = redact(code, hidden)[:128], redact(message, hidden)
+    detail = ": ".join(part for part in (code or f"HTTP {answer.status}", said) if part)
+    return kind(
+        f"{(kind.__doc__ or '').strip().rstrip('.')} ({detail}).",
+        provider=PROVIDER,
+        code=code,
+        log_id=redact(log_id, hidden)[:128] or header_log_id(answer),
+        http_status=answer.status,
+        retry_after=_retry_after(answer) if kind is RateLimited else None,
+        metadata={"provider_message": said} if said else None,
+    )
+
+
+def header_log_id(answer: Answer) -> str:
+    """Give the log id of the answer's headers, for answers that have none in their body."""
+    return redact(answer.headers.get("x-tt-logid", ""))[:128]
+
+
+def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
+    """Class a code that nobody documented: by its family, then by the HTTP status.
+
+    What is left is a broken contract on a read, and a plain refusal of a write: not worth another try, and nothing
+    happened.
+    """
+    if code.startswith("spam_risk"):
+        return CreatorBlocked
+    if code.startswith("scope_"):
+        return ScopeNotGranted
+    by_status: dict[int, type[ProviderError]] = {401: TokenRefused, 429: RateLimited, 408: Unavailable}
+    return Unavailable if status >= 500 else by_status.get(status, Rejected if write else ContractBroken)
+
+
+def _retry_after(answer: Answer) -> timedelta:
+    """Give TikTok's own delay in seconds when it sends one, else a whole window."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 7:
+        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
+    return RATE_WINDOW
+
+
+def contract(message: str, envelope: Envelope) -> ContractBroken:
+    """Make the error of a read whose envelope is fine and whose content is not."""
+    return ContractBroken(message, provider=PROVIDER, code="contract", log_id=envelope.log_id)

@@ -1,0 +1,111 @@
+"""TikTok's public videos with their counts, newest first, and the address of a video.
+
+Owns `video/list`. Ids are exact strings; a count that TikTok does not send is None.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+from providers.errors import Rejected
+from providers.interface.access import Access
+from providers.models.videos import Video, VideoMetrics, VideoPage
+from providers.tiktok import wire
+from providers.tiktok.client import Client
+from providers.tiktok.errors import PROVIDER, contract
+
+PATH = "/v2/video/list/"
+MAX_PAGE = 20
+FIELDS = (
+    "id",
+    "create_time",
+    "cover_image_url",
+    "share_url",
+    "video_description",
+    "duration",
+    "height",
+    "width",
+    "title",
+    "embed_link",
+)
+METRIC_FIELDS = ("view_count", "like_count", "comment_count", "share_count")
+# "Video Object": the cover's address lives six hours.
+COVER_LIFETIME = timedelta(hours=6)
+_MAX_DURATION = 24 * 3600
+
+
+class TikTokVideos:
+    """Video reads at TikTok."""
+
+    def __init__(self, client: Client) -> None:
+        """Use `client` for the calls."""
+        self._client = client
+
+    async def list_videos(
+        self, access: Access, *, cursor: str = "", limit: int = 10, metrics: bool = True
+    ) -> VideoPage:
+        """List public videos; `cursor` is TikTok's (UTC milliseconds), `limit` is clamped to 1–20.
+
+        Raises ScopeNotGranted, Rejected for a cursor that is no number, ContractBroken for a video without an id.
+        """
+        body: dict[str, Any] = {"max_count": max(1, min(limit, MAX_PAGE))}
+        if cursor:
+            body["cursor"] = _cursor(cursor)
+        fields = ",".join(FIELDS + METRIC_FIELDS if metrics else FIELDS)
+        asked = self._client.clock()
+        envelope = await self._client.read(access, PATH, fields=lambda _: fields, body=body)
+        found = wire.items(envelope.data, "videos")
+        if any(not isinstance(item, dict) or not wire.identifier(item.get("id")) for item in found):
+            raise contract("TikTok listed a video without an id.", envelope)
+        return VideoPage(tuple(read_video(item, asked, metrics) for item in found), _next(envelope.data, cursor))
+
+
+def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video:
+    """Read TikTok's video object."""
+    cover, seconds = wire.text(item, "cover_image_url"), wire.count(item, "duration")
+    return Video(
+        provider_video_id=wire.identifier(item.get("id")),
+        title=wire.text(item, "title"),
+        description=wire.text(item, "video_description"),
+        share_uri=wire.text(item, "share_url"),
+        embed_uri=wire.text(item, "embed_link"),
+        cover_uri=cover,
+        cover_expire_time=asked + COVER_LIFETIME if cover else None,
+        duration=timedelta(seconds=seconds) if seconds is not None and seconds <= _MAX_DURATION else None,
+        width=_pixels(item, "width"),
+        height=_pixels(item, "height"),
+        # Seconds here, milliseconds in the cursor.
+        publish_time=wire.seconds_time(item.get("create_time")),
+        metrics=VideoMetrics(*(wire.count(item, name) for name in METRIC_FIELDS)) if metrics else None,
+        raw=dict(item),
+    )
+
+
+def video_uri(username: str, video_id: str) -> str:
+    """Give the public address of a video, empty when the username or the id is not known."""
+    name = username.strip().removeprefix("@")
+    return (
+        f"https://www.tiktok.com/@{quote(name, safe='')}/video/{quote(video_id, safe='')}" if name and video_id else ""
+    )
+
+
+def _cursor(cursor: str) -> int:
+    """Read a cursor that TikTok once gave."""
+    number = wire.integer(cursor)
+    if number is None or number <= 0:
+        raise Rejected("The cursor is not one of TikTok's.", provider=PROVIDER, code="cursor_invalid")
+    return number
+
+
+def _next(data: Mapping[str, Any], sent: str) -> str:
+    """Give the next cursor; one that does not move on ends the list, because following it would never end."""
+    cursor = wire.count(data, "cursor")
+    moved = cursor is not None and cursor > 0 and str(cursor) != sent
+    return str(cursor) if wire.flag(data, "has_more") and moved else ""
+
+
+def _pixels(item: Mapping[str, Any], key: str) -> int:
+    """Read a number of pixels; absent or absurd is 0."""
+    pixels = wire.count(item, key) or 0
+    return pixels if pixels < 2**31 else 0

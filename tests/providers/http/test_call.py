@@ -1,0 +1,124 @@
+"""Calling with a lent token, and repeating reads: how often, and after which errors.
+
+Owns the counts. Knows no vendor.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+import stamina
+
+from providers.errors import GrantRevoked, ProviderError, RateLimited, ScopeNotGranted, TokenRefused, Unavailable
+from providers.http.call import with_access
+from providers.http.retry import read_again
+from providers.models.grants import AccessToken
+from providers.models.secret import Secret
+
+
+class Lender:
+    """An Access that lends token 1, then token 2; `refusals` holds the versions it was told are dead."""
+
+    def __init__(self, *, revoked: bool = False) -> None:
+        self.refusals: list[int] = []
+        self.revoked = revoked
+
+    async def token(self) -> AccessToken:
+        """Lend version 1."""
+        return AccessToken(Secret("a"), 1, frozenset(), datetime(2026, 11, 21, tzinfo=UTC))
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Lend version 2, unless the grant is dead."""
+        self.refusals.append(used.version)
+        if self.revoked:
+            raise GrantRevoked
+        return AccessToken(Secret("b"), 2, frozenset(), datetime(2026, 11, 21, tzinfo=UTC))
+
+
+class Calls:
+    """A call that raises the given errors one after the other, then answers."""
+
+    def __init__(self, *errors: ProviderError) -> None:
+        self.errors = list(errors)
+        self.versions: list[int] = []
+
+    async def __call__(self, token: AccessToken) -> str:
+        """Note the version and raise or answer."""
+        self.versions.append(token.version)
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+    async def bare(self) -> str:
+        """Call without a token."""
+        return await self(AccessToken(Secret("a"), 0, frozenset(), datetime(2026, 11, 21, tzinfo=UTC)))
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting() -> Iterator[None]:
+    """Keep the number of tries and drop the pauses between them."""
+    stamina.set_testing(True, attempts=2, cap=True)
+    yield
+    stamina.set_testing(False)
+
+
+async def test_a_refused_token_is_replaced_once_and_the_call_made_once_more() -> None:
+    """The vendor's 401 costs one newer token and one retry."""
+    lender, call = Lender(), Calls(TokenRefused())
+
+    assert "done" == await with_access(lender, call)
+    assert [1, 2] == call.versions
+    assert [1] == lender.refusals
+
+
+async def test_a_second_refusal_is_raised() -> None:
+    """A fresh token that is refused too is the caller's error, not a loop."""
+    lender, call = Lender(), Calls(TokenRefused(), TokenRefused())
+
+    with pytest.raises(TokenRefused):
+        await with_access(lender, call)
+    assert [1, 2] == call.versions
+    assert [1] == lender.refusals
+
+
+@pytest.mark.parametrize("error", [ScopeNotGranted(), Unavailable(), RateLimited()], ids=repr)
+async def test_other_errors_ask_for_no_new_token(error: ProviderError) -> None:
+    """A missing scope above all is never answered with a refresh."""
+    lender = Lender()
+
+    with pytest.raises(type(error)):
+        await with_access(lender, Calls(error))
+    assert [] == lender.refusals
+
+
+async def test_a_grant_that_cannot_be_renewed_is_raised() -> None:
+    """When nobody has a newer token, the reason for that reaches the caller."""
+    with pytest.raises(GrantRevoked):
+        await with_access(Lender(revoked=True), Calls(TokenRefused()))
+
+
+async def test_a_read_is_made_once_more_when_the_vendor_was_unavailable() -> None:
+    """Two tries, and the second may answer."""
+    call = Calls(Unavailable())
+
+    assert "done" == await read_again(call.bare)
+    assert 2 == len(call.versions)
+
+
+async def test_a_read_is_not_made_a_third_time() -> None:
+    """After two tries the error is the caller's."""
+    call = Calls(Unavailable(), Unavailable(), Unavailable())
+
+    with pytest.raises(Unavailable):
+        await read_again(call.bare)
+    assert 2 == len(call.versions)
+
+
+@pytest.mark.parametrize("error", [RateLimited(), TokenRefused(), ScopeNotGranted()], ids=repr)
+async def test_nothing_but_unavailability_is_repeated(error: ProviderError) -> None:
+    """A rate limit is not answered with one call more."""
+    call = Calls(error)
+
+    with pytest.raises(type(error)):
+        await read_again(call.bare)
+    assert 1 == len(call.versions)

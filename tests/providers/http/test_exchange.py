@@ -1,0 +1,115 @@
+"""One request, one bounded answer: packing, size, and what each failure of httpx means.
+
+Owns the table of `exchange`. Sockets are in test_transport.py.
+"""
+
+import gzip
+import zlib
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from providers.errors import Ambiguous, ContractBroken, ProviderError, Unavailable
+from providers.http.client import make_clients
+from providers.http.exchange import Answer, exchange
+
+
+async def ask(handler: httpx.MockTransport, *, write: bool = False, max_bytes: int = 1000) -> Answer:
+    """Make one call through a mocked transport."""
+    client = make_clients(handler).reads
+    request = client.build_request("POST", "https://vendor.example/")
+    return await exchange(client, request, write=write, provider="vendor", max_bytes=max_bytes)
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body that comes in pieces, as from a socket."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self.pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self.pieces:
+            yield piece
+
+
+def raising(error: Exception) -> httpx.MockTransport:
+    """Make a transport that fails."""
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    return httpx.MockTransport(fail)
+
+
+def giving(*pieces: bytes, **headers: str) -> httpx.MockTransport:
+    """Make a transport that answers in pieces."""
+    return httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=Stream(*pieces)))
+
+
+UNSENT = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.UnsupportedProtocol("x")]
+LOST = [
+    httpx.ReadTimeout("x"),
+    httpx.WriteTimeout("x"),
+    httpx.ReadError("x"),
+    httpx.WriteError("x"),
+    httpx.RemoteProtocolError("x"),
+    ConnectionResetError("x"),
+    TimeoutError("x"),
+]
+
+
+@pytest.mark.parametrize("error", UNSENT, ids=repr)
+@pytest.mark.parametrize("write", [False, True])
+async def test_what_never_left_is_temporary(error: Exception, write: bool) -> None:
+    """A failure before the first byte is Unavailable, for reads and writes alike."""
+    with pytest.raises(Unavailable):
+        await ask(raising(error), write=write)
+
+
+@pytest.mark.parametrize("error", LOST, ids=repr)
+async def test_a_lost_answer_to_a_write_is_ambiguous(error: Exception) -> None:
+    """A failure after the bytes left says nothing about a write."""
+    with pytest.raises(Ambiguous):
+        await ask(raising(error), write=True)
+
+
+@pytest.mark.parametrize("error", LOST, ids=repr)
+async def test_a_lost_answer_to_a_read_is_temporary(error: Exception) -> None:
+    """A read that was not answered may be made again."""
+    with pytest.raises(Unavailable):
+        await ask(raising(error))
+
+
+async def test_an_answer_keeps_status_headers_and_body() -> None:
+    """Header names come in lower case, the body as it was sent."""
+    answer = await ask(giving(b"ab", b"c", **{"X-Tt-Logid": "1"}))
+
+    assert Answer(200, {"x-tt-logid": "1"}, b"abc") == answer
+
+
+@pytest.mark.parametrize(("write", "error"), [(False, ContractBroken), (True, Ambiguous)])
+async def test_an_oversized_answer_is_refused(write: bool, error: type[ProviderError]) -> None:
+    """More than the bound is not read: a broken contract, or a write of unknown outcome."""
+    with pytest.raises(error) as refused:
+        await ask(giving(b"x" * 600, b"x" * 600), write=write)
+
+    assert "contract" == refused.value.code
+
+
+@pytest.mark.parametrize("packed", [gzip.compress(b"{}"), zlib.compress(b"{}")])
+async def test_a_packed_answer_is_unpacked(packed: bytes) -> None:
+    """A vendor that packs although we asked it not to is understood."""
+    assert b"{}" == (await ask(giving(packed, **{"Content-Encoding": "gzip"}))).body
+
+
+async def test_a_packed_bomb_is_refused() -> None:
+    """A small answer that swells is left at the bound."""
+    with pytest.raises(ContractBroken):
+        await ask(giving(gzip.compress(b"0" * 50_000_000), **{"Content-Encoding": "gzip"}))
+
+
+async def test_a_badly_packed_answer_is_refused() -> None:
+    """What says that it is packed and is not breaks the contract."""
+    with pytest.raises(ContractBroken):
+        await ask(giving(b"plain", **{"Content-Encoding": "gzip"}))

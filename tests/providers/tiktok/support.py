@@ -1,0 +1,103 @@
+"""A TikTok that answers what it is told and remembers what it was sent; the values of every test of the provider.
+
+Owns literal answers in TikTok's shapes. Knows nothing of the provider's code but how it is built.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+
+from providers.models.accounts import PrivacyLevel
+from providers.models.grants import AccessToken
+from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoOrder
+from providers.models.secret import Secret
+from providers.tiktok import TikTok, build
+from providers.tiktok.authorization import SCOPES
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+SETTINGS = {"client_key": "ck_test", "client_secret": Secret("canary-client-secret")}
+UPLOAD_URL = "https://open-upload.tiktokapis.com/video/?upload_id=67890&upload_token=canary-upload"
+PUBLISH_ID = "v_pub_file~v2-1.123456789"
+# The verifier of RFC 7636, with TikTok's challenge for it.
+VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+
+Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+def ok(data: Mapping[str, Any]) -> httpx.Response:
+    """Answer as TikTok does when all is well."""
+    return httpx.Response(200, json={"data": data, "error": {"code": "ok", "message": "", "log_id": "2026log"}})
+
+
+def refused(status: int, code: str, message: str = "Said by TikTok.") -> httpx.Response:
+    """Answer as TikTok does when it refuses."""
+    return httpx.Response(
+        status, json={"data": {}, "error": {"code": code, "message": message, "log_id": "2026refused"}}
+    )
+
+
+def begun() -> httpx.Response:
+    """Answer an init."""
+    return ok({"publish_id": PUBLISH_ID, "upload_url": UPLOAD_URL})
+
+
+@dataclass
+class FakeTikTok:
+    """Answers one after the other (the last one for ever) and keeps the requests."""
+
+    answers: list[Answering]
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        await request.aread()
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    @property
+    def last(self) -> httpx.Request:
+        """Give the last request."""
+        return self.requests[-1]
+
+    def sent(self) -> Any:
+        """Give the JSON of the last request."""
+        return json.loads(self.last.content)
+
+
+def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeTikTok]:
+    """Build the provider in front of a vendor that gives these answers."""
+    vendor = FakeTikTok(list(answers) or [httpx.Response(500)])
+    provider = build({**SETTINGS, **settings}, clock=lambda: NOW, transport=httpx.MockTransport(vendor))
+    return provider, vendor
+
+
+class Lender:
+    """An Access that lends `canary-token-1`, and the next number each time one is refused."""
+
+    def __init__(self, *scopes: str) -> None:
+        self.scopes = frozenset(scopes or SCOPES)
+        self.version = 1
+
+    async def token(self) -> AccessToken:
+        """Lend the current token."""
+        value = Secret(f"act.canary-token-{self.version}")
+        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24))
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Lend the next one."""
+        self.version = used.version + 1
+        return await self.token()
+
+
+def order(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> VideoOrder:
+    """Give an order that TikTok accepts."""
+    privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
+    options = changes.pop("options", PostOptions(privacy_level=privacy))
+    return VideoOrder(mode=mode, file=VideoFile(size, "video/mp4"), options=options, **changes)

@@ -1,0 +1,99 @@
+"""The wrapper that refuses what a table does not promise, around the real provider and around its table.
+
+Owns the refusals before the network. What the vendor itself refuses is in test_errors.py.
+"""
+
+from typing import Any
+
+import pytest
+
+from providers.capabilities import Capability, Support
+from providers.checked import checked, utf16_units
+from providers.errors import CapabilityMissing, ContentRefused
+from providers.interface.provider import Provider
+from providers.models.publishing import PostMode, VideoFile, VideoOrder
+from providers.registry import build
+from providers.tiktok.capabilities import TABLE
+from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, order, tiktok
+
+
+def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
+    """The table answers for each capability, and says why where it says no."""
+    assert set(Capability) == set(TABLE.cells)
+    assert [] == [name for name, cell in TABLE.cells.items() if cell.support is not Support.FULL and not cell.note]
+
+
+@pytest.mark.parametrize("capability", [Capability.POST_EDIT, Capability.POST_DELETE])
+def test_what_tiktok_has_no_call_for_is_impossible(capability: Capability) -> None:
+    """No endpoint edits or deletes a post."""
+    assert Support.IMPOSSIBLE is TABLE.cell(capability).support
+
+
+def test_the_registry_builds_tiktok() -> None:
+    """The name leads to the provider, which has the shape of one."""
+    provider: Provider = build("tiktok", SETTINGS, clock=lambda: NOW)
+
+    assert ("tiktok", TABLE) == (provider.name, provider.table)
+
+
+async def test_what_is_promised_passes() -> None:
+    """A wrapped provider publishes as before, and is a provider itself."""
+    provider, vendor = tiktok(begun())
+    wrapped: Provider = checked(provider)
+
+    await wrapped.publishing.begin_video(Lender(), order())
+
+    assert 1 == len(vendor.requests)
+    assert (provider.name, provider.table, provider.authorization.scopes) == (
+        wrapped.name,
+        wrapped.table,
+        wrapped.authorization.scopes,
+    )
+    await wrapped.close()
+
+
+async def test_what_is_not_promised_is_refused_before_the_network() -> None:
+    """A mode without capability names the capability, how far it goes, and why."""
+    provider, vendor = tiktok(begun())
+
+    with pytest.raises(CapabilityMissing) as raised:
+        await checked(provider).publishing.begin_video(Lender(), order(PostMode.PLANNER_DRAFT))
+
+    assert (Capability.POST_PLANNER_DRAFT, Support.IMPOSSIBLE, "TikTok has no planner.") == (
+        raised.value.capability,
+        raised.value.support,
+        raised.value.note,
+    )
+    assert [] == vendor.requests
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"caption": "🎬" * 1100 + "x"}, "caption_too_long"),
+        ({"file": VideoFile(4 * 1024**3 + 1, "video/mp4")}, "file_too_large"),
+        ({"file": VideoFile(10, "image/png")}, "mime_type_unsupported"),
+    ],
+)
+async def test_limits_are_checked_before_the_network(changes: dict[str, Any], code: str) -> None:
+    """Captions in UTF-16 units, files in bytes, media types by name."""
+    provider, vendor = tiktok(begun())
+    base = order()
+    values = {"mode": base.mode, "file": base.file, "options": base.options, **changes}
+
+    with pytest.raises(ContentRefused) as raised:
+        checked(provider).publishing.check_video(VideoOrder(**values))
+    assert (code, []) == (raised.value.code, vendor.requests)
+
+
+def test_a_caption_of_exactly_the_limit_passes() -> None:
+    """2200 units are allowed."""
+    provider, _ = tiktok(begun())
+
+    checked(provider).publishing.check_video(order(caption="🎬" * 1100))
+
+
+@pytest.mark.parametrize(("text", "units"), [("", 0), ("abc", 3), ("é", 1), ("🎬", 2), ("\ud800", 1)])
+def test_utf16_units(text: str, units: int) -> None:
+    """What is outside the basic plane counts twice; a lone half counts once."""
+    assert units == utf16_units(text)

@@ -1,0 +1,339 @@
+"""Whole journeys against the simulated TikTok: consent to public post, and every trouble on the way.
+
+Owns what only several calls together can show. Single calls are in the files of their noun.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+
+from providers.errors import (
+    Ambiguous,
+    ContractBroken,
+    CreatorBlocked,
+    DailyCapReached,
+    GrantRevoked,
+    ScopeNotGranted,
+    TokenRefused,
+    Unavailable,
+    UploadGone,
+)
+from providers.models.accounts import PrivacyLevel, ProfilePart
+from providers.models.publishing import FailureKind, PostMode, PostOptions, PublishPhase
+from providers.simulators.tiktok import Fault
+from tests.providers.tiktok.journeys import REDIRECT, Journey, in_process, on_a_socket, sha256
+from tests.providers.tiktok.support import VERIFIER, order
+
+ALL_PARTS = frozenset(ProfilePart)
+Where = Callable[..., AbstractAsyncContextManager[Journey]]
+
+
+def exchanges(journey: Journey) -> list[tuple[str, str]]:
+    """List the calls of the token endpoint."""
+    return [(call.grant_type, call.outcome) for call in journey.vendor.exchanges]
+
+
+async def test_a_consent_becomes_a_profile() -> None:
+    """Page, code, grant, profile, creator info and videos, each in one call."""
+    async with in_process() as journey:
+        access = await journey.connect()
+
+        profile = await journey.provider.accounts.profile(access, ALL_PARTS)
+        creator = await journey.provider.accounts.creator_info(access)
+        page = await journey.provider.videos.list_videos(access)
+
+        assert access.grant.subject == profile.provider_account_id
+        assert journey.vendor.users[access.grant.subject].username == profile.username == creator.username
+        assert (frozenset(), True) == (profile.missing, creator.can_post)
+        assert PrivacyLevel.ONLY_ME in creator.privacy_levels
+        assert "" == page.next_cursor
+
+
+async def test_unticked_scopes_are_missing_from_the_grant() -> None:
+    """What the user does not grant is neither asked for nor pretended."""
+    async with in_process() as journey:
+        access = await journey.connect("video.list")
+
+        profile = await journey.provider.accounts.profile(access, ALL_PARTS)
+
+        assert {"user.info.basic", "video.list"} == set(access.grant.scopes)
+        assert {ProfilePart.PROFILE, ProfilePart.STATS} == profile.missing
+        with pytest.raises(ScopeNotGranted):
+            await journey.provider.accounts.creator_info(access)
+        assert [("authorization_code", "ok")] == exchanges(journey)
+
+
+async def test_a_denied_consent_says_so() -> None:
+    """The callback carries the refusal instead of a code."""
+    async with in_process() as journey:
+        query = await journey.consent(approve=False)
+
+    assert (["access_denied"], ["st"]) == (query["error"], query["state"])
+
+
+async def test_a_code_works_once() -> None:
+    """The second exchange of a code finds it dead."""
+    async with in_process() as journey:
+        code = (await journey.consent())["code"][0]
+        await journey.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
+
+        with pytest.raises(GrantRevoked):
+            await journey.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
+
+
+async def test_an_expired_token_is_renewed_once_per_call() -> None:
+    """A dead access token costs one refresh, and the rotated pair goes on working."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        journey.vendor.expire_access_tokens()
+
+        await journey.provider.accounts.profile(access, ALL_PARTS)
+        await journey.provider.accounts.profile(access, ALL_PARTS)
+
+        assert [("authorization_code", "ok"), ("refresh_token", "ok")] == exchanges(journey)
+
+
+async def test_a_grant_that_was_removed_is_revoked() -> None:
+    """After the user removed the app, renewing says that a human is needed."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        journey.vendor.revoke(access.grant.subject)
+
+        with pytest.raises(GrantRevoked):
+            await journey.provider.accounts.profile(access, ALL_PARTS)
+
+
+async def test_revoking_ends_the_grant() -> None:
+    """After a revoke the token is refused, and renewing it too."""
+    async with in_process() as journey:
+        access = await journey.connect()
+
+        await journey.provider.authorization.revoke(access.grant.access_token)
+
+        with pytest.raises((GrantRevoked, TokenRefused)):
+            await journey.provider.accounts.profile(access, ALL_PARTS)
+
+
+@pytest.mark.parametrize("size", [1_000_000, 4_194_304, 6_000_000])
+async def test_a_video_is_posted_in_process(size: int) -> None:
+    """Init, one chunk, status: the vendor holds one post of the very same bytes, with its id as an exact string."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        video = order(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
+
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.transfer(begun, video)
+        status = await journey.provider.publishing.status(access, begun.publish_id)
+
+        (post,) = journey.vendor.posts
+        assert (begun.publish_id, sha256(size), size, "Hello") == (post.publish_id, post.sha256, post.size, post.title)
+        assert (PublishPhase.PUBLISHED, (str(post.post_id),)) == (status.phase, status.post_ids)
+
+
+@pytest.mark.parametrize(
+    ("size", "chunks"), [(11_000_000, 1), (50_000_123, 1), (64_000_000, 1), (66_259_900, 6), (158_008_374, 15)]
+)
+async def test_a_video_is_posted_over_a_socket(size: int, chunks: int) -> None:
+    """Real PUTs in the documented plan arrive byte for byte."""
+    async with on_a_socket() as journey:
+        access = await journey.connect()
+        video = order(size=size)
+
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.transfer(begun, video)
+
+        (post,) = journey.vendor.posts
+        assert (sha256(size), size, chunks) == (post.sha256, post.size, len(journey.sent))
+
+
+async def test_an_inbox_draft_waits_for_its_creator() -> None:
+    """Delivered to the inbox it waits; posted by the user it is published."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        video = order(PostMode.CREATOR_INBOX, size=1_000_000)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.transfer(begun, video)
+
+        waiting = await journey.provider.publishing.status(access, begun.publish_id)
+        journey.vendor.post_draft(begun.publish_id)
+        posted = await journey.provider.publishing.status(access, begun.publish_id)
+
+        assert (PublishPhase.AWAITING_CREATOR, PublishPhase.PUBLISHED) == (waiting.phase, posted.phase)
+
+
+@pytest.mark.parametrize(
+    ("reason", "kind"),
+    [
+        ("file_format_check_failed", FailureKind.MEDIA),
+        ("internal", FailureKind.RETRYABLE),
+        ("new", FailureKind.UNKNOWN),
+    ],
+)
+async def test_a_failed_publish_is_an_answer(reason: str, kind: FailureKind) -> None:
+    """The reason comes through word for word, classed."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        video = order(size=1_000_000)
+        journey.vendor.fail_next_publish(reason)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.transfer(begun, video)
+
+        status = await journey.provider.publishing.status(access, begun.publish_id)
+
+        assert (PublishPhase.FAILED, reason, kind) == (status.phase, status.fail_code, status.fail_kind)
+        assert [] == journey.vendor.posts
+
+
+async def test_the_creators_cap_is_seen_before_and_at_the_init() -> None:
+    """Creator info says it with HTTP 200, the init with 403."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        journey.vendor.set_creator(access.grant.subject, too_many_posts=True)
+
+        creator = await journey.provider.accounts.creator_info(access)
+        with pytest.raises(DailyCapReached):
+            await journey.provider.publishing.begin_video(access, order())
+
+        assert (False, "spam_risk_too_many_posts") == (creator.can_post, creator.cannot_post_reason)
+
+
+async def test_an_unaudited_app_needs_a_private_account() -> None:
+    """The refusal is about the account, whatever the post."""
+    async with in_process(audited=False) as journey:
+        access = await journey.connect()
+
+        with pytest.raises(CreatorBlocked):
+            await journey.provider.publishing.begin_video(access, order())
+
+
+@pytest.mark.parametrize("setting", [False, True], ids=["last index", "count"])
+@pytest.mark.parametrize("where", [in_process, on_a_socket])
+async def test_a_chunk_whose_answer_was_lost_is_sent_again(where: Where, setting: bool) -> None:
+    """Dropped after the effect: the same chunk again is answered with how much there is, in either reading."""
+    async with where(progress_is_count=setting) as journey:
+        access = await journey.connect()
+        video = order(size=66_259_900)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.chunk(begun, video, 0)
+        journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
+
+        with pytest.raises(Ambiguous):
+            await journey.chunk(begun, video, 10_000_000)
+        again = await journey.chunk(begun, video, 10_000_000)
+        await journey.transfer(begun, video, 20_000_000)
+
+        assert (20_000_000, False) == (again.received, again.complete)
+        assert [sha256(66_259_900)] == [post.sha256 for post in journey.vendor.posts]
+
+
+async def test_a_last_chunk_whose_answer_was_lost_is_complete() -> None:
+    """Sent again after the post is out, the vendor says that it has everything, and nothing is posted twice."""
+    async with on_a_socket() as journey:
+        access = await journey.connect()
+        video = order(size=1_000_000)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
+
+        with pytest.raises(Ambiguous):
+            await journey.chunk(begun, video, 0)
+        again = await journey.chunk(begun, video, 0)
+
+        assert (1_000_000, True) == (again.received, again.complete)
+        assert 1 == len(journey.vendor.posts)
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "status"])
+async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
+    """Dropped before the effect, or answered 5xx: the same chunk again is stored."""
+    async with on_a_socket() as journey:
+        access = await journey.connect()
+        video = order(size=66_259_900)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        journey.vendor.faults.add(Fault(match="upload", kind=kind, status=502 if kind == "status" else None))
+
+        with pytest.raises(Ambiguous):
+            await journey.chunk(begun, video, 0)
+        await journey.transfer(begun, video)
+
+        assert [sha256(66_259_900)] == [post.sha256 for post in journey.vendor.posts]
+
+
+async def test_lost_progress_is_told() -> None:
+    """When the vendor has less than we thought, it says from where to go on."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        video = order(size=66_259_900)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        await journey.chunk(begun, video, 0)
+        await journey.chunk(begun, video, 10_000_000)
+        journey.vendor.faults.add(Fault(match="upload", kind="lose_progress"))
+
+        answer = await journey.chunk(begun, video, 20_000_000)
+        assert answer.received is not None
+        await journey.transfer(begun, video, answer.received)
+
+        assert (10_000_000, False) == (answer.received, answer.complete)
+        assert [sha256(66_259_900)] == [post.sha256 for post in journey.vendor.posts]
+
+
+async def test_an_expired_upload_address_is_gone() -> None:
+    """403 asks for a new init; nothing was posted."""
+    async with on_a_socket() as journey:
+        access = await journey.connect()
+        video = order(size=66_259_900)
+        begun = await journey.provider.publishing.begin_video(access, video)
+        journey.vendor.faults.add(Fault(match="upload", kind="expire_upload"))
+
+        with pytest.raises(UploadGone):
+            await journey.chunk(begun, video, 0)
+        assert [] == journey.vendor.posts
+
+
+@pytest.mark.parametrize("where", [in_process, on_a_socket])
+async def test_an_init_whose_answer_was_lost_posted_nothing(where: Where) -> None:
+    """The announcement is there, the post is not, and only one was made."""
+    async with where() as journey:
+        access = await journey.connect()
+        journey.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
+
+        with pytest.raises(Ambiguous):
+            await journey.provider.publishing.begin_video(access, order())
+
+        assert (1, 0) == (len(journey.vendor.inits), len(journey.vendor.posts))
+
+
+@pytest.mark.parametrize("where", [in_process, on_a_socket])
+async def test_a_refresh_whose_answer_was_lost_is_in_doubt(where: Where) -> None:
+    """The exchange happened once at the vendor, and the caller knows that it does not know."""
+    async with where() as journey:
+        access = await journey.connect()
+        journey.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
+
+        with pytest.raises(Ambiguous):
+            await access.refused(await access.token())
+
+        assert [("authorization_code", "ok"), ("refresh_token", "ok")] == exchanges(journey)
+
+
+@pytest.mark.parametrize("kind", ["html", "corrupt_json"])
+async def test_a_read_that_is_answered_with_rubbish_breaks_the_contract(kind: str) -> None:
+    """HTML and half JSON with HTTP 200 are nobody's profile."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        journey.vendor.faults.add(Fault(match="user.info", kind=kind, times=None))
+
+        with pytest.raises(ContractBroken):
+            await journey.provider.accounts.profile(access, ALL_PARTS)
+
+
+async def test_a_read_survives_one_fault_of_the_vendor() -> None:
+    """One 500 is followed by a second try; two are an error."""
+    async with in_process() as journey:
+        access = await journey.connect()
+        journey.vendor.faults.add(Fault(match="user.info", kind="error"))
+        await journey.provider.accounts.profile(access, ALL_PARTS)
+
+        journey.vendor.faults.add(Fault(match="user.info", kind="error", times=2))
+        with pytest.raises(Unavailable):
+            await journey.provider.accounts.profile(access, ALL_PARTS)

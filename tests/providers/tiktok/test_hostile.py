@@ -1,0 +1,196 @@
+"""A TikTok that answers anything at all: nothing but our own errors comes out, and never a secret.
+
+Owns the random answers and the canaries. What sane answers mean is in the other files.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.errors import ProviderError
+from providers.models.accounts import ProfilePart
+from providers.models.publishing import VideoFile
+from providers.models.secret import Secret
+from providers.tiktok import TikTok
+from tests.providers.tiktok.support import UPLOAD_URL, VERIFIER, Lender, order, tiktok
+
+Call = Callable[[TikTok], Awaitable[Any]]
+
+
+class Stream(httpx.AsyncByteStream):
+    """A body as it comes from a socket: not read before it is asked."""
+
+    def __init__(self, content: bytes) -> None:
+        self.content = content
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self.content
+
+
+async def body() -> AsyncIterator[bytes]:
+    """Give ten bytes."""
+    yield bytes(10)
+
+
+CALLS: dict[str, Call] = {
+    "exchange": lambda t: t.authorization.exchange("canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"),
+    "refresh": lambda t: t.authorization.refresh(Secret("rft.canary-refresh")),
+    "revoke": lambda t: t.authorization.revoke(Secret("act.canary-access")),
+    "profile": lambda t: t.accounts.profile(Lender(), frozenset(ProfilePart)),
+    "creator_info": lambda t: t.accounts.creator_info(Lender()),
+    "list_videos": lambda t: t.videos.list_videos(Lender()),
+    "begin_video": lambda t: t.publishing.begin_video(Lender(), order()),
+    "status": lambda t: t.publishing.status(Lender(), "p"),
+    "send_chunk": lambda t: t.publishing.send_chunk(
+        Secret(UPLOAD_URL), VideoFile(10, "video/mp4"), first=0, end=10, body=body
+    ),
+}
+# Words of the vendor, so that random answers come close to sane ones.
+WORDS = (
+    "ok data error code message log_id user videos id cursor has_more status FAILED fail_reason publish_id upload_url "
+    "access_token refresh_token expires_in refresh_expires_in scope open_id error_code privacy_level_options duration "
+    "max_video_post_duration_sec create_time width publicaly_available_post_id uploaded_bytes is_verified spam_risk "
+    f"follower_count invalid_grant {UPLOAD_URL}"
+).split()
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
+)
+JSON = st.recursive(
+    LEAVES,
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.one_of(st.sampled_from(WORDS), st.text(max_size=4)), inner)
+    ),
+    max_leaves=6,
+)
+PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
+SANE = st.builds(lambda data: {"data": data, "error": {"code": "ok"}}, PAYLOAD)
+NESTED = st.builds(
+    lambda item: {"data": {**item, "user": item, "videos": [item]}, "error": {"code": "ok"}},
+    PAYLOAD,
+)
+# Most look like one of TikTok's envelopes.
+BODIES = st.one_of(JSON, SANE, NESTED, PAYLOAD).map(json.dumps)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "content-range": st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+        "retry-after": st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+        "x-tt-logid": st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+        "content-encoding": st.sampled_from(["gzip", "br", "identity"]),
+    },
+)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@given(status=st.integers(200, 599), text=BODIES, headers=HEADERS)
+@settings(max_examples=60, deadline=None)
+async def test_random_json_raises_nothing_but_our_errors(
+    name: str, status: int, text: str, headers: dict[str, str]
+) -> None:
+    """Whatever JSON comes, with whatever status and headers, each call answers or raises a ProviderError."""
+    provider, _ = tiktok(lambda _: httpx.Response(status, headers=headers, stream=Stream(text.encode())))
+
+    with suppress(ProviderError):
+        await CALLS[name](provider)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@given(raw=st.binary(max_size=200))
+@settings(max_examples=25, deadline=None)
+async def test_random_bytes_raise_nothing_but_our_errors(name: str, raw: bytes) -> None:
+    """The same for bytes that are no JSON at all."""
+    provider, _ = tiktok(lambda _: httpx.Response(200, stream=Stream(raw)))
+
+    with suppress(ProviderError):
+        await CALLS[name](provider)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        "9" * 10_000,
+        "1e999",
+        "NaN",
+        "\ufeff{}",
+        '"\\ud800"',
+        '{"data":' + "1" * 5000 + "}",
+    ],
+    ids=lambda text: text[:8],
+)
+async def test_poisonous_json_raises_nothing_but_our_errors(name: str, text: str) -> None:
+    """Nesting, endless digits, infinities and lone surrogates are a vendor's fault, not ours."""
+    provider, _ = tiktok(lambda _: httpx.Response(200, content=text.encode("utf-8", "surrogatepass")))
+
+    with suppress(ProviderError):
+        await CALLS[name](provider)
+
+
+def echoing(request: httpx.Request) -> httpx.Response:
+    """Refuse with everything that was sent in every text field, as a careless vendor might."""
+    said = f"{request.url} {request.headers} {request.content.decode(errors='replace')[:2000]}"
+    envelope = {"code": f"invalid {said}", "message": said, "log_id": said}
+    flat = {"error": f"bad {said}", "error_description": said, "log_id": said}
+    return httpx.Response(
+        400,
+        json=flat if "/oauth/" in request.url.path else {"data": {}, "error": envelope},
+        headers={"x-tt-logid": "act.canary-in-header"},
+    )
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        echoing,
+        httpx.ReadError(f"PUT {UPLOAD_URL} act.canary"),
+        httpx.ConnectError(f"PUT {UPLOAD_URL} act.canary"),
+        httpx.Response(500, text=f"{UPLOAD_URL} act.canary"),
+    ],
+    ids=["echo", "dropped", "refused", "500"],
+)
+async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither text, nor fields, nor traceback, nor log holds a token, a code, a key or an upload address."""
+    caplog.set_level(logging.DEBUG)
+    provider, _ = tiktok(answer)
+
+    with pytest.raises(ProviderError) as raised:
+        await CALLS[name](provider)
+
+    shown = "".join(traceback.format_exception(raised.value))
+    kept = repr((raised.value.args, vars(raised.value)))
+    assert "canary" not in kept
+    assert "canary" not in without_source(shown)
+    assert "canary" not in caplog.text
+    assert VERIFIER.reveal() not in kept
+
+
+def without_source(trace: str) -> str:
+    """Drop the quoted source lines of a traceback: this file spells its canaries out."""
+    lines = trace.splitlines()
+    return "\n".join(line for line in lines if not line.startswith("    "))
+
+
+async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:
+    """Configuration, grants and begun posts hide theirs."""
+    provider, _ = tiktok(
+        httpx.Response(
+            200, json={"access_token": "act.canary", "refresh_token": "rft.canary", "expires_in": 1, "open_id": "o"}
+        )
+    )
+
+    grant = await provider.authorization.refresh(Secret("rft.canary"))
+
+    assert "canary" not in repr(provider)
+    assert "canary" not in repr(provider.client.config)
+    assert "canary" not in repr(grant)
