@@ -62,8 +62,9 @@ def _is(location: str, account: str) -> ColumnElement[bool]:
 
 
 async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:
-    """Give the account or None."""
-    return (await tx.execute(select(AccountRow).where(_is(location, account)))).scalar_one_or_none()
+    """Give the account as it stands now, or None."""
+    query = select(AccountRow).where(_is(location, account)).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def get(tx: Transaction, location: str, account: str) -> AccountRow:

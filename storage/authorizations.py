@@ -4,9 +4,10 @@ Owns the table `authorizations`. The verifier and the consent page's address are
 only its id.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, Text, delete, select, update
+from sqlalchemy import Index, Text, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
@@ -15,7 +16,9 @@ from storage.types import time_field
 
 
 class AuthorizationRow(SQLModel, table=True):
-    """One consent that was started; `consume_time` is set once, by whoever comes first."""
+    """One consent that was started; `consume_time` is set once, by whoever comes first, and `outcome` when it is done:
+    completed, denied or failed. `connection` is then the one that holds the grant.
+    """
 
     __tablename__ = "authorizations"
     __table_args__ = (Index("authorizations_by_connection", "location", "connection"),)
@@ -33,15 +36,16 @@ class AuthorizationRow(SQLModel, table=True):
     create_time: datetime = time_field()
     expire_time: datetime = time_field()
     consume_time: datetime | None = time_field(nullable=True)
+    outcome: str = ""
 
 
 async def insert(tx: Transaction, row: AuthorizationRow) -> None:
-    """Add a started authorisation and end the connection's earlier ones: the newest consent page is the one that
-    counts.
-    """
+    """Add a started authorisation and end the connection's open ones: the newest consent page counts."""
     await tx.execute(
         delete(AuthorizationRow).where(
-            col(AuthorizationRow.location) == row.location, col(AuthorizationRow.connection) == row.connection
+            col(AuthorizationRow.location) == row.location,
+            col(AuthorizationRow.connection) == row.connection,
+            col(AuthorizationRow.consume_time).is_(None),
         )
     )
     tx.add(row)
@@ -49,19 +53,20 @@ async def insert(tx: Transaction, row: AuthorizationRow) -> None:
 
 
 async def find(tx: Transaction, id: str) -> AuthorizationRow | None:
-    """Give the authorisation of a state's id, used or not."""
-    return await tx.get(AuthorizationRow, id)
+    """Give the authorisation of a state's id as it stands now, used or not."""
+    return await tx.get(AuthorizationRow, id, populate_existing=True)
 
 
-async def open_for(tx: Transaction, location: str, connection: str, now: datetime) -> AuthorizationRow | None:
-    """Give the connection's authorisation that can still be completed."""
+async def open_among(
+    tx: Transaction, connections: Sequence[tuple[str, str]], now: datetime
+) -> dict[tuple[str, str], AuthorizationRow]:
+    """Give, by (location, connection), the authorisations that can still be completed."""
     query = select(AuthorizationRow).where(
-        col(AuthorizationRow.location) == location,
-        col(AuthorizationRow.connection) == connection,
+        tuple_(col(AuthorizationRow.location), col(AuthorizationRow.connection)).in_(connections),
         col(AuthorizationRow.consume_time).is_(None),
         col(AuthorizationRow.expire_time) > now,
     )
-    return (await tx.execute(query)).scalars().first()
+    return {(row.location, row.connection): row for row in (await tx.execute(query)).scalars()}
 
 
 async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow | None:
@@ -78,6 +83,17 @@ async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow |
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def finish(tx: Transaction, id: str, outcome: str, connection: str) -> None:
+    """Say how a used authorisation ended, and which connection holds the grant."""
+    statement = update(AuthorizationRow).where(col(AuthorizationRow.id) == id)
+    await tx.execute(statement.values(outcome=outcome, connection=connection))
+
+
+async def release(tx: Transaction, id: str) -> None:
+    """Take a use back, when nothing came of it."""
+    await tx.execute(update(AuthorizationRow).where(col(AuthorizationRow.id) == id).values(consume_time=None))
 
 
 async def remove_for(tx: Transaction, location: str, connection: str) -> None:

@@ -1,8 +1,8 @@
 """A bounded in-process cache that other replicas can invalidate.
-Owns: entries, their age, and the rule that nothing invalidated while it was loaded is kept.
-Does not know: what is cached, or PostgreSQL."""
 
-from __future__ import annotations
+Owns entries, their age, and the rule that nothing invalidated while it was loaded is kept.
+Does not know what is cached, or PostgreSQL.
+"""
 
 import time
 from collections import OrderedDict
@@ -36,7 +36,7 @@ class _Load:
 
 
 class CoherentCache(Generic[K, V]):
-    """Values by string key, least recently used out first, at most `ttl_seconds` old, unused while the listener is down.
+    """Values by string key: bounded, at most `ttl_seconds` old, and not used while the listener is down.
 
     `None` is no value: it is never stored, and means "not here" when it comes back.
     """

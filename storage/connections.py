@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Text, and_, delete, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Index, Text, and_, delete, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, notify
+from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
 from storage.types import json_field, time_field
 
@@ -61,6 +61,8 @@ def _is(location: str, connection: str) -> ColumnElement[bool]:
 
 async def insert(tx: Transaction, row: ConnectionRow) -> ConnectionRow:
     """Add a connection; raises AlreadyExists when the location has one of that id."""
+    # Of two that choose the same id at once the second waits here for the first.
+    await advisory_lock(tx, f"connection|{row.location}|{row.id}")
     if await find(tx, row.location, row.id) is not None:
         raise AlreadyExists("connection", row.id)
     tx.add(row)
@@ -71,7 +73,7 @@ async def insert(tx: Transaction, row: ConnectionRow) -> ConnectionRow:
 
 async def find(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow | None:
     """Give the connection or None; `lock` holds its row until the transaction ends."""
-    query = select(ConnectionRow).where(_is(location, connection))
+    query = select(ConnectionRow).where(_is(location, connection)).execution_options(populate_existing=True)
     return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
@@ -97,7 +99,7 @@ async def current(tx: Transaction, location: str, provider: str) -> ConnectionRo
 
 
 async def by_subject(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
-    """Give the location's connection to one vendor user, if it has one already."""
+    """Give the location's connection to one vendor user, if it has one already, held until the transaction ends."""
     query = (
         select(ConnectionRow)
         .where(
@@ -107,6 +109,7 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
         )
         .order_by(col(ConnectionRow.create_time))
         .limit(1)
+        .with_for_update()
     )
     return (await tx.execute(query)).scalar_one_or_none()
 
@@ -169,16 +172,23 @@ async def page(
     return list((await tx.execute(query.limit(limit))).scalars())
 
 
-async def due_for_verification(tx: Transaction, now: datetime, limit: int) -> list[ConnectionRow]:
-    """Take connections whose verification is due, skipping those another replica holds."""
-    query = (
-        select(ConnectionRow)
-        .where(
-            col(ConnectionRow.verify_at) <= now,
-            or_(*(col(ConnectionRow.status) == s for s in ("VALID", "LIMITED", "ERROR"))),
-        )
+async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[tuple[str, str]]:
+    """Take (location, connection) whose verification is due, skipping those another replica takes now, and push them
+    off to `lease_until`.
+    """
+    due = (
+        select(col(ConnectionRow.location), col(ConnectionRow.id))
+        .where(col(ConnectionRow.verify_at) <= now)
         .order_by(col(ConnectionRow.verify_at))
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")
     )
-    return list((await tx.execute(query)).scalars())
+    statement = (
+        update(ConnectionRow)
+        .where(tuple_(col(ConnectionRow.location), col(ConnectionRow.id)).in_(select(due.c.location, due.c.id)))
+        .values(verify_at=lease_until)
+        .returning(col(ConnectionRow.location), col(ConnectionRow.id))
+        .execution_options(synchronize_session=False)
+    )
+    return [(row[0], row[1]) for row in (await tx.execute(statement)).all()]

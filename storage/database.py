@@ -1,8 +1,8 @@
 """The way to PostgreSQL: one pool, short transactions, advisory locks, notifications.
-Owns: the engine, what happens just before a commit, and telling a lost database from a broken statement.
-Does not know: any table."""
 
-from __future__ import annotations
+Owns the engine, what happens just before a commit, and telling a lost database from a broken statement.
+Does not know any table.
+"""
 
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -25,7 +25,8 @@ CHANNEL = "gateway"
 RECYCLE_SECONDS = 1800
 CHECKOUT_SECONDS = 10
 
-# Given to every connection unless the URL says otherwise: a peer that vanished without a word is noticed within half a minute.
+# Given to every connection unless the URL says otherwise: a peer that vanished without a word is noticed within half a
+# minute.
 CONNECTION_DEFAULTS = {
     "application_name": "social-gateway",
     "client_encoding": "UTF8",
@@ -41,7 +42,7 @@ UNAVAILABLE_STATES = ("08", "53", "57P")
 
 
 class DatabaseUnavailable(Exception):
-    """PostgreSQL cannot be reached, or was lost on the way: nothing is known to be committed (a commit may have been)."""
+    """PostgreSQL cannot be reached, or was lost on the way: a commit under way may or may not have happened."""
 
 
 class Database:
@@ -58,7 +59,7 @@ class Database:
         return f"Database({describe(self.url)})"
 
     @classmethod
-    async def connect(cls, url: str, *, pool_size: int = 10) -> Database:
+    async def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
         """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try it once.
 
         Raises `DatabaseUnavailable` with host, port, database and user in its text, never the password.
@@ -107,7 +108,8 @@ class Database:
 
     def _raise(self, error: DBAPIError | psycopg.Error | PoolTimeout) -> NoReturn:
         if isinstance(error, PoolTimeout):
-            raise DatabaseUnavailable(f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}") from None
+            busy = f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}"
+            raise DatabaseUnavailable(busy) from None
         if _is_unavailable(error):
             raise DatabaseUnavailable(f"{describe(self.url)}: {_reason(error)}") from None
         raise error
@@ -137,13 +139,13 @@ async def try_advisory_lock(tx: Transaction, name: str) -> bool:
 
 
 async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
-    """The psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
+    """Give the psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
     proxy = await (await tx.connection()).get_raw_connection()
     return cast("psycopg.AsyncConnection[Any]", proxy.driver_connection)
 
 
 def normalize(url: str) -> str:
-    """The libpq connection string of `url` with our defaults filled in. Raises `DatabaseUnavailable` when it is none."""
+    """Give the libpq connection string of `url` with our defaults. Raises `DatabaseUnavailable` when it is none."""
     scheme, separator, rest = url.partition("://")
     plain = f"{scheme.partition('+')[0]}{separator}{rest}" if separator else url
     try:
@@ -155,10 +157,11 @@ def normalize(url: str) -> str:
 
 
 def describe(url: str) -> str:
-    """Where `url` leads, for logs and errors: everything that tells databases apart and is no secret."""
+    """Say where `url` leads, for logs and errors: everything that tells databases apart and is no secret."""
     parts = conninfo_to_dict(url)
     host = parts.get("host") or parts.get("hostaddr") or "local socket"
-    return f"PostgreSQL at {host}:{parts.get('port') or 5432}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
+    port = parts.get("port") or 5432
+    return f"PostgreSQL at {host}:{port}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
 
 
 def _engine(conninfo: str, pool_size: int) -> AsyncEngine:

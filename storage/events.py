@@ -62,13 +62,14 @@ class EventRow:
 
 _COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_fields__]
 
-# One round trip: count up each location's counter (in one order, so that no two transactions wait for each other in a ring),
-# number the events from there in the order in which they were told, and notify. Everybody else who writes events of these
-# locations now waits for our commit, so the order of the numbers is the order of the commits.
+# One round trip: count up each location's counter (in one order, so that no two transactions wait for each other in a
+# ring), number the events from there in the order in which they were told, and notify. Everybody else who writes events
+# of these locations now waits for our commit, so the order of the numbers is the order of the commits.
 _FLUSH = text("""
 WITH told AS (
     SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
-        position int, location text, type text, subject text, create_time timestamptz, payload jsonb, provider_event_id text)
+        position int, location text, type text, subject text, create_time timestamptz, payload jsonb,
+        provider_event_id text)
 ), counters AS (
     INSERT INTO event_counters AS c (location, last)
     SELECT location, count(*) FROM told GROUP BY location ORDER BY location
@@ -115,8 +116,8 @@ async def append(
 ) -> None:
     """Write an event with this transaction; it gets its number as the last thing before the commit.
 
-    `subject` is the resource name the event is about, `payload` JSON without any secret. Notifies topic `events`, key location.
-    Not for use inside a savepoint that may be rolled back: the event would stay.
+    `subject` is the resource name the event is about, `payload` JSON without any secret. Notifies topic `events`, key
+    `location`. Not for use inside a savepoint that may be rolled back: the event would stay.
     """
     if now.tzinfo is None:
         raise ValueError("a time without a zone cannot be stored")
@@ -135,8 +136,10 @@ async def append(
     before_commit(tx, "events", _flush)
 
 
-async def after(tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int) -> list[EventRow]:
-    """Give the events of `location` numbered above `number`, oldest first, at most `limit`, perhaps of one subject only."""
+async def after(
+    tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int
+) -> list[EventRow]:
+    """Give the events of `location` above `number`, oldest first, at most `limit`, perhaps of one subject only."""
     query = select(*_COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
     if subject is not None:
         query = query.where(col(EventTable.subject) == subject)

@@ -33,7 +33,8 @@ async def enqueue(
 ) -> bool:
     """Put job `task(**args)` into the queue with this transaction: committed with it, or not at all.
 
-    `lock`: jobs of one lock run one after another. `queueing_lock`: at most one such job waits; False when one did already.
+    `lock`: jobs of one lock run one after another. `queueing_lock`: at most one such job waits; gives False when one
+    did already.
     `args` must be JSON and hold no secret (they are plain text in the database).
     """
     await tx.flush()
@@ -50,5 +51,5 @@ async def enqueue(
         return False
     except ConnectorException as error:
         # "Database error." says nothing: what is behind it tells a lost server from a missing table.
-        raise error.__cause__ or error
+        raise (error.__cause__ or error) from None
     return True

@@ -124,7 +124,7 @@ class LocationSealer:
     ciphers: Mapping[int, AESGCM] = field(repr=False)
 
     def seal(self, table: str, row: str, column: str, version: int, plaintext: bytes) -> bytes:
-        """Seal `plaintext` for this location, table, row, column and version (and the data key's version, kept inside)."""
+        """Seal `plaintext` for this location, table, row, column and version; the data key's version is kept inside."""
         aad = self._place(table, row, column, version, self.active)
         return _VERSION.pack(self.active) + seal.seal(self.ciphers[self.active], plaintext, aad=aad)
 
@@ -165,7 +165,7 @@ class Sealer:
         rows = await _data_keys(tx, location) or await self._create(tx, location)
         ciphers = {row.version: seal.aead(self._unwrap(row)) for row in rows}
         sealer = LocationSealer(location, max(ciphers), ciphers)
-        # A key that this very transaction made is not kept: if the transaction is undone, nothing may be sealed with it.
+        # A key that this very transaction made is not kept: if it is undone, nothing may be sealed with that key.
         if location not in tx.info.get(_FRESH, ()):
             self._sealers[location] = sealer
             if len(self._sealers) > self._size:
@@ -173,7 +173,7 @@ class Sealer:
         return sealer
 
     async def _create(self, tx: Transaction, location: str) -> list[DataKeyTable]:
-        """Make the first data key; when another transaction does so at the same moment, wait for it and take its key."""
+        """Make the first data key; when another transaction does so at this moment, wait for it and take its key."""
         key_id, wrapped = self.ring.wrap(os.urandom(seal.KEY_BYTES), aad=_data_key_place(location, 1))
         statement = pg_insert(DataKeyTable).values(location=location, version=1, key_id=key_id, wrapped=wrapped)
         made = await tx.execute(statement.on_conflict_do_nothing().returning(col(DataKeyTable.version)))
@@ -186,7 +186,7 @@ class Sealer:
 
 
 async def get_secret(db: Database, ring: KeyRing, name: str) -> bytes:
-    """Give the 32 random bytes called `name`, made on first use and the same for every replica ever after (for HMACs)."""
+    """Give the 32 random bytes called `name` (for HMACs): made on first use, the same for every replica ever after."""
     query = select(SecretTable).where(col(SecretTable.name) == name)
     async with db.read() as tx:
         row = (await tx.execute(query)).scalar_one_or_none()

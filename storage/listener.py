@@ -22,8 +22,10 @@ _Subscriber = tuple[Callable[[str], None], Callable[[], None] | None]
 class Listener:
     """`LISTEN` on one connection of its own. `healthy` only while notifications are known to arrive."""
 
-    def __init__(self, url: str, *, ping_seconds: float = 5.0, backoff_seconds: tuple[float, float] = (0.1, 5.0)) -> None:
-        """`url`: any libpq connection string; nothing happens before `start`. Pauses double from the first to the second."""
+    def __init__(
+        self, url: str, *, ping_seconds: float = 5.0, backoff_seconds: tuple[float, float] = (0.1, 5.0)
+    ) -> None:
+        """Nothing happens before `start`. `backoff_seconds`: the pauses double from the first to the second."""
         self.healthy = False
         self._conninfo = normalize(url)
         self._ping = ping_seconds
@@ -50,7 +52,8 @@ class Listener:
     ) -> Callable[[], None]:
         """Call `callback(key)` at each `storage.database.notify(tx, topic, key)` that commits, anywhere.
 
-        `reset()` is called after each (re)connect: notifications may have been missed. Returns what undoes the subscription.
+        `reset()` is called after each (re)connect: notifications may have been missed. Gives what undoes the
+        subscription.
         """
         entry = (callback, reset)
         self._subscribers.setdefault(topic, []).append(entry)

@@ -77,7 +77,7 @@ async def is_current(db: Database) -> bool:
 
 
 async def write_revision(db: Database, message: str, revision: str) -> Path:
-    """Write a migration from the schema of `db` (which must be at `head()`) to what the code's tables say, and give its path."""
+    """Write a migration from the schema of `db` (which must be at `head()`) to the code's tables, and give its path."""
 
     def write(connection: Connection) -> Path:
         config = _config(connection, metadata())

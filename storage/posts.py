@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Text, and_, select, text, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Index, Text, and_, exists, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
@@ -129,6 +129,24 @@ async def change(
     return row
 
 
+async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
+    """Tell whether a post of the connection is under way."""
+    query = select(
+        exists().where(
+            col(PostRow.location) == location,
+            col(PostRow.connection) == connection,
+            col(PostRow.state).in_(UNFINISHED),
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())
+
+
+async def of_account(tx: Transaction, location: str, account: str) -> bool:
+    """Tell whether there is any post of the account."""
+    query = select(exists().where(col(PostRow.location) == location, col(PostRow.account) == account))
+    return bool((await tx.execute(query)).scalar_one())
+
+
 async def set_due(tx: Transaction, location: str, post: str, due_at: datetime) -> None:
     """Say when the post is to be looked at next, if it is to be looked at at all; no change a caller can see."""
     statement = update(PostRow).where(_is(location, post), col(PostRow.due_at).is_not(None)).values(due_at=due_at)
@@ -186,7 +204,8 @@ async def page(
 ) -> list[PostRow]:
     """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
 
-    The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if given.
+    The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
+    given.
     """
     from storage.locations import LocationRow
 

@@ -29,7 +29,7 @@ def aead(key: bytes) -> AESGCM:
 
 
 def seal(cipher: AESGCM, plaintext: bytes, *, aad: str) -> bytes:
-    """Seal `plaintext` for the place that `aad` names: one format byte, a random 96-bit nonce, the ciphertext with its tag."""
+    """Seal `plaintext` for the place `aad` names: a format byte, a random 96-bit nonce, the ciphertext with its tag."""
     nonce = os.urandom(NONCE_BYTES)
     return FORMAT + nonce + cipher.encrypt(nonce, plaintext, FORMAT + aad.encode())
 

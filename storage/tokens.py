@@ -4,11 +4,12 @@ Owns the table `tokens`, its version and its lease. Neither opens a seal nor cal
 `gateway/domain/tokens.py` does. Leases run on the database's clock, so that replicas need not agree on the time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, and_, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Index, and_, delete, func, or_, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -73,6 +74,19 @@ async def find(tx: Transaction, location: str, connection: str) -> TokenRow | No
     """Give the row as it stands now, or None."""
     query = select(TokenRow).where(_is(location, connection)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
+
+
+async def expiries(
+    tx: Transaction, connections: Sequence[tuple[str, str]]
+) -> dict[tuple[str, str], tuple[datetime, datetime | None]]:
+    """Give, by (location, connection), when the access token and the grant end; nothing where there is no pair."""
+    query = select(
+        col(TokenRow.location),
+        col(TokenRow.connection),
+        col(TokenRow.access_expire_time),
+        col(TokenRow.refresh_expire_time),
+    ).where(tuple_(col(TokenRow.location), col(TokenRow.connection)).in_(connections))
+    return {(row[0], row[1]): (row[2], row[3]) for row in (await tx.execute(query)).all()}
 
 
 async def save(tx: Transaction, location: str, connection: str, pair: SealedPair, *, read_version: int) -> bool:

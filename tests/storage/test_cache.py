@@ -1,4 +1,4 @@
-"""The coherent cache: never older than allowed, never used deaf, never keeps what was invalidated while it was loaded."""
+"""The coherent cache: never older than allowed, never used deaf, never keeps what was invalidated under a load."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """The private PostgreSQL: made, shared, left, found again, and recovered from every way to die."""
 
+# ruff: noqa: ASYNC240 - these tests are about files, and nothing else runs in their loop
+
 import asyncio
 import os
 import shutil
@@ -15,7 +17,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from storage import embedded, embedded_binaries
+from storage import embedded_binaries, embedded_files
 from storage.embedded import EmbeddedServer, EmbeddedUnavailable, start_embedded
 from tests.fixtures import reaper
 from tests.fixtures.database import place
@@ -44,15 +46,8 @@ def folder() -> Iterator[Path]:
     parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
     parent.chmod(0o711)
     yield parent / "data"
-    for home in (parent / "data", *(parent / "outside").glob("*")):
-        reaper.reap(home if home.name == "data" else _as_data(home))
+    reaper.reap(parent / "data")
     shutil.rmtree(parent)
-
-
-def _as_data(home: Path) -> Path:
-    """Give the folder whose `postgres` is this home."""
-    (home.parent / "reap").mkdir(exist_ok=True)
-    return home.rename(home.parent / "reap" / "postgres").parent
 
 
 @pytest.fixture(scope="session")
@@ -146,6 +141,16 @@ async def test_from_nothing_to_an_answer_and_back(folder: Path) -> None:
     assert "1" == ask(server, "SELECT v FROM t")
     assert "UTF8 C" == ask(server, "SELECT current_setting('server_encoding') || ' ' || datcollate FROM pg_database")
     await server.release()
+
+
+async def test_an_interrupted_start_leaves_no_server(made: Path) -> None:
+    """A start that is cancelled half-way gives its share back."""
+    start = asyncio.create_task(start_embedded(made, fsync=False))
+    await until(lambda: runs(made) or start.done())
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    assert not runs(made)
 
 
 async def test_it_is_closed_to_others(server: EmbeddedServer, made: Path) -> None:
@@ -307,7 +312,7 @@ async def test_data_of_another_version_is_not_touched(made: Path) -> None:
 
 
 async def test_a_folder_in_use_elsewhere_is_refused(server: EmbeddedServer, made: Path) -> None:
-    """Another container's server cannot be seen among our processes, but its lock can: no second server on its files."""
+    """Another container's server is not among our processes, but its lock is seen: no second server on its files."""
     (made / "postgres" / "namespace").write_text("another machine")
     os.kill(pid(made), signal.SIGKILL)
     await until(lambda: not runs(made))
@@ -325,8 +330,9 @@ async def test_every_installation_on_this_machine_works(folder: Path, found: str
 
 @as_root
 async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> None:
-    """As root under a 0700 folder the data lies where PostgreSQL's user can get, closed to others, and is found again."""
+    """As root under a 0700 folder the data lies where PostgreSQL's user can get, closed to others, found again."""
     folder.parent.chmod(0o700)
+    mask = os.umask(0o077)
     outside = folder.parent.with_name(f"{folder.parent.name}-outside")
     try:
         server = await start_embedded(folder, fsync=False, outside=outside)
@@ -342,6 +348,28 @@ async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> Non
         shutil.rmtree(home)
         with pytest.raises(EmbeddedUnavailable, match=r"is gone: remove .*postgres\.at to begin anew"):
             await start_embedded(folder, fsync=False, outside=outside)
+    finally:
+        os.umask(mask)
+        shutil.rmtree(outside)
+
+
+@as_root
+async def test_what_a_removed_temporary_folder_left_outside_is_removed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cluster outside goes when its temporary data folder has gone, and stays while that is there."""
+    folder.parent.chmod(0o700)
+    outside = folder.parent.with_name(f"{folder.parent.name}-outside")
+    monkeypatch.setattr(tempfile, "tempdir", str(place()))
+    try:
+        kept, gone = [await start_embedded(folder / name, fsync=False, outside=outside) for name in ("kept", "gone")]
+        await kept.release()
+        await gone.release()
+        assert 2 == len(list(outside.glob("postgres-*/data")))
+        shutil.rmtree(folder / "gone")
+        await (await start_embedded(folder / "third", fsync=False, outside=outside)).release()
+        homes = {(home / "owner").read_text() for home in outside.iterdir()}
+        assert {str(folder / "kept"), str(folder / "third")} == homes
     finally:
         shutil.rmtree(outside)
 
@@ -383,7 +411,10 @@ async def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
 
 async def test_a_lock_that_is_never_given_back_ends_the_wait(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Waiting for another start is bounded."""
-    monkeypatch.setattr(embedded, "LOCK_SECONDS", 0.05)
+    monkeypatch.setattr(embedded_files, "LOCK_SECONDS", 0.05)
     folder.mkdir()
-    with embedded._locked(folder / "postgres.lock"), pytest.raises(EmbeddedUnavailable, match="another process has held"):
+    with (
+        embedded_files.locked(folder / "postgres.lock"),
+        pytest.raises(EmbeddedUnavailable, match="another process has held"),
+    ):
         await start_embedded(folder)

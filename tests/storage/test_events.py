@@ -31,7 +31,7 @@ async def read(db: Database, location: str, after: int = 0, *, subject: str | No
 
 async def test_an_event_comes_back_whole(database: Database) -> None:
     """Every field of an event is kept as it was given."""
-    payload = {"text": "ein Satz – mit \"Zeichen\" : und :params", "list": [1, None, {"a": True}]}
+    payload = {"text": 'ein Satz – mit "Zeichen" : und :params', "list": [1, None, {"a": True}]}
     async with database.transaction() as tx:
         await events.append(tx, "loc1", type="T", subject="s", payload=payload, now=NOW, provider_event_id="v1")
         payload["list"] = "changed later"
@@ -56,7 +56,7 @@ async def test_each_location_counts_for_itself(database: Database) -> None:
 async def test_an_undone_transaction_leaves_neither_event_nor_gap(database: Database) -> None:
     """The number of an event that was rolled back is given to the next."""
     await tell(database, "loc1", "1")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012
         async with database.transaction() as tx:
             await events.append(tx, "loc1", type="T", subject="undone", payload={}, now=NOW)
             raise KeyError
@@ -65,7 +65,7 @@ async def test_an_undone_transaction_leaves_neither_event_nor_gap(database: Data
 
 
 async def test_a_reader_by_cursor_never_misses_an_event(database: Database) -> None:
-    """Twenty writers that begin and commit in random order: the reader sees 1, 2, 3 … in that order, and all of them."""
+    """Twenty writers that begin and commit in random order: the reader sees 1, 2, 3 … in that order, all of them."""
     delays = random.Random(7)
     seen: list[tuple[int, str]] = []
     done = asyncio.Event()
@@ -160,7 +160,7 @@ async def test_an_older_event_with_a_higher_number_leaves_no_hole(database: Data
 async def test_pruning_goes_in_batches(database: Database) -> None:
     """A limit bounds each step; repeating it ends."""
     await tell(database, "loc1", *map(str, range(25)))
-    removed = []
+    removed: list[int] = []
     while not removed or removed[-1]:
         async with database.transaction() as tx:
             removed.append(await events.prune(tx, NOW + timedelta(days=1), limit=10))

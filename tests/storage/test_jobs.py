@@ -27,7 +27,7 @@ async def test_a_job_is_committed_with_its_transaction(database: Database) -> No
 
 async def test_a_job_is_undone_with_its_transaction(database: Database) -> None:
     """A change that was not made has no job."""
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012
         async with database.transaction() as tx:
             await enqueue(tx, "publish")
             raise KeyError

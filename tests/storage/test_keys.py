@@ -102,7 +102,7 @@ async def test_first_use_by_many_at_once_makes_one_key(database: Database) -> No
 async def test_a_key_of_an_undone_transaction_is_never_used_again(database: Database) -> None:
     """A data key that was rolled back is not remembered: what is sealed next opens after a restart."""
     sealer = Sealer(database, ring("a"))
-    with pytest.raises(RuntimeError, match="undone"):
+    with pytest.raises(RuntimeError, match="undone"):  # noqa: PT012
         async with database.transaction() as tx:
             await sealer.for_location(tx, "loc1")
             await sealer.for_location(tx, "loc1")
@@ -137,10 +137,8 @@ async def test_rewrapping_moves_everything_to_the_active_key(database: Database)
     assert 0 == await rewrap(database, ring("new", "old"))
 
 
-async def test_rewrapping_can_be_stopped_and_run_again(
-    database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A rewrap that is killed between two batches leaves every value open to a ring of both keys, and ends when run again."""
+async def test_rewrapping_can_be_stopped_and_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rewrap killed between two batches leaves every value open to a ring of both keys, and ends when run again."""
     monkeypatch.setattr("storage.keys.BATCH", 2)
     sealed = [await seal(database, ring("old"), f"loc{number}") for number in range(5)]
 

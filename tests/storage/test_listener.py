@@ -118,7 +118,7 @@ async def test_an_undone_transaction_is_not_heard(database: Database, listener: 
     """What is rolled back was never said."""
     heard = Heard()
     listener.subscribe("posts", heard.keys.append)
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012
         async with database.transaction() as tx:
             await notify(tx, "posts", "undone")
             raise KeyError
@@ -193,7 +193,7 @@ async def test_a_silent_line_is_noticed(line: Line, database: Database, database
     await listener.start()
     try:
         listener.subscribe("posts", heard.keys.append, reset=heard.reset)
-        assert listener.healthy
+        await until(lambda: listener.healthy)
         line.silent = True
         await until(lambda: not listener.healthy)
         line.silent = False

@@ -12,10 +12,12 @@ from storage.database import Database
 
 def difference(connection: Connection) -> list[object]:
     """Give what a migration would have to change, the queue's tables left out."""
-    context = MigrationContext.configure(
-        connection, opts={"include_name": lambda name, kind, _: not (kind == "table" and name.startswith("procrastinate"))}
-    )
-    return compare_metadata(context, migrate.metadata())
+
+    def ours(name: str, kind: str, _parents: object) -> bool:
+        return kind != "table" or not name.startswith("procrastinate")
+
+    context = MigrationContext.configure(connection, opts={"include_name": ours})
+    return list(compare_metadata(context, migrate.metadata()))
 
 
 async def everything(db: Database) -> list[str]:
