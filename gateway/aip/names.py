@@ -1,0 +1,81 @@
+"""Resource names: how they are written, read and refused.
+
+Owns the patterns of the contract and the shape of ids. Does not know whether a resource exists or who may see it.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from gateway.errors import FieldInvalid
+
+WILDCARD = "-"
+# Ids of vendors become parts of names (those of HighLevel have upper case): more is allowed than we make ourselves.
+_ID = r"(?!-(?:/|\Z))[A-Za-z0-9_-]{1,64}"
+_ID_OR_WILDCARD = r"[A-Za-z0-9_-]{1,64}"
+_OWN_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One kind of resource name, such as `locations/{location}/posts/{post}`."""
+
+    template: str
+    _strict: re.Pattern[str] = field(init=False, repr=False, compare=False)
+    _loose: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the template, once with ids alone and once with `-` allowed."""
+        object.__setattr__(self, "_strict", _compile(self.template, _ID))
+        object.__setattr__(self, "_loose", _compile(self.template, _ID_OR_WILDCARD))
+
+    def parse(self, name: str, *, path: str = "name", wildcard: bool = False) -> tuple[str, ...]:
+        """Give the ids inside `name`, in order.
+
+        `path` is the request's field that holds the name; `wildcard` lets `-` stand for "any". Raises FieldInvalid.
+        """
+        found = (self._loose if wildcard else self._strict).fullmatch(name)
+        if found is None:
+            # The name itself is not repeated: it may be of any length, and may be something else by mistake.
+            raise FieldInvalid(path, f"must look like {self.template}")
+        return found.groups()
+
+    def format(self, *ids: str) -> str:
+        """Write the name with these ids, in order."""
+        parts = iter(ids)
+        return re.sub(r"\{\w+\}", lambda _: next(parts), self.template)
+
+
+def _compile(template: str, id_pattern: str) -> re.Pattern[str]:
+    """Turn a template into a pattern whose groups are the ids."""
+    return re.compile(re.sub(r"\{\w+\}", lambda _: f"({id_pattern})", template))
+
+
+PROVIDER = Pattern("providers/{provider}")
+LOCATION = Pattern("locations/{location}")
+CONNECTION = Pattern("locations/{location}/connections/{connection}")
+ACCOUNT = Pattern("locations/{location}/accounts/{account}")
+CREATOR_INFO = Pattern("locations/{location}/accounts/{account}/creatorInfo")
+UPLOAD = Pattern("locations/{location}/uploads/{upload}")
+POST = Pattern("locations/{location}/posts/{post}")
+EVENT = Pattern("locations/{location}/events/{event}")
+API_KEY = Pattern("apiKeys/{api_key}")
+
+
+def provider(name: str, *, path: str = "provider") -> str:
+    """Give the id inside `providers/{provider}`; raises FieldInvalid."""
+    return PROVIDER.parse(name, path=path)[0]
+
+
+def location(name: str, *, path: str = "parent", wildcard: bool = False) -> str:
+    """Give the id inside `locations/{location}`; raises FieldInvalid."""
+    return LOCATION.parse(name, path=path, wildcard=wildcard)[0]
+
+
+def check_own_id(value: str, *, path: str) -> str:
+    """Check an id that the caller chose for a new resource (AIP-122): 1-63 of a-z, 0-9, `-`, a letter first.
+
+    Raises FieldInvalid; gives the id back.
+    """
+    if _OWN_ID.fullmatch(value) is None:
+        raise FieldInvalid(path, "must be 1 to 63 characters of a-z, 0-9 and -, begin with a letter, not end with -")
+    return value

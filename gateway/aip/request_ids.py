@@ -1,0 +1,36 @@
+"""Request ids: what makes two calls the same call (AIP-155).
+
+Owns the shape of `request_id` and the hash of the rest of the request. Does not know where answers are kept.
+"""
+
+import hashlib
+import re
+
+from google.protobuf.message import Message
+
+from gateway.errors import FieldInvalid
+
+_UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def check(request_id: str, *, path: str = "request_id") -> str | None:
+    """Give the id in lower case, or None when the caller gave none; raises FieldInvalid unless it is a UUID4."""
+    if not request_id:
+        return None
+    if _UUID4.fullmatch(request_id) is None:
+        raise FieldInvalid(path, "must be a UUID of version 4, such as 8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f")
+    return request_id.lower()
+
+
+def body_hash(request: Message, *, without: tuple[str, ...] = ("request_id",)) -> bytes:
+    """Give the SHA-256 of the request without the named fields: equal bodies have equal hashes in every process.
+
+    The names of the request's type is part of it, so two methods never agree by accident.
+    """
+    body = type(request)()
+    body.CopyFrom(request)
+    for name in without:
+        body.ClearField(name)
+    digest = hashlib.sha256(request.DESCRIPTOR.full_name.encode() + b"\0")
+    digest.update(body.SerializeToString(deterministic=True))
+    return digest.digest()

@@ -1,0 +1,199 @@
+"""What the contract itself demands of a request: required fields, known enum values, sound text.
+
+Owns the walk over a request by its descriptor, planned once per message type. Does not know a method's own rules.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.api import field_behavior_pb2
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from gateway.errors import FieldInvalid, Violation
+
+MAX_VIOLATIONS = 20
+Check = Callable[[Any, str], Iterator[Violation]]
+_REQUIRED = "is required"
+# Lowest and highest seconds, least nanos; as the comments of google/protobuf/timestamp.proto and duration.proto say.
+_SPANS = {
+    "google.protobuf.Timestamp": (-62_135_596_800, 253_402_300_799, 0),
+    "google.protobuf.Duration": (-315_576_000_000, 315_576_000_000, -999_999_999),
+}
+
+
+@dataclass(slots=True)
+class Plan:
+    """The checks of one message type; they are filled in after the plan is known, for types that hold themselves."""
+
+    checks: list[Check] = field(default_factory=list)
+
+
+_plans: dict[Any, Plan] = {}
+
+
+def check(request: Message) -> None:
+    """Raise FieldInvalid with every violation (at most twenty) that the contract's own annotations show.
+
+    A REQUIRED field must be set, in the request and in each message that is set inside it; an enum value must be one
+    that the contract names; text must hold no NUL, which no column can keep; times and page sizes must be in range.
+    Output-only fields are not looked at: a caller may send back what it read.
+    """
+    violations: list[Violation] = []
+    for violation in _walk(request, ""):
+        violations.append(violation)
+        if len(violations) == MAX_VIOLATIONS:
+            break
+    if violations:
+        first, *more = violations
+        raise FieldInvalid(first.field, first.description, *more)
+
+
+def _walk(message: Message, prefix: str) -> Iterator[Violation]:
+    """Run the message's checks; `prefix` is its own path with a dot, or nothing."""
+    for one in _plan(message.DESCRIPTOR).checks:
+        yield from one(message, prefix)
+
+
+def _plan(descriptor: Any) -> Plan:
+    """Give the plan of a message type, made at its first use."""
+    plan = _plans.get(descriptor)
+    if plan is None:
+        plan = _plans[descriptor] = Plan()
+        for each in descriptor.fields:
+            plan.checks.extend(_checks_of(each))
+    return plan
+
+
+def _checks_of(each: FieldDescriptor) -> Iterator[Check]:
+    """Give the checks of one field."""
+    behaviors = each.GetOptions().Extensions[field_behavior_pb2.field_behavior]
+    if field_behavior_pb2.OUTPUT_ONLY in behaviors:
+        return
+    if field_behavior_pb2.REQUIRED in behaviors:
+        yield _required(each)
+    if each.name == "page_size":
+        yield _not_negative(each)
+    content = _content(each)
+    if content is not None:
+        yield content
+
+
+def _required(each: FieldDescriptor) -> Check:
+    """Make the check that a field is there: set when it can tell, else different from its default."""
+    name = each.name
+    if each.has_presence:
+
+        def is_set(message: Any, prefix: str) -> Iterator[Violation]:
+            if not message.HasField(name):
+                yield Violation(prefix + name, _REQUIRED)
+
+        return is_set
+
+    def is_filled(message: Any, prefix: str) -> Iterator[Violation]:
+        if not getattr(message, name):
+            yield Violation(prefix + name, _REQUIRED)
+
+    return is_filled
+
+
+def _not_negative(each: FieldDescriptor) -> Check:
+    """Make the check of a page's size."""
+    name = each.name
+
+    def check_size(message: Any, prefix: str) -> Iterator[Violation]:
+        if getattr(message, name) < 0:
+            yield Violation(prefix + name, "must not be negative")
+
+    return check_size
+
+
+def _content(each: FieldDescriptor) -> Check | None:
+    """Make the check of what a field holds, or None when any value will do."""
+    if each.message_type is not None and each.message_type.GetOptions().map_entry:
+        return _map_content(each)
+    of_value = _value_check(each)
+    if of_value is None:
+        return None
+    if each.is_repeated:
+        return _each_of(each.name, of_value)
+    return _one_of(each, of_value)
+
+
+def _value_check(each: FieldDescriptor) -> Check | None:
+    """Make the check of one value of a field; it gets the value and the value's own path."""
+    if each.type == FieldDescriptor.TYPE_STRING:
+        return _no_nul
+    if each.enum_type is not None:
+        return _known_value(frozenset(each.enum_type.values_by_number))
+    if each.message_type is None:
+        return None
+    if each.message_type.full_name in _SPANS:
+        return _in_range(*_SPANS[each.message_type.full_name])
+    return lambda value, path: _walk(value, path + ".")
+
+
+def _in_range(lowest: int, highest: int, least_nanos: int) -> Check:
+    """Make the check that a Timestamp or Duration lies where its type allows: parsing alone lets anything through."""
+
+    def check_range(value: Any, path: str) -> Iterator[Violation]:
+        if not (lowest <= value.seconds <= highest and least_nanos <= value.nanos <= 999_999_999):
+            yield Violation(path, "is out of range")
+
+    return check_range
+
+
+def _no_nul(value: str, path: str) -> Iterator[Violation]:
+    """Refuse U+0000: PostgreSQL keeps it in no text."""
+    if "\0" in value:
+        yield Violation(path, "must not contain U+0000")
+
+
+def _known_value(numbers: frozenset[int]) -> Check:
+    """Make the check that an enum's number has a name."""
+
+    def check_value(value: int, path: str) -> Iterator[Violation]:
+        if value not in numbers:
+            yield Violation(path, f"{value} is not a value of this enum")
+
+    return check_value
+
+
+def _one_of(each: FieldDescriptor, of_value: Check) -> Check:
+    """Check a field that holds one value; a message only when it is set."""
+    name, is_message = each.name, each.message_type is not None
+
+    def check_one(message: Any, prefix: str) -> Iterator[Violation]:
+        if not is_message or message.HasField(name):
+            yield from of_value(getattr(message, name), prefix + name)
+
+    return check_one
+
+
+def _each_of(name: str, of_value: Check) -> Check:
+    """Check every item of a repeated field."""
+
+    def check_each(message: Any, prefix: str) -> Iterator[Violation]:
+        for index, item in enumerate(getattr(message, name)):
+            yield from of_value(item, f"{prefix}{name}[{index}]")
+
+    return check_each
+
+
+def _map_content(each: FieldDescriptor) -> Check | None:
+    """Check the keys and the values of a map."""
+    name = each.name
+    entry: Any = each.message_type and each.message_type.fields_by_name
+    of_key, of_value = _value_check(entry["key"]), _value_check(entry["value"])
+    if of_key is None and of_value is None:
+        return None
+
+    def check_map(message: Any, prefix: str) -> Iterator[Violation]:
+        for key, value in getattr(message, name).items():
+            path = f"{prefix}{name}[{str(key)[:64]!r}]"
+            for of_part, part in ((of_key, key), (of_value, value)):
+                if of_part is not None:
+                    yield from of_part(part, path)
+
+    return check_map

@@ -1,0 +1,203 @@
+"""API keys: making them, knowing them again, taking them back.
+
+Owns the key's form, its hash, the scopes there are, and what a replica may remember of a key. Does not know how a key
+travels (`gateway/interceptors/auth.py`) nor its columns (`storage/api_keys.py`).
+"""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.aip import names
+from gateway.caller import Caller
+from gateway.clock import Clock
+from gateway.errors import FieldInvalid, ResourceNotFound, Unauthenticated
+from providers.models.secret import Secret
+from storage import api_keys
+from storage import errors as storage_errors
+from storage.api_keys import ApiKeyRow
+from storage.cache import CoherentCache, Invalidations
+from storage.database import Database
+
+PREFIX = "sg_"
+SECRET_BYTES = 32
+MIN_LENGTH = 32
+MAX_LENGTH = 512
+BOOTSTRAP_ID = "bootstrap"
+DEFAULT_AGENCY = "default"
+PEPPER = "api_keys"
+"""The name of the secret that keys are hashed with, for `storage.keys.get_secret`."""
+
+SCOPES = frozenset(
+    {
+        "accounts.read",
+        "connections.read",
+        "connections.write",
+        "posts.read",
+        "posts.write",
+        "uploads.read",
+        "uploads.write",
+    }
+)
+
+BOOTSTRAP = Caller(BOOTSTRAP_ID, DEFAULT_AGENCY, None, SCOPES)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a replica remembers of one valid key."""
+
+    caller: Caller
+    expire_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key at the one moment when it can be seen."""
+
+    key_id: str
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class KeyStore:
+    """What checking a key takes. Refused digests stand apart, so that guessing pushes no good key out."""
+
+    database: Database
+    pepper: bytes = field(repr=False)
+    clock: Clock
+    known: CoherentCache[str, Known]
+    refused: CoherentCache[str, bool]
+    bootstrap: bytes | None = field(default=None, repr=False)
+
+
+def open_store(
+    database: Database, listener: Invalidations, *, pepper: bytes, clock: Clock, bootstrap_key: Secret | None = None
+) -> KeyStore:
+    """Make the store. The bootstrap key lives in the configuration alone: taking it out there takes it back."""
+    return KeyStore(
+        database=database,
+        pepper=pepper,
+        clock=clock,
+        known=CoherentCache(listener, api_keys.TOPIC, size=20_000),
+        refused=CoherentCache(listener, api_keys.TOPIC, size=4_096),
+        bootstrap=digest_of(pepper, bootstrap_key.reveal()) if bootstrap_key else None,
+    )
+
+
+def digest_of(pepper: bytes, key: str) -> bytes:
+    """Hash a key: HMAC-SHA256 with a secret of this installation, so that a stolen table proves nothing."""
+    return hmac.digest(pepper, key.encode("utf-8", "surrogateescape"), hashlib.sha256)
+
+
+async def authenticate(store: KeyStore, key: str) -> Caller:
+    """Give the caller behind a key; raises Unauthenticated, without saying why, for a key that is not valid now."""
+    if not MIN_LENGTH <= len(key) <= MAX_LENGTH:
+        raise Unauthenticated()
+    digest = digest_of(store.pepper, key)
+    if store.bootstrap is not None and hmac.compare_digest(digest, store.bootstrap):
+        return BOOTSTRAP
+    found = await _look_up(store, digest)
+    if found.expire_time is not None and found.expire_time <= store.clock():
+        raise Unauthenticated()
+    return found.caller
+
+
+async def create(
+    store: KeyStore,
+    *,
+    agency: str,
+    locations: Collection[str] | None,
+    scopes: Collection[str],
+    random: Callable[[int], bytes],
+    expire_time: datetime | None = None,
+    redirect_uris: Sequence[str] = (),
+    display_name: str = "",
+) -> NewKey:
+    """Make a key and keep its hash; the answer is the only place where the key itself is ever seen.
+
+    `locations` None means every location of the agency, now and later. Raises FieldInvalid.
+    """
+    _check(agency, locations, scopes)
+    key = PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode()
+    row = ApiKeyRow(
+        id="k" + random(8).hex(),
+        digest=digest_of(store.pepper, key),
+        hint=key[-4:],
+        agency=agency,
+        display_name=display_name,
+        locations=None if locations is None else sorted(set(locations)),
+        scopes=sorted(set(scopes)),
+        redirect_uris=list(redirect_uris),
+        create_time=store.clock(),
+        expire_time=expire_time,
+    )
+    async with store.database.transaction() as tx:
+        await api_keys.insert(tx, row)
+    return NewKey(row.id, Secret(key))
+
+
+async def revoke(store: KeyStore, key_id: str) -> None:
+    """Take a key back, on every replica at once; raises ResourceNotFound."""
+    try:
+        async with store.database.transaction() as tx:
+            row = await api_keys.revoke(tx, key_id, store.clock())
+    except storage_errors.NotFound:
+        raise ResourceNotFound(names.API_KEY.format(key_id)) from None
+    store.known.invalidate(row.digest.hex())
+
+
+def _check(agency: str, locations: Collection[str] | None, scopes: Collection[str]) -> None:
+    """Refuse a key that could never be used, or that names what does not exist."""
+    names.LOCATION.parse(f"locations/{agency}", path="agency")
+    for location in locations or ():
+        names.LOCATION.parse(f"locations/{location}", path="locations")
+    if locations is not None and not locations:
+        raise FieldInvalid("locations", "must name one location at least, or be left out for all of the agency")
+    unknown = sorted(set(scopes) - SCOPES)
+    if unknown or not scopes:
+        raise FieldInvalid("scopes", f"must be some of {', '.join(sorted(SCOPES))}")
+
+
+async def _look_up(store: KeyStore, digest: bytes) -> Known:
+    """Give what is known of a digest: from memory while notifications arrive, else from the table."""
+    key = digest.hex()
+    found = store.known.get(key)
+    if found is not None:
+        return found
+    if store.refused.get(key):
+        raise Unauthenticated()
+    try:
+        return await store.known.load(key, lambda: _read(store, digest))
+    except Unauthenticated:
+        await store.refused.load(key, _refusal)
+        raise
+
+
+async def _read(store: KeyStore, digest: bytes) -> Known:
+    """Read the key from the table; raises Unauthenticated when there is none, or no longer one."""
+    async with store.database.read() as tx:
+        row = await api_keys.by_digest(tx, digest)
+    if row is None or row.revoke_time is not None:
+        raise Unauthenticated()
+    return _known(row)
+
+
+async def _refusal() -> bool:
+    """Remember a refusal. One that is out of date at once does no harm: a new key is random, nobody tried it before."""
+    return True
+
+
+def _known(row: ApiKeyRow) -> Known:
+    """Turn a row into what is remembered of it."""
+    caller = Caller(
+        key_id=row.id,
+        agency=row.agency,
+        locations=None if row.locations is None else frozenset(row.locations),
+        scopes=frozenset(row.scopes),
+        redirect_uris=frozenset(row.redirect_uris),
+    )
+    return Known(caller, row.expire_time)

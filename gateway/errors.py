@@ -1,0 +1,297 @@
+"""What our own rules refuse, as one flat tree: each class is one reason of the contract, its docstring the sentence.
+
+Owns the reasons, and what a caller is told beside them (fields, resource, when to try again). Knows no transport:
+`gateway/status.py` turns these into statuses, and `providers/errors.py` holds what the vendors refuse.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+__all__ = [
+    "AuthorizationDenied",
+    "AuthorizationStateInvalid",
+    "CapabilityMissing",
+    "Conflict",
+    "ContentRejected",
+    "CreatorRuleBroken",
+    "CursorExpired",
+    "CursorInvalid",
+    "DeadlineExceeded",
+    "DomainError",
+    "EtagMismatch",
+    "FieldInvalid",
+    "GatewayUnavailable",
+    "LocationForbidden",
+    "MediaInvalid",
+    "MediaUnreachable",
+    "OptionUnsupported",
+    "PageTokenInvalid",
+    "QuotaExceeded",
+    "ReauthorizationRequired",
+    "RequestIdReused",
+    "ResourceExists",
+    "ResourceNotFound",
+    "ScopeMissing",
+    "ScopeNotGranted",
+    "StateForbids",
+    "Unauthenticated",
+    "UploadChecksumMismatch",
+    "UploadExpired",
+    "UploadOffsetMismatch",
+    "Violation",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One bad field of a request: its path as in the contract (`post.caption`), and what was expected of it."""
+
+    field: str
+    description: str
+
+
+class DomainError(Exception):
+    """The request cannot be done."""
+
+    reason = "INTERNAL"
+
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        metadata: Mapping[str, str] | None = None,
+        violations: Sequence[Violation] = (),
+        resource: str = "",
+        retry_at: datetime | None = None,
+    ) -> None:
+        """Say the class's sentence, then `detail`; neither may hold a secret, both reach the caller.
+
+        `metadata` has lowerCamelCase keys; `resource` is a resource name; `retry_at` is aware UTC.
+        """
+        sentence = (self.__doc__ or "").strip().splitlines()[0]
+        super().__init__(f"{sentence} {detail}".strip() if detail else sentence)
+        self.metadata = dict(metadata or {})
+        self.violations = tuple(violations)
+        self.resource = resource
+        self.retry_at = retry_at
+
+    @property
+    def message(self) -> str:
+        """The developer sentence."""
+        return str(self.args[0])
+
+
+class FieldInvalid(DomainError):
+    """A field of the request is missing or malformed."""
+
+    reason = "FIELD_INVALID"
+
+    def __init__(self, field: str, description: str, *more: Violation) -> None:
+        """Name the field by its path; `more` are further violations found in the same request."""
+        first = Violation(field, description)
+        super().__init__(f"{field}: {description}", metadata={"field": field}, violations=(first, *more))
+
+
+class PageTokenInvalid(DomainError):
+    """The page token was not made by this method for this request; start again without one."""
+
+    reason = "PAGE_TOKEN_INVALID"
+
+
+class RequestIdReused(DomainError):
+    """This request_id was already used with another request body."""
+
+    reason = "REQUEST_ID_REUSED"
+
+
+class EtagMismatch(DomainError):
+    """The resource changed since it was read; read it again."""
+
+    reason = "ETAG_MISMATCH"
+
+
+class Conflict(DomainError):
+    """Another request changed the same resource at the same time; read it again."""
+
+    reason = "CONFLICT"
+
+
+class StateForbids(DomainError):
+    """The resource is in a state that does not allow this."""
+
+    reason = "STATE_FORBIDS"
+
+    def __init__(self, state: str, detail: str = "", *, resource: str = "") -> None:
+        """Name the state the resource is in, as the contract spells it."""
+        super().__init__(detail, metadata={"state": state}, resource=resource)
+
+
+class ResourceNotFound(DomainError):
+    """There is no such resource."""
+
+    reason = "RESOURCE_NOT_FOUND"
+
+    def __init__(self, resource: str) -> None:
+        """Name the resource that was looked for."""
+        super().__init__(resource=resource, metadata={"resource": resource})
+
+
+class ResourceExists(DomainError):
+    """There is already a resource with this name."""
+
+    reason = "RESOURCE_EXISTS"
+
+    def __init__(self, resource: str) -> None:
+        """Name the resource that is in the way."""
+        super().__init__(resource=resource, metadata={"resource": resource})
+
+
+class Unauthenticated(DomainError):
+    """The call carries no API key that is valid now."""
+
+    reason = "API_KEY_INVALID"
+
+
+class LocationForbidden(DomainError):
+    """The API key may not use this location."""
+
+    reason = "LOCATION_FORBIDDEN"
+
+    def __init__(self, location: str) -> None:
+        """Name the location's id as the caller gave it: whether it exists is not told."""
+        super().__init__(metadata={"location": f"locations/{location}"})
+
+
+class ScopeMissing(DomainError):
+    """The API key lacks the scope that this method needs."""
+
+    reason = "SCOPE_MISSING"
+
+    def __init__(self, scope: str) -> None:
+        """Name the scope that the method asks for."""
+        super().__init__(metadata={"scope": scope})
+
+
+class QuotaExceeded(DomainError):
+    """A quota of this gateway is used up."""
+
+    reason = "QUOTA_EXCEEDED"
+
+    def __init__(self, quota: str, *, subject: str, limit: int, retry_at: datetime | None = None) -> None:
+        """Name the quota, whose it is, and its limit."""
+        metadata = {"quota": quota, "subject": subject, "limit": str(limit)}
+        super().__init__(metadata=metadata, retry_at=retry_at)
+
+
+class GatewayUnavailable(DomainError):
+    """The gateway cannot serve this call now; nothing was done."""
+
+    reason = "GATEWAY_UNAVAILABLE"
+
+
+class DeadlineExceeded(DomainError):
+    """The call took longer than its deadline; what it had begun may still finish."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+
+class AuthorizationStateInvalid(DomainError):
+    """The state of this authorisation is unknown, was used before, or has expired; start again."""
+
+    reason = "AUTHORIZATION_STATE_INVALID"
+
+
+class AuthorizationDenied(DomainError):
+    """The user, or the provider, did not grant the authorisation."""
+
+    reason = "AUTHORIZATION_DENIED"
+    connection = ""
+    return_uri = ""
+
+
+class ReauthorizationRequired(DomainError):
+    """The grant is no longer valid; the account's owner must authorise again."""
+
+    reason = "REAUTHORIZATION_REQUIRED"
+
+
+class ScopeNotGranted(DomainError):
+    """The account's owner did not grant the scope that this needs."""
+
+    reason = "SCOPE_NOT_GRANTED"
+
+
+class CapabilityMissing(DomainError):
+    """The provider cannot do this."""
+
+    reason = "CAPABILITY_MISSING"
+
+    def __init__(self, capability: str, support: str, note: str = "") -> None:
+        """Name the capability and how far it is supported; the note says why not."""
+        super().__init__(note, metadata={"capability": capability.upper(), "support": support.upper()})
+
+
+class OptionUnsupported(DomainError):
+    """The provider cannot do this with the given option."""
+
+    reason = "OPTION_UNSUPPORTED"
+
+
+class CreatorRuleBroken(DomainError):
+    """The creator's own settings at the provider do not allow this post."""
+
+    reason = "CREATOR_RULE_BROKEN"
+
+
+class ContentRejected(DomainError):
+    """The provider refused the content."""
+
+    reason = "CONTENT_REJECTED"
+
+
+class MediaInvalid(DomainError):
+    """The media cannot be used for this."""
+
+    reason = "MEDIA_INVALID"
+
+
+class MediaUnreachable(DomainError):
+    """The media's address did not give its bytes."""
+
+    reason = "MEDIA_UNREACHABLE"
+
+
+class UploadOffsetMismatch(DomainError):
+    """The bytes do not continue where the upload stands; continue at committedSize."""
+
+    reason = "UPLOAD_OFFSET_MISMATCH"
+
+    def __init__(self, committed_size: int, write_offset: int, *, resource: str = "") -> None:
+        """Say how many bytes the gateway holds, and where the caller began."""
+        metadata = {"committedSize": str(committed_size), "writeOffset": str(write_offset)}
+        super().__init__(metadata=metadata, resource=resource)
+
+
+class UploadChecksumMismatch(DomainError):
+    """The bytes are not those that their checksum or size announced."""
+
+    reason = "UPLOAD_CHECKSUM_MISMATCH"
+
+
+class UploadExpired(DomainError):
+    """The upload has expired; create a new one."""
+
+    reason = "UPLOAD_EXPIRED"
+
+
+class CursorInvalid(DomainError):
+    """The cursor was not made by this gateway for this stream."""
+
+    reason = "CURSOR_INVALID"
+
+
+class CursorExpired(DomainError):
+    """The cursor points before the oldest event that is kept."""
+
+    reason = "CURSOR_EXPIRED"

@@ -1,0 +1,26 @@
+"""The last word on a failed call: every exception becomes a status, and nothing else of it leaves.
+
+Owns the answer and what is logged with it. Which status it is, `gateway/status.py` says. gRPC itself would send an
+exception's text to the client.
+"""
+
+from typing import Any, NoReturn
+
+import grpc
+
+from gateway import status
+from gateway.clock import Clock
+from gateway.interceptors import calls, request_id
+from gateway.interceptors.calls import Call
+
+
+async def answer(context: Any, call: Call, error: BaseException, clock: Clock) -> NoReturn:
+    """End the call with the error's status; always raises gRPC's own AbortError, which ends the servicer quietly."""
+    proto = status.from_error(error, now=clock(), request_id=call.request_id)
+    code = status.code_of(proto)
+    call.code, call.reason = code.name, status.facts_of(error).reason
+    if code is grpc.StatusCode.INTERNAL:
+        calls.write_failure(call, error)
+    trailers = ((status.DETAILS_KEY, proto.SerializeToString()), (request_id.HEADER, call.request_id))
+    await context.abort(code, proto.message, trailers)
+    raise AssertionError("abort returned")

@@ -1,0 +1,40 @@
+"""How much one key may have running at once, so that one caller cannot take the server from the others.
+
+Owns the counts. Does not know rates or the vendors' quotas.
+"""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from gateway.clock import Clock
+from gateway.errors import QuotaExceeded
+
+RETRY = timedelta(seconds=1)
+
+
+@dataclass(slots=True)
+class Limits:
+    """Running calls per key; `max_calls` for those that end by themselves, `max_streams` for those that watch."""
+
+    max_calls: int
+    max_streams: int
+    clock: Clock
+    _calls: dict[str, int] = field(default_factory=dict)
+    _streams: dict[str, int] = field(default_factory=dict)
+
+    def take(self, key_id: str, *, stream: bool) -> None:
+        """Count one more running call of a key; raises QuotaExceeded when it has as many as it may."""
+        counts, most = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
+        running = counts.get(key_id, 0)
+        if running >= most:
+            quota = "openStreams" if stream else "callsInFlight"
+            raise QuotaExceeded(quota, subject=f"apiKeys/{key_id}", limit=most, retry_at=self.clock() + RETRY)
+        counts[key_id] = running + 1
+
+    def give(self, key_id: str, *, stream: bool) -> None:
+        """Count one running call less; a key that has none left is forgotten."""
+        counts = self._streams if stream else self._calls
+        if counts[key_id] == 1:
+            del counts[key_id]
+        else:
+            counts[key_id] -= 1

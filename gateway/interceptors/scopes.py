@@ -1,0 +1,46 @@
+"""Which scope each method asks for: the one table.
+
+Owns the table and which methods need no key at all. Does not know how a scope is checked.
+"""
+
+ANY_KEY = ""
+"""Any valid key may call it: the answer is the same for everybody."""
+
+METHOD_SCOPES: dict[str, str] = {
+    "/socialgateway.v1.ProviderService/GetProvider": ANY_KEY,
+    "/socialgateway.v1.ProviderService/ListProviders": ANY_KEY,
+    "/socialgateway.v1.ConnectionService/CreateConnection": "connections.write",
+    "/socialgateway.v1.ConnectionService/GetConnection": "connections.read",
+    "/socialgateway.v1.ConnectionService/GetConnectionStatus": "connections.read",
+    "/socialgateway.v1.ConnectionService/ListConnections": "connections.read",
+    "/socialgateway.v1.ConnectionService/DeleteConnection": "connections.write",
+    "/socialgateway.v1.ConnectionService/CompleteConnection": "connections.write",
+    "/socialgateway.v1.ConnectionService/ReauthorizeConnection": "connections.write",
+    "/socialgateway.v1.ConnectionService/VerifyConnection": "connections.write",
+    "/socialgateway.v1.ConnectionService/DisconnectConnection": "connections.write",
+    "/socialgateway.v1.AccountService/GetAccount": "accounts.read",
+    "/socialgateway.v1.AccountService/ListAccounts": "accounts.read",
+    "/socialgateway.v1.AccountService/GetCreatorInfo": "accounts.read",
+    "/socialgateway.v1.UploadService/CreateUpload": "uploads.write",
+    "/socialgateway.v1.UploadService/GetUpload": "uploads.read",
+    "/socialgateway.v1.UploadService/DeleteUpload": "uploads.write",
+    "/socialgateway.v1.UploadService/WriteUpload": "uploads.write",
+    "/socialgateway.v1.PostService/CreatePost": "posts.write",
+    "/socialgateway.v1.PostService/GetPost": "posts.read",
+    "/socialgateway.v1.PostService/ListPosts": "posts.read",
+    "/socialgateway.v1.PostService/RetryPost": "posts.write",
+    "/socialgateway.v1.PostService/RefreshPost": "posts.read",
+    "/socialgateway.v1.PostService/WatchPost": "posts.read",
+}
+
+PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+
+
+def is_public(method: str) -> bool:
+    """Tell whether the method needs no key: health and reflection tell nothing about anybody."""
+    return method.startswith(PUBLIC_SERVICES)
+
+
+def scope_of(method: str) -> str:
+    """Give the scope that the method asks for; raises KeyError for a method without a row, which is never served."""
+    return METHOD_SCOPES[method]

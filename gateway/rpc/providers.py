@@ -1,0 +1,76 @@
+"""ProviderService: what each provider can do, straight from its own table.
+
+Owns the conversion of that table. Does not know any provider, nor does it call one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateway.aip import names, paging
+from gateway.errors import ResourceNotFound
+from providers.capabilities import Capability, CapabilityTable, Limits
+from socialgateway.v1 import provider_pb2, provider_service_pb2, provider_service_pb2_grpc
+
+
+class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
+    """Serves the tables of the providers that this process was built with, by provider id."""
+
+    def __init__(self, tables: Mapping[str, CapabilityTable], page_secret: bytes) -> None:
+        """Keep the answers: they never change while the process runs."""
+        self._messages = {name: to_proto(tables[name]) for name in sorted(tables)}
+        self._page_secret = page_secret
+
+    async def GetProvider(
+        self, request: provider_service_pb2.GetProviderRequest, context: Any
+    ) -> provider_pb2.Provider:
+        """Give one provider."""
+        name = names.provider(request.name, path="name")
+        if name not in self._messages:
+            raise ResourceNotFound(names.PROVIDER.format(name))
+        return self._messages[name]
+
+    async def ListProviders(
+        self, request: provider_service_pb2.ListProvidersRequest, context: Any
+    ) -> provider_service_pb2.ListProvidersResponse:
+        """Give the providers by name."""
+        page = paging.read(request, secret=self._page_secret)
+        following = [name for name in self._messages if not page.after or name > str(page.after[0])]
+        found = following[: page.size]
+        token = ""
+        if len(following) > page.size:
+            token = paging.next_token(request, (found[-1],), secret=self._page_secret)
+        return provider_service_pb2.ListProvidersResponse(
+            providers=[self._messages[name] for name in found], next_page_token=token
+        )
+
+
+def to_proto(table: CapabilityTable) -> provider_pb2.Provider:
+    """Write a provider's table; every capability of ours has a line, also what the provider cannot do."""
+    return provider_pb2.Provider(
+        name=names.PROVIDER.format(table.provider),
+        display_name=table.display_name,
+        capabilities=[_support(table, capability) for capability in Capability],
+        publishing_limits=_limits(table.limits),
+    )
+
+
+def _support(table: CapabilityTable, capability: Capability) -> provider_pb2.CapabilitySupport:
+    """Write one line of the table; the names of both enums are ours with a prefix."""
+    cell = table.cell(capability)
+    return provider_pb2.CapabilitySupport(
+        capability=f"CAPABILITY_{capability.name}",
+        support=f"SUPPORT_{cell.support.name}",
+        note=cell.note,
+    )
+
+
+def _limits(limits: Limits) -> provider_pb2.PublishingLimits:
+    """Write the numbers; 0 where the vendor has no such limit."""
+    return provider_pb2.PublishingLimits(
+        max_caption_length=limits.max_caption_units,
+        max_photos=limits.max_photos,
+        max_video_bytes=limits.max_video_bytes,
+        min_chunk_bytes=limits.min_chunk_bytes,
+        max_chunk_bytes=limits.max_chunk_bytes,
+        max_posts_per_day=limits.max_posts_per_day,
+    )

@@ -1,0 +1,56 @@
+"""The few lines that every method begins with: who calls, may they use this location, which request is this.
+
+Owns the order: the location is checked before anything is looked for in it. Knows no noun.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from gateway.aip import names, request_ids
+from gateway.caller import Caller, current_caller
+from gateway.domain import locations
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import Owners
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Which locations a list may read: these, or with None all of the agency's."""
+
+    locations: Sequence[str] | None
+    agency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What every servicer shares: the owners of locations, and the secret that signs page tokens."""
+
+    owners: Owners
+    page_secret: bytes = field(repr=False)
+
+    async def enter(self, location: str, *, claim: bool = False) -> Caller:
+        """Give the caller when it may use the location; `claim` for a method that changes something there.
+
+        Raises LocationForbidden.
+        """
+        caller = current_caller.get()
+        await locations.authorize(self.owners, caller, location, claim=claim)
+        return caller
+
+    async def reading(self, location: str) -> Reach:
+        """Give what a list over a location, or over `-`, may read; raises LocationForbidden."""
+        if location != names.WILDCARD:
+            return Reach([location], (await self.enter(location)).agency)
+        caller = current_caller.get()
+        listed = None if caller.locations is None else sorted(caller.locations)
+        return Reach(listed, caller.agency)
+
+    def request_key(self, caller: Caller, location: str, request: Message) -> RequestKey | None:
+        """Give what makes two calls the same call, None when the caller sent no `request_id`; raises FieldInvalid."""
+        request_id = request_ids.check(request.request_id)  # type: ignore[attr-defined]
+        if request_id is None:
+            return None
+        method = type(request).__name__.removesuffix("Request")
+        return RequestKey(caller.agency, location, method, request_id, request_ids.body_hash(request))

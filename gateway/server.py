@@ -1,0 +1,167 @@
+"""The gRPC server: the frame, the services, health, reflection, limits, TLS, and an orderly end.
+
+Owns the server's life. Does not know what the services do, nor what makes the process ready: it is told.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
+
+from gateway import log
+from gateway.interceptors.frame import Frame, Steps
+from gateway.interceptors.scopes import METHOD_SCOPES
+from gateway.settings import Settings
+from gateway.tls import CertificateFiles
+
+_log = log.get("gateway.server")
+
+READY_EVERY_SECONDS = 1.0
+HEALTH_SECONDS = 2.0
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One service: its descriptor, the generated function that adds it, and the object that serves it."""
+
+    descriptor: Any
+    add: Callable[[Any, grpc.aio.Server], None]
+    servicer: Any
+
+
+@dataclass(slots=True)
+class GrpcServer:
+    """A server on its port; `start`, then `watch` its readiness, then `drain` once."""
+
+    server: grpc.aio.Server
+    frame: Frame
+    health: Any
+    names: tuple[str, ...]
+    port: int
+    ready: bool = False
+    draining: bool = False
+    _watcher: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    async def start(self) -> None:
+        """Take calls; health says NOT_SERVING until it is told otherwise."""
+        for name in ("", *self.names):
+            await self.health.set(name, _NOT_SERVING)
+        await self.server.start()
+
+    async def set_ready(self, ready: bool) -> None:
+        """Tell health whether calls can be served; a draining server never serves again."""
+        if self.draining or ready == self.ready:
+            return
+        self.ready = ready
+        _log.info("ready" if ready else "not ready")
+        for name in ("", *self.names):
+            await self.health.set(name, _SERVING if ready else _NOT_SERVING)
+
+    def watch(self, probe: Callable[[], Awaitable[bool]], *, sleep: Sleep = asyncio.sleep) -> None:
+        """Ask the probe every second until the drain; a probe that raises means not ready."""
+        self._watcher = asyncio.create_task(self._watch(probe, sleep), name="readiness")
+
+    async def _watch(self, probe: Callable[[], Awaitable[bool]], sleep: Sleep) -> None:
+        while True:
+            try:
+                await self.set_ready(await probe())
+            except Exception as error:
+                _log.warning("the readiness probe failed", error=type(error).__name__)
+                await self.set_ready(False)
+            await sleep(READY_EVERY_SECONDS)
+
+    async def drain(self, *, delay: float, grace: float, sleep: Sleep = asyncio.sleep) -> None:
+        """Stop in order: NOT_SERVING, `delay` seconds for balancers to see it, no new calls, streams end with
+        UNAVAILABLE, running calls finish within `grace` seconds, the rest is cancelled."""
+        self.draining = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+        # A health watcher that does not read must not hold the drain up: health waits for it under a lock.
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.health.enter_graceful_shutdown(), HEALTH_SECONDS)
+        await sleep(delay)
+        stopping = asyncio.create_task(self.server.stop(grace))
+        # New calls are refused from the first step of stop() on; only then is every stream in the list. A call that
+        # arrives in that very moment may end as CANCELLED (github.com/grpc/grpc/issues/41785): `delay` is there for it.
+        await asyncio.sleep(0)
+        self.frame.end_streams()
+        await stopping
+
+
+def build_server(settings: Settings, services: Sequence[Service], steps: Steps, *, address: str = "") -> GrpcServer:
+    """Build the server and bind its port (0 takes a free one); nothing is served before `start`.
+
+    Raises SettingsError for bad certificates, RuntimeError for an address that cannot be bound or a method without a
+    row in the table of scopes.
+    """
+    _check_scopes(services)
+    frame = Frame(steps)
+    server = grpc.aio.server(
+        interceptors=(frame,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
+    )
+    for service in services:
+        service.add(service.servicer, server)
+    names = tuple(service.descriptor.full_name for service in services)
+    servicer = health.aio.HealthServicer()
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    return GrpcServer(server, frame, servicer, names, _bind(server, settings, address or settings.grpc_address))
+
+
+def steps_for(settings: Settings, **needs: Any) -> Steps:
+    """Make the frame's steps from the settings; `needs` are the fields of Steps that settings do not hold."""
+    return Steps(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
+
+
+def _check_scopes(services: Sequence[Service]) -> None:
+    """Refuse to serve a method that the table of scopes does not know."""
+    for service in services:
+        for method in service.descriptor.methods:
+            if f"/{service.descriptor.full_name}/{method.name}" not in METHOD_SCOPES:
+                raise RuntimeError(f"{method.full_name} has no row in METHOD_SCOPES")
+
+
+def _options(settings: Settings) -> list[tuple[str, Any]]:
+    """Give the channel options: limits, keepalive, and no sharing of the port."""
+    options: list[tuple[str, Any]] = [
+        # Larger than what the frame accepts, so that a message somewhat too large is refused with a reason of ours.
+        ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
+        ("grpc.max_send_message_length", -1),
+        # With SO_REUSEPORT two gateways could listen on one port by mistake, and each get half of the calls.
+        ("grpc.so_reuseport", 0),
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 10_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+    ]
+    if settings.max_connection_age_seconds:
+        options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))
+        options.append(("grpc.max_connection_age_grace_ms", int(settings.drain_seconds * 1000)))
+    return options
+
+
+def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
+    """Bind the address, with TLS when there is a certificate; gives the port."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, _credentials(CertificateFiles(settings.tls_cert, settings.tls_key)))
+
+
+def _credentials(files: CertificateFiles) -> grpc.ServerCredentials:
+    """Make credentials that look at the files at every handshake."""
+
+    def fetch() -> Any:
+        pair = files.changed()
+        return None if pair is None else grpc.ssl_server_certificate_configuration([pair])
+
+    first = grpc.ssl_server_certificate_configuration([files.load()])
+    return grpc.dynamic_ssl_server_credentials(first, fetch)

@@ -1,0 +1,255 @@
+"""Every setting, with its default and its sentence; read once, at start, from variables called GATEWAY_*.
+
+Owns the names, what is refused at start, and what is only warned about. Does not know who uses a setting.
+"""
+
+import os
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "GATEWAY_"
+MIN_BOOTSTRAP_KEY = 32
+MIB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """The configuration cannot be used."""
+
+
+def default_data_dir() -> Path:
+    """Give the folder for this user's data: `$XDG_DATA_HOME/social-gateway`, else `~/.local/share/social-gateway`."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    try:
+        return (Path(base) if base else Path.home() / ".local" / "share") / "social-gateway"
+    except RuntimeError:
+        # No HOME and no entry in the user database: containers with a random user id.
+        return Path("/var/lib/social-gateway")
+
+
+def split(value: Any) -> Any:
+    """Turn `a, b` into a tuple; what is not text is left alone."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+Names = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """What an operator can set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="PostgreSQL as postgresql://…; unset: a private one is kept under GATEWAY_DATA_DIR."
+    )
+    database_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL that a process keeps.")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Folder for what this process keeps on disk.")
+    blob_url: str = Field(
+        "", description="Where upload bytes live, as file:///…; unset: a folder under GATEWAY_DATA_DIR."
+    )
+    grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 takes a free one.")
+    http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 takes a free one.")
+    public_url: str = Field(
+        "http://localhost:8080",
+        description="How browsers reach the HTTP edge; https, unless it is a loopback and simulators are allowed.",
+    )
+    tls_cert: Path | None = Field(
+        None, description="PEM file of the gRPC server's certificate chain; read again when it changes."
+    )
+    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    encryption_keys: SecretStr = Field(
+        SecretStr(""),
+        description="Keys that seal secrets, as id:base64(32 bytes), comma separated, the active one first.",
+    )
+    bootstrap_api_key: SecretStr | None = Field(
+        None, description="A key of 32 characters or more for the default agency: every location, every scope."
+    )
+    allowed_redirect_uris: Names = Field(
+        (), description="Where a browser may be sent after a consent, comma separated, beside what an API key allows."
+    )
+    allow_loopback_vendors: bool = Field(
+        False,
+        description="Permit http, ports and loopback addresses for vendors and GATEWAY_PUBLIC_URL: for simulators.",
+    )
+    tiktok_client_key: str = Field("", description="Client key of your TikTok application.")
+    tiktok_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of your TikTok application.")
+    tiktok_api_url: str = Field("https://open.tiktokapis.com", description="Where TikTok's API is.")
+    tiktok_authorize_url: str = Field(
+        "https://www.tiktok.com/v2/auth/authorize/", description="TikTok's consent page, opened in a browser."
+    )
+    tiktok_upload_hosts: Names = Field(
+        ("tiktokapis.com",), description="Host suffixes that may receive video bytes, comma separated."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")
+    drain_delay_seconds: float = Field(
+        0, ge=0, le=300, description="Time between NOT_SERVING and refusing calls, for load balancers to notice."
+    )
+    drain_seconds: float = Field(30, ge=0, le=3600, description="Time that running calls get to finish at a stop.")
+    deadline_seconds: float = Field(60, gt=0, le=3600, description="Deadline of a unary call whose client set none.")
+    max_message_bytes: int = Field(
+        16 * MIB, ge=2 * MIB, le=256 * MIB, description="Largest request message; larger ones are refused."
+    )
+    max_calls_per_key: int = Field(256, ge=1, description="Unary calls and uploads that one API key may have running.")
+    max_streams_per_key: int = Field(1024, ge=1, description="Watching streams that one API key may have open.")
+    max_calls: int = Field(8192, ge=1, description="Calls that a process serves at once, over all keys.")
+    max_connection_age_seconds: float = Field(
+        0, ge=0, description="Age at which a client is asked to connect anew, for balancing; 0 means never."
+    )
+    auto_migrate: bool = Field(
+        True, description="Bring the database to this version's schema at start; else `social-gateway migrate` does it."
+    )
+    worker_concurrency: int = Field(8, ge=1, le=256, description="Jobs that one process runs at once.")
+    worker_heartbeat_seconds: float = Field(3, gt=0, le=60, description="How often a worker says that it is alive.")
+    worker_stale_seconds: float = Field(
+        10, gt=0, le=600, description="After so long without a heartbeat a worker's jobs go to others."
+    )
+
+    _split = field_validator("allowed_redirect_uris", "tiktok_upload_hosts", mode="before")(split)
+
+    @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        """Read an empty variable as an absent one: compose files write them so."""
+        return None if value == "" else value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        """Let INFO be info."""
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("bootstrap_api_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        """Refuse a key that could be guessed."""
+        if value is not None and len(value.get_secret_value()) < MIN_BOOTSTRAP_KEY:
+            raise ValueError(f"must have {MIN_BOOTSTRAP_KEY} characters or more; `openssl rand -hex 32` makes one")
+        return value
+
+    @model_validator(mode="after")
+    def _tls_pair(self) -> "Settings":
+        """Refuse half a certificate."""
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _safe_urls(self) -> "Settings":
+        """Refuse addresses that would send secrets in clear; the untouched default of the public URL is let through."""
+        checked = {"TIKTOK_API_URL": self.tiktok_api_url, "TIKTOK_AUTHORIZE_URL": self.tiktok_authorize_url}
+        if "public_url" in self.model_fields_set:
+            checked["PUBLIC_URL"] = self.public_url
+        for name, url in checked.items():
+            trouble = url_trouble(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
+            if trouble:
+                raise ValueError(f"{PREFIX}{name}: {trouble}")
+        return self
+
+    @property
+    def blobs(self) -> str:
+        """The URL of the upload bytes, with its default filled in."""
+        return self.blob_url or (self.data_dir.expanduser().resolve() / "blobs").as_uri()
+
+    @property
+    def callback_url(self) -> str:
+        """Where a provider's consent page sends the browser back to, but for the provider's name in braces."""
+        return f"{self.public_url.rstrip('/')}/oauth/{{provider}}/callback"
+
+    def provider(self, name: str) -> dict[str, Any]:
+        """Give the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""
+        found: dict[str, Any] = {"allow_loopback": self.allow_loopback_vendors}
+        for field in type(self).model_fields:
+            if field.startswith(f"{name}_"):
+                value = getattr(self, field)
+                plain = value.get_secret_value() if isinstance(value, SecretStr) else value
+                found[field.removeprefix(f"{name}_")] = plain
+        return found
+
+
+def load(**overrides: Any) -> Settings:
+    """Read the settings from the environment; `overrides` (by field name) win.
+
+    Raises SettingsError with one line per trouble, each naming its variable and never its value.
+    """
+    try:
+        settings = Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_lines(error))) from None
+    if not settings.encryption_keys.get_secret_value().strip():
+        raise SettingsError(
+            f"{PREFIX}ENCRYPTION_KEYS: is required: secrets are never kept in clear. "
+            "`social-gateway keys new` prints one, or: "
+            """python3 -c "import os,base64;print('k1:'+base64.b64encode(os.urandom(32)).decode())\""""
+        )
+    return settings
+
+
+def new_encryption_key(random: bytes, *, key_id: str = "k1") -> str:
+    """Write 32 random bytes as one entry of GATEWAY_ENCRYPTION_KEYS."""
+    return f"{key_id}:{b64encode(random).decode()}"
+
+
+def unknown_names(environment: Mapping[str, str]) -> list[str]:
+    """Give the GATEWAY_* variables that mean nothing to us, sorted: most often a typing error, so worth a warning."""
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
+
+
+def describe() -> Iterator[tuple[str, str, str]]:
+    """Give each setting's variable, default as text, and sentence, in order: the documentation prints this."""
+    for name, field in Settings.model_fields.items():
+        default = field.get_default(call_default_factory=False)
+        if isinstance(default, SecretStr) or default is None:
+            default = ""
+        text = ",".join(default) if isinstance(default, tuple) else str(default)
+        yield (
+            PREFIX + name.upper(),
+            "~/.local/share/social-gateway" if name == "data_dir" else text,
+            field.description or "",
+        )
+
+
+def url_trouble(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
+    """Say what is wrong with an address that will carry secrets, or nothing.
+
+    https without userinfo, and without a port unless `allow_port`; with `allow_loopback` also http and ports, http
+    only to this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
+        return "must be https://host/…"
+    if parts.scheme == "http" and not (allow_loopback and _is_loopback(host)):
+        return f"must be https; http is for this machine alone, with {PREFIX}ALLOW_LOOPBACK_VENDORS=true"
+    if port is not None and not (allow_port or allow_loopback):
+        return f"must have no port, unless {PREFIX}ALLOW_LOOPBACK_VENDORS=true"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    """Tell whether a host names this machine, without asking any name server."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _lines(error: ValidationError) -> Iterator[str]:
+    """Write each trouble as `VARIABLE: what is wrong`, without the value."""
+    for item in error.errors(include_input=False, include_url=False, include_context=False):
+        message = item["msg"].removeprefix("Value error, ")
+        where = "_".join(str(part) for part in item["loc"] if isinstance(part, str))
+        yield f"{PREFIX}{where.upper()}: {message}" if where else message

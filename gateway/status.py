@@ -1,0 +1,257 @@
+"""Errors become statuses here and nowhere else: code, sentence, reason, and the details that apply.
+
+Owns the table of every reason. Does not know what raised an error, nor which reason a vendor's refusal is
+(`gateway/reasons.py`); an exception that nobody foresaw is INTERNAL, and nothing of it leaves.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import code_pb2, error_details_pb2, status_pb2
+
+from gateway.errors import DomainError, Violation
+from gateway.reasons import metadata_of, reason_of
+from providers import errors as providers
+from storage import errors as storage
+from storage.database import DatabaseUnavailable
+
+DOMAIN = "socialgateway.dev"
+LOCALE = "en-US"
+DETAILS_KEY = "grpc-status-details-bin"
+# A status travels in the trailers, of which gRPC takes 8 KiB by default: everything that can be long is cut.
+MAX_SENTENCE = 400
+MAX_VALUE = 200
+MAX_METADATA = 12
+MAX_VIOLATIONS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One reason: its code, what an end user may read, and how long to wait when nobody knows better."""
+
+    code: grpc.StatusCode
+    user: str
+    retry: timedelta | None = None
+
+
+_C = grpc.StatusCode
+_ASK_AGAIN = "Something changed at the same time. Please look at it again and repeat."
+_BAD = "The request could not be understood."
+_LATER = "The service is busy. Please try again later."
+_RECONNECT = "This account must be connected again."
+_NETWORK = "The social network does not answer at the moment. Please try again later."
+_SECOND = timedelta(seconds=1)
+
+REASONS: dict[str, Row] = {
+    "INTERNAL": Row(_C.INTERNAL, "Something went wrong on our side. Please try again later."),
+    "GATEWAY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER, _SECOND),
+    "DEADLINE_EXCEEDED": Row(_C.DEADLINE_EXCEEDED, "This took too long. Please try again later."),
+    "FIELD_INVALID": Row(_C.INVALID_ARGUMENT, _BAD),
+    "PAGE_TOKEN_INVALID": Row(_C.INVALID_ARGUMENT, "This list cannot be continued. Please start it again."),
+    "REQUEST_ID_REUSED": Row(_C.INVALID_ARGUMENT, _BAD),
+    "ETAG_MISMATCH": Row(_C.ABORTED, _ASK_AGAIN),
+    "CONFLICT": Row(_C.ABORTED, _ASK_AGAIN),
+    "STATE_FORBIDS": Row(_C.FAILED_PRECONDITION, "This is not possible at the moment."),
+    "RESOURCE_NOT_FOUND": Row(_C.NOT_FOUND, "This does not exist."),
+    "RESOURCE_EXISTS": Row(_C.ALREADY_EXISTS, "This exists already."),
+    "API_KEY_INVALID": Row(_C.UNAUTHENTICATED, "The application is not signed in."),
+    "LOCATION_FORBIDDEN": Row(_C.PERMISSION_DENIED, "The application may not use this location."),
+    "SCOPE_MISSING": Row(_C.PERMISSION_DENIED, "The application may not do this."),
+    "QUOTA_EXCEEDED": Row(_C.RESOURCE_EXHAUSTED, _LATER),
+    "AUTHORIZATION_STATE_INVALID": Row(_C.INVALID_ARGUMENT, "This sign-in has expired. Please start it again."),
+    "AUTHORIZATION_DENIED": Row(_C.FAILED_PRECONDITION, "The access was not granted."),
+    "REAUTHORIZATION_REQUIRED": Row(_C.FAILED_PRECONDITION, _RECONNECT),
+    "SCOPE_NOT_GRANTED": Row(_C.FAILED_PRECONDITION, "This account was connected without the permission for this."),
+    "CAPABILITY_MISSING": Row(_C.UNIMPLEMENTED, "The social network does not offer this."),
+    "OPTION_UNSUPPORTED": Row(_C.FAILED_PRECONDITION, "The social network does not offer this option."),
+    "CREATOR_RULE_BROKEN": Row(_C.FAILED_PRECONDITION, "The account's own settings do not allow this post."),
+    "CONTENT_REJECTED": Row(_C.FAILED_PRECONDITION, "The social network refused this content."),
+    "MEDIA_INVALID": Row(_C.FAILED_PRECONDITION, "This file cannot be posted."),
+    "MEDIA_UNREACHABLE": Row(_C.FAILED_PRECONDITION, "The file could not be fetched."),
+    "UPLOAD_OFFSET_MISMATCH": Row(_C.OUT_OF_RANGE, "The upload was interrupted and must be resumed."),
+    "UPLOAD_CHECKSUM_MISMATCH": Row(_C.INVALID_ARGUMENT, "The file was damaged on its way. Please upload it again."),
+    "UPLOAD_EXPIRED": Row(_C.FAILED_PRECONDITION, "The upload has expired. Please upload the file again."),
+    "PROVIDER_RATE_LIMITED": Row(_C.RESOURCE_EXHAUSTED, "The social network asks to slow down. Please try later."),
+    "PROVIDER_DAILY_CAP": Row(_C.RESOURCE_EXHAUSTED, "The account has reached the social network's limit for today."),
+    "PROVIDER_UNAVAILABLE": Row(_C.UNAVAILABLE, _NETWORK, _SECOND),
+    "PROVIDER_CONTRACT_BROKEN": Row(_C.UNAVAILABLE, _NETWORK, timedelta(seconds=30)),
+    "PROVIDER_MISCONFIGURED": Row(_C.FAILED_PRECONDITION, "The application is not set up for this social network."),
+    # Never the answer to a write, where it is a state of the resource; ABORTED, since UNAVAILABLE would be repeated.
+    "OUTCOME_UNKNOWN": Row(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
+    "CURSOR_INVALID": Row(_C.INVALID_ARGUMENT, _BAD),
+    "CURSOR_EXPIRED": Row(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),
+    "BUDGET_CEILING_EXCEEDED": Row(_C.FAILED_PRECONDITION, "This would spend more than is allowed."),
+    "SPEND_CONFIRMATION_REQUIRED": Row(_C.FAILED_PRECONDITION, "This spends money and must be confirmed."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is told of one error, whatever raised it."""
+
+    reason: str
+    message: str
+    metadata: Mapping[str, str]
+    violations: tuple[Violation, ...] = ()
+    resource: str = ""
+    retry_at: datetime | None = None
+    retry_after: timedelta | None = None
+
+
+INTERNAL = Facts("INTERNAL", "The gateway failed; the cause is in its log under the request id.", {})
+
+
+def from_error(error: BaseException, *, now: datetime, request_id: str = "") -> status_pb2.Status:
+    """Turn any exception into the status that its caller gets; `now` turns points in time into delays."""
+    return _status(facts_of(error), now=now, request_id=request_id)
+
+
+def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
+    """Turn an error kept with a resource into its status.
+
+    `stored` has `reason`, `message`, `metadata` (text to text); a reason that this version does not know is UNKNOWN.
+    """
+    metadata = {str(key): str(value) for key, value in (stored.get("metadata") or {}).items()}
+    facts = Facts(str(stored.get("reason", "INTERNAL")), str(stored.get("message", "")), metadata)
+    return _status(facts, now=None, request_id="")
+
+
+def code_of(status: status_pb2.Status) -> grpc.StatusCode:
+    """Give gRPC's own name for the status's number."""
+    return _BY_NUMBER[status.code]
+
+
+_BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
+
+
+def facts_of(error: BaseException) -> Facts:
+    """Say what may be told of an exception: by its own class or the nearest above it that a table knows."""
+    if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        return facts_of(error.exceptions[0])
+    if isinstance(error, DomainError):
+        return Facts(error.reason, error.message, error.metadata, error.violations, error.resource, error.retry_at)
+    if isinstance(error, providers.ProviderError):
+        return _of_provider(error)
+    for kind, tell in _OTHERS.items():
+        if isinstance(error, kind):
+            return tell(error)
+    return INTERNAL
+
+
+def _of_provider(error: providers.ProviderError) -> Facts:
+    """Keep what the vendor said beside our reason: it is never swallowed."""
+    return Facts(reason_of(error), error.message, metadata_of(error), (), "", error.retry_at, error.retry_after)
+
+
+def _of_storage(reason: str, sentence: str) -> Callable[[Any], Facts]:
+    """Make the teller of one of storage's errors."""
+    return lambda error: Facts(reason, sentence, {}, (), f"{error.kind}/{error.id}" if error.id else "")
+
+
+_OTHERS: dict[type[BaseException], Callable[[Any], Facts]] = {
+    storage.NotFound: _of_storage("RESOURCE_NOT_FOUND", "There is no such resource."),
+    storage.AlreadyExists: _of_storage("RESOURCE_EXISTS", "There is already a resource with this name."),
+    storage.Conflict: _of_storage("CONFLICT", "Another request changed the same resource at the same time."),
+    DatabaseUnavailable: lambda _: Facts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
+}
+
+
+def _status(facts: Facts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
+    """Write the status: ErrorInfo first, then whatever the facts and the code call for."""
+    row = REASONS.get(facts.reason) or Row(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
+    status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
+    for detail in _details(facts, row, now, request_id):
+        status.details.add().Pack(detail)
+    return status
+
+
+def _details(facts: Facts, row: Row, now: datetime | None, request_id: str) -> Iterator[Message]:
+    """Give the details in the order of their worth."""
+    delay = _delay(facts, row, now)
+    yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
+    if request_id:
+        yield error_details_pb2.RequestInfo(request_id=request_id)
+    yield error_details_pb2.LocalizedMessage(locale=LOCALE, message=row.user)
+    if facts.violations:
+        yield _bad_request(facts)
+    if facts.resource:
+        yield _resource(facts.resource)
+    if row.code is grpc.StatusCode.FAILED_PRECONDITION:
+        yield _precondition(facts)
+    if row.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
+        yield _quota(facts)
+    if delay is not None:
+        retry = error_details_pb2.RetryInfo()
+        retry.retry_delay.FromTimedelta(delay)
+        yield retry
+
+
+def _delay(facts: Facts, row: Row, now: datetime | None) -> timedelta | None:
+    """Say how long to wait: what the error knows, else the reason's own."""
+    if facts.retry_after is not None:
+        return max(facts.retry_after, timedelta(0))
+    if facts.retry_at is not None and now is not None:
+        return max(facts.retry_at - now, timedelta(0))
+    return row.retry
+
+
+def _metadata(facts: Facts) -> dict[str, str]:
+    """Cut the metadata to what a trailer holds, and add when to try again."""
+    metadata = dict(facts.metadata)
+    if facts.retry_at is not None:
+        metadata.setdefault("retryAt", facts.retry_at.isoformat())
+    return {key: _cut(value, MAX_VALUE) for key, value in list(metadata.items())[:MAX_METADATA]}
+
+
+def _bad_request(facts: Facts) -> Any:
+    """Name the bad fields."""
+    detail = error_details_pb2.BadRequest()
+    for violation in facts.violations[:MAX_VIOLATIONS]:
+        detail.field_violations.add(
+            field=_cut(violation.field, MAX_VALUE),
+            description=_cut(violation.description, MAX_VALUE),
+            reason=facts.reason,
+        )
+    return detail
+
+
+def _resource(name: str) -> Any:
+    """Name the resource; its type is the last collection in its name."""
+    parts = name.split("/")
+    kind = parts[-2] if len(parts) > 1 else ""
+    return error_details_pb2.ResourceInfo(resource_type=kind, resource_name=_cut(name, MAX_VALUE))
+
+
+def _precondition(facts: Facts) -> Any:
+    """Say which condition does not hold, and of what."""
+    detail = error_details_pb2.PreconditionFailure()
+    subject = facts.resource or facts.metadata.get("account") or facts.metadata.get("connection", "")
+    detail.violations.add(type=facts.reason, subject=subject, description=_cut(facts.message, MAX_VALUE))
+    return detail
+
+
+def _quota(facts: Facts) -> Any:
+    """Say whose quota is used up."""
+    detail = error_details_pb2.QuotaFailure()
+    subject = facts.metadata.get("subject") or facts.metadata.get("account") or facts.metadata.get("provider", "")
+    detail.violations.add(
+        subject=subject,
+        description=_cut(facts.message, MAX_VALUE),
+        api_service=facts.metadata.get("provider", DOMAIN),
+        quota_id=facts.metadata.get("quota") or facts.metadata.get("providerCode", ""),
+    )
+    return detail
+
+
+def _cut(text: str, length: int) -> str:
+    """Shorten a text, and show that it was."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def code_name(status: status_pb2.Status) -> str:
+    """Give the canonical name of the status's code."""
+    return str(code_pb2.Code.Name(status.code))

@@ -1,0 +1,73 @@
+"""The server's certificate, from files that may change while it runs.
+
+Owns reading the two files together and noticing that they changed. Does not know gRPC.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+from gateway import log
+from gateway.settings import SettingsError
+
+_log = log.get("gateway.tls")
+
+Pair = tuple[bytes, bytes]
+"""Private key and certificate chain, both PEM."""
+
+
+@dataclass(slots=True)
+class CertificateFiles:
+    """The two files; `load` at start, `changed` at every handshake."""
+
+    cert: Path
+    key: Path
+    _seen: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+
+    def load(self) -> Pair:
+        """Read both files; raises SettingsError when they cannot be read or do not belong together."""
+        seen = self._stamps()
+        try:
+            pair = (self.key.read_bytes(), self.cert.read_bytes())
+            _check(pair)
+        except (OSError, ValueError, TypeError) as error:
+            raise SettingsError(f"GATEWAY_TLS_CERT, GATEWAY_TLS_KEY: {type(error).__name__}: {error}") from None
+        self._seen = seen
+        return pair
+
+    def changed(self) -> Pair | None:
+        """Give the new pair when the files changed since they were read and are sound; else None, the old one stays.
+
+        Half-written files are met here as a matter of course: the next handshake looks again.
+        """
+        if self._stamps() == self._seen:
+            return None
+        try:
+            pair = self.load()
+        except SettingsError as error:
+            _log.warning("the new certificate is not used", error=str(error))
+            return None
+        _log.info("a new certificate is used", file=str(self.cert))
+        return pair
+
+    def _stamps(self) -> tuple[tuple[int, int], ...]:
+        """Give what changes when a file does."""
+        stamps = []
+        for path in (self.cert, self.key):
+            try:
+                stat = path.stat()
+                stamps.append((stat.st_mtime_ns, stat.st_ino))
+            except OSError:
+                stamps.append((0, 0))
+        return tuple(stamps)
+
+
+def _check(pair: Pair) -> None:
+    """Raise ValueError unless the certificate belongs to the key."""
+    key = load_pem_private_key(pair[0], password=None)
+    certificate = x509.load_pem_x509_certificates(pair[1])[0]
+    public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != public:
+        raise ValueError("the certificate does not belong to the key")

@@ -1,0 +1,55 @@
+"""Reading what the server answered: statuses with their details, trailers.
+
+Owns the assertions about errors. Does not know any service.
+"""
+
+from typing import Any, TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+
+from gateway.status import DETAILS_KEY, DOMAIN
+
+T = TypeVar("T", bound=Message)
+
+
+def trailer(error: grpc.aio.AioRpcError, key: str) -> Any:
+    """Give one trailer of a failed call, or None."""
+    return dict(error.trailing_metadata()).get(key)
+
+
+def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
+    """Give the whole status of a failed call."""
+    status = status_pb2.Status()
+    status.ParseFromString(trailer(error, DETAILS_KEY) or b"")
+    return status
+
+
+def detail(status: status_pb2.Status, kind: type[T]) -> T | None:
+    """Give the status's detail of one kind, or None."""
+    for packed in status.details:
+        found = kind()
+        if packed.Unpack(found):
+            return found
+    return None
+
+
+def assert_status(status: status_pb2.Status, reason: str, **metadata: str) -> None:
+    """Assert the reason in our domain, and what the metadata holds beside other things."""
+    info = detail(status, error_details_pb2.ErrorInfo)
+    assert info is not None, status
+    assert (reason, DOMAIN) == (info.reason, info.domain)
+    assert metadata == {key: info.metadata.get(key) for key in metadata}
+    assert detail(status, error_details_pb2.LocalizedMessage) is not None
+
+
+def assert_error(error: grpc.aio.AioRpcError, code: grpc.StatusCode, reason: str, **metadata: str) -> None:
+    """Assert code, reason and metadata of a failed call, and that code and sentence agree with the details."""
+    status = status_of(error)
+    assert code == error.code()
+    assert (code.value[0], error.details()) == (status.code, status.message)
+    assert_status(status, reason, **metadata)
+    info = detail(status, error_details_pb2.RequestInfo)
+    assert info is not None
+    assert trailer(error, "x-request-id") == info.request_id

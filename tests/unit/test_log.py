@@ -1,0 +1,150 @@
+"""Log lines: their shape, and the secrets that are not in them.
+
+Owns the proofs of `gateway/log.py`.
+"""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway import log
+
+SECRETS = [
+    "act.canary4QEyzVsiVn3kZ2cBzqkU3Xxpn5Qm!4721.va",
+    "rft.canary!1234.va",
+    "clt.canary1234567",
+    "sg_canaryABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-",
+]
+
+
+@pytest.fixture
+def lines() -> Iterator[io.StringIO]:
+    """Give what is written; the configuration of the test run comes back afterwards."""
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    stream = io.StringIO()
+    log.configure(level="debug", form="json", stream=stream)
+    yield stream
+    root.handlers, root.level = before[0], before[1]
+    root.setLevel(before[1])
+    structlog.reset_defaults()
+
+
+def the_line(lines: io.StringIO) -> dict[str, Any]:
+    """Give the one line that was written."""
+    (line,) = lines.getvalue().splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def test_a_line_is_one_json_object(lines: io.StringIO) -> None:
+    """A line has its event, level, logger, time and values, and the id of the call at hand."""
+    token = log.request_id.set("r1")
+    log.get("gateway.test").info("something happened", post="p1", bytes=5)
+    log.request_id.reset(token)
+    line = the_line(lines)
+    assert "Z" == line.pop("timestamp")[-1]
+    assert {
+        "event": "something happened",
+        "level": "info",
+        "logger": "gateway.test",
+        "post": "p1",
+        "bytes": 5,
+        "request_id": "r1",
+    } == line
+
+
+def test_lines_of_libraries_come_in_the_same_shape(lines: io.StringIO) -> None:
+    """What a library logs through the standard library is a line like ours, its extras too, and redacted."""
+    logging.getLogger("some.library").warning("called %s", f"https://x/?code={SECRETS[0]}", extra={"token": "canary"})
+    line = the_line(lines)
+    assert ("called https://x/?code=[redacted]", "warning", "some.library", "[redacted]") == (
+        line["event"],
+        line["level"],
+        line["logger"],
+        line["token"],
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["token", "access_token", "X-Api-Key", "client_secret", "Authorization", "password", "database_url", "upload_url"],
+)
+def test_values_of_secret_names_are_taken_out(lines: io.StringIO, name: str) -> None:
+    """A value whose name says that it is secret is not written, at any depth."""
+    log.get("gateway.test").info("x", **{name: "canary", "inside": [{name: "canary"}]})
+    assert "canary" not in lines.getvalue()
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("form", ["{}", "Bearer {}", "a='{}', b", "https://x/?a=1&access_token={}&b=2", "\n{}\n"])
+def test_what_looks_like_a_secret_is_taken_out(lines: io.StringIO, secret: str, form: str) -> None:
+    """Tokens of the vendor and keys of ours are recognised inside any text, key and exception."""
+    text = form.format(secret)
+    log.get("gateway.test").info(text, value=text, deep={"x": (text, [text])}, other=ValueError(text))
+    assert "canary" not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("authorization: Bearer canary-any-key", "authorization: Bearer [redacted]"),
+        ("postgresql://user:canary@db:5432/x", "postgresql://[redacted]@db:5432/x"),
+        (
+            "https://up.example/v?upload_id=1&upload_token=canary",
+            "https://up.example/v?upload_id=1&upload_token=[redacted]",
+        ),
+        ("/oauth/tiktok/callback?code=canary&state=canary", "/oauth/tiktok/callback?code=[redacted]&state=[redacted]"),
+        ("host=db password=canary user=u", "host=db password=[redacted] user=u"),
+        ("plain text, code=spam_risk, state=FAILED", "plain text, code=spam_risk, state=FAILED"),
+    ],
+)
+def test_only_the_secret_itself_is_taken_out(text: str, expected: str) -> None:
+    """What stands around a secret stays readable, and what is none stays as it is."""
+    assert expected == log.clean_text(text)
+
+
+def test_tracebacks_are_cleaned_too(lines: io.StringIO) -> None:
+    """An exception's text, its cause and its notes go through the same sieve."""
+    try:
+        try:
+            raise KeyError(SECRETS[0])
+        except KeyError as cause:
+            error = ValueError(f"Bearer {SECRETS[1]}")
+            error.add_note(SECRETS[3])
+            raise error from cause
+    except ValueError as caught:
+        log.get("gateway.test").error("failed", exc_info=caught)
+    line = the_line(lines)
+    assert "canary" not in lines.getvalue()
+    assert "Traceback" in line["exception"]
+    assert "ValueError" in line["exception"]
+
+
+def test_a_line_survives_what_it_is_given(lines: io.StringIO) -> None:
+    """Objects, bytes, deep and looping values end in one readable line."""
+    loop: list[Any] = []
+    loop.append(loop)
+    log.get("gateway.test").info("odd", loop=loop, raw=b"\xff", thing=object(), text="a\nb\u2028")
+    assert "odd" == the_line(lines)["event"]
+
+
+def test_levels_keep_lines_back() -> None:
+    """Below the level nothing is written; libraries that write whole URLs are held to their warnings."""
+    stream = io.StringIO()
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    log.configure(level="warning", form="console", stream=stream)
+    log.get("gateway.test").info("quiet")
+    logging.getLogger("httpx").info("HTTP Request: GET https://x/?code=y")
+    log.get("gateway.test").warning("loud", value=1)
+    root.handlers = before[0]
+    root.setLevel(before[1])
+    structlog.reset_defaults()
+    assert 1 == len(stream.getvalue().splitlines())
+    assert "loud" in stream.getvalue()
