@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -76,6 +77,11 @@ class BlobStore:
         for key in [_checked(key) for key in keys]:
             with suppress(FileNotFoundError):
                 await obstore.delete_async(self._store, key)
+
+    async def older(self, prefix: str, before: datetime) -> AsyncIterator[list[str]]:
+        """Give the keys below the folder `prefix` that were last written before a time, in batches of at most 1,000."""
+        async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
+            yield [blob["path"] for blob in batch if blob["last_modified"] < before]
 
     async def _range(self, key: str, start: int, size: int) -> bytes:
         try:

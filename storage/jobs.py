@@ -44,7 +44,12 @@ async def enqueue(
             # Asked for inside the block: that is what makes SQLAlchemy set the savepoint.
             connection = await raw_connection(tx)
             deferrer = _ENQUEUER.configure_task(
-                task, lock=lock, queueing_lock=queueing_lock, priority=priority, connection=connection
+                task,
+                queue=queue,
+                lock=lock,
+                queueing_lock=queueing_lock,
+                priority=priority,
+                connection=connection,
             )
             await deferrer.defer_async(**args)
     except AlreadyEnqueued:

@@ -11,11 +11,13 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Index, and_, any_, delete, exists, func, literal, select, text, update
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, notify
+from storage.database import Transaction
 from storage.errors import NotFound
+from storage.posts import UNFINISHED, PostRow
 from storage.types import time_field
 
-TOPIC = "uploads"
+KEPT = ("OPEN", "COMPLETE")
+"""The states in which an upload holds bytes."""
 
 
 class UploadRow(SQLModel, table=True):
@@ -79,7 +81,17 @@ async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadP
     return (await tx.execute(query)).scalars().all()
 
 
-async def commit_part(tx: Transaction, part: UploadPartRow) -> bool:
+async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str:
+    """Give the blob of the part that ends at `end`, or nothing: who holds this key has seen every byte before it."""
+    query = select(col(UploadPartRow.key)).where(
+        col(UploadPartRow.location) == location,
+        col(UploadPartRow.upload) == upload,
+        col(UploadPartRow.first) + col(UploadPartRow.size) == end,
+    )
+    return (await tx.execute(query)).scalar_one_or_none() or ""
+
+
+async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetime) -> bool:
     """List a part that begins where the upload ends; False when another writer was there first or the upload is
     closed.
     """
@@ -90,7 +102,7 @@ async def commit_part(tx: Transaction, part: UploadPartRow) -> bool:
             col(UploadRow.committed_size) == part.first,
             col(UploadRow.state) == "OPEN",
         )
-        .values(committed_size=part.first + part.size)
+        .values(committed_size=part.first + part.size, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
     if (await tx.execute(statement)).scalar_one_or_none() is None:
@@ -110,34 +122,49 @@ async def complete(
         .values(state="COMPLETE", size_bytes=size, sha256=sha256, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
-    done = (await tx.execute(statement)).scalar_one_or_none() is not None
-    if done:
-        await notify(tx, TOPIC, f"{location}|{upload}")
-    return done
+    return (await tx.execute(statement)).scalar_one_or_none() is not None
 
 
-async def reset(tx: Transaction, location: str, upload: str) -> None:
-    """Forget all parts of an open upload, so that it can be written again from the start."""
-    await tx.execute(
-        delete(UploadPartRow).where(col(UploadPartRow.location) == location, col(UploadPartRow.upload) == upload)
+async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> list[str]:
+    """Empty an open upload whose committed bytes are `size`, so that it can be written again from the start.
+
+    Gives the blobs to delete after the commit; none when somebody else emptied or closed it meanwhile.
+    """
+    statement = (
+        update(UploadRow)
+        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == "OPEN")
+        .values(committed_size=0)
+        .returning(col(UploadRow.id))
     )
-    await tx.execute(
-        update(UploadRow).where(_is(location, upload), col(UploadRow.state) == "OPEN").values(committed_size=0)
-    )
+    if (await tx.execute(statement)).scalar_one_or_none() is None:
+        return []
+    return await _drop_parts(tx, location, upload)
 
 
-async def remove(tx: Transaction, location: str, upload: str) -> None:
-    """Delete an upload and its list of parts; the blobs are the caller's to delete after the commit."""
-    await tx.execute(
-        delete(UploadPartRow).where(col(UploadPartRow.location) == location, col(UploadPartRow.upload) == upload)
-    )
+async def remove(tx: Transaction, location: str, upload: str) -> list[str]:
+    """Delete an upload and its list of parts; gives the blobs to delete after the commit."""
+    keys = await _drop_parts(tx, location, upload)
     await tx.execute(delete(UploadRow).where(_is(location, upload)))
+    return keys
+
+
+async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
+    """Mark an upload whose bytes go; gives the blobs to delete after the commit."""
+    await tx.execute(update(UploadRow).where(_is(location, upload)).values(state="EXPIRED", committed_size=0))
+    return await _drop_parts(tx, location, upload)
+
+
+async def _drop_parts(tx: Transaction, location: str, upload: str) -> list[str]:
+    statement = (
+        delete(UploadPartRow)
+        .where(col(UploadPartRow.location) == location, col(UploadPartRow.upload) == upload)
+        .returning(col(UploadPartRow.key))
+    )
+    return list((await tx.execute(statement)).scalars())
 
 
 async def in_use(tx: Transaction, location: str, upload: str) -> bool:
     """Tell whether a post that is not finished still needs the bytes."""
-    from storage.posts import UNFINISHED, PostRow
-
     query = select(
         exists().where(
             col(PostRow.location) == location,
@@ -149,20 +176,37 @@ async def in_use(tx: Transaction, location: str, upload: str) -> bool:
 
 
 async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]:
-    """Take uploads past their time that no unfinished post needs."""
-    from storage.posts import UNFINISHED, PostRow
-
+    """Take uploads past their time, locked; ask `in_use` of each: a post may have come between."""
     needed = exists().where(
         col(PostRow.location) == col(UploadRow.location),
         text("uploads.id = ANY(posts.uploads)"),
         col(PostRow.state).in_(UNFINISHED),
     )
-    query = select(UploadRow).where(col(UploadRow.expire_time) <= now, ~needed).limit(limit)
-    return list((await tx.execute(query.with_for_update(skip_locked=True))).scalars())
+    query = (
+        select(UploadRow)
+        .where(col(UploadRow.expire_time) <= now, col(UploadRow.state).in_(KEPT), ~needed)
+        .order_by(col(UploadRow.expire_time))
+        .limit(limit)
+    )
+    return list((await tx.execute(query.with_for_update(skip_locked=True, of=UploadRow))).scalars())
 
 
-async def open_bytes(tx: Transaction, location: str) -> int:
-    """Sum the bytes a location's uploads hold now."""
-    query = select(func.coalesce(func.sum(col(UploadRow.committed_size)), 0)).where(col(UploadRow.location) == location)
+async def forget(tx: Transaction, before: datetime) -> None:
+    """Delete uploads that expired before a time: until then a caller is told that they did."""
+    await tx.execute(delete(UploadRow).where(col(UploadRow.state) == "EXPIRED", col(UploadRow.expire_time) < before))
+
+
+async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:
+    """Give those of the blobs that no part lists."""
+    query = select(col(UploadPartRow.key)).where(col(UploadPartRow.key).in_(keys))
+    return set(keys) - set((await tx.execute(query)).scalars())
+
+
+async def promised_bytes(tx: Transaction, location: str) -> int:
+    """Sum what a location's uploads hold, or will hold when they are complete."""
+    size = func.greatest(col(UploadRow.size_bytes), col(UploadRow.committed_size))
+    query = select(func.coalesce(func.sum(size), 0)).where(
+        col(UploadRow.location) == location, col(UploadRow.state).in_(KEPT)
+    )
     total: Any = (await tx.execute(query)).scalar_one()
     return int(total)

@@ -70,3 +70,13 @@ async def test_a_worker_runs_what_was_enqueued(database: Database, database_url:
     async with app.open_async():
         await app.run_worker_async(wait=False, install_signal_handlers=False, listen_notify=False)
     assert ["p1"] == ran
+
+
+async def test_a_job_waits_in_the_queue_it_was_given(database: Database) -> None:
+    """The queue's name reaches the row: a worker of another queue never sees the job."""
+    async with database.transaction() as tx:
+        await enqueue(tx, "publish", queue="hand-overs", queueing_lock="p1")
+        await enqueue(tx, "publish")
+    async with database.read() as tx:
+        rows = await tx.execute(text("SELECT queue_name FROM procrastinate_jobs ORDER BY id"))
+        assert ["hand-overs", "default"] == [name for (name,) in rows]

@@ -1,0 +1,66 @@
+"""What every rule needs at hand: storage, seals, blobs, providers, tokens, time. Built once in `gateway/app.py`.
+
+Owns only the bundle. Knows no transport; a rule takes it as its first argument.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from gateway.clock import Clock
+from gateway.domain.signals import Signals
+from gateway.domain.tokens import Tokens
+from providers.interface import Provider
+from providers.models.secret import Secret
+from storage.blobs import BlobStore
+from storage.cache import CoherentCache
+from storage.connections import ConnectionRow
+from storage.database import Database
+from storage.keys import Sealer
+from storage.listener import Listener
+from storage.posts import PostRow
+
+
+@dataclass(frozen=True, slots=True)
+class Caches:
+    """What the hot path reads instead of the database; each drops an entry when any replica commits a change of it."""
+
+    posts: CoherentCache[str, PostRow]
+    connections: CoherentCache[str, "ConnectionView"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """Where a person consents, and until when; the address carries the one-time state."""
+
+    uri: Secret
+    expire_time: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionView:
+    """A connection as callers see it: its row, the expiries of its tokens and its open consent, read together."""
+
+    row: ConnectionRow
+    access_expire_time: datetime | None = None
+    refresh_expire_time: datetime | None = None
+    consent: Consent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """The rules' surroundings; `new_id` gives a fresh id, `oauth_secret` signs states."""
+
+    db: Database
+    sealer: Sealer
+    blobs: BlobStore
+    listener: Listener
+    providers: Mapping[str, Provider]
+    tokens: Tokens
+    caches: Caches
+    post_signals: Signals
+    clock: Clock
+    new_id: Callable[[], str]
+    public_url: str
+    oauth_secret: bytes = field(repr=False)
+    allowed_redirect_uris: frozenset[str] = frozenset()

@@ -1,0 +1,145 @@
+"""Sending the bytes: chunk by chunk, resumable after each, and what to believe when an answer is lost.
+
+Owns the hand-over from INIT_OK to the last chunk. Sending a chunk again on its own address is safe; before the last one
+leaves FINAL_SENT is committed, and from then on every doubt is put to the vendor.
+"""
+
+from collections.abc import AsyncIterator
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import journal, outcomes, preflight, steps, uploads, verdicts
+from gateway.domain.context import Domain
+from gateway.domain.errors import DomainError
+from gateway.domain.journal import Work
+from gateway.domain.steps import Again
+from providers.errors import Ambiguous, ContractBroken, ProviderError, Temporary, Unavailable, UploadGone
+from providers.models.publishing import ChunkPlan, PublishPhase, PublishStatus, Transferred, VideoFile
+from providers.models.secret import Secret
+
+log = structlog.get_logger(__name__)
+
+
+async def send(domain: Domain, work: Work) -> Again:
+    """INIT_OK, UPLOADING, FINAL_SENT: send the next chunk; before the last one leaves, FINAL_SENT is committed."""
+    attempt = work.attempt
+    first, end, last = ChunkPlan(attempt.size, attempt.chunk_size, attempt.chunk_count).chunk_at(attempt.confirmed)
+    if last and attempt.state != "FINAL_SENT":
+        work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
+    elif attempt.state == "INIT_OK":
+        work = await journal.move(domain, work, "UPLOADING")
+    try:
+        answer = await _send_range(domain, work, first, end, "final-chunk" if last else "chunk")
+    except DomainError as error:
+        return await steps.fail(domain, work, steps.kept_of(error))
+    except ProviderError as error:
+        final = work.attempt.state == "FINAL_SENT"
+        return await (doubt(domain, work, error) if final else _unsent(domain, work, error))
+    return await _confirmed(domain, work, answer)
+
+
+async def _send_range(domain: Domain, work: Work, first: int, end: int, name: str) -> Transferred:
+    attempt, post = work.attempt, work.post
+    async with domain.db.read() as tx:
+        seal = await domain.sealer.for_location(tx, post.location)
+    sealed = attempt.upload_url_sealed or b""
+    url = Secret(seal.open("attempts", steps.row_id(attempt), "upload_url", attempt.number, sealed).decode())
+    upload = post.uploads[0]
+    source = await preflight.stored(domain, post.location, upload)
+
+    def body() -> AsyncIterator[bytes]:
+        return uploads.read(domain, post.location, upload, first, end)
+
+    file = VideoFile(attempt.size, source.mime_type, source.sha256)
+    sending = steps.publishing_of(domain, post).send_chunk(url, file, first=first, end=end, body=body)
+    return await steps.call(name, sending)
+
+
+async def _confirmed(domain: Domain, work: Work, answer: Transferred) -> Again:
+    """Go on where the vendor says it is; an answer that moves nothing on counts as a failure."""
+    attempt = work.attempt
+    if answer.received is None and not answer.complete:
+        return await _ask_how_much(domain, work)
+    received = answer.received or 0
+    if answer.complete or received >= attempt.size:
+        if attempt.state != "FINAL_SENT":
+            work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
+        return await verdicts.processing(domain, work)
+    failures = 0 if received > attempt.confirmed else attempt.failures + 1
+    shown = {"sent_bytes": received, "due_at": steps.lease(domain)}
+    # A last chunk that the vendor wants in part again leaves the attempt in FINAL_SENT: there is no way back from it.
+    moved = await journal.move(domain, work, attempt.state, post=shown, confirmed=received, failures=failures)
+    if failures > outcomes.MAX_CHUNK_FAILURES and attempt.state != "FINAL_SENT":
+        return await steps.begin_anew(domain, moved, "The provider did not take the file.")
+    return await steps.rest(domain, moved, outcomes.retry_delay(failures - 1)) if failures else moved
+
+
+async def _ask_how_much(domain: Domain, work: Work) -> Again:
+    """The vendor refused the range without saying what it has: its status may say so."""
+    if work.attempt.state == "FINAL_SENT":
+        error = Unavailable("The provider did not say how much of the file it has.", provider=work.post.provider)
+        return await doubt(domain, work, error)
+    try:
+        status = await steps.ask(domain, work, "range-status")
+    except ProviderError as error:
+        return await _unsent(domain, work, error)
+    if status.phase is not PublishPhase.RECEIVING or status.received is None:
+        return await _unsent(domain, work, Unavailable("The provider did not say how much of the file it has."))
+    return await _confirmed(domain, work, Transferred(status.received, complete=False))
+
+
+async def _unsent(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """A chunk that is not the last one went wrong: the same chunk again, or a new attempt when its address is dead."""
+    if isinstance(error, UploadGone):
+        return await steps.begin_anew(domain, work, error.message)
+    if isinstance(error, Temporary | Ambiguous | ContractBroken):
+        failures = work.attempt.failures + 1
+        if failures > outcomes.MAX_CHUNK_FAILURES:
+            return await steps.begin_anew(domain, work, error.message)
+        moved = await journal.move(domain, work, work.attempt.state, failures=failures)
+        return await steps.rest(domain, moved, outcomes.retry_delay(failures - 1, error))
+    return await steps.fail(domain, work, reasons.kept(error))
+
+
+async def doubt(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
+    """FINAL_SENT: only the vendor's word counts now: ask it, and send again, on the same address, what it lacks."""
+    if error is not None:
+        log.info("publish.doubt", location=work.post.location, post=work.post.id, code=error.code)
+    try:
+        status = await steps.ask(domain, work, "doubt-status")
+    except ProviderError as refusal:
+        return await verdicts.status_unknown(domain, work, refusal)
+    if status.phase is not PublishPhase.RECEIVING:
+        return await verdicts.processing(domain, work, status)
+    if status.received is not None and status.received >= work.attempt.size:
+        return await verdicts.processing(domain, work)
+    if isinstance(error, UploadGone):
+        return await _settle(domain, work, error)
+    return await _send_rest(domain, work, error, status)
+
+
+async def _send_rest(domain: Domain, work: Work, error: ProviderError | None, status: PublishStatus) -> Again:
+    """The vendor lacks bytes: the rest again, at once when a crash interrupted us, after a pause otherwise."""
+    attempt, now = work.attempt, domain.clock()
+    if now > (attempt.upload_expire_time or now) + outcomes.EXPIRY_SLACK:
+        return await _settle(domain, work, UploadGone("The upload address has expired."))
+    first = attempt.confirmed if status.received is None else status.received
+    failures = attempt.failures + 1
+    moved = await journal.move(domain, work, "FINAL_SENT", confirmed=first, failures=failures)
+    return moved if error is None else await steps.rest(domain, moved, outcomes.retry_delay(failures - 1, error))
+
+
+async def _settle(domain: Domain, work: Work, error: UploadGone) -> Again:
+    """The address is dead and the vendor says it lacks bytes: believe it when it has gone on saying so for a while.
+
+    A vendor may close the address because it has everything, before its status says so; a new init then would post
+    twice. While the address lives there is no new init at all: a late chunk could still complete the upload.
+    """
+    now = domain.clock()
+    since = work.attempt.final_sent_time or now
+    expired = error.http_status == 403 or (work.attempt.upload_expire_time or now) <= now
+    needed = outcomes.SETTLE_EXPIRED if expired else outcomes.SETTLE_UNKNOWN
+    if now - since >= needed:
+        return await steps.begin_anew(domain, work, error.message)
+    return await steps.rest(domain, work, outcomes.POLL_FIRST)

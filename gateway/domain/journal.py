@@ -1,0 +1,154 @@
+"""The moves of the publish journal: each commits before the call that it announces, with the post's state and its
+event.
+
+Owns the transactions of publishing. Every move is a compare-and-swap on (attempt, state, confirmed offset): who loses
+it has been overtaken, and must neither announce nor send. What to do next is decided in
+`gateway/domain/publishing.py`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from gateway.domain.context import Domain
+from gateway.failpoints import reach
+from storage import attempts, events, posts
+from storage.attempts import AttemptRow
+from storage.database import Transaction, advisory_lock
+from storage.posts import PostRow
+
+FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE")
+HANDING_OVER = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
+
+
+class Overtaken(Exception):
+    """Another worker moved this attempt on: stop, and leave the rest to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A post and the attempt at hand, as last read."""
+
+    post: PostRow
+    attempt: AttemptRow
+
+
+def subject(post: PostRow) -> str:
+    """Give the post's resource name."""
+    return f"locations/{post.location}/posts/{post.id}"
+
+
+def snapshot(post: PostRow) -> dict[str, Any]:
+    """Give the post as an event keeps it: all that a caller may see of it."""
+    return post.model_dump(mode="json", exclude={"due_at"})
+
+
+async def announce(tx: Transaction, post: PostRow, now: datetime) -> None:
+    """Write the event of a post's new state, with the post as it is then."""
+    payload = {"post": snapshot(post)}
+    await events.append(tx, post.location, type="POST_STATE_CHANGED", subject=subject(post), payload=payload, now=now)
+
+
+async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
+    """Give the post and its newest attempt as they stand now."""
+    async with domain.db.read() as tx:
+        row = await posts.find(tx, location, post)
+        attempt = None if row is None else await attempts.find(tx, location, post, row.attempt)
+    return row, attempt
+
+
+async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | None, **values: Any) -> Work:
+    """Begin a new attempt in place of the previous one; the post goes back to QUEUED when it was further."""
+    now = domain.clock()
+    reach("publish.before-commit.INTENT")
+    async with domain.db.transaction() as tx:
+        if previous is not None and previous.state not in ("FAILED", "INDETERMINATE", "ABANDONED"):
+            await _swap(tx, previous, "ABANDONED", now)
+        number = post.attempt + 1
+        changed = await posts.change(
+            tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, attempt=number, **values
+        )
+        if changed is None:
+            raise Overtaken
+        attempt = AttemptRow(
+            location=post.location, post=post.id, number=number, state="INTENT", create_time=now, update_time=now
+        )
+        await attempts.insert(tx, attempt)
+        if changed.state != post.state:
+            await announce(tx, changed, now)
+    reach("publish.after-commit.INTENT")
+    return Work(changed, attempt)
+
+
+async def move(
+    domain: Domain,
+    work: Work,
+    to: str,
+    *,
+    post_state: str | None = None,
+    post: dict[str, Any] | None = None,
+    **attempt_values: Any,
+) -> Work:
+    """Move the attempt, and with it the post; raises Overtaken when the attempt is no longer where it was read.
+
+    `post` are further columns of the post; an event is written when the post's state changes.
+    """
+    now = domain.clock()
+    reach(f"publish.before-commit.{to}")
+    async with domain.db.transaction() as tx:
+        attempt = await _swap(tx, work.attempt, to, now, **attempt_values)
+        row = work.post
+        if post_state is not None or post:
+            row = await _change_post(tx, work.post, now, post_state or work.post.state, post or {})
+    reach(f"publish.after-commit.{to}")
+    return Work(row, attempt)
+
+
+async def claim_hand_over(domain: Domain, work: Work) -> Work | None:
+    """Announce an init, unless another post of the account is being handed over now: then None."""
+    now = domain.clock()
+    reach("publish.before-commit.INIT_SENT")
+    async with domain.db.transaction() as tx:
+        await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
+        if await attempts.handing_over(tx, work.post.location, work.post.account, work.post.id, HANDING_OVER):
+            return None
+        attempt = await _swap(tx, work.attempt, "INIT_SENT", now)
+        row = await _change_post(tx, work.post, now, "TRANSFERRING", {"error": None, "next_attempt_time": None})
+    reach("publish.after-commit.INIT_SENT")
+    return Work(row, attempt)
+
+
+async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
+    """Look at the post again at `until`; `post_values` are shown to callers, such as the error it waits for."""
+    async with domain.db.transaction() as tx:
+        if post_values:
+            await posts.change(
+                tx,
+                work.post.location,
+                work.post.id,
+                domain.clock(),
+                expect=[work.post.state],
+                at_attempt=work.post.attempt,
+                due_at=until,
+                **post_values,
+            )
+        else:
+            await posts.set_due(tx, work.post.location, work.post.id, until)
+
+
+async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **values: Any) -> AttemptRow:
+    moved = await attempts.move(tx, attempt, to, now, **values)
+    if moved is None:
+        raise Overtaken
+    return moved
+
+
+async def _change_post(tx: Transaction, post: PostRow, now: datetime, state: str, values: dict[str, Any]) -> PostRow:
+    changed = await posts.change(
+        tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, state=state, **values
+    )
+    if changed is None:
+        raise Overtaken
+    if changed.state != post.state:
+        await announce(tx, changed, now)
+    return changed

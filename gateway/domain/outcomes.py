@@ -1,0 +1,72 @@
+"""What follows from a vendor's answer while publishing: pure tables and arithmetic, no calls and no rows.
+
+Owns the delays, the limits of trying, and which failure of a publish is which reason.
+"""
+
+from datetime import datetime, timedelta
+
+from providers.errors import ProviderError
+from providers.models.publishing import FailureKind
+
+POLL_FIRST = timedelta(seconds=2)
+POLL_MAX = timedelta(seconds=60)
+"""Polls at 2, 4, 8 … 60 s: far inside a vendor's limit per minute."""
+
+RETRY_FIRST = timedelta(seconds=2)
+RETRY_MAX = timedelta(minutes=5)
+REAUTHORIZATION_WAIT = timedelta(minutes=10)
+"""How often a post looks for its connection again; a new authorisation wakes it at once."""
+
+LATE_TOLERANCE = timedelta(hours=24)
+"""How late a post may still go out when the caller did not say."""
+
+OUTCOME_LIMIT = timedelta(hours=24)
+"""After this long without a word from the vendor the outcome is for a human to decide."""
+
+POST_ID_LIMIT = timedelta(hours=24)
+POST_ID_POLL_MAX = timedelta(minutes=15)
+"""A published post's id may come late (moderation), or a creator may finish a draft: asked ever more seldom, for a
+day.
+"""
+
+MAX_INITS = 3
+"""How many announcements may follow bytes that were sent in vain, or lost answers that cost a pending draft."""
+
+MAX_CHUNK_FAILURES = 8
+EXPIRY_SLACK = timedelta(minutes=5)
+"""How much later than announced an upload address may still work."""
+
+SETTLE_EXPIRED = timedelta(seconds=10)
+SETTLE_UNKNOWN = timedelta(seconds=30)
+"""How long a vendor must go on saying "incomplete" after its upload address died, before it is believed."""
+
+MAX_UNKNOWN_ID = 10
+"""How often in a row a vendor may deny an id that it gave, before the outcome counts as unknown."""
+
+FAIL_REASONS: dict[FailureKind, str] = {
+    FailureKind.RETRYABLE: "PROVIDER_UNAVAILABLE",
+    FailureKind.MEDIA: "MEDIA_INVALID",
+    FailureKind.CONTENT: "CONTENT_REJECTED",
+    FailureKind.CREATOR: "CREATOR_RULE_BROKEN",
+    FailureKind.GRANT: "REAUTHORIZATION_REQUIRED",
+    FailureKind.CANCELLED: "STATE_FORBIDS",
+    FailureKind.UNKNOWN: "CONTENT_REJECTED",
+}
+
+
+def poll_delay(polls: int, maximum: timedelta = POLL_MAX) -> timedelta:
+    """Give the time until the next poll after `polls` of them."""
+    return min(POLL_FIRST * float(2 ** min(polls, 20)), maximum)
+
+
+def retry_delay(failures: int, error: ProviderError | None = None) -> timedelta:
+    """Give the time until the next try after `failures` in a row; the vendor's own word goes first."""
+    if error is not None and error.retry_after is not None:
+        return min(max(error.retry_after, timedelta(seconds=1)), timedelta(hours=1))
+    return min(RETRY_FIRST * float(2 ** min(failures, 20)), RETRY_MAX)
+
+
+def too_late(due: datetime, tolerance_seconds: int | None, now: datetime) -> bool:
+    """Tell whether a post that was due then may no longer go out."""
+    tolerance = LATE_TOLERANCE if tolerance_seconds is None else timedelta(seconds=tolerance_seconds)
+    return now - due > tolerance

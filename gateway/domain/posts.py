@@ -1,0 +1,281 @@
+"""Posts as callers see them: created, read, listed, watched, asked about, tried again.
+
+Owns what may be done with a post and when. Creating one is one transaction (post, event, job) and returns at once;
+carrying it to the vendor is `gateway/domain/publishing.py`.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.domain import idempotency, journal, preflight, verdicts
+from gateway.domain.context import Domain
+from gateway.domain.errors import StateForbids
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.journal import FINAL, Overtaken, Work
+from gateway.domain.tokens import ConnectionAccess
+from providers.errors import NotFound
+from providers.models.publishing import PublishPhase, PublishStatus
+from storage import attempts, events, jobs, posts, uploads
+from storage.attempts import AttemptRow
+from storage.database import Transaction
+from storage.posts import PostRow
+
+LEASE = timedelta(seconds=30)
+"""How long a job may leave a post alone before the sweeper looks for it."""
+
+SWEEP_LIMIT = 500
+FALLBACK_SECONDS = 5.0
+CHECKPOINT_SECONDS = 30.0
+PUBLISH_TASK = "publish"
+HAND_OVERS = "hand-overs"
+POLLS = "polls"
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """What a caller asks for; `content` holds `kind` and, for a video, `cover_offset_ms`, `uri` or `cover` when
+    given.
+    """
+
+    location: str
+    id: str
+    account: str
+    mode: str
+    caption: str
+    content: dict[str, Any]
+    uploads: list[str]
+    options: dict[str, Any] = field(default_factory=dict)
+    provider_extra: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    consent: dict[str, Any] | None = None
+    route_policy: str = ""
+    schedule_time: datetime | None = None
+    late_tolerance_seconds: int | None = None
+
+
+async def create(domain: Domain, new: NewPost, key: RequestKey | None, *, validate_only: bool = False) -> PostRow:
+    """Check everything that can be checked, then queue the post: at most one vendor call (creator info, when it is
+    old).
+
+    With a `request_id` that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+    if first is not None:
+        return await get(domain, new.location, first)
+    row = _row(domain, new)
+    checked = await preflight.check(domain, row)
+    row.total_bytes = checked.upload.size_bytes
+    if validate_only:
+        return row
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, row.id, row.create_time)
+        if first is None:
+            return await _insert(tx, row)
+    return await get(domain, new.location, first)
+
+
+def _row(domain: Domain, new: NewPost) -> PostRow:
+    now = domain.clock()
+    values = {name: getattr(new, name) for name in NewPost.__slots__}
+    route = "The account that the caller named."
+    return PostRow(
+        **values,
+        connection="",
+        provider="",
+        state="QUEUED",
+        route_reason=route,
+        queue_time=now,
+        create_time=now,
+        update_time=now,
+        due_at=now + LEASE,
+    )
+
+
+async def _insert(tx: Transaction, row: PostRow) -> PostRow:
+    # The upload's row is held, so that it cannot be deleted between the check and the post that needs it.
+    await uploads.get(tx, row.location, row.uploads[0], lock=True)
+    await posts.insert(tx, row)
+    await journal.announce(tx, row, row.create_time)
+    await enqueue(tx, row)
+    return row
+
+
+async def enqueue(tx: Transaction, row: PostRow) -> None:
+    """Put the post's next step into the queue with this transaction; one step of a post runs at a time."""
+    name = f"post|{row.location}|{row.id}"
+    # Hand-overs take long and wait in a queue of their own, so that they never hold up a question to a vendor.
+    queue = HAND_OVERS if row.state in ("QUEUED", "TRANSFERRING") else POLLS
+    await jobs.enqueue(tx, PUBLISH_TASK, queue=queue, lock=name, queueing_lock=name, location=row.location, post=row.id)
+
+
+async def get(domain: Domain, location: str, post: str) -> PostRow:
+    """Give the post as it is in the database; raises storage's NotFound."""
+    async with domain.db.read() as tx:
+        return await posts.get(tx, location, post)
+
+
+async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
+    """List posts: see `storage.posts.page`."""
+    async with domain.db.read() as tx:
+        return await posts.page(tx, **filters)
+
+
+async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostRow | None]:
+    """Give the post as it is, then after every change, each state in the order it came; ends at a final one.
+
+    None is a sign of life after a silence. Progress within a state may be skipped, states never are.
+    """
+    with domain.post_signals.watch(posts.cache_key(location, post)) as changed:
+        async with domain.db.read() as tx:
+            cursor = await events.last(tx, location)
+            row = await posts.get(tx, location, post)
+        yield row
+        silence = 0.0
+        while row.state not in FINAL:
+            woken = await _wait(changed, FALLBACK_SECONDS)
+            changed.clear()
+            cursor, news = await _news(domain, row, cursor)
+            silence = 0.0 if news else silence + (0.0 if woken else FALLBACK_SECONDS)
+            for row in news:
+                yield row
+                if row.state in FINAL:
+                    return
+            if silence >= CHECKPOINT_SECONDS:
+                silence = 0.0
+                yield None
+
+
+async def _wait(changed: asyncio.Event, seconds: float) -> bool:
+    try:
+        await asyncio.wait_for(changed.wait(), seconds)
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _news(domain: Domain, seen: PostRow, cursor: int) -> tuple[int, list[PostRow]]:
+    """Give the states that came after `seen`, from their events, and the post as it is now if that is newer still."""
+    name, news = journal.subject(seen), []
+    async with domain.db.read() as tx:
+        while found := await events.after(tx, seen.location, cursor, subject=name, limit=100):
+            cursor = found[-1].number
+            news += [PostRow.model_validate(event.payload["post"]) for event in found]
+        now = await posts.find(tx, seen.location, seen.id)
+    version = seen.version
+    fresh = [row for row in news if row.version > version]
+    if now is not None and now.version > max([version, *(row.version for row in fresh)]):
+        fresh.append(now)
+    return cursor, _in_order(fresh)
+
+
+def _in_order(rows: list[PostRow]) -> list[PostRow]:
+    return sorted(rows, key=lambda row: row.version)
+
+
+async def refresh(domain: Domain, location: str, post: str) -> PostRow:
+    """Ask the vendor now, where it can know more than we do: one vendor call, or none for a post it was never given.
+
+    Raises ProviderError when the vendor cannot say.
+    """
+    row, attempt = await journal.read(domain, location, post)
+    if row is None or attempt is None or not attempt.publish_id or attempt.state not in _ASKABLE:
+        return await get(domain, location, post)
+    access = ConnectionAccess(domain.tokens, row.location, row.connection)
+    status = await domain.providers[row.provider].publishing.status(access, attempt.publish_id)
+    try:
+        await _learn(domain, Work(row, attempt), status)
+    except Overtaken:
+        pass
+    async with domain.db.read() as tx:
+        return await posts.get(tx, location, post)
+
+
+_ASKABLE = ("PROCESSING", "PUBLISHED", "AWAITING_CREATOR", "INDETERMINATE")
+
+
+async def _learn(domain: Domain, work: Work, status: PublishStatus) -> None:
+    if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
+        await verdicts.learn_late(domain, work, status)
+    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING):
+        await verdicts.settle(domain, work, status)
+
+
+async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
+    """Queue a post again that FAILED, or whose outcome is unknown and stays so after asking the vendor once more.
+
+    The caller decides: only here may a post be announced again although the first announcement may have worked. Raises
+    StateForbids for any other state, and when the vendor says that the post was published after all.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+    if first is not None:
+        return await get(domain, location, first)
+    row, attempt = await journal.read(domain, location, post)
+    if row is not None and row.state == "INDETERMINATE" and attempt is not None and attempt.publish_id:
+        await _reconcile(domain, Work(row, attempt))
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, post, domain.clock())
+        if first is None:
+            return await _requeue(domain, tx, location, post)
+    return await get(domain, location, first)
+
+
+async def _reconcile(domain: Domain, work: Work) -> None:
+    try:
+        status = await domain.providers[work.post.provider].publishing.status(
+            ConnectionAccess(domain.tokens, work.post.location, work.post.connection), work.attempt.publish_id
+        )
+    except NotFound:
+        return
+    await _learn(domain, work, status)
+
+
+async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
+    now = domain.clock()
+    row = await posts.get(tx, location, post, lock=True)
+    if row.state not in ("FAILED", "INDETERMINATE"):
+        raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
+    await uploads.get(tx, location, row.uploads[0], lock=True)
+    number = row.attempt + 1
+    changed = await posts.change(
+        tx,
+        location,
+        post,
+        now,
+        expect=[row.state],
+        at_attempt=row.attempt,
+        state="QUEUED",
+        attempt=number,
+        round_start=number,
+        queue_time=now,
+        error=None,
+        sent_bytes=0,
+        schedule_time=None,
+        due_at=now + LEASE,
+    )
+    fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)
+    await attempts.insert(tx, fresh)
+    assert changed is not None  # noqa: S101 - the row is locked
+    await journal.announce(tx, changed, now)
+    await enqueue(tx, changed)
+    return changed
+
+
+async def wake(domain: Domain, location: str, post: str) -> None:
+    """Make an unfinished post due now: whoever worked on it is gone."""
+    async with domain.db.transaction() as tx:
+        await posts.set_due(tx, location, post, domain.clock())
+
+
+async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
+    """Put every post that is due into the queue; give how many. Any number of replicas may sweep at once."""
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        due = await posts.take_due(tx, now, now + LEASE, limit)
+        for row in due:
+            await enqueue(tx, row)
+    return len(due)

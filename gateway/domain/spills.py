@@ -1,0 +1,107 @@
+"""The last net under a rotating token: the sealed pair on disk before it is saved in the database.
+
+Owns files of sealed pairs in one folder, each written with fsync. Holds nothing in clear; knows neither vendor nor
+lease.
+"""
+
+import base64
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from storage.tokens import SealedPair
+
+
+@dataclass(frozen=True, slots=True)
+class Spill:
+    """One pair that may not have been saved: for whom, over which version, and in which file it lies."""
+
+    location: str
+    connection: str
+    read_version: int
+    pair: SealedPair
+    scopes: tuple[str, ...]
+    path: Path
+
+
+def write(
+    folder: Path, location: str, connection: str, read_version: int, pair: SealedPair, scopes: tuple[str, ...]
+) -> Path:
+    """Write a pair and return only when the disk has it; blocking, meant for a thread."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest = hashlib.sha256(f"{location}|{connection}".encode()).hexdigest()[:32]
+    path = folder / f"{digest}-{pair.version}.json"
+    document = {
+        "location": location,
+        "connection": connection,
+        "read_version": read_version,
+        "scopes": list(scopes),
+        **_pair_to_json(pair),
+    }
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    _sync_folder(folder)
+    return path
+
+
+def pending(folder: Path) -> Iterator[Spill]:
+    """Give every spill in the folder, oldest pair first; a torn file was never complete and is skipped."""
+    for path in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns):
+        try:
+            document = json.loads(path.read_text())
+            yield Spill(
+                document["location"],
+                document["connection"],
+                document["read_version"],
+                _pair_from_json(document),
+                tuple(document["scopes"]),
+                path,
+            )
+        except (ValueError, KeyError, TypeError, FileNotFoundError):
+            continue
+
+
+def _pair_to_json(pair: SealedPair) -> dict[str, object]:
+    return {
+        "version": pair.version,
+        "access_sealed": base64.b64encode(pair.access_sealed).decode(),
+        "refresh_sealed": None if pair.refresh_sealed is None else base64.b64encode(pair.refresh_sealed).decode(),
+        "access_expire_time": pair.access_expire_time.isoformat(),
+        "access_issue_time": pair.access_issue_time.isoformat(),
+        "refresh_expire_time": None if pair.refresh_expire_time is None else pair.refresh_expire_time.isoformat(),
+        "refresh_at": None if pair.refresh_at is None else pair.refresh_at.isoformat(),
+    }
+
+
+def _pair_from_json(document: dict[str, Any]) -> SealedPair:
+    refresh = document["refresh_sealed"]
+    return SealedPair(
+        version=int(document["version"]),
+        access_sealed=base64.b64decode(document["access_sealed"]),
+        refresh_sealed=None if refresh is None else base64.b64decode(refresh),
+        access_expire_time=datetime.fromisoformat(document["access_expire_time"]),
+        access_issue_time=datetime.fromisoformat(document["access_issue_time"]),
+        refresh_expire_time=_time(document["refresh_expire_time"]),
+        refresh_at=_time(document["refresh_at"]),
+    )
+
+
+def _time(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

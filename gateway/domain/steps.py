@@ -1,0 +1,112 @@
+"""The small moves that every part of publishing makes: one vendor call, one rest, one failure, one new attempt.
+
+Owns nothing but them. What comes when is decided in `publishing`, `handover` and `verdicts`.
+"""
+
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from gateway import reasons
+from gateway.domain import journal, outcomes
+from gateway.domain.context import Domain
+from gateway.domain.errors import DomainError
+from gateway.domain.journal import Work
+from gateway.domain.tokens import ConnectionAccess
+from gateway.failpoints import reach
+from providers.errors import ProviderError
+from providers.interface import Publishing
+from providers.models.publishing import PublishStatus
+from storage.attempts import AttemptRow
+from storage.posts import PostRow
+
+T = TypeVar("T")
+Again = Work | None
+"""What a handler gives: the work to go on with at once, or None when the post rests or is done."""
+
+
+def publishing_of(domain: Domain, post: PostRow) -> Publishing:
+    """Give the facet that publishes the post."""
+    return domain.providers[post.provider].publishing
+
+
+def access_of(domain: Domain, post: PostRow) -> ConnectionAccess:
+    """Give access to the grant that the post goes out with."""
+    return ConnectionAccess(domain.tokens, post.location, post.connection)
+
+
+async def call(name: str, call: Awaitable[T]) -> T:
+    """Make one vendor call between its two failpoints."""
+    reach(f"publish.before-call.{name}")
+    answer = await call
+    reach(f"publish.after-call.{name}")
+    return answer
+
+
+async def ask(domain: Domain, work: Work, name: str) -> PublishStatus:
+    """Ask the vendor how the publish stands: one call, called `name` among the failpoints."""
+    asking = publishing_of(domain, work.post).status(access_of(domain, work.post), work.attempt.publish_id)
+    return await call(name, asking)
+
+
+async def wait_for_human(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """Wait until the connection is authorised again, and show callers that it waits for that."""
+    kept = reasons.kept(error, "REAUTHORIZATION_REQUIRED")
+    return await rest(domain, work, outcomes.REAUTHORIZATION_WAIT, error=kept)
+
+
+async def again(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any] | None) -> Again:
+    """Put a new attempt in this one's place, to begin after `delay`."""
+    fresh = await journal.open_attempt(
+        domain, work.post, work.attempt, state="QUEUED", sent_bytes=0, error=kept, due_at=domain.clock() + delay
+    )
+    return await rest(domain, fresh, delay) if delay > timedelta(0) else fresh
+
+
+async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
+    """This attempt can no longer be finished, and the vendor holds less than the file: begin anew, a few times."""
+    kept = error_of("PROVIDER_UNAVAILABLE", message, provider=work.post.provider)
+    if tries(work) >= outcomes.MAX_INITS:
+        return await fail(domain, work, kept)
+    return await again(domain, work, outcomes.retry_delay(tries(work) - 1), kept)
+
+
+async def fail(domain: Domain, work: Work, kept: dict[str, Any], *, state: str = "FAILED", **values: Any) -> Again:
+    """End the attempt and the post, with the error that callers see; `values` are further columns of the attempt."""
+    post = {"error": kept, "due_at": None, "next_attempt_time": None}
+    await journal.move(domain, work, "FAILED", post_state=state, post=post, **values)
+    return None
+
+
+async def rest(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> Again:
+    """Come back after `delay`; a wait of more than a few seconds is shown to callers."""
+    until = domain.clock() + delay
+    if delay > timedelta(seconds=5) or shown:
+        shown["next_attempt_time"] = until
+    await journal.rest(domain, work, until, **shown)
+    return None
+
+
+def tries(work: Work) -> int:
+    """Give how many announcements this round has made."""
+    return work.attempt.number - work.post.round_start + 1
+
+
+def row_id(attempt: AttemptRow) -> str:
+    """Name the attempt among its kind, for the seal of its address."""
+    return f"{attempt.post}/{attempt.number}"
+
+
+def lease(domain: Domain) -> datetime:
+    """Give when the sweeper should look for a post that its worker does not speak of again."""
+    return domain.clock() + timedelta(seconds=30)
+
+
+def error_of(reason: str, message: str, **metadata: str) -> dict[str, Any]:
+    """Give an error as it is kept with a post; empty metadata is left out."""
+    return {"reason": reason, "message": message, "metadata": {key: value for key, value in metadata.items() if value}}
+
+
+def kept_of(error: DomainError) -> dict[str, Any]:
+    """Give one of our own errors as it is kept with a post."""
+    return error_of(error.reason, error.message, **error.metadata)

@@ -1,0 +1,442 @@
+"""Valid access tokens: the only place where a token is opened, renewed and saved.
+
+Owns the refresh protocol: one flight per connection in the process, one lease in the database, one exchange, a spill
+before the save. Knows no transport and no vendor beyond `Authorization`.
+"""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import structlog
+
+from gateway.clock import Clock
+from gateway.domain import health, spills
+from gateway.failpoints import reach
+from providers.errors import Ambiguous, GrantRevoked, ProviderError, Unavailable
+from providers.interface import Provider
+from providers.models.grants import AccessToken, Grant
+from providers.models.secret import Secret
+from storage import connections as connection_rows
+from storage import tokens as rows
+from storage.cache import CoherentCache
+from storage.connections import ConnectionRow
+from storage.database import Database, DatabaseUnavailable, Transaction
+from storage.keys import Sealer
+from storage.listener import Listener
+from storage.tokens import SealedPair, TokenRow
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+JITTER = 10
+"""Renewals ahead of time spread over this part of a token's lifetime: grants made together do not renew together."""
+
+
+NOT_NOW = "The provider could not renew the token just now."
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The protocol's spans; the lease is longer than a vendor call and the commit after it."""
+
+    lease: timedelta = timedelta(seconds=45)
+    lease_poll: timedelta = timedelta(milliseconds=50)
+    grace: timedelta = timedelta(seconds=20)
+    cooldown: timedelta = timedelta(seconds=30)
+    cooldown_max: timedelta = timedelta(minutes=30)
+    margin_max: timedelta = timedelta(minutes=15)
+    save_retry: timedelta = timedelta(seconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """A token as read: the row, its connection, and the token itself."""
+
+    row: TokenRow
+    connection: ConnectionRow
+    token: AccessToken
+
+
+class Tokens:
+    """Lends access tokens of any connection; holds the flights under way and a coherent cache."""
+
+    def __init__(
+        self,
+        db: Database,
+        sealer: Sealer,
+        listener: Listener,
+        providers: Mapping[str, Provider],
+        *,
+        clock: Clock,
+        spill_folder: Path,
+        timing: Timing = Timing(),
+        cache_size: int = 20_000,
+    ) -> None:
+        """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end."""
+        self._db = db
+        self._sealer = sealer
+        self._providers = providers
+        self._clock = clock
+        self._folder = spill_folder
+        self._timing = timing
+        self._flights: dict[str, asyncio.Task[AccessToken]] = {}
+        self._guarded: set[asyncio.Task[Any]] = set()
+        self._cache: CoherentCache[str, AccessToken] = CoherentCache(listener, rows.TOPIC, size=cache_size)
+
+    async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:
+        """Give a token with time left, or a newer one than `used_version`, which the vendor refused.
+
+        A caller that is cancelled here leaves the exchange running to its end. Raises GrantRevoked (a human must
+        consent again), Unavailable (the vendor cannot renew it now), DatabaseUnavailable.
+        """
+        key = rows.cache_key(location, connection)
+        while True:
+            cached = self._cache.get(key)
+            if cached is not None and self._good(cached, used_version):
+                return cached
+            token = await asyncio.shield(self._flight(key, location, connection, used_version))
+            if used_version is None or token.version > used_version:
+                return token
+
+    async def renew_due(self, limit: int = 100) -> int:
+        """Renew the tokens whose time has come, ahead of their end; give how many were due. Raises DatabaseUnavailable.
+
+        One that cannot be renewed now is left to its cool-down, one whose grant is dead makes its connection EXPIRED.
+        """
+        async with self._db.transaction() as tx:
+            due = await rows.due_for_refresh(tx, self._clock(), limit)
+        flights = [self._flight(rows.cache_key(*each), *each, None, ahead=True) for each in due]
+        if flights:
+            await asyncio.wait(flights)
+        return len(due)
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run work that must come to its end even when its caller goes away; `close` waits for it."""
+        task = asyncio.create_task(work)
+        self._guarded.add(task)
+        task.add_done_callback(self._unguard)
+        return await asyncio.shield(task)
+
+    def _unguard(self, task: asyncio.Task[Any]) -> None:
+        self._guarded.discard(task)
+        if not task.cancelled():
+            task.exception()
+
+    def _flight(
+        self, key: str, location: str, connection: str, used: int | None, *, ahead: bool = False
+    ) -> asyncio.Task[AccessToken]:
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = asyncio.create_task(self._renew(location, connection, used, ahead), name=f"token {key}")
+            self._flights[key] = flight
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return flight
+
+    def _landed(self, key: str, flight: asyncio.Task[AccessToken]) -> None:
+        del self._flights[key]
+        # A flight whose callers all went away must not be reported as an exception nobody fetched.
+        if not flight.cancelled():
+            flight.exception()
+
+    def _margin(self, row: AccessToken) -> timedelta:
+        return min(self._timing.margin_max, row.lifetime / 6)
+
+    def _good(self, token: AccessToken, used: int | None, ahead: bool = False) -> bool:
+        if used is not None and token.version <= used:
+            return False
+        early = token.lifetime / JITTER if ahead else timedelta(0)
+        return token.expire_time - self._clock() > self._margin(token) + early
+
+    def _alive(self, token: AccessToken, used: int | None) -> bool:
+        return (used is None or token.version > used) and token.expire_time > self._clock()
+
+    async def _read(self, location: str, connection: str) -> _Held:
+        key = rows.cache_key(location, connection)
+        held: list[_Held] = []
+
+        async def load() -> AccessToken:
+            async with self._db.read() as tx:
+                held.append(await self._open(tx, location, connection))
+            return held[0].token
+
+        await self._cache.load(key, load)
+        return held[0]
+
+    async def _open(self, tx: Transaction, location: str, connection: str) -> _Held:
+        row = await rows.find(tx, location, connection)
+        parent = await connection_rows.find(tx, location, connection)
+        if row is None or parent is None:
+            raise _dead("The connection holds no tokens: authorise it again.", location, connection)
+        if parent.status == "EXPIRED":
+            raise _dead("The grant is no longer valid: authorise the connection again.", location, connection)
+        seal = await self._sealer.for_location(tx, location)
+        value = seal.open("tokens", connection, "access", row.version, row.access_sealed).decode()
+        lifetime = row.access_expire_time - row.access_issue_time
+        scopes = frozenset(parent.granted_scopes)
+        return _Held(row, parent, AccessToken(Secret(value), row.version, scopes, row.access_expire_time, lifetime))
+
+    async def _renew(self, location: str, connection: str, used: int | None, ahead: bool) -> AccessToken:
+        await self._replay_of(location, connection)
+        owner = secrets.token_hex(12)
+        while True:
+            held = await self._read(location, connection)
+            if self._good(held.token, used, ahead):
+                return held.token
+            if self._cooling(held):
+                return self._make_do(held, used, Unavailable(NOT_NOW))
+            async with self._db.transaction() as tx:
+                lease = await rows.take_lease(tx, location, connection, owner, self._timing.lease)
+            if lease is not None:
+                return await self._leased(location, connection, used, ahead, owner, lease.abandoned)
+            await asyncio.sleep(self._timing.lease_poll.total_seconds())
+
+    def _cooling(self, held: _Held) -> bool:
+        return held.row.cooldown_until is not None and held.row.cooldown_until > self._clock()
+
+    def _make_do(self, held: _Held, used: int | None, error: ProviderError) -> AccessToken:
+        """Use the old token while it lives; a temporary failure never changes the connection's status."""
+        if self._alive(held.token, used):
+            return held.token
+        error.retry_at = error.retry_at or held.row.cooldown_until
+        raise error
+
+    async def _leased(
+        self, location: str, connection: str, used: int | None, ahead: bool, owner: str, abandoned: bool
+    ) -> AccessToken:
+        renewing = asyncio.create_task(self._keep_lease(location, connection, owner))
+        try:
+            # The row as it stands after the lease: whoever held it before may have saved a newer pair, or was refused.
+            held = await self._read(location, connection)
+            if self._good(held.token, used, ahead):
+                return held.token
+            if self._cooling(held):
+                return self._make_do(held, used, Unavailable(NOT_NOW))
+            return await self._exchange(held, used, abandoned)
+        finally:
+            renewing.cancel()
+            with contextlib.suppress(asyncio.CancelledError, DatabaseUnavailable):
+                await renewing
+            with contextlib.suppress(DatabaseUnavailable):
+                async with self._db.transaction() as tx:
+                    await rows.release_lease(tx, location, connection, owner)
+
+    async def _keep_lease(self, location: str, connection: str, owner: str) -> None:
+        while True:
+            await asyncio.sleep(self._timing.lease.total_seconds() / 3)
+            with contextlib.suppress(DatabaseUnavailable):
+                async with self._db.transaction() as tx:
+                    await rows.renew_lease(tx, location, connection, owner, self._timing.lease)
+
+    async def _exchange(self, held: _Held, used: int | None, abandoned: bool) -> AccessToken:
+        location, connection = held.row.location, held.row.connection
+        try:
+            refresh = await self._refresh_token(held)
+            reach("token.before-exchange")
+            grant = await self._providers[held.connection.provider].authorization.refresh(refresh)
+            reach("token.after-exchange")
+        except GrantRevoked as error:
+            return await self._refused(held, used, abandoned, error)
+        except ProviderError as error:
+            await self._cool_down(held)
+            log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
+            return self._make_do(held, used, _as_temporary(error))
+        return await self.keep(location, connection, grant, read_version=held.row.version, previous=refresh)
+
+    async def _refresh_token(self, held: _Held) -> Secret:
+        row = held.row
+        if row.refresh_sealed is None or (
+            row.refresh_expire_time is not None and row.refresh_expire_time <= self._clock()
+        ):
+            raise _dead("The refresh token has expired.", row.location, row.connection)
+        async with self._db.read() as tx:
+            seal = await self._sealer.for_location(tx, row.location)
+        return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
+
+    async def keep(
+        self, location: str, connection: str, grant: Grant, *, read_version: int, previous: Secret | None = None
+    ) -> AccessToken:
+        """Save a pair that a vendor just gave, over the version that was read (0: none); it survives this process.
+
+        `previous` stands in when the vendor gave no new refresh token. When another pair was saved meanwhile, that
+        one is given. The save is retried until it succeeds; meanwhile the spill on disk keeps the pair.
+        """
+        spill = await self._spill(location, connection, grant, read_version, previous)
+        await self._save_surely(spill)
+        await self._drop(spill)
+        reach("token.after-save")
+        return (await self._read(location, connection)).token
+
+    async def adopt(self, location: str, connection: str, grant: Grant) -> None:
+        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses.
+
+        The connection's row must be there and not DISCONNECTED, else the pair is dropped.
+        """
+        before: spills.Spill | None = None
+        while True:
+            async with self._db.read() as tx:
+                row = await rows.find(tx, location, connection)
+            spill = await self._spill(location, connection, grant, row.version if row else 0, None)
+            if before is not None:
+                await self._drop(before)
+            saved = await self._save_surely(spill)
+            if saved is not None:
+                await self._drop(spill)
+                return
+            before = spill
+
+    async def _spill(
+        self, location: str, connection: str, grant: Grant, read_version: int, previous: Secret | None
+    ) -> spills.Spill:
+        """Seal the pair as the next version and put it on disk."""
+        async with self._db.read() as tx:
+            seal = await self._sealer.for_location(tx, location)
+        version, now = read_version + 1, self._clock()
+        refresh = grant.refresh_token or previous
+        sealed = refresh and seal.seal("tokens", connection, "refresh", version, refresh.reveal().encode())
+        pair = SealedPair(
+            version=version,
+            access_sealed=seal.seal("tokens", connection, "access", version, grant.access_token.reveal().encode()),
+            refresh_sealed=sealed or None,
+            access_expire_time=grant.access_expire_time,
+            access_issue_time=now,
+            refresh_expire_time=grant.refresh_expire_time,
+            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh else None,
+        )
+        path = await asyncio.to_thread(
+            spills.write, self._folder, location, connection, read_version, pair, grant.scopes
+        )
+        reach("token.after-spill")
+        return spills.Spill(location, connection, read_version, pair, grant.scopes, path)
+
+    async def _save_surely(self, spill: spills.Spill) -> bool | None:
+        """Save when the database can; give what `_save` gives."""
+        while True:
+            try:
+                return await self._save(spill)
+            except DatabaseUnavailable:
+                log.error("token.save_failed", location=spill.location, connection=spill.connection)
+                await asyncio.sleep(self._timing.save_retry.total_seconds())
+
+    def _refresh_at(self, now: datetime, lifetime: timedelta) -> datetime:
+        """Ahead of the margin by up to a tenth of the lifetime, so that grants made together do not renew together."""
+        margin = min(self._timing.margin_max, lifetime / 6)
+        jitter = lifetime / JITTER * (secrets.randbelow(1000) / 1000)
+        return now + lifetime - margin - jitter
+
+    async def _save(self, spill: spills.Spill) -> bool | None:
+        """Save a spilled pair: True when it is there, None when another was saved over the same version meanwhile,
+        False when nobody wants it any more because the connection was disconnected or deleted.
+        """
+        now, place = self._clock(), (spill.location, spill.connection)
+        async with self._db.transaction() as tx:
+            # The connection first, as everywhere: two that lock in different orders wait for each other for ever.
+            parent = await connection_rows.find(tx, *place, lock=True)
+            if parent is None or parent.status == "DISCONNECTED":
+                return False
+            saved = await rows.save(tx, *place, spill.pair, read_version=spill.read_version)
+            if saved:
+                await health.revive(tx, *place, spill.scopes, now)
+        self._cache.invalidate(rows.cache_key(*place))
+        return True if saved or await self._is_saved(spill) else None
+
+    async def _is_saved(self, spill: spills.Spill) -> bool:
+        """Tell whether this very pair stands in the database: the answer to an earlier commit may have been lost."""
+        async with self._db.read() as tx:
+            row = await rows.find(tx, spill.location, spill.connection)
+        return row is not None and row.access_sealed == spill.pair.access_sealed
+
+    async def _drop(self, spill: spills.Spill) -> None:
+        await asyncio.to_thread(spill.path.unlink, missing_ok=True)
+
+    async def replay(self) -> int:
+        """Save every pair that a process before us spilled and may not have saved; give how many files there were."""
+        found = list(await asyncio.to_thread(lambda: list(spills.pending(self._folder))))
+        for spill in found:
+            await self._replay(spill)
+        return len(found)
+
+    async def _replay_of(self, location: str, connection: str) -> None:
+        for spill in await asyncio.to_thread(lambda: list(spills.pending(self._folder))):
+            if (spill.location, spill.connection) == (location, connection):
+                await self._replay(spill)
+
+    async def _replay(self, spill: spills.Spill) -> None:
+        await self._save(spill)
+        await self._drop(spill)
+
+    async def _cool_down(self, held: _Held) -> None:
+        row = held.row
+        span = min(self._timing.cooldown * 2 ** min(row.failures, 10), self._timing.cooldown_max)
+        until = self._clock() + span
+        async with self._db.transaction() as tx:
+            await rows.cool_down(tx, row.location, row.connection, until=until, read_version=row.version)
+        row.cooldown_until = until
+
+    async def _refused(self, held: _Held, used: int | None, abandoned: bool, error: GrantRevoked) -> AccessToken:
+        """Believe the vendor's refusal only when no newer pair is, or can still come to be, saved."""
+        row = held.row
+        waited = timedelta(0)
+        while True:
+            await self._replay_of(row.location, row.connection)
+            again = await self._read(row.location, row.connection)
+            if again.row.version != row.version:
+                log.info("token.adopted", location=row.location, connection=row.connection)
+                return again.token
+            if not abandoned or waited >= self._timing.grace:
+                break
+            await asyncio.sleep(self._timing.save_retry.total_seconds())
+            waited += self._timing.save_retry
+        now = self._clock()
+        expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
+        reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"
+        async with self._db.transaction() as tx:
+            await health.expire(tx, row.location, row.connection, reason, error, now)
+        error.metadata["connection"] = _name(row.location, row.connection)
+        raise error
+
+    async def forget(self, tx: Transaction, location: str, connection: str) -> None:
+        """Wipe the pair for good, with this transaction."""
+        await rows.wipe(tx, location, connection)
+
+    async def close(self) -> None:
+        """Wait for the exchanges and the guarded work under way: a token that was paid for is saved."""
+        while self._flights or self._guarded:
+            await asyncio.gather(*self._flights.values(), *self._guarded, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionAccess:
+    """One connection's `Access`, as providers ask for it."""
+
+    tokens: Tokens
+    location: str
+    connection: str
+
+    async def token(self) -> AccessToken:
+        """Give a token that is valid now."""
+        return await self.tokens.fresh(self.location, self.connection)
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Give a newer token than the one the vendor refused."""
+        return await self.tokens.fresh(self.location, self.connection, used_version=used.version)
+
+
+def _as_temporary(error: ProviderError) -> ProviderError:
+    """A lost answer to a refresh is no ambiguity for whoever wanted a token: they may simply ask again later."""
+    if not isinstance(error, Ambiguous):
+        return error
+    return Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id)
+
+
+def _name(location: str, connection: str) -> str:
+    return f"locations/{location}/connections/{connection}"
+
+
+def _dead(message: str, location: str, connection: str) -> GrantRevoked:
+    return GrantRevoked(message, metadata={"connection": _name(location, connection)})

@@ -1,0 +1,124 @@
+"""The vendor's word on a publish, and what it makes of the post: published, awaiting, failed, or unknown.
+
+Owns every move from PROCESSING on. Asks nothing itself; who asked hands over the answer.
+"""
+
+from typing import Any
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import journal, outcomes, preflight, steps
+from gateway.domain.context import Domain
+from gateway.domain.journal import Work
+from gateway.domain.steps import Again
+from providers.errors import Ambiguous, GrantRevoked, NotFound, ProviderError, TokenRefused
+from providers.models.publishing import PublishPhase, PublishStatus
+from storage.posts import PostRow
+
+log = structlog.get_logger(__name__)
+
+
+async def processing(domain: Domain, work: Work, status: PublishStatus | None = None) -> Again:
+    """All bytes are with the vendor: from here on it is only asked."""
+    sent = {"sent_bytes": work.attempt.size, "due_at": domain.clock() + outcomes.POLL_FIRST, "error": None}
+    moved = await journal.move(
+        domain, work, "PROCESSING", post_state="PROCESSING", post=sent, confirmed=work.attempt.size, failures=0, polls=0
+    )
+    return None if status is None else await settle(domain, moved, status)
+
+
+async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
+    """Apply the vendor's word to a post that waits for it; None when there is nothing to do now."""
+    if status.phase is PublishPhase.PUBLISHED:
+        return await published(domain, work, status)
+    if status.phase is PublishPhase.AWAITING_CREATOR:
+        return await _awaiting(domain, work)
+    if status.phase is PublishPhase.FAILED:
+        return await _failed_there(domain, work, status)
+    now, attempt = domain.clock(), work.attempt
+    if now - (attempt.final_sent_time or attempt.create_time) > outcomes.OUTCOME_LIMIT:
+        error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
+        return await indeterminate(domain, work, error)
+    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0)
+    return await steps.rest(domain, moved, outcomes.poll_delay(attempt.polls))
+
+
+async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
+    """End well; the public id of a post that others may see can come later and is asked for until it does."""
+    now = domain.clock()
+    values = await _found(domain, work.post, status)
+    public = work.post.options.get("privacy_level") != "only_me"
+    due = None if values.get("provider_post_id") or not public else now + outcomes.POLL_FIRST
+    values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
+    await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, polls=0, failures=0)
+    return None
+
+
+async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
+    """Give the post's id and page as far as the vendor told them."""
+    if not status.post_ids:
+        return {}
+    username = await preflight.username(domain, post)
+    uri = status.public_uri or steps.publishing_of(domain, post).public_uri(username, status.post_ids[0])
+    return {"provider_post_id": status.post_ids[0], "public_uri": uri}
+
+
+async def _awaiting(domain: Domain, work: Work) -> Again:
+    values = {"error": None, "due_at": domain.clock() + outcomes.POST_ID_POLL_MAX, "next_attempt_time": None}
+    await journal.move(
+        domain, work, "AWAITING_CREATOR", post_state="AWAITING_CREATOR", post=values, polls=0, failures=0
+    )
+    return None
+
+
+async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Again:
+    kind = status.fail_kind
+    metadata = {"provider": work.post.provider, "providerCode": status.fail_code, "providerLogId": status.log_id}
+    reason = outcomes.FAIL_REASONS[kind] if kind is not None else "CONTENT_REJECTED"
+    kept = steps.error_of(reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata)
+    if kind is not None and kind.value == "retryable" and steps.tries(work) < outcomes.MAX_INITS:
+        log.info("publish.again", location=work.post.location, post=work.post.id, code=status.fail_code)
+        return await steps.again(domain, work, outcomes.retry_delay(steps.tries(work) - 1), kept)
+    cancelled = kind is not None and kind.value == "cancelled"
+    return await steps.fail(
+        domain, work, kept, state="CANCELLED" if cancelled else "FAILED", fail_code=status.fail_code
+    )
+
+
+async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
+    now, attempt = domain.clock(), work.attempt
+    since = attempt.final_sent_time or attempt.create_time
+    denied = isinstance(error, NotFound) and attempt.failures >= outcomes.MAX_UNKNOWN_ID
+    if denied or now - since > outcomes.OUTCOME_LIMIT:
+        return await indeterminate(domain, work, error)
+    moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1)
+    if isinstance(error, GrantRevoked | TokenRefused):
+        return await steps.wait_for_human(domain, moved, error)
+    return await steps.rest(domain, moved, outcomes.retry_delay(attempt.failures, error))
+
+
+async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """Say that nobody knows how it ended: from here on a human decides."""
+    kept = reasons.kept(error, "OUTCOME_UNKNOWN")
+    await journal.move(
+        domain,
+        work,
+        "INDETERMINATE",
+        post_state="INDETERMINATE",
+        post={"error": kept, "due_at": None, "next_attempt_time": None},
+    )
+    return None
+
+
+async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> Again:
+    """Take over what a vendor says after the end: an id that was missing, or a draft its creator published."""
+    post, now = work.post, domain.clock()
+    if status.phase is PublishPhase.PUBLISHED and post.state == "AWAITING_CREATOR":
+        return await published(domain, work, status)
+    found = await _found(domain, post, status) if not post.provider_post_id else {}
+    delay = outcomes.poll_delay(work.attempt.polls, outcomes.POST_ID_POLL_MAX)
+    due = None if over or found or post.provider_post_id else now + delay
+    await journal.move(domain, work, work.attempt.state, post={**found, "due_at": due}, polls=work.attempt.polls + 1)
+    return None

@@ -1,0 +1,4 @@
+"""The clock's entrance: what runs because it is due, not because somebody called.
+
+Owns the tasks, the sweeper and the workers. Each task calls one function of the rules and decides nothing.
+"""

@@ -1,0 +1,118 @@
+"""The workers of this process: two queues, the sweeper's loops, and how they start and stop.
+
+Owns the tasks of the event loop. A loop that fails is logged and goes on: a database that is away for a minute stops
+nothing for longer than that.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+from procrastinate import App
+
+from gateway.domain import posts
+from gateway.domain.context import Domain
+from gateway.jobs import publish, sweep
+from storage.jobs import queue
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much and how often, in jobs and seconds."""
+
+    concurrency: int = 8
+    heartbeat: float = 3.0
+    stale: float = 10.0
+    sweep: float = 1.0
+    stalled: float = 2.0
+    old: float = 600.0
+    grace: float = 20.0
+
+
+class Jobs:
+    """Runs what is due, in this process, until it is stopped."""
+
+    def __init__(self, domain: Domain, pace: Pace = Pace()) -> None:
+        """Nothing runs before `start`."""
+        self._domain = domain
+        self._pace = pace
+        self._app: App | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = False
+        self._swept = 0.0
+
+    @property
+    def healthy(self) -> bool:
+        """Tell whether the sweeper came round lately."""
+        return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._pace.sweep + 10
+
+    async def start(self) -> None:
+        """Open the queue and begin; jobs that a dead process left are looked for at once."""
+        self._stopping = False
+        self._app = queue(self._domain.db.url, max_connections=8)
+        await self._app.open_async()
+        publish.register(self._app, self._domain, lambda: self._stopping)
+        pace = self._pace
+        self._tasks = [
+            self._loop("hand-overs", 1.0, lambda: self._work(posts.HAND_OVERS, pace.concurrency)),
+            self._loop("polls", 1.0, lambda: self._work(posts.POLLS, pace.concurrency)),
+            self._loop("sweep", pace.sweep, self._sweep),
+            self._loop("stalled", pace.stalled, self._stalled),
+            self._loop("old", pace.old, lambda: sweep.old(self._domain)),
+        ]
+
+    async def stop(self, grace_seconds: float = 30.0) -> None:
+        """Take no more work, let the steps at hand come to a safe place, and close the queue.
+
+        What is not done within the grace is cut off where it stands; its post is due and goes on elsewhere or later.
+        """
+        self._stopping = True
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
+            for task in late:
+                task.cancel()
+        self._tasks = []
+        if self._app is not None:
+            await self._app.close_async()
+            self._app = None
+
+    def _loop(self, name: str, pause: float, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+        async def run() -> None:
+            while not self._stopping:
+                try:
+                    await body()
+                except Exception as error:  # the loop must outlive whatever its body meets
+                    log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
+                await asyncio.sleep(pause)
+
+        return asyncio.create_task(run(), name=f"jobs {name}")
+
+    async def _work(self, name: str, concurrency: int) -> None:
+        app = self._app
+        if app is None:
+            return
+        await app.run_worker_async(
+            queues=[name],
+            name=name,
+            concurrency=concurrency,
+            install_signal_handlers=False,
+            delete_jobs="always",
+            update_heartbeat_interval=self._pace.heartbeat,
+            stalled_worker_timeout=self._pace.stale,
+            fetch_job_polling_interval=self._pace.sweep,
+            shutdown_graceful_timeout=self._pace.grace,
+        )
+
+    async def _sweep(self) -> None:
+        await sweep.due(self._domain)
+        self._swept = time.monotonic()
+
+    async def _stalled(self) -> None:
+        if self._app is not None:
+            await sweep.stalled(self._app, self._domain, self._pace.stale)

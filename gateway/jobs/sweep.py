@@ -1,0 +1,53 @@
+"""The sweeper: what is due is put into the queue, what a dead worker held is freed, what is old is removed.
+
+Owns the three loops' bodies. When something is due stands in our own indexed columns; the queue only holds what is
+due now.
+"""
+
+from datetime import timedelta
+
+import structlog
+from procrastinate import App
+from procrastinate.jobs import Status
+
+from gateway.domain import posts, uploads
+from gateway.domain.context import Domain
+from storage import authorizations, events, idempotency
+from storage.database import try_advisory_lock
+
+log = structlog.get_logger(__name__)
+
+IDEMPOTENCY_KEPT = timedelta(days=30)
+EVENTS_KEPT = timedelta(days=30)
+AUTHORIZATIONS_KEPT = timedelta(days=7)
+
+
+async def due(domain: Domain) -> None:
+    """Enqueue all posts that are due, batch by batch."""
+    while await posts.sweep(domain) == posts.SWEEP_LIMIT:
+        pass
+
+
+async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
+    """Take the jobs of workers that no longer show a sign of life out of the queue, and make their posts due now.
+
+    It may be a false alarm (a frozen process wakes up): what makes that harmless is the journal, never the queue. The
+    job itself is not put back: one that waits behind it already, under the same queueing lock, would make that fail.
+    """
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=stale_seconds):
+        log.warning("jobs.stalled", job=job.id, task=job.task_name)
+        await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+        if job.task_name == posts.PUBLISH_TASK:
+            await posts.wake(domain, str(job.task_kwargs["location"]), str(job.task_kwargs["post"]))
+
+
+async def old(domain: Domain) -> None:
+    """Remove what has outlived its purpose; one replica at a time."""
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        if not await try_advisory_lock(tx, "sweep-old"):
+            return
+        await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
+        await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
+        await events.prune(tx, now - EVENTS_KEPT)
+    await uploads.sweep(domain, now)

@@ -1,0 +1,28 @@
+"""Times and spans between the contract and the rules, shared by all servicers.
+
+Owns what an absent field means. Knows no noun.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from google.protobuf.message import Message
+
+from gateway.errors import FieldInvalid
+
+
+def write_times(message: Message, **times: datetime | None) -> None:
+    """Set timestamps that are known; the others stay absent."""
+    for name, value in times.items():
+        if value is not None:
+            getattr(message, name).FromDatetime(value)
+
+
+def max_staleness(request: Any, default: timedelta) -> timedelta:
+    """Read how old an answer may be: absent is `default`, 0 asks the vendor now; raises FieldInvalid when negative."""
+    if not request.HasField("max_staleness"):
+        return default
+    span: timedelta = request.max_staleness.ToTimedelta()
+    if span < timedelta(0):
+        raise FieldInvalid("max_staleness", "must not be negative")
+    return span

@@ -1,0 +1,222 @@
+"""Posts between the contract's messages and the rules' own types.
+
+Owns the spelling of both sides. Refuses only what cannot be written down; what is allowed is the rules' business.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf import json_format
+
+from gateway import status
+from gateway.aip import names
+from gateway.domain.errors import FieldInvalid
+from gateway.domain.posts import NewPost
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import PostMode
+from socialgateway.v1 import account_pb2, post_pb2
+from storage.posts import PostRow
+
+MAX_LABELS = 64
+MAX_LABEL_KEY = 63
+MAX_LABEL_VALUE = 256
+
+_MODES: dict[int, PostMode] = {
+    post_pb2.POST_MODE_UNSPECIFIED: PostMode.DIRECT,
+    post_pb2.POST_MODE_DIRECT: PostMode.DIRECT,
+    post_pb2.POST_MODE_CREATOR_INBOX: PostMode.CREATOR_INBOX,
+    post_pb2.POST_MODE_PLANNER_DRAFT: PostMode.PLANNER_DRAFT,
+}
+_CHOICES = ("allow_comments", "allow_duet", "allow_stitch")
+_FLAGS = ("branded_content", "own_brand", "ai_generated")
+
+
+def from_proto(message: post_pb2.Post, location: str, id: str, *, now: datetime) -> NewPost:
+    """Read a post that is to be made; raises FieldInvalid with the path of the field."""
+    account_location, account = names.ACCOUNT.parse(message.account, path="post.account")
+    if account_location != location:
+        raise FieldInvalid("post.account", f"must be an account of locations/{location}")
+    content, uploads = _content(message, location)
+    return NewPost(
+        location=location,
+        id=id,
+        account=account,
+        mode=_MODES[message.mode].value,
+        caption=message.caption,
+        content=content,
+        uploads=uploads,
+        options=_options(message.options),
+        provider_extra=json_format.MessageToDict(message.provider_extra),
+        labels=_labels(message),
+        consent=_consent(message),
+        route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
+        schedule_time=_schedule(message, now),
+        late_tolerance_seconds=_late_tolerance(message),
+    )
+
+
+def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:
+    kind = message.WhichOneof("content")
+    if kind == "photos":
+        return {"kind": "photos"}, []
+    if kind != "video":
+        raise FieldInvalid("post.video", "a post needs a video or photos")
+    video = message.video
+    content: dict[str, Any] = {"kind": "video"}
+    uploads: list[str] = []
+    source = video.source.WhichOneof("source")
+    if source == "upload":
+        uploads.append(_upload(video.source.upload, location))
+    elif source == "uri":
+        content |= {"uri": video.source.uri}
+    else:
+        raise FieldInvalid("post.video.source", "needs an upload or a uri")
+    if video.HasField("cover_offset"):
+        content |= {"cover_offset_ms": _offset_ms(video.cover_offset)}
+    if video.HasField("cover"):
+        content |= {"cover": "given"}
+    return content, uploads
+
+
+def _upload(name: str, location: str) -> str:
+    found, upload = names.UPLOAD.parse(name, path="post.video.source.upload")
+    if found != location:
+        raise FieldInvalid("post.video.source.upload", f"must be an upload of locations/{location}")
+    return upload
+
+
+def _offset_ms(duration: Any) -> int:
+    milliseconds = duration.seconds * 1000 + duration.nanos // 1_000_000
+    if not 0 <= milliseconds < 2**31:
+        raise FieldInvalid("post.video.cover_offset", "must lie within the video")
+    return int(milliseconds)
+
+
+def _options(options: post_pb2.PostOptions) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(options, name) for name in _CHOICES if options.HasField(name)}
+    values |= {name: True for name in _FLAGS if getattr(options, name)}
+    if options.privacy_level:
+        values["privacy_level"] = privacy_from_proto(options.privacy_level).value
+    return values
+
+
+def privacy_from_proto(level: int) -> PrivacyLevel:
+    """Read a privacy level that is not UNSPECIFIED."""
+    return PrivacyLevel[account_pb2.PrivacyLevel.Name(level).removeprefix("PRIVACY_LEVEL_")]
+
+
+def privacy_to_proto(level: PrivacyLevel) -> int:
+    """Write a privacy level."""
+    return account_pb2.PrivacyLevel.Value(f"PRIVACY_LEVEL_{level.name}")
+
+
+def _labels(message: post_pb2.Post) -> dict[str, str]:
+    labels = dict(message.labels)
+    if len(labels) > MAX_LABELS:
+        raise FieldInvalid("post.labels", f"at most {MAX_LABELS} labels")
+    for key, value in labels.items():
+        if not 0 < len(key) <= MAX_LABEL_KEY or len(value) > MAX_LABEL_VALUE:
+            raise FieldInvalid("post.labels", f"keys have 1 to {MAX_LABEL_KEY}, values to {MAX_LABEL_VALUE} characters")
+        if "\x00" in key or "\x00" in value:
+            raise FieldInvalid("post.labels", "must not contain NUL")
+    return labels
+
+
+def _consent(message: post_pb2.Post) -> dict[str, Any] | None:
+    if not message.HasField("consent"):
+        return None
+    consent = message.consent
+    return {
+        "subject": consent.subject,
+        "declaration": consent.declaration,
+        "time": consent.time.ToDatetime(UTC).isoformat(),
+    }
+
+
+def _schedule(message: post_pb2.Post, now: datetime) -> datetime | None:
+    if not message.HasField("schedule_time"):
+        return None
+    when = message.schedule_time.ToDatetime(UTC)
+    if when < now:
+        raise FieldInvalid("post.schedule_time", "must not be in the past; leave it out to publish now")
+    return when
+
+
+def _late_tolerance(message: post_pb2.Post) -> int | None:
+    if not message.HasField("late_tolerance"):
+        return None
+    seconds = message.late_tolerance.seconds
+    if not 0 <= seconds <= timedelta(days=30).total_seconds():
+        raise FieldInvalid("post.late_tolerance", "must be between 0 and 30 days")
+    return int(seconds)
+
+
+def to_proto(row: PostRow) -> post_pb2.Post:
+    """Write a post as it is."""
+    post = post_pb2.Post(
+        name=names.POST.format(row.location, row.id),
+        account=names.ACCOUNT.format(row.location, row.account),
+        mode=f"POST_MODE_{row.mode.upper()}",
+        caption=row.caption,
+        options=_options_to_proto(row.options),
+        labels=row.labels,
+        state=row.state,
+        provider_post_id=row.provider_post_id,
+        public_uri=row.public_uri,
+        attempt_count=row.attempt,
+        route_policy="ROUTE_POLICY_ANY" if row.route_policy else "ROUTE_POLICY_ACCOUNT_ONLY",
+        etag=str(row.version),
+    )
+    if row.provider_post_id:
+        post.published_video = f"{post.account}/videos/{row.provider_post_id}"
+    _write_content(post, row)
+    _write_times(post, row)
+    _write_progress(post, row)
+    if row.error is not None:
+        post.error.CopyFrom(status.from_stored(row.error))
+    return post
+
+
+def _options_to_proto(options: dict[str, Any]) -> post_pb2.PostOptions:
+    values = dict(options)
+    level = values.pop("privacy_level", None)
+    message = post_pb2.PostOptions(**values)
+    if level is not None:
+        message.privacy_level = privacy_to_proto(PrivacyLevel(level))  # type: ignore[assignment]
+    return message
+
+
+def _write_content(post: post_pb2.Post, row: PostRow) -> None:
+    if row.uploads:
+        post.video.source.upload = names.UPLOAD.format(row.location, row.uploads[0])
+    offset = row.content.get("cover_offset_ms")
+    if offset is not None:
+        post.video.cover_offset.FromMilliseconds(offset)
+    if row.provider_extra:
+        json_format.ParseDict(row.provider_extra, post.provider_extra)
+    if row.consent is not None:
+        post.consent.subject = row.consent["subject"]
+        post.consent.declaration = row.consent["declaration"]
+        post.consent.time.FromDatetime(datetime.fromisoformat(row.consent["time"]))
+
+
+def _write_times(post: post_pb2.Post, row: PostRow) -> None:
+    for name in ("create_time", "update_time", "publish_time", "schedule_time"):
+        value = getattr(row, name)
+        if value is not None:
+            getattr(post, name).FromDatetime(value)
+    if row.late_tolerance_seconds is not None:
+        post.late_tolerance.FromSeconds(row.late_tolerance_seconds)
+
+
+def _write_progress(post: post_pb2.Post, row: PostRow) -> None:
+    if row.attempt == 0 and row.next_attempt_time is None:
+        return
+    post.progress.sent_bytes = row.sent_bytes
+    post.progress.total_bytes = row.total_bytes
+    if row.next_attempt_time is not None:
+        post.progress.next_attempt_time.FromDatetime(row.next_attempt_time)
+    if row.attempt:
+        post.route.account = post.account
+        post.route.provider = names.PROVIDER.format(row.provider)
+        post.route.reason = row.route_reason

@@ -1,0 +1,146 @@
+"""PostService: from the wire to the rules of posts and back.
+
+Owns the cache of answers to GetPost, which every replica drops when any of them commits a change. Decides nothing.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from gateway.aip import names, paging
+from gateway.domain import posts
+from gateway.domain.context import Domain
+from gateway.errors import ResourceNotFound
+from gateway.rpc import post_messages
+from gateway.rpc.request import Door
+from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
+from storage import errors as storage_errors
+from storage import posts as rows
+from storage.cache import CoherentCache
+from storage.posts import PostRow
+
+CACHED_POSTS = 50_000
+
+
+class PostService(post_service_pb2_grpc.PostServiceServicer):
+    """Serves posts."""
+
+    def __init__(self, domain: Domain, door: Door) -> None:
+        """Serve the rules in `domain` to whom `door` lets in."""
+        self._domain = domain
+        self._door = door
+        self._answers: CoherentCache[str, post_pb2.Post] = CoherentCache(domain.listener, rows.TOPIC, size=CACHED_POSTS)
+
+    async def CreatePost(self, request: post_service_pb2.CreatePostRequest, context: Any) -> post_pb2.Post:
+        """Check and queue a post."""
+        location = names.location(request.parent)
+        caller = await self._door.enter(location, claim=True)
+        key = self._door.request_key(caller, location, request)
+        id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
+        new = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
+        row = await posts.create(self._domain, new, key, validate_only=request.validate_only)
+        return post_messages.to_proto(row)
+
+    async def GetPost(self, request: post_service_pb2.GetPostRequest, context: Any) -> post_pb2.Post:
+        """Give a post, from the cache while that is coherent."""
+        location, post = names.POST.parse(request.name)
+        await self._door.enter(location)
+        key = rows.cache_key(location, post)
+        return self._answers.get(key) or await self._answers.load(key, lambda: self._read(location, post))
+
+    async def _read(self, location: str, post: str) -> post_pb2.Post:
+        try:
+            return post_messages.to_proto(await posts.get(self._domain, location, post))
+        except storage_errors.NotFound:
+            raise ResourceNotFound(names.POST.format(location, post)) from None
+
+    async def ListPosts(
+        self, request: post_service_pb2.ListPostsRequest, context: Any
+    ) -> post_service_pb2.ListPostsResponse:
+        """List posts, page by page."""
+        location = names.location(request.parent, wildcard=True)
+        scope = await self._door.reading(location)
+        page = paging.read(request, secret=self._door.page_secret)
+        soonest = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
+        found = await posts.page(
+            self._domain,
+            locations=scope.locations,
+            agency=scope.agency,
+            account=_account(request, location),
+            states=[post_pb2.Post.State.Name(state) for state in request.states],
+            create_after=_time(request, "create_after"),
+            create_before=_time(request, "create_before"),
+            by_schedule=soonest,
+            after=_after(page.after),
+            limit=page.size + 1,
+        )
+        shown, token = found[: page.size], ""
+        if len(found) > page.size:
+            token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._door.page_secret)
+        messages = [post_messages.to_proto(row) for row in shown]
+        return post_service_pb2.ListPostsResponse(posts=messages, next_page_token=token)
+
+    async def RetryPost(self, request: post_service_pb2.RetryPostRequest, context: Any) -> post_pb2.Post:
+        """Queue a post again."""
+        location, post = names.POST.parse(request.name)
+        caller = await self._door.enter(location, claim=True)
+        key = self._door.request_key(caller, location, request)
+        row = await self._known(location, post, posts.retry(self._domain, location, post, key))
+        return self._changed(row)
+
+    async def RefreshPost(self, request: post_service_pb2.RefreshPostRequest, context: Any) -> post_pb2.Post:
+        """Ask the vendor how a post stands."""
+        location, post = names.POST.parse(request.name)
+        await self._door.enter(location)
+        return self._changed(await self._known(location, post, posts.refresh(self._domain, location, post)))
+
+    async def WatchPost(
+        self, request: post_service_pb2.WatchPostRequest, context: Any
+    ) -> AsyncIterator[post_service_pb2.WatchPostResponse]:
+        """Stream a post: as it is, then every change, until a final state."""
+        location, post = names.POST.parse(request.name)
+        await self._door.enter(location)
+        try:
+            async for row in posts.watch(self._domain, location, post):
+                if row is None:
+                    yield post_service_pb2.WatchPostResponse(checkpoint=True)
+                else:
+                    yield post_service_pb2.WatchPostResponse(post=post_messages.to_proto(row))
+        except storage_errors.NotFound:
+            raise ResourceNotFound(names.POST.format(location, post)) from None
+
+    async def _known(self, location: str, post: str, call: Any) -> PostRow:
+        try:
+            row: PostRow = await call
+        except storage_errors.NotFound as error:
+            kind = names.UPLOAD if error.kind == "upload" else names.POST
+            raise ResourceNotFound(kind.format(location, error.id)) from None
+        return row
+
+    def _changed(self, row: PostRow) -> post_pb2.Post:
+        """Forget the cached answer at once, so that this replica's caller reads what it just changed."""
+        self._answers.invalidate(rows.cache_key(row.location, row.id))
+        return post_messages.to_proto(row)
+
+
+def _account(request: post_service_pb2.ListPostsRequest, location: str) -> str:
+    if not request.account:
+        return ""
+    return names.ACCOUNT.parse(request.account, path="account", wildcard=location == names.WILDCARD)[1]
+
+
+def _time(request: post_service_pb2.ListPostsRequest, field: str) -> datetime | None:
+    value: datetime | None = getattr(request, field).ToDatetime(UTC) if request.HasField(field) else None
+    return value
+
+
+def _cursor(row: PostRow, soonest: bool) -> tuple[str, str, str]:
+    moment = row.schedule_time if soonest and row.schedule_time is not None else row.create_time
+    return moment.isoformat(), row.location, row.id
+
+
+def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
+    if not cursor:
+        return None
+    moment, location, id = cursor
+    return datetime.fromisoformat(str(moment)), str(location), str(id)

@@ -1,0 +1,238 @@
+"""Real gateway processes to be killed, and what a caller needs to drive one.
+
+Owns starting, watching and ending them; every process that was started is ended. Knows the gateway only by its
+settings, its ports and its contract.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import grpc
+import httpx
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.failpoints import VARIABLE
+from socialgateway.v1 import (
+    account_pb2,
+    account_service_pb2,
+    account_service_pb2_grpc,
+    connection_pb2,
+    connection_service_pb2,
+    connection_service_pb2_grpc,
+    post_pb2,
+    post_service_pb2,
+    post_service_pb2_grpc,
+    upload_pb2,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+)
+
+KEY = "canary-bootstrap-key-of-the-chaos-tests-0001"
+METADATA = (("authorization", f"Bearer {KEY}"),)
+LOCATION = "locations/chaos"
+CHUNK = 256 * 1024
+
+
+def free_port() -> int:
+    """Give a port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Gateway:
+    """One gateway process over a given database; it may be killed and started again on the same ports."""
+
+    database_url: str
+    vendor_url: str
+    folder: Path
+    grpc_port: int = field(default_factory=free_port)
+    http_port: int = field(default_factory=free_port)
+    settings: dict[str, str] = field(default_factory=dict)
+    process: asyncio.subprocess.Process | None = None
+
+    async def start(self, *, failpoint: str = "") -> None:
+        """Start the process, armed with a failpoint if one is given, and wait until it serves (or is already gone)."""
+        log = (self.folder / "gateway.log").open("ab")
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway", "serve", env=self._environment(failpoint), stdout=log, stderr=log
+        )
+        log.close()
+        await self._until_serving()
+
+    def _environment(self, failpoint: str) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}
+        return {
+            **kept,
+            "GATEWAY_DATABASE_URL": self.database_url,
+            "GATEWAY_DATA_DIR": str(self.folder / "data"),
+            "GATEWAY_BLOB_URL": (self.folder / "blobs").as_uri(),
+            "GATEWAY_GRPC_ADDRESS": f"127.0.0.1:{self.grpc_port}",
+            "GATEWAY_HTTP_ADDRESS": f"127.0.0.1:{self.http_port}",
+            "GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{self.http_port}",
+            "GATEWAY_ENCRYPTION_KEYS": "k1:" + "A" * 43 + "=",
+            "GATEWAY_BOOTSTRAP_API_KEY": KEY,
+            "GATEWAY_ALLOW_LOOPBACK_VENDORS": "true",
+            "GATEWAY_TIKTOK_CLIENT_KEY": "sim-client-key",
+            "GATEWAY_TIKTOK_CLIENT_SECRET": "sim-client-secret",
+            "GATEWAY_TIKTOK_API_URL": self.vendor_url,
+            "GATEWAY_TIKTOK_AUTHORIZE_URL": f"{self.vendor_url}/v2/auth/authorize/",
+            "GATEWAY_TIKTOK_UPLOAD_HOSTS": "127.0.0.1",
+            "GATEWAY_WORKER_HEARTBEAT_SECONDS": "0.2",
+            "GATEWAY_WORKER_STALE_SECONDS": "1",
+            "GATEWAY_DRAIN_DELAY_SECONDS": "0",
+            **self.settings,
+            VARIABLE: failpoint,
+        }
+
+    async def _until_serving(self, seconds: float = 30) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self.process is not None and self.process.returncode is None:
+            with contextlib.suppress(grpc.aio.AioRpcError):
+                async with self.channel() as channel:
+                    stub = health_pb2_grpc.HealthStub(channel)
+                    answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
+                if answer.status == health_pb2.HealthCheckResponse.SERVING:
+                    return
+            if asyncio.get_running_loop().time() > deadline:
+                raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}")
+            await asyncio.sleep(0.05)
+
+    def channel(self) -> grpc.aio.Channel:
+        """Give a channel of its own, without the connections of another to a process that is gone."""
+        return grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}", options=[("grpc.use_local_subchannel_pool", 1)])
+
+    async def died(self, seconds: float) -> int | None:
+        """Wait for the process to end by itself; its return code, or None when it still runs."""
+        assert self.process is not None
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self.process.wait(), seconds)
+        return None
+
+    async def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End the process; a frozen one is woken first so that it can be ended at all."""
+        if self.process is None or self.process.returncode is not None:
+            return
+        self.process.send_signal(signal.SIGCONT)
+        self.process.send_signal(how)
+        await self.process.wait()
+
+    def freeze_state(self) -> str:
+        """Give the kernel's one-letter state of the process: `T` when it is frozen."""
+        assert self.process is not None
+        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
+        return stat.rsplit(")", 1)[1].split()[0]
+
+    def wake(self) -> None:
+        """Let a frozen process go on."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
+
+@contextlib.asynccontextmanager
+async def running(gateway: Gateway, *, failpoint: str = "") -> AsyncIterator[Gateway]:
+    """Run a gateway for the length of a block."""
+    await gateway.start(failpoint=failpoint)
+    try:
+        yield gateway
+    finally:
+        await gateway.stop()
+
+
+async def connect(gateway: Gateway) -> str:
+    """Connect the simulator's first account through its consent page; give the account's name."""
+    async with gateway.channel() as channel, httpx.AsyncClient(trust_env=False) as browser:
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
+        request = connection_service_pb2.CreateConnectionRequest(
+            parent=LOCATION, connection=connection_pb2.Connection(provider="providers/tiktok")
+        )
+        connection = await stub.CreateConnection(request, metadata=METADATA)
+        await walk_consent(browser, connection.authorization.uri)
+        accounts = account_service_pb2_grpc.AccountServiceStub(channel)
+        found = await accounts.ListAccounts(account_service_pb2.ListAccountsRequest(parent=LOCATION), metadata=METADATA)
+    return str(found.accounts[0].name)
+
+
+async def walk_consent(browser: httpx.AsyncClient, uri: str, decision: str = "approve") -> httpx.Response:
+    """Do what a user does on the simulator's consent page, and follow the redirect back to the gateway."""
+    page = await browser.get(uri)
+    consent = unescape(re.search(r'name=consent value="([^"]+)"', page.text).group(1))  # type: ignore[union-attr]
+    scopes = re.findall(r'name=scope value="([^"]+)"', page.text)
+    origin = urlsplit(uri)
+    form = {"consent": consent, "decision": decision, "scope": scopes}
+    back = await browser.post(f"{origin.scheme}://{origin.netloc}/_sim/consent", data=form)
+    return await browser.get(back.headers["location"])
+
+
+def pattern(size: int) -> bytes:
+    """Give bytes in which no two chunks are alike."""
+    block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(32768))
+    return (block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
+
+
+async def upload(gateway: Gateway, data: bytes) -> str:
+    """Upload a video; give its name."""
+
+    async def messages(name: str) -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
+        for offset in range(0, len(data), CHUNK):
+            yield upload_service_pb2.WriteUploadRequest(
+                name=name if offset == 0 else "", write_offset=offset, data=data[offset : offset + CHUNK]
+            )
+        yield upload_service_pb2.WriteUploadRequest(write_offset=len(data), finish=True)
+
+    async with gateway.channel() as channel:
+        stub = upload_service_pb2_grpc.UploadServiceStub(channel)
+        made = await stub.CreateUpload(
+            upload_service_pb2.CreateUploadRequest(
+                parent=LOCATION, upload=upload_pb2.Upload(mime_type="video/mp4", size_bytes=len(data))
+            ),
+            metadata=METADATA,
+        )
+        done = await stub.WriteUpload(messages(made.name), metadata=METADATA)
+    assert upload_pb2.Upload.COMPLETE == done.state
+    return str(made.name)
+
+
+def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
+    """Give the request for a direct post that only its creator sees, under an id of the caller's."""
+    post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=caption)
+    post.video.source.upload = upload
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+    return post_service_pb2.CreatePostRequest(parent=LOCATION, post=post, post_id=id)
+
+
+async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequest) -> str:
+    """Create a post, or find it made by an earlier call, or lose the process over it; give its name."""
+    async with gateway.channel() as channel:
+        stub = post_service_pb2_grpc.PostServiceStub(channel)
+        try:
+            await stub.CreatePost(request, metadata=METADATA, timeout=20)
+        except grpc.aio.AioRpcError as error:
+            if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ALREADY_EXISTS):
+                raise
+    return f"{LOCATION}/posts/{request.post_id}"
+
+
+async def until_final(gateway: Gateway, name: str, seconds: float) -> post_pb2.Post:
+    """Ask for a post until it is final or the time is over; the vendor is asked too, to wait no longer than it."""
+    final = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
+    deadline = asyncio.get_running_loop().time() + seconds
+    async with gateway.channel() as channel:
+        stub = post_service_pb2_grpc.PostServiceStub(channel)
+        while True:
+            post = await stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), metadata=METADATA)
+            if post.state in final or asyncio.get_running_loop().time() > deadline:
+                return post
+            await asyncio.sleep(0.1)

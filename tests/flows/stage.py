@@ -1,0 +1,202 @@
+"""A gateway's rules on a stage: a real database, the simulated vendor in process, and a clock that is moved by hand.
+
+Owns the setting and its props (a connected account, an upload). There are no workers: a test carries posts on itself.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+from pydantic import SecretStr
+
+from gateway import app
+from gateway.domain import posts, publishing
+from gateway.domain.context import Domain
+from gateway.domain.posts import NewPost
+from gateway.ground import Ground, read_ring
+from gateway.settings import Settings
+from providers.models.grants import Grant
+from providers.models.secret import Secret
+from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
+from storage import accounts, connections, locations, uploads
+from storage import posts as rows
+from storage.accounts import AccountRow
+from storage.connections import ConnectionRow
+from storage.database import Database
+from storage.posts import PostRow
+from storage.uploads import UploadPartRow, UploadRow
+
+LOCATION = "l1"
+START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PART = 8 * 1024 * 1024
+SCOPES = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish", "video.upload")
+CAPABILITIES = dict.fromkeys(
+    ("can_read_profile", "can_list_videos", "can_read_video_metrics", "can_publish", "can_upload_drafts"), True
+)
+
+
+class Clock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = START
+
+    def __call__(self) -> datetime:
+        """Give the present."""
+        return self.time
+
+    def advance(self, span: timedelta) -> None:
+        """Move on."""
+        self.time += span
+
+
+@dataclass
+class Stage:
+    """The rules, the vendor, the clock, and what a test does with them."""
+
+    domain: Domain
+    vendor: Vendor
+    clock: Clock
+    numbers: Any = field(default_factory=count)
+
+    async def connect(self, connection: str = "c1", account: str = "a1") -> str:
+        """Make a verified connection of the vendor's first user, with its account; give the account's id."""
+        grant = self.vendor.grant()
+        now = self.clock()
+        async with self.domain.db.transaction() as tx:
+            await locations.claim(tx, LOCATION, "agency", now)
+            row = ConnectionRow(location=LOCATION, id=connection, provider="tiktok", create_time=now, update_time=now)
+            row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+            row.provider_subject = grant["open_id"]
+            await connections.insert(tx, row)
+            await accounts.attach(
+                tx,
+                AccountRow(
+                    location=LOCATION,
+                    id=account,
+                    connection=connection,
+                    provider="tiktok",
+                    platform="tiktok",
+                    provider_account_id=grant["open_id"],
+                    username="creator",
+                    create_time=now,
+                    update_time=now,
+                ),
+            )
+        await self.domain.tokens.keep(LOCATION, connection, as_grant(grant, now), read_version=0)
+        return account
+
+    async def upload(self, data: bytes, mime_type: str = "video/mp4") -> str:
+        """Store a complete upload; give its id."""
+        id = f"u{next(self.numbers)}"
+        async with self.domain.db.transaction() as tx:
+            row = UploadRow(
+                location=LOCATION,
+                id=id,
+                mime_type=mime_type,
+                size_bytes=len(data),
+                committed_size=len(data),
+                sha256=sha256(data).hexdigest(),
+                state="COMPLETE",
+                create_time=self.clock(),
+                expire_time=self.clock() + timedelta(days=7),
+            )
+            await uploads.insert(tx, row)
+            for first in range(0, len(data), PART):
+                key = f"uploads/{LOCATION}/{id}/{first}"
+                await self.domain.blobs.put(key, data[first : first + PART])
+                size = len(data[first : first + PART])
+                tx.add(UploadPartRow(location=LOCATION, upload=id, first=first, size=size, key=key))
+        return id
+
+    async def post(self, account: str, upload: str, caption: str = "", **changes: Any) -> PostRow:
+        """Create a direct post that only its creator sees."""
+        values: dict[str, Any] = {
+            "location": LOCATION,
+            "id": f"p{next(self.numbers)}",
+            "account": account,
+            "mode": "direct",
+            "caption": caption,
+            "content": {"kind": "video"},
+            "uploads": [upload],
+            "options": {"privacy_level": "only_me"},
+        }
+        return await posts.create(self.domain, NewPost(**{**values, **changes}), None)
+
+    async def step(self, post: PostRow) -> PostRow:
+        """Carry the post one step on, as a worker would; give it as it is then."""
+        await publishing.step(self.domain, post.location, post.id)
+        return await self.read(post)
+
+    async def read(self, post: PostRow) -> PostRow:
+        """Give the post as it is."""
+        async with self.domain.db.read() as tx:
+            return await rows.get(tx, post.location, post.id)
+
+    async def finish(self, post: PostRow, *, within: timedelta = timedelta(hours=2)) -> PostRow:
+        """Carry the post on, moving the clock to each time it is due, until it is final or the time is over."""
+        end = self.clock() + within
+        while self.clock() <= end:
+            post = await self.step(post)
+            if post.state in ("PUBLISHED", "FAILED", "INDETERMINATE", "AWAITING_CREATOR", "CANCELLED"):
+                return post
+            assert post.due_at is not None, "an unfinished post is not due: it would be stuck"
+            self.clock.time = max(self.clock.time, post.due_at)
+        return post
+
+
+def as_grant(values: dict[str, Any], now: datetime) -> Grant:
+    """Read a grant as the simulator gives it to a test."""
+    return Grant(
+        access_token=Secret(values["access_token"]),
+        access_expire_time=now + timedelta(seconds=values["expires_in"]),
+        refresh_token=Secret(values["refresh_token"]),
+        refresh_expire_time=now + timedelta(seconds=values["refresh_expires_in"]),
+        scopes=tuple(values["scope"].split(",")),
+        subject=values["open_id"],
+    )
+
+
+def make_settings(database_url: str, folder: Path) -> Settings:
+    """Give the settings of a gateway that talks to the simulated vendor."""
+    return Settings(
+        database_url=SecretStr(database_url),
+        data_dir=folder / "data",
+        blob_url=(folder / "blobs").as_uri(),
+        encryption_keys=SecretStr("k1:" + "A" * 43 + "="),
+        allow_loopback_vendors=True,
+        tiktok_client_key="sim-client-key",
+        tiktok_client_secret=SecretStr("sim-client-secret"),
+        tiktok_api_url="http://127.0.0.1",
+        tiktok_authorize_url="http://127.0.0.1/v2/auth/authorize/",
+        tiktok_upload_hosts=["127.0.0.1"],
+    )
+
+
+@asynccontextmanager
+async def opened(
+    database_url: str, folder: Path, config: SimulatorConfig | None = None, clock: Clock | None = None
+) -> AsyncIterator[Stage]:
+    """Set the stage for the length of a block."""
+    clock = clock or Clock()
+    simulator = create_app(config or SimulatorConfig(), clock=clock)
+    settings = make_settings(database_url, folder)
+    db = await Database.connect(database_url)
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(db.close)
+        stack.push_async_callback(simulator.state.vendor.aclose)
+        domain = await app.build_domain(
+            stack,
+            Ground(settings, db, read_ring(settings), None),
+            clock=clock,
+            new_id=iter(f"id{number}" for number in count()).__next__,
+            seams={"tiktok": {"transport": httpx.ASGITransport(simulator)}},
+            public_url="http://127.0.0.1",
+        )
+        yield Stage(domain, simulator.state.vendor, clock)

@@ -1,0 +1,128 @@
+"""The sweeper and the workers: what is due runs, what a dead worker held is freed, what is old goes.
+
+Owns the proofs of `gateway/jobs`. The vendor is simulated, the queue and the database are real.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from gateway.domain import posts
+from gateway.jobs import sweep
+from gateway.jobs.runner import Jobs, Pace
+from providers.simulators.tiktok import SimulatorConfig
+from storage import idempotency
+from storage.idempotency import IdempotencyRow
+from storage.jobs import queue
+from storage.posts import PostRow
+from tests.fixtures.waiting import until
+from tests.flows.stage import Stage, opened
+
+DATA = b"bytes enough for a post" * 1000
+
+
+@pytest.fixture
+async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Give a stage with a quiet and quick vendor."""
+    config = SimulatorConfig(rate_limits=False, processing_seconds=0)
+    async with opened(database_url, tmp_path, config) as opened_stage:
+        yield opened_stage
+
+
+async def queued(stage: Stage) -> PostRow:
+    """Create a post on a connected account."""
+    account = await stage.connect()
+    return await stage.post(account, await stage.upload(DATA))
+
+
+async def statuses(stage: Stage) -> list[str]:
+    """Give the status of every job in the queue."""
+    async with stage.domain.db.read() as tx:
+        rows = await tx.execute(text("SELECT status::text FROM procrastinate_jobs ORDER BY id"))
+        return [status for (status,) in rows]
+
+
+async def test_workers_carry_a_post_to_its_end(stage: Stage) -> None:
+    """With workers running, a created post is published without anybody asking, and its jobs leave the queue."""
+    jobs = Jobs(stage.domain, Pace(sweep=0.05))
+    await jobs.start()
+    try:
+        post = await queued(stage)
+
+        async def published() -> bool:
+            stage.clock.advance(timedelta(seconds=1))
+            return (await stage.read(post)).state == "PUBLISHED"
+
+        await until(published)
+        await until(lambda: jobs.healthy)
+    finally:
+        await jobs.stop(5)
+
+    assert 1 == len(stage.vendor.posts)
+
+
+async def test_a_post_whose_job_was_lost_is_found_again(stage: Stage) -> None:
+    """An emptied queue loses no post: when its lease is over the sweeper enqueues it anew."""
+    await queued(stage)
+    async with stage.domain.db.transaction() as tx:
+        await tx.execute(text("DELETE FROM procrastinate_jobs"))
+    early = await posts.sweep(stage.domain)
+    stage.clock.advance(posts.LEASE)
+    late = await posts.sweep(stage.domain)
+
+    assert (0, 1) == (early, late)
+    assert ["todo"] == await statuses(stage)
+
+
+async def test_a_job_of_a_dead_worker_is_freed_although_another_waits_behind_it(stage: Stage) -> None:
+    """A job that a dead worker held blocks nobody: it goes, its post is due at once, the one that waited can run."""
+    post = await queued(stage)
+    app = queue(stage.domain.db.url)
+    async with app.open_async():
+        worker = await app.job_manager.register_worker()
+        held = await app.job_manager.fetch_job(queues=None, worker_id=worker)
+        async with stage.domain.db.transaction() as tx:
+            await posts.enqueue(tx, post)
+            await tx.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
+        before = await statuses(stage)
+        await sweep.stalled(app, stage.domain, 10)
+        free = await app.job_manager.fetch_job(queues=None, worker_id=await app.job_manager.register_worker())
+
+    assert held is not None
+    assert ["doing", "todo"] == before
+    assert free is not None
+    assert stage.clock() == (await stage.read(post)).due_at
+
+
+async def test_a_worker_that_lives_keeps_its_jobs(stage: Stage) -> None:
+    """Only silence frees a job."""
+    await queued(stage)
+    app = queue(stage.domain.db.url)
+    async with app.open_async():
+        await app.job_manager.fetch_job(queues=None, worker_id=await app.job_manager.register_worker())
+        await sweep.stalled(app, stage.domain, 10)
+
+    assert ["doing"] == await statuses(stage)
+
+
+async def test_request_ids_are_kept_for_thirty_days_and_no_longer(stage: Stage) -> None:
+    """An id claimed 30 days ago is still known; one second later it is gone."""
+    row = IdempotencyRow(
+        agency="a", location="l", method="m", request_id="r", body_hash=b"", resource="x", create_time=stage.clock()
+    )
+    async with stage.domain.db.transaction() as tx:
+        await idempotency.claim(tx, row)
+    stage.clock.advance(sweep.IDEMPOTENCY_KEPT)
+    await sweep.old(stage.domain)
+    async with stage.domain.db.read() as tx:
+        kept = await idempotency.find(tx, "a", "l", "m", "r")
+    stage.clock.advance(timedelta(seconds=1))
+    await sweep.old(stage.domain)
+    async with stage.domain.db.read() as tx:
+        gone = await idempotency.find(tx, "a", "l", "m", "r")
+
+    assert kept is not None
+    assert gone is None

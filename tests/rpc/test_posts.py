@@ -1,0 +1,643 @@
+"""PostService through a real server: what is refused and why, what is made once, and how a post is watched.
+
+Owns the proofs of `gateway/rpc/posts.py` and of the checks before a post is queued. How posts reach a vendor is proved
+in `tests/flows`.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from google.rpc import error_details_pb2
+
+from gateway.caller import Caller
+from gateway.domain.api_keys import SCOPES
+from gateway.domain.locations import Owners
+from gateway.errors import Unauthenticated
+from gateway.rpc.posts import PostService
+from gateway.rpc.request import Door
+from providers.simulators.tiktok import Fault, SimulatorConfig
+from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_service_pb2_grpc
+from storage import connections
+from storage import posts as rows
+from storage import uploads as upload_rows
+from tests.flows.stage import LOCATION, Stage, opened
+from tests.rpc import answers, serving
+
+KEYS = {
+    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
+    "rotated" + "0" * 32: Caller("rotated", "agency", None, SCOPES),
+    "listed" + "0" * 32: Caller("listed", "agency", frozenset({"elsewhere"}), SCOPES),
+    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
+    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"posts.read"})),
+}
+PARENT = f"locations/{LOCATION}"
+REQUEST_ID = "8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f"
+DATA = b"not a real video, but bytes enough" * 100
+
+
+CODES = {
+    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
+    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
+    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
+    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
+    "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
+    "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
+}
+
+
+def assert_error(error: grpc.aio.AioRpcError, reason: str, **metadata: str) -> None:
+    """Assert the reason, and the code that the contract gives it."""
+    answers.assert_error(error, CODES.get(reason, grpc.StatusCode.FAILED_PRECONDITION), reason, **metadata)
+
+
+def detail(error: grpc.aio.AioRpcError, kind: str) -> Any:
+    """Give the error's detail of a kind."""
+    return answers.detail(answers.status_of(error), getattr(error_details_pb2, kind))
+
+
+def as_(name: str) -> Any:
+    """Give the metadata of one of the keys."""
+    return (("authorization", f"Bearer {name}{'0' * 32}"),)
+
+
+async def authenticate(key: str) -> Caller:
+    """Know the keys of this file."""
+    if key not in KEYS:
+        raise Unauthenticated()
+    return KEYS[key]
+
+
+@dataclass
+class Served:
+    """A stage, a real server over it, and its stub."""
+
+    stage: Stage
+    stub: Any
+    account: str
+    upload: str
+
+    def post(self, **values: Any) -> post_pb2.Post:
+        """Give a post that nothing is wrong with."""
+        post = post_pb2.Post(account=f"{PARENT}/accounts/{self.account}", mode=post_pb2.POST_MODE_DIRECT, caption="hi")
+        post.video.source.upload = f"{PARENT}/uploads/{self.upload}"
+        post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+        post.MergeFrom(post_pb2.Post(**values))
+        return post
+
+    async def create(self, post: post_pb2.Post | None = None, *, key: str = "owner", **values: Any) -> post_pb2.Post:
+        """Call CreatePost."""
+        request = post_service_pb2.CreatePostRequest(parent=PARENT, post=post or self.post(), **values)
+        made: post_pb2.Post = await self.stub.CreatePost(request, metadata=as_(key))
+        return made
+
+    async def refused(self, reason: str, post: post_pb2.Post | None = None, **values: Any) -> grpc.aio.AioRpcError:
+        """Call CreatePost, which must be refused for `reason`, without anything written or announced."""
+        before = await self.count()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await self.create(post, **values)
+        assert_error(caught.value, reason)
+        assert before == await self.count()
+        assert [] == self.stage.vendor.inits
+        return caught.value
+
+    async def count(self) -> int:
+        """Count the posts of the location."""
+        async with self.stage.domain.db.read() as tx:
+            return len(await rows.page(tx, locations=[LOCATION], agency="agency", after=None, limit=1000))
+
+
+@pytest.fixture
+async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
+    """Serve posts over a stage with one connected account and one upload."""
+    async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
+        door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
+        service = serving.posts(PostService(stage.domain, door))
+        async with serving.serving(service, known=authenticate) as server:
+            account = await stage.connect()
+            upload = await stage.upload(DATA)
+            yield Served(stage, post_service_pb2_grpc.PostServiceStub(server.channel), account, upload)
+
+
+async def test_a_created_post_is_queued_and_can_be_read_and_listed(served: Served) -> None:
+    """CreatePost answers QUEUED at once; GetPost and ListPosts give the same post."""
+    made = await served.create(served.post(labels={"campaign": "spring"}))
+    read = await served.stub.GetPost(post_service_pb2.GetPostRequest(name=made.name), metadata=as_("owner"))
+    listed = await served.stub.ListPosts(post_service_pb2.ListPostsRequest(parent=PARENT), metadata=as_("reader"))
+
+    assert post_pb2.Post.QUEUED == made.state
+    assert made == read
+    assert [made] == list(listed.posts)
+    assert {"campaign": "spring"} == dict(made.labels)
+    assert made.HasField("create_time")
+    assert not made.HasField("error")
+
+
+async def test_a_post_keeps_everything_that_was_asked(served: Served) -> None:
+    """Caption, options, cover, consent, extra and tolerance come back as they were given."""
+    post = served.post(caption="Grüße 👋 #tag")
+    post.video.cover_offset.FromMilliseconds(1500)
+    post.options.ai_generated = True
+    post.consent.subject = "user-7"
+    post.consent.declaration = "music-usage-v3"
+    post.consent.time.FromDatetime(served.stage.clock())
+    post.late_tolerance.FromSeconds(3600)
+    made = await served.create(post)
+
+    assert "Grüße 👋 #tag" == made.caption
+    assert 1500 == made.video.cover_offset.ToMilliseconds()
+    assert made.options.ai_generated
+    assert not made.options.HasField("allow_comments")
+    assert ("user-7", "music-usage-v3") == (made.consent.subject, made.consent.declaration)
+    assert 3600 == made.late_tolerance.seconds
+
+
+# --- what is refused --------------------------------------------------------------------------------------------------
+
+
+async def test_a_privacy_level_must_be_chosen(served: Served) -> None:
+    """There is no default for who may see a post."""
+    post = served.post()
+    post.options.ClearField("privacy_level")
+    error = await served.refused("FIELD_INVALID", post)
+    assert "post.options.privacy_level" == detail(error, "BadRequest").field_violations[0].field
+
+
+async def test_a_privacy_level_the_creator_does_not_have_is_refused(served: Served) -> None:
+    """A level that is not among the creator's options now breaks the creator's rule."""
+    post = served.post()
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_FOLLOWERS
+    await served.refused("CREATOR_RULE_BROKEN", post)
+
+
+async def test_what_the_creator_switched_off_cannot_be_allowed(served: Served) -> None:
+    """Comments, duets and stitches are not looser than the creator's own settings, and every violation is named."""
+    user = next(iter(served.stage.vendor.users))
+    served.stage.vendor.set_creator(user, comment_disabled=True, duet_disabled=True)
+    post = served.post()
+    post.options.allow_comments = post.options.allow_duet = post.options.allow_stitch = True
+    error = await served.refused("CREATOR_RULE_BROKEN", post)
+    fields = {violation.field for violation in detail(error, "BadRequest").field_violations}
+    assert {"post.options.allow_comments", "post.options.allow_duet"} == fields
+
+
+async def test_branded_content_cannot_be_private(served: Served) -> None:
+    """A paid partnership must be visible to somebody."""
+    post = served.post()
+    post.options.branded_content = True
+    await served.refused("CREATOR_RULE_BROKEN", post)
+
+
+@pytest.mark.parametrize(
+    ("caption", "fits"),
+    [("a" * 2200, True), ("a" * 2201, False), ("👋" * 1100, True), ("👋" * 1101, False), ("a" * 10_000_000, False)],
+    ids=["2200", "2201", "1100-pairs", "1101-pairs", "ten-megabytes"],
+)
+async def test_a_caption_is_counted_in_utf16_units(served: Served, caption: str, fits: bool) -> None:
+    """2,200 UTF-16 units are allowed; a character outside the basic plane counts two; ten megabytes are a clear no."""
+    if fits:
+        assert caption == (await served.create(served.post(caption=caption))).caption
+    else:
+        await served.refused("FIELD_INVALID", served.post(caption=caption))
+
+
+async def test_a_draft_refuses_what_the_network_would_drop(served: Served) -> None:
+    """A caption on an inbox draft is refused, because TikTok would drop it without a word."""
+    await served.refused("OPTION_UNSUPPORTED", served.post(mode=post_pb2.POST_MODE_CREATOR_INBOX))
+
+
+@pytest.mark.parametrize("mode", [post_pb2.POST_MODE_PLANNER_DRAFT])
+async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: Any) -> None:
+    """TikTok has no planner, and says so."""
+    await served.refused("CAPABILITY_MISSING", served.post(mode=mode))
+
+
+async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
+    """Photos, a URL, a schedule and a cover of its own are refused by name, never ignored."""
+    photos = served.post()
+    photos.photos.sources.add().upload = f"{PARENT}/uploads/{served.upload}"
+    url = served.post()
+    url.video.source.uri = "https://example.com/video.mp4"
+    later = served.post()
+    later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
+    cover = served.post()
+    cover.video.cover.upload = f"{PARENT}/uploads/{served.upload}"
+
+    await served.refused("CAPABILITY_MISSING", photos)
+    await served.refused("CAPABILITY_MISSING", url)
+    await served.refused("CAPABILITY_MISSING", later)
+    await served.refused("OPTION_UNSUPPORTED", cover)
+    await served.refused("OPTION_UNSUPPORTED", served.post(route_policy=post_pb2.ROUTE_POLICY_ANY))
+
+
+async def test_a_schedule_in_the_past_is_refused(served: Served) -> None:
+    """A time that is over is a mistake, not "now"."""
+    post = served.post()
+    post.schedule_time.FromDatetime(served.stage.clock() - timedelta(seconds=1))
+    await served.refused("FIELD_INVALID", post)
+
+
+async def test_an_option_nobody_knows_is_refused(served: Served) -> None:
+    """An unknown name in provider_extra is named, not passed on."""
+    post = served.post()
+    post.provider_extra["boost"] = "yes"
+    await served.refused("OPTION_UNSUPPORTED", post)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("account", "accounts/a1"),
+        ("account", "locations/other/accounts/a1"),
+        ("account", "locations/l1/accounts/../secrets"),
+        ("account", "locations/-/accounts/a1"),
+        ("account", "locations/l1/accounts/" + "a" * 65),
+        ("mode", 77),
+        ("route_policy", 99),
+    ],
+)
+async def test_a_malformed_field_is_named(served: Served, field: str, value: Any) -> None:
+    """Malformed names, wildcards, other locations and unknown enum values are FIELD_INVALID."""
+    post = served.post()
+    setattr(post, field, value)
+    await served.refused("FIELD_INVALID", post)
+
+
+async def test_a_post_without_content_is_refused(served: Served) -> None:
+    """A post needs a video or photos, and a video needs a source."""
+    empty = served.post()
+    empty.ClearField("video")
+    sourceless = served.post()
+    sourceless.video.ClearField("source")
+    await served.refused("FIELD_INVALID", empty)
+    await served.refused("FIELD_INVALID", sourceless)
+
+
+async def test_an_unknown_account_or_upload_is_not_found(served: Served) -> None:
+    """What is not there is RESOURCE_NOT_FOUND, by its own name."""
+    upload = served.post()
+    upload.video.source.upload = f"{PARENT}/uploads/nowhere"
+    error = await served.refused("RESOURCE_NOT_FOUND", upload)
+    await served.refused("RESOURCE_NOT_FOUND", served.post(account=f"{PARENT}/accounts/nobody"))
+    assert f"{PARENT}/uploads/nowhere" == detail(error, "ResourceInfo").resource_name
+
+
+async def test_an_unfinished_upload_cannot_be_posted(served: Served) -> None:
+    """Bytes that are not all there are not posted."""
+    async with served.stage.domain.db.transaction() as tx:
+        row = await upload_rows.get(tx, LOCATION, served.upload)
+        row.state = "OPEN"
+        tx.add(row)
+    await served.refused("STATE_FORBIDS")
+
+
+async def test_media_of_the_wrong_type_is_refused(served: Served) -> None:
+    """A picture is no video."""
+    post = served.post()
+    post.video.source.upload = f"{PARENT}/uploads/{await served.stage.upload(DATA, 'image/png')}"
+    await served.refused("MEDIA_INVALID", post)
+
+
+async def test_an_expired_connection_must_be_authorised_first(served: Served) -> None:
+    """A post for a connection that is known to be dead is refused at once, with what to do."""
+    async with served.stage.domain.db.transaction() as tx:
+        await connections.change(tx, LOCATION, "c1", served.stage.clock(), status="EXPIRED")
+    await served.refused("REAUTHORIZATION_REQUIRED")
+
+
+async def test_a_missing_scope_is_said_before_anything_is_sent(served: Served) -> None:
+    """A connection without the publish scope cannot post."""
+    async with served.stage.domain.db.transaction() as tx:
+        capabilities = {"can_publish": False, "can_upload_drafts": True}
+        await connections.change(tx, LOCATION, "c1", served.stage.clock(), capabilities=capabilities)
+    await served.refused("SCOPE_NOT_GRANTED")
+
+
+async def test_a_creator_at_the_daily_cap_is_refused_with_its_reason(served: Served) -> None:
+    """The vendor's refusal at HTTP 200 is not taken for a yes."""
+    served.stage.vendor.faults.add(
+        Fault(match="creator_info", kind="error", code="spam_risk_too_many_posts", status=200)
+    )
+    error = await served.refused("PROVIDER_DAILY_CAP")
+    assert "spam_risk_too_many_posts" == detail(error, "ErrorInfo").metadata["providerCode"]
+
+
+async def test_a_vendor_that_cannot_say_now_stops_no_post(served: Served) -> None:
+    """When creator info cannot be had the post is queued, and checked again before it is announced."""
+    served.stage.vendor.faults.add(Fault(match="creator_info", kind="status", status=503, times=2))
+    assert post_pb2.Post.QUEUED == (await served.create()).state
+
+
+async def test_a_rule_that_changed_meanwhile_fails_the_post_before_it_is_announced(served: Served) -> None:
+    """Creator info is asked again before the hand-over: what is no longer allowed is never sent."""
+    post = served.post()
+    post.options.allow_comments = True
+    made = await served.create(post)
+    user = next(iter(served.stage.vendor.users))
+    served.stage.vendor.set_creator(user, comment_disabled=True)
+    served.stage.clock.advance(timedelta(minutes=2))
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    final = await served.stage.finish(row)
+
+    assert "FAILED" == final.state
+    assert final.error is not None
+    assert "CREATOR_RULE_BROKEN" == final.error["reason"]
+    assert [] == served.stage.vendor.inits
+
+
+# --- tenants ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", ["listed", "stranger"])
+@pytest.mark.parametrize("id", ["there", "absent"])
+async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Served, key: str, id: str) -> None:
+    """Who may not use the location hears the same of a post that is there and of one that is not, for every method."""
+    await served.create(post_id="there")
+    name = f"{PARENT}/posts/{id}"
+    calls = [
+        served.stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=as_(key)),
+        served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), metadata=as_(key)),
+        served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=name), metadata=as_(key)),
+        served.stub.ListPosts(post_service_pb2.ListPostsRequest(parent=PARENT), metadata=as_(key)),
+        served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=name), metadata=as_(key)).read(),
+        served.create(key=key),
+    ]
+    for call in calls:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert_error(caught.value, "LOCATION_FORBIDDEN")
+
+
+async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served) -> None:
+    """`locations/-` gives a key's own agency's posts, and a rival's none."""
+    made = await served.create()
+    everywhere = post_service_pb2.ListPostsRequest(parent="locations/-")
+    own = await served.stub.ListPosts(everywhere, metadata=as_("owner"))
+    listed = await served.stub.ListPosts(everywhere, metadata=as_("listed"))
+    rival = await served.stub.ListPosts(everywhere, metadata=as_("stranger"))
+
+    assert [made.name] == [post.name for post in own.posts]
+    assert [] == list(listed.posts)
+    assert [] == list(rival.posts)
+
+
+async def test_a_key_that_may_only_read_cannot_post(served: Served) -> None:
+    """A scope that the key lacks is said before anything else is looked at."""
+    await served.refused("SCOPE_MISSING", key="reader")
+
+
+# --- once -------------------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_request_twice_makes_one_post(served: Served) -> None:
+    """A repeated request_id gives the first post, also under another key of the agency."""
+    first = await served.create(request_id=REQUEST_ID)
+    again = await served.create(request_id=REQUEST_ID)
+    rotated = await served.create(request_id=REQUEST_ID, key="rotated")
+
+    assert first.name == again.name == rotated.name
+    assert 1 == await served.count()
+
+
+async def test_twenty_at_once_with_one_request_id_make_one_post(served: Served) -> None:
+    """Concurrent calls with one request_id: one makes the post, the others get it."""
+    made = await asyncio.gather(*(served.create(request_id=REQUEST_ID) for _ in range(20)))
+
+    assert 1 == len({post.name for post in made})
+    assert 1 == await served.count()
+
+
+async def test_a_request_id_with_another_body_is_refused(served: Served) -> None:
+    """The same id for another post is a mistake of the caller's."""
+    await served.create(request_id=REQUEST_ID)
+    await served.refused("REQUEST_ID_REUSED", served.post(caption="another"), request_id=REQUEST_ID)
+
+
+async def test_a_refused_request_does_not_use_its_id_up(served: Served) -> None:
+    """After a refusal the same id can be used for the corrected request."""
+    await served.refused("FIELD_INVALID", served.post(caption="a" * 3000), request_id=REQUEST_ID)
+    assert post_pb2.Post.QUEUED == (await served.create(request_id=REQUEST_ID)).state
+
+
+async def test_an_id_of_the_callers_own_is_taken_once(served: Served) -> None:
+    """A second post under the same post_id is refused; a malformed one too."""
+    made = await served.create(post_id="spring-1")
+    assert f"{PARENT}/posts/spring-1" == made.name
+    await served.refused("RESOURCE_EXISTS", post_id="spring-1")
+    await served.refused("FIELD_INVALID", post_id="Spring 1")
+
+
+async def test_validate_only_writes_nothing(served: Served) -> None:
+    """validate_only runs every check and leaves nothing behind."""
+    await served.create(validate_only=True)
+    await served.refused("FIELD_INVALID", served.post(caption="a" * 3000), validate_only=True)
+    assert 0 == await served.count()
+
+
+# --- lists ------------------------------------------------------------------------------------------------------------
+
+
+async def test_pages_reach_every_post_once_newest_first(served: Served) -> None:
+    """One by one, a list gives every post exactly once, newest first."""
+    for number in range(5):
+        served.stage.clock.advance(timedelta(seconds=1))
+        await served.create(post_id=f"p{number}")
+    names, token = [], ""
+    while True:
+        request = post_service_pb2.ListPostsRequest(parent=PARENT, page_size=2, page_token=token)
+        page = await served.stub.ListPosts(request, metadata=as_("owner"))
+        names += [post.name.rsplit("/", 1)[1] for post in page.posts]
+        token = page.next_page_token
+        if not token:
+            break
+
+    assert ["p4", "p3", "p2", "p1", "p0"] == names
+
+
+async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
+    """A token with other filters, or one that was made up, is refused."""
+    await served.create(post_id="one")
+    await served.create(post_id="two")
+    first = post_service_pb2.ListPostsRequest(parent=PARENT, page_size=1)
+    token = (await served.stub.ListPosts(first, metadata=as_("owner"))).next_page_token
+    for wrong in (
+        post_service_pb2.ListPostsRequest(parent=PARENT, page_token=token, states=[post_pb2.Post.FAILED]),
+        post_service_pb2.ListPostsRequest(parent=PARENT, page_token="bm9uc2Vuc2U"),
+        post_service_pb2.ListPostsRequest(parent=PARENT, page_token=token[:-2]),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await served.stub.ListPosts(wrong, metadata=as_("owner"))
+        assert_error(caught.value, "PAGE_TOKEN_INVALID")
+
+
+async def test_a_list_can_be_narrowed(served: Served) -> None:
+    """Account, state and time filters each narrow the list."""
+    await served.create(post_id="early")
+    middle = Timestamp()
+    middle.FromDatetime(served.stage.clock() + timedelta(seconds=5))
+    served.stage.clock.advance(timedelta(seconds=10))
+    await served.create(post_id="late")
+
+    async def names(**filters: Any) -> list[str]:
+        request = post_service_pb2.ListPostsRequest(parent=PARENT, **filters)
+        page = await served.stub.ListPosts(request, metadata=as_("owner"))
+        return sorted(post.name.rsplit("/", 1)[1] for post in page.posts)
+
+    assert ["late"] == await names(create_after=middle)
+    assert ["early"] == await names(create_before=middle)
+    assert ["early", "late"] == await names(states=[post_pb2.Post.QUEUED])
+    assert [] == await names(states=[post_pb2.Post.FAILED])
+    assert ["early", "late"] == await names(account=f"{PARENT}/accounts/{served.account}")
+    assert [] == await names(account=f"{PARENT}/accounts/other")
+
+
+# --- watching, asking, trying again -----------------------------------------------------------------------------------
+
+
+async def test_a_watch_gives_every_state_in_order_and_ends_at_the_final_one(served: Served) -> None:
+    """The stream begins with the post as it is, shows each state, and ends by itself."""
+    made = await served.create()
+    states: list[str] = []
+    watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
+    first = await watching.read()
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    await served.stage.finish(row)
+    while (message := await watching.read()) is not grpc.aio.EOF:
+        states.append(post_pb2.Post.State.Name(message.post.state))
+
+    assert made == first.post
+    # QUEUED may come a second time: the attempt that begins is a change too.
+    assert ["TRANSFERRING", "PROCESSING", "PUBLISHED"] == [state for state in dict.fromkeys(states) if state != "QUEUED"]
+
+
+async def test_a_watch_of_a_finished_post_answers_once_and_ends(served: Served) -> None:
+    """A post that is final already is shown once."""
+    made = await served.create()
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    await served.stage.finish(row)
+    request = post_service_pb2.WatchPostRequest(name=made.name)
+    seen = [message async for message in served.stub.WatchPost(request, metadata=as_("owner"))]
+
+    assert [post_pb2.Post.PUBLISHED] == [message.post.state for message in seen]
+
+
+async def test_a_watch_that_is_left_leaves_nothing_behind(served: Served) -> None:
+    """A caller that goes away frees its watch at the gateway."""
+    made = await served.create()
+    watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
+    await watching.read()
+    watched = len(served.stage.domain.post_signals._waiters)
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching.read()
+    for _ in range(200):
+        if not served.stage.domain.post_signals._waiters:
+            break
+        await asyncio.sleep(0.01)
+
+    assert 1 == watched
+    assert {} == served.stage.domain.post_signals._waiters
+
+
+async def test_a_read_after_a_change_elsewhere_is_never_old(served: Served) -> None:
+    """A cached answer is dropped when the post changes behind this server's back."""
+    made = await served.create()
+    request = post_service_pb2.GetPostRequest(name=made.name)
+    await served.stub.GetPost(request, metadata=as_("owner"))
+    await served.stub.GetPost(request, metadata=as_("owner"))
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    await served.stage.finish(row)
+    for _ in range(100):
+        read = await served.stub.GetPost(request, metadata=as_("owner"))
+        if read.state == post_pb2.Post.PUBLISHED:
+            break
+        await asyncio.sleep(0.01)
+
+    assert post_pb2.Post.PUBLISHED == read.state
+
+
+async def test_a_failed_post_can_be_tried_again(served: Served) -> None:
+    """RetryPost queues a failed post anew, once per request_id, and it is published."""
+    served.stage.vendor.fail_next_publish("spam_risk_text")
+    made = await served.create()
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    failed = await served.stage.finish(row)
+    request = post_service_pb2.RetryPostRequest(name=made.name, request_id=REQUEST_ID)
+    again = await served.stub.RetryPost(request, metadata=as_("owner"))
+    await served.stub.RetryPost(request, metadata=as_("owner"))
+    final = await served.stage.finish(failed)
+
+    assert "FAILED" == failed.state
+    assert post_pb2.Post.QUEUED == again.state
+    assert not again.HasField("error")
+    assert "PUBLISHED" == final.state
+    assert 1 == len(served.stage.vendor.posts)
+
+
+async def test_a_post_under_way_cannot_be_tried_again(served: Served) -> None:
+    """Only a failed post, or one whose outcome is unknown, can be tried again."""
+    made = await served.create()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
+    assert_error(caught.value, "STATE_FORBIDS", state="QUEUED")
+
+
+async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: Served) -> None:
+    """RetryPost of an INDETERMINATE post that was published after all does not publish it a second time."""
+    made = await served.create()
+    served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    unknown = await served.stage.finish(row, within=timedelta(hours=30))
+    served.stage.vendor.faults.clear()
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
+    read = await served.stub.GetPost(post_service_pb2.GetPostRequest(name=made.name), metadata=as_("owner"))
+
+    assert "INDETERMINATE" == unknown.state
+    assert_error(caught.value, "STATE_FORBIDS", state="PUBLISHED")
+    assert post_pb2.Post.PUBLISHED == read.state
+    assert 1 == len(served.stage.vendor.posts)
+
+
+async def test_refresh_asks_the_vendor_now(served: Served) -> None:
+    """RefreshPost moves a post as soon as the vendor knows more, without waiting for the next poll."""
+    made = await served.create()
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    processing = await served.stage.step(row)
+    served.stage.clock.advance(timedelta(seconds=1))
+    request = post_service_pb2.RefreshPostRequest(name=made.name)
+    refreshed = await served.stub.RefreshPost(request, metadata=as_("owner"))
+
+    assert "PROCESSING" == processing.state
+    assert post_pb2.Post.PUBLISHED == refreshed.state
+
+
+async def test_refresh_says_when_the_vendor_cannot_say(served: Served) -> None:
+    """RefreshPost against a vendor that is down is UNAVAILABLE, and the post stays as it was."""
+    made = await served.create()
+    async with served.stage.domain.db.read() as tx:
+        row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
+    await served.stage.step(row)
+    served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=5))
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=made.name), metadata=as_("owner"))
+    assert_error(caught.value, "PROVIDER_UNAVAILABLE")
+    assert "PROCESSING" == (await served.stage.read(row)).state
