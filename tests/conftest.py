@@ -3,4 +3,4 @@
 Owns the list of fixture modules; the fixtures themselves live in `tests/fixtures`.
 """
 
-pytest_plugins = ["tests.fixtures.database"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway"]

@@ -66,12 +66,25 @@ async def move(tx: Transaction, row: ConnectionRow, now: datetime, **values: Any
 
 
 async def expire(
-    tx: Transaction, location: str, connection: str, reason: str, error: ProviderError, now: datetime
-) -> None:
-    """Say that only a human can bring the connection back; its pair is kept until then, its posts wait."""
+    tx: Transaction,
+    location: str,
+    connection: str,
+    reason: str,
+    error: ProviderError,
+    now: datetime,
+    *,
+    at_version: int,
+) -> bool:
+    """Say that only a human can bring the connection back; its pair is kept until then, its posts wait.
+
+    False, and nothing happens, when the pair is no longer the one of `at_version`: it is the old one that was refused.
+    """
     row = await connections.find(tx, location, connection, lock=True)
+    pair = await tokens.find(tx, location, connection)
+    if pair is not None and pair.version != at_version:
+        return False
     if row is None or row.status in ("EXPIRED", "DISCONNECTED"):
-        return
+        return True
     await move(
         tx,
         row,
@@ -85,6 +98,7 @@ async def expire(
     )
     await tokens.stop_refreshing(tx, location, connection)
     await notify(tx, tokens.TOPIC, tokens.cache_key(location, connection))
+    return True
 
 
 async def revive(tx: Transaction, location: str, connection: str, scopes: Iterable[str], now: datetime) -> None:

@@ -1,7 +1,7 @@
-"""Valid access tokens: the only place where a token is opened, renewed and saved.
+"""Valid access tokens: the only place where a token is opened and renewed.
 
-Owns the refresh protocol: one flight per connection in the process, one lease in the database, one exchange, a spill
-before the save. Knows no transport and no vendor beyond `Authorization`.
+Owns the refresh protocol: one flight per connection in the process, one lease in the database, one exchange. How a new
+pair is saved is `pairs`. Knows no transport and no vendor beyond `Authorization`.
 """
 
 import asyncio
@@ -9,14 +9,15 @@ import contextlib
 import secrets
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
 
 from gateway.clock import Clock
-from gateway.domain import health, spills
+from gateway.domain import health
+from gateway.domain.pairs import JITTER, USUAL, Pairs, Timing
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Unavailable
 from providers.interface import Provider
@@ -29,29 +30,12 @@ from storage.connections import ConnectionRow
 from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import Sealer
 from storage.listener import Listener
-from storage.tokens import SealedPair, TokenRow
+from storage.tokens import TokenRow
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-JITTER = 10
-"""Renewals ahead of time spread over this part of a token's lifetime: grants made together do not renew together."""
-
-
 NOT_NOW = "The provider could not renew the token just now."
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """The protocol's spans; the lease is longer than a vendor call and the commit after it."""
-
-    lease: timedelta = timedelta(seconds=45)
-    lease_poll: timedelta = timedelta(milliseconds=50)
-    grace: timedelta = timedelta(seconds=20)
-    cooldown: timedelta = timedelta(seconds=30)
-    cooldown_max: timedelta = timedelta(minutes=30)
-    margin_max: timedelta = timedelta(minutes=15)
-    save_retry: timedelta = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +59,7 @@ class Tokens:
         *,
         clock: Clock,
         spill_folder: Path,
-        timing: Timing = Timing(),
+        timing: Timing = USUAL,
         cache_size: int = 20_000,
     ) -> None:
         """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end."""
@@ -83,11 +67,11 @@ class Tokens:
         self._sealer = sealer
         self._providers = providers
         self._clock = clock
-        self._folder = spill_folder
         self._timing = timing
         self._flights: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
         self._cache: CoherentCache[str, AccessToken] = CoherentCache(listener, rows.TOPIC, size=cache_size)
+        self._pairs = Pairs(db, sealer, clock=clock, folder=spill_folder, timing=timing, saved=self._cache.invalidate)
 
     async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:
         """Give a token with time left, or a newer one than `used_version`, which the vendor refused.
@@ -144,14 +128,11 @@ class Tokens:
         if not flight.cancelled():
             flight.exception()
 
-    def _margin(self, row: AccessToken) -> timedelta:
-        return min(self._timing.margin_max, row.lifetime / 6)
-
     def _good(self, token: AccessToken, used: int | None, ahead: bool = False) -> bool:
         if used is not None and token.version <= used:
             return False
         early = token.lifetime / JITTER if ahead else timedelta(0)
-        return token.expire_time - self._clock() > self._margin(token) + early
+        return token.expire_time - self._clock() > self._timing.margin(token.lifetime) + early
 
     def _alive(self, token: AccessToken, used: int | None) -> bool:
         return (used is None or token.version > used) and token.expire_time > self._clock()
@@ -182,7 +163,7 @@ class Tokens:
         return _Held(row, parent, AccessToken(Secret(value), row.version, scopes, row.access_expire_time, lifetime))
 
     async def _renew(self, location: str, connection: str, used: int | None, ahead: bool) -> AccessToken:
-        await self._replay_of(location, connection)
+        await self._pairs.replay(location, connection)
         owner = secrets.token_hex(12)
         while True:
             held = await self._read(location, connection)
@@ -264,111 +245,19 @@ class Tokens:
         """Save a pair that a vendor just gave, over the version that was read (0: none); it survives this process.
 
         `previous` stands in when the vendor gave no new refresh token. When another pair was saved meanwhile, that
-        one is given. The save is retried until it succeeds; meanwhile the spill on disk keeps the pair.
+        one is given.
         """
-        spill = await self._spill(location, connection, grant, read_version, previous)
-        await self._save_surely(spill)
-        await self._drop(spill)
+        await self._pairs.keep(location, connection, grant, read_version=read_version, previous=previous)
         reach("token.after-save")
         return (await self._read(location, connection)).token
 
     async def adopt(self, location: str, connection: str, grant: Grant) -> None:
-        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses.
-
-        The connection's row must be there and not DISCONNECTED, else the pair is dropped.
-        """
-        before: spills.Spill | None = None
-        while True:
-            async with self._db.read() as tx:
-                row = await rows.find(tx, location, connection)
-            spill = await self._spill(location, connection, grant, row.version if row else 0, None)
-            if before is not None:
-                await self._drop(before)
-            saved = await self._save_surely(spill)
-            if saved is not None:
-                await self._drop(spill)
-                return
-            before = spill
-
-    async def _spill(
-        self, location: str, connection: str, grant: Grant, read_version: int, previous: Secret | None
-    ) -> spills.Spill:
-        """Seal the pair as the next version and put it on disk."""
-        async with self._db.read() as tx:
-            seal = await self._sealer.for_location(tx, location)
-        version, now = read_version + 1, self._clock()
-        refresh = grant.refresh_token or previous
-        sealed = refresh and seal.seal("tokens", connection, "refresh", version, refresh.reveal().encode())
-        pair = SealedPair(
-            version=version,
-            access_sealed=seal.seal("tokens", connection, "access", version, grant.access_token.reveal().encode()),
-            refresh_sealed=sealed or None,
-            access_expire_time=grant.access_expire_time,
-            access_issue_time=now,
-            refresh_expire_time=grant.refresh_expire_time,
-            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh else None,
-        )
-        path = await asyncio.to_thread(
-            spills.write, self._folder, location, connection, read_version, pair, grant.scopes
-        )
-        reach("token.after-spill")
-        return spills.Spill(location, connection, read_version, pair, grant.scopes, path)
-
-    async def _save_surely(self, spill: spills.Spill) -> bool | None:
-        """Save when the database can; give what `_save` gives."""
-        while True:
-            try:
-                return await self._save(spill)
-            except DatabaseUnavailable:
-                log.error("token.save_failed", location=spill.location, connection=spill.connection)
-                await asyncio.sleep(self._timing.save_retry.total_seconds())
-
-    def _refresh_at(self, now: datetime, lifetime: timedelta) -> datetime:
-        """Ahead of the margin by up to a tenth of the lifetime, so that grants made together do not renew together."""
-        margin = min(self._timing.margin_max, lifetime / 6)
-        jitter = lifetime / JITTER * (secrets.randbelow(1000) / 1000)
-        return now + lifetime - margin - jitter
-
-    async def _save(self, spill: spills.Spill) -> bool | None:
-        """Save a spilled pair: True when it is there, None when another was saved over the same version meanwhile,
-        False when nobody wants it any more because the connection was disconnected or deleted.
-        """
-        now, place = self._clock(), (spill.location, spill.connection)
-        async with self._db.transaction() as tx:
-            # The connection first, as everywhere: two that lock in different orders wait for each other for ever.
-            parent = await connection_rows.find(tx, *place, lock=True)
-            if parent is None or parent.status == "DISCONNECTED":
-                return False
-            saved = await rows.save(tx, *place, spill.pair, read_version=spill.read_version)
-            if saved:
-                await health.revive(tx, *place, spill.scopes, now)
-        self._cache.invalidate(rows.cache_key(*place))
-        return True if saved or await self._is_saved(spill) else None
-
-    async def _is_saved(self, spill: spills.Spill) -> bool:
-        """Tell whether this very pair stands in the database: the answer to an earlier commit may have been lost."""
-        async with self._db.read() as tx:
-            row = await rows.find(tx, spill.location, spill.connection)
-        return row is not None and row.access_sealed == spill.pair.access_sealed
-
-    async def _drop(self, spill: spills.Spill) -> None:
-        await asyncio.to_thread(spill.path.unlink, missing_ok=True)
+        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses."""
+        await self._pairs.adopt(location, connection, grant)
 
     async def replay(self) -> int:
         """Save every pair that a process before us spilled and may not have saved; give how many files there were."""
-        found = list(await asyncio.to_thread(lambda: list(spills.pending(self._folder))))
-        for spill in found:
-            await self._replay(spill)
-        return len(found)
-
-    async def _replay_of(self, location: str, connection: str) -> None:
-        for spill in await asyncio.to_thread(lambda: list(spills.pending(self._folder))):
-            if (spill.location, spill.connection) == (location, connection):
-                await self._replay(spill)
-
-    async def _replay(self, spill: spills.Spill) -> None:
-        await self._save(spill)
-        await self._drop(spill)
+        return await self._pairs.replay()
 
     async def _cool_down(self, held: _Held) -> None:
         row = held.row
@@ -383,7 +272,7 @@ class Tokens:
         row = held.row
         waited = timedelta(0)
         while True:
-            await self._replay_of(row.location, row.connection)
+            await self._pairs.replay(row.location, row.connection)
             again = await self._read(row.location, row.connection)
             if again.row.version != row.version:
                 log.info("token.adopted", location=row.location, connection=row.connection)
@@ -392,13 +281,18 @@ class Tokens:
                 break
             await asyncio.sleep(self._timing.save_retry.total_seconds())
             waited += self._timing.save_retry
+        if not await self._expire(row, error):
+            return (await self._read(row.location, row.connection)).token
+        error.metadata["connection"] = _name(row.location, row.connection)
+        raise error
+
+    async def _expire(self, row: TokenRow, error: GrantRevoked) -> bool:
+        """Give the connection up, unless a newer pair was saved in this very moment."""
         now = self._clock()
         expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
         reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"
         async with self._db.transaction() as tx:
-            await health.expire(tx, row.location, row.connection, reason, error, now)
-        error.metadata["connection"] = _name(row.location, row.connection)
-        raise error
+            return await health.expire(tx, row.location, row.connection, reason, error, now, at_version=row.version)
 
     async def forget(self, tx: Transaction, location: str, connection: str) -> None:
         """Wipe the pair for good, with this transaction."""

@@ -28,9 +28,13 @@ class Pace:
     heartbeat: float = 3.0
     stale: float = 10.0
     sweep: float = 1.0
-    stalled: float = 2.0
     old: float = 600.0
     grace: float = 20.0
+
+    @property
+    def stalled(self) -> float:
+        """How often dead workers are looked for: a fraction of what makes one dead, at most 2 s."""
+        return min(2.0, self.stale / 5)
 
 
 class Jobs:
@@ -77,6 +81,7 @@ class Jobs:
             _, late = await asyncio.wait(self._tasks, timeout=grace_seconds)
             for task in late:
                 task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
         if self._app is not None:
             await self._app.close_async()
@@ -89,7 +94,8 @@ class Jobs:
                     await body()
                 except Exception as error:  # the loop must outlive whatever its body meets
                     log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
-                await asyncio.sleep(pause)
+                if not self._stopping:
+                    await asyncio.sleep(pause)
 
         return asyncio.create_task(run(), name=f"jobs {name}")
 

@@ -22,7 +22,7 @@ def max_staleness(request: Any, default: timedelta) -> timedelta:
     """Read how old an answer may be: absent is `default`, 0 asks the vendor now; raises FieldInvalid when negative."""
     if not request.HasField("max_staleness"):
         return default
-    span: timedelta = request.max_staleness.ToTimedelta()
-    if span < timedelta(0):
+    span = request.max_staleness
+    if span.seconds < 0 or span.nanos < 0:
         raise FieldInvalid("max_staleness", "must not be negative")
-    return span
+    return timedelta(seconds=span.seconds, microseconds=span.nanos / 1000)

@@ -106,7 +106,7 @@ class TikTokAuthorization:
         """Call the token endpoint and read the pair; expiries count from before the call, to be on the safe side."""
         asked = self._clock()
         answer, hidden = await self._post(TOKEN_PATH, fields, secret_fields)
-        return _read_grant(_opened(answer, hidden), answer, asked)
+        return _read_grant(_opened(answer, hidden), answer, asked, hidden)
 
     async def _post(
         self, path: str, fields: Mapping[str, str], secret_fields: tuple[str, ...]
@@ -126,14 +126,14 @@ def _opened(answer: Answer, hidden: tuple[Secret, ...]) -> dict[str, Any]:
     try:
         root = wire.parse(answer.body)
     except wire.Malformed:
-        raise unreadable(answer, write=True) from None
+        raise unreadable(answer, write=True, secrets=hidden) from None
     if not isinstance(root, dict):
-        raise unreadable(answer, write=True)
+        raise unreadable(answer, write=True, secrets=hidden)
     refused = _refused(root, answer, hidden)
     if refused is not None:
         raise refused
     if not 200 <= answer.status < 300:
-        raise unreadable(answer, write=True)
+        raise unreadable(answer, write=True, secrets=hidden)
     data = wire.mapping(root, "data")
     return data if "access_token" in data else root
 
@@ -154,7 +154,7 @@ def _refused(root: dict[str, Any], answer: Answer, hidden: tuple[Secret, ...]) -
     return None
 
 
-def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime) -> Grant:
+def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime, hidden: tuple[Secret, ...]) -> Grant:
     """Read a pair of tokens; without a usable access token nobody knows what TikTok did."""
     access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
     if not wire.is_token(access_token):
@@ -162,7 +162,7 @@ def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime) -> Gra
             "TikTok's grant holds no access token.",
             write=True,
             provider=PROVIDER,
-            log_id=header_log_id(answer),
+            log_id=header_log_id(answer, hidden),
             http_status=answer.status,
         )
     renewable = wire.is_token(refresh_token)

@@ -104,9 +104,9 @@ def opened(answer: Answer, *, write: bool, token: AccessToken) -> wire.Envelope:
     try:
         envelope = wire.envelope(answer.body)
     except wire.Malformed:
-        raise unreadable(answer, write=write) from None
+        raise unreadable(answer, write=write, secrets=secrets) from None
     if envelope.code == "ok" and 200 <= answer.status < 300:
         return envelope
     if envelope.code in ("", "ok"):
-        raise unreadable(answer, write=write)
+        raise unreadable(answer, write=write, secrets=secrets)
     raise refusal(answer, envelope, write=write, secrets=secrets)

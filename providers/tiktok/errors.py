@@ -110,24 +110,24 @@ def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets:
     return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
 
 
-def unreadable(answer: Answer, *, write: bool) -> ProviderError:
+def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
     """Make the error of an answer without envelope, from its HTTP status alone.
 
     A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
     """
     status = answer.status
     if status == 401:
-        return make(TokenRefused, answer)
+        return make(TokenRefused, answer, secrets=secrets)
     if status == 429:
-        return make(RateLimited, answer)
+        return make(RateLimited, answer, secrets=secrets)
     if status >= 500 or status == 408:
-        return make(Ambiguous if write else Unavailable, answer)
+        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
     sure = 400 <= status < 500
     return broken(
         f"TikTok answered HTTP {status} without a readable envelope.",
         write=write and not sure,
         provider=PROVIDER,
-        log_id=header_log_id(answer),
+        log_id=header_log_id(answer, secrets),
         http_status=status,
     )
 
@@ -149,16 +149,16 @@ def make(
         f"{(kind.__doc__ or '').strip().rstrip('.')} ({detail}).",
         provider=PROVIDER,
         code=code,
-        log_id=redact(log_id, hidden)[:128] or header_log_id(answer),
+        log_id=redact(log_id, hidden)[:128] or header_log_id(answer, hidden),
         http_status=answer.status,
         retry_after=_retry_after(answer) if kind is RateLimited else None,
         metadata={"provider_message": said} if said else None,
     )
 
 
-def header_log_id(answer: Answer) -> str:
+def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
     """Give the log id of the answer's headers, for answers that have none in their body."""
-    return redact(answer.headers.get("x-tt-logid", ""))[:128]
+    return redact(answer.headers.get("x-tt-logid", ""), secrets)[:128]
 
 
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:

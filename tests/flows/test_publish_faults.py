@@ -37,6 +37,8 @@ async def publish(stage: Stage, data: bytes, *faults: Fault) -> str:
     upload = await stage.upload(data)
     post = await stage.post(account, upload, "one")
     stage.vendor.faults.add(*faults)
+    # What the creator allows is asked again at the hand-over only when the answer has aged.
+    stage.clock.advance(timedelta(minutes=2))
     final = await stage.finish(post)
     assert all(hits > 0 for hits in stage.vendor.faults.hits.values()), "a fault was never met"
     return final.state

@@ -5,6 +5,7 @@ import gc
 import os
 import signal
 import socket
+import tempfile
 from pathlib import Path
 
 import grpc
@@ -184,17 +185,21 @@ async def test_a_stop_in_a_hurry_ends_at_once(database_url: str, tmp_path: Path)
     assert not await _answers(target_of(gateway))
 
 
-async def test_a_private_database_that_dies_comes_back(tmp_path: Path) -> None:
+async def test_a_private_database_that_dies_comes_back() -> None:
     """An embedded PostgreSQL that is killed is started again, and the gateway serves again."""
-    folder = tmp_path / "private"
-    gateway = await start(settings(None, folder))
-    assert gateway.ground.server is not None
-    async with gateway.ground.db.read() as tx:
-        pid = await (await raw_connection(tx)).execute("SELECT pg_read_file('postmaster.pid')")
-        lines = await pid.fetchone()
-    os.kill(int(str(lines).split("\\n")[0].strip("('")), signal.SIGKILL)
-    await until(lambda: _serves(gateway), seconds=40)
-    await end(gateway, grace=1)
+    # Not pytest's own folder: as root, PostgreSQL's user must be able to enter.
+    with tempfile.TemporaryDirectory(prefix="running-test-") as folder:
+        Path(folder).chmod(0o755)
+        gateway = await start(settings(None, Path(folder)))
+        async with gateway.ground.db.read() as tx:
+            row = await (await raw_connection(tx)).execute(
+                "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"
+            )
+            found = await row.fetchone()
+        assert found is not None
+        os.kill(int(found[0]), signal.SIGKILL)
+        await until(lambda: _serves(gateway), seconds=40)
+        await end(gateway, grace=1)
 
 
 async def _serves(gateway: Gateway) -> bool:

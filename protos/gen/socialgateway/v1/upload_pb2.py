@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsocialgateway/v1/upload.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tmime_type\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x19\n\nsize_bytes\x18\x03 \x01(\x03\x42\x05\xe2\x41\x02\x02\x05\x12\x15\n\x06sha256\x18\x04 \x01(\tB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x05 \x01(\x0e\x32\x1e.socialgateway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ommitted_size\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dsocialgateway/v1/upload.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xee\x02\n\x06Upload\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x18\n\tmime_type\x18\x02 \x01(\tB\x05\xe2\x41\x02\x02\x05\x12\x19\n\nsize_bytes\x18\x03 \x01(\x03\x42\x05\xe2\x41\x02\x01\x05\x12\x15\n\x06sha256\x18\x04 \x01(\tB\x05\xe2\x41\x02\x01\x05\x12\x33\n\x05state\x18\x05 \x01(\x0e\x32\x1e.socialgateway.v1.Upload.StateB\x04\xe2\x41\x01\x03\x12\x1c\n\x0e\x63ommitted_size\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x65xpire_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x12\x35\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\"C\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x08\n\x04OPEN\x10\x01\x12\x0c\n\x08\x43OMPLETE\x10\x02\x12\x0b\n\x07\x45XPIRED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_UPLOAD'].fields_by_name['mime_type']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['mime_type']._serialized_options = b'\342A\002\002\005'
   _globals['_UPLOAD'].fields_by_name['size_bytes']._loaded_options = None
-  _globals['_UPLOAD'].fields_by_name['size_bytes']._serialized_options = b'\342A\002\002\005'
+  _globals['_UPLOAD'].fields_by_name['size_bytes']._serialized_options = b'\342A\002\001\005'
   _globals['_UPLOAD'].fields_by_name['sha256']._loaded_options = None
   _globals['_UPLOAD'].fields_by_name['sha256']._serialized_options = b'\342A\002\001\005'
   _globals['_UPLOAD'].fields_by_name['state']._loaded_options = None

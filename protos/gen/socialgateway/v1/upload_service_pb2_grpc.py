@@ -79,7 +79,8 @@ class UploadServiceServicer:
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
-        Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes).
+        Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
+        256 GiB of uploads).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,21 +111,22 @@ class UploadServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WriteUpload(self, request_iterator, context):
-        """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; a message above the server's limit is refused by the transport.
+        """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; more than 4 MiB in one message is FIELD_INVALID.
 
-        The first message names the upload. Bytes are kept as they come: a stream that breaks loses at most what was not
-        yet committed. Two streams at once on one upload: one goes on, the other is refused. Closing the stream without
-        `finish` is fine; the answer says how far it is.
+        The first message names the upload. Bytes are kept as they come, also those that were on their way when a stream
+        broke or a later piece was refused: GetUpload says how far it is. Two streams at once on one upload: one goes on,
+        the other is refused. Closing the stream without `finish` is fine; the answer says how far it is.
 
         Sending bytes again that are already here is refused with UPLOAD_OFFSET_MISMATCH, whose metadata `committedSize` says
         where to go on.
 
         Cost: no vendor call.
-        Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end and without data,
-        answers it as it is.
+        Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end, without data or
+        with the very bytes it ends with, answers it as it is.
         Scope: uploads.write.
         Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
-        UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`).
+        UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
+        at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

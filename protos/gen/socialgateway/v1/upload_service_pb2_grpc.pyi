@@ -47,7 +47,8 @@ class UploadServiceStub:
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
-    Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes).
+    Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
+    256 GiB of uploads).
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]
     """Gets an upload; committed_size says where to resume.
@@ -66,21 +67,22 @@ class UploadServiceStub:
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (a post that is not final needs it).
     """
     WriteUpload: _grpc.StreamUnaryMultiCallable[_upload_service_pb2.WriteUploadRequest, _upload_pb2.Upload]
-    """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; a message above the server's limit is refused by the transport.
+    """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; more than 4 MiB in one message is FIELD_INVALID.
 
-    The first message names the upload. Bytes are kept as they come: a stream that breaks loses at most what was not
-    yet committed. Two streams at once on one upload: one goes on, the other is refused. Closing the stream without
-    `finish` is fine; the answer says how far it is.
+    The first message names the upload. Bytes are kept as they come, also those that were on their way when a stream
+    broke or a later piece was refused: GetUpload says how far it is. Two streams at once on one upload: one goes on,
+    the other is refused. Closing the stream without `finish` is fine; the answer says how far it is.
 
     Sending bytes again that are already here is refused with UPLOAD_OFFSET_MISMATCH, whose metadata `committedSize` says
     where to go on.
 
     Cost: no vendor call.
-    Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end and without data,
-    answers it as it is.
+    Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end, without data or
+    with the very bytes it ends with, answers it as it is.
     Scope: uploads.write.
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
-    UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`).
+    UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
+    at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
     """
 
 @_typing.type_check_only
@@ -100,7 +102,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
-    Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes).
+    Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
+    256 GiB of uploads).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """Gets an upload; committed_size says where to resume.
@@ -119,21 +122,22 @@ class UploadServiceAsyncStub(UploadServiceStub):
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (a post that is not final needs it).
     """
     WriteUpload: _aio.StreamUnaryMultiCallable[_upload_service_pb2.WriteUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
-    """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; a message above the server's limit is refused by the transport.
+    """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; more than 4 MiB in one message is FIELD_INVALID.
 
-    The first message names the upload. Bytes are kept as they come: a stream that breaks loses at most what was not
-    yet committed. Two streams at once on one upload: one goes on, the other is refused. Closing the stream without
-    `finish` is fine; the answer says how far it is.
+    The first message names the upload. Bytes are kept as they come, also those that were on their way when a stream
+    broke or a later piece was refused: GetUpload says how far it is. Two streams at once on one upload: one goes on,
+    the other is refused. Closing the stream without `finish` is fine; the answer says how far it is.
 
     Sending bytes again that are already here is refused with UPLOAD_OFFSET_MISMATCH, whose metadata `committedSize` says
     where to go on.
 
     Cost: no vendor call.
-    Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end and without data,
-    answers it as it is.
+    Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end, without data or
+    with the very bytes it ends with, answers it as it is.
     Scope: uploads.write.
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
-    UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`).
+    UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
+    at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
     """
 
 class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -156,7 +160,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
-        Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes).
+        Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
+        256 GiB of uploads).
         """
 
     @_abc_1.abstractmethod
@@ -193,21 +198,22 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         request_iterator: _MaybeAsyncIterator[_upload_service_pb2.WriteUploadRequest],
         context: _ServicerContext,
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
-        """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; a message above the server's limit is refused by the transport.
+        """Sends bytes, in order, in pieces of 256 KiB to 1 MiB; more than 4 MiB in one message is FIELD_INVALID.
 
-        The first message names the upload. Bytes are kept as they come: a stream that breaks loses at most what was not
-        yet committed. Two streams at once on one upload: one goes on, the other is refused. Closing the stream without
-        `finish` is fine; the answer says how far it is.
+        The first message names the upload. Bytes are kept as they come, also those that were on their way when a stream
+        broke or a later piece was refused: GetUpload says how far it is. Two streams at once on one upload: one goes on,
+        the other is refused. Closing the stream without `finish` is fine; the answer says how far it is.
 
         Sending bytes again that are already here is refused with UPLOAD_OFFSET_MISMATCH, whose metadata `committedSize` says
         where to go on.
 
         Cost: no vendor call.
-        Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end and without data,
-        answers it as it is.
+        Idempotent: yes; the offset makes each byte arrive once. A `finish` on a COMPLETE upload, at its end, without data or
+        with the very bytes it ends with, answers it as it is.
         Scope: uploads.write.
         Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
-        UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`).
+        UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
+        at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
         """
 
 def add_UploadServiceServicer_to_server(servicer: UploadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

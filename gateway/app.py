@@ -1,0 +1,277 @@
+"""The whole gateway in one process: what is made from what, in which order it starts, and in which it ends.
+
+Owns the one place that knows everything. Decides nothing that a caller could notice; holds no globals, so that several
+gateways live in one process side by side.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway import ids, log
+from gateway.clock import Clock, now
+from gateway.domain import api_keys
+from gateway.domain.context import Caches, Domain
+from gateway.domain.locations import Owners
+from gateway.domain.signals import Signals
+from gateway.domain.tokens import Tokens
+from gateway.errors import GatewayUnavailable
+from gateway.ground import Ground, migrated, opened, verify_keys, wait_for_schema
+from gateway.http.app import Edge
+from gateway.http.serving import HttpServer
+from gateway.interceptors.limits import Limits
+from gateway.jobs.runner import Jobs, Pace
+from gateway.readiness import Readiness
+from gateway.rpc import services
+from gateway.server import GrpcServer, build_server, steps_for
+from gateway.settings import Settings, unknown_names
+from providers import registry
+from providers.checked import checked
+from providers.interface import Provider
+from providers.models.secret import Secret
+from storage import connections, keys, posts
+from storage.blobs import BlobStore
+from storage.cache import CoherentCache
+from storage.keys import Sealer
+from storage.listener import Listener
+
+_log = log.get("gateway")
+
+CACHED = 50_000
+SCHEMA_SENTENCE = "Its database awaits a migration."
+
+Seams = Mapping[str, Mapping[str, Any]]
+"""By provider, what replaces its own surroundings: tests give a transport."""
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What this process does: answer calls, run jobs, or both."""
+
+    calls: bool = True
+    jobs: bool = True
+
+
+@dataclass(slots=True)
+class Gateway:
+    """A running gateway; `stop` ends it, once."""
+
+    settings: Settings
+    ground: Ground
+    domain: Domain
+    readiness: Readiness
+    grpc: GrpcServer | None
+    http: HttpServer | None
+    jobs: Jobs | None
+    _stack: AsyncExitStack = field(repr=False)
+
+    async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
+        """End in order: NOT_SERVING, `delay` seconds, no new calls, streams and steps at hand end within `grace`
+        seconds, then everything is given back. Both are the settings' by default; 0 and 0 is at once.
+        """
+        delay = self.settings.drain_delay_seconds if delay is None else delay
+        grace = self.settings.drain_seconds if grace is None else grace
+        _log.info("stopping", delay_seconds=delay, grace_seconds=grace)
+        self.readiness.draining = True
+        try:
+            ends = [self.grpc.drain(delay=delay, grace=grace)] if self.grpc else []
+            # New steps wait for another process from now on, whatever the balancers still send here.
+            ends += [self.jobs.stop(grace)] if self.jobs else []
+            await asyncio.gather(*ends)
+            # A consent that came back during the drain was still taken; from here on its rules lose their ground.
+            if self.http:
+                await self.http.stop()
+        finally:
+            await self._stack.aclose()
+        _log.info("stopped")
+
+
+async def start(
+    settings: Settings,
+    *,
+    clock: Clock = now,
+    roles: Roles = Roles(),
+    seams: Seams | None = None,
+    new_id: Callable[[], str] = ids.new_id,
+    environment: Mapping[str, str] | None = None,
+) -> Gateway:
+    """Start everything and return when calls are served; what was started is ended again when something fails.
+
+    `environment` is looked through for misspelt settings. Raises SettingsError, DatabaseUnavailable,
+    EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same, from gRPC).
+    """
+    for name in unknown_names(environment or {}):
+        _log.warning("unknown setting: is it misspelt?", name=name)
+    async with AsyncExitStack() as stack:
+        ground = await stack.enter_async_context(opened(settings))
+        readiness = Readiness(ground)
+        edge = Edge(readiness.look, settings.allowed_redirect_uris)
+        http = await stack.enter_async_context(_http(settings, edge)) if roles.calls else None
+        await _schema(ground, settings, roles, clock)
+        await verify_keys(ground)
+        domain = await build_domain(
+            stack, ground, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
+        )
+        readiness.listener = domain.listener
+        grpc = await _grpc(stack, domain, ground) if roles.calls else None
+        edge.domain = domain
+        jobs = await _jobs(stack, domain, settings) if roles.jobs else None
+        readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
+        if grpc is not None:
+            await grpc.set_ready(await readiness.serving())
+            grpc.watch(readiness.serving)
+        gateway = Gateway(settings, ground, domain, readiness, grpc, http, jobs, stack.pop_all())
+    _banner(gateway)
+    return gateway
+
+
+async def build_domain(
+    stack: AsyncExitStack, ground: Ground, *, clock: Clock, new_id: Callable[[], str], seams: Seams, public_url: str
+) -> Domain:
+    """Build the rules' surroundings on an open ground; `stack` gets what must be closed. Spilled tokens are saved."""
+    settings = ground.settings
+    listener = Listener(ground.db.url)
+    await listener.start()
+    stack.push_async_callback(listener.stop)
+    found = build_providers(settings, clock, seams)
+    for provider in found.values():
+        stack.push_async_callback(provider.close)
+    sealer = Sealer(ground.db, ground.ring)
+    folder = settings.data_dir.expanduser() / "spills"
+    tokens = Tokens(ground.db, sealer, listener, found, clock=clock, spill_folder=folder)
+    stack.push_async_callback(tokens.close)
+    replayed = await tokens.replay()
+    if replayed:
+        _log.warning("tokens of an earlier process were saved", count=replayed)
+    return Domain(
+        db=ground.db,
+        sealer=sealer,
+        blobs=BlobStore.open(settings.blobs),
+        listener=listener,
+        providers=found,
+        tokens=tokens,
+        caches=Caches(
+            posts=CoherentCache(listener, posts.TOPIC, size=CACHED),
+            connections=CoherentCache(listener, connections.TOPIC, size=CACHED),
+        ),
+        post_signals=Signals(listener, posts.TOPIC),
+        clock=clock,
+        new_id=new_id,
+        public_url=public_url,
+        oauth_secret=await keys.get_secret(ground.db, ground.ring, "oauth"),
+        allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
+    )
+
+
+def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str, Provider]:
+    """Build every registered provider, held to its own table."""
+    return {
+        name: checked(registry.build(name, settings.provider(name), clock=clock, **seams.get(name, {})))
+        for name in registry.PROVIDERS
+    }
+
+
+async def open_keys(ground: Ground, domain: Domain) -> api_keys.KeyStore:
+    """Open the store of API keys, with the bootstrap key of the settings."""
+    bootstrap = ground.settings.bootstrap_api_key
+    return api_keys.open_store(
+        ground.db,
+        domain.listener,
+        pepper=await keys.get_secret(ground.db, ground.ring, api_keys.PEPPER),
+        clock=domain.clock,
+        bootstrap_key=Secret(bootstrap.get_secret_value()) if bootstrap else None,
+    )
+
+
+async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock) -> None:
+    """Return when the schema is right; until then calls are answered, with UNAVAILABLE."""
+    if await migrated(ground):
+        return
+    if not roles.calls:
+        await wait_for_schema(ground)
+        return
+
+    async def authenticate(key: str) -> Any:
+        raise GatewayUnavailable(SCHEMA_SENTENCE)
+
+    limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
+    steps = steps_for(settings, authenticate=authenticate, limits=limits, clock=clock)
+    server = build_server(settings, services.waiting(SCHEMA_SENTENCE), steps)
+    await server.start()
+    try:
+        await wait_for_schema(ground)
+    finally:
+        await server.drain(delay=0, grace=0)
+
+
+@asynccontextmanager
+async def _http(settings: Settings, edge: Edge) -> AsyncIterator[HttpServer]:
+    """Serve the HTTP edge until the block ends."""
+    server = await HttpServer.start(edge.app(), settings.http_address)
+    try:
+        yield server
+    finally:
+        await server.stop()
+
+
+async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jobs:
+    """Start the workers."""
+    pace = Pace(
+        concurrency=settings.worker_concurrency,
+        heartbeat=settings.worker_heartbeat_seconds,
+        stale=settings.worker_stale_seconds,
+        grace=settings.drain_seconds,
+    )
+    jobs = Jobs(domain, pace)
+    # A second stop does nothing: this one is for a start that fails further on.
+    stack.push_async_callback(jobs.stop, 0)
+    await jobs.start()
+    return jobs
+
+
+async def _grpc(stack: AsyncExitStack, domain: Domain, ground: Ground) -> GrpcServer:
+    """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
+    settings = ground.settings
+    store = await open_keys(ground, domain)
+    limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
+    steps = steps_for(
+        settings, authenticate=lambda key: api_keys.authenticate(store, key), limits=limits, clock=domain.clock
+    )
+    page_secret = await keys.get_secret(ground.db, ground.ring, "pages")
+    served = services.services(domain, Owners(domain.db, domain.clock), page_secret=page_secret)
+    server = build_server(settings, served, steps)
+    # Drained already when the gateway stops in order: this is for a start that fails, and for a stop in a hurry.
+    stack.push_async_callback(server.drain, delay=0, grace=0)
+    await server.start()
+    return server
+
+
+def _public_url(settings: Settings, http: HttpServer | None) -> str:
+    """Give the public URL; one that nobody set follows the port that was really taken."""
+    if http is None or "public_url" in settings.model_fields_set:
+        return settings.public_url
+    return f"http://localhost:{http.port}"
+
+
+def _banner(gateway: Gateway) -> None:
+    """Say in one line what runs where; outside checks and people read it."""
+    settings, grpc, http = gateway.settings, gateway.grpc, gateway.http
+    _log.info(
+        "serving" if grpc else "working",
+        grpc=f"{_host(settings.grpc_address)}:{grpc.port}" if grpc else "",
+        tls=settings.tls_cert is not None,
+        http=f"{_host(settings.http_address)}:{http.port}" if http else "",
+        public_url=gateway.domain.public_url,
+        jobs=gateway.jobs is not None,
+        database=gateway.ground.place,
+        data_dir=str(settings.data_dir),
+        providers=sorted(gateway.domain.providers),
+        simulators_allowed=settings.allow_loopback_vendors,
+        bootstrap_key=settings.bootstrap_api_key is not None,
+    )
+
+
+def _host(address: str) -> str:
+    return address.rpartition(":")[0]

@@ -1,0 +1,67 @@
+"""Running a gateway until it is told to stop.
+
+Owns the event loop and the signals: the first SIGTERM or SIGINT drains, the second ends at once. Does not know what
+runs.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+HURRIED_SECONDS = 5.0
+
+
+def in_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine to its end in a uvloop of its own."""
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+async def run(*, calls: bool, jobs: bool) -> None:
+    """Start a gateway from the environment, serve until a signal comes, stop it in order."""
+    from gateway import app, log, settings
+
+    chosen = settings.load()
+    log.configure(level=chosen.log_level, form=chosen.log_format)
+    first, second = _signals()
+    starting = asyncio.create_task(
+        app.start(chosen, roles=app.Roles(calls=calls, jobs=jobs), environment=os.environ), name="start"
+    )
+    if not await _before(starting, first):
+        starting.cancel()
+        await asyncio.wait((starting,))
+        return
+    gateway = starting.result()
+    await first.wait()
+    stopping = asyncio.create_task(gateway.stop(), name="stop")
+    if not await _before(stopping, second):
+        stopping.cancel()
+        await asyncio.wait((stopping,), timeout=HURRIED_SECONDS)
+        return
+    stopping.result()
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Give the events of the first and the second signal to stop."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def told() -> None:
+        (second if first.is_set() else first).set()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, told)
+    return first, second
+
+
+async def _before(task: "asyncio.Task[Any]", event: asyncio.Event) -> bool:
+    """Wait for the task or the event; tell whether the task was first."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    return task.done()

@@ -1,0 +1,14 @@
+"""`social-gateway worker`.
+
+Owns the command. Does not know what the jobs do (`gateway/jobs`).
+"""
+
+
+def worker() -> None:
+    """Run jobs alone: publish, poll, sweep. Any number of workers share one database.
+
+    Beside them, `social-gateway serve --no-jobs` answers the calls.
+    """
+    from gateway.cli.running import in_loop, run
+
+    in_loop(run(calls=False, jobs=True))

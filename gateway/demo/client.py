@@ -1,0 +1,151 @@
+"""A caller of the gateway, as anybody could write one: generated stubs on a synchronous channel, and a key.
+
+Owns the calls of the demo. Knows nothing but the contract.
+"""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import grpc
+
+from gateway.cli.trouble import Trouble
+from socialgateway.v1 import (
+    account_pb2,
+    account_service_pb2,
+    account_service_pb2_grpc,
+    connection_pb2,
+    connection_service_pb2,
+    connection_service_pb2_grpc,
+    post_pb2,
+    post_service_pb2,
+    post_service_pb2_grpc,
+    upload_pb2,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+)
+
+LOCATION = "locations/demo"
+PROVIDER = "providers/tiktok"
+PIECE = 1024 * 1024
+SECONDS = 60.0
+WATCH_SECONDS = 300.0
+PUBLIC_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """The stubs of one channel, and the key that goes with every call."""
+
+    channel: grpc.Channel
+    key: str
+
+    @property
+    def _with(self) -> dict[str, Any]:
+        return {"metadata": (("authorization", f"Bearer {self.key}"),), "timeout": SECONDS}
+
+    def connect(self) -> connection_pb2.Connection:
+        """Begin a connection: it waits for its consent."""
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
+        request = connection_service_pb2.CreateConnectionRequest(
+            parent=LOCATION, connection=connection_pb2.Connection(provider=PROVIDER), request_id=_new_id()
+        )
+        return stub.CreateConnection(request, **self._with)
+
+    def connection(self, name: str) -> connection_pb2.Connection:
+        """Give a connection as it is now."""
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
+        return stub.GetConnection(connection_service_pb2.GetConnectionRequest(name=name), **self._with)
+
+    def verify(self, name: str) -> connection_pb2.Connection:
+        """Ask the vendor whether the connection works."""
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
+        return stub.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=name), **self._with)
+
+    def account(self, connection: str) -> account_pb2.Account:
+        """Give the connection's account, with its profile."""
+        stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
+        listed = stub.ListAccounts(
+            account_service_pb2.ListAccountsRequest(parent=LOCATION, connection=connection), **self._with
+        )
+        if not listed.accounts:
+            raise Trouble("the connection has no account")
+        return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self._with)
+
+    def creator(self, account: str) -> account_pb2.CreatorInfo:
+        """Give what the creator allows now."""
+        stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
+        request = account_service_pb2.GetCreatorInfoRequest(name=f"{account}/creatorInfo")
+        return stub.GetCreatorInfo(request, **self._with)
+
+    def upload(self, path: Path, mime_type: str, sha256: str, progress: Callable[[int], None]) -> upload_pb2.Upload:
+        """Bring a file into the gateway, in pieces of 1 MiB; tells how many bytes have left."""
+        stub = upload_service_pb2_grpc.UploadServiceStub(self.channel)
+        announced = upload_pb2.Upload(mime_type=mime_type, size_bytes=path.stat().st_size, sha256=sha256)
+        made = stub.CreateUpload(
+            upload_service_pb2.CreateUploadRequest(parent=LOCATION, upload=announced, request_id=_new_id()),
+            **self._with,
+        )
+        return stub.WriteUpload(_pieces(made.name, path, progress), **{**self._with, "timeout": WATCH_SECONDS})
+
+    def post(self, post: post_pb2.Post) -> post_pb2.Post:
+        """Create a post: it is queued when this returns."""
+        stub = post_service_pb2_grpc.PostServiceStub(self.channel)
+        request = post_service_pb2.CreatePostRequest(parent=LOCATION, post=post, request_id=_new_id())
+        return stub.CreatePost(request, **self._with)
+
+    def watch(self, name: str) -> Iterator[post_pb2.Post]:
+        """Give the post as it is, then every change, until it is over."""
+        stub = post_service_pb2_grpc.PostServiceStub(self.channel)
+        request = post_service_pb2.WatchPostRequest(name=name)
+        for answer in stub.WatchPost(request, **{**self._with, "timeout": WATCH_SECONDS}):
+            if not answer.checkpoint:
+                yield answer.post
+
+    def public(self, name: str) -> post_pb2.Post:
+        """Give the post when the vendor has given it its public address, which it does after its moderation."""
+        stub = post_service_pb2_grpc.PostServiceStub(self.channel)
+        deadline = time.monotonic() + PUBLIC_SECONDS
+        while True:
+            post: post_pb2.Post = stub.GetPost(post_service_pb2.GetPostRequest(name=name), **self._with)
+            if post.public_uri or time.monotonic() > deadline:
+                return post
+            stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), **self._with)
+            time.sleep(0.5)
+
+
+@contextmanager
+def connected(address: str, key: str) -> Iterator[Client]:
+    """Give a client of the gateway at `host:port`; what the gateway refuses is raised as Trouble."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            yield Client(channel, key)
+        except grpc.RpcError as error:
+            raise Trouble(f"the gateway answered {error.code().name}: {error.details()}") from None
+
+
+def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[upload_service_pb2.WriteUploadRequest]:
+    """Cut a file into messages; the last one says so."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for offset in range(0, size, PIECE):
+            data = file.read(PIECE)
+            yield upload_service_pb2.WriteUploadRequest(
+                # The first message alone names the upload.
+                name="" if offset else name,
+                write_offset=offset,
+                data=data,
+                crc32c=google_crc32c.value(data),
+                finish=offset + len(data) == size,
+            )
+            progress(offset + len(data))
+
+
+def _new_id() -> str:
+    """Give what makes a repetition of a call harmless."""
+    return str(uuid.uuid4())

@@ -1,0 +1,104 @@
+"""A person at a consent page, without a browser: reads the form, presses a button, follows where it leads.
+
+Owns HTTP and HTML as far as a form needs them. Does not know what the page is about.
+"""
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+
+from gateway.cli.trouble import Trouble
+
+SECONDS = 30.0
+# The demo's servers are on this machine: a proxy of the environment is not asked for them.
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+@dataclass(slots=True)
+class Form(HTMLParser):
+    """The first form of a page: where it goes, and what a browser would send without a change."""
+
+    action: str = ""
+    fields: list[tuple[str, str]] = field(default_factory=list)
+    title: str = ""
+    _select: str = ""
+    _in_title: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin an empty page."""
+        HTMLParser.__init__(self)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Take a field as it stands."""
+        found = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.action = self.action or found.get("action", "")
+        elif tag == "input":
+            self._take_input(found)
+        elif tag == "select":
+            self._select = found.get("name", "")
+        elif tag == "option" and self._select:
+            # The first option is the chosen one.
+            self.fields.append((self._select, found.get("value", "")))
+            self._select = ""
+        self._in_title = tag == "h1" or (self._in_title and tag not in ("p", "form"))
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave the title."""
+        self._in_title = self._in_title and tag != "h1"
+
+    def handle_data(self, data: str) -> None:
+        """Keep the words of the title."""
+        self.title += data.strip() if self._in_title else ""
+
+    def _take_input(self, found: dict[str, str]) -> None:
+        ticked = found.get("type") != "checkbox" or "checked" in found
+        if found.get("name") and ticked and "disabled" not in found:
+            self.fields.append((found["name"], found.get("value", "on")))
+
+
+def approve(uri: str) -> str:
+    """Open a consent page, press its approving button, and give the title of the page it ends on.
+
+    Raises Trouble when the page is none, or the end is not the gateway's page.
+    """
+    page, address = _get(uri)
+    form = read_form(page)
+    if not form.action:
+        raise Trouble(f"the consent page at {address} has no form")
+    body = urllib.parse.urlencode([*form.fields, ("decision", "approve")]).encode()
+    end, _ = _get(urllib.parse.urljoin(address, form.action), body)
+    return read_form(end).title
+
+
+def read_form(page: str) -> Form:
+    """Read a page."""
+    form = Form()
+    form.feed(page)
+    return form
+
+
+def get_json(url: str) -> Any:
+    """Give the JSON at an address; raises Trouble."""
+    return json.loads(_get(url)[0])
+
+
+def _get(url: str, body: bytes | None = None) -> tuple[str, str]:
+    """Give a page's text and the address it came from in the end."""
+    if not url.startswith(("http://", "https://")):
+        raise Trouble(f"{url!r} is not an address")
+    try:
+        with _OPENER.open(urllib.request.Request(url, data=body), timeout=SECONDS) as answer:  # noqa: S310 - checked above
+            return answer.read().decode("utf-8", "replace"), answer.geturl()
+    except urllib.error.HTTPError as error:
+        raise Trouble(f"{url.partition('?')[0]} answered {error.code}: {read_form(_text(error)).title}") from None
+    except (urllib.error.URLError, OSError) as error:
+        raise Trouble(f"{url.partition('?')[0]} cannot be reached: {error}") from None
+
+
+def _text(error: urllib.error.HTTPError) -> str:
+    return error.read().decode("utf-8", "replace")

@@ -1,0 +1,253 @@
+"""Consent: from a signed one-time state to a grant that is kept, verified and told of.
+
+Owns the walk through a vendor's consent page. The RPC and the browser's callback are two doors to `complete`. Knows no
+transport; tokens are handed to `gateway/domain/tokens.py` as soon as they are there.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import consent, health, idempotency, verification
+from gateway.domain.context import Domain
+from gateway.domain.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
+from gateway.domain.idempotency import RequestKey
+from gateway.failpoints import reach
+from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
+from providers.models.grants import Grant
+from providers.models.secret import Secret
+from storage import accounts, authorizations, connections, events, posts
+from storage.accounts import AccountRow
+from storage.authorizations import AuthorizationRow
+from storage.connections import ConnectionRow
+from storage.database import DatabaseUnavailable, Transaction, advisory_lock
+
+log = structlog.get_logger(__name__)
+
+MAX_CODE = 4096
+MAX_SAID = 300
+SAVE_RETRY_SECONDS = 1.0
+FIRST_CALL_SECONDS = 60.0
+FIRST_CALL_POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A consent that led to a grant, and where its caller wanted the browser to go afterwards."""
+
+    connection: ConnectionRow
+    return_uri: str
+
+
+Admit = Callable[[str], Awaitable[RequestKey | None]]
+"""Raises unless the caller may use the location, and gives the key of its request; the browser's callback has no
+caller and is let in by the state.
+"""
+
+
+async def complete(
+    domain: Domain,
+    *,
+    state: str,
+    code: str = "",
+    error: str = "",
+    error_description: str = "",
+    admit: Admit | None = None,
+) -> Completed:
+    """Finish a consent: one vendor call for the grant, and up to three to verify it.
+
+    A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
+    ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
+    StateForbids (another user of the vendor than the connection's), ProviderError. An error that is raised after the
+    state was found carries `connection` (a resource name) and `return_uri`.
+    """
+    id = consent.opened(domain.oauth_secret, state)
+    async with domain.db.read() as tx:
+        row = await authorizations.find(tx, id)
+    if row is None:
+        raise AuthorizationStateInvalid()
+    key = None if admit is None else await admit(row.location)
+    if (not code and not error) or len(code) > MAX_CODE:
+        raise FieldInvalid("code", "is required unless the consent was refused, which `error` says")
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, id, domain.clock())
+        used = await authorizations.consume(tx, id, domain.clock())
+        if first is None and used is None:
+            raise AuthorizationStateInvalid()
+    if used is None:
+        return await _first_answer(domain, row)
+    try:
+        if error:
+            await _denied(domain, used, error, error_description)
+            raise AuthorizationDenied(metadata=_said(used, error, error_description), resource=_name(used))
+        return await domain.tokens.guard(_finish(domain, used, code))
+    except Exception as refusal:
+        # For the browser's page: whoever asked wants to know where the person came from.
+        refusal.connection, refusal.return_uri = _name(used), used.return_uri  # type: ignore[attr-defined]
+        raise
+
+
+def _name(row: AuthorizationRow) -> str:
+    return f"locations/{row.location}/connections/{row.connection}"
+
+
+def _said(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
+    told = {"provider": row.provider, "providerCode": code[:100], "providerMessage": message[:MAX_SAID]}
+    return {key: value for key, value in told.items() if value}
+
+
+async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
+    """Give the result of the first call with this request id, waiting for it while it runs."""
+    waited = 0.0
+    while not row.outcome and row.consume_time is not None and waited < FIRST_CALL_SECONDS:
+        await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
+        waited += FIRST_CALL_POLL_SECONDS
+        async with domain.db.read() as tx:
+            row = await authorizations.find(tx, row.id) or row
+    if row.outcome == "denied":
+        raise AuthorizationDenied(metadata={"provider": row.provider})
+    if row.outcome != "completed":
+        raise AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
+    async with domain.db.read() as tx:
+        return Completed(await connections.get(tx, row.location, row.connection), row.return_uri)
+
+
+async def _denied(domain: Domain, row: AuthorizationRow, code: str, said: str) -> None:
+    """Keep the refusal with the connection and in an event; the connection stays what it was."""
+    now, code, said = domain.clock(), code[:100], said[:MAX_SAID]
+    payload = {"connection_id": row.connection, "error": code, "error_description": said}
+    async with domain.db.transaction() as tx:
+        await authorizations.finish(tx, row.id, "denied", row.connection)
+        await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=said)
+        await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
+
+
+async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
+    grant = await _exchange(domain, row, code)
+    reach("consent.after-exchange")
+    try:
+        connection = await _claim_surely(domain, row, grant)
+        await domain.tokens.adopt(row.location, connection.id, grant)
+        reach("consent.after-save")
+        verified = await verification.verify(domain, row.location, connection.id)
+    except Exception:
+        await _end(domain, row, "failed", row.connection)
+        raise
+    await _end(domain, row, "completed", connection.id)
+    return Completed(verified, row.return_uri)
+
+
+async def _end(domain: Domain, row: AuthorizationRow, outcome: str, connection: str) -> None:
+    async with domain.db.transaction() as tx:
+        await authorizations.finish(tx, row.id, outcome, connection)
+        if outcome == "completed":
+            await posts.wake_connection(tx, row.location, connection, domain.clock())
+
+
+async def _exchange(domain: Domain, row: AuthorizationRow, code: str) -> Grant:
+    async with domain.db.read() as tx:
+        seal = await domain.sealer.for_location(tx, row.location)
+    verifier = Secret(seal.open("authorizations", row.id, "verifier", 1, row.verifier_sealed).decode())
+    provider = domain.providers[row.provider]
+    reach("consent.before-exchange")
+    try:
+        return await provider.authorization.exchange(code, verifier=verifier, redirect_uri=row.redirect_uri)
+    except Temporary:
+        # Nothing was sent, so the code is still good: the same page may be loaded again.
+        async with domain.db.transaction() as tx:
+            await authorizations.release(tx, row.id)
+        raise
+    except ProviderError as error:
+        await _end(domain, row, "failed", row.connection)
+        raise await _refused(domain, row, error) from None
+
+
+async def _refused(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
+    """Say in our words what the vendor said to the code, and keep it with the connection."""
+    async with domain.db.transaction() as tx:
+        await connections.change(
+            tx,
+            row.location,
+            row.connection,
+            domain.clock(),
+            last_error_code=error.code,
+            last_error_message=error.message,
+        )
+    if isinstance(error, Ambiguous):
+        text = "The answer to the exchange was lost, and a code works once: consent again."
+        return Unavailable(text, provider=error.provider, code=error.code, log_id=error.log_id)
+    if isinstance(error, Rejected) and not isinstance(error, Misconfigured):
+        return AuthorizationDenied(metadata=reasons.metadata_of(error), resource=_name(row))
+    return error
+
+
+async def _claim_surely(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
+    """Find whose grant it is, however long the database is away: the vendor gives this grant only once."""
+    while True:
+        try:
+            async with domain.db.transaction() as tx:
+                return await _claim(domain, tx, row, grant)
+        except DatabaseUnavailable:
+            log.error("consent.save_failed", location=row.location, connection=row.connection)
+            await asyncio.sleep(SAVE_RETRY_SECONDS)
+
+
+async def _claim(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
+    """Give the connection the grant belongs to: the same vendor user in one location has one, however often it
+    consents. One that was given up comes back to life here, and its account with it.
+    """
+    now = domain.clock()
+    # Two consents of one user at once: the second sees what the first made.
+    await advisory_lock(tx, f"subject|{row.location}|{row.provider}|{grant.subject}")
+    mine = await connections.get(tx, row.location, row.connection, lock=True)
+    known = mine.provider_subject
+    if known and known != grant.subject and mine.status != "PENDING":
+        raise StateForbids(
+            mine.status,
+            "The consent was given by another user of the provider than the one this connection belongs to.",
+            resource=health.subject(mine),
+        )
+    held = await connections.by_subject(tx, row.location, row.provider, grant.subject)
+    target = held or mine
+    if target.id != mine.id:
+        # The user was connected here before: that connection is renewed, the new one was only the way to it.
+        await _remove(tx, mine, into=target, now=now)
+    values = {"provider_subject": grant.subject, "requested_scopes": mine.requested_scopes, "verify_at": now}
+    if target.status == "DISCONNECTED":
+        values |= {"status": "PENDING", "reason_code": "", "reason_message": "The connection is being verified."}
+    claimed = await health.move(tx, target, now, **values)
+    await _attach(domain, tx, claimed)
+    return claimed
+
+
+async def _remove(tx: Transaction, row: ConnectionRow, *, into: ConnectionRow, now: datetime) -> None:
+    payload = {"connection": row.model_dump(mode="json"), "merged_into": health.subject(into)}
+    kind, name = "CONNECTION_DISCONNECTED", health.subject(row)
+    await events.append(tx, row.location, type=kind, subject=name, payload=payload, now=now)
+    await connections.remove(tx, row)
+
+
+async def _attach(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
+    """A grant that is one account makes that account by itself."""
+    now = domain.clock()
+    account = await accounts.attach(
+        tx,
+        AccountRow(
+            location=row.location,
+            id=domain.new_id(),
+            connection=row.id,
+            provider=row.provider,
+            platform=row.provider,
+            provider_account_id=row.provider_subject,
+            create_time=now,
+            update_time=now,
+        ),
+    )
+    if account.create_time == now:
+        name = f"locations/{row.location}/accounts/{account.id}"
+        payload = {"account": account.model_dump(mode="json")}
+        await events.append(tx, row.location, type="ACCOUNT_ATTACHED", subject=name, payload=payload, now=now)

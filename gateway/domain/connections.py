@@ -1,0 +1,285 @@
+"""Connections as callers see them: made, authorised again, read, verified, disconnected, deleted.
+
+Owns what may be done with a connection and when. The consent itself is `authorization`, its health `health` and
+`verification`, its tokens `tokens`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from gateway.caller import Caller
+from gateway.domain import consent, health, idempotency, locations, verification
+from gateway.domain.context import ConnectionView, Domain
+from gateway.domain.errors import (
+    CapabilityMissing,
+    EtagMismatch,
+    FieldInvalid,
+    ResourceExists,
+    ResourceNotFound,
+    StateForbids,
+)
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import Owners
+from gateway.domain.tokens import ConnectionAccess
+from providers.capabilities import Capability
+from providers.errors import GrantRevoked, ProviderError, Rejected
+from storage import accounts, authorizations, connections, events, posts, tokens
+from storage.connections import ConnectionRow
+from storage.database import Transaction
+from storage.errors import AlreadyExists
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """What a caller asks for; empty `scopes` are all that the provider knows."""
+
+    location: str
+    id: str
+    provider: str
+    grant_kind: str
+    scopes: Sequence[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    return_uri: str = ""
+    redirect_uri: str = ""
+    static_token: bool = False
+
+
+async def create(
+    domain: Domain, owners: Owners, caller: Caller, new: NewConnection, key: RequestKey | None
+) -> ConnectionView:
+    """Make a connection that waits for its consent: no vendor call; all of it, the location's claim too, or nothing.
+
+    Raises LocationForbidden, CapabilityMissing, FieldInvalid (scopes, settings, URIs), ResourceNotFound (the provider),
+    ResourceExists, Misconfigured (no application set up).
+    """
+    _check(domain, new)
+    consent.check_uris(domain, caller, new.provider, return_uri=new.return_uri, redirect_uri=new.redirect_uri)
+    row = _row(domain, new)
+    async with domain.db.transaction() as tx:
+        await locations.claim_location(tx, owners, caller, new.location)
+        first = await idempotency.claim(tx, key, new.id, row.create_time)
+        if first is None:
+            await _insert(tx, row)
+            await consent.start(
+                domain, tx, row, agency=caller.agency, redirect_uri=new.redirect_uri, return_uri=new.return_uri
+            )
+    return await get(domain, new.location, first or new.id)
+
+
+def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
+    now = domain.clock()
+    known = domain.providers[new.provider].authorization.scopes
+    return ConnectionRow(
+        location=new.location,
+        id=new.id,
+        provider=new.provider,
+        grant_kind=new.grant_kind,
+        requested_scopes=[scope for scope in known if scope in new.scopes or not new.scopes],
+        provider_settings=new.settings,
+        reason_code="AWAITING_AUTHORIZATION",
+        reason_message="The account's owner has not consented yet.",
+        create_time=now,
+        update_time=now,
+    )
+
+
+async def _insert(tx: Transaction, row: ConnectionRow) -> None:
+    try:
+        await connections.insert(tx, row)
+    except AlreadyExists:
+        raise ResourceExists(health.subject(row)) from None
+
+
+def _check(domain: Domain, new: NewConnection) -> None:
+    provider = domain.providers.get(new.provider)
+    if provider is None:
+        raise ResourceNotFound(f"providers/{new.provider}")
+    wanted = Capability.STATIC_TOKEN if new.static_token else Capability.OAUTH
+    if not provider.table.can(wanted):
+        cell = provider.table.cell(wanted)
+        raise CapabilityMissing(wanted.value, cell.support.value, cell.note)
+    unknown = sorted(set(new.scopes) - set(provider.authorization.scopes))
+    if unknown:
+        raise FieldInvalid("connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider")
+    foreign = sorted(set(new.settings) - provider.table.settings)
+    if foreign:
+        raise FieldInvalid("connection.provider_settings", f"{foreign[0][:100]!r} is no setting of this provider")
+
+
+async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
+    """Give a connection; raises storage's NotFound."""
+    async with domain.db.read() as tx:
+        row = await connections.get(tx, location, connection)
+        return (await _views(domain, tx, [row]))[0]
+
+
+async def status(domain: Domain, location: str, provider: str) -> ConnectionView | None:
+    """Give the connection that speaks for a provider in a location, or None."""
+    async with domain.db.read() as tx:
+        row = await connections.current(tx, location, provider)
+        return None if row is None else (await _views(domain, tx, [row]))[0]
+
+
+async def page(domain: Domain, **filters: Any) -> list[ConnectionView]:
+    """List connections: see `storage.connections.page`."""
+    async with domain.db.read() as tx:
+        return await _views(domain, tx, await connections.page(tx, **filters))
+
+
+async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow]) -> list[ConnectionView]:
+    """Put beside each row what its caller sees with it: two queries, however many rows."""
+    if not rows:
+        return []
+    keys = [(row.location, row.id) for row in rows]
+    expiries = await tokens.expiries(tx, keys)
+    consents = await authorizations.open_among(tx, keys, domain.clock())
+    views = []
+    for row, key in zip(rows, keys, strict=True):
+        access, refresh = expiries.get(key, (None, None))
+        page = await consent.page_of(domain, tx, consents[key]) if key in consents else None
+        views.append(ConnectionView(row, access, refresh, page))
+    return views
+
+
+async def reauthorize(
+    domain: Domain,
+    caller: Caller,
+    location: str,
+    connection: str,
+    key: RequestKey | None,
+    *,
+    redirect_uri: str = "",
+    return_uri: str = "",
+) -> ConnectionView:
+    """Open a new consent for a connection in any state; nothing else changes until that is completed.
+
+    Raises storage's NotFound, FieldInvalid, Misconfigured.
+    """
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        row = await connections.get(tx, location, connection, lock=True)
+        consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
+        if await idempotency.claim(tx, key, connection, now) is None:
+            await consent.start(domain, tx, row, agency=caller.agency, redirect_uri=redirect_uri, return_uri=return_uri)
+            # Nothing of the row changes, but what callers see beside it does.
+            await connections.change(tx, location, connection, now)
+    return await get(domain, location, connection)
+
+
+async def verify(domain: Domain, location: str, connection: str, key: RequestKey | None) -> ConnectionView:
+    """Verify a connection now: up to three vendor calls, none when the key's first call made them already.
+
+    Raises storage's NotFound, StateForbids when there is no grant that could be verified.
+    """
+    async with domain.db.read() as tx:
+        seen = await idempotency.seen(tx, key)
+    if seen is None:
+        await verification.verify(domain, location, connection)
+        async with domain.db.transaction() as tx:
+            await idempotency.claim(tx, key, connection, domain.clock())
+    return await get(domain, location, connection)
+
+
+async def disconnect(domain: Domain, location: str, connection: str, key: RequestKey | None) -> ConnectionView:
+    """Revoke the grant at the vendor, wipe the tokens, keep the history; a second call changes nothing.
+
+    A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. One that
+    refuses for good does not keep the tokens here; the connection then says that the vendor was not told. A caller
+    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, Ambiguous, ContractBroken.
+    """
+    async with domain.db.read() as tx:
+        seen = await idempotency.seen(tx, key)
+    if seen is None:
+        await domain.tokens.guard(_disconnect(domain, location, connection, key))
+    return await get(domain, location, connection)
+
+
+async def _disconnect(domain: Domain, location: str, connection: str, key: RequestKey | None = None) -> None:
+    async with domain.db.read() as tx:
+        row = await connections.get(tx, location, connection)
+        pair = await tokens.find(tx, location, connection)
+    refused = None if pair is None else await _revoke(domain, row)
+    async with domain.db.transaction() as tx:
+        if await idempotency.claim(tx, key, connection, domain.clock()) is None and row.status != "DISCONNECTED":
+            await _wipe(domain, tx, location, connection, refused)
+
+
+async def _revoke(domain: Domain, row: ConnectionRow) -> ProviderError | None:
+    """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives a refusal that will last."""
+    try:
+        token = await ConnectionAccess(domain.tokens, row.location, row.id).token()
+        await domain.providers[row.provider].authorization.revoke(token.value)
+    except GrantRevoked:
+        return None
+    except Rejected as error:
+        return error
+    return None
+
+
+async def _wipe(domain: Domain, tx: Transaction, location: str, connection: str, refused: ProviderError | None) -> None:
+    now = domain.clock()
+    row = await connections.get(tx, location, connection, lock=True)
+    await domain.tokens.forget(tx, location, connection)
+    await authorizations.remove_for(tx, location, connection)
+    await _detach(tx, row, domain)
+    told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
+    if refused is not None:
+        told = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
+    await health.move(
+        tx,
+        row,
+        now,
+        status="DISCONNECTED",
+        capabilities={},
+        granted_scopes=[],
+        reason_code=told[0],
+        reason_message=told[1],
+        last_error_code=refused.code if refused else "",
+        last_error_message=refused.message if refused else "",
+        verify_at=None,
+    )
+
+
+async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
+    now = domain.clock()
+    for account in await accounts.of_connection(tx, row.location, row.id):
+        if account.state == "DETACHED":
+            continue
+        name = f"locations/{row.location}/accounts/{account.id}"
+        payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
+        await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
+    await accounts.set_state_of_connection(tx, row.location, row.id, "DETACHED", now)
+
+
+async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:
+    """Disconnect, then remove the connection and the accounts that no post refers to.
+
+    Raises storage's NotFound, EtagMismatch, StateForbids while posts of it are unfinished, what `disconnect` raises.
+    """
+    async with domain.db.read() as tx:
+        if await idempotency.seen(tx, key) is not None:
+            return
+        row = await connections.get(tx, location, connection)
+        await _check_free(tx, row)
+    if etag and etag != str(row.version):
+        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=health.subject(row))
+    await domain.tokens.guard(_disconnect(domain, location, connection))
+    async with domain.db.transaction() as tx:
+        if await idempotency.claim(tx, key, connection, domain.clock()) is None:
+            await _remove(tx, location, connection)
+
+
+async def _check_free(tx: Transaction, row: ConnectionRow) -> None:
+    if await posts.unfinished(tx, row.location, row.id):
+        raise StateForbids(row.status, "Posts of this connection are under way.", resource=health.subject(row))
+
+
+async def _remove(tx: Transaction, location: str, connection: str) -> None:
+    row = await connections.find(tx, location, connection, lock=True)
+    if row is None:
+        return
+    for account in await accounts.of_connection(tx, location, connection):
+        if not await posts.of_account(tx, location, account.id):
+            await accounts.remove(tx, location, account.id)
+    await connections.remove(tx, row)

@@ -1,0 +1,90 @@
+"""Consent pages: opened with a signed one-time state, found again by it.
+
+Owns the state, what is kept beside it, and where a browser may be sent afterwards. What happens when the browser comes
+back is `authorization`.
+"""
+
+import base64
+import hashlib
+import hmac
+import secrets
+from datetime import timedelta
+
+from gateway.caller import Caller
+from gateway.domain.context import Consent, Domain
+from gateway.domain.errors import AuthorizationStateInvalid, FieldInvalid
+from providers.models.grants import ConsentRequest
+from providers.models.secret import Secret
+from storage import authorizations
+from storage.authorizations import AuthorizationRow
+from storage.connections import ConnectionRow
+from storage.database import Transaction
+
+LIFETIME = timedelta(minutes=10)
+
+
+def sign(secret: bytes, id: str) -> str:
+    """Give the state that goes to the vendor and comes back: the id, and a signature that only we can make."""
+    digest = hmac.digest(secret, b"oauth-state\0" + id.encode(), hashlib.sha256)
+    return f"{id}.{base64.urlsafe_b64encode(digest[:18]).decode()}"
+
+
+def opened(secret: bytes, state: str) -> str:
+    """Give the id inside a state of ours; raises AuthorizationStateInvalid for any other text."""
+    id, _, _ = state.partition(".")
+    if len(state) > 200 or not state.isascii() or not hmac.compare_digest(sign(secret, id), state):
+        raise AuthorizationStateInvalid()
+    return id
+
+
+async def start(
+    domain: Domain, tx: Transaction, row: ConnectionRow, *, agency: str, redirect_uri: str, return_uri: str
+) -> None:
+    """Open a consent for a connection within `tx`; an earlier one that is still open ends with it.
+
+    Raises Misconfigured when the operator's application at the provider is not set up.
+    """
+    now, id = domain.clock(), secrets.token_urlsafe(24)
+    verifier = Secret(secrets.token_urlsafe(48))
+    redirect = redirect_uri or callback_uri(domain, row.provider)
+    request = ConsentRequest(sign(domain.oauth_secret, id), verifier, redirect, tuple(row.requested_scopes))
+    uri = domain.providers[row.provider].authorization.consent_uri(request)
+    seal = await domain.sealer.for_location(tx, row.location)
+    await authorizations.insert(
+        tx,
+        AuthorizationRow(
+            id=id,
+            location=row.location,
+            connection=row.id,
+            agency=agency,
+            provider=row.provider,
+            verifier_sealed=seal.seal("authorizations", id, "verifier", 1, verifier.reveal().encode()),
+            uri_sealed=seal.seal("authorizations", id, "uri", 1, uri.encode()),
+            redirect_uri=redirect,
+            return_uri=return_uri,
+            scopes=list(row.requested_scopes),
+            create_time=now,
+            expire_time=now + LIFETIME,
+        ),
+    )
+
+
+async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
+    """Give the page of a consent that is open."""
+    seal = await domain.sealer.for_location(tx, row.location)
+    uri = seal.open("authorizations", row.id, "uri", 1, row.uri_sealed).decode()
+    return Consent(Secret(uri), row.expire_time)
+
+
+def callback_uri(domain: Domain, provider: str) -> str:
+    """Give the gateway's own callback of a provider, which an operator registers there."""
+    return f"{domain.public_url.rstrip('/')}/oauth/{provider}/callback"
+
+
+def check_uris(domain: Domain, caller: Caller, provider: str, *, return_uri: str, redirect_uri: str) -> None:
+    """Let a browser be sent only where the key or the settings allow it, letter by letter; raises FieldInvalid."""
+    allowed = caller.redirect_uris | domain.allowed_redirect_uris
+    if return_uri and return_uri not in allowed:
+        raise FieldInvalid("return_uri", "is not on the allow-list of this key or of the gateway")
+    if redirect_uri and redirect_uri not in allowed and redirect_uri != callback_uri(domain, provider):
+        raise FieldInvalid("redirect_uri", "is not on the allow-list of this key or of the gateway")

@@ -1,0 +1,189 @@
+"""Verification: what a connection can really do, by doing it.
+
+Owns the calls that prove a grant (profile, video list, metrics, each under its scope) and what their answers make of
+the status. A vendor that cannot answer now changes no status; the connection says that it could not be asked.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+
+from gateway.domain import health, profiles
+from gateway.domain.context import Domain
+from gateway.domain.errors import StateForbids
+from gateway.domain.tokens import ConnectionAccess
+from providers.errors import (
+    ContentRefused,
+    CreatorBlocked,
+    GrantRevoked,
+    Misconfigured,
+    ProviderError,
+    Rejected,
+    ScopeNotGranted,
+)
+from providers.models.accounts import Profile, ProfilePart
+from storage import connections, tokens
+from storage.connections import ConnectionRow
+from storage.database import DatabaseUnavailable
+from storage.errors import NotFound
+
+log = structlog.get_logger(__name__)
+
+EVERY = timedelta(days=1)
+SPREAD = timedelta(hours=2)
+AGAIN = timedelta(minutes=5)
+LEASE = timedelta(minutes=5)
+"""How long a sweeper's verification may take before another replica tries."""
+
+AT_ONCE = 4
+INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics for this kind of account.")
+
+
+@dataclass(slots=True)
+class _Findings:
+    """What the calls found: capabilities that hold, the profile, and the first error of each weight."""
+
+    capabilities: dict[str, bool]
+    wanted: dict[str, bool]
+    profile: Profile | None = None
+    ineligible: ProviderError | None = None
+    failed: ProviderError | None = None
+    unanswered: ProviderError | None = None
+
+
+async def verify(domain: Domain, location: str, connection: str) -> ConnectionRow:
+    """Verify a connection: up to three vendor calls; give it as it is then, EXPIRED when the grant turns out dead.
+
+    Raises storage's NotFound, and StateForbids when there is no grant to verify.
+    """
+    async with domain.db.read() as tx:
+        row = await connections.get(tx, location, connection)
+        pair = await tokens.find(tx, location, connection)
+    if row.status == "DISCONNECTED" or pair is None:
+        text = "There is no grant to verify: the account's owner must consent first."
+        raise StateForbids(row.status, text, resource=health.subject(row))
+    try:
+        findings = await _look(domain, row)
+    except GrantRevoked:
+        # The tokens' rules have said so already, with the event; or somebody disconnected in the meantime.
+        async with domain.db.read() as tx:
+            return await connections.get(tx, location, connection)
+    return await _conclude(domain, row, findings)
+
+
+async def sweep(domain: Domain, limit: int = 50) -> int:
+    """Verify the connections whose time has come, a few at once; give how many. Any number of replicas may sweep."""
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        due = await connections.take_due(tx, now, now + LEASE, limit)
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(location: str, connection: str) -> None:
+        async with slots:
+            try:
+                await verify(domain, location, connection)
+            except (NotFound, StateForbids):
+                await _forget(domain, location, connection)
+            except (ProviderError, DatabaseUnavailable) as error:
+                log.warning("verification.failed", location=location, connection=connection, error=type(error).__name__)
+
+    await asyncio.gather(*(one(*each) for each in due))
+    return len(due)
+
+
+async def _forget(domain: Domain, location: str, connection: str) -> None:
+    """Nothing to verify: do not come back until there is."""
+    async with domain.db.transaction() as tx:
+        await connections.change(tx, location, connection, domain.clock(), verify_at=None)
+
+
+async def _look(domain: Domain, row: ConnectionRow) -> _Findings:
+    provider = domain.providers[row.provider]
+    found = _Findings(provider.table.granted(row.granted_scopes), provider.table.granted(row.requested_scopes))
+    access = ConnectionAccess(domain.tokens, row.location, row.id)
+    parts = set(ProfilePart)
+    # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
+    found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
+    for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
+        if found.capabilities[name] and found.unanswered is None:
+            await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
+    return found
+
+
+async def _try(found: _Findings, capability: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Make one call; keep what it may not, or cannot say now."""
+    try:
+        return await call()
+    except GrantRevoked:
+        raise
+    except ScopeNotGranted:
+        found.capabilities[capability] = False
+    except Misconfigured as error:
+        # The operator's application is wrong, which says nothing about this grant.
+        found.unanswered = error
+    except Rejected as error:
+        found.capabilities[capability] = False
+        _refused(found, capability, error)
+    except ProviderError as error:
+        found.unanswered = error
+    return None
+
+
+def _refused(found: _Findings, capability: str, error: Rejected) -> None:
+    """A vendor that refuses metrics alone means this kind of account, anything else that something is wrong."""
+    if capability == "can_read_video_metrics" and isinstance(error, ContentRefused | CreatorBlocked):
+        found.ineligible = error
+    else:
+        found.failed = found.failed or error
+
+
+async def _conclude(domain: Domain, row: ConnectionRow, found: _Findings) -> ConnectionRow:
+    now = domain.clock()
+    async with domain.db.transaction() as tx:
+        current = await connections.get(tx, row.location, row.id, lock=True)
+        if current.status in ("DISCONNECTED", "EXPIRED"):
+            return current
+        if found.profile is not None:
+            await profiles.save(tx, current, found.profile, now)
+        return await health.move(tx, current, now, **_values(found, now))
+
+
+def _values(found: _Findings, now: datetime) -> dict[str, Any]:
+    if found.unanswered is not None:
+        return {
+            **_error(found.unanswered),
+            "reason_code": "TEMPORARY_API_FAILURE",
+            "reason_message": "The provider could not answer just now; the status is the last one known.",
+            "verify_at": now + AGAIN,
+        }
+    status, code, message = _judge(found)
+    return {
+        **_error(found.failed or found.ineligible),
+        "status": status,
+        "capabilities": found.capabilities,
+        "reason_code": code,
+        "reason_message": message,
+        "last_verify_time": now,
+        # Spread, so that connections made together are not verified together for ever.
+        "verify_at": now + EVERY - SPREAD * random.random(),  # noqa: S311 - no secret
+    }
+
+
+def _judge(found: _Findings) -> tuple[str, str, str]:
+    if found.failed is not None:
+        return "ERROR", "UNKNOWN_ERROR", "The provider refused to answer for this connection."
+    status, code, message = health.judge(found.capabilities, found.wanted)
+    return (status, *INELIGIBLE) if found.ineligible is not None else (status, code, message)
+
+
+def _error(error: ProviderError | None) -> dict[str, str]:
+    if error is None:
+        return {"last_error_code": "", "last_error_message": ""}
+    said = error.metadata.get("provider_message") or error.message
+    return {"last_error_code": error.code, "last_error_message": said}

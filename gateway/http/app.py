@@ -1,0 +1,53 @@
+"""Which path of the HTTP edge leads where.
+
+Owns the routes, and the answers for what is not there. Knows nothing of what any page says.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from gateway.domain.context import Domain
+from gateway.http import health, oauth
+from gateway.http.frame import framed
+from gateway.readiness import Report
+
+
+@dataclass(slots=True)
+class Edge:
+    """What the edge serves from; `domain` comes when everything else has started."""
+
+    look: Callable[[], Awaitable[Report]]
+    redirect_uris: Sequence[str] = ()
+    domain: Domain | None = None
+
+    def app(self) -> ASGIApp:
+        """Build the ASGI app."""
+        app = Starlette(
+            routes=[
+                Route("/healthz", health.alive, methods=["GET"]),
+                Route("/readyz", health.Ready(self.look), methods=["GET"]),
+                Route(
+                    "/oauth/{provider}/callback",
+                    oauth.Callback(lambda: self.domain, self.redirect_uris),
+                    methods=["GET"],
+                ),
+            ],
+            exception_handlers={HTTPException: _refused},
+        )
+        app.router.redirect_slashes = False
+        return framed(app)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """Answer what the routes refuse: 404, 405, as JSON."""
+    if not isinstance(error, HTTPException):
+        raise error
+    words = {404: "There is nothing here.", 405: "This method is not allowed here."}
+    return JSONResponse({"error": words.get(error.status_code, error.detail)}, error.status_code, error.headers)

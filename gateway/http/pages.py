@@ -1,0 +1,137 @@
+"""The page a person sees after a consent: connected, denied, expired.
+
+Owns its words, its looks and its message to the window that opened it. Everything is in the page itself: it loads
+nothing, and works without JavaScript.
+"""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from starlette.responses import HTMLResponse, Response
+
+SAID_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a consent ended: `status` for machines, the rest for people; `said` is the vendor's own sentence."""
+
+    status: str
+    title: str
+    text: str
+    code: int = 200
+    said: str = ""
+    connection: str = ""
+    return_uri: str = ""
+
+
+EXPIRED = Outcome(
+    "expired",
+    "This link is no longer valid",
+    "It was used before, it is older than ten minutes, or it is not complete. Nothing was changed. "
+    "Go back to the application that sent you here and start again.",
+    400,
+)
+NO_PROVIDER = Outcome("failed", "There is nothing here", "No network of this name can be connected here.", 404)
+UNAVAILABLE = Outcome("failed", "Not just now", "The service is starting. Reload this page in a moment.", 503)
+BROKEN = Outcome("failed", "Something went wrong", "The fault is ours. Start again in a moment.", 500)
+LOOKED = Outcome("none", "Consent", "")
+
+
+def connected(provider: str, *, connection: str, return_uri: str) -> Outcome:
+    """Say that it worked."""
+    text = f"Your {provider} account is connected. You can close this window."
+    return Outcome("connected", "Connected", text, 200, connection=connection, return_uri=return_uri)
+
+
+def denied(provider: str, *, said: str, connection: str, return_uri: str) -> Outcome:
+    """Say that the person, or the vendor, said no."""
+    text = f"{provider} was not connected, because the permission was not given. Nothing was changed."
+    return Outcome("denied", "Not connected", text, 403, said, connection, return_uri)
+
+
+def failed(provider: str, sentence: str, *, connection: str, return_uri: str) -> Outcome:
+    """Say what a rule of ours refused."""
+    text = f"{provider} was not connected. {sentence}"
+    return Outcome("failed", "Not connected", text, 409, connection=connection, return_uri=return_uri)
+
+
+def troubled(provider: str, *, connection: str, return_uri: str) -> Outcome:
+    """Say that it may work another time."""
+    text = (
+        f"{provider} could not be connected just now. Reload this page in a moment; should that not help, go back to "
+    )
+    text += "the application that sent you here and start again."
+    return Outcome("failed", "Not connected", text, 503, connection=connection, return_uri=return_uri)
+
+
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1c2024; --soft: #4d555e; --ground: #f6f7f8; --card: #fff; --good: #0a7a42;
+  --bad: #b3261e; }
+@media (prefers-color-scheme: dark) { :root { --ink: #eceef0; --soft: #b4bcc4; --ground: #16191c; --card: #212529;
+  --good: #5ad08f; --bad: #ff9d94; } }
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: var(--ground); color: var(--ink);
+  font: 1.0625rem/1.5 system-ui, sans-serif; }
+main { max-width: 28rem; margin: 1.5rem; padding: 2rem 2.25rem; background: var(--card); border-radius: 1rem;
+  border-top: .35rem solid var(--bad); }
+main.connected { border-color: var(--good); }
+h1 { margin: 0 0 .75rem; font-size: 1.5rem; }
+p { margin: 0 0 .75rem; overflow-wrap: anywhere; }
+q, small { color: var(--soft); }
+button { font: inherit; padding: .5rem 1rem; cursor: pointer; }
+"""
+
+# The state and the code leave the address bar, and with it the history, unless a reload is what is needed; the opener
+# hears what happened; a window that was opened by a page can be closed by its button.
+_SCRIPT = """
+const { again, message, openers } = document.querySelector("main").dataset;
+if (!again) history.replaceState(null, "", location.pathname);
+if (window.opener) {
+  for (const origin of JSON.parse(openers)) window.opener.postMessage(JSON.parse(message), origin);
+  const button = document.querySelector("button");
+  button.hidden = false;
+  button.addEventListener("click", () => window.close());
+}
+"""
+
+
+def render(outcome: Outcome, openers: Sequence[str]) -> Response:
+    """Write the page; `openers` are the origins that may hear of the outcome."""
+    nonce = secrets.token_urlsafe(16)
+    policy = (
+        f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return HTMLResponse(_html(outcome, openers, nonce), outcome.code, {"content-security-policy": policy})
+
+
+def message_of(outcome: Outcome) -> dict[str, str]:
+    """Give what the opener hears: nothing that is a secret."""
+    return {"type": "social-gateway.connection", "status": outcome.status, "connection": outcome.connection}
+
+
+def _html(outcome: Outcome, openers: Sequence[str], nonce: str) -> str:
+    title = escape(outcome.title)
+    message, origins = escape(json.dumps(message_of(outcome))), escape(json.dumps(list(openers)))
+    again = "yes" if outcome.code == 503 else ""
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<title>{title}</title>\n<style nonce="{nonce}">{_STYLE}</style>\n</head>\n<body>\n'
+        f'<main class="{escape(outcome.status)}" data-message="{message}" data-openers="{origins}" data-again="{again}">\n'
+        f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_said(outcome.said)}'
+        '<button type="button" hidden>Close this window</button>\n</main>\n'
+        f'<script nonce="{nonce}">{_SCRIPT}</script>\n</body>\n</html>\n'
+    )
+
+
+def _said(sentence: str) -> str:
+    """Quote what came with the browser: as text, and no longer than a sentence."""
+    short = " ".join(sentence.split())
+    if not short:
+        return ""
+    short = short if len(short) <= SAID_MAX else f"{short[: SAID_MAX - 1]}…"
+    return f"<p><small>The network said: <q>{escape(short)}</q></small></p>\n"

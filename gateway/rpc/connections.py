@@ -1,0 +1,251 @@
+"""ConnectionService: from the wire to the rules of connections and back.
+
+Owns the cache of answers to GetConnectionStatus, which every replica drops when any of them commits a change. Decides
+nothing.
+"""
+
+from collections.abc import Awaitable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from google.protobuf import empty_pb2
+
+from gateway.aip import names, paging
+from gateway.caller import current_caller
+from gateway.domain import authorization, connections, locations
+from gateway.domain.connections import NewConnection
+from gateway.domain.context import ConnectionView, Domain
+from gateway.domain.idempotency import RequestKey
+from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
+from gateway.rpc.convert import write_times
+from gateway.rpc.request import Door
+from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
+from storage import connections as rows
+from storage import errors as storage_errors
+from storage.cache import CoherentCache
+
+T = TypeVar("T")
+CACHED_STATUSES = 50_000
+
+
+class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
+    """Serves connections."""
+
+    def __init__(self, domain: Domain, door: Door) -> None:
+        """Serve the rules in `domain` to whom `door` lets in."""
+        self._domain = domain
+        self._door = door
+        self._statuses: CoherentCache[str, connection_pb2.Connection] = CoherentCache(
+            domain.listener, rows.TOPIC, size=CACHED_STATUSES
+        )
+
+    async def CreateConnection(
+        self, request: connection_service_pb2.CreateConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Make a connection that waits for consent."""
+        location = names.location(request.parent)
+        # Claimed with the rest of what is written: a refused request leaves nothing behind.
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        wanted, id = request.connection, request.connection_id
+        new = NewConnection(
+            location=location,
+            id=names.check_own_id(id, path="connection_id") if id else self._domain.new_id(),
+            provider=names.provider(wanted.provider, path="connection.provider"),
+            grant_kind=_grant_kind(wanted),
+            scopes=list(wanted.requested_scopes),
+            settings=dict(wanted.provider_settings),
+            return_uri=request.return_uri,
+            redirect_uri=request.redirect_uri,
+            static_token=bool(request.static_token),
+        )
+        return self._changed(await connections.create(self._domain, self._door.owners, caller, new, key))
+
+    async def GetConnection(
+        self, request: connection_service_pb2.GetConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Give a connection."""
+        location, connection = names.CONNECTION.parse(request.name)
+        await self._door.enter(location)
+        return to_proto(await _known(location, connection, connections.get(self._domain, location, connection)))
+
+    async def GetConnectionStatus(
+        self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Give the connection that speaks for a provider, from the cache while that is coherent."""
+        location, provider = names.location(request.parent), names.provider(request.provider)
+        await self._door.enter(location)
+        key = rows.cache_key(location, provider)
+        known = self._statuses.get(key)
+        if known is not None and not self._outlived(known):
+            return known
+        return await self._statuses.load(key, lambda: self._status(location, provider))
+
+    def _outlived(self, known: connection_pb2.Connection) -> bool:
+        """Tell whether a cached answer shows a consent page whose time is over: nothing is committed when it ends."""
+        if not known.HasField("authorization"):
+            return False
+        return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
+
+    async def _status(self, location: str, provider: str) -> connection_pb2.Connection:
+        view = await connections.status(self._domain, location, provider)
+        if view is None:
+            raise ResourceNotFound(f"locations/{location}/connections?provider={provider}")
+        return to_proto(view)
+
+    async def ListConnections(
+        self, request: connection_service_pb2.ListConnectionsRequest, context: Any
+    ) -> connection_service_pb2.ListConnectionsResponse:
+        """List connections, page by page."""
+        scope = await self._door.reading(names.location(request.parent, wildcard=True))
+        page = paging.read(request, secret=self._door.page_secret)
+        found = await connections.page(
+            self._domain,
+            locations=scope.locations,
+            agency=scope.agency,
+            statuses=[connection_pb2.Connection.Status.Name(status) for status in request.statuses],
+            provider=names.provider(request.provider) if request.provider else "",
+            after=_after(page.after),
+            limit=page.size + 1,
+        )
+        shown, token = found[: page.size], ""
+        if len(found) > page.size:
+            last = shown[-1].row
+            cursor = (last.create_time.isoformat(), last.location, last.id)
+            token = paging.next_token(request, cursor, secret=self._door.page_secret)
+        return connection_service_pb2.ListConnectionsResponse(
+            connections=[to_proto(view) for view in shown], next_page_token=token
+        )
+
+    async def DeleteConnection(
+        self, request: connection_service_pb2.DeleteConnectionRequest, context: Any
+    ) -> empty_pb2.Empty:
+        """Disconnect and remove a connection."""
+        location, connection = names.CONNECTION.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        deleting = connections.delete(self._domain, location, connection, key, etag=request.etag)
+        await _known(location, connection, deleting)
+        self._statuses.clear()
+        return empty_pb2.Empty()
+
+    async def CompleteConnection(
+        self, request: connection_service_pb2.CompleteConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Finish a consent whose callback the caller hosts itself."""
+        caller = current_caller.get()
+
+        async def admit(location: str) -> RequestKey | None:
+            try:
+                await locations.authorize(self._door.owners, caller, location)
+            except LocationForbidden:
+                # Whose a state is must not be learnt from how it is refused.
+                raise AuthorizationStateInvalid() from None
+            return self._door.request_key(caller, location, request)
+
+        done = await authorization.complete(
+            self._domain,
+            state=request.state,
+            code=request.code,
+            error=request.error,
+            error_description=request.error_description,
+            admit=admit,
+        )
+        row = done.connection
+        return self._changed(await connections.get(self._domain, row.location, row.id))
+
+    async def ReauthorizeConnection(
+        self, request: connection_service_pb2.ReauthorizeConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Open a new consent for a connection."""
+        location, connection = names.CONNECTION.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        opening = connections.reauthorize(
+            self._domain,
+            caller,
+            location,
+            connection,
+            key,
+            redirect_uri=request.redirect_uri,
+            return_uri=request.return_uri,
+        )
+        return self._changed(await _known(location, connection, opening))
+
+    async def VerifyConnection(
+        self, request: connection_service_pb2.VerifyConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Verify a connection now."""
+        location, connection = names.CONNECTION.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        verifying = connections.verify(self._domain, location, connection, key)
+        return self._changed(await _known(location, connection, verifying))
+
+    async def DisconnectConnection(
+        self, request: connection_service_pb2.DisconnectConnectionRequest, context: Any
+    ) -> connection_pb2.Connection:
+        """Revoke and forget a grant."""
+        location, connection = names.CONNECTION.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        ending = connections.disconnect(self._domain, location, connection, key)
+        return self._changed(await _known(location, connection, ending))
+
+    def _changed(self, view: ConnectionView) -> connection_pb2.Connection:
+        """Forget the cached status at once, so that this replica's caller reads what it just changed."""
+        self._statuses.invalidate(rows.cache_key(view.row.location, view.row.provider))
+        return to_proto(view)
+
+
+def to_proto(view: ConnectionView) -> connection_pb2.Connection:
+    """Write a connection as it is."""
+    row = view.row
+    message = connection_pb2.Connection(
+        name=names.CONNECTION.format(row.location, row.id),
+        provider=names.PROVIDER.format(row.provider),
+        grant_kind=f"GRANT_KIND_{row.grant_kind}" if row.grant_kind else "GRANT_KIND_UNSPECIFIED",
+        requested_scopes=row.requested_scopes,
+        provider_settings=row.provider_settings,
+        status=row.status,
+        capabilities=connection_pb2.Connection.Capabilities(**row.capabilities),
+        reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
+        reason_message=row.reason_message,
+        last_error_code=row.last_error_code,
+        last_error_message=row.last_error_message,
+        provider_subject=row.provider_subject,
+        granted_scopes=row.granted_scopes,
+        etag=str(row.version),
+    )
+    write_times(
+        message,
+        access_expire_time=view.access_expire_time,
+        refresh_expire_time=view.refresh_expire_time,
+        last_verify_time=row.last_verify_time,
+        create_time=row.create_time,
+        update_time=row.update_time,
+    )
+    if view.consent is not None:
+        message.authorization.uri = view.consent.uri.reveal()
+        write_times(message.authorization, expire_time=view.consent.expire_time)
+    return message
+
+
+def _grant_kind(message: connection_pb2.Connection) -> str:
+    if message.grant_kind in (connection_pb2.GRANT_KIND_UNSPECIFIED, connection_pb2.GRANT_KIND_USER):
+        return "USER"
+    raise FieldInvalid("connection.grant_kind", "this provider gives grants of the kind GRANT_KIND_USER")
+
+
+def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
+    if not cursor:
+        return None
+    moment, location, id = cursor
+    return datetime.fromisoformat(str(moment)), str(location), str(id)
+
+
+async def _known(location: str, connection: str, call: Awaitable[T]) -> T:
+    try:
+        return await call
+    except storage_errors.NotFound:
+        raise ResourceNotFound(names.CONNECTION.format(location, connection)) from None

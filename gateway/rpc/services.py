@@ -1,0 +1,73 @@
+"""The services that this gateway serves: each with its descriptor, the function that adds it, and its servicer.
+
+Owns the list. Does not know what any of them does; `gateway/server.py` serves it.
+"""
+
+from types import ModuleType
+from typing import Any
+
+from gateway.domain.context import Domain
+from gateway.domain.locations import Owners
+from gateway.errors import GatewayUnavailable
+from gateway.rpc.accounts import AccountService
+from gateway.rpc.connections import ConnectionService
+from gateway.rpc.posts import PostService
+from gateway.rpc.providers import ProviderService
+from gateway.rpc.request import Door
+from gateway.rpc.uploads import UploadService
+from gateway.server import Service
+from socialgateway.v1 import (
+    account_service_pb2,
+    account_service_pb2_grpc,
+    connection_service_pb2,
+    connection_service_pb2_grpc,
+    post_service_pb2,
+    post_service_pb2_grpc,
+    provider_service_pb2,
+    provider_service_pb2_grpc,
+    upload_service_pb2,
+    upload_service_pb2_grpc,
+)
+
+_MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
+    "ProviderService": (provider_service_pb2, provider_service_pb2_grpc),
+    "ConnectionService": (connection_service_pb2, connection_service_pb2_grpc),
+    "AccountService": (account_service_pb2, account_service_pb2_grpc),
+    "UploadService": (upload_service_pb2, upload_service_pb2_grpc),
+    "PostService": (post_service_pb2, post_service_pb2_grpc),
+}
+
+
+def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Service]:
+    """Give every service over the rules in `domain`; `page_secret` signs page tokens."""
+    door = Door(owners, page_secret)
+    tables = {name: provider.table for name, provider in domain.providers.items()}
+    servicers = {
+        "ProviderService": ProviderService(tables, page_secret),
+        "ConnectionService": ConnectionService(domain, door),
+        "AccountService": AccountService(domain, door),
+        "UploadService": UploadService(domain, door),
+        "PostService": PostService(domain, door),
+    }
+    return [_service(name, servicers[name]) for name in _MODULES]
+
+
+def waiting(sentence: str) -> list[Service]:
+    """Give every service, none of which can serve yet: each call ends with UNAVAILABLE and the sentence."""
+
+    async def not_yet(self: Any, request: Any, context: Any) -> Any:
+        raise GatewayUnavailable(sentence)
+
+    made = []
+    for name in _MODULES:
+        methods = _descriptor(name).methods
+        made.append(_service(name, type(name, (), {method.name: not_yet for method in methods})()))
+    return made
+
+
+def _service(name: str, servicer: Any) -> Service:
+    return Service(_descriptor(name), getattr(_MODULES[name][1], f"add_{name}Servicer_to_server"), servicer)
+
+
+def _descriptor(name: str) -> Any:
+    return _MODULES[name][0].DESCRIPTOR.services_by_name[name]

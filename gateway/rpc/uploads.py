@@ -1,0 +1,101 @@
+"""UploadService: from the wire to the rules of uploads and back.
+
+Owns the reading of a stream of messages: the first names the upload, the others carry its bytes. Decides nothing.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from google.protobuf import empty_pb2
+
+from gateway.aip import names
+from gateway.domain import upload_writing, uploads
+from gateway.domain.context import Domain
+from gateway.domain.upload_desk import Desk, Piece
+from gateway.domain.uploads import NewUpload
+from gateway.errors import FieldInvalid
+from gateway.rpc.request import Door
+from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
+from storage.uploads import UploadRow
+
+
+class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
+    """Serves uploads."""
+
+    def __init__(self, domain: Domain, door: Door, desk: Desk | None = None) -> None:
+        """Serve the rules in `domain` to whom `door` lets in; `desk` holds the bounds of this process."""
+        self._domain = domain
+        self._door = door
+        self._desk = desk or Desk()
+
+    async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
+        """Announce a file."""
+        location = names.location(request.parent)
+        caller = await self._door.enter(location, claim=True)
+        key = self._door.request_key(caller, location, request)
+        wanted = request.upload
+        new = NewUpload(location, wanted.mime_type, wanted.size_bytes, wanted.sha256)
+        return to_proto(await uploads.create(self._domain, new, key))
+
+    async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
+        """Give an upload."""
+        location, upload = names.UPLOAD.parse(request.name)
+        await self._door.enter(location)
+        await self._desk.settled(location, upload)
+        return to_proto(await uploads.get(self._domain, location, upload))
+
+    async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
+        """Remove an upload."""
+        location, upload = names.UPLOAD.parse(request.name)
+        caller = await self._door.enter(location, claim=True)
+        key = self._door.request_key(caller, location, request)
+        await uploads.delete(self._domain, location, upload, key)
+        return empty_pb2.Empty()
+
+    async def WriteUpload(
+        self, request_iterator: AsyncIterator[upload_service_pb2.WriteUploadRequest], context: Any
+    ) -> upload_pb2.Upload:
+        """Take the bytes of an upload."""
+        first = await anext(request_iterator, None)
+        if first is None:
+            raise FieldInvalid("name", "is required in the first message")
+        location, upload = names.UPLOAD.parse(first.name)
+        await self._door.enter(location, claim=True)
+        pieces = _pieces(first, request_iterator)
+        return to_proto(await upload_writing.write(self._domain, self._desk, location, upload, pieces))
+
+
+async def _pieces(
+    first: upload_service_pb2.WriteUploadRequest, others: AsyncIterator[upload_service_pb2.WriteUploadRequest]
+) -> AsyncIterator[Piece]:
+    """Give what the messages carry; the first may be there for its name alone."""
+    piece = _piece(first)
+    if piece.data or piece.finish:
+        yield piece
+    async for message in others:
+        if message.name and message.name != first.name:
+            raise FieldInvalid("name", "must be that of the first message, or empty")
+        piece = _piece(message)
+        if not piece.data and not piece.finish:
+            raise FieldInvalid("data", "is required")
+        yield piece
+
+
+def _piece(message: upload_service_pb2.WriteUploadRequest) -> Piece:
+    checksum = message.crc32c if message.HasField("crc32c") else None
+    return Piece(message.write_offset, message.data, checksum, message.finish)
+
+
+def to_proto(row: UploadRow) -> upload_pb2.Upload:
+    """Write an upload as it is."""
+    message = upload_pb2.Upload(
+        name=names.UPLOAD.format(row.location, row.id),
+        mime_type=row.mime_type,
+        size_bytes=row.size_bytes,
+        sha256=row.sha256,
+        state=row.state,
+        committed_size=row.committed_size,
+    )
+    message.expire_time.FromDatetime(row.expire_time)
+    message.create_time.FromDatetime(row.create_time)
+    return message

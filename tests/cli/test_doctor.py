@@ -1,0 +1,111 @@
+"""`doctor`: what is wrong is one line with what to do, and nothing is wrong with a good configuration."""
+
+import base64
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import Ran, bare, execute, run
+from tests.rpc.certificates import make_certificate
+
+GOOD = {
+    "public_url": "https://social.example",
+    "tiktok_client_key": "aw1234567890",
+    "tiktok_client_secret": "canary-secret",
+    "bootstrap_api_key": "canary-bootstrap-" + "0" * 32,
+    "grpc_address": "127.0.0.1:0",
+    "http_address": "127.0.0.1:0",
+}
+
+
+def examine(database_url: str, folder: Path, **settings: str) -> Ran:
+    """Run it over a good configuration with these changes."""
+    return run("doctor", database_url=database_url, data_dir=str(folder / "data"), **{**GOOD, **settings})
+
+
+def wrong(ran: Ran) -> list[str]:
+    """Give the lines that say what is wrong."""
+    return [line for line in ran.out.splitlines() if line.startswith("WRONG")]
+
+
+def test_nothing_is_wrong_with_a_good_configuration(database_url: str, tmp_path: Path) -> None:
+    """Exit 0, a line per thing that was looked at, and no secret in any of them."""
+    ran = examine(database_url, tmp_path)
+    assert (0, []) == (ran.code, wrong(ran)), ran.out
+    assert "Nothing is wrong." in ran.out
+    assert "canary" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"encryption_keys": ""}, "GATEWAY_ENCRYPTION_KEYS"),
+        ({"encryption_keys": "k1:canary"}, "entry 1"),
+        ({"bootstrap_api_key": "canary-short"}, "32 characters"),
+        ({"public_url": "http://social.example"}, "GATEWAY_PUBLIC_URL"),
+        ({"tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_SECRET not set"),
+        ({"tiktok_api_url": "https://tiktok.example"}, "GATEWAY_TIKTOK_UPLOAD_HOSTS"),
+        ({"grpc_address": "nowhere"}, "GATEWAY_GRPC_ADDRESS"),
+        ({"http_address": "203.0.113.1:80"}, "GATEWAY_HTTP_ADDRESS"),
+        ({"blob_url": "ftp://x/y"}, "blob"),
+        ({"data_dir": "/proc/nowhere"}, "data"),
+        ({"log_level": "loud"}, "GATEWAY_LOG_LEVEL"),
+        ({"database_url": "postgresql://me:canary@127.0.0.1:1/none"}, "127.0.0.1:1"),
+        ({"tls_cert": "/nowhere.pem"}, "GATEWAY_TLS_KEY"),
+        ({"tls_cert": "/nowhere.pem", "tls_key": "/nowhere.key"}, "GATEWAY_TLS_CERT"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_what_is_wrong_is_named(change: dict[str, str], says: str, database_url: str, tmp_path: Path) -> None:
+    """Each mistake is a line that names the setting, and the exit code is 1."""
+    ran = run("doctor", **{"database_url": database_url, "data_dir": str(tmp_path / "data"), **GOOD, **change})
+    assert 1 == ran.code, ran.out
+    assert any(says in line for line in wrong(ran)), ran.out
+    assert "canary" not in ran.out + ran.err
+    assert "Traceback" not in ran.out + ran.err
+
+
+def test_a_misspelt_setting_is_a_note(database_url: str, tmp_path: Path) -> None:
+    """An unknown name hurts nobody by itself, and is most often a mistake."""
+    ran = examine(database_url, tmp_path, grpc_adress="127.0.0.1:1")
+    assert (0, True) == (ran.code, "GATEWAY_GRPC_ADRESS" in ran.out)
+
+
+def test_a_wrong_key_is_noticed(database_url: str, tmp_path: Path) -> None:
+    """The ring is held against the database, without writing anything that would shut the right key out."""
+    run("api-keys", "list", database_url=database_url)
+    other = f"k1:{base64.b64encode(os.urandom(32)).decode()}"
+    ran = examine(database_url, tmp_path, encryption_keys=other)
+    assert (1, True) == (ran.code, any("'k1'" in line for line in wrong(ran)))
+    assert 0 == examine(database_url, tmp_path).code
+
+
+def test_an_empty_database_is_a_note_when_a_start_would_fill_it(empty_database_url: str, tmp_path: Path) -> None:
+    """A schema that comes by itself is no fault; one that somebody must bring is."""
+    assert 0 == examine(empty_database_url, tmp_path).code
+    by_hand = examine(empty_database_url, tmp_path, auto_migrate="false")
+    assert (1, True) == (by_hand.code, "social-gateway migrate" in wrong(by_hand)[0])
+
+
+def test_a_certificate_is_read(database_url: str, tmp_path: Path) -> None:
+    """A pair that belongs together is fine, and its end is told."""
+    files = make_certificate(tmp_path, "server")
+    ran = examine(database_url, tmp_path, tls_cert=str(files.cert), tls_key=str(files.key))
+    assert (0, True) == (ran.code, "good for" in ran.out)
+
+
+def test_a_running_gateway_is_no_fault(database_url: str, tmp_path: Path) -> None:
+    """Addresses in use by something that answers are told as such."""
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        ran = examine(database_url, tmp_path, http_address=address)
+    assert (0, True) == (ran.code, f"{address} is in use" in ran.out)
+
+
+def test_a_bare_environment_says_what_to_do_first() -> None:
+    """Without any setting the first line leads on."""
+    ran = execute(("doctor",), bare())
+    assert (1, True) == (ran.code, "GATEWAY_ENCRYPTION_KEYS" in ran.out)

@@ -1,0 +1,198 @@
+"""The token protocol between processes: many at once, and some that are killed or frozen in the middle.
+
+Owns the proof that takes real processes over one real database, with the vendor on a real socket.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from gateway.clock import now
+from gateway.failpoints import VARIABLE
+from providers.simulators.serving import serve
+from providers.simulators.tiktok import create_app
+from socialgateway.v1 import connection_pb2
+from tests.fixtures.gateway import VENDOR, World, opened
+
+VALID = connection_pb2.Connection.VALID
+EXPIRED = connection_pb2.Connection.EXPIRED
+
+
+class RealTime:
+    """The real clock, for a gateway whose vendor and whose neighbours live by it."""
+
+    def __call__(self) -> Any:
+        """Give the present."""
+        return now()
+
+
+@dataclass
+class Stage:
+    """A connected user with an expired token, and how to start processes that ask for it."""
+
+    world: World
+    vendor_url: str
+    made: connection_pb2.Connection
+    folder: Path
+
+    def order(self, name: str, callers: int) -> str:
+        """Give what one process is told; `name` is its data folder."""
+        _, location, _, connection = self.made.name.split("/")
+        return json.dumps(
+            {
+                "database_url": self.world.domain.db.url,
+                "folder": str(self.folder / name),
+                "vendor_url": self.vendor_url,
+                "location": location,
+                "connection": connection,
+                "callers": callers,
+            }
+        )
+
+    @asynccontextmanager
+    async def process(
+        self, name: str, callers: int = 1, failpoint: str = ""
+    ) -> AsyncIterator[asyncio.subprocess.Process]:
+        """Start a process and wait until it stands ready; it is killed at the end of the block if it still runs."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "tests.flows.token_caller",
+            self.order(name, callers),
+            env={**os.environ, VARIABLE: failpoint},
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            await heard(child, lambda line: line == "ready")
+            yield child
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            await child.wait()
+
+    async def ask(self, name: str, callers: int = 1) -> list[str]:
+        """Let a new process ask and give its answers."""
+        async with self.process(name, callers) as child:
+            return await answers(child)
+
+    async def status(self) -> Any:
+        """Give the connection's status."""
+        return (await self.world.get(self.made.name)).status
+
+
+async def heard(child: asyncio.subprocess.Process, wanted: Any) -> str:
+    """Read lines, among them the child's log, until the wanted one."""
+    assert child.stdout is not None
+    while line := (await child.stdout.readline()).decode():
+        if wanted(line.strip()):
+            return line
+    raise AssertionError("the process ended without a word")
+
+
+def go(child: asyncio.subprocess.Process) -> None:
+    """Give the word."""
+    assert child.stdin is not None
+    child.stdin.write(b"go\n")
+
+
+async def answers(child: asyncio.subprocess.Process) -> list[str]:
+    """Give the word and wait for the answers."""
+    go(child)
+    found: list[str] = json.loads(await heard(child, lambda line: line.startswith("[")))
+    return found
+
+
+@pytest.fixture
+async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Give a connected user whose access token has just run out, everywhere."""
+    clock: Any = RealTime()
+    app = create_app(VENDOR, clock=clock)
+    async with serve(app) as url, opened(database_url, tmp_path / "first", clock=clock, simulator=app) as world:
+        made = await world.connect()
+        world.vendor.expire_access_tokens()
+        async with world.domain.db.transaction() as tx:
+            await tx.execute(text("UPDATE tokens SET access_expire_time = now() - interval '1 second'"))
+        yield Stage(world, url, made, tmp_path)
+
+
+async def test_four_processes_with_64_callers_each_make_one_exchange(stage: Stage) -> None:
+    """256 callers in four processes find one expired grant: the vendor is asked once, all get the new token."""
+    async with contextlib.AsyncExitStack() as stack:
+        children = [await stack.enter_async_context(stage.process(f"p{number}", 64)) for number in range(4)]
+        got = await asyncio.gather(*(answers(child) for child in children))
+
+    assert {"2"} == {version for versions in got for version in versions}
+    assert 256 == sum(len(versions) for versions in got)
+    assert ["ok"] == stage.world.exchanges()
+
+
+@pytest.mark.parametrize("place", ["token.after-spill", "token.after-save"])
+async def test_a_holder_killed_after_its_spill_loses_nothing(stage: Stage, place: str) -> None:
+    """SIGKILL anywhere after the pair is on disk: the next start on that folder has it, without another exchange."""
+    async with stage.process("killed", failpoint=f"{place}=kill") as child:
+        go(child)
+        assert -signal.SIGKILL == await child.wait()
+
+    assert ["2"] == await stage.ask("killed")
+    assert (["ok"], VALID) == (stage.world.exchanges(), await stage.status())
+
+
+async def test_a_holder_killed_before_the_exchange_costs_nothing(stage: Stage) -> None:
+    """Whoever comes next waits for the dead one's lease to lapse and exchanges."""
+    async with stage.process("killed", failpoint="token.before-exchange=kill") as child:
+        go(child)
+        assert -signal.SIGKILL == await child.wait()
+
+    assert ["2"] == await stage.ask("other")
+    assert (["ok"], VALID) == (stage.world.exchanges(), await stage.status())
+
+
+async def test_a_pair_on_a_dead_holders_disk_is_adopted_by_those_who_wait(stage: Stage) -> None:
+    """Another replica is refused by the vendor, waits for the dead one to come back, and takes the pair it saves."""
+    async with stage.process("killed", failpoint="token.after-spill=kill") as child:
+        go(child)
+        assert -signal.SIGKILL == await child.wait()
+    async with stage.process("other") as waiting:
+        asking = asyncio.create_task(answers(waiting))
+        while "invalid_grant" not in stage.world.exchanges():
+            await asyncio.sleep(0.02)
+        assert ["2"] == await stage.ask("killed")
+        assert ["2"] == await asking
+
+    assert (["ok", "invalid_grant"], VALID) == (stage.world.exchanges(), await stage.status())
+
+
+async def test_a_holder_killed_with_the_only_copy_ends_the_grant(stage: Stage) -> None:
+    """Killed between the vendor's answer and the disk, with a vendor whose old token is dead: nothing can be saved."""
+    async with stage.process("killed", failpoint="token.after-exchange=kill") as child:
+        go(child)
+        assert -signal.SIGKILL == await child.wait()
+
+    assert ["GrantRevoked"] == await stage.ask("other")
+    assert EXPIRED == await stage.status()
+
+
+async def test_a_frozen_holder_that_wakes_up_still_saves_its_pair(stage: Stage) -> None:
+    """Frozen with the new pair in memory while its lease lapses and the connection is given up: waking saves it all."""
+    async with stage.process("frozen", failpoint="token.after-exchange=stop") as child:
+        go(child)
+        while Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
+            await asyncio.sleep(0.02)
+        assert ["GrantRevoked"] == await stage.ask("other")
+        assert EXPIRED == await stage.status()
+        child.send_signal(signal.SIGCONT)
+        assert ["2"] == json.loads(await heard(child, lambda line: line.startswith("[")))
+
+    assert VALID == await stage.status()

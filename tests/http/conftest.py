@@ -1,0 +1,35 @@
+"""What the tests of the HTTP edge share: a gateway that is connected to a simulated vendor.
+
+Owns the fixtures. Knows no page.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import grpc
+import httpx
+import pytest
+
+from tests.fixtures.whole import running, simulated, target_of
+from tests.http.consents import Walk, walk
+
+RETURN_URI = "http://localhost:9/done?tab=2#top"
+OPENER = "http://localhost:9"
+
+
+@pytest.fixture
+async def consent(database_url: str, tmp_path: Path) -> AsyncIterator[Walk]:
+    """Give a gateway whose settings allow RETURN_URI, and its vendor."""
+    async with (
+        simulated() as (vendor, pointing),
+        running(database_url, tmp_path, allowed_redirect_uris=(RETURN_URI,), **pointing) as gateway,
+        grpc.aio.insecure_channel(target_of(gateway)) as channel,
+    ):
+        yield walk(gateway, vendor, channel)
+
+
+@pytest.fixture
+async def visitor() -> AsyncIterator[httpx.AsyncClient]:
+    """Give a browser's place: it follows nothing by itself."""
+    async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
+        yield client

@@ -1,0 +1,191 @@
+"""An upload service on a stage, and clients that send to it in every way.
+
+Owns the props of the upload tests; asserts nothing.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import random
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import google_crc32c
+import grpc
+
+from gateway.caller import Caller
+from gateway.domain import uploads
+from gateway.domain.api_keys import SCOPES
+from gateway.domain.locations import Owners
+from gateway.domain.upload_desk import Desk
+from gateway.errors import Unauthenticated
+from gateway.rpc.request import Door
+from gateway.rpc.uploads import UploadService
+from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
+from storage import uploads as rows
+from storage.uploads import UploadPartRow
+from tests.fixtures.waiting import until
+from tests.flows.stage import LOCATION, Stage, opened
+from tests.rpc import serving
+
+PARENT = f"locations/{LOCATION}"
+KEYS = {
+    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
+    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
+    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"uploads.read"})),
+}
+MIB = 1024 * 1024
+Message = upload_service_pb2.WriteUploadRequest
+
+
+def noise(size: int, seed: int = 1) -> bytes:
+    """Give bytes of which no two stretches are alike, the same in every run."""
+    return random.Random(seed).randbytes(size)
+
+
+def sha256(data: bytes) -> str:
+    """Give the hash as the contract shows it."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def as_(name: str) -> Any:
+    """Give the metadata of one of the keys."""
+    return (("authorization", f"Bearer {name}{'0' * 32}"),)
+
+
+async def authenticate(key: str) -> Caller:
+    """Know the keys of this file."""
+    if key not in KEYS:
+        raise Unauthenticated()
+    return KEYS[key]
+
+
+def messages(
+    name: str, data: bytes, start: int = 0, stop: int | None = None, piece: int = 256 * 1024, finish: bool | None = None
+) -> list[Message]:
+    """Cut data[start:stop] into messages; the last finishes when it is the end of the data, unless told otherwise."""
+    stop = len(data) if stop is None else stop
+    found = [
+        Message(write_offset=first, data=data[first : min(first + piece, stop)]) for first in range(start, stop, piece)
+    ] or [Message(write_offset=start)]
+    for message in found:
+        message.crc32c = google_crc32c.value(message.data)
+    found[0].name = name
+    found[-1].finish = stop == len(data) if finish is None else finish
+    return found
+
+
+class Counting(UploadService):
+    """The real service, which also says how many messages it has taken in."""
+
+    taken = 0
+
+    async def WriteUpload(self, request_iterator: AsyncIterator[Message], context: Any) -> upload_pb2.Upload:
+        """Count on the way; a message is taken in when the next is asked for."""
+        return await super().WriteUpload(self._counted(request_iterator), context)
+
+    async def _counted(self, sent: AsyncIterator[Message]) -> AsyncIterator[Message]:
+        async for message in sent:
+            yield message
+            self.taken += 1
+
+
+@dataclass
+class Served:
+    """A stage, a real server over it, and its stub."""
+
+    stage: Stage
+    stub: Any
+    service: Counting
+
+    async def create(self, size: int = 0, *, key: str = "owner", request_id: str = "", **values: Any) -> Any:
+        """Announce a file."""
+        upload = upload_pb2.Upload(**{"mime_type": "video/mp4", "size_bytes": size, **values})
+        request = upload_service_pb2.CreateUploadRequest(parent=PARENT, upload=upload, request_id=request_id)
+        return await self.stub.CreateUpload(request, metadata=as_(key))
+
+    async def get(self, name: str, *, key: str = "owner") -> Any:
+        """Look at an upload."""
+        return await self.stub.GetUpload(upload_service_pb2.GetUploadRequest(name=name), metadata=as_(key))
+
+    async def delete(self, name: str, *, key: str = "owner", request_id: str = "") -> Any:
+        """Remove an upload."""
+        request = upload_service_pb2.DeleteUploadRequest(name=name, request_id=request_id)
+        return await self.stub.DeleteUpload(request, metadata=as_(key))
+
+    async def write(self, sent: Iterable[Message], *, key: str = "owner", **options: Any) -> Any:
+        """Send a stream to its end."""
+        return await self.stub.WriteUpload(iter(sent), metadata=as_(key), **options)
+
+    async def broken(self, sent: list[Message]) -> None:
+        """Send messages, then break the stream off without ending it, when the server has taken them all in."""
+        expected = self.service.taken + len(sent)
+
+        async def feed() -> AsyncIterator[Message]:
+            for message in sent:
+                yield message
+            await asyncio.Event().wait()
+
+        call = self.stub.WriteUpload(feed(), metadata=as_("owner"))
+        await until(lambda: self.service.taken == expected)
+        call.cancel()
+        await asyncio.gather(call, return_exceptions=True)
+
+    async def whole(self, data: bytes, **values: Any) -> Any:
+        """Announce and send a file in one stream."""
+        made = await self.create(len(data), **values)
+        return await self.write(messages(made.name, data))
+
+    async def stored(self, name: str, first: int = 0, end: int | None = None) -> bytes:
+        """Read bytes back as a hand-over does."""
+        upload = await self.get(name)
+        end = upload.committed_size if end is None else end
+        pieces = uploads.read(self.stage.domain, LOCATION, id_of(name), first, end)
+        return b"".join([piece async for piece in pieces])
+
+    async def parts(self, name: str) -> list[UploadPartRow]:
+        """Give the parts that are listed."""
+        async with self.stage.domain.db.read() as tx:
+            return list(await rows.parts(tx, LOCATION, id_of(name)))
+
+
+def id_of(name: str) -> str:
+    """Give the id at the end of a name."""
+    return name.rsplit("/", 1)[1]
+
+
+def blobs(folder: Path) -> list[str]:
+    """Give the files below the stage's blob folder, as keys."""
+    root = folder / "blobs"
+    return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+
+
+@asynccontextmanager
+async def uploading(
+    database_url: str, folder: Path, *, beside: Stage | None = None, **desk: Any
+) -> AsyncIterator[Served]:
+    """Serve uploads over a stage, as the only process or as another one `beside` a first."""
+    async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
+        ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
+        domain = replace(own.domain, new_id=ids.__next__)
+        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), Desk(**desk))
+        async with serving.serving(serving.uploads(service), known=authenticate) as server:
+            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service)
+
+
+CODES = {
+    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
+    "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
+    "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
+    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
+    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
+    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "CONFLICT": grpc.StatusCode.ABORTED,
+    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "DEADLINE_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""The code of each reason that is not FAILED_PRECONDITION."""

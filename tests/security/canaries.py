@@ -1,0 +1,180 @@
+"""Every secret of a scene by its name, and the search for them in whatever was said, written or kept.
+
+Owns the harvest (from configuration, wire and tables), the spellings of a secret, and the search. Does not
+know where it is searched.
+"""
+
+import base64
+import gc
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
+
+import grpc
+import httpx
+import psycopg
+from psycopg import sql
+from sqlalchemy import select
+
+from storage import keys
+from storage.keys import DataKeyTable
+from tests.security.scene import BOOTSTRAP_KEY, CLIENT_SECRET, Scene
+
+SHORTEST = 12
+"""What is shorter than this is found everywhere by accident."""
+FIELDS = ("access_token", "refresh_token", "token", "code", "code_verifier", "client_secret", "state", "upload_token")
+OURS = ("gateway", "providers", "storage")
+NOT_OURS = ("providers.simulators",)
+
+
+@dataclass
+class Canaries:
+    """Secrets and their names; `spelled` holds every spelling that each might be found in."""
+
+    names: dict[bytes, str] = field(default_factory=dict)
+    spelled: dict[str, frozenset[bytes]] = field(default_factory=dict)
+
+    def add(self, kind: str, secret: str | bytes) -> None:
+        """Watch for one more secret of a kind; the same one twice keeps its first name."""
+        raw = secret.encode() if isinstance(secret, str) else secret
+        if len(raw) < SHORTEST:
+            raise ValueError(f"{kind} is too short to be searched for")
+        if raw not in self.names:
+            name = self.names[raw] = f"{kind} #{len(self.names)}"
+            self.spelled[name] = frozenset(_spellings(raw))
+
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds that are known: a walk that met none of a kind proves nothing about it."""
+        return {name.partition(" #")[0] for name in self.names.values()}
+
+    def found_in(self, *places: Any) -> list[str]:
+        """Give the names of the secrets that stand somewhere in these texts or bytes."""
+        hay = b"\0".join(each if isinstance(each, bytes) else str(each).encode("utf-8", "replace") for each in places)
+        return sorted(name for name, spellings in self.spelled.items() if any(each in hay for each in spellings))
+
+
+def _spellings(raw: bytes) -> Iterator[bytes]:
+    """Give the secret as it is, in hexadecimal, percent-encoded, and in base64 wherever it begins in a longer text."""
+    yield raw
+    yield raw.hex().encode()
+    yield raw.hex().upper().encode()
+    for before in range(3):
+        coded = base64.b64encode(b"\0" * before + raw)
+        # The first and last characters mix with the neighbours.
+        yield coded[4:-4]
+        yield coded[4:-4].translate(bytes.maketrans(b"+/", b"-_"))
+    if raw.isascii() and raw.decode("ascii").isprintable():
+        text = raw.decode("ascii")
+        for spelled in (quote(text), quote(text, safe=""), quote_plus(text), json.dumps(text)[1:-1]):
+            yield spelled.encode()
+
+
+async def harvest(scene: Scene, found: Canaries) -> None:
+    """Add every secret of the scene, those on the wire until now included."""
+    settings = scene.gateway.settings
+    found.add("bootstrap key", BOOTSTRAP_KEY)
+    found.add("client secret", CLIENT_SECRET)
+    for entry in settings.encryption_keys.get_secret_value().split(","):
+        encoded = entry.partition(":")[2]
+        found.add("encryption key", base64.b64decode(encoded))
+    password = urlsplit(settings.database_url.get_secret_value() if settings.database_url else "").password
+    if password:
+        found.add("database password", password)
+    await _harvest_keys(scene, found)
+    _harvest_wire(scene, found)
+
+
+async def _harvest_keys(scene: Scene, found: Canaries) -> None:
+    """Add what the ring wraps: the secrets for signatures, and each location's data key."""
+    ground = scene.gateway.ground
+    for name in ("oauth", "api_keys", "pages"):
+        found.add("signing secret", await keys.get_secret(ground.db, ground.ring, name))
+    async with ground.db.read() as tx:
+        rows = list((await tx.execute(select(DataKeyTable))).scalars())
+    for row in rows:
+        place = f"data_keys|{row.location}|{row.version}"
+        found.add("data key", ground.ring.unwrap(row.key_id, row.wrapped, aad=place))
+
+
+def _harvest_wire(scene: Scene, found: Canaries) -> None:
+    """Add what the gateway sent to the vendor and got from it."""
+    for request in scene.wire.requests:
+        for name, value in secrets_of(request):
+            found.add(name, value)
+    for body in scene.wire.answers:
+        for name, value in _in_answer(body):
+            found.add(name, value)
+
+
+def secrets_of(request: httpx.Request) -> list[tuple[str, str]]:
+    """Give the secrets of one request by name: its bearer, its form's and its query's."""
+    bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+    found = [("access_token", bearer)] if bearer else []
+    form = "urlencoded" in request.headers.get("content-type", "")
+    pairs = parse_qsl(request.content.decode()) if form else []
+    pairs += parse_qsl(request.url.query.decode())
+    return found + [(name, value) for name, value in pairs if name in FIELDS]
+
+
+def _in_answer(body: bytes) -> Iterator[tuple[str, str]]:
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        return
+    data = answer.get("data") or answer
+    for name in FIELDS:
+        if isinstance(data.get(name), str):
+            yield name, data[name]
+    for name, value in parse_qsl(urlsplit(data.get("upload_url", "")).query):
+        if name in FIELDS:
+            yield name, value
+
+
+def tables(url: str) -> Iterator[tuple[str, str]]:
+    """Give every table of the database by name, with all its rows as text."""
+    with psycopg.connect(url) as connection:
+        names = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        for schema, name in names:
+            query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, name))
+            yield name, "\n".join(row[0] for row in connection.execute(query))
+
+
+def files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    """Give every file under a folder."""
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield str(path), path.read_bytes()
+
+
+def words_of(heard: Any) -> Iterator[Any]:
+    """Give all that a caller was told by one answer or error, but for the page of its own consent."""
+    if isinstance(heard, grpc.aio.AioRpcError):
+        yield from (repr(heard), heard.details(), heard.debug_error_string())
+        for key, value in (*heard.initial_metadata(), *heard.trailing_metadata()):
+            yield from (key, value)
+        return
+    message = type(heard).FromString(heard.SerializeToString())
+    for each in (message, *getattr(message, "connections", ())):
+        if "authorization" in each.DESCRIPTOR.fields_by_name:
+            each.authorization.ClearField("uri")
+    yield from (str(message), message.SerializeToString())
+
+
+def reprs() -> dict[str, str]:
+    """Give the reprs of all objects of the gateway's own classes that live in this process, by class."""
+    gc.collect()
+    found: dict[str, set[str]] = defaultdict(set)
+    for each in gc.get_objects():
+        kind = type(each)
+        # A class of C may keep anything under this name.
+        module = str(getattr(kind, "__module__", ""))
+        if module.partition(".")[0] in OURS and not module.startswith(NOT_OURS):
+            found[f"{module}.{kind.__qualname__}"].add(repr(each))
+    return {kind: "\0".join(shown) for kind, shown in found.items()}

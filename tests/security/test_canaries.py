@@ -1,0 +1,193 @@
+"""No secret leaves the gateway: a whole walk, with a vendor that quotes every secret it was sent, and then the search.
+
+Owns the proof over all that is said, written and kept. What a secret is, `canaries.py` knows.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+import pytest
+import structlog
+
+from gateway import log
+from gateway.errors import Violation
+from socialgateway.v1 import connection_pb2, post_pb2
+from tests.fixtures.waiting import until
+from tests.security import canaries, quoting
+from tests.security.canaries import Canaries
+from tests.security.scene import BOOTSTRAP_KEY, CLIENT_SECRET, opened
+from tests.security.walking import DAY, Walk
+
+KINDS = {
+    "bootstrap key", "client secret", "encryption key", "database password", "signing secret", "data key", "API key",
+    "state", "code", "code_verifier", "access_token", "refresh_token", "upload_token",
+}  # fmt: skip
+"""What the walk must have met: less would prove less."""
+
+
+def in_hex(text: str) -> str:
+    """Write a text in hexadecimal."""
+    return text.encode().hex()
+
+
+def in_base64(text: str) -> str:
+    """Write a text in base64, somewhere inside another one."""
+    return base64.b64encode(f"in a longer {text} text".encode()).decode()
+
+
+def in_json(text: str) -> str:
+    """Write a text as JSON does."""
+    return json.dumps({"token": text})
+
+
+@pytest.fixture
+def form() -> str:
+    """Give the form of the log; a test may choose its own."""
+    return "json"
+
+
+@pytest.fixture
+def written(form: str) -> Iterator[io.StringIO]:
+    """Give all log lines of the test, debugging ones included."""
+    root = logging.getLogger()
+    before = (root.handlers, root.level)
+    stream = io.StringIO()
+    log.configure(level="debug", form=form, stream=stream)
+    yield stream
+    root.handlers = before[0]
+    root.setLevel(before[1])
+    structlog.reset_defaults()
+
+
+async def all_secrets(walk: Walk) -> Canaries:
+    """Give every secret of the walk until now."""
+    found = Canaries()
+    found.add("API key", walk.key)
+    for state in walk.states:
+        found.add("state", state)
+    for code in walk.codes:
+        found.add("code", code)
+    await canaries.harvest(walk.scene, found)
+    return found
+
+
+def leaks(found: Canaries, walk: Walk, written: io.StringIO, folder: Path) -> dict[str, list[str]]:
+    """Give where which secret stands in all that was logged, answered, shown, kept, or would be printed."""
+    scene = walk.scene
+    url = scene.gateway.settings.database_url
+    places: dict[str, list[str]] = {
+        "log": found.found_in(written.getvalue()),
+        "answers": found.found_in(*(word for each in scene.heard for word in canaries.words_of(each))),
+        "pages": found.found_in(*walk.pages),
+    }
+    for name, shown in canaries.reprs().items():
+        places[f"repr of {name}"] = found.found_in(shown)
+    for name, rows in canaries.tables(url.get_secret_value() if url else ""):
+        places[f"table {name}"] = found.found_in(rows)
+    for name, content in canaries.files(folder):
+        places[f"file {name}"] = found.found_in(content)
+    return {place: names for place, names in places.items() if names}
+
+
+@pytest.mark.parametrize("form", ["json", "console"])
+async def test_no_secret_leaves_in_a_whole_life(
+    written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """From consent to deletion, nothing that is logged, answered, shown, kept or printed holds a secret."""
+    async with opened(database_url, tmp_path, jobs=True) as scene:
+        walk = Walk(scene, await scene.key())
+        await walk.connect()
+        await walk.complete(await walk.consent((await walk.reauthorize()).authorization.uri))
+        await walk.look()
+        published = await walk.publish()
+        assert post_pb2.Post.PUBLISHED == published.state
+        scene.clock.ahead += DAY
+        await walk.look()
+        assert ["ok"] == [each.outcome for each in scene.vendor.exchanges if each.grant_type == "refresh_token"]
+        await walk.call("ConnectionService/DisconnectConnection", name=walk.connection)
+        await walk.call("ConnectionService/DeleteConnection", name=walk.connection)
+
+        found = await all_secrets(walk)
+
+        assert KINDS <= found.kinds
+        assert {} == leaks(found, walk, written, tmp_path)
+        assert [] == found.found_in(*capfd.readouterr())
+
+
+async def test_no_secret_leaves_when_the_vendor_quotes_it(
+    written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A vendor that puts every secret it was sent into its errors, in whatever form, makes none of them known."""
+    async with opened(database_url, tmp_path) as scene:
+        walk = Walk(scene, await scene.key())
+        await walk.connect()
+        for answer in quoting.answers().values():
+            await walk.stumble(answer)
+
+        found = await all_secrets(walk)
+
+        assert KINDS <= found.kinds
+        assert {} == leaks(found, walk, written, tmp_path)
+        assert [] == found.found_in(*capfd.readouterr())
+
+
+async def test_a_pair_that_waits_on_disk_is_sealed(written: io.StringIO, database_url: str, tmp_path: Path) -> None:
+    """While the database holds a new pair up, the file that keeps it alive holds no token in clear."""
+    async with opened(database_url, tmp_path) as scene:
+        walk = Walk(scene, await scene.key())
+        await walk.connect()
+        scene.clock.ahead += DAY
+        async with await psycopg.AsyncConnection.connect(database_url) as other:
+            await other.execute("SELECT 1 FROM connections FOR UPDATE")
+            renewing = asyncio.create_task(walk.call("ConnectionService/VerifyConnection", name=walk.connection))
+            await until(lambda: any((tmp_path / "data" / "spills").glob("*.json")))
+            found = await all_secrets(walk)
+            spilled = dict(canaries.files(tmp_path / "data" / "spills"))
+            await other.rollback()
+        await renewing
+
+        assert 1 == len(spilled)
+        assert 2 == sum(name.startswith("refresh_token") for name in found.names.values())
+        assert [] == found.found_in(*spilled.values())
+        assert {} == leaks(found, walk, written, tmp_path)
+
+
+async def test_a_secret_that_leaks_is_found(written: io.StringIO, database_url: str, tmp_path: Path) -> None:
+    """The search itself works: one secret is put into each place, and each place is named."""
+    async with opened(database_url, tmp_path) as scene:
+        walk = Walk(scene, await scene.key())
+        await walk.connect()
+        found = await all_secrets(walk)
+        assert {} == leaks(found, walk, written, tmp_path)
+        log.get("test").info("note", note=CLIENT_SECRET)
+        (tmp_path / "left.txt").write_text(BOOTSTRAP_KEY)
+        walk.pages.append(walk.states[0])
+        scene.heard.append(connection_pb2.Connection(last_error_message=CLIENT_SECRET))
+        kept = Violation(CLIENT_SECRET, "")
+        with psycopg.connect(database_url) as other:
+            other.execute("UPDATE connections SET last_error_message = %s", [CLIENT_SECRET])
+            other.execute("UPDATE tokens SET access_sealed = %s", [next(iter(found.names))])
+
+        places = leaks(found, walk, written, tmp_path)
+
+        assert kept.field == CLIENT_SECRET
+        expected = {"log", "pages", "answers", "table connections", "table tokens", f"file {tmp_path}/left.txt"}
+        assert expected | {"repr of gateway.errors.Violation"} == set(places)
+
+
+@pytest.mark.parametrize("spell", [str, in_hex, quote, in_base64, in_json])
+def test_every_spelling_of_a_secret_is_found(spell: Callable[[str], str]) -> None:
+    """A secret is found as it is, in hexadecimal, percent-encoded, inside base64, and escaped in JSON."""
+    found = Canaries()
+    secret = 'act.canary+*v!/="50d0-and-some-more'
+    found.add("token", secret)
+
+    assert ["token #0"] == found.found_in(f"… {spell(secret)} …")
+    assert [] == found.found_in(f"… {spell(secret.replace('50d0', '50d1'))} …")

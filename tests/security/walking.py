@@ -1,0 +1,165 @@
+"""The life of a connection and its posts, through the doors that callers and browsers use.
+
+Owns the steps of the walk. Judges nothing.
+"""
+
+import hashlib
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import grpc
+import httpx
+
+from gateway.domain import publishing
+from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2, upload_service_pb2
+from tests.fixtures.whole import base_of
+from tests.security.quoting import Answer, only
+from tests.security.scene import REDIRECT_URI, Scene
+
+PARENT = "locations/l1"
+VIDEO = b"bytes of a video, more or less" * 50
+FRESH = {"seconds": 0}
+DAY = timedelta(hours=25)
+
+
+@dataclass
+class Walk:
+    """One caller's way; `pages` is what browsers were shown, `states` and `codes` what went through them."""
+
+    scene: Scene
+    key: str
+    pages: list[str] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    connection: str = ""
+    account: str = ""
+
+    async def call(self, method: str, request: Any = None, **values: Any) -> Any:
+        """Call a method with the walk's key."""
+        return await self.scene.call(method, request, key=self.key, **values)
+
+    async def create(self, **values: Any) -> Any:
+        """Create a connection."""
+        wanted = connection_pb2.Connection(provider="providers/tiktok")
+        made = await self.call("ConnectionService/CreateConnection", parent=PARENT, connection=wanted, **values)
+        self.connection = made.name
+        return made
+
+    async def consent(self, uri: str, *, decision: str = "approve") -> str:
+        """Decide on the consent page; gives the address that the browser is sent to."""
+        page = await self.scene.browser.get(uri)
+        consent = re.search(r'name=consent value="([^"]+)"', page.text)
+        assert consent is not None, page.text
+        form = {"consent": unescape(consent[1]), "decision": decision, "open_id": next(iter(self.scene.vendor.users))}
+        scopes = re.findall(r'name=scope value="([^"]+)"', page.text)
+        back = await self.scene.browser.post(page.url.join("/_sim/consent"), data={**form, "scope": scopes})
+        query = parse_qs(urlsplit(back.headers["location"]).query)
+        self.states += query["state"]
+        self.codes += query.get("code", [])
+        return str(back.headers["location"])
+
+    async def visit(self, address: str) -> httpx.Response:
+        """Follow the browser to the gateway's own callback."""
+        parts = urlsplit(address)
+        page = await self.scene.network.get(f"{base_of(self.scene.gateway)}{parts.path}?{parts.query}")
+        self.pages += [page.text, str(page.headers)]
+        return page
+
+    async def complete(self, address: str) -> Any:
+        """Complete a consent whose callback is the caller's own."""
+        query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
+        query.pop("scopes", None)
+        return await self.call("ConnectionService/CompleteConnection", **query)
+
+    async def reauthorize(self, redirect_uri: str = REDIRECT_URI) -> Any:
+        """Open another consent of the connection."""
+        values = {"name": self.connection, "redirect_uri": redirect_uri}
+        return await self.call("ConnectionService/ReauthorizeConnection", **values)
+
+    async def connect(self) -> None:
+        """Create a connection and consent to it in the browser; find its account."""
+        made = await self.create()
+        await self.visit(await self.consent(made.authorization.uri))
+        listed = await self.call("AccountService/ListAccounts", parent=PARENT)
+        self.account = listed.accounts[0].name
+
+    async def look(self) -> None:
+        """Call everything that reads, with the vendor where there is one."""
+        await self.call("ConnectionService/VerifyConnection", name=self.connection)
+        await self.call("ConnectionService/GetConnection", name=self.connection)
+        await self.call("ConnectionService/GetConnectionStatus", parent=PARENT, provider="providers/tiktok")
+        await self.call("ConnectionService/ListConnections", parent=PARENT)
+        await self.call("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
+        await self.call("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
+
+    async def upload(self) -> str:
+        """Hand over a video; give its name."""
+        wanted = upload_pb2.Upload(
+            mime_type="video/mp4", size_bytes=len(VIDEO), sha256=hashlib.sha256(VIDEO).hexdigest()
+        )
+        made = await self.call("UploadService/CreateUpload", parent=PARENT, upload=wanted)
+        message = upload_service_pb2.WriteUploadRequest(name=made.name, data=VIDEO, finish=True)
+        await self.scene.send("UploadService/WriteUpload", [message.SerializeToString()], key=self.key)
+        return str(made.name)
+
+    async def post(self, upload: str) -> Any:
+        """Create a post of an upload."""
+        wanted = post_pb2.Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT, caption="hello")
+        wanted.video.source.upload = upload
+        wanted.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+        return await self.call("PostService/CreatePost", parent=PARENT, post=wanted)
+
+    async def publish(self) -> Any:
+        """Create a post and watch it to its end."""
+        made = await self.post(await self.upload())
+        last = await self.call("PostService/WatchPost", name=made.name)
+        return last.post
+
+    async def refused(self, method: str, **values: Any) -> None:
+        """Call a method that may well fail: what it says is heard either way."""
+        with suppress(grpc.aio.AioRpcError):
+            await self.call(method, **values)
+
+    async def stumble(self, answer: Answer) -> None:
+        """Do everything that calls the vendor while it answers so; at the end it works again."""
+        await self.stumble_at_posts(answer)
+        with self.scene.answering(answer):
+            await self.refused("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
+            await self.refused("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
+            await self.refused("ConnectionService/VerifyConnection", name=self.connection)
+            self.scene.clock.ahead += DAY
+            await self.refused("ConnectionService/VerifyConnection", name=self.connection)
+        await self.stumble_at_consent(answer)
+        with self.scene.answering(answer):
+            await self.refused("ConnectionService/DisconnectConnection", name=self.connection)
+        self.scene.clock.ahead += timedelta(hours=1)
+        await self.complete(await self.consent((await self.reauthorize()).authorization.uri))
+
+    async def stumble_at_consent(self, answer: Answer) -> None:
+        """Come back from the consent page, by call and by browser, to a vendor that answers so."""
+        by_call = await self.consent((await self.reauthorize()).authorization.uri)
+        with self.scene.answering(answer):
+            with suppress(grpc.aio.AioRpcError):
+                await self.complete(by_call)
+            by_browser = await self.consent((await self.reauthorize("")).authorization.uri)
+            await self.visit(by_browser)
+
+    async def stumble_at_posts(self, answer: Answer) -> None:
+        """Hand over posts to a vendor that answers so on one path; look at them afterwards."""
+        upload = await self.upload()
+        for path in ("/init/", "/upload/", "/status/"):
+            made = await self.post(upload)
+            _, location, _, post = made.name.split("/")
+            with self.scene.answering(only(path, answer)):
+                for _ in range(2):
+                    # What a worker would do, and would log when it fails.
+                    with suppress(RuntimeError):
+                        await publishing.step(self.scene.gateway.domain, location, post)
+                    self.scene.clock.ahead += timedelta(seconds=5)
+                await self.refused("PostService/RefreshPost", name=made.name)
+            await self.refused("PostService/GetPost", name=made.name)
