@@ -5,6 +5,7 @@ carrying it to the vendor is `gateway/domain/publishing.py`.
 """
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -186,10 +187,8 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
         return await get(domain, location, post)
     access = ConnectionAccess(domain.tokens, row.location, row.connection)
     status = await domain.providers[row.provider].publishing.status(access, attempt.publish_id)
-    try:
+    with contextlib.suppress(Overtaken):
         await _learn(domain, Work(row, attempt), status)
-    except Overtaken:
-        pass
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
 

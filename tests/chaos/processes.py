@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 import grpc
 import httpx
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from gateway.failpoints import VARIABLE
 from socialgateway.v1 import (

@@ -24,6 +24,7 @@ from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
 from tests.fixtures.gateway import VENDOR, World, opened
+from tests.fixtures.waiting import until
 
 VALID = connection_pb2.Connection.VALID
 EXPIRED = connection_pb2.Connection.EXPIRED
@@ -46,7 +47,7 @@ class Stage:
     made: connection_pb2.Connection
     folder: Path
 
-    def order(self, name: str, callers: int) -> str:
+    def order(self, name: str, callers: int, grace: float) -> str:
         """Give what one process is told; `name` is its data folder."""
         _, location, _, connection = self.made.name.split("/")
         return json.dumps(
@@ -57,19 +58,23 @@ class Stage:
                 "location": location,
                 "connection": connection,
                 "callers": callers,
+                "grace": grace,
             }
         )
 
     @asynccontextmanager
     async def process(
-        self, name: str, callers: int = 1, failpoint: str = ""
+        self, name: str, callers: int = 1, failpoint: str = "", grace: float = 0.5
     ) -> AsyncIterator[asyncio.subprocess.Process]:
-        """Start a process and wait until it stands ready; it is killed at the end of the block if it still runs."""
+        """Start a process and wait until it stands ready; it is killed at the end of the block if it still runs.
+
+        `grace` is how long it waits for a dead lease holder's pair, in seconds.
+        """
         child = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "tests.flows.token_caller",
-            self.order(name, callers),
+            self.order(name, callers, grace),
             env={**os.environ, VARIABLE: failpoint},
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -112,6 +117,11 @@ async def answers(child: asyncio.subprocess.Process) -> list[str]:
     go(child)
     found: list[str] = json.loads(await heard(child, lambda line: line.startswith("[")))
     return found
+
+
+def state_of(pid: int) -> str:
+    """Give the kernel's one-letter state of a process: `T` when it is frozen."""
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 @pytest.fixture
@@ -164,10 +174,9 @@ async def test_a_pair_on_a_dead_holders_disk_is_adopted_by_those_who_wait(stage:
     async with stage.process("killed", failpoint="token.after-spill=kill") as child:
         go(child)
         assert -signal.SIGKILL == await child.wait()
-    async with stage.process("other") as waiting:
+    async with stage.process("other", grace=60) as waiting:
         asking = asyncio.create_task(answers(waiting))
-        while "invalid_grant" not in stage.world.exchanges():
-            await asyncio.sleep(0.02)
+        await until(lambda: "invalid_grant" in stage.world.exchanges())
         assert ["2"] == await stage.ask("killed")
         assert ["2"] == await asking
 
@@ -188,8 +197,7 @@ async def test_a_frozen_holder_that_wakes_up_still_saves_its_pair(stage: Stage) 
     """Frozen with the new pair in memory while its lease lapses and the connection is given up: waking saves it all."""
     async with stage.process("frozen", failpoint="token.after-exchange=stop") as child:
         go(child)
-        while Path(f"/proc/{child.pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "T":
-            await asyncio.sleep(0.02)
+        await until(lambda: state_of(child.pid) == "T")
         assert ["GrantRevoked"] == await stage.ask("other")
         assert EXPIRED == await stage.status()
         child.send_signal(signal.SIGCONT)

@@ -24,8 +24,6 @@ from gateway.settings import Settings
 from providers.errors import ProviderError
 from storage.database import Database
 
-TIMING = Timing(lease=timedelta(seconds=2), grace=timedelta(seconds=6), save_retry=timedelta(milliseconds=50))
-
 
 def settings_of(order: dict[str, Any]) -> Settings:
     """Give the settings of a gateway over the given database, folder and vendor."""
@@ -61,8 +59,11 @@ async def main(order: dict[str, Any]) -> None:
             stack, ground, clock=now, new_id=new_id, seams={}, public_url="http://127.0.0.1"
         )
         folder = settings.data_dir / "spills"
+        timing = Timing(
+            lease=timedelta(seconds=1), grace=timedelta(seconds=order["grace"]), save_retry=timedelta(milliseconds=50)
+        )
         tokens = Tokens(
-            db, domain.sealer, domain.listener, domain.providers, clock=now, spill_folder=folder, timing=TIMING
+            db, domain.sealer, domain.listener, domain.providers, clock=now, spill_folder=folder, timing=timing
         )
         stack.push_async_callback(tokens.close)
         print("ready", flush=True)

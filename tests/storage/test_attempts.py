@@ -4,6 +4,7 @@ Owns the proof of the compare-and-swap. Knows no vendor.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from storage import attempts, posts
 from storage.attempts import AttemptRow
@@ -13,9 +14,9 @@ from storage.posts import PostRow
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def make_post(id: str = "p1", **values: object) -> PostRow:
+def make_post(id: str = "p1", **values: Any) -> PostRow:
     """Give a queued post of location l1, account a1."""
-    given: dict[str, object] = {
+    given: dict[str, Any] = {
         "location": "l1",
         "id": id,
         "account": "a1",
@@ -90,7 +91,7 @@ async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: D
 
 
 async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> None:
-    """Taking what is due leases it: a second sweep at the same time finds nothing, one after the lease finds it again."""
+    """Taking what is due leases it: a second sweep at once finds nothing, one after the lease finds it again."""
     later = NOW + timedelta(seconds=30)
     async with database.transaction() as tx:
         await posts.insert(tx, make_post("due"))

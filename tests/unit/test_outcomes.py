@@ -14,7 +14,9 @@ from providers.models.publishing import FailureKind
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("polls", "seconds"), [(0, 2), (1, 4), (2, 8), (3, 16), (4, 32), (5, 60), (6, 60), (10_000, 60)])
+@pytest.mark.parametrize(
+    ("polls", "seconds"), [(0, 2), (1, 4), (2, 8), (3, 16), (4, 32), (5, 60), (6, 60), (10_000, 60)]
+)
 def test_polls_slow_down_to_one_a_minute(polls: int, seconds: int) -> None:
     """The n-th poll waits 2, 4, 8, 16, 32 and then always 60 seconds."""
     assert timedelta(seconds=seconds) == outcomes.poll_delay(polls)

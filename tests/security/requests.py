@@ -1,0 +1,119 @@
+"""One sound request for every method of the contract: what the sweeps spoil, or send with the wrong key.
+
+Owns the table; a method without a row here fails the sweeps. Does not know what is done with a request.
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2
+from tests.security.scene import METHODS, REDIRECT_URI, Scene
+from tests.security.walking import VIDEO, Walk
+
+ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """The names of what a location holds, and the state of a consent that is open in it."""
+
+    location: str
+    connection: str
+    account: str
+    upload: str
+    post: str
+    state: str
+
+    @property
+    def parent(self) -> str:
+        """The location's name."""
+        return f"locations/{self.location}"
+
+    def name(self, kind: str, id: str) -> str:
+        """Write a name."""
+        return f"{self.parent}/{kind}/{id}"
+
+    def moved(self, location: str) -> "Things":
+        """Give the same ids in another location."""
+        return replace(self, location=location)
+
+    def absent(self) -> "Things":
+        """Give names of what is not there, in the same location."""
+        state = ("a" if self.state[0] != "a" else "b") + self.state[1:]
+        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state)
+
+
+async def make(scene: Scene, key: str) -> Things:
+    """Make one of each in the location l1, an open consent included."""
+    walk = Walk(scene, key)
+    await walk.connect()
+    upload = await walk.upload()
+    post = await walk.post(upload)
+    consent = (await walk.reauthorize()).authorization.uri
+    ids = [name.rpartition("/")[2] for name in (walk.connection, walk.account, upload, post.name)]
+    return Things("l1", *ids, state=parse_qs(urlsplit(consent).query)["state"][0])
+
+
+def _post(things: Things) -> dict[str, Any]:
+    post = post_pb2.Post(account=things.name("accounts", things.account), mode=post_pb2.POST_MODE_DIRECT, caption="hi")
+    post.video.source.upload = things.name("uploads", things.upload)
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+    return {"parent": things.parent, "post": post}
+
+
+def _upload(things: Things) -> dict[str, Any]:
+    wanted = upload_pb2.Upload(mime_type="video/mp4", size_bytes=5, sha256=hashlib.sha256(VIDEO[:5]).hexdigest())
+    return {"parent": things.parent, "upload": wanted}
+
+
+def _connection(things: Things) -> dict[str, Any]:
+    wanted = connection_pb2.Connection(provider="providers/tiktok")
+    return {"parent": things.parent, "connection": wanted, "redirect_uri": REDIRECT_URI}
+
+
+def _named(kind: str, **values: Any) -> Callable[[Things], dict[str, Any]]:
+    return lambda things: {"name": things.name(kind, getattr(things, kind.removesuffix("s"))), **values}
+
+
+def _listed(things: Things) -> dict[str, Any]:
+    return {"parent": things.parent}
+
+
+NOW = {"seconds": 0}
+VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
+    "AccountService/GetAccount": _named("accounts", max_staleness=NOW),
+    "AccountService/GetCreatorInfo": lambda things: {
+        "name": f"{things.name('accounts', things.account)}/creatorInfo",
+        "max_staleness": NOW,
+    },
+    "AccountService/ListAccounts": _listed,
+    "ConnectionService/CompleteConnection": lambda things: {"state": things.state, "code": "a-code-of-the-vendor"},
+    "ConnectionService/CreateConnection": _connection,
+    "ConnectionService/DeleteConnection": _named("connections"),
+    "ConnectionService/DisconnectConnection": _named("connections"),
+    "ConnectionService/GetConnection": _named("connections"),
+    "ConnectionService/GetConnectionStatus": lambda things: {"parent": things.parent, "provider": "providers/tiktok"},
+    "ConnectionService/ListConnections": _listed,
+    "ConnectionService/ReauthorizeConnection": _named("connections"),
+    "ConnectionService/VerifyConnection": _named("connections"),
+    "PostService/CreatePost": _post,
+    "PostService/GetPost": _named("posts"),
+    "PostService/ListPosts": _listed,
+    "PostService/RefreshPost": _named("posts"),
+    "PostService/RetryPost": _named("posts"),
+    "PostService/WatchPost": _named("posts"),
+    "ProviderService/GetProvider": lambda things: {"name": "providers/tiktok"},
+    "ProviderService/ListProviders": lambda things: {},
+    "UploadService/CreateUpload": _upload,
+    "UploadService/DeleteUpload": _named("uploads"),
+    "UploadService/GetUpload": _named("uploads"),
+    "UploadService/WriteUpload": _named("uploads", data=b"12345"),
+}
+
+
+def sound(method: str, things: Things) -> Any:
+    """Make a request of the method that nothing is wrong with."""
+    return METHODS[method].request(**VALUES[method](things))
