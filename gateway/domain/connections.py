@@ -23,7 +23,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
 from gateway.domain.tokens import ConnectionAccess
 from providers.capabilities import Capability
-from providers.errors import GrantRevoked, ProviderError, Rejected
+from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
 from storage import accounts, authorizations, connections, events, posts, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction
@@ -186,7 +186,7 @@ async def disconnect(domain: Domain, location: str, connection: str, key: Reques
 
     A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. One that
     refuses for good does not keep the tokens here; the connection then says that the vendor was not told. A caller
-    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, Ambiguous, ContractBroken.
+    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, ContractBroken.
     """
     async with domain.db.read() as tx:
         seen = await idempotency.seen(tx, key)
@@ -214,6 +214,9 @@ async def _revoke(domain: Domain, row: ConnectionRow) -> ProviderError | None:
         return None
     except Rejected as error:
         return error
+    except Ambiguous as error:
+        # Revoking twice does no harm, so the caller may simply try again.
+        raise Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id) from None
     return None
 
 

@@ -28,6 +28,7 @@ class Pace:
     heartbeat: float = 3.0
     stale: float = 10.0
     sweep: float = 1.0
+    connections: float = 5.0
     old: float = 600.0
     grace: float = 20.0
 
@@ -65,6 +66,7 @@ class Jobs:
             self._loop("hand-overs", 1.0, lambda: self._work(posts.HAND_OVERS, pace.concurrency)),
             self._loop("polls", 1.0, lambda: self._work(posts.POLLS, pace.concurrency)),
             self._loop("sweep", pace.sweep, self._sweep),
+            self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", pace.stalled, self._stalled),
             self._loop("old", pace.old, lambda: sweep.old(self._domain)),
         ]

@@ -10,7 +10,7 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
-from gateway.domain import posts, uploads
+from gateway.domain import posts, uploads, verification
 from gateway.domain.context import Domain
 from storage import authorizations, events, idempotency
 from storage.database import try_advisory_lock
@@ -26,6 +26,12 @@ async def due(domain: Domain) -> None:
     """Enqueue all posts that are due, batch by batch."""
     while await posts.sweep(domain) == posts.SWEEP_LIMIT:
         pass
+
+
+async def connections(domain: Domain) -> None:
+    """Renew grants ahead of their end, and verify connections whose time has come."""
+    await domain.tokens.renew_due()
+    await verification.sweep(domain)
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:

@@ -30,7 +30,7 @@ def arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--only", choices=MEASURES, action="append", help="measure only this (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=7, help="measured rounds of each side (default: 7)")
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds of each side (default: 5)")
     parser.add_argument("--strict", action="store_true", help="exit with 1 when a target is missed")
     return parser.parse_args()
 

@@ -16,7 +16,6 @@ from pathlib import Path
 import grpc
 
 from gateway.domain import api_keys
-from gateway.settings import Settings
 from storage import accounts, connections, keys, locations, posts
 from storage.accounts import AccountRow
 from storage.blobs import BlobStore
@@ -24,6 +23,7 @@ from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.embedded import start_embedded
 from storage.keys import KeyRing
+from storage.listener import Listener
 from storage.posts import PostRow
 from tests.chaos import processes
 
@@ -68,7 +68,7 @@ async def standing() -> AsyncIterator[Bench]:
                 _bare("raw") as raw,
                 _pool(database.url) as db,
             ):
-                key = await _caller(db, process)
+                key = await _caller(db)
                 await _rows(db)
                 blobs = BlobStore.open((folder / "blobs").as_uri())
                 target, own = f"127.0.0.1:{process.grpc_port}", "127.0.0.1:"
@@ -104,28 +104,15 @@ async def _bare(kind: str) -> AsyncIterator[int]:
             await process.wait()
 
 
-async def _caller(db: Database, process: processes.Gateway) -> str:
+async def _caller(db: Database) -> str:
     """Make an API key as an operator would: looked up by its hash in PostgreSQL, then in a coherent cache."""
-    settings = Settings(encryption_keys="k1:" + "A" * 43 + "=")
-    ring = KeyRing.parse(settings.encryption_keys.get_secret_value())
-    pepper = await keys.get_secret(db, ring, api_keys.PEPPER)
-    store = api_keys.open_store(db, _Deaf(), pepper=pepper, clock=lambda: datetime.now(UTC))
+    pepper = await keys.get_secret(db, KeyRing.parse("k1:" + "A" * 43 + "="), api_keys.PEPPER)
+    # A listener that was not started: what is made here is not looked up here.
+    store = api_keys.open_store(db, Listener(db.url), pepper=pepper, clock=lambda: datetime.now(UTC))
     made = await api_keys.create(
         store, agency=AGENCY, locations=None, scopes=api_keys.SCOPES, random=os.urandom, expire_time=None
     )
     return made.secret.reveal()
-
-
-class _Deaf:
-    """A listener that hears nothing: what is made here is not read here."""
-
-    connected = False
-
-    def subscribe(self, topic: str, callback: object) -> None:
-        """Nothing."""
-
-    def on_reconnect(self, callback: object) -> None:
-        """Nothing."""
 
 
 async def _rows(db: Database) -> None:
@@ -143,7 +130,7 @@ async def _rows(db: Database) -> None:
 def _connection(place: str, now: datetime) -> ConnectionRow:
     row = ConnectionRow(location=place, id="c", provider="tiktok", create_time=now, update_time=now)
     row.status, row.capabilities, row.reason_code = "VALID", dict(CAPABILITIES), "VERIFICATION_OK"
-    row.grant_kind, row.granted_scopes = "user", ["user.info.basic", "video.list", "video.publish", "video.upload"]
+    row.grant_kind, row.granted_scopes = "USER", ["user.info.basic", "video.list", "video.publish", "video.upload"]
     row.requested_scopes, row.last_verify_time = list(row.granted_scopes), now
     row.provider_subject = f"open-{place}"
     return row

@@ -482,14 +482,16 @@ async def test_a_second_disconnect_changes_nothing(gateway: World) -> None:
     assert 1 == gateway.calls("oauth.revoke")
 
 
-async def test_a_vendor_that_cannot_revoke_now_keeps_the_connection(gateway: World) -> None:
-    """Nobody is told "disconnected" while the grant lives on: the call fails and can be repeated."""
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "html"])
+async def test_a_vendor_that_cannot_revoke_now_keeps_the_connection(gateway: World, kind: str) -> None:
+    """Nobody is told "disconnected" while the grant may live on: the call fails and can be repeated."""
     made = await gateway.connect()
-    gateway.vendor.faults.add(Fault(match="oauth.revoke", kind="drop_before"))
+    gateway.vendor.faults.add(Fault(match="oauth.revoke", kind=kind))
 
-    with pytest.raises(grpc.aio.AioRpcError):
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
         await disconnect(gateway, made.name)
 
+    assert_error(caught.value, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE", provider="tiktok")
     assert (VALID, True) == ((await gateway.get(made.name)).status, await has_tokens(gateway, made.name))
     assert DISCONNECTED == (await disconnect(gateway, made.name)).status
 

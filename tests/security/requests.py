@@ -53,8 +53,10 @@ async def make(scene: Scene, key: str) -> Things:
     upload = await walk.upload()
     post = await walk.post(upload)
     consent = (await walk.reauthorize()).authorization.uri
-    ids = [name.rpartition("/")[2] for name in (walk.connection, walk.account, upload, post.name)]
-    return Things("l1", *ids, state=parse_qs(urlsplit(consent).query)["state"][0])
+    connection, account, upload, post_id = (
+        name.rpartition("/")[2] for name in (walk.connection, walk.account, upload, post.name)
+    )
+    return Things("l1", connection, account, upload, post_id, parse_qs(urlsplit(consent).query)["state"][0])
 
 
 def _post(things: Things) -> dict[str, Any]:

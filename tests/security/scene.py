@@ -19,6 +19,7 @@ from google.protobuf.message_factory import GetMessageClass
 from gateway import app, clock
 from gateway.app import Gateway, Roles
 from gateway.domain import api_keys
+from gateway.domain.api_keys import NewKey
 from gateway.interceptors.scopes import METHOD_SCOPES
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from tests.fixtures.whole import end, settings, target_of
@@ -173,11 +174,14 @@ class Scene:
         finally:
             self.wire.instead = None
 
-    async def key(self, agency: str = "default", **values: Any) -> str:
+    async def new_key(self, agency: str = "default", **values: Any) -> NewKey:
         """Make an API key with every scope and location, unless `values` say otherwise."""
         chosen = {"locations": None, "scopes": api_keys.SCOPES, **values}
-        made = await api_keys.create(self.store, agency=agency, random=urandom, **chosen)
-        return made.secret.reveal()
+        return await api_keys.create(self.store, agency=agency, random=urandom, **chosen)
+
+    async def key(self, agency: str = "default", **values: Any) -> str:
+        """Make an API key as `new_key` does; gives the key itself."""
+        return (await self.new_key(agency, **values)).secret.reveal()
 
 
 @asynccontextmanager

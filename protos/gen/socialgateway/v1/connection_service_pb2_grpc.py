@@ -105,7 +105,8 @@ class ConnectionServiceServicer:
     def CreateConnection(self, request, context):
         """Makes a PENDING connection with the page on which a person consents, or a verified one from a static token.
 
-        Connecting the same person twice in one location updates the older connection when consent completes.
+        Connecting the same person twice in one location updates the older connection when consent completes; the newer one is
+        then removed, and CompleteConnection and `return_uri` name the older.
 
         Cost: no vendor call; with a static token up to three, to verify it.
         Idempotent: with request_id, for 30 days.
@@ -158,13 +159,15 @@ class ConnectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def DeleteConnection(self, request, context):
-        """Removes the row of a connection and its accounts. Tokens are wiped here, not revoked at the vendor: disconnect first
-        when the vendor should forget the grant too.
+        """Disconnects a connection, as DisconnectConnection does, then removes its row and its accounts. An account that a post
+        was made on stays, DETACHED.
 
-        Cost: no vendor call.
+        Cost: as DisconnectConnection; no vendor call for one that is DISCONNECTED, or that nobody consented to.
         Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post is being handed over).
+        Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
+        the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -181,8 +184,9 @@ class ConnectionServiceServicer:
         Cost: one vendor call to exchange the code and up to three to verify.
         Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
         Scope: connections.write.
-        Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE,
-        PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
+        connection's consented; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
+        PROVIDER_MISCONFIGURED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -211,7 +215,7 @@ class ConnectionServiceServicer:
         Cost: up to three vendor calls, and one more when the access token must be renewed first.
         Idempotent: yes; each call asks anew, unless request_id repeats.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (PENDING or DISCONNECTED), PROVIDER_RATE_LIMITED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (there is no grant: nobody consented, or DISCONNECTED).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -220,14 +224,15 @@ class ConnectionServiceServicer:
     def DisconnectConnection(self, request, context):
         """Gives the grant back: revokes it at the vendor, wipes the tokens here, keeps the row as DISCONNECTED.
 
-        Posts that wait for this connection fail with REAUTHORIZATION_REQUIRED; a post that the vendor already has goes on.
-        When the vendor cannot be reached the tokens are wiped all the same, and last_error_message says that the revocation
-        did not happen.
+        Posts that are not yet with the vendor wait, showing REAUTHORIZATION_REQUIRED, until the connection is authorised again
+        or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
+        never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
+        the grant may still be listed there.
 
         Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
         Idempotent: yes; a DISCONNECTED connection is answered as it is.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,7 +46,8 @@ class ConnectionServiceStub:
     CreateConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]
     """Makes a PENDING connection with the page on which a person consents, or a verified one from a static token.
 
-    Connecting the same person twice in one location updates the older connection when consent completes.
+    Connecting the same person twice in one location updates the older connection when consent completes; the newer one is
+    then removed, and CompleteConnection and `return_uri` name the older.
 
     Cost: no vendor call; with a static token up to three, to verify it.
     Idempotent: with request_id, for 30 days.
@@ -83,13 +84,15 @@ class ConnectionServiceStub:
     Reasons: PAGE_TOKEN_INVALID.
     """
     DeleteConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.DeleteConnectionRequest, _empty_pb2.Empty]
-    """Removes the row of a connection and its accounts. Tokens are wiped here, not revoked at the vendor: disconnect first
-    when the vendor should forget the grant too.
+    """Disconnects a connection, as DisconnectConnection does, then removes its row and its accounts. An account that a post
+    was made on stays, DETACHED.
 
-    Cost: no vendor call.
+    Cost: as DisconnectConnection; no vendor call for one that is DISCONNECTED, or that nobody consented to.
     Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post is being handed over).
+    Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
+    the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    PROVIDER_CONTRACT_BROKEN.
     """
     CompleteConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.CompleteConnectionRequest, _connection_pb2.Connection]
     """Finishes a consent whose callback the caller hosts itself: exchanges the code, verifies, makes the account.
@@ -102,8 +105,9 @@ class ConnectionServiceStub:
     Cost: one vendor call to exchange the code and up to three to verify.
     Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
     Scope: connections.write.
-    Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE,
-    PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
+    connection's consented; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
+    PROVIDER_MISCONFIGURED.
     """
     ReauthorizeConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.ReauthorizeConnectionRequest, _connection_pb2.Connection]
     """Gives a new page to consent on for a connection that exists, whatever its status.
@@ -124,19 +128,20 @@ class ConnectionServiceStub:
     Cost: up to three vendor calls, and one more when the access token must be renewed first.
     Idempotent: yes; each call asks anew, unless request_id repeats.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (PENDING or DISCONNECTED), PROVIDER_RATE_LIMITED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (there is no grant: nobody consented, or DISCONNECTED).
     """
     DisconnectConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.DisconnectConnectionRequest, _connection_pb2.Connection]
     """Gives the grant back: revokes it at the vendor, wipes the tokens here, keeps the row as DISCONNECTED.
 
-    Posts that wait for this connection fail with REAUTHORIZATION_REQUIRED; a post that the vendor already has goes on.
-    When the vendor cannot be reached the tokens are wiped all the same, and last_error_message says that the revocation
-    did not happen.
+    Posts that are not yet with the vendor wait, showing REAUTHORIZATION_REQUIRED, until the connection is authorised again
+    or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
+    never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
+    the grant may still be listed there.
 
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
     Idempotent: yes; a DISCONNECTED connection is answered as it is.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
     """
 
 @_typing.type_check_only
@@ -155,7 +160,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     CreateConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CreateConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Makes a PENDING connection with the page on which a person consents, or a verified one from a static token.
 
-    Connecting the same person twice in one location updates the older connection when consent completes.
+    Connecting the same person twice in one location updates the older connection when consent completes; the newer one is
+    then removed, and CompleteConnection and `return_uri` name the older.
 
     Cost: no vendor call; with a static token up to three, to verify it.
     Idempotent: with request_id, for 30 days.
@@ -192,13 +198,15 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Reasons: PAGE_TOKEN_INVALID.
     """
     DeleteConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.DeleteConnectionRequest, _empty_pb2.Empty]  # type: ignore[assignment]
-    """Removes the row of a connection and its accounts. Tokens are wiped here, not revoked at the vendor: disconnect first
-    when the vendor should forget the grant too.
+    """Disconnects a connection, as DisconnectConnection does, then removes its row and its accounts. An account that a post
+    was made on stays, DETACHED.
 
-    Cost: no vendor call.
+    Cost: as DisconnectConnection; no vendor call for one that is DISCONNECTED, or that nobody consented to.
     Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post is being handed over).
+    Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
+    the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    PROVIDER_CONTRACT_BROKEN.
     """
     CompleteConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CompleteConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Finishes a consent whose callback the caller hosts itself: exchanges the code, verifies, makes the account.
@@ -211,8 +219,9 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Cost: one vendor call to exchange the code and up to three to verify.
     Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
     Scope: connections.write.
-    Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE,
-    PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
+    connection's consented; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
+    PROVIDER_MISCONFIGURED.
     """
     ReauthorizeConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ReauthorizeConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Gives a new page to consent on for a connection that exists, whatever its status.
@@ -233,19 +242,20 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Cost: up to three vendor calls, and one more when the access token must be renewed first.
     Idempotent: yes; each call asks anew, unless request_id repeats.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (PENDING or DISCONNECTED), PROVIDER_RATE_LIMITED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (there is no grant: nobody consented, or DISCONNECTED).
     """
     DisconnectConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.DisconnectConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Gives the grant back: revokes it at the vendor, wipes the tokens here, keeps the row as DISCONNECTED.
 
-    Posts that wait for this connection fail with REAUTHORIZATION_REQUIRED; a post that the vendor already has goes on.
-    When the vendor cannot be reached the tokens are wiped all the same, and last_error_message says that the revocation
-    did not happen.
+    Posts that are not yet with the vendor wait, showing REAUTHORIZATION_REQUIRED, until the connection is authorised again
+    or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
+    never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
+    the grant may still be listed there.
 
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
     Idempotent: yes; a DISCONNECTED connection is answered as it is.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
     """
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -267,7 +277,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
         """Makes a PENDING connection with the page on which a person consents, or a verified one from a static token.
 
-        Connecting the same person twice in one location updates the older connection when consent completes.
+        Connecting the same person twice in one location updates the older connection when consent completes; the newer one is
+        then removed, and CompleteConnection and `return_uri` name the older.
 
         Cost: no vendor call; with a static token up to three, to verify it.
         Idempotent: with request_id, for 30 days.
@@ -328,13 +339,15 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connection_service_pb2.DeleteConnectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
-        """Removes the row of a connection and its accounts. Tokens are wiped here, not revoked at the vendor: disconnect first
-        when the vendor should forget the grant too.
+        """Disconnects a connection, as DisconnectConnection does, then removes its row and its accounts. An account that a post
+        was made on stays, DETACHED.
 
-        Cost: no vendor call.
+        Cost: as DisconnectConnection; no vendor call for one that is DISCONNECTED, or that nobody consented to.
         Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post is being handed over).
+        Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
+        the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod
@@ -353,8 +366,9 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: one vendor call to exchange the code and up to three to verify.
         Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
         Scope: connections.write.
-        Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE,
-        PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
+        connection's consented; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
+        PROVIDER_MISCONFIGURED.
         """
 
     @_abc_1.abstractmethod
@@ -387,7 +401,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: up to three vendor calls, and one more when the access token must be renewed first.
         Idempotent: yes; each call asks anew, unless request_id repeats.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (PENDING or DISCONNECTED), PROVIDER_RATE_LIMITED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (there is no grant: nobody consented, or DISCONNECTED).
         """
 
     @_abc_1.abstractmethod
@@ -398,14 +412,15 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
         """Gives the grant back: revokes it at the vendor, wipes the tokens here, keeps the row as DISCONNECTED.
 
-        Posts that wait for this connection fail with REAUTHORIZATION_REQUIRED; a post that the vendor already has goes on.
-        When the vendor cannot be reached the tokens are wiped all the same, and last_error_message says that the revocation
-        did not happen.
+        Posts that are not yet with the vendor wait, showing REAUTHORIZATION_REQUIRED, until the connection is authorised again
+        or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
+        never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
+        the grant may still be listed there.
 
         Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
         Idempotent: yes; a DISCONNECTED connection is answered as it is.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
