@@ -4,6 +4,7 @@ Owns the engine, what happens just before a commit, and telling a lost database 
 Does not know any table.
 """
 
+import asyncio
 import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -102,6 +103,7 @@ class Database:
         """A session for SELECTs: each statement sees what was committed when it began. It must not write."""
         async with AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True}) as tx:
             try:
+                await _checked_out(tx)
                 yield tx
             except (DBAPIError, psycopg.Error, PoolTimeout) as error:
                 self._raise(error)
@@ -113,6 +115,16 @@ class Database:
         if _is_unavailable(error):
             raise DatabaseUnavailable(f"{describe(self.url)}: {_reason(error)}") from None
         raise error
+
+
+async def _checked_out(tx: Transaction) -> None:
+    """Take the connection, to the end: cut off in the middle of it, SQLAlchemy leaves it to the garbage collector."""
+    taking = asyncio.create_task(tx.connection())
+    try:
+        _ = await asyncio.shield(taking)
+    except asyncio.CancelledError:
+        await asyncio.wait([taking])
+        raise
 
 
 def before_commit(tx: Transaction, name: str, hook: Hook) -> None:

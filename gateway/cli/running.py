@@ -25,6 +25,8 @@ def in_loop(work: Coroutine[Any, Any, T]) -> T:
 
 async def run(*, calls: bool, jobs: bool) -> None:
     """Start a gateway from the environment, serve until a signal comes, stop it in order."""
+    # Our children are PostgreSQL's programs, never callers: gRPC's handlers around a fork only get in their way.
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from gateway import app, log, settings
 
     chosen = settings.load()

@@ -32,6 +32,8 @@ def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
     screen = Screen()
     if file is not None and not file.is_file():
         raise Trouble(f"there is no file {file}")
+    if file is not None and not file.stat().st_size:
+        raise Trouble(f"{file} is empty")
     with interruptible():
         screen.step("A simulated TikTok and a gateway start, each a process of its own")
         with world() as around:

@@ -13,7 +13,7 @@ from typing import Any
 
 from gateway.domain import idempotency, journal, preflight, verdicts
 from gateway.domain.context import Domain
-from gateway.domain.errors import StateForbids
+from gateway.domain.errors import StateForbids, UploadExpired
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.journal import FINAL, Overtaken, Work
 from gateway.domain.tokens import ConnectionAccess
@@ -97,12 +97,18 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
 
 
 async def _insert(tx: Transaction, row: PostRow) -> PostRow:
-    # The upload's row is held, so that it cannot be deleted between the check and the post that needs it.
-    await uploads.get(tx, row.location, row.uploads[0], lock=True)
+    await _hold_upload(tx, row)
     await posts.insert(tx, row)
     await journal.announce(tx, row, row.create_time)
     await enqueue(tx, row)
     return row
+
+
+async def _hold_upload(tx: Transaction, row: PostRow) -> None:
+    """Hold the upload's row, so that its bytes cannot go between the check and the post that needs them."""
+    upload = await uploads.get(tx, row.location, row.uploads[0], lock=True)
+    if upload.state != "COMPLETE":
+        raise UploadExpired(resource=f"locations/{row.location}/uploads/{upload.id}")
 
 
 async def enqueue(tx: Transaction, row: PostRow) -> None:
@@ -238,7 +244,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
     row = await posts.get(tx, location, post, lock=True)
     if row.state not in ("FAILED", "INDETERMINATE"):
         raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
-    await uploads.get(tx, location, row.uploads[0], lock=True)
+    await _hold_upload(tx, row)
     number = row.attempt + 1
     changed = await posts.change(
         tx,

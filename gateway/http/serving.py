@@ -87,6 +87,7 @@ def listen(address: str) -> socket.socket:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        # Not httptools: it reads a head without end (32 MB were taken, 2026-11-21); h11 refuses one of 64 KiB.
         http="h11",
         ws="none",
         loop="none",

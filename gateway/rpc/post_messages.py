@@ -46,13 +46,21 @@ def from_proto(message: post_pb2.Post, location: str, id: str, *, now: datetime)
         content=content,
         uploads=uploads,
         options=_options(message.options),
-        provider_extra=json_format.MessageToDict(message.provider_extra),
+        provider_extra=_extra(message),
         labels=_labels(message),
         consent=_consent(message),
         route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
         schedule_time=_schedule(message, now),
         late_tolerance_seconds=_late_tolerance(message),
     )
+
+
+def _extra(message: post_pb2.Post) -> dict[str, Any]:
+    """Read the options by the provider's own names; what JSON has no word for (NaN, infinity) is refused."""
+    try:
+        return json_format.MessageToDict(message.provider_extra)
+    except (ValueError, json_format.Error):
+        raise FieldInvalid("post.provider_extra", "must hold what JSON can: every number finite") from None
 
 
 def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:

@@ -20,7 +20,7 @@ from storage import migrate
 from storage.database import Database, raw_connection
 from storage.keys import KeyMissing, KeyWrong
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import AUTH, base_of, end, running, settings, target_of
+from tests.fixtures.whole import AUTH, CALLS, base_of, end, running, settings, target_of
 
 OTHER_RING = "k1:" + "A" * 43 + "="
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -44,28 +44,31 @@ async def health_of(target: str) -> int:
 
 async def test_two_gateways_live_in_one_process(database_url: str, tmp_path: Path) -> None:
     """Nothing is global: two replicas on one database serve side by side, on ports of their own."""
-    async with running(database_url, tmp_path / "a") as one, running(database_url, tmp_path / "b") as two:
+    async with (
+        running(database_url, tmp_path / "a", roles=CALLS) as one,
+        running(database_url, tmp_path / "b", roles=CALLS) as two,
+    ):
         assert target_of(one) != target_of(two)
         assert [["providers/tiktok"]] * 2 == [await providers_of(target_of(each)) for each in (one, two)]
 
 
 async def test_health_follows_the_gateway(database_url: str, tmp_path: Path) -> None:
     """The health service says SERVING as soon as the start is over."""
-    async with running(database_url, tmp_path) as gateway:
+    async with running(database_url, tmp_path, roles=CALLS) as gateway:
         assert SERVING == await health_of(target_of(gateway))
 
 
 async def test_the_public_url_follows_the_port_unless_it_is_set(database_url: str, tmp_path: Path) -> None:
     """Consent pages must send the browser to where the HTTP edge really is."""
-    async with running(database_url, tmp_path / "a") as gateway:
+    async with running(database_url, tmp_path / "a", roles=CALLS) as gateway:
         assert base_of(gateway).replace("127.0.0.1", "localhost") == gateway.domain.public_url
-    async with running(database_url, tmp_path / "b", public_url="https://social.example") as gateway:
+    async with running(database_url, tmp_path / "b", roles=CALLS, public_url="https://social.example") as gateway:
         assert "https://social.example" == gateway.domain.public_url
 
 
 async def test_an_empty_database_is_migrated(empty_database_url: str, tmp_path: Path) -> None:
     """By default a start brings the schema along."""
-    async with running(empty_database_url, tmp_path) as gateway:
+    async with running(empty_database_url, tmp_path, roles=CALLS) as gateway:
         assert await migrate.is_current(gateway.ground.db)
 
 
@@ -100,7 +103,7 @@ async def test_without_auto_migrate_calls_wait_for_the_operator(empty_database_u
 
 async def test_a_missing_key_stops_the_start(database_url: str, tmp_path: Path) -> None:
     """A database sealed with a key that is not there is not served: the key is named."""
-    async with running(database_url, tmp_path):
+    async with running(database_url, tmp_path, roles=CALLS):
         pass
     with pytest.raises(KeyMissing) as missing:
         await start(settings(database_url, tmp_path, encryption_keys=OTHER_RING.replace("k1:", "k2:")))
@@ -109,7 +112,7 @@ async def test_a_missing_key_stops_the_start(database_url: str, tmp_path: Path) 
 
 async def test_a_wrong_key_stops_the_start(database_url: str, tmp_path: Path) -> None:
     """Another key under a known id is noticed before anything is sealed with it."""
-    async with running(database_url, tmp_path):
+    async with running(database_url, tmp_path, roles=CALLS):
         pass
     with pytest.raises(KeyWrong):
         await start(settings(database_url, tmp_path, encryption_keys=OTHER_RING))
@@ -189,7 +192,7 @@ async def test_a_private_database_that_dies_comes_back() -> None:
     """An embedded PostgreSQL that is killed is started again, and the gateway serves again."""
     # Not pytest's own folder: as root, PostgreSQL's user must be able to enter.
     with tempfile.TemporaryDirectory(prefix="running-test-") as folder:
-        Path(folder).chmod(0o755)
+        os.chmod(folder, 0o755)  # noqa: S103 - PostgreSQL's user passes through
         gateway = await start(settings(None, Path(folder)))
         async with gateway.ground.db.read() as tx:
             row = await (await raw_connection(tx)).execute(

@@ -446,6 +446,18 @@ async def test_a_pair_saved_within_the_grace_is_adopted(gateway: World) -> None:
     assert VALID == (await gateway.get(made.name)).status
 
 
+async def test_the_refusal_of_an_old_pair_does_not_give_up_a_newer_one(gateway: World) -> None:
+    """A connection whose pair was replaced while the vendor refused the old one stays as it is."""
+    made = await gateway.connect()
+    refused = GrantRevoked("refused", code="invalid_grant")
+    async with gateway.domain.db.transaction() as tx:
+        await tx.execute(text("UPDATE tokens SET version = 2"))
+    async with gateway.domain.db.transaction() as tx:
+        given_up = await health.expire(tx, *id_of(made), "TOKEN_REVOKED", refused, gateway.clock(), at_version=1)
+
+    assert (False, VALID) == (given_up, (await gateway.get(made.name)).status)
+
+
 # The database away
 
 

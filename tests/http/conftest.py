@@ -10,7 +10,7 @@ import grpc
 import httpx
 import pytest
 
-from tests.fixtures.whole import running, simulated, target_of
+from tests.fixtures.whole import CALLS, running, simulated, target_of
 from tests.http.consents import Walk, walk
 
 RETURN_URI = "http://localhost:9/done?tab=2#top"
@@ -22,7 +22,7 @@ async def consent(database_url: str, tmp_path: Path) -> AsyncIterator[Walk]:
     """Give a gateway whose settings allow RETURN_URI, and its vendor."""
     async with (
         simulated() as (vendor, pointing),
-        running(database_url, tmp_path, allowed_redirect_uris=(RETURN_URI,), **pointing) as gateway,
+        running(database_url, tmp_path, roles=CALLS, allowed_redirect_uris=(RETURN_URI,), **pointing) as gateway,
         grpc.aio.insecure_channel(target_of(gateway)) as channel,
     ):
         yield walk(gateway, vendor, channel)

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from providers.simulators import serving
 from storage import authorizations
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import running, simulated, target_of
+from tests.fixtures.whole import CALLS, running, simulated, target_of
 from tests.http.browser import browser, watch
 from tests.http.conftest import OPENER
 from tests.http.consents import Walk, walk
@@ -147,7 +147,7 @@ async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, 
     async with (
         opener() as app,
         simulated() as (vendor, pointing),
-        running(database_url, tmp_path, allowed_redirect_uris=(f"{app}/done",), **pointing) as gateway,
+        running(database_url, tmp_path, roles=CALLS, allowed_redirect_uris=(f"{app}/done",), **pointing) as gateway,
         grpc.aio.insecure_channel(target_of(gateway)) as channel,
     ):
         consent = walk(gateway, vendor, channel)
@@ -179,7 +179,7 @@ async def test_the_browser_goes_back_to_the_caller(database_url: str, tmp_path: 
     async with (
         opener() as app,
         simulated() as (vendor, pointing),
-        running(database_url, tmp_path, allowed_redirect_uris=(f"{app}/done",), **pointing) as gateway,
+        running(database_url, tmp_path, roles=CALLS, allowed_redirect_uris=(f"{app}/done",), **pointing) as gateway,
         grpc.aio.insecure_channel(target_of(gateway)) as channel,
     ):
         begun = await walk(gateway, vendor, channel).begin(return_uri=f"{app}/done")

@@ -185,10 +185,12 @@ class Scene:
 
 
 @asynccontextmanager
-async def opened(database_url: str, folder: Path, *, jobs: bool = False, **values: Any) -> AsyncIterator[Scene]:
-    """Open the scene for the length of a block; `values` are settings."""
+async def opened(
+    database_url: str, folder: Path, *, jobs: bool = False, config: SimulatorConfig = CONFIG, **values: Any
+) -> AsyncIterator[Scene]:
+    """Open the scene for the length of a block; `values` are settings, `config` is the vendor's."""
     now = Clock()
-    simulator = create_app(CONFIG, clock=now)
+    simulator = create_app(config, clock=now)
     wire = Wire(httpx.ASGITransport(simulator))
     chosen = settings(database_url, folder, **{**_SETTINGS, **values})
     gateway = await app.start(

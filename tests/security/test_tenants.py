@@ -16,7 +16,7 @@ from google.rpc import status_pb2
 
 from gateway.domain import api_keys
 from gateway.interceptors.scopes import ANY_KEY, METHOD_SCOPES
-from tests.security.judging import counts, reason_of, without_id
+from tests.security.judging import Census, reason_of, without_id
 from tests.security.requests import VALUES, Things, make, sound
 from tests.security.scene import BOOTSTRAP_KEY, METHODS, Scene, opened
 
@@ -31,7 +31,7 @@ class Land:
 
     scene: Scene
     things: Things
-    database: psycopg.Connection
+    census: Census
     wrong: dict[str, str] = field(default_factory=dict)
 
     async def refusal(self, method: str, request: Any, key: str | None) -> status_pb2.Status:
@@ -63,10 +63,10 @@ class Land:
 @contextmanager
 def untouched(land: Land) -> Iterator[None]:
     """Fail unless every method was refused in the block as it had to be, and no table has a row more or less."""
-    before = counts(land.database)
+    before = land.census.counts()
     yield
     assert {} == land.wrong
-    assert before == counts(land.database)
+    assert before == land.census.counts()
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
             if "/Get" in method or "/List" in method:
                 await scene.call(method, sound(method, things))
         with psycopg.connect(database_url, autocommit=True) as database:
-            yield Land(scene, things, database)
+            yield Land(scene, things, Census(database))
 
 
 def test_every_method_has_a_sound_request() -> None:

@@ -1,12 +1,14 @@
 """The pool and its transactions: what commits, what does not, and what a lost server looks like."""
 
 import asyncio
+from typing import cast
 from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.pool import QueuePool
 
 from storage.database import (
     Database,
@@ -226,3 +228,20 @@ async def test_an_advisory_lock_is_held_to_the_end_of_the_transaction(db: Databa
         assert await try_advisory_lock(other, "b")
     async with db.transaction() as tx:
         assert await try_advisory_lock(tx, "a")
+
+
+async def test_cancelled_reads_give_their_connections_back(database: Database) -> None:
+    """A read that is cut off while it takes its connection leaves none behind: the pool stays whole."""
+
+    async def read() -> None:
+        async with database.read() as tx:
+            await tx.execute(text("SELECT 1"))
+
+    for number in range(150):
+        task = asyncio.create_task(read())
+        for _ in range(number % 15):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+
+    assert 0 == cast(QueuePool, database.engine.pool).checkedout()

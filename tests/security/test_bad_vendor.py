@@ -1,0 +1,207 @@
+"""Whatever a vendor answers, callers get an answer or a refusal in our own words: never a fault of ours.
+
+Owns the proof over nonsense that is made up. What known vendors' oddities mean is proved where the providers are.
+"""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from gateway.domain import publishing
+from providers.simulators.tiktok import Fault
+from socialgateway.v1 import connection_pb2
+from tests.security.judging import complaint
+from tests.security.scene import BOOTSTRAP_KEY, CONFIG, Scene, opened
+from tests.security.walking import DAY, FRESH, Walk
+
+WORDS = (
+    "data", "error", "code", "message", "log_id", "user", "open_id", "union_id", "display_name", "avatar_url",
+    "follower_count", "is_verified", "videos", "cursor", "has_more", "id", "create_time", "access_token",
+    "refresh_token", "expires_in", "refresh_expires_in", "scope", "privacy_level_options", "comment_disabled",
+    "max_video_post_duration_sec", "creator_nickname", "status", "fail_reason", "publicaly_available_post_id",
+    "uploaded_bytes", "publish_id", "upload_url", "error_description",
+)  # fmt: skip
+VALUES = (
+    "ok",
+    "",
+    "invalid_params",
+    "access_token_invalid",
+    "invalid_grant",
+    "PUBLISH_COMPLETE",
+    "FAILED",
+    "act.x",
+    "\ud800",
+    "\0",
+    "0",
+    "-1",
+)
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.sampled_from(VALUES),
+    st.text(max_size=20),
+)
+nonsense = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=5), inner, max_size=6)
+    ),
+    max_leaves=25,
+)
+envelopes = st.fixed_dictionaries(
+    {
+        "data": nonsense,
+        "error": st.fixed_dictionaries({"code": st.sampled_from(("ok", "ok", "odd")), "message": scalars}),
+    }
+)
+grants = st.fixed_dictionaries(
+    {"access_token": scalars, "expires_in": scalars, "refresh_token": scalars, "open_id": scalars, "scope": scalars}
+)
+bodies = st.one_of(
+    st.builds(json.dumps, envelopes),
+    st.builds(json.dumps, grants),
+    st.builds(json.dumps, nonsense),
+    st.text(max_size=200),
+    st.sampled_from(["", "null", "[" * 50_000, '{"data": 1e999999, "error": {"code": "ok"}}', "<html>wait</html>"]),
+)
+faults = st.one_of(
+    st.builds(lambda body: {"kind": "body", "body": body}, bodies),
+    st.builds(lambda body, status: {"kind": "status", "body": body, "status": status}, bodies, st.integers(200, 599)),
+    st.builds(lambda body: {"kind": "html", "body": body}, bodies),
+    st.builds(
+        lambda code, said: {"kind": "error", "code": code, "message": said},
+        st.text(max_size=300),
+        st.text(max_size=900),
+    ),
+    st.sampled_from([{"kind": "corrupt_json"}, {"kind": "drop_before"}, {"kind": "drop_after"}]),
+)
+
+
+@dataclass
+class Stricken:
+    """A connected account whose vendor goes mad at times; `publishing` is a post that the vendor works on."""
+
+    scene: Scene
+    walk: Walk
+    upload: str = ""
+    publishing: str = ""
+    wrong: dict[str, str] = field(default_factory=dict)
+    refused: int = 0
+
+    async def try_one(self, rpc: str, operation: str, fault: dict[str, Any]) -> None:
+        """Make one call while the vendor answers so; keep what is wrong with what came of it."""
+        await self.recover()
+        ready = await CALLS[rpc][1](self)
+        self.scene.vendor.faults.add(Fault(match=operation, times=None, **fault))
+        try:
+            await ready()
+        except grpc.aio.AioRpcError as error:
+            self.refused += 1
+            if trouble := complaint(error):
+                self.wrong[f"{rpc} when {operation} gives {fault}"] = trouble
+        finally:
+            self.scene.vendor.faults.clear()
+
+    async def recover(self) -> None:
+        """Consent again, and hand over another post, where the nonsense had ended the ones before."""
+        self.scene.clock.ahead += DAY / 24
+        status = (await self.walk.call("ConnectionService/VerifyConnection", name=self.walk.connection)).status
+        if status != connection_pb2.Connection.VALID:
+            await self.walk.complete(await self.walk.consent((await self.walk.reauthorize()).authorization.uri))
+
+    async def post(self) -> str:
+        """Give a post that the vendor is working on."""
+        if not self.publishing:
+            made = await self.walk.post(self.upload)
+            _, location, _, post = made.name.split("/")
+            await publishing.step(self.scene.gateway.domain, location, post)
+            self.publishing = made.name
+        return self.publishing
+
+
+Ready = Callable[[], Awaitable[Any]]
+
+
+async def _verify(stricken: Stricken) -> Ready:
+    return lambda: stricken.walk.call("ConnectionService/VerifyConnection", name=stricken.walk.connection)
+
+
+async def _renew(stricken: Stricken) -> Ready:
+    stricken.scene.clock.ahead += DAY
+    return await _verify(stricken)
+
+
+async def _account(stricken: Stricken) -> Ready:
+    return lambda: stricken.walk.call("AccountService/GetAccount", name=stricken.walk.account, max_staleness=FRESH)
+
+
+async def _creator(stricken: Stricken) -> Ready:
+    name = f"{stricken.walk.account}/creatorInfo"
+    return lambda: stricken.walk.call("AccountService/GetCreatorInfo", name=name, max_staleness=FRESH)
+
+
+async def _complete(stricken: Stricken) -> Ready:
+    address = await stricken.walk.consent((await stricken.walk.reauthorize()).authorization.uri)
+    return lambda: stricken.walk.complete(address)
+
+
+async def _create(stricken: Stricken) -> Ready:
+    return lambda: stricken.walk.post(stricken.upload)
+
+
+async def _refresh(stricken: Stricken) -> Ready:
+    name = await stricken.post()
+    return lambda: stricken.walk.call("PostService/RefreshPost", name=name)
+
+
+async def _step(stricken: Stricken) -> Ready:
+    """What a worker does, whose exceptions nobody hears: it must not raise at all."""
+    made = await stricken.walk.post(stricken.upload)
+    _, location, _, post = made.name.split("/")
+    return lambda: publishing.step(stricken.scene.gateway.domain, location, post)
+
+
+CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]] = {
+    "VerifyConnection": (("user.info", "video.list"), _verify),
+    "VerifyConnection after expiry": (("oauth.token",), _renew),
+    "GetAccount": (("user.info",), _account),
+    "GetCreatorInfo": (("creator_info",), _creator),
+    "CompleteConnection": (("oauth.token", "user.info", "video.list"), _complete),
+    "CreatePost": (("creator_info",), _create),
+    "RefreshPost": (("status",), _refresh),
+    "a worker's step": (("creator_info", "video.init", "upload", "status"), _step),
+}
+PLACES = [(rpc, operation) for rpc, (operations, _) in CALLS.items() for operation in operations]
+
+
+@pytest.fixture
+async def stricken(database_url: str, tmp_path: Path) -> AsyncIterator[Stricken]:
+    """Give a connected account with an upload; the vendor never ends working on a post."""
+    config = replace(CONFIG, processing_seconds=10**9)
+    async with opened(database_url, tmp_path, config=config) as scene:
+        walk = Walk(scene, BOOTSTRAP_KEY)
+        await walk.connect()
+        yield Stricken(scene, walk, await walk.upload())
+
+
+@hypothesis_settings(
+    max_examples=120, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(place=st.sampled_from(PLACES), fault=faults)
+async def test_no_nonsense_of_a_vendor_is_a_fault_of_ours(
+    stricken: Stricken, place: tuple[str, str], fault: dict[str, Any]
+) -> None:
+    """Made-up JSON, HTML, texts, statuses and broken connections, at every call of a vendor: never INTERNAL."""
+    await stricken.try_one(*place, fault)
+
+    assert {} == stricken.wrong
