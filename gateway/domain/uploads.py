@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.aip import names
+from gateway.caller import Caller
 from gateway.domain import idempotency
 from gateway.domain.context import Domain
 from gateway.domain.errors import FieldInvalid, MediaInvalid, QuotaExceeded, ResourceNotFound, StateForbids
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import Owners, claim_location
 from storage import uploads
 from storage.database import Transaction
 from storage.errors import NotFound
@@ -52,10 +54,11 @@ class NewUpload:
     sha256: str = ""
 
 
-async def create(domain: Domain, new: NewUpload, key: RequestKey | None) -> UploadRow:
-    """Announce a file. With a `request_id` that made an upload before, that upload is given as it is now.
+async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload, key: RequestKey | None) -> UploadRow:
+    """Announce a file, and claim its location with it. With a `request_id` that made an upload before, that upload is
+    given as it is now.
 
-    Raises FieldInvalid, MediaInvalid, QuotaExceeded.
+    Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded.
     """
     _check(new)
     now = domain.clock()
@@ -69,6 +72,7 @@ async def create(domain: Domain, new: NewUpload, key: RequestKey | None) -> Uplo
         expire_time=now + OPEN_KEPT,
     )
     async with domain.db.transaction() as tx:
+        await claim_location(tx, owners, caller, new.location)
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
             await _check_room(tx, new)

@@ -31,11 +31,12 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
         """Announce a file."""
         location = names.location(request.parent)
-        caller = await self._door.enter(location, claim=True)
+        # Claimed with the rest of what is written: a refused request leaves nothing behind.
+        caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         wanted = request.upload
         new = NewUpload(location, wanted.mime_type, wanted.size_bytes, wanted.sha256)
-        return to_proto(await uploads.create(self._domain, new, key))
+        return to_proto(await uploads.create(self._domain, self._door.owners, caller, new, key))
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
         """Give an upload."""
@@ -47,7 +48,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        caller = await self._door.enter(location, claim=True)
+        caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         await uploads.delete(self._domain, location, upload, key)
         return empty_pb2.Empty()
@@ -60,7 +61,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         if first is None:
             raise FieldInvalid("name", "is required in the first message")
         location, upload = names.UPLOAD.parse(first.name)
-        await self._door.enter(location, claim=True)
+        await self._door.enter(location)
         pieces = _pieces(first, request_iterator)
         return to_proto(await upload_writing.write(self._domain, self._desk, location, upload, pieces))
 

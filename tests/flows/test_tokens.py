@@ -9,6 +9,7 @@ import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -20,11 +21,12 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
 from gateway.domain import health
-from providers.errors import GrantRevoked
+from providers.errors import GrantRevoked, Unavailable
 from providers.models.grants import AccessToken
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
 from storage import connections, tokens
+from storage.database import Transaction
 from storage.tokens import TokenRow
 from tests.fixtures.gateway import World
 from tests.fixtures.waiting import until
@@ -79,11 +81,12 @@ async def test_64_callers_on_an_expired_grant_make_one_exchange(gateway: World) 
 async def test_two_gateways_over_one_database_make_one_exchange(gateway: World) -> None:
     """Two replicas that meet one expired grant in the same moment share one exchange through the lease."""
     made = await gateway.connect()
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.1))
-    async with gateway.another("replica") as replica:
+    async with gateway.another("replica") as replica, gateway.holding("oauth.token") as held:
         gateway.clock.advance(2 * DAY)
-
-        got = await asyncio.gather(*(fresh(world, made) for world in (gateway, replica) for _ in range(32)))
+        asking = asyncio.gather(*(fresh(world, made) for world in (gateway, replica) for _ in range(32)))
+        await held.reached()
+        held.release()
+        got = await asking
 
     assert {2} == {token.version for token in got}
     assert ["ok"] == gateway.exchanges()
@@ -115,14 +118,15 @@ async def test_a_caller_that_goes_away_in_the_exchange_loses_nothing(gateway: Wo
     """The exchange goes on without its caller, and the next one has the new token."""
     await gateway.connect()
     gateway.clock.advance(2 * DAY)
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.2))
-    calling = asyncio.ensure_future(ask(gateway))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
+    async with gateway.holding("oauth.token") as held:
+        calling = asyncio.ensure_future(ask(gateway))
+        await held.reached()
+        calling.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await calling
+    await gateway.domain.tokens.close()
 
-    calling.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await calling
-
+    assert ["ok"] == gateway.exchanges()
     assert "sim.patisserie" == (await ask(gateway)).username
     assert ["ok"] == gateway.exchanges()
 
@@ -288,14 +292,14 @@ async def test_a_refresh_that_ends_after_a_disconnect_brings_nothing_back(gatewa
     """The pair of an exchange that was under way during a disconnect is not saved."""
     made = await gateway.connect()
     gateway.clock.advance(2 * DAY)
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.2))
-    flying = asyncio.ensure_future(fresh(gateway, made))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
-    async with gateway.domain.db.transaction() as tx:
-        location, connection = id_of(made)
-        row = await connections.get(tx, location, connection, lock=True)
-        await gateway.domain.tokens.forget(tx, location, connection)
-        await health.move(tx, row, gateway.clock(), status="DISCONNECTED")
+    async with gateway.holding("oauth.token") as held:
+        flying = asyncio.ensure_future(fresh(gateway, made))
+        await held.reached()
+        async with gateway.domain.db.transaction() as tx:
+            location, connection = id_of(made)
+            row = await connections.get(tx, location, connection, lock=True)
+            await gateway.domain.tokens.forget(tx, location, connection)
+            await health.move(tx, row, gateway.clock(), status="DISCONNECTED")
 
     with pytest.raises(GrantRevoked):
         await flying
@@ -308,11 +312,10 @@ async def test_a_new_consent_wins_over_a_refresh_under_way(gateway: World) -> No
     """A refresh of the old grant that ends after a new consent does not replace the new grant's tokens."""
     made = await gateway.connect(scopes=("user.info.profile",))
     gateway.clock.advance(2 * DAY)
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.4))
-    flying = asyncio.ensure_future(fresh(gateway, made))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
-
-    again = await gateway.connect()
+    async with gateway.holding("oauth.token") as held:
+        flying = asyncio.ensure_future(fresh(gateway, made))
+        await held.reached()
+        again = await gateway.connect()
     token = await flying
 
     assert "video.publish" in token.scopes
@@ -351,7 +354,11 @@ async def test_a_token_is_renewed_ahead_of_its_end(gateway: World) -> None:
     """The sweeper renews between the margin plus a tenth of the lifetime and the margin before the end; then rests."""
     made = await gateway.connect()
     assert 0 == await gateway.domain.tokens.renew_due()
-    gateway.clock.advance(DAY - timedelta(minutes=15))
+    row = await row_of(gateway, made)
+    assert row is not None
+    assert row.refresh_at is not None
+    assert timedelta(minutes=15) <= row.access_expire_time - row.refresh_at <= timedelta(minutes=15) + DAY / 10
+    gateway.clock.time = row.refresh_at
 
     renewed = [await gateway.domain.tokens.renew_due() for _ in range(2)]
 
@@ -414,6 +421,64 @@ async def test_an_abandoned_lease_is_taken_over(gateway: World) -> None:
     assert ["ok"] == gateway.exchanges()
 
 
+@asynccontextmanager
+async def held_up(world: World, table: str) -> AsyncIterator[Transaction]:
+    """Hold the table's rows: whoever wants to lock one reads what was, and waits until the block ends."""
+    async with world.domain.db.transaction() as tx:
+        await tx.execute(text(f"SELECT 1 FROM {table} FOR UPDATE"))
+        yield tx
+
+
+async def until_waiting(world: World) -> None:
+    """Return when somebody waits for a lock in the test's database."""
+
+    async def waits() -> bool:
+        query = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        async with world.domain.db.read() as tx:
+            return (await tx.execute(text(query))).first() is not None
+
+    await until(waits)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome"),
+    [("access_expire_time = :later", None), ("cooldown_until = :later", Unavailable)],
+    ids=["a newer pair", "a cool-down"],
+)
+async def test_what_the_holder_before_did_is_seen_after_the_lease(
+    gateway: World, change: str, outcome: type[Exception] | None
+) -> None:
+    """Who gets the lease reads the row again: a pair that was saved, or a refusal, makes an exchange needless."""
+    made = await gateway.connect()
+    gateway.clock.advance(2 * DAY)
+    async with held_up(gateway, "tokens") as tx:
+        flying = asyncio.ensure_future(fresh(gateway, made))
+        await until_waiting(gateway)
+        await tx.execute(text(f"UPDATE tokens SET {change}"), {"later": gateway.clock() + DAY})
+
+    if outcome is None:
+        assert 1 == (await flying).version
+    else:
+        with pytest.raises(outcome):
+            await flying
+    assert [] == gateway.exchanges()
+
+
+async def test_a_new_consents_pair_is_saved_over_one_that_came_in_between(gateway: World) -> None:
+    """A refresh that is saved between the consent's read and its save does not win."""
+    made = await gateway.connect()
+    newer = await gateway.domain.providers["tiktok"].authorization.refresh(await refresh_token(gateway, made))
+    async with held_up(gateway, "connections") as tx:
+        adopting = asyncio.ensure_future(gateway.domain.tokens.adopt(*id_of(made), newer))
+        await until_waiting(gateway)
+        await tx.execute(text("UPDATE tokens SET version = 2"))
+    await adopting
+
+    token = await fresh(gateway, made)
+    assert (3, newer.access_token) == (token.version, token.value)
+    assert [] == list(gateway.folder.glob("*"))
+
+
 async def test_a_lost_pair_expires_the_connection_after_a_grace(gateway: World) -> None:
     """A holder that died with the only copy of the new pair leaves nothing to save: EXPIRED, but not at once."""
     made = await gateway.connect()
@@ -474,39 +539,52 @@ async def database_away(admin: psycopg.Connection, world: World) -> AsyncIterato
         admin.execute(allow.format(sql.Identifier(name), sql.SQL("true")))
 
 
+async def spilled(world: World) -> Path:
+    """Wait for a pair on disk and give its file."""
+    await until(lambda: len(list(world.folder.glob("*.json"))) == 1)
+    return next(world.folder.glob("*.json"))
+
+
 async def test_a_pair_that_cannot_be_saved_waits_on_disk(gateway: World, database_admin: psycopg.Connection) -> None:
     """A database that is away in the moment of the save loses nothing: the spill keeps the pair until it is back."""
     made = await gateway.connect()
     gateway.clock.advance(2 * DAY)
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.2))
-    flying = asyncio.ensure_future(fresh(gateway, made))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
-
-    async with database_away(database_admin, gateway):
-        await until(lambda: len(list(gateway.folder.glob("*.json"))) == 1)
-        spilled = next(gateway.folder.glob("*.json"))
-        held = spilled.read_text()
-        await asyncio.sleep(0.1)
-        assert not flying.done()
+    async with gateway.holding("oauth.token") as held:
+        flying = asyncio.ensure_future(fresh(gateway, made))
+        await held.reached()
+        async with database_away(database_admin, gateway):
+            held.release()
+            kept = (await spilled(gateway)).read_text()
+            assert not flying.done()
     token = await flying
 
     assert (2, ["ok"]) == (token.version, gateway.exchanges())
-    assert token.value.reveal() not in held
+    assert token.value.reveal() not in kept
     assert [] == list(gateway.folder.glob("*"))
 
 
-async def test_a_spill_that_was_left_behind_is_saved_at_the_next_start(
-    gateway: World, database_admin: psycopg.Connection
-) -> None:
+async def test_a_consent_survives_a_database_that_is_away(gateway: World, database_admin: psycopg.Connection) -> None:
+    """A grant that was given while the database was away is kept when it is back: nobody has to consent again."""
+    made = await gateway.create()
+    query = await gateway.consent(made.authorization.uri)
+    async with gateway.holding("oauth.token") as held:
+        completing = asyncio.ensure_future(gateway.complete(query))
+        await held.reached()
+        async with database_away(database_admin, gateway):
+            held.release()
+            await until(lambda: gateway.exchanges("authorization_code") == ["ok"])
+
+    assert VALID == (await completing).status
+
+
+async def test_a_spill_that_was_left_behind_is_saved_at_the_next_start(gateway: World) -> None:
     """A process that ends before it could save leaves a file; the next one on that folder saves it before it serves."""
     made = await gateway.connect()
     gateway.clock.advance(2 * DAY)
     left = gateway.folder.parent.parent / "next" / "data" / "spills"
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.2))
-    flying = asyncio.ensure_future(fresh(gateway, made))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
-    async with database_away(database_admin, gateway):
-        await until(lambda: len(list(gateway.folder.glob("*.json"))) == 1)
+    async with held_up(gateway, "connections"):
+        flying = asyncio.ensure_future(fresh(gateway, made))
+        await spilled(gateway)
         shutil.copytree(gateway.folder, left)
     await flying
     async with gateway.domain.db.transaction() as tx:
@@ -520,20 +598,16 @@ async def test_a_spill_that_was_left_behind_is_saved_at_the_next_start(
     assert [] == list(left.glob("*"))
 
 
-async def test_an_old_spill_cannot_bring_a_disconnected_grant_back(
-    gateway: World, database_admin: psycopg.Connection
-) -> None:
-    """A file that was saved and not removed is of no use after a disconnect, nor after a delete."""
+async def test_an_old_spill_cannot_bring_a_disconnected_grant_back(gateway: World) -> None:
+    """A file that was saved and not removed is of no use after a disconnect."""
     made = await gateway.create()
     query = await gateway.consent(made.authorization.uri)
     kept = gateway.folder.parent / "kept"
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.2))
-    completing = asyncio.ensure_future(gateway.complete(query))
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
     async with gateway.domain.db.transaction() as tx:
         # Holds the save up, so that the spill can be seen.
         await tx.execute(text("LOCK TABLE tokens IN EXCLUSIVE MODE"))
-        await until(lambda: len(list(gateway.folder.glob("*.json"))) == 1)
+        completing = asyncio.ensure_future(gateway.complete(query))
+        await spilled(gateway)
         shutil.copytree(gateway.folder, kept)
     await completing
     await gateway.api.connections.DisconnectConnection(

@@ -5,13 +5,16 @@ Owns finding it, and saying loudly when there is none. Does not know what is wal
 
 import os
 import shutil
-import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import subprocess
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
 
+START_SECONDS = 60.0
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FLAGS = [
     "--headless",
@@ -36,20 +39,39 @@ def executable() -> str:
     text = "no chromium on PATH: the consent walk in a browser was NOT tested (Debian: apt install chromium)"
     if os.environ.get("CI") == "true":
         pytest.fail(text)
-    warnings.warn(pytest.PytestWarning(text), stacklevel=2)
     pytest.skip(text)
 
 
-@asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
-    """Run a browser until the block ends."""
-    path = executable()
-    async with async_playwright() as playwright:
-        running = await playwright.chromium.launch(executable_path=path, args=FLAGS)
+@contextmanager
+def chromium(folder: Path) -> Iterator[str]:
+    """Run a browser with its profile in `folder` until the block ends; gives the address it is driven by."""
+    arguments = [executable(), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
+    with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
-            yield running
+            yield f"http://127.0.0.1:{_port(folder / 'DevToolsActivePort', process)}"
         finally:
-            await running.close()
+            process.terminate()
+
+
+def _port(file: Path, process: "subprocess.Popen[bytes]") -> str:
+    """Give the port that the browser writes into its profile once it listens."""
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        if file.exists() and (lines := file.read_text().splitlines()):
+            return lines[0]
+        time.sleep(0.05)
+    raise AssertionError(f"chromium did not start within {START_SECONDS} s (code {process.poll()})")
+
+
+@asynccontextmanager
+async def driven(address: str) -> AsyncIterator[Browser]:
+    """Drive the browser at that address until the block ends; it goes on running."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.connect_over_cdp(address)
+        try:
+            yield browser
+        finally:
+            await browser.close()
 
 
 def watch(page: Page) -> list[str]:

@@ -1,6 +1,6 @@
 """The whole consent walk in a real browser: a person, the vendor's page, and the gateway's."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +17,7 @@ from providers.simulators import serving
 from storage import authorizations
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import CALLS, running, simulated, target_of
-from tests.http.browser import browser, watch
+from tests.http.browser import chromium, driven, watch
 from tests.http.conftest import OPENER
 from tests.http.consents import Walk, walk
 
@@ -30,25 +30,33 @@ function connect(uri) { window.open(uri, "consent", "popup,width=500,height=600"
 </script>"""
 
 
-@pytest.fixture
-async def chromium() -> AsyncIterator[Browser]:
-    """Give a browser."""
-    async with browser() as chromium:
-        yield chromium
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run one browser for all tests: starting it costs more than most of them."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
 
 
 @pytest.fixture
-async def page(chromium: Browser) -> AsyncIterator[Page]:
-    """Give an empty window."""
-    page = await chromium.new_page()
-    yield page
-    await page.close()
+async def browser(address: str) -> AsyncIterator[Browser]:
+    """Give the browser."""
+    async with driven(address) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Give an empty window, which knows nothing of other tests."""
+    context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()
 
 
 async def press(page: Page, uri: str, button: str) -> None:
     """Open a consent page and press a button on it."""
     await page.goto(uri)
     await page.click(f"#{button}")
+    await page.wait_for_url("**/oauth/tiktok/callback**")
 
 
 async def heading(page: Page) -> str:
@@ -64,7 +72,7 @@ async def test_a_person_connects_an_account(consent: Walk, page: Page) -> None:
     assert "Connected" == await heading(page)
     assert "Your TikTok account is connected. You can close this window." == await page.inner_text("[role=status]")
     assert "VALID" == await consent.status(begun.name)
-    assert "" == urlsplit(page.url).query
+    await page.wait_for_url("**/oauth/tiktok/callback")
     assert not await page.is_visible("button")
     assert [] == troubles
 
@@ -95,6 +103,7 @@ async def test_a_person_unticks_a_permission(consent: Walk, page: Page) -> None:
     await page.goto(begun.authorization.uri)
     await page.uncheck("input[value='video.publish']")
     await page.click("#approve")
+    await page.wait_for_url("**/oauth/tiktok/callback**")
     assert "Connected" == await heading(page)
     assert "LIMITED" == await consent.status(begun.name)
 
@@ -106,6 +115,7 @@ async def test_a_person_comes_too_late(consent: Walk, page: Page) -> None:
     async with consent.gateway.domain.db.transaction() as tx:
         await authorizations.remove_for(tx, "l1", begun.name.rpartition("/")[2])
     await page.click("#approve")
+    await page.wait_for_url("**/oauth/tiktok/callback**")
     assert "This link is no longer valid" == await heading(page)
     assert "PENDING" == await consent.status(begun.name)
 
@@ -114,15 +124,17 @@ async def test_going_back_and_forth_connects_once(consent: Walk, page: Page) -> 
     """Reloading the last page asks the vendor nothing again."""
     begun = await consent.begin()
     await press(page, begun.authorization.uri, "approve")
+    assert "Connected" == await heading(page)
+    await page.wait_for_url("**/oauth/tiktok/callback")
     await page.reload()
     assert "This link is no longer valid" == await heading(page)
     assert ["authorization_code"] == [each.grant_type for each in consent.vendor.exchanges]
     assert "VALID" == await consent.status(begun.name)
 
 
-async def test_without_javascript_the_page_says_the_same(consent: Walk, chromium: Browser) -> None:
+async def test_without_javascript_the_page_says_the_same(consent: Walk, browser: Browser) -> None:
     """Nothing a person needs depends on a script."""
-    context = await chromium.new_context(java_script_enabled=False)
+    context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     begun = await consent.begin()
     await press(page, begun.authorization.uri, "approve")
@@ -142,7 +154,7 @@ async def test_a_hostile_description_runs_nothing(consent: Walk, page: Page) -> 
     assert [] == [line for line in troubles if "Content Security Policy" in line]
 
 
-async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, chromium: Browser) -> None:
+async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, browser: Browser) -> None:
     """A window that was opened by an allowed page tells that page the connection and the outcome, nothing more."""
     async with (
         opener() as app,
@@ -152,7 +164,7 @@ async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, 
     ):
         consent = walk(gateway, vendor, channel)
         begun = await consent.begin()
-        popup, page = await open_popup(chromium, app, begun.authorization.uri)
+        popup, page = await open_popup(browser, app, begun.authorization.uri)
         await popup.click("#approve")
         heard = await (await page.wait_for_function("window.heard")).json_value()
         expected = {"type": "social-gateway.connection", "status": "connected", "connection": begun.name}
@@ -161,12 +173,12 @@ async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, 
         await until(popup.is_closed)
 
 
-async def test_a_page_that_is_not_allowed_hears_nothing(consent: Walk, chromium: Browser) -> None:
+async def test_a_page_that_is_not_allowed_hears_nothing(consent: Walk, browser: Browser) -> None:
     """Anybody may open the window; only pages of the allow-list are told anything."""
     async with opener() as app:
         assert app != OPENER
         begun = await consent.begin()
-        popup, page = await open_popup(chromium, app, begun.authorization.uri)
+        popup, page = await open_popup(browser, app, begun.authorization.uri)
         await popup.click("#approve")
         await popup.wait_for_selector("main.connected")
         # Long enough for a message that was sent to have come.
@@ -183,7 +195,8 @@ async def test_the_browser_goes_back_to_the_caller(database_url: str, tmp_path: 
         grpc.aio.insecure_channel(target_of(gateway)) as channel,
     ):
         begun = await walk(gateway, vendor, channel).begin(return_uri=f"{app}/done")
-        await press(page, begun.authorization.uri, "approve")
+        await page.goto(begun.authorization.uri)
+        await page.click("#approve")
         await page.wait_for_url(f"{app}/done?*")
         expected = {"connection": [begun.name], "status": ["connected"]}
         assert expected == parse_qs(urlsplit(page.url).query)
@@ -198,9 +211,9 @@ def opener() -> AbstractAsyncContextManager[str]:
     return serving.serve(Starlette(routes=[Route("/", show), Route("/done", show)]))
 
 
-async def open_popup(chromium: Browser, app: str, uri: str) -> tuple[Page, Page]:
+async def open_popup(browser: Browser, app: str, uri: str) -> tuple[Page, Page]:
     """Open the application's page and let it open the consent; gives both windows, the new one first."""
-    page = await chromium.new_page()
+    page = await (await browser.new_context()).new_page()
     await page.goto(app)
     async with page.expect_popup() as popup:
         await page.evaluate("uri => connect(uri)", uri)

@@ -17,7 +17,6 @@ from providers.simulators.tiktok import Fault
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import authorizations
 from tests.fixtures.gateway import REDIRECT_URI, RETURN_URI, World
-from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
 
 VALID = connection_pb2.Connection.VALID
@@ -318,14 +317,13 @@ async def test_a_caller_that_goes_away_in_the_exchange_loses_nothing(gateway: Wo
     """A caller's end in the middle of the exchange ends the call, not the consent."""
     made = await gateway.create()
     query = await gateway.consent(made.authorization.uri)
-    gateway.vendor.faults.add(Fault(match="oauth.token", kind="slow", seconds=0.3))
-
-    call = gateway.api.connections.CompleteConnection(connection_service_pb2.CompleteConnectionRequest(**query))
-    waiting = asyncio.ensure_future(call)
-    await until(lambda: gateway.vendor.faults.hits["oauth.token slow"] == 1)
-    call.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
+    async with gateway.holding("oauth.token") as held:
+        call = gateway.api.connections.CompleteConnection(connection_service_pb2.CompleteConnectionRequest(**query))
+        waiting = asyncio.ensure_future(call)
+        await held.reached()
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
     await gateway.domain.tokens.close()
 
     assert VALID == (await gateway.get(made.name)).status

@@ -11,7 +11,7 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.domain import verification
+from gateway.domain import health, verification
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import (
     account_pb2,
@@ -19,7 +19,7 @@ from socialgateway.v1 import (
     connection_pb2,
     connection_service_pb2,
 )
-from storage import tokens
+from storage import connections, tokens
 from tests.fixtures.gateway import World
 from tests.rpc.answers import assert_error
 
@@ -404,6 +404,22 @@ async def test_a_revoked_grant_expires_the_connection(gateway: World) -> None:
         if event.type == "CONNECTION_STATUS_CHANGED"
     ]
     assert EXPIRED == (await verify(gateway, made.name)).status
+
+
+async def test_a_verification_that_ends_after_an_expiry_or_a_disconnect_changes_nothing(gateway: World) -> None:
+    """Answers that were asked for before the grant was given up bring nothing back."""
+    for end in ("EXPIRED", "DISCONNECTED"):
+        made = await gateway.connect(end.lower())
+        _, location, _, connection = made.name.split("/")
+        async with gateway.holding("user.info") as held:
+            verifying = asyncio.ensure_future(verify(gateway, made.name))
+            await held.reached()
+            async with gateway.domain.db.transaction() as tx:
+                row = await connections.get(tx, location, connection, lock=True)
+                await health.move(tx, row, gateway.clock(), status=end)
+
+        assert connection_pb2.Connection.Status.Value(end) == (await verifying).status
+        gateway.vendor.faults.clear()
 
 
 async def test_a_request_id_verifies_once(gateway: World) -> None:

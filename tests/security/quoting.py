@@ -11,6 +11,8 @@ from tests.security.canaries import secrets_of
 
 ENVELOPE_CODES = ("invalid_params", "access_token_invalid", "made_up_code")
 OAUTH_CODES = ("invalid_grant", "invalid_client", "made_up_code")
+FOR_POSTS = ("html", "text 401", "secret code", "envelope invalid_params", "exception")
+"""One of each kind that a post can meet: handing over three posts takes long."""
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
 
@@ -25,9 +27,8 @@ def answers() -> dict[str, Answer]:
     """Give every kind of answer by its name."""
     made: dict[str, Answer] = {
         "html": lambda request: httpx.Response(200, html=f"<p>{quoted(request)}</p>"),
-        "html 500": lambda request: httpx.Response(500, html=f"<p>{quoted(request)}</p>"),
-        "text 401": lambda request: httpx.Response(401, text=quoted(request)),
-        "text 429": lambda request: httpx.Response(429, text=quoted(request), headers={"retry-after": "7"}),
+        "html 500": lambda request: httpx.Response(500, html=f"<p>{quoted(request)}</p>", headers=_log_id(request)),
+        "text 401": lambda request: httpx.Response(401, text=quoted(request), headers=_log_id(request)),
         "broken json": lambda request: httpx.Response(200, text='{"error": {"message": "' + quoted(request)),
         "secret code": lambda request: _envelope(quoted(request), "x", quoted(request)),
         "error without code": lambda request: _envelope("", quoted(request), quoted(request)),
@@ -48,14 +49,18 @@ def only(path: str, answer: Answer) -> Answer:
 
 def _envelope(code: str, message: str, log_id: str) -> httpx.Response:
     error = {"code": code, "message": message, "log_id": log_id}
-    return httpx.Response(400, json={"data": {}, "error": error}, headers={"x-tt-logid": _header(message)})
+    return httpx.Response(400, json={"data": {}, "error": error}, headers={"x-tt-logid": _printable(message)})
 
 
 def _oauth(code: str, message: str) -> httpx.Response:
     return httpx.Response(200, json={"error": code, "error_description": message, "log_id": message})
 
 
-def _header(text: str) -> str:
+def _log_id(request: httpx.Request) -> dict[str, str]:
+    return {"x-tt-logid": _printable(quoted(request))}
+
+
+def _printable(text: str) -> str:
     return "".join(char for char in text if 32 <= ord(char) < 127)[:4000]
 
 

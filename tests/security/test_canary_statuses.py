@@ -4,7 +4,6 @@ Owns the proof over all methods at once. Does not know what the methods do.
 """
 
 import io
-import logging
 import random
 from collections.abc import Iterator
 from importlib import import_module
@@ -12,12 +11,10 @@ from typing import Any
 
 import grpc
 import pytest
-import structlog
 from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import log
 from gateway.errors import ResourceNotFound
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.server import Service
@@ -88,19 +85,6 @@ def sound(descriptor: Any) -> Any:
         else:
             setattr(message, field.name, 1)
     return message
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Give all log lines of the test."""
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    stream_ = io.StringIO()
-    log.configure(level="debug", stream=stream_)
-    yield stream_
-    root.handlers = before[0]
-    root.setLevel(before[1])
-    structlog.reset_defaults()
 
 
 def test_every_method_is_tried() -> None:

@@ -239,3 +239,17 @@ async def test_a_page_token_of_another_tenant_is_worth_nothing(land: Land) -> No
 
     assert first.next_page_token
     assert [] == list(answer.posts)
+
+
+async def test_a_refused_call_does_not_take_the_location(land: Land) -> None:
+    """Whoever is refused in a location that nobody owns yet has not made it its own."""
+    key = await land.scene.key("rival")
+    things = land.things.moved("unowned")
+    spoiled: dict[str, Any] = {method: sound(method, things) for method in OWNED if "/List" not in method}
+    spoiled["ConnectionService/CreateConnection"].return_uri = "https://evil.example/"
+    spoiled["UploadService/CreateUpload"].upload.mime_type = "text/html"
+    del spoiled[COMPLETE]  # its state names the location
+
+    with untouched(land):
+        for method, request in spoiled.items():
+            assert "" != reason_of(await land.refusal(method, request, key)), method

@@ -125,9 +125,10 @@ class Walk:
         with suppress(grpc.aio.AioRpcError):
             await self.call(method, **values)
 
-    async def stumble(self, answer: Answer) -> None:
-        """Do everything that calls the vendor while it answers so; at the end it works again."""
-        await self.stumble_at_posts(answer)
+    async def stumble(self, answer: Answer, *, posts: bool = True) -> None:
+        """Do everything that calls the vendor while it answers so, `posts` included; at the end it works again."""
+        if posts:
+            await self.stumble_at_posts(answer)
         with self.scene.answering(answer):
             await self.refused("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
             await self.refused("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
