@@ -25,6 +25,7 @@ from storage.accounts import AccountRow
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable, Transaction, advisory_lock
+from storage.keys import LocationSealer
 
 log = structlog.get_logger(__name__)
 
@@ -129,11 +130,13 @@ async def _denied(domain: Domain, row: AuthorizationRow, code: str, said: str) -
 
 
 async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
-    grant = await _exchange(domain, row, code)
+    async with domain.db.read() as tx:
+        seal = await domain.sealer.for_location(tx, row.location)
+    grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:
         connection = await _claim_surely(domain, row, grant)
-        await domain.tokens.adopt(row.location, connection.id, grant)
+        await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
         verified = await verification.verify(domain, row.location, connection.id)
     except Exception:
@@ -150,9 +153,7 @@ async def _end(domain: Domain, row: AuthorizationRow, outcome: str, connection: 
             await posts.wake_connection(tx, row.location, connection, domain.clock())
 
 
-async def _exchange(domain: Domain, row: AuthorizationRow, code: str) -> Grant:
-    async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, row.location)
+async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: LocationSealer) -> Grant:
     verifier = Secret(seal.open("authorizations", row.id, "verifier", 1, row.verifier_sealed).decode())
     provider = domain.providers[row.provider]
     reach("consent.before-exchange")

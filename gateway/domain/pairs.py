@@ -6,10 +6,12 @@ nor lease.
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import structlog
 
@@ -26,6 +28,7 @@ from storage.keys import LocationSealer, Sealer
 from storage.tokens import SealedPair
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 JITTER = 10
 """Renewals ahead of time spread over this part of a token's lifetime: grants made together do not renew together."""
@@ -65,30 +68,40 @@ class Pairs:
         self._timing = timing
         self._saved = saved
 
+    async def seal_for(self, location: str) -> LocationSealer:
+        """Give what seals a location's pairs: fetched before a vendor is asked, whose answer then waits for nothing."""
+        async with self._db.read() as tx:
+            return await self._sealer.for_location(tx, location)
+
     async def keep(
-        self, location: str, connection: str, grant: Grant, *, read_version: int, previous: Secret | None
+        self,
+        seal: LocationSealer,
+        connection: str,
+        grant: Grant,
+        *,
+        read_version: int,
+        previous: Secret | None,
     ) -> None:
         """Save a pair over the version that was read, unless another one was saved over it meanwhile.
 
         The save is tried until the database says yes or no; until then the spill keeps the pair.
         """
-        spill = await self._spill(location, connection, grant, read_version, previous)
-        await self._save_surely(spill)
+        spill = await self._spill(seal, connection, grant, read_version, previous)
+        await self._surely(partial(self._save, spill))
         await self._drop(spill)
 
-    async def adopt(self, location: str, connection: str, grant: Grant) -> None:
+    async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
         """Save the pair of a new consent over whatever is there.
 
         The connection's row must be there and not DISCONNECTED, else the pair is dropped.
         """
         before: Spill | None = None
         while True:
-            async with self._db.read() as tx:
-                row = await rows.find(tx, location, connection)
-            spill = await self._spill(location, connection, grant, row.version if row else 0, None)
+            version = await self._surely(lambda: self._version(seal.location, connection))
+            spill = await self._spill(seal, connection, grant, version, None)
             if before is not None:
                 await self._drop(before)
-            if await self._save_surely(spill) is not None:
+            if await self._surely(partial(self._save, spill)) is not None:
                 return await self._drop(spill)
             before = spill
 
@@ -101,12 +114,16 @@ class Pairs:
             await self._drop(spill)
         return len(wanted)
 
-    async def _spill(
-        self, location: str, connection: str, grant: Grant, read_version: int, previous: Secret | None
-    ) -> Spill:
-        """Seal the pair as the next version and put it on disk."""
+    async def _version(self, location: str, connection: str) -> int:
         async with self._db.read() as tx:
-            seal = await self._sealer.for_location(tx, location)
+            row = await rows.find(tx, location, connection)
+        return 0 if row is None else row.version
+
+    async def _spill(
+        self, seal: LocationSealer, connection: str, grant: Grant, read_version: int, previous: Secret | None
+    ) -> Spill:
+        """Seal the pair as the next version and put it on disk; the database is not needed for that."""
+        location = seal.location
         pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous)
         path = await asyncio.to_thread(
             spills.write, self._folder, location, connection, read_version, pair, grant.scopes
@@ -137,13 +154,13 @@ class Pairs:
         jitter = lifetime / JITTER * (secrets.randbelow(1000) / 1000)
         return now + lifetime - self._timing.margin(lifetime) - jitter
 
-    async def _save_surely(self, spill: Spill) -> bool | None:
-        """Save as soon as the database can; give what `_save` gives."""
+    async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Work as soon as the database can."""
         while True:
             try:
-                return await self._save(spill)
-            except DatabaseUnavailable:
-                log.error("token.save_failed", location=spill.location, connection=spill.connection)
+                return await work()
+            except DatabaseUnavailable as error:
+                log.error("token.save_failed", error=str(error))
                 await asyncio.sleep(self._timing.save_retry.total_seconds())
 
     async def _save(self, spill: Spill) -> bool | None:

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,7 +36,8 @@ def write(
     """Write a pair and return only when the disk has it; blocking, meant for a thread."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256(f"{location}|{connection}".encode()).hexdigest()[:32]
-    path = folder / f"{digest}-{pair.version}.json"
+    # Two consents of one user may spill at the same moment: each pair has a file of its own.
+    path = folder / f"{digest}-{pair.version}-{secrets.token_hex(6)}.json"
     document = {
         "location": location,
         "connection": connection,
@@ -43,7 +45,7 @@ def write(
         "scopes": list(scopes),
         **_pair_to_json(pair),
     }
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    temporary = path.with_suffix(".tmp")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         json.dump(document, file)
         file.flush()

@@ -28,7 +28,7 @@ from storage import tokens as rows
 from storage.cache import CoherentCache
 from storage.connections import ConnectionRow
 from storage.database import Database, DatabaseUnavailable, Transaction
-from storage.keys import Sealer
+from storage.keys import LocationSealer, Sealer
 from storage.listener import Listener
 from storage.tokens import TokenRow
 
@@ -221,7 +221,8 @@ class Tokens:
     async def _exchange(self, held: _Held, used: int | None, abandoned: bool) -> AccessToken:
         location, connection = held.row.location, held.row.connection
         try:
-            refresh = await self._refresh_token(held)
+            seal = await self._pairs.seal_for(location)
+            refresh = self._refresh_token(held, seal)
             reach("token.before-exchange")
             grant = await self._providers[held.connection.provider].authorization.refresh(refresh)
             reach("token.after-exchange")
@@ -233,33 +234,34 @@ class Tokens:
             # A consent may have brought another pair while the vendor was asked.
             now = await self._read(location, connection)
             return now.token if self._good(now.token, used) else self._make_do(held, used, _as_temporary(error))
-        return await self.keep(location, connection, grant, read_version=held.row.version, previous=refresh)
+        await self._pairs.keep(seal, connection, grant, read_version=held.row.version, previous=refresh)
+        reach("token.after-save")
+        return (await self._read(location, connection)).token
 
-    async def _refresh_token(self, held: _Held) -> Secret:
+    def _refresh_token(self, held: _Held, seal: LocationSealer) -> Secret:
         row = held.row
         if row.refresh_sealed is None or (
             row.refresh_expire_time is not None and row.refresh_expire_time <= self._clock()
         ):
             raise _dead("The refresh token has expired.", row.location, row.connection)
-        async with self._db.read() as tx:
-            seal = await self._sealer.for_location(tx, row.location)
         return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
 
-    async def keep(
-        self, location: str, connection: str, grant: Grant, *, read_version: int, previous: Secret | None = None
-    ) -> AccessToken:
+    async def keep(self, location: str, connection: str, grant: Grant, *, read_version: int) -> AccessToken:
         """Save a pair that a vendor just gave, over the version that was read (0: none); it survives this process.
 
-        `previous` stands in when the vendor gave no new refresh token. When another pair was saved meanwhile, that
-        one is given.
+        When another pair was saved meanwhile, that one is given.
         """
-        await self._pairs.keep(location, connection, grant, read_version=read_version, previous=previous)
-        reach("token.after-save")
+        seal = await self._pairs.seal_for(location)
+        await self._pairs.keep(seal, connection, grant, read_version=read_version, previous=None)
         return (await self._read(location, connection)).token
 
-    async def adopt(self, location: str, connection: str, grant: Grant) -> None:
-        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses."""
-        await self._pairs.adopt(location, connection, grant)
+    async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
+        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses.
+
+        `seal` is the location's, fetched before the vendor was asked: its answer must not wait for the database.
+        """
+        location = seal.location
+        await self._pairs.adopt(seal, connection, grant)
         # Nobody waits any longer for what the vendor says about the old grant; its flight ends by itself.
         flight = self._flights.pop(rows.cache_key(location, connection), None)
         if flight is not None:

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import grpc
 import psycopg
@@ -23,10 +22,12 @@ from sqlalchemy import text
 from gateway.domain import health
 from providers.errors import GrantRevoked, Unavailable
 from providers.models.grants import AccessToken
+from providers.models.secret import Secret
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
 from storage import connections, tokens
 from storage.database import Transaction
+from storage.keys import LocationSealer
 from storage.tokens import TokenRow
 from tests.fixtures.gateway import World
 from tests.fixtures.waiting import until
@@ -329,22 +330,23 @@ async def test_a_new_consent_wins_over_a_refresh_that_was_faster(gateway: World)
     await gateway.domain.tokens.keep(*id_of(made), held, read_version=1)
     newer = await gateway.domain.providers["tiktok"].authorization.refresh(await refresh_token(gateway, made))
 
-    await gateway.domain.tokens.adopt(*id_of(made), newer)
+    await gateway.domain.tokens.adopt(await seal_of(gateway, made), made.name.split("/")[-1], newer)
 
     assert newer.access_token == (await fresh(gateway, made)).value
 
 
-async def refresh_token(world: World, made: connection_pb2.Connection) -> Any:
-    """Give the connection's refresh token in clear."""
-    location, connection = id_of(made)
-    row = await row_of(world, made)
-    assert row is not None
-    return await world.domain.tokens._refresh_token(await _held(world, location, connection))
-
-
-async def _held(world: World, location: str, connection: str) -> Any:
+async def seal_of(world: World, made: connection_pb2.Connection) -> LocationSealer:
+    """Give what seals the connection's pairs."""
     async with world.domain.db.read() as tx:
-        return await world.domain.tokens._open(tx, location, connection)
+        return await world.domain.sealer.for_location(tx, id_of(made)[0])
+
+
+async def refresh_token(world: World, made: connection_pb2.Connection) -> Secret:
+    """Give the connection's refresh token in clear."""
+    row, seal = await row_of(world, made), await seal_of(world, made)
+    assert row is not None
+    assert row.refresh_sealed is not None
+    return Secret(seal.open("tokens", id_of(made)[1], "refresh", row.version, row.refresh_sealed).decode())
 
 
 # Ahead of time
@@ -468,8 +470,9 @@ async def test_a_new_consents_pair_is_saved_over_one_that_came_in_between(gatewa
     """A refresh that is saved between the consent's read and its save does not win."""
     made = await gateway.connect()
     newer = await gateway.domain.providers["tiktok"].authorization.refresh(await refresh_token(gateway, made))
+    seal = await seal_of(gateway, made)
     async with held_up(gateway, "connections") as tx:
-        adopting = asyncio.ensure_future(gateway.domain.tokens.adopt(*id_of(made), newer))
+        adopting = asyncio.ensure_future(gateway.domain.tokens.adopt(seal, id_of(made)[1], newer))
         await until_waiting(gateway)
         await tx.execute(text("UPDATE tokens SET version = 2"))
     await adopting
