@@ -20,13 +20,13 @@ BIN   := .venv/bin
 # The stamp carries the folder's checksum: a checkout that was moved or copied makes its .venv again, because the scripts
 # in it name the old place.
 STAMP := .venv/.made-$(firstword $(shell pwd -P | cksum))
-# How many test processes ("logical": one per core), which tests, and further arguments of pytest:
+# How many test processes (twice the cores: many tests wait for other processes), which tests, and further arguments of pytest:
 #   make test TESTS=tests/api ARGS="-k hygiene -x"
-WORKERS ?= logical
+WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos lint type fresh test demo bench check live
+.PHONY: help setup lock protos lint type fresh test chaos demo bench check live
 
 help: ## print this
 	@echo "social gateway: make demo and make test work on a bare machine with Python 3.11 or newer, and do all their set-up."
@@ -59,9 +59,12 @@ type: $(STAMP) ## mypy, strict
 fresh: $(STAMP) ## say whether the generated code is what protoc makes now
 	@$(BIN)/python protos/generate.py --check
 
-test: $(STAMP) ## all tests, in parallel, against real servers; no network (TESTS=tests/api ARGS="-k name" narrow it)
+test: $(STAMP) ## the tests, in parallel, against real servers; no network (TESTS=tests/api ARGS="-k name" narrow it)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
-	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not chaos" $(TESTS) $(ARGS)
+
+chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte (some three minutes)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m chaos $(TESTS) $(ARGS)
 
 demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 takes yours)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")

@@ -74,6 +74,7 @@ def test_a_newcomer_sees_a_video_arrive(temporary: Path) -> None:
     assert [] == [command for command in commands.after() if command not in done.stdout]
 
 
+@pytest.mark.chaos
 def test_the_commands_for_afterwards_work(temporary: Path, tmp_path: Path) -> None:
     """Each of them is a demo of its own; what they run in it finds the post, and its own code is the end."""
     inner = [parts[3] for command in commands.after() if (parts := shlex.split(command))[2] == "--then"]
@@ -86,6 +87,7 @@ def test_the_commands_for_afterwards_work(temporary: Path, tmp_path: Path) -> No
     assert {"PUBLISHED", '"inits"'} == set(re.findall(r'PUBLISHED|"inits"', output.read_text()))
 
 
+@pytest.mark.chaos
 def test_a_kept_demo_can_be_called_until_it_is_ended(temporary: Path, tmp_path: Path) -> None:
     """While it is kept, the printed commands work from another terminal; Ctrl-C ends it with 0."""
     with started("--file", str(small(tmp_path)), "--keep") as process:
@@ -102,6 +104,7 @@ def test_a_kept_demo_can_be_called_until_it_is_ended(temporary: Path, tmp_path: 
     assert '"posts"' in answers[2].stdout
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize(
     ("how", "when"),
     [
@@ -119,6 +122,7 @@ def test_an_interrupted_demo_leaves_nothing(temporary: Path, how: signal.Signals
         assert 130 == process.wait(STOP_SECONDS * 2)
 
 
+@pytest.mark.chaos
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word to children of a killed process is Linux's")
 def test_a_killed_demo_leaves_no_process(tmp_path: Path) -> None:
     """After kill -9 nobody can clean the folder up, but every process hears of it and ends."""

@@ -26,6 +26,8 @@ from socialgateway.v1 import connection_pb2
 from tests.fixtures.gateway import VENDOR, World, opened
 from tests.fixtures.waiting import until
 
+pytestmark = pytest.mark.chaos
+
 VALID = connection_pb2.Connection.VALID
 EXPIRED = connection_pb2.Connection.EXPIRED
 
