@@ -13,7 +13,7 @@ from typing import Any
 from gateway import ids, log
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
-from gateway.domain.context import Caches, Domain
+from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.domain.signals import Signals
 from gateway.domain.tokens import Tokens
@@ -31,15 +31,13 @@ from providers import registry
 from providers.checked import checked
 from providers.interface import Provider
 from providers.models.secret import Secret
-from storage import connections, keys, posts
+from storage import keys, posts
 from storage.blobs import BlobStore
-from storage.cache import CoherentCache
 from storage.keys import Sealer
 from storage.listener import Listener
 
 _log = log.get("gateway")
 
-CACHED = 50_000
 SCHEMA_SENTENCE = "Its database awaits a migration."
 
 Seams = Mapping[str, Mapping[str, Any]]
@@ -152,10 +150,6 @@ async def build_domain(
         listener=listener,
         providers=found,
         tokens=tokens,
-        caches=Caches(
-            posts=CoherentCache(listener, posts.TOPIC, size=CACHED),
-            connections=CoherentCache(listener, connections.TOPIC, size=CACHED),
-        ),
         post_signals=Signals(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,

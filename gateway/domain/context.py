@@ -13,20 +13,10 @@ from gateway.domain.tokens import Tokens
 from providers.interface import Provider
 from providers.models.secret import Secret
 from storage.blobs import BlobStore
-from storage.cache import CoherentCache
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.keys import Sealer
 from storage.listener import Listener
-from storage.posts import PostRow
-
-
-@dataclass(frozen=True, slots=True)
-class Caches:
-    """What the hot path reads instead of the database; each drops an entry when any replica commits a change of it."""
-
-    posts: CoherentCache[str, PostRow]
-    connections: CoherentCache[str, "ConnectionView"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +47,6 @@ class Domain:
     listener: Listener
     providers: Mapping[str, Provider]
     tokens: Tokens
-    caches: Caches
     post_signals: Signals
     clock: Clock
     new_id: Callable[[], str]

@@ -5,7 +5,7 @@ nothing.
 """
 
 from collections.abc import Awaitable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, TypeVar
 
 from google.protobuf import empty_pb2
@@ -17,7 +17,7 @@ from gateway.domain.connections import NewConnection
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
-from gateway.rpc.convert import write_times
+from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.request import Door
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
@@ -105,7 +105,7 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
             agency=scope.agency,
             statuses=[connection_pb2.Connection.Status.Name(status) for status in request.statuses],
             provider=names.provider(request.provider) if request.provider else "",
-            after=_after(page.after),
+            after=keyset(page.after),
             limit=page.size + 1,
         )
         shown, token = found[: page.size], ""
@@ -235,13 +235,6 @@ def _grant_kind(message: connection_pb2.Connection) -> str:
     if message.grant_kind in (connection_pb2.GRANT_KIND_UNSPECIFIED, connection_pb2.GRANT_KIND_USER):
         return "USER"
     raise FieldInvalid("connection.grant_kind", "this provider gives grants of the kind GRANT_KIND_USER")
-
-
-def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
-    if not cursor:
-        return None
-    moment, location, id = cursor
-    return datetime.fromisoformat(str(moment)), str(location), str(id)
 
 
 async def _known(location: str, connection: str, call: Awaitable[T]) -> T:

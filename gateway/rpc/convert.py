@@ -26,3 +26,11 @@ def max_staleness(request: Any, default: timedelta) -> timedelta:
     if span.seconds < 0 or span.nanos < 0:
         raise FieldInvalid("max_staleness", "must not be negative")
     return timedelta(seconds=span.seconds, microseconds=span.nanos / 1000)
+
+
+def keyset(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
+    """Read where a page that is sorted by (time, location, id) goes on; None on the first page."""
+    if not cursor:
+        return None
+    moment, location, id = cursor
+    return datetime.fromisoformat(str(moment)), str(location), str(id)

@@ -12,6 +12,7 @@ from gateway.domain import posts
 from gateway.domain.context import Domain
 from gateway.errors import ResourceNotFound
 from gateway.rpc import post_messages
+from gateway.rpc.convert import keyset
 from gateway.rpc.request import Door
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
@@ -72,7 +73,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
             create_after=_time(request, "create_after"),
             create_before=_time(request, "create_before"),
             by_schedule=soonest,
-            after=_after(page.after),
+            after=keyset(page.after),
             limit=page.size + 1,
         )
         shown, token = found[: page.size], ""
@@ -138,10 +139,3 @@ def _time(request: post_service_pb2.ListPostsRequest, field: str) -> datetime | 
 def _cursor(row: PostRow, soonest: bool) -> tuple[str, str, str]:
     moment = row.schedule_time if soonest and row.schedule_time is not None else row.create_time
     return moment.isoformat(), row.location, row.id
-
-
-def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
-    if not cursor:
-        return None
-    moment, location, id = cursor
-    return datetime.fromisoformat(str(moment)), str(location), str(id)
