@@ -26,7 +26,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos lint type fresh test chaos demo bench check live
+.PHONY: help setup lock protos docs lint type fresh test chaos demo bench check live
 
 help: ## print this
 	@echo "social gateway: make demo and make test work on a bare machine with Python 3.11 or newer, and do all their set-up."
@@ -45,6 +45,11 @@ lock: $(STAMP) ## solve requirements.lock again from pyproject.toml
 
 protos: $(STAMP) ## make the Python code of the contract again, from protos/socialgateway
 	@$(BIN)/python protos/generate.py
+
+docs: $(STAMP) ## print the pages of docs that come from the code again
+	@$(BIN)/python -m gateway.cli.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
+	@$(BIN)/python -m tests.api.print_errors > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
+	@$(BIN)/python -m gateway.cli.providers docs/providers.md
 
 lint: $(STAMP) ## ruff, import-linter and buf
 	@$(BIN)/ruff check .

@@ -21,6 +21,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.ground import Ground, migrated, opened, verify_keys, wait_for_schema
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
+from gateway.interceptors.frame import Steps
 from gateway.interceptors.limits import Limits
 from gateway.jobs.runner import Jobs, Pace
 from gateway.readiness import Readiness
@@ -29,6 +30,7 @@ from gateway.server import GrpcServer, build_server, steps_for
 from gateway.settings import Settings, unknown_names
 from providers import registry
 from providers.checked import checked
+from providers.http.fetch import Fetcher
 from providers.interface import Provider
 from providers.models.secret import Secret
 from storage import keys, posts
@@ -39,6 +41,9 @@ from storage.listener import Listener
 _log = log.get("gateway")
 
 SCHEMA_SENTENCE = "Its database awaits a migration."
+
+MAX_FETCHES = 16
+"""Media that one process fetches at once, each holding 16 MiB."""
 
 Seams = Mapping[str, Mapping[str, Any]]
 """By provider, what replaces its own surroundings: tests give a transport."""
@@ -105,15 +110,19 @@ async def start(
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(opened(settings))
         readiness = Readiness(ground)
-        edge = Edge(readiness.look, settings.allowed_redirect_uris)
+        edge = Edge(readiness.look, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
         http = await stack.enter_async_context(_http(settings, edge)) if roles.calls else None
-        await _schema(ground, settings, roles, clock)
+        await _schema(ground, settings, roles, clock, edge)
         await verify_keys(ground)
         domain = await build_domain(
             stack, ground, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
         )
         readiness.listener = domain.listener
-        grpc = await _grpc(stack, domain, ground) if roles.calls else None
+        grpc = None
+        if roles.calls:
+            steps, owners = await _steps(ground, domain), Owners(domain.db, domain.clock)
+            grpc = await _grpc(stack, domain, ground, steps, owners)
+            edge.steps, edge.owners = steps, owners
         edge.domain = domain
         jobs = await _jobs(stack, domain, settings) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
@@ -140,6 +149,8 @@ async def build_domain(
     folder = settings.data_dir.expanduser() / "spills"
     tokens = Tokens(ground.db, sealer, listener, found, clock=clock, spill_folder=folder)
     stack.push_async_callback(tokens.close)
+    fetcher = build_fetcher(settings)
+    stack.push_async_callback(fetcher.close)
     replayed = await tokens.replay()
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
@@ -150,6 +161,7 @@ async def build_domain(
         listener=listener,
         providers=found,
         tokens=tokens,
+        fetcher=fetcher,
         post_signals=Signals(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
@@ -157,6 +169,12 @@ async def build_domain(
         oauth_secret=await keys.get_secret(ground.db, ground.ring, "oauth"),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
     )
+
+
+def build_fetcher(settings: Settings) -> Fetcher:
+    """Build what fetches from callers' addresses: it never takes more than half of the workers, nor 16 of them."""
+    places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
+    return Fetcher(allow_loopback=settings.pull_allow_loopback, places=places)
 
 
 def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str, Provider]:
@@ -179,7 +197,7 @@ async def open_keys(ground: Ground, domain: Domain) -> api_keys.KeyStore:
     )
 
 
-async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock) -> None:
+async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock, edge: Edge) -> None:
     """Return when the schema is right; until then calls are answered, with UNAVAILABLE."""
     if await migrated(ground):
         return
@@ -191,12 +209,13 @@ async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock
         raise GatewayUnavailable(SCHEMA_SENTENCE)
 
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
-    steps = steps_for(settings, authenticate=authenticate, limits=limits, clock=clock)
+    steps = edge.steps = steps_for(settings, authenticate=authenticate, limits=limits, clock=clock)
     server = build_server(settings, services.waiting(SCHEMA_SENTENCE), steps)
     await server.start()
     try:
         await wait_for_schema(ground)
     finally:
+        edge.steps = None
         await server.drain(delay=0, grace=0)
 
 
@@ -225,16 +244,20 @@ async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jo
     return jobs
 
 
-async def _grpc(stack: AsyncExitStack, domain: Domain, ground: Ground) -> GrpcServer:
-    """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
-    settings = ground.settings
-    store = await open_keys(ground, domain)
+async def _steps(ground: Ground, domain: Domain) -> Steps:
+    """Make the steps that a call goes through, whichever way it comes: what a key may have running counts over both."""
+    settings, store = ground.settings, await open_keys(ground, domain)
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
-    steps = steps_for(
+    return steps_for(
         settings, authenticate=lambda key: api_keys.authenticate(store, key), limits=limits, clock=domain.clock
     )
+
+
+async def _grpc(stack: AsyncExitStack, domain: Domain, ground: Ground, steps: Steps, owners: Owners) -> GrpcServer:
+    """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
+    settings = ground.settings
     page_secret = await keys.get_secret(ground.db, ground.ring, "pages")
-    served = services.services(domain, Owners(domain.db, domain.clock), page_secret=page_secret)
+    served = services.services(domain, owners, page_secret=page_secret)
     server = build_server(settings, served, steps)
     # Drained already when the gateway stops in order: this is for a start that fails, and for a stop in a hurry.
     stack.push_async_callback(server.drain, delay=0, grace=0)

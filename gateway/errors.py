@@ -45,10 +45,13 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One bad field of a request: its path as in the contract (`post.caption`), and what was expected of it."""
+    """One bad field of a request: its path as in the contract (`post.caption`), what was expected of it, and the reason
+    when that is another than the error's own.
+    """
 
     field: str
     description: str
+    reason: str = ""
 
 
 class DomainError(Exception):

@@ -80,6 +80,9 @@ class Settings(BaseSettings):
         False,
         description="Permit http, ports and loopback addresses for vendors and GATEWAY_PUBLIC_URL: for simulators.",
     )
+    pull_allow_loopback: bool = Field(
+        False, description="Permit http, ports and loopback addresses for media fetched from a caller's URL: for tests."
+    )
     tiktok_client_key: str = Field("", description="Client key of your TikTok application.")
     tiktok_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of your TikTok application.")
     tiktok_api_url: str = Field("https://open.tiktokapis.com", description="Where TikTok's API is.")
@@ -88,6 +91,11 @@ class Settings(BaseSettings):
     )
     tiktok_upload_hosts: Names = Field(
         ("tiktokapis.com",), description="Host suffixes that may receive video bytes, comma separated."
+    )
+    tiktok_webhook_window_seconds: int = Field(
+        300,
+        ge=1,
+        description="How far from now a webhook's signature may be, before and after; older ones are refused.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")

@@ -26,7 +26,16 @@ DETAILS_KEY = "grpc-status-details-bin"
 MAX_SENTENCE = 400
 MAX_VALUE = 200
 MAX_METADATA = 12
-MAX_VIOLATIONS = 10
+MAX_STATUS = 6_000
+MAX_VIOLATIONS = 40
+# How long descriptions of bad fields may be, and how many fields are named, until the whole fits.
+_VIOLATION_CUTS = (
+    (MAX_VALUE, MAX_VIOLATIONS),
+    (80, MAX_VIOLATIONS),
+    (30, MAX_VIOLATIONS),
+    (0, MAX_VIOLATIONS),
+    (0, 10),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,21 +172,26 @@ _OTHERS: dict[type[BaseException], Callable[[Any], Facts]] = {
 def _status(facts: Facts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
     """Write the status: ErrorInfo first, then whatever the facts and the code call for."""
     row = REASONS.get(facts.reason) or Row(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
-    status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
-    for detail in _details(facts, row, now, request_id):
-        status.details.add().Pack(detail)
+    for length, count in _VIOLATION_CUTS:
+        status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
+        for detail in _details(facts, row, now, request_id, _bad_request(facts, length, count)):
+            status.details.add().Pack(detail)
+        if status.ByteSize() <= MAX_STATUS:
+            break
     return status
 
 
-def _details(facts: Facts, row: Row, now: datetime | None, request_id: str) -> Iterator[Message]:
+def _details(
+    facts: Facts, row: Row, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
+) -> Iterator[Message]:
     """Give the details in the order of their worth."""
     delay = _delay(facts, row, now)
     yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
     if request_id:
         yield error_details_pb2.RequestInfo(request_id=request_id)
     yield error_details_pb2.LocalizedMessage(locale=LOCALE, message=row.user)
-    if facts.violations:
-        yield _bad_request(facts)
+    if bad.field_violations:
+        yield bad
     if facts.resource:
         yield _resource(facts.resource)
     if row.code is grpc.StatusCode.FAILED_PRECONDITION:
@@ -207,14 +221,14 @@ def _metadata(facts: Facts) -> dict[str, str]:
     return {key: _cut(value, MAX_VALUE) for key, value in list(metadata.items())[:MAX_METADATA]}
 
 
-def _bad_request(facts: Facts) -> Any:
-    """Name the bad fields."""
+def _bad_request(facts: Facts, length: int, count: int) -> error_details_pb2.BadRequest:
+    """Name at most `count` of the bad fields, each with the reason that is its own."""
     detail = error_details_pb2.BadRequest()
-    for violation in facts.violations[:MAX_VIOLATIONS]:
+    for violation in facts.violations[:count]:
         detail.field_violations.add(
             field=_cut(violation.field, MAX_VALUE),
-            description=_cut(violation.description, MAX_VALUE),
-            reason=facts.reason,
+            description=_cut(violation.description, length),
+            reason=violation.reason or facts.reason,
         )
     return detail
 
@@ -249,7 +263,7 @@ def _quota(facts: Facts) -> Any:
 
 def _cut(text: str, length: int) -> str:
     """Shorten a text, and show that it was."""
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return text if len(text) <= length else text[: length - 1] + "…" if length else ""
 
 
 def code_name(status: status_pb2.Status) -> str:

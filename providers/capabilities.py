@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Literal
 
 CONNECTION_CAPABILITIES = (
     "can_read_profile",
@@ -66,7 +67,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers of the vendor: bytes, UTF-16 units, counts; 0 means that it has no such limit or does not say."""
+    """Numbers of the vendor: bytes, UTF-16 units, counts, pixels; 0 means that it has no such limit or does not say.
+
+    Codecs are named as FFmpeg does (`h264`); `pull_timeout` is how long a vendor may take to fetch media itself.
+    """
 
     max_caption_units: int = 0
     max_photos: int = 0
@@ -76,6 +80,33 @@ class Limits:
     max_chunk_bytes: int = 0
     max_posts_per_day: int = 0
     video_mime_types: tuple[str, ...] = ()
+    video_codecs: tuple[str, ...] = ()
+    min_frame_rate: float = 0
+    max_frame_rate: float = 0
+    min_video_side: int = 0
+    max_video_side: int = 0
+    photo_mime_types: tuple[str, ...] = ()
+    max_photo_bytes: int = 0
+    max_photo_short_side: int = 0
+    max_title_units: int = 0
+    max_photo_caption_units: int = 0
+    pull_timeout: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaRule:
+    """At most `limit` of `metric` in any `window`, counted per grant, per account, or for the whole application.
+
+    `limit` 0 means that the vendor has one and nobody knows it before it refuses. Background work leaves `reserve` of
+    it to callers. `spent_by` names the posts that use one, as `mode:kind` (`direct:file`, `creator_inbox:photos`).
+    """
+
+    metric: str
+    limit: int
+    window: timedelta
+    per: Literal["connection", "account", "provider"] = "connection"
+    reserve: int = 0
+    spent_by: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +123,16 @@ class CapabilityTable:
     limits: Limits
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
+    quotas: tuple[QuotaRule, ...] = ()
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
         """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
         have = frozenset(scopes)
         return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
+
+    def quota(self, metric: str) -> QuotaRule | None:
+        """Give the rule of a metric, None when the vendor has no such limit."""
+        return next((rule for rule in self.quotas if rule.metric == metric), None)
 
     def cell(self, capability: Capability) -> Cell:
         """Give the cell of a capability."""

@@ -3,8 +3,9 @@
 Owns the check of capabilities and limits for every provider alike. Knows no vendor.
 """
 
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from datetime import datetime
 
 from providers.capabilities import Capability, CapabilityTable
 from providers.errors import CapabilityMissing, ContentRefused
@@ -14,11 +15,22 @@ from providers.interface.authorization import Authorization
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
+from providers.interface.webhooks import Webhooks
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import ConsentRequest, Grant
-from providers.models.publishing import Begun, PostMode, PublishStatus, Transferred, VideoFile, VideoOrder
+from providers.models.publishing import (
+    Begun,
+    PhotoOrder,
+    PostMode,
+    PublishStatus,
+    PullOrder,
+    Transferred,
+    VideoFile,
+    VideoOrder,
+)
 from providers.models.secret import Secret
-from providers.models.videos import VideoPage
+from providers.models.videos import Video, VideoPage
+from providers.models.webhooks import Webhook
 
 NEEDED_BY_MODE = {
     PostMode.DIRECT: Capability.POST_VIDEO_UPLOAD,
@@ -37,6 +49,7 @@ def checked(provider: Provider) -> Provider:
         accounts=_Accounts(provider.accounts, table),
         videos=_Videos(provider.videos, table),
         publishing=_Publishing(provider.publishing, table),
+        webhooks=_Webhooks(provider.webhooks, table),
         inner=provider,
     )
 
@@ -63,6 +76,7 @@ class _Checked:
     accounts: Accounts
     videos: Videos
     publishing: Publishing
+    webhooks: Webhooks
     inner: Provider
 
     async def close(self) -> None:
@@ -136,6 +150,13 @@ class _Videos:
             demand(self.table, Capability.METRICS)
         return await self.inner.list_videos(access, cursor=cursor, limit=limit, metrics=metrics)
 
+    async def query_videos(self, access: Access, ids: Sequence[str], *, metrics: bool = True) -> tuple[Video, ...]:
+        """Needs VIDEO_QUERY, and METRICS when they are asked."""
+        demand(self.table, Capability.VIDEO_QUERY)
+        if metrics:
+            demand(self.table, Capability.METRICS)
+        return await self.inner.query_videos(access, ids, metrics=metrics)
+
 
 @dataclass(frozen=True, slots=True)
 class _Publishing:
@@ -156,13 +177,49 @@ class _Publishing:
             raise ContentRefused(
                 f"{name} takes videos up to {limits.max_video_bytes} bytes.", provider=name, code="file_too_large"
             )
-        if 0 < limits.max_caption_units < utf16_units(order.caption):
-            raise ContentRefused(
-                f"{name} takes captions up to {limits.max_caption_units} UTF-16 units.",
-                provider=name,
-                code="caption_too_long",
-            )
+        self._check_length(order.caption, limits.max_caption_units, "captions")
         self.inner.check_video(order)
+
+    def check_pull(self, order: PullOrder) -> None:
+        """Needs POST_VIDEO_PULL, what the mode needs, and a caption within the limits."""
+        demand(self.table, Capability.POST_VIDEO_PULL)
+        demand(self.table, NEEDED_BY_MODE[order.mode])
+        self._check_length(order.caption, self.table.limits.max_caption_units, "captions")
+        self.inner.check_pull(order)
+
+    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
+        """Checks the order first."""
+        self.check_pull(order)
+        return await self.inner.begin_pull(access, order)
+
+    def check_photos(self, order: PhotoOrder) -> None:
+        """Needs POST_PHOTO, what the mode needs, and as many photos and characters as the limits allow."""
+        demand(self.table, Capability.POST_PHOTO)
+        if order.mode is not PostMode.DIRECT:
+            demand(self.table, NEEDED_BY_MODE[order.mode])
+        limits, name = self.table.limits, self.table.provider
+        if 0 < limits.max_photos < len(order.uris):
+            raise ContentRefused(f"{name} takes up to {limits.max_photos} photos.", provider=name, code="photo_count")
+        self._check_length(order.title, limits.max_title_units, "titles")
+        self._check_length(order.caption, limits.max_photo_caption_units, "captions of photos")
+        self.inner.check_photos(order)
+
+    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
+        """Checks the order first."""
+        self.check_photos(order)
+        return await self.inner.begin_photos(access, order)
+
+    async def cancel(self, access: Access, publish_id: str) -> None:
+        """Needs POST_CANCEL."""
+        demand(self.table, Capability.POST_CANCEL)
+        await self.inner.cancel(access, publish_id)
+
+    def _check_length(self, text: str, limit: int, what: str) -> None:
+        if 0 < limit < utf16_units(text):
+            name = self.table.provider
+            raise ContentRefused(
+                f"{name} takes {what} up to {limit} UTF-16 units.", provider=name, code="caption_too_long"
+            )
 
     async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
         """Checks the order first."""
@@ -185,6 +242,24 @@ class _Publishing:
         """Follows a begin, which was checked."""
         return await self.inner.status(access, publish_id)
 
-    def public_uri(self, username: str, post_id: str) -> str:
+    def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
         """Makes no call."""
-        return self.inner.public_uri(username, post_id)
+        return self.inner.public_uri(username, post_id, photos=photos)
+
+
+@dataclass(frozen=True, slots=True)
+class _Webhooks:
+    """Webhooks, as far as the table goes."""
+
+    inner: Webhooks
+    table: CapabilityTable
+
+    def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
+        """Needs WEBHOOKS."""
+        demand(self.table, Capability.WEBHOOKS)
+        return self.inner.read(headers, body, now=now)
+
+    def parse(self, body: bytes) -> Webhook:
+        """Needs WEBHOOKS."""
+        demand(self.table, Capability.WEBHOOKS)
+        return self.inner.parse(body)

@@ -12,10 +12,15 @@
     │   ├── CapabilityMissing    the provider's table does not promise this; refused before any call
     │   ├── UploadGone           the upload URL expired or its task is unknown: a new init is needed
     │   ├── NotFound             the vendor does not know this id
+    │   ├── MediaUnreachable     a caller's address does not give its medium, or leads where we do not go
+    │   ├── MediaTooLarge        a caller's address gives more bytes than can be used
+    │   ├── WebhookRefused       a delivery that the vendor did not send, or that cannot be read
     │   └── Misconfigured        the operator's application is wrong (client key, redirect URI, host not allowed)
     ├── Temporary            nothing happened, the same call may be made again
     │   ├── RateLimited
+    │   │   └── QuotaUsedUp          our own ledger says that the vendor would refuse; nothing was sent
     │   └── Unavailable
+    │       └── MediaUnavailable     a caller's address does not give its medium now
     ├── Ambiguous            a write may have happened: a state of the resource, never a blind retry
     └── ContractBroken       the vendor's answer is not what it documents; kept with its log id
 
@@ -131,6 +136,23 @@ class NotFound(Rejected):
     """The provider does not know this resource."""
 
 
+class MediaUnreachable(Rejected):
+    """The medium cannot be fetched from its address."""
+
+
+class MediaTooLarge(Rejected):
+    """The medium is larger than what can be used."""
+
+    def __init__(self, size: int, allowed: int) -> None:
+        """Say how many bytes there are, at least, and how many are allowed."""
+        metadata = {"rule": "sizeBytes", "value": str(size), "allowed": str(allowed)}
+        super().__init__(f"The medium has {size} bytes or more, {allowed} are allowed.", metadata=metadata)
+
+
+class WebhookRefused(Rejected):
+    """The delivery is not authentic, too old, or not readable."""
+
+
 class Misconfigured(Rejected):
     """The application registered at the provider, or our configuration of it, is wrong."""
 
@@ -145,8 +167,23 @@ class RateLimited(Temporary):
     """The provider's rate limit was reached."""
 
 
+class QuotaUsedUp(RateLimited):
+    """A quota of the provider is used up for now; nothing was sent."""
+
+    def __init__(
+        self, quota: str, *, subject: str, limit: int, provider: str = "", retry_after: timedelta, retry_at: datetime
+    ) -> None:
+        """Name the quota's metric, whose it is (a resource name), how many are allowed, and when the next one is."""
+        metadata = {"quota": quota, "subject": subject, "limit": str(limit)}
+        super().__init__(provider=provider, retry_after=retry_after, retry_at=retry_at, metadata=metadata)
+
+
 class Unavailable(Temporary):
     """The provider cannot be reached or is failing."""
+
+
+class MediaUnavailable(Unavailable):
+    """The medium cannot be fetched from its address now."""
 
 
 class Ambiguous(ProviderError):

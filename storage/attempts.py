@@ -5,7 +5,11 @@ finds its attempt moved on and can neither announce nor send. What follows from 
 `gateway/domain/publishing.py`.
 
     INTENT → INIT_SENT → INIT_OK → UPLOADING → FINAL_SENT → PROCESSING → PUBLISHED | AWAITING_CREATOR | FAILED |
-    INDETERMINATE and from any unfinished one: → ABANDONED, when a new attempt takes its place
+    CANCELLED | INDETERMINATE
+    INTENT → INIT_SENT → PROCESSING …  when the vendor fetches the media: the one call may publish by itself
+    and from any unfinished one: → ABANDONED, when a new attempt takes its place
+
+`final_sent_time` is when the outcome began to be the vendor's: before the last bytes left, or before such a call.
 """
 
 from collections.abc import Sequence
@@ -15,6 +19,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, select, update
 from sqlmodel import Field, SQLModel, col
 
+from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.posts import PostRow
 from storage.types import time_field
@@ -67,6 +72,45 @@ async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
     """Give the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of ours)."""
     query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)
     return list((await tx.execute(query)).scalars())
+
+
+async def without_id(tx: Transaction, provider: str, subject: str, before: datetime) -> list[AttemptRow]:
+    """Give the newest attempts of a vendor's user that nobody knows the outcome or the publish id of, begun by then."""
+    query = (
+        select(AttemptRow)
+        .join(PostRow, and_(col(PostRow.location) == col(AttemptRow.location), col(PostRow.id) == col(AttemptRow.post)))
+        .join(
+            ConnectionRow,
+            and_(
+                col(ConnectionRow.location) == col(PostRow.location), col(ConnectionRow.id) == col(PostRow.connection)
+            ),
+        )
+        .where(
+            col(ConnectionRow.provider) == provider,
+            col(ConnectionRow.provider_subject) == subject,
+            col(ConnectionRow.status) != "DISCONNECTED",
+            col(PostRow.state) == "INDETERMINATE",
+            col(PostRow.attempt) == col(AttemptRow.number),
+            col(AttemptRow.publish_id) == "",
+            col(AttemptRow.final_sent_time) <= before,
+        )
+    )
+    return list((await tx.execute(query)).scalars())
+
+
+async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
+    """Give the vendor's id of the user for whom an attempt was made."""
+    query = (
+        select(col(ConnectionRow.provider_subject))
+        .join(
+            PostRow,
+            and_(
+                col(PostRow.location) == col(ConnectionRow.location), col(PostRow.connection) == col(ConnectionRow.id)
+            ),
+        )
+        .where(col(PostRow.location) == attempt.location, col(PostRow.id) == attempt.post)
+    )
+    return (await tx.execute(query)).scalar_one_or_none() or ""
 
 
 async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[str]) -> bool:

@@ -114,6 +114,16 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
     return (await tx.execute(query)).scalar_one_or_none()
 
 
+async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
+    """Give the connections of every location to one vendor user, disconnected ones too, by location and id."""
+    query = (
+        select(ConnectionRow)
+        .where(col(ConnectionRow.provider) == provider, col(ConnectionRow.provider_subject) == subject)
+        .order_by(col(ConnectionRow.location), col(ConnectionRow.id))
+    )
+    return list((await tx.execute(query)).scalars())
+
+
 async def change(
     tx: Transaction, location: str, connection: str, now: datetime, *, expect_version: int | None = None, **values: Any
 ) -> ConnectionRow | None:

@@ -32,6 +32,13 @@ class PostRow(SQLModel, table=True):
         Index("posts_by_time", "location", "create_time", "id"),
         Index("posts_by_account", "location", "account", "create_time"),
         Index("posts_by_connection", "location", "connection", "state"),
+        Index(
+            "posts_by_provider_post_id",
+            "location",
+            "account",
+            "provider_post_id",
+            postgresql_where=text("provider_post_id <> ''"),
+        ),
         Index("posts_scheduled", "location", "schedule_time", "id", postgresql_where=text("schedule_time IS NOT NULL")),
     )
 
@@ -230,3 +237,45 @@ async def page(
         query = query.where(keyset > bound if by_schedule else keyset < bound)
     query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
     return list((await tx.execute(query.limit(limit))).scalars())
+
+
+async def twins(tx: Transaction, post: PostRow, since: datetime) -> bool:
+    """Tell whether another post of the account has the same text and may be what the vendor shows since then."""
+    query = select(
+        exists().where(
+            col(PostRow.location) == post.location,
+            col(PostRow.account) == post.account,
+            col(PostRow.id) != post.id,
+            col(PostRow.caption) == post.caption,
+            col(PostRow.update_time) >= since,
+            col(PostRow.provider_post_id) == "",
+            col(PostRow.attempt) > 0,
+            col(PostRow.state).not_in(("FAILED", "CANCELLED")),
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())
+
+
+async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
+    """Give, for those of a vendor's post ids that posts of the account became, the id of the post."""
+    query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
+        col(PostRow.location) == location,
+        col(PostRow.account) == account,
+        col(PostRow.provider_post_id).in_(ids),
+        col(PostRow.provider_post_id) != "",
+    )
+    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
+
+
+async def older_is_due(tx: Transaction, post: PostRow, now: datetime) -> bool:
+    """Tell whether a post of the account that was made before this one is ready to go out, and has not begun."""
+    query = select(
+        exists().where(
+            col(PostRow.location) == post.location,
+            col(PostRow.account) == post.account,
+            col(PostRow.state) == "QUEUED",
+            col(PostRow.due_at) <= now,
+            tuple_(col(PostRow.queue_time), col(PostRow.id)) < tuple_(post.queue_time, post.id),
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())

@@ -14,7 +14,7 @@ from sqlmodel import Field, SQLModel, col
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.posts import UNFINISHED, PostRow
-from storage.types import time_field
+from storage.types import json_or_null, time_field
 
 KEPT = ("OPEN", "COMPLETE")
 """The states in which an upload holds bytes."""
@@ -22,7 +22,7 @@ KEPT = ("OPEN", "COMPLETE")
 
 class UploadRow(SQLModel, table=True):
     """One upload: `size_bytes` as declared (0: not known until finished), `sha256` in lower-case hex, declared or
-    computed.
+    computed; `media` is what a probe found in its bytes, None until one looked.
     """
 
     __tablename__ = "uploads"
@@ -35,6 +35,7 @@ class UploadRow(SQLModel, table=True):
     sha256: str = ""
     state: str = "OPEN"
     committed_size: int = Field(default=0, sa_type=BigInteger)
+    media: dict[str, Any] | None = json_or_null()
     create_time: datetime = time_field()
     expire_time: datetime = time_field()
 
@@ -69,6 +70,12 @@ async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False
     if row is None:
         raise NotFound("upload", upload)
     return row
+
+
+async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
+    """Tell whether all bytes of an upload are here."""
+    query = select(col(UploadRow.state)).where(_is(location, upload))
+    return (await tx.execute(query)).scalar_one_or_none() == "COMPLETE"
 
 
 async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadPartRow]:
@@ -125,6 +132,16 @@ async def complete(
     return (await tx.execute(statement)).scalar_one_or_none() is not None
 
 
+async def save_media(tx: Transaction, location: str, upload: str, media: dict[str, Any]) -> None:
+    """Keep what a probe found in a complete upload, unless another probe was there first."""
+    statement = (
+        update(UploadRow)
+        .where(_is(location, upload), col(UploadRow.state) == "COMPLETE", col(UploadRow.media).is_(None))
+        .values(media=media)
+    )
+    await tx.execute(statement)
+
+
 async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> list[str]:
     """Empty an open upload whose committed bytes are `size`, so that it can be written again from the start.
 
@@ -173,6 +190,15 @@ async def in_use(tx: Transaction, location: str, upload: str) -> bool:
         )
     )
     return bool((await tx.execute(query)).scalar_one())
+
+
+async def keep(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
+    """Let the bytes of complete uploads stay at least until then."""
+    short = and_(col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == "COMPLETE")
+    short = and_(short, col(UploadRow.expire_time) < until)
+    # In the order in which whoever needs several holds them.
+    (await tx.execute(select(col(UploadRow.id)).where(short).order_by(col(UploadRow.id)).with_for_update())).all()
+    await tx.execute(update(UploadRow).where(short).values(expire_time=until))
 
 
 async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain import creators, profiles
+from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import ReauthorizationRequired, ScopeNotGranted
-from gateway.domain.tokens import ConnectionAccess
 from providers import errors as providers
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from storage import accounts, connections
@@ -29,8 +29,9 @@ async def get(
 ) -> AccountRow:
     """Give an account with these parts of its profile at most `max_age` old: one vendor call when one is older.
 
-    Parts that are named must have been granted; None is whatever was granted. Raises storage's NotFound,
-    ReauthorizationRequired for a detached account that would have to be fetched, ScopeNotGranted, ProviderError.
+    Parts whose scope is missing are left out, and the row says so; None is whatever was granted. Raises storage's
+    NotFound, ReauthorizationRequired for a detached account that would have to be fetched, ScopeNotGranted when none of
+    the named parts was granted, ProviderError.
     """
     async with domain.db.read() as tx:
         row = await accounts.get(tx, location, account)
@@ -41,7 +42,7 @@ async def get(
             return row
         row = await _fetch(domain, row, wanted)
     out_of_reach = sorted(part.value for part in wanted if f"{profiles.MISSING}{part.value}" in row.fetch_times)
-    if parts is not None and out_of_reach:
+    if parts and len(out_of_reach) == len(parts):
         raise ScopeNotGranted(
             f"These parts of the profile were not granted: {', '.join(out_of_reach)}.",
             metadata={"provider": row.provider, "connection": _connection(row), "parts": ",".join(out_of_reach)},
@@ -52,7 +53,7 @@ async def get(
 async def _fetch(domain: Domain, row: AccountRow, parts: frozenset[ProfilePart]) -> AccountRow:
     if row.state == "DETACHED":
         raise ReauthorizationRequired(metadata={"connection": _connection(row)}, resource=_connection(row))
-    access = ConnectionAccess(domain.tokens, row.location, row.connection)
+    access = ConnectionAccess(domain, row.provider, row.location, row.connection)
     try:
         profile = await domain.providers[row.provider].accounts.profile(access, parts)
     except providers.ScopeNotGranted:
@@ -74,6 +75,12 @@ def _old(row: AccountRow, parts: frozenset[ProfilePart], max_age: timedelta, now
         if fetched is None or now - datetime.fromisoformat(fetched) >= max_age:
             return True
     return False
+
+
+async def known(domain: Domain, location: str, account: str) -> AccountRow:
+    """Give an account as it is known here; raises storage's NotFound."""
+    async with domain.db.read() as tx:
+        return await accounts.get(tx, location, account)
 
 
 async def page(domain: Domain, location: str, **filters: Any) -> Sequence[AccountRow]:

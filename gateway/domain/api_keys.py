@@ -38,8 +38,10 @@ SCOPES = frozenset(
         "connections.write",
         "posts.read",
         "posts.write",
+        "quotas.read",
         "uploads.read",
         "uploads.write",
+        "videos.read",
     }
 )
 

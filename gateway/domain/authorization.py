@@ -57,9 +57,12 @@ async def complete(
     code: str = "",
     error: str = "",
     error_description: str = "",
+    provider: str = "",
     admit: Admit | None = None,
 ) -> Completed:
     """Finish a consent: one vendor call for the grant, and up to three to verify it.
+
+    `provider` is whose callback was called, empty when nobody knows.
 
     A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
     ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
@@ -69,7 +72,7 @@ async def complete(
     id = consent.opened(domain.oauth_secret, state)
     async with domain.db.read() as tx:
         row = await authorizations.find(tx, id)
-    if row is None:
+    if row is None or provider not in ("", row.provider):
         raise AuthorizationStateInvalid()
     key = None if admit is None else await admit(row.location)
     if (not code and not error) or len(code) > MAX_CODE:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.caller import Caller
 from gateway.domain import consent, health, idempotency, locations, verification
+from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.errors import (
     CapabilityMissing,
@@ -21,10 +22,9 @@ from gateway.domain.errors import (
 )
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
-from gateway.domain.tokens import ConnectionAccess
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
-from storage import accounts, authorizations, connections, events, posts, tokens
+from storage import accounts, authorizations, connections, events, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import AlreadyExists
@@ -114,11 +114,20 @@ async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
         return (await _views(domain, tx, [row]))[0]
 
 
-async def status(domain: Domain, location: str, provider: str) -> ConnectionView | None:
-    """Give the connection that speaks for a provider in a location, or None."""
+async def status(domain: Domain, location: str, provider: str) -> ConnectionView:
+    """Give the connection that speaks for a provider in a location; raises ResourceNotFound."""
     async with domain.db.read() as tx:
         row = await connections.current(tx, location, provider)
-        return None if row is None else (await _views(domain, tx, [row]))[0]
+        if row is None:
+            raise _not_connected(location, provider)
+        return (await _views(domain, tx, [row]))[0]
+
+
+def _not_connected(location: str, provider: str) -> ResourceNotFound:
+    """Say that the location has none, with the code that pages show for it."""
+    error = ResourceNotFound(f"locations/{location}/connections?provider={provider}")
+    error.metadata["reasonCode"] = "CONNECTION_NOT_FOUND"
+    return error
 
 
 async def page(domain: Domain, **filters: Any) -> list[ConnectionView]:
@@ -208,7 +217,7 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
 async def _revoke(domain: Domain, row: ConnectionRow) -> ProviderError | None:
     """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives a refusal that will last."""
     try:
-        token = await ConnectionAccess(domain.tokens, row.location, row.id).token()
+        token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         await domain.providers[row.provider].authorization.revoke(token.value)
     except GrantRevoked:
         return None
@@ -284,5 +293,6 @@ async def _remove(tx: Transaction, location: str, connection: str) -> None:
         return
     for account in await accounts.of_connection(tx, location, connection):
         if not await posts.of_account(tx, location, account.id):
+            await videos.remove(tx, location, account.id)
             await accounts.remove(tx, location, account.id)
     await connections.remove(tx, row)

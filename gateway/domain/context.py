@@ -3,13 +3,16 @@
 Owns only the bundle. Knows no transport; a rule takes it as its first argument.
 """
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.clock import Clock
 from gateway.domain.signals import Signals
 from gateway.domain.tokens import Tokens
+from gateway.media.probe import Prober
+from providers.http.fetch import Fetcher
 from providers.interface import Provider
 from providers.models.secret import Secret
 from storage.blobs import BlobStore
@@ -47,9 +50,12 @@ class Domain:
     listener: Listener
     providers: Mapping[str, Provider]
     tokens: Tokens
+    fetcher: Fetcher
     post_signals: Signals
     clock: Clock
     new_id: Callable[[], str]
     public_url: str
     oauth_secret: bytes = field(repr=False)
     allowed_redirect_uris: frozenset[str] = frozenset()
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    prober: Prober = field(default_factory=Prober)

@@ -28,6 +28,7 @@ REASONS = {
     ),
 }
 OK = ("VERIFICATION_OK", "The connection was verified.")
+GIVEN_UP = "The provider no longer accepts the grant: the account's owner must authorise it again."
 
 
 def subject(row: ConnectionRow) -> str:
@@ -74,6 +75,7 @@ async def expire(
     now: datetime,
     *,
     at_version: int,
+    message: str = GIVEN_UP,
 ) -> bool:
     """Say that only a human can bring the connection back; its pair is kept until then, its posts wait.
 
@@ -91,7 +93,7 @@ async def expire(
         now,
         status="EXPIRED",
         reason_code=reason,
-        reason_message="The provider no longer accepts the grant: the account's owner must authorise it again.",
+        reason_message=message,
         last_error_code=error.code,
         last_error_message=error.message,
         verify_at=None,

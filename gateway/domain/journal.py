@@ -7,7 +7,7 @@ it has been overtaken, and must neither announce nor send. What to do next is de
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.domain.context import Domain
@@ -19,6 +19,10 @@ from storage.posts import PostRow
 
 FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE")
 HANDING_OVER = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
+STEP_BACK = timedelta(seconds=1)
+"""How long a post waits that may not be handed over yet."""
+
+_ENDED = ("FAILED", "CANCELLED", "INDETERMINATE", "ABANDONED")
 
 
 class Overtaken(Exception):
@@ -60,10 +64,13 @@ async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None
 async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | None, **values: Any) -> Work:
     """Begin a new attempt in place of the previous one; the post goes back to QUEUED when it was further."""
     now = domain.clock()
+    replaced = previous if previous is not None and previous.state not in _ENDED else None
+    if replaced is not None:
+        reach("publish.before-commit.ABANDONED")
     reach("publish.before-commit.INTENT")
     async with domain.db.transaction() as tx:
-        if previous is not None and previous.state not in ("FAILED", "INDETERMINATE", "ABANDONED"):
-            await _swap(tx, previous, "ABANDONED", now)
+        if replaced is not None:
+            await _swap(tx, replaced, "ABANDONED", now)
         number = post.attempt + 1
         changed = await posts.change(
             tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, attempt=number, **values
@@ -76,6 +83,8 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
         await attempts.insert(tx, attempt)
         if changed.state != post.state:
             await announce(tx, changed, now)
+    if replaced is not None:
+        reach("publish.after-commit.ABANDONED")
     reach("publish.after-commit.INTENT")
     return Work(changed, attempt)
 
@@ -93,26 +102,46 @@ async def move(
 
     `post` are further columns of the post; an event is written when the post's state changes.
     """
-    now = domain.clock()
     reach(f"publish.before-commit.{to}")
     async with domain.db.transaction() as tx:
-        attempt = await _swap(tx, work.attempt, to, now, **attempt_values)
-        row = work.post
-        if post_state is not None or post:
-            row = await _change_post(tx, work.post, now, post_state or work.post.state, post or {})
+        moved = await move_with(tx, work, to, domain.clock(), post_state=post_state, post=post, **attempt_values)
     reach(f"publish.after-commit.{to}")
+    return moved
+
+
+async def move_with(
+    tx: Transaction,
+    work: Work,
+    to: str,
+    now: datetime,
+    *,
+    post_state: str | None = None,
+    post: dict[str, Any] | None = None,
+    **attempt_values: Any,
+) -> Work:
+    """Move as `move` does, with this transaction and whatever else it does."""
+    attempt = await _swap(tx, work.attempt, to, now, **attempt_values)
+    row = work.post
+    if post_state is not None or post:
+        row = await _change_post(tx, work.post, now, post_state or work.post.state, post or {})
     return Work(row, attempt)
 
 
-async def claim_hand_over(domain: Domain, work: Work) -> Work | None:
-    """Announce an init, unless another post of the account is being handed over now: then None."""
+async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
+    """Announce an init, unless another post of the account is being handed over now, or comes first: then None.
+
+    Posts of one account go out in the order in which they were made; one that waits for something lets others pass.
+    """
     now = domain.clock()
     reach("publish.before-commit.INIT_SENT")
     async with domain.db.transaction() as tx:
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
         if await attempts.handing_over(tx, work.post.location, work.post.account, work.post.id, HANDING_OVER):
             return None
-        attempt = await _swap(tx, work.attempt, "INIT_SENT", now)
+        # Who stepped back a moment ago, for this very order, is still before whoever comes now.
+        if await posts.older_is_due(tx, work.post, now + STEP_BACK):
+            return None
+        attempt = await _swap(tx, work.attempt, "INIT_SENT", now, **attempt_values)
         row = await _change_post(tx, work.post, now, "TRANSFERRING", {"error": None, "next_attempt_time": None})
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
@@ -144,11 +173,13 @@ async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **
 
 
 async def _change_post(tx: Transaction, post: PostRow, now: datetime, state: str, values: dict[str, Any]) -> PostRow:
+    # Read in this very session it is one object with what comes back: the state from before is kept beside it.
+    before = post.state
     changed = await posts.change(
-        tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, state=state, **values
+        tx, post.location, post.id, now, expect=[before], at_attempt=post.attempt, state=state, **values
     )
     if changed is None:
         raise Overtaken
-    if changed.state != post.state:
+    if changed.state != before:
         await announce(tx, changed, now)
     return changed

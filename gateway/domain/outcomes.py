@@ -23,6 +23,9 @@ LATE_TOLERANCE = timedelta(hours=24)
 OUTCOME_LIMIT = timedelta(hours=24)
 """After this long without a word from the vendor the outcome is for a human to decide."""
 
+LAST_QUESTIONS = 2
+"""How many questions in a row must have gone wrong before that limit ends a post."""
+
 POST_ID_LIMIT = timedelta(hours=24)
 POST_ID_POLL_MAX = timedelta(minutes=15)
 """A published post's id may come late (moderation), or a creator may finish a draft: asked ever more seldom, for a
@@ -48,6 +51,7 @@ FAIL_REASONS: dict[FailureKind, str] = {
     FailureKind.MEDIA: "MEDIA_INVALID",
     FailureKind.CONTENT: "CONTENT_REJECTED",
     FailureKind.CREATOR: "CREATOR_RULE_BROKEN",
+    FailureKind.CAP: "PROVIDER_DAILY_CAP",
     FailureKind.GRANT: "REAUTHORIZATION_REQUIRED",
     FailureKind.CANCELLED: "STATE_FORBIDS",
     FailureKind.UNKNOWN: "CONTENT_REJECTED",

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import idempotency, journal, preflight, verdicts
+from gateway.domain import idempotency, journal, media, preflight, reconciling, sources, verdicts
+from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids, UploadExpired
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.journal import FINAL, Overtaken, Work
-from gateway.domain.tokens import ConnectionAccess
+from gateway.domain.sources import Source
 from providers.errors import NotFound
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage import attempts, events, jobs, posts, uploads
@@ -37,8 +38,8 @@ POLLS = "polls"
 
 @dataclass(frozen=True, slots=True)
 class NewPost:
-    """What a caller asks for; `content` holds `kind` and, for a video, `cover_offset_ms`, `uri` or `cover` when
-    given.
+    """What a caller asks for; `content` is as `gateway/domain/sources.py` writes it, with `cover_offset_ms` or `cover`
+    for a video, `cover_index`, `title` and `auto_add_music` for photos, when given.
     """
 
     location: str
@@ -69,7 +70,7 @@ async def create(domain: Domain, new: NewPost, key: RequestKey | None, *, valida
         return await get(domain, new.location, first)
     row = _row(domain, new)
     checked = await preflight.check(domain, row)
-    row.total_bytes = checked.upload.size_bytes
+    row.total_bytes = checked.total_bytes
     if validate_only:
         return row
     async with domain.db.transaction() as tx:
@@ -97,18 +98,19 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
 
 
 async def _insert(tx: Transaction, row: PostRow) -> PostRow:
-    await _hold_upload(tx, row)
+    await _hold_uploads(tx, row.location, row.uploads)
     await posts.insert(tx, row)
     await journal.announce(tx, row, row.create_time)
     await enqueue(tx, row)
     return row
 
 
-async def _hold_upload(tx: Transaction, row: PostRow) -> None:
-    """Hold the upload's row, so that its bytes cannot go between the check and the post that needs them."""
-    upload = await uploads.get(tx, row.location, row.uploads[0], lock=True)
-    if upload.state != "COMPLETE":
-        raise UploadExpired(resource=f"locations/{row.location}/uploads/{upload.id}")
+async def _hold_uploads(tx: Transaction, location: str, ids: Sequence[str]) -> None:
+    """Hold the uploads' rows, so that their bytes cannot go between the check and the post that needs them."""
+    for id in sorted(ids):
+        upload = await uploads.get(tx, location, id, lock=True)
+        if upload.state != "COMPLETE":
+            raise UploadExpired(resource=f"locations/{location}/uploads/{upload.id}")
 
 
 async def enqueue(tx: Transaction, row: PostRow) -> None:
@@ -189,9 +191,13 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
     Raises ProviderError when the vendor cannot say.
     """
     row, attempt = await journal.read(domain, location, post)
-    if row is None or attempt is None or not attempt.publish_id or attempt.state not in _ASKABLE:
+    if row is None or attempt is None or attempt.state not in _ASKABLE:
         return await get(domain, location, post)
-    access = ConnectionAccess(domain.tokens, row.location, row.connection)
+    if not attempt.publish_id:
+        with contextlib.suppress(Overtaken):
+            await reconciling.look(domain, Work(row, attempt))
+        return await get(domain, location, post)
+    access = ConnectionAccess(domain, row.provider, row.location, row.connection)
     status = await domain.providers[row.provider].publishing.status(access, attempt.publish_id)
     with contextlib.suppress(Overtaken):
         await _learn(domain, Work(row, attempt), status)
@@ -220,7 +226,7 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
     if first is not None:
         return await get(domain, location, first)
     row, attempt = await journal.read(domain, location, post)
-    if row is not None and row.state == "INDETERMINATE" and attempt is not None and attempt.publish_id:
+    if row is not None and row.state == "INDETERMINATE" and attempt is not None:
         await _reconcile(domain, Work(row, attempt))
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, post, domain.clock())
@@ -230,10 +236,16 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
 
 
 async def _reconcile(domain: Domain, work: Work) -> None:
+    """Look for proof once more; what could still be fetched for the old attempt dies, so that it cannot post late."""
+    if not work.attempt.publish_id:
+        with contextlib.suppress(Overtaken):
+            await reconciling.look(domain, work)
+        await media.revoke(domain, work.post.location, work.post.id, work.attempt.number)
+        return
     try:
-        status = await domain.providers[work.post.provider].publishing.status(
-            ConnectionAccess(domain.tokens, work.post.location, work.post.connection), work.attempt.publish_id
-        )
+        row = work.post
+        access = ConnectionAccess(domain, row.provider, row.location, row.connection)
+        status = await domain.providers[row.provider].publishing.status(access, work.attempt.publish_id)
     except NotFound:
         return
     await _learn(domain, work, status)
@@ -244,7 +256,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
     row = await posts.get(tx, location, post, lock=True)
     if row.state not in ("FAILED", "INDETERMINATE"):
         raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
-    await _hold_upload(tx, row)
+    media_of = await _media_again(tx, row)
     number = row.attempt + 1
     changed = await posts.change(
         tx,
@@ -261,12 +273,25 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         sent_bytes=0,
         schedule_time=None,
         due_at=now + LEASE,
+        **media_of,
     )
     fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)
     await attempts.insert(tx, fresh)
     assert changed is not None  # noqa: S101 - the row is locked
     await journal.announce(tx, changed, now)
     await enqueue(tx, changed)
+    return changed
+
+
+async def _media_again(tx: Transaction, row: PostRow) -> dict[str, Any]:
+    """Hold the post's uploads; give the columns that let what we had fetched, and no longer have, be fetched again."""
+    kept: list[Source] = []
+    for source in sources.of(row):
+        if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
+            source = Source(uri=source.uri)
+        kept.append(source)
+    changed = sources.changed(row, kept)
+    await _hold_uploads(tx, row.location, changed["uploads"])
     return changed
 
 

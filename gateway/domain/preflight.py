@@ -1,24 +1,22 @@
 """What would refuse a post, said before anything is sent: the provider's table, the media, the creator's own rules.
 
-Owns the checks, all of which run so that a caller hears of every violation at once. Probes no media and writes
-nothing; a vendor that cannot say now what its creator allows stops no post from being queued: it is asked again
-before the hand- over.
+Owns which checks run and in what order their words count; all of them run, so that a caller hears of every violation at
+once. Writes no post. A vendor that cannot say now what its creator allows stops no post from being queued: it is asked
+again before the hand-over.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway import reasons
-from gateway.domain import creators
+from gateway.domain import creator_rules, creators, fetching, media_rules, probing, provider_rules, quotas, sources
 from gateway.domain.context import Domain
 from gateway.domain.errors import (
-    CapabilityMissing,
-    CreatorRuleBroken,
     DomainError,
     FieldInvalid,
+    GatewayUnavailable,
     MediaInvalid,
-    OptionUnsupported,
     ReauthorizationRequired,
     ResourceNotFound,
     ScopeNotGranted,
@@ -26,10 +24,13 @@ from gateway.domain.errors import (
     UploadExpired,
     Violation,
 )
+from gateway.domain.sources import Source
+from gateway.media.facts import MediaFacts
 from providers import errors as providers
-from providers.capabilities import Capability, CapabilityTable
-from providers.models.accounts import CreatorInfo, PrivacyLevel
-from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoOrder
+from providers.capabilities import Capability, CapabilityTable, Limits
+from providers.errors import ProviderError
+from providers.models.accounts import CreatorInfo
+from providers.models.publishing import PostMode
 from storage import accounts, connections, uploads
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
@@ -39,60 +40,68 @@ from storage.uploads import UploadRow
 
 CREATOR_INFO_AGE = timedelta(seconds=60)
 
+Problem = DomainError | ProviderError
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a post was checked against."""
+    """What a post was checked against; `total_bytes` of media are here already."""
 
     account: AccountRow
     connection: ConnectionRow
-    upload: UploadRow
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Medium:
+    """One source of a post: the path of its field, its upload when there is one, and what was found in that."""
+
+    path: str
+    source: Source
+    file: UploadRow | None = None
+    facts: MediaFacts | None = None
 
 
 async def check(domain: Domain, post: PostRow) -> Checked:
-    """Check a post that is to be created, and fill in whose it is; raises what forbids it, naming every bad field."""
+    """Check a post that is to be created, and fill in whose it is: at most one vendor call (creator info).
+
+    Raises what forbids it, the first by the order of the checks, naming every bad field of all. Raises
+    GatewayUnavailable when the media could not be looked into now.
+    """
     account, connection = await _whose(domain, post)
-    upload = await stored(domain, post.location, post.uploads[0]) if post.uploads else None
     post.connection, post.provider = connection.id, account.provider
     table = domain.providers[account.provider].table
-    problems = list(_capabilities(post, table))
-    problems += _connection(post, account, connection)
-    problems += _media(post, upload, table)
-    problems += _fields(post, table)
-    if not problems:
-        problems += _provider_rules(domain, post, upload)
-        problems += await _creator(domain, post, account)
+    media = await _media(domain, post)
+    problems: list[Problem] = [*provider_rules.capabilities(post, table)]
+    connected = list(_connection(post, account, connection))
+    problems += connected
+    problems += _of_media(domain, post, media, table.limits)
+    problems += _of_fields(post, table)
+    problems += _of_provider(domain, post, problems)
+    if not connected:
+        problems += await _of_creator(domain, post, account, media)
+    if not any(isinstance(problem, ProviderError) for problem in problems):
+        problems += await quotas.check(domain, post)
     _raise(problems)
-    if upload is None:
-        raise FieldInvalid("post.video.source", "must name an upload")
-    return Checked(account, connection, upload)
+    return Checked(account, connection, sum(medium.file.size_bytes for medium in media if medium.file))
 
 
-async def order(domain: Domain, post: PostRow) -> VideoOrder:
-    """Give what is handed over, after asking once more what the creator allows.
+async def media_ready(domain: Domain, post: PostRow) -> list[UploadRow]:
+    """Give the uploads of a post that is about to be handed over, one for each source that has one, in order; whatever
+    may have changed since the post was created, or was not here then, is checked again.
 
-    Raises DomainError when the post may no longer go out, Temporary when the vendor cannot say now.
+    Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
     """
     account, _ = await _whose(domain, post)
-    upload = await stored(domain, post.location, post.uploads[0])
-    problems = list(_media(post, upload, domain.providers[post.provider].table))
+    try:
+        media = await _media(domain, post)
+    except GatewayUnavailable as error:
+        raise providers.Unavailable(error.message, provider=post.provider) from None
+    _raise(list(_of_media(domain, post, media, domain.providers[post.provider].table.limits)))
     if post.mode == PostMode.DIRECT:
-        info = await creators.fresh(domain, account, max_age=CREATOR_INFO_AGE)
-        problems += _creator_rules(post, info)
-    _raise(problems)
-    return _video_order(post, upload)
-
-
-def _video_order(post: PostRow, upload: UploadRow) -> VideoOrder:
-    offset = post.content.get("cover_offset_ms")
-    return VideoOrder(
-        mode=PostMode(post.mode),
-        file=VideoFile(upload.size_bytes, upload.mime_type, upload.sha256),
-        caption=post.caption,
-        options=options_of(post),
-        cover_offset=None if offset is None else timedelta(milliseconds=offset),
-        extra=dict(post.provider_extra),
-    )
+        info = await creators.fresh(domain, account, max_age=CREATOR_INFO_AGE, background=True)
+        _raise(list(_by_creator(domain, post, info, media)))
+    return [medium.file for medium in media if medium.file]
 
 
 async def stored(domain: Domain, location: str, upload: str) -> UploadRow:
@@ -102,22 +111,6 @@ async def stored(domain: Domain, location: str, upload: str) -> UploadRow:
             return await uploads.get(tx, location, upload)
     except NotFound:
         raise ResourceNotFound(f"locations/{location}/uploads/{upload}") from None
-
-
-async def _whose(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow]:
-    try:
-        async with domain.db.read() as tx:
-            account = await accounts.get(tx, post.location, post.account)
-            return account, await connections.get(tx, post.location, account.connection)
-    except NotFound:
-        raise ResourceNotFound(f"locations/{post.location}/accounts/{post.account}") from None
-
-
-def options_of(post: PostRow) -> PostOptions:
-    """Give the caller's choices back from the row."""
-    values = dict(post.options)
-    level = values.pop("privacy_level", None)
-    return PostOptions(privacy_level=None if level is None else PrivacyLevel(level), **values)
 
 
 async def username(domain: Domain, post: PostRow) -> str:
@@ -130,29 +123,68 @@ async def username(domain: Domain, post: PostRow) -> str:
     return str(info.payload.get("username", "")) if info is not None else ""
 
 
-def _capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
-    wanted = [Capability.POST_VIDEO_UPLOAD]
-    if post.content.get("kind") == "photos":
-        wanted = [Capability.POST_PHOTO]
-    elif post.content.get("uri"):
-        wanted = [Capability.POST_VIDEO_PULL]
-    if post.mode == PostMode.CREATOR_INBOX:
-        wanted.append(Capability.POST_INBOX)
-    if post.mode == PostMode.PLANNER_DRAFT:
-        wanted.append(Capability.POST_PLANNER_DRAFT)
-    if post.schedule_time is not None:
-        wanted.append(Capability.POST_SCHEDULE)
-    for capability in wanted:
-        if not table.can(capability):
-            cell = table.cell(capability)
-            yield CapabilityMissing(capability.value, cell.support.value, cell.note)
-    if post.route_policy == "ANY":
-        yield OptionUnsupported(
-            "Only the route ACCOUNT_ONLY is offered.", violations=[_bad("route_policy", "not offered")]
-        )
-    if post.content.get("cover"):
-        text = "a cover of its own is not offered; choose a frame with cover_offset"
-        yield OptionUnsupported(text, violations=[_bad("video.cover", text)])
+async def _whose(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow]:
+    try:
+        async with domain.db.read() as tx:
+            account = await accounts.get(tx, post.location, post.account)
+            return account, await connections.get(tx, post.location, account.connection)
+    except NotFound:
+        raise ResourceNotFound(f"locations/{post.location}/accounts/{post.account}") from None
+
+
+# --- the media --------------------------------------------------------------------------------------------------------
+
+
+async def _media(domain: Domain, post: PostRow) -> list[_Medium]:
+    """Find the uploads of a post, and look into those that are here."""
+    found = [_Medium(path, source) for path, source in _paths(post)]
+    files: dict[str, UploadRow] = {}
+    for upload in sources.uploads([medium.source for medium in found]):
+        try:
+            files[upload] = await stored(domain, post.location, upload)
+        except ResourceNotFound:
+            continue
+    facts = await probing.look_into(domain, list(files.values()))
+    return [
+        replace(medium, file=files.get(medium.source.upload), facts=facts.get(medium.source.upload)) for medium in found
+    ]
+
+
+def _paths(post: PostRow) -> Iterator[tuple[str, Source]]:
+    for position, source in enumerate(sources.of(post)):
+        photo = post.content.get("kind") == "photos"
+        yield f"post.photos.sources[{position}]" if photo else "post.video.source", source
+
+
+def _of_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
+    judge = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
+    for medium in media:
+        if medium.source.to_fetch:
+            if trouble := fetching.trouble(medium.source.uri, domain.fetcher.allow_loopback):
+                yield FieldInvalid(f"{medium.path}.uri", trouble)
+        elif medium.source.upload:
+            yield from _of_upload(post.location, medium)
+            for rule, text in judge(medium.file, medium.facts, limits) if medium.file else ():
+                violations = [Violation(medium.path, text)]
+                yield MediaInvalid(f"{medium.path}: {text}.", violations=violations, metadata={"rule": rule})
+
+
+def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
+    """Check that an upload is there and whole."""
+    name = f"locations/{location}/uploads/{medium.source.upload}"
+    problem: DomainError | None = None
+    if medium.file is None:
+        problem, text = ResourceNotFound(name), "does not exist"
+    elif medium.file.state == "EXPIRED":
+        problem, text = UploadExpired(resource=name), "has expired"
+    elif medium.file.state != "COMPLETE":
+        problem, text = StateForbids(medium.file.state, "The upload is not finished.", resource=name), "is not finished"
+    if problem is not None:
+        problem.violations = (Violation(f"{medium.path}.upload", text),)
+        yield problem
+
+
+# --- everything else --------------------------------------------------------------------------------------------------
 
 
 def _connection(post: PostRow, account: AccountRow, connection: ConnectionRow) -> Iterator[DomainError]:
@@ -167,98 +199,63 @@ def _connection(post: PostRow, account: AccountRow, connection: ConnectionRow) -
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata={"connection": name, "capability": needed})
 
 
-def _media(post: PostRow, upload: UploadRow | None, table: CapabilityTable) -> Iterator[DomainError]:
-    if upload is None:
-        return
-    name = f"locations/{upload.location}/uploads/{upload.id}"
-    if upload.state == "EXPIRED":
-        yield UploadExpired(resource=name)
-    elif upload.state != "COMPLETE":
-        yield StateForbids(upload.state, "The upload is not finished.", resource=name)
-    limits = table.limits
-    if limits.video_mime_types and upload.mime_type not in limits.video_mime_types:
-        text = f"{upload.mime_type} is not one of {', '.join(limits.video_mime_types)}"
-        yield MediaInvalid(text, violations=[_bad("video.source", text)], metadata={"mimeType": upload.mime_type})
-    if limits.max_video_bytes and upload.size_bytes > limits.max_video_bytes:
-        text = f"{upload.size_bytes} bytes are more than {limits.max_video_bytes}"
-        yield MediaInvalid(
-            text, violations=[_bad("video.source", text)], metadata={"sizeBytes": str(upload.size_bytes)}
-        )
-    if upload.state == "COMPLETE" and upload.size_bytes == 0:
-        yield MediaInvalid("The file is empty.", violations=[_bad("video.source", "is empty")])
-
-
-def _fields(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
-    units = len(post.caption.encode("utf-16-le")) // 2
-    if table.limits.max_caption_units and units > table.limits.max_caption_units:
-        yield FieldInvalid("post.caption", f"has {units} UTF-16 units, {table.limits.max_caption_units} are allowed")
+def _of_fields(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
+    yield from provider_rules.texts(post, table.limits)
     if post.mode == PostMode.DIRECT and table.can(Capability.CREATOR_INFO):
-        yield from _direct(options_of(post))
+        yield from creator_rules.chosen(post)
 
 
-def _provider_rules(domain: Domain, post: PostRow, upload: UploadRow | None) -> Iterator[DomainError]:
-    """Ask the provider, without a call, for what it cannot do or would silently drop."""
-    if upload is None:
-        return
-    try:
-        domain.providers[post.provider].publishing.check_video(_video_order(post, upload))
-    except providers.OptionUnsupported as error:
-        text = error.message
-        yield OptionUnsupported(text, violations=[_bad(error.field, text)], metadata=reasons.metadata_of(error))
+def _of_provider(domain: Domain, post: PostRow, known: Sequence[Problem]) -> Iterator[DomainError]:
+    """Give what the provider refuses; what it says of the whole is news only when nothing else is wrong."""
+    for problem in provider_rules.options(domain, post):
+        if problem.violations or not known:
+            yield problem
 
 
-def _direct(options: PostOptions) -> Iterator[DomainError]:
-    if options.privacy_level is None:
-        yield FieldInvalid("post.options.privacy_level", "must be chosen by the creator, there is no default")
-    if options.branded_content and options.privacy_level in (PrivacyLevel.ONLY_ME, PrivacyLevel.FOLLOWERS):
-        text = "branded content must be visible to the public or to friends"
-        yield CreatorRuleBroken(text, violations=[_bad("options.branded_content", text)])
-
-
-async def _creator(domain: Domain, post: PostRow, account: AccountRow) -> list[DomainError]:
+async def _of_creator(domain: Domain, post: PostRow, account: AccountRow, media: Sequence[_Medium]) -> list[Problem]:
     if post.mode != PostMode.DIRECT:
         return []
     try:
         info = await creators.fresh(domain, account, max_age=CREATOR_INFO_AGE)
-    except providers.Temporary:
+    except (providers.Temporary, providers.ContractBroken):
         return []
-    return list(_creator_rules(post, info))
+    except ProviderError as error:
+        return [error]
+    return list(_by_creator(domain, post, info, media))
 
 
-def _creator_rules(post: PostRow, info: CreatorInfo) -> Iterator[DomainError]:
-    metadata = {"provider": post.provider, "account": f"locations/{post.location}/accounts/{post.account}"}
-    if not info.can_post:
-        raise _blocked(info, post, metadata)
-    options = options_of(post)
-    if options.privacy_level is not None and options.privacy_level not in info.privacy_levels:
-        allowed = ", ".join(level.name for level in info.privacy_levels)
-        text = f"{options.privacy_level.name} is not one of the creator's options now: {allowed or 'none'}"
-        yield CreatorRuleBroken(text, metadata=metadata, violations=[_bad("options.privacy_level", text)])
-    for name, allowed_now in (
-        ("allow_comments", not info.comment_disabled),
-        ("allow_duet", not info.duet_disabled),
-        ("allow_stitch", not info.stitch_disabled),
-    ):
-        if getattr(options, name) and not allowed_now:
-            text = "the creator has switched this off"
-            yield CreatorRuleBroken(f"{name}: {text}", metadata=metadata, violations=[_bad(f"options.{name}", text)])
+def _by_creator(domain: Domain, post: PostRow, info: CreatorInfo, media: Sequence[_Medium]) -> Iterator[Problem]:
+    longest = domain.providers[post.provider].table.limits.max_video_duration
+    blocked = creator_rules.blocked(post, info)
+    if blocked is None:
+        # A vendor that refuses a creator says nothing else of it.
+        yield from creator_rules.allowed(post, info)
+    for medium in media:
+        # One that is too long for everybody was named already, unless this creator's limit is another.
+        if medium.facts is not None and info.max_video_duration != longest:
+            yield from creator_rules.lasting(post, medium.facts, info)
+    if blocked is not None:
+        yield blocked
 
 
-def _blocked(info: CreatorInfo, post: PostRow, metadata: dict[str, str]) -> providers.CreatorBlocked:
-    """Say why a creator cannot post now; a cap of the day passes, anything else does not."""
-    kind = providers.DailyCapReached if info.daily_cap else providers.CreatorBlocked
-    message = info.cannot_post_message or "The creator cannot post through the API now."
-    return kind(message, provider=post.provider, code=info.cannot_post_reason, metadata=metadata)
-
-
-def _bad(path: str, description: str) -> Violation:
-    return Violation(f"post.{path}", description)
-
-
-def _raise(problems: list[DomainError]) -> None:
+def _raise(problems: Sequence[Problem]) -> None:
     """Raise the first problem with the violations of all of them."""
     if not problems:
         return
     first = problems[0]
-    first.violations = tuple(violation for problem in problems for violation in problem.violations)
+    if isinstance(first, DomainError):
+        first.violations = tuple(dict.fromkeys(_violations(problems)))
     raise first
+
+
+def _violations(problems: Sequence[Problem]) -> Iterator[Violation]:
+    """Give every violation, with its own reason where that is not the first's; a problem that has none is named too."""
+    first = problems[0]
+    for problem in problems:
+        reason = problem.reason if isinstance(problem, DomainError) else reasons.reason_of(problem)
+        other = "" if isinstance(first, DomainError) and reason == first.reason else reason
+        found = problem.violations if isinstance(problem, DomainError) else ()
+        if not found and problem is not first:
+            found = (Violation("post.account", problem.message),)
+        for violation in found:
+            yield replace(violation, reason=other)

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from gateway import reasons
 from gateway.domain import journal, outcomes
+from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import DomainError
 from gateway.domain.journal import Work
-from gateway.domain.tokens import ConnectionAccess
 from gateway.failpoints import reach
 from providers.errors import ProviderError
 from providers.interface import Publishing
@@ -32,7 +32,7 @@ def publishing_of(domain: Domain, post: PostRow) -> Publishing:
 
 def access_of(domain: Domain, post: PostRow) -> ConnectionAccess:
     """Give access to the grant that the post goes out with."""
-    return ConnectionAccess(domain.tokens, post.location, post.connection)
+    return ConnectionAccess(domain, post.provider, post.location, post.connection, background=True)
 
 
 async def call(name: str, call: Awaitable[T]) -> T:
@@ -90,6 +90,11 @@ async def rest(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> Ag
 def tries(work: Work) -> int:
     """Give how many announcements this round has made."""
     return work.attempt.number - work.post.round_start + 1
+
+
+def stamp(work: Work) -> float:
+    """Give by which time an attempt counts in the quota ledger, in seconds since 1970."""
+    return work.attempt.create_time.timestamp()
 
 
 def row_id(attempt: AttemptRow) -> str:

@@ -316,23 +316,6 @@ class Tokens:
             await asyncio.gather(*self._flights.values(), *self._guarded, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionAccess:
-    """One connection's `Access`, as providers ask for it."""
-
-    tokens: Tokens
-    location: str
-    connection: str
-
-    async def token(self) -> AccessToken:
-        """Give a token that is valid now."""
-        return await self.tokens.fresh(self.location, self.connection)
-
-    async def refused(self, used: AccessToken) -> AccessToken:
-        """Give a newer token than the one the vendor refused."""
-        return await self.tokens.fresh(self.location, self.connection, used_version=used.version)
-
-
 def _as_temporary(error: ProviderError) -> ProviderError:
     """A lost answer to a refresh is no ambiguity for whoever wanted a token: they may simply ask again later."""
     if not isinstance(error, Ambiguous):

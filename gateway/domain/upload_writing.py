@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 import google_crc32c
@@ -96,11 +97,14 @@ async def _closed(domain: Domain, row: UploadRow, piece: Piece) -> UploadRow:
 class Writer:
     """One stream into one upload: one part fills while the one before it is stored."""
 
-    def __init__(self, domain: Domain, desk: Desk, row: UploadRow, last_key: str) -> None:
-        """Go on where the upload stands, behind the blob `last_key`."""
+    def __init__(
+        self, domain: Domain, desk: Desk, row: UploadRow, last_key: str, *, kept: timedelta = rules.OPEN_KEPT
+    ) -> None:
+        """Go on where the upload stands, behind the blob `last_key`; each part keeps it open for `kept`."""
         self.domain = domain
         self.desk = desk
         self.row = row
+        self.kept = kept
         self.location, self.upload = row.location, row.id
         self.committed = self.end = row.committed_size
         # None when somebody else stored what there is: it is read back in the end.
@@ -158,6 +162,11 @@ class Writer:
                 if isinstance(error, DomainError):
                     raise
 
+    async def abandon(self) -> None:
+        """Return when nothing is being stored any more, however that ended; the rest is not stored."""
+        if self._storing is not None:
+            await asyncio.wait([self._storing])
+
     async def whole(self) -> int:
         """Store the rest and give the size; raises MediaInvalid when it is not the announced one."""
         await self.flush()
@@ -183,7 +192,7 @@ class Writer:
         await asyncio.gather(self._put(key, data), *([] if hashing is None else [hashing]))
         part = UploadPartRow(location=self.location, upload=self.upload, first=self.committed, size=len(data), key=key)
         async with self.domain.db.transaction() as tx:
-            listed = await uploads.commit_part(tx, part, self.domain.clock() + rules.OPEN_KEPT)
+            listed = await uploads.commit_part(tx, part, self.domain.clock() + self.kept)
         if not listed:
             await self.domain.blobs.delete([key])
             raise await overtaken(self)

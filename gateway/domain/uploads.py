@@ -18,7 +18,7 @@ from gateway.domain.context import Domain
 from gateway.domain.errors import FieldInvalid, MediaInvalid, QuotaExceeded, ResourceNotFound, StateForbids
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners, claim_location
-from storage import uploads
+from storage import media, uploads
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.uploads import UploadPartRow, UploadRow
@@ -114,14 +114,16 @@ async def get(domain: Domain, location: str, upload: str) -> UploadRow:
 async def delete(domain: Domain, location: str, upload: str, key: RequestKey | None) -> None:
     """Remove an upload and its bytes; a repeated `request_id` changes nothing.
 
-    Raises ResourceNotFound, and StateForbids while a post that is not finished needs it.
+    Raises ResourceNotFound, and StateForbids while a post that is not finished needs it, or a vendor may still fetch it
+    for one whose outcome is unknown.
     """
     try:
         async with domain.db.transaction() as tx:
             if await idempotency.claim(tx, key, upload, domain.clock()) is not None:
                 return
             row = await uploads.get(tx, location, upload, lock=True)
-            if await uploads.in_use(tx, location, upload):
+            in_use = await uploads.in_use(tx, location, upload)
+            if in_use or await media.awaited(tx, location, upload, domain.clock()):
                 name = names.UPLOAD.format(location, upload)
                 raise StateForbids(row.state, "A post that is not finished needs it.", resource=name)
             keys = await uploads.remove(tx, location, upload)

@@ -3,12 +3,13 @@
 Owns every move from PROCESSING on. Asks nothing itself; who asked hands over the answer.
 """
 
+from datetime import datetime
 from typing import Any
 
 import structlog
 
 from gateway import reasons
-from gateway.domain import journal, outcomes, preflight, steps
+from gateway.domain import journal, orders, outcomes, preflight, quotas, steps
 from gateway.domain.context import Domain
 from gateway.domain.journal import Work
 from gateway.domain.steps import Again
@@ -52,6 +53,7 @@ async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
     due = None if values.get("provider_post_id") or not public else now + outcomes.POLL_FIRST
     values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
     await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, polls=0, failures=0)
+    await _free_draft(domain, work)
     return None
 
 
@@ -60,8 +62,15 @@ async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[s
     if not status.post_ids:
         return {}
     username = await preflight.username(domain, post)
-    uri = status.public_uri or steps.publishing_of(domain, post).public_uri(username, status.post_ids[0])
+    photos = orders.kind(post) == "photos"
+    uri = status.public_uri or steps.publishing_of(domain, post).public_uri(username, status.post_ids[0], photos=photos)
     return {"provider_post_id": status.post_ids[0], "public_uri": uri}
+
+
+async def _free_draft(domain: Domain, work: Work) -> None:
+    """A draft that was published, or given up, no longer holds a place in the creator's inbox."""
+    if work.post.mode == "creator_inbox":
+        await quotas.free(domain, work.post, steps.stamp(work))
 
 
 async def _awaiting(domain: Domain, work: Work) -> Again:
@@ -73,14 +82,17 @@ async def _awaiting(domain: Domain, work: Work) -> Again:
 
 
 async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Again:
+    await _free_draft(domain, work)
     kind = status.fail_kind
     metadata = {"provider": work.post.provider, "providerCode": status.fail_code, "providerLogId": status.log_id}
     reason = outcomes.FAIL_REASONS[kind] if kind is not None else "CONTENT_REJECTED"
     kept = steps.error_of(reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata)
-    if kind is not None and kind.value == "retryable" and steps.tries(work) < outcomes.MAX_INITS:
+    retryable = kind is not None and kind.value == "retryable" and work.post.state != "CANCELLING"
+    if retryable and steps.tries(work) < outcomes.MAX_INITS:
         log.info("publish.again", location=work.post.location, post=work.post.id, code=status.fail_code)
         return await steps.again(domain, work, outcomes.retry_delay(steps.tries(work) - 1), kept)
-    cancelled = kind is not None and kind.value == "cancelled"
+    # What was called back and did not get through is cancelled, whatever the vendor gives as its reason.
+    cancelled = work.post.state == "CANCELLING" or (kind is not None and kind.value == "cancelled")
     return await steps.fail(
         domain, work, kept, state="CANCELLED" if cancelled else "FAILED", fail_code=status.fail_code
     )
@@ -91,7 +103,9 @@ async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Ag
     now, attempt = domain.clock(), work.attempt
     since = attempt.final_sent_time or attempt.create_time
     denied = isinstance(error, NotFound) and attempt.failures >= outcomes.MAX_UNKNOWN_ID
-    if denied or now - since > outcomes.OUTCOME_LIMIT:
+    # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
+    over = attempt.failures >= outcomes.LAST_QUESTIONS and now - since > outcomes.OUTCOME_LIMIT
+    if denied or over:
         return await indeterminate(domain, work, error)
     moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1)
     if isinstance(error, GrantRevoked | TokenRefused):
@@ -99,16 +113,11 @@ async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Ag
     return await steps.rest(domain, moved, outcomes.retry_delay(attempt.failures, error))
 
 
-async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """Say that nobody knows how it ended: from here on a human decides."""
+async def indeterminate(domain: Domain, work: Work, error: ProviderError, look_at: datetime | None = None) -> Again:
+    """Say that nobody knows how it ended; proof is looked for at `look_at`, without it a human decides."""
     kept = reasons.kept(error, "OUTCOME_UNKNOWN")
-    await journal.move(
-        domain,
-        work,
-        "INDETERMINATE",
-        post_state="INDETERMINATE",
-        post={"error": kept, "due_at": None, "next_attempt_time": None},
-    )
+    shown = {"error": kept, "due_at": look_at, "next_attempt_time": None}
+    await journal.move(domain, work, "INDETERMINATE", post_state="INDETERMINATE", post=shown, polls=0, failures=0)
     return None
 
 

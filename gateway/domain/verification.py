@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 
 from gateway.domain import health, profiles
+from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids
-from gateway.domain.tokens import ConnectionAccess
 from providers.errors import (
     ContentRefused,
     CreatorBlocked,
@@ -57,7 +57,7 @@ class _Findings:
     unanswered: ProviderError | None = None
 
 
-async def verify(domain: Domain, location: str, connection: str) -> ConnectionRow:
+async def verify(domain: Domain, location: str, connection: str, *, background: bool = False) -> ConnectionRow:
     """Verify a connection: up to three vendor calls; give it as it is then, EXPIRED when the grant turns out dead.
 
     Raises storage's NotFound, and StateForbids when there is no grant to verify.
@@ -69,7 +69,7 @@ async def verify(domain: Domain, location: str, connection: str) -> ConnectionRo
         text = "There is no grant to verify: the account's owner must consent first."
         raise StateForbids(row.status, text, resource=health.subject(row))
     try:
-        findings = await _look(domain, row)
+        findings = await _look(domain, row, background)
     except GrantRevoked:
         # The tokens' rules have said so already, with the event; or somebody disconnected in the meantime.
         async with domain.db.read() as tx:
@@ -87,7 +87,7 @@ async def sweep(domain: Domain, limit: int = 50) -> int:
     async def one(location: str, connection: str) -> None:
         async with slots:
             try:
-                await verify(domain, location, connection)
+                await verify(domain, location, connection, background=True)
             except (NotFound, StateForbids):
                 await _forget(domain, location, connection)
             except (ProviderError, DatabaseUnavailable) as error:
@@ -103,10 +103,10 @@ async def _forget(domain: Domain, location: str, connection: str) -> None:
         await connections.change(tx, location, connection, domain.clock(), verify_at=None)
 
 
-async def _look(domain: Domain, row: ConnectionRow) -> _Findings:
+async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     provider = domain.providers[row.provider]
     found = _Findings(provider.table.granted(row.granted_scopes), provider.table.granted(row.requested_scopes))
-    access = ConnectionAccess(domain.tokens, row.location, row.id)
+    access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
     parts = set(ProfilePart)
     # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
     found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))

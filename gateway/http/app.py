@@ -13,22 +13,30 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from gateway.clock import Clock, now
 from gateway.domain.context import Domain
-from gateway.http import health, oauth
+from gateway.domain.locations import Owners
+from gateway.http import connections, health, media, oauth, webhooks
 from gateway.http.frame import framed
+from gateway.interceptors.frame import Steps
 from gateway.readiness import Report
 
 
 @dataclass(slots=True)
 class Edge:
-    """What the edge serves from; `domain` comes when everything else has started."""
+    """What the edge serves from; `domain`, and what calls need beside it, come when everything else has started."""
 
     look: Callable[[], Awaitable[Report]]
     redirect_uris: Sequence[str] = ()
     domain: Domain | None = None
+    steps: Steps | None = None
+    owners: Owners | None = None
+    clock: Clock = now
+    draining: Callable[[], bool] = lambda: False
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
+        inbox = webhooks.Inbox(lambda: self.domain)
         app = Starlette(
             routes=[
                 Route("/healthz", health.alive, methods=["GET"]),
@@ -38,6 +46,10 @@ class Edge:
                     oauth.Callback(lambda: self.domain, self.redirect_uris),
                     methods=["GET"],
                 ),
+                Route("/me/{provider}-connection", connections.ConnectionStatus(self), methods=["GET"]),
+                Route("/media/{token}", media.Media(lambda: self.domain), methods=["GET"]),
+                Route("/webhooks/{provider}", inbox, methods=["POST"]),
+                Route("/connect/webhook/{provider}", inbox, methods=["POST"]),
             ],
             exception_handlers={HTTPException: _refused},
         )

@@ -54,7 +54,7 @@ def framed(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_request_i
         try:
             await _answer(app, request, receive, sent)
         except Exception as error:
-            _log.error("request failed", path=request.url.path, exc_info=error)
+            _log.error("request failed", path=shown(request.url.path), exc_info=error)
             if status:
                 raise
             await _problem(500, "The gateway failed.", known)(scope, receive, sent)
@@ -84,13 +84,19 @@ def _problem(status: int, sentence: str, known: str) -> ASGIApp:
     return JSONResponse({"error": sentence, **({"requestId": known} if known else {})}, status)
 
 
+def shown(path: str) -> str:
+    """Give a path as the log may have it: what opens something is left out."""
+    before, link, _ = path.partition("/media/")
+    return f"{before[:200]}/media/…" if link else path[:200]
+
+
 def _line(request: Request, status: int, started: float) -> None:
     """Write the request's one line; never its query, where codes and states stand."""
     write = _log.debug if request.url.path in QUIET and status < 400 else _log.info
     write(
         "request",
         method=request.method,
-        path=request.url.path[:200],
+        path=shown(request.url.path),
         status=status,
         ms=round((time.monotonic() - started) * 1000, 2),
     )

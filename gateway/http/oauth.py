@@ -68,6 +68,7 @@ class Callback:
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
+                provider=provider.name,
             )
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             return _refused(error, name, said=values["error_description"])

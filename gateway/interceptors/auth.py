@@ -22,7 +22,7 @@ async def identify(header: str, scope: str, authenticate: Authenticate) -> Calle
     Raises Unauthenticated for anything but one valid key, ScopeMissing when the key lacks the method's scope.
     """
     if header[: len(_SCHEME)].lower() != _SCHEME:
-        raise Unauthenticated("Send metadata `authorization: Bearer KEY`.")
+        raise Unauthenticated("Send `authorization: Bearer KEY`.")
     caller = await authenticate(header[len(_SCHEME) :].strip())
     if not caller.has_scope(scope):
         raise ScopeMissing(scope)

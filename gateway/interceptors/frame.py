@@ -12,7 +12,7 @@ from typing import Any
 
 import grpc
 
-from gateway import log
+from gateway import deadline, log
 from gateway.aip import required
 from gateway.caller import current_caller
 from gateway.clock import Clock
@@ -107,8 +107,10 @@ class Frame(grpc.aio.ServerInterceptor):
         async def serve(request: Any, context: Any) -> bytes:
             async def work() -> bytes:
                 message = request if parse is None else _checked(parse(request))
+                left = context.time_remaining()
+                deadline.begin(self._steps.deadline_seconds if left is None else left)
                 # A stream takes as long as its bytes do; a single request has no such excuse.
-                limited = parse is not None and context.time_remaining() is None
+                limited = parse is not None and left is None
                 seconds = self._steps.deadline_seconds if limited else None
                 return messages.serialize(await within(seconds, behavior(message, context)))
 

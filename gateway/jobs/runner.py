@@ -1,4 +1,4 @@
-"""The workers of this process: two queues, the sweeper's loops, and how they start and stop.
+"""The workers of this process: three queues, the sweeper's loops, and how they start and stop.
 
 Owns the tasks of the event loop. A loop that fails is logged and goes on: a database that is away for a minute stops
 nothing for longer than that.
@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import structlog
 from procrastinate import App
 
-from gateway.domain import posts
+from gateway.domain import posts, webhooks
 from gateway.domain.context import Domain
 from gateway.jobs import publish, sweep
+from gateway.jobs import webhooks as webhook_task
 from storage.jobs import queue
 
 log = structlog.get_logger(__name__)
@@ -61,10 +62,12 @@ class Jobs:
         self._app = queue(self._domain.db.url, max_connections=8)
         await self._app.open_async()
         publish.register(self._app, self._domain, lambda: self._stopping)
+        webhook_task.register(self._app, self._domain)
         pace = self._pace
         self._tasks = [
             self._loop("hand-overs", 1.0, lambda: self._work(posts.HAND_OVERS, pace.concurrency)),
             self._loop("polls", 1.0, lambda: self._work(posts.POLLS, pace.concurrency)),
+            self._loop("webhooks", 1.0, lambda: self._work(webhooks.QUEUE, pace.concurrency)),
             self._loop("sweep", pace.sweep, self._sweep),
             self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", pace.stalled, self._stalled),

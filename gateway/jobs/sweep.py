@@ -10,21 +10,29 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
-from gateway.domain import posts, uploads, verification
+from gateway.domain import posts, uploads, verification, webhooks
 from gateway.domain.context import Domain
-from storage import authorizations, events, idempotency
+from storage import authorizations, events, idempotency, media, quotas, videos
+from storage import webhooks as deliveries
 from storage.database import try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
 IDEMPOTENCY_KEPT = timedelta(days=30)
 EVENTS_KEPT = timedelta(days=30)
+VIDEOS_KEPT = timedelta(days=1)
+QUOTAS_KEPT = timedelta(days=2)
+MEDIA_KEPT = timedelta(days=30)
 AUTHORIZATIONS_KEPT = timedelta(days=7)
+WEBHOOKS_KEPT = timedelta(days=30)
+"""Far longer than a vendor repeats a delivery (TikTok: 72 hours), so that a late repetition is still known."""
 
 
 async def due(domain: Domain) -> None:
-    """Enqueue all posts that are due, batch by batch."""
+    """Enqueue all posts and deliveries that are due, batch by batch."""
     while await posts.sweep(domain) == posts.SWEEP_LIMIT:
+        pass
+    while await webhooks.sweep(domain) == webhooks.SWEEP_LIMIT:
         pass
 
 
@@ -45,6 +53,8 @@ async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
         if job.task_name == posts.PUBLISH_TASK:
             await posts.wake(domain, str(job.task_kwargs["location"]), str(job.task_kwargs["post"]))
+        if job.task_name == webhooks.TASK:
+            await webhooks.wake(domain, str(job.task_kwargs["id"]))
 
 
 async def old(domain: Domain) -> None:
@@ -56,4 +66,8 @@ async def old(domain: Domain) -> None:
         await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
         await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
         await events.prune(tx, now - EVENTS_KEPT)
+        await media.prune(tx, now - MEDIA_KEPT)
+        await videos.prune(tx, now - VIDEOS_KEPT)
+        await quotas.prune(tx, now - QUOTAS_KEPT)
+        await deliveries.prune(tx, now - WEBHOOKS_KEPT)
     await uploads.sweep(domain, now)

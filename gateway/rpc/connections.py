@@ -88,10 +88,7 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
         return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
 
     async def _status(self, location: str, provider: str) -> connection_pb2.Connection:
-        view = await connections.status(self._domain, location, provider)
-        if view is None:
-            raise ResourceNotFound(f"locations/{location}/connections?provider={provider}")
-        return to_proto(view)
+        return to_proto(await connections.status(self._domain, location, provider))
 
     async def ListConnections(
         self, request: connection_service_pb2.ListConnectionsRequest, context: Any

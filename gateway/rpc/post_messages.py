@@ -10,8 +10,10 @@ from google.protobuf import json_format
 
 from gateway import status
 from gateway.aip import names
+from gateway.domain import sources
 from gateway.domain.errors import FieldInvalid
 from gateway.domain.posts import NewPost
+from gateway.domain.sources import Source
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode
 from socialgateway.v1 import account_pb2, post_pb2
@@ -66,30 +68,44 @@ def _extra(message: post_pb2.Post) -> dict[str, Any]:
 def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:
     kind = message.WhichOneof("content")
     if kind == "photos":
-        return {"kind": "photos"}, []
-    if kind != "video":
-        raise FieldInvalid("post.video", "a post needs a video or photos")
-    video = message.video
-    content: dict[str, Any] = {"kind": "video"}
-    uploads: list[str] = []
-    source = video.source.WhichOneof("source")
-    if source == "upload":
-        uploads.append(_upload(video.source.upload, location))
-    elif source == "uri":
-        content |= {"uri": video.source.uri}
+        found, values = _photos(message.photos, location)
+    elif kind == "video":
+        found, values = _video(message.video, location)
     else:
-        raise FieldInvalid("post.video.source", "needs an upload or a uri")
+        raise FieldInvalid("post.video", "a post needs a video or photos")
+    return sources.content(kind, found, **values), sources.uploads(found)
+
+
+def _video(video: post_pb2.VideoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+    values: dict[str, Any] = {}
     if video.HasField("cover_offset"):
-        content |= {"cover_offset_ms": _offset_ms(video.cover_offset)}
+        values["cover_offset_ms"] = _offset_ms(video.cover_offset)
     if video.HasField("cover"):
-        content |= {"cover": "given"}
-    return content, uploads
+        values["cover"] = "given"
+    return [_source(video.source, location, "post.video.source")], values
 
 
-def _upload(name: str, location: str) -> str:
-    found, upload = names.UPLOAD.parse(name, path="post.video.source.upload")
+def _photos(photos: post_pb2.PhotoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+    found = [_source(source, location, f"post.photos.sources[{index}]") for index, source in enumerate(photos.sources)]
+    if not found:
+        raise FieldInvalid("post.photos.sources", "needs at least one photo")
+    values = {"cover_index": photos.cover_index, "title": photos.title, "auto_add_music": photos.auto_add_music}
+    return found, {name: value for name, value in values.items() if value}
+
+
+def _source(source: post_pb2.MediaSource, location: str, path: str) -> Source:
+    kind = source.WhichOneof("source")
+    if kind == "upload":
+        return Source(upload=_upload(source.upload, location, f"{path}.upload"), vendor_pull=source.vendor_pull)
+    if kind == "uri" and source.uri:
+        return Source(uri=source.uri, vendor_pull=source.vendor_pull)
+    raise FieldInvalid(path, "needs an upload or a uri")
+
+
+def _upload(name: str, location: str, path: str) -> str:
+    found, upload = names.UPLOAD.parse(name, path=path)
     if found != location:
-        raise FieldInvalid("post.video.source.upload", f"must be an upload of locations/{location}")
+        raise FieldInvalid(path, f"must be an upload of locations/{location}")
     return upload
 
 
@@ -175,7 +191,7 @@ def to_proto(row: PostRow) -> post_pb2.Post:
         route_policy="ROUTE_POLICY_ANY" if row.route_policy else "ROUTE_POLICY_ACCOUNT_ONLY",
         etag=str(row.version),
     )
-    if row.provider_post_id:
+    if row.provider_post_id and row.content.get("kind") != "photos":
         post.published_video = f"{post.account}/videos/{row.provider_post_id}"
     _write_content(post, row)
     _write_times(post, row)
@@ -195,17 +211,41 @@ def _options_to_proto(options: dict[str, Any]) -> post_pb2.PostOptions:
 
 
 def _write_content(post: post_pb2.Post, row: PostRow) -> None:
-    if row.uploads:
-        post.video.source.upload = names.UPLOAD.format(row.location, row.uploads[0])
+    found = [_source_to_proto(source, row.location) for source in sources.of(row)]
+    if row.content.get("kind") == "photos":
+        post.photos.sources.extend(found)
+        post.photos.cover_index = row.content.get("cover_index", 0)
+        post.photos.title = row.content.get("title", "")
+        post.photos.auto_add_music = row.content.get("auto_add_music", False)
+    elif found:
+        post.video.source.CopyFrom(found[0])
     offset = row.content.get("cover_offset_ms")
     if offset is not None:
         post.video.cover_offset.FromMilliseconds(offset)
+    post.disclosure_label = _label(row.options)
     if row.provider_extra:
         json_format.ParseDict(row.provider_extra, post.provider_extra)
     if row.consent is not None:
         post.consent.subject = row.consent["subject"]
         post.consent.declaration = row.consent["declaration"]
         post.consent.time.FromDatetime(datetime.fromisoformat(row.consent["time"]))
+
+
+def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
+    """Write a source as the caller gave it: what we made of an address is our own business."""
+    if source.uri:
+        return post_pb2.MediaSource(uri=source.uri, vendor_pull=source.vendor_pull)
+    name = names.UPLOAD.format(location, source.upload) if source.upload else ""
+    return post_pb2.MediaSource(upload=name, vendor_pull=source.vendor_pull)
+
+
+def _label(options: dict[str, Any]) -> post_pb2.DisclosureLabel:
+    """Give the label that TikTok's "Content Sharing Guidelines" name for these choices (2026-11-20)."""
+    if options.get("branded_content"):
+        return post_pb2.DISCLOSURE_LABEL_PAID_PARTNERSHIP
+    if options.get("own_brand"):
+        return post_pb2.DISCLOSURE_LABEL_PROMOTIONAL_CONTENT
+    return post_pb2.DISCLOSURE_LABEL_UNSPECIFIED
 
 
 def _write_times(post: post_pb2.Post, row: PostRow) -> None:

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import posts
+from gateway.domain import cancelling, posts, quotas
 from gateway.domain.context import Domain
 from gateway.errors import ResourceNotFound
 from gateway.rpc import post_messages
 from gateway.rpc.convert import keyset
+from gateway.rpc.quotas import cost_to_proto
 from gateway.rpc.request import Door
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
@@ -41,7 +42,12 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
         row = await posts.create(self._domain, new, key, validate_only=request.validate_only)
-        return post_messages.to_proto(row)
+        message = post_messages.to_proto(row)
+        if request.validate_only:
+            for cost in await quotas.costs(self._domain, row):
+                name = names.QUOTA.format(location, row.account, cost.rule.metric)
+                message.quota_costs.append(cost_to_proto(name, cost))
+        return message
 
     async def GetPost(self, request: post_service_pb2.GetPostRequest, context: Any) -> post_pb2.Post:
         """Give a post, from the cache while that is coherent."""
@@ -81,6 +87,14 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
             token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._door.page_secret)
         messages = [post_messages.to_proto(row) for row in shown]
         return post_service_pb2.ListPostsResponse(posts=messages, next_page_token=token)
+
+    async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
+        """Call a post back."""
+        location, post = names.POST.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        row = await self._known(location, post, cancelling.cancel(self._domain, location, post, key))
+        return self._changed(row)
 
     async def RetryPost(self, request: post_service_pb2.RetryPostRequest, context: Any) -> post_pb2.Post:
         """Queue a post again."""

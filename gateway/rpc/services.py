@@ -13,8 +13,10 @@ from gateway.rpc.accounts import AccountService
 from gateway.rpc.connections import ConnectionService
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
+from gateway.rpc.quotas import QuotaService
 from gateway.rpc.request import Door
 from gateway.rpc.uploads import UploadService
+from gateway.rpc.videos import VideoService
 from gateway.server import Service
 from socialgateway.v1 import (
     account_service_pb2,
@@ -25,14 +27,20 @@ from socialgateway.v1 import (
     post_service_pb2_grpc,
     provider_service_pb2,
     provider_service_pb2_grpc,
+    quota_service_pb2,
+    quota_service_pb2_grpc,
     upload_service_pb2,
     upload_service_pb2_grpc,
+    video_service_pb2,
+    video_service_pb2_grpc,
 )
 
 _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "ProviderService": (provider_service_pb2, provider_service_pb2_grpc),
     "ConnectionService": (connection_service_pb2, connection_service_pb2_grpc),
     "AccountService": (account_service_pb2, account_service_pb2_grpc),
+    "VideoService": (video_service_pb2, video_service_pb2_grpc),
+    "QuotaService": (quota_service_pb2, quota_service_pb2_grpc),
     "UploadService": (upload_service_pb2, upload_service_pb2_grpc),
     "PostService": (post_service_pb2, post_service_pb2_grpc),
 }
@@ -46,6 +54,8 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
         "ProviderService": ProviderService(tables, page_secret),
         "ConnectionService": ConnectionService(domain, door),
         "AccountService": AccountService(domain, door),
+        "VideoService": VideoService(domain, door),
+        "QuotaService": QuotaService(domain, door),
         "UploadService": UploadService(domain, door),
         "PostService": PostService(domain, door),
     }

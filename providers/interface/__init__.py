@@ -10,5 +10,6 @@ from providers.interface.authorization import Authorization
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
+from providers.interface.webhooks import Webhooks
 
-__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos"]
+__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos", "Webhooks"]

@@ -1,8 +1,10 @@
-"""The one thing a provider asks of the layers above: a valid token, and somewhere to say that it was refused.
+"""What a provider asks of the layers above: a valid token, somewhere to say that it was refused, and a slot to call in.
 
-Implemented by the gateway's token rules; the only inversion in the system.
+Implemented by the gateway's rules of tokens and quotas; the only inversion in the system.
 """
 
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
 from typing import Protocol
 
 from providers.models.grants import AccessToken
@@ -20,4 +22,17 @@ class Access(Protocol):
 
         Called at most once per call: a second refusal of a fresh token is the caller's error to raise.
         """
+        ...
+
+    def slot(self, metric: str) -> AbstractAsyncContextManager[None]:
+        """Hold a slot of the quota `metric`, one of the provider's table, around one vendor call.
+
+        Entering waits while a slot is near and the caller has time, else raises QuotaUsedUp: nothing was sent. The slot
+        counts from the moment the call ends, because only then the vendor has surely seen it. A metric that the table
+        does not name has no limit.
+        """
+        ...
+
+    async def limited(self, metric: str, retry_after: timedelta) -> None:
+        """Say that the vendor refused a call of `metric` for its rate although a slot was held."""
         ...

@@ -10,6 +10,7 @@ from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
+from providers.interface.webhooks import Webhooks
 
 
 class Provider(Protocol):
@@ -43,6 +44,11 @@ class Provider(Protocol):
     @property
     def publishing(self) -> Publishing:
         """Posts."""
+        ...
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """What the vendor tells by itself."""
         ...
 
     async def close(self) -> None:

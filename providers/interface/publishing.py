@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PublishStatus, Transferred, VideoFile, VideoOrder
+from providers.models.publishing import Begun, PhotoOrder, PublishStatus, PullOrder, Transferred, VideoFile, VideoOrder
 from providers.models.secret import Secret
 
 
@@ -30,6 +30,32 @@ class Publishing(Protocol):
         (nothing was posted: begin again), Temporary (nothing was sent), CreatorBlocked, ContentRefused,
         ScopeNotGranted, TokenRefused, Misconfigured (the upload address is outside the allow-list), ContractBroken
         (nothing happened).
+        """
+        ...
+
+    def check_pull(self, order: PullOrder) -> None:
+        """Refuse, as `check_video` does, a pull that can never be begun. Raises what `check_video` raises."""
+        ...
+
+    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
+        """Announce a video that the vendor fetches itself. May publish by itself: one vendor call, never repeated.
+
+        Raises what `begin_video` raises, but Ambiguous and ContractBroken say that it may be published.
+        """
+        ...
+
+    def check_photos(self, order: PhotoOrder) -> None:
+        """Refuse, as `check_video` does, photos that can never be handed over. Raises what `check_video` raises."""
+        ...
+
+    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
+        """Announce photos that the vendor fetches itself. May publish by itself: see `begin_pull`."""
+        ...
+
+    async def cancel(self, access: Access, publish_id: str) -> None:
+        """Ask the vendor to stop a pull: one vendor call. Its status tells later whether it did.
+
+        Raises Rejected when it is too late or nothing that can be stopped, NotFound, Ambiguous (asking again is safe).
         """
         ...
 
@@ -55,6 +81,6 @@ class Publishing(Protocol):
         """Ask how a publish stands: a read, one vendor call. Raises NotFound when the vendor does not know the id."""
         ...
 
-    def public_uri(self, username: str, post_id: str) -> str:
+    def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
         """Give the page where a published post can be seen, empty when it cannot be told from these."""
         ...

@@ -51,8 +51,9 @@ class PrivacyLevel(StrEnum):
 @dataclass(frozen=True, slots=True)
 class CreatorInfo:
     """What the creator may do at `fetch_time`; when `can_post` is False `cannot_post_reason` holds the vendor's code
-    and `daily_cap` says whether a day's wait would help. Unknown privacy options of the vendor are kept in `raw` and
-    left out of `privacy_levels`.
+    and `daily_cap` says whether a day's wait would help; `cap` is then the metric of the quota and
+    `cap_reset` its end, if they are known.
+    Unknown privacy options of the vendor are kept in `raw` and left out of `privacy_levels`.
     """
 
     nickname: str = ""
@@ -67,5 +68,7 @@ class CreatorInfo:
     cannot_post_reason: str = ""
     cannot_post_message: str = ""
     daily_cap: bool = False
+    cap: str = ""
+    cap_reset: datetime | None = None
     fetch_time: datetime | None = None
     raw: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -55,6 +55,32 @@ class VideoOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class PullOrder:
+    """One video post whose bytes the vendor fetches from `uri` (secret: a link of ours opens with what it holds)."""
+
+    mode: PostMode
+    uri: Secret
+    caption: str = ""
+    options: PostOptions = PostOptions()
+    cover_offset: timedelta | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoOrder:
+    """One post of photos, in order, that the vendor fetches from `uris`; `cover_index` counts from 0."""
+
+    mode: PostMode
+    uris: tuple[Secret, ...]
+    cover_index: int = 0
+    title: str = ""
+    caption: str = ""
+    options: PostOptions = PostOptions()
+    auto_add_music: bool = False
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class ChunkPlan:
     """How a file is cut: `count` chunks of `chunk_size` bytes, the last one takes the remainder too."""
 
@@ -108,6 +134,7 @@ class FailureKind(StrEnum):
     MEDIA = "media"
     CONTENT = "content"
     CREATOR = "creator"
+    CAP = "cap"
     GRANT = "grant"
     CANCELLED = "cancelled"
     UNKNOWN = "unknown"

@@ -20,6 +20,7 @@ from providers.tiktok.client import Client
 from providers.tiktok.publishing import TikTokPublishing
 from providers.tiktok.upload import chunk_plan
 from providers.tiktok.videos import TikTokVideos, video_uri
+from providers.tiktok.webhooks import TikTokWebhooks
 
 __all__ = ["TABLE", "TikTok", "build", "chunk_plan", "video_uri"]
 
@@ -32,6 +33,7 @@ class TikTok:
     accounts: TikTokAccounts
     videos: TikTokVideos
     publishing: TikTokPublishing
+    webhooks: TikTokWebhooks
     client: Client
     name: str = "tiktok"
     table: CapabilityTable = TABLE
@@ -55,5 +57,6 @@ def build(
         accounts=TikTokAccounts(client),
         videos=TikTokVideos(client),
         publishing=TikTokPublishing(client),
+        webhooks=TikTokWebhooks(client.config),
         client=client,
     )

@@ -6,9 +6,13 @@ API".
 
 from datetime import timedelta
 
-from providers.capabilities import Capability, CapabilityTable, Cell, Limits, Support
+from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 
 _FULL = Cell(Support.FULL)
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
+_DIRECT = frozenset({"direct:file", "direct:pull", "direct:photos"})
+_INBOX = frozenset({"creator_inbox:file", "creator_inbox:pull", "creator_inbox:photos"})
 _BUSINESS = "TikTok's user API has no {0}; the Business API has, which is not built yet."
 
 TABLE = CapabilityTable(
@@ -20,23 +24,27 @@ TABLE = CapabilityTable(
         Capability.REVOKE: _FULL,
         Capability.CREATOR_INFO: _FULL,
         Capability.VIDEO_LIST: Cell(Support.PARTIAL, "Public videos only."),
-        Capability.VIDEO_QUERY: Cell(Support.NOT_YET, "Reading chosen videos by id is not built yet."),
+        Capability.VIDEO_QUERY: Cell(Support.PARTIAL, "Public videos of the account itself, 20 at a time."),
         Capability.POST_VIDEO_UPLOAD: _FULL,
-        Capability.POST_VIDEO_PULL: Cell(Support.NOT_YET, "Videos are sent as files; pulls are not built yet."),
-        Capability.POST_PHOTO: Cell(Support.NOT_YET, "Photo posts are not built yet."),
+        Capability.POST_VIDEO_PULL: Cell(
+            Support.PARTIAL, "From addresses under a domain that the operator proved to TikTok; within one hour."
+        ),
+        Capability.POST_PHOTO: Cell(
+            Support.PARTIAL, "WebP and JPEG, fetched by TikTok; its label for AI-made content is for videos only."
+        ),
         Capability.POST_INBOX: Cell(
-            Support.PARTIAL, "The video alone: TikTok lets nobody set caption or options of an inbox draft."
+            Support.PARTIAL, "A video alone, photos with title and caption: TikTok takes no other option for a draft."
         ),
         Capability.POST_PLANNER_DRAFT: Cell(Support.IMPOSSIBLE, "TikTok has no planner."),
         Capability.POST_SCHEDULE: Cell(Support.NOT_YET, "TikTok has no schedule; the gateway's own is not built yet."),
         Capability.POST_EDIT: Cell(Support.IMPOSSIBLE, "TikTok has no call that changes a post."),
-        Capability.POST_CANCEL: Cell(Support.NOT_YET, "TikTok stops URL pulls only, and pulls are not built yet."),
+        Capability.POST_CANCEL: Cell(Support.PARTIAL, "TikTok stops what it is still fetching itself, nothing else."),
         Capability.POST_DELETE: Cell(Support.IMPOSSIBLE, "TikTok has no call that deletes a post."),
         Capability.METRICS: Cell(Support.PARTIAL, "Views, likes, comments and shares of public videos."),
         Capability.COMMENT_LIST: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
         Capability.COMMENT_REPLY: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
         Capability.COMMENT_MODERATE: Cell(Support.NOT_YET, _BUSINESS.format("comments")),
-        Capability.WEBHOOKS: Cell(Support.NOT_YET, "TikTok's webhooks are not received yet; the gateway polls."),
+        Capability.WEBHOOKS: _FULL,
         Capability.ADS: Cell(Support.NOT_YET, _BUSINESS.format("ads")),
         Capability.AUDIENCES: Cell(Support.NOT_YET, _BUSINESS.format("audiences")),
     },
@@ -61,5 +69,33 @@ TABLE = CapabilityTable(
         # "Typically" 15 per creator and 24 hours, shared by all API clients: to show, not to enforce.
         max_posts_per_day=15,
         video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
+        video_codecs=("h264", "hevc", "vp8", "vp9"),
+        min_frame_rate=23,
+        max_frame_rate=60,
+        min_video_side=360,
+        max_video_side=4096,
+        photo_mime_types=("image/jpeg", "image/webp"),
+        max_photo_bytes=20_000_000,
+        # "1080p" is about the shorter side: 941×1672 was accepted, 1086×1448 refused.
+        max_photo_short_side=1080,
+        max_title_units=90,
+        max_photo_caption_units=4000,
+        # "Media Transfer Guide": the task of a pull ends one hour after it began.
+        pull_timeout=timedelta(hours=1),
+    ),
+    # "Rate Limits" and the reference of each call: sliding windows of one minute, counted per access token.
+    quotas=(
+        QuotaRule("creator_info", 20, _MINUTE, reserve=4, spent_by=_DIRECT),
+        QuotaRule("video_init", 6, _MINUTE, spent_by=frozenset({"direct:file", "direct:pull"})),
+        QuotaRule("inbox_init", 6, _MINUTE, spent_by=frozenset({"creator_inbox:file", "creator_inbox:pull"})),
+        QuotaRule("content_init", 6, _MINUTE, spent_by=frozenset({"direct:photos", "creator_inbox:photos"})),
+        QuotaRule("status", 30, _MINUTE, reserve=6, spent_by=_DIRECT | _INBOX),
+        QuotaRule("user_info", 600, _MINUTE, reserve=60),
+        QuotaRule("video_list", 600, _MINUTE, reserve=60),
+        QuotaRule("video_query", 600, _MINUTE, reserve=60),
+        QuotaRule("pending_drafts", 5, _DAY, "account", spent_by=_INBOX),
+        # No number is promised, and other applications count too: what a refusal shows is learned.
+        QuotaRule("posts_per_day", 0, _DAY, "account", spent_by=_DIRECT),
+        QuotaRule("active_creators", 0, _DAY, "provider", spent_by=_DIRECT),
     ),
 )

@@ -4,14 +4,15 @@ Owns the translation of one call into one answer or one error. Does not know wha
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from providers.errors import TokenRefused
+from providers.errors import RateLimited, TokenRefused
 from providers.http.call import with_access
 from providers.http.client import Clients
 from providers.http.exchange import Answer, exchange
@@ -21,7 +22,19 @@ from providers.models.grants import AccessToken
 from providers.models.secret import Secret
 from providers.tiktok import wire
 from providers.tiktok.config import Config
-from providers.tiktok.errors import PROVIDER, refusal, unreadable
+from providers.tiktok.errors import PROVIDER, RATE_WINDOW, refusal, unreadable
+
+# "Rate Limits" (developers.tiktok.com, 2026-11-20): what is counted at each path; cancelling has no stated limit.
+METRICS: Mapping[str, str] = {
+    "/v2/user/info/": "user_info",
+    "/v2/video/list/": "video_list",
+    "/v2/video/query/": "video_query",
+    "/v2/post/publish/creator_info/query/": "creator_info",
+    "/v2/post/publish/video/init/": "video_init",
+    "/v2/post/publish/inbox/video/init/": "inbox_init",
+    "/v2/post/publish/content/init/": "content_init",
+    "/v2/post/publish/status/fetch/": "status",
+}
 
 
 class Client:
@@ -54,8 +67,9 @@ class Client:
             request = self._request(self.clients.reads, method, path + query, token, body)
 
             async def send() -> wire.Envelope:
-                answer = await exchange(self.clients.reads, request, write=False, provider=PROVIDER)
-                return opened(answer, write=False, token=token)
+                async with _counted(access, path):
+                    answer = await exchange(self.clients.reads, request, write=False, provider=PROVIDER)
+                    return opened(answer, write=False, token=token)
 
             return await (read_again(send) if again else send())
 
@@ -69,8 +83,9 @@ class Client:
 
         async def once(token: AccessToken) -> wire.Envelope:
             request = self._request(self.clients.writes, "POST", path, token, body)
-            answer = await exchange(self.clients.writes, request, write=True, provider=PROVIDER)
-            return opened(answer, write=True, token=token)
+            async with _counted(access, path):
+                answer = await exchange(self.clients.writes, request, write=True, provider=PROVIDER)
+                return opened(answer, write=True, token=token)
 
         return await with_access(access, once)
 
@@ -96,6 +111,21 @@ class Client:
             headers["Content-Type"] = "application/json; charset=UTF-8"
         content = None if body is None else json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
         return client.build_request(method, self.config.api_url + path, content=content, headers=headers)
+
+
+@asynccontextmanager
+async def _counted(access: Access, path: str) -> AsyncIterator[None]:
+    """Hold the slot that the call of `path` needs, and say so when TikTok refuses for its rate all the same."""
+    metric = METRICS.get(path)
+    if metric is None:
+        yield
+        return
+    async with access.slot(metric):
+        try:
+            yield
+        except RateLimited as error:
+            await access.limited(metric, error.retry_after or RATE_WINDOW)
+            raise
 
 
 def opened(answer: Answer, *, write: bool, token: AccessToken) -> wire.Envelope:

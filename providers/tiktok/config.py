@@ -5,6 +5,7 @@ Owns the settings' names, defaults and refusals. Does not know where settings co
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from providers.models.secret import Secret
 API_URL = "https://open.tiktokapis.com"
 AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
 UPLOAD_HOSTS = ("tiktokapis.com",)
+WEBHOOK_WINDOW_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Config:
     authorize_url: str = AUTHORIZE_URL
     upload_hosts: tuple[str, ...] = UPLOAD_HOSTS
     allow_loopback: bool = False
+    webhook_window: timedelta = timedelta(seconds=WEBHOOK_WINDOW_SECONDS)
 
     def application(self) -> tuple[str, Secret]:
         """Give client key and secret; raises Misconfigured that names the missing setting."""
@@ -42,7 +45,8 @@ class Config:
 
 
 def read(settings: Mapping[str, Any]) -> Config:
-    """Read `client_key client_secret api_url authorize_url upload_hosts allow_loopback`; empty ones take their default.
+    """Read `client_key client_secret api_url authorize_url upload_hosts allow_loopback webhook_window_seconds`; empty
+    ones take their default.
 
     `client_secret` is a Secret or a string, `upload_hosts` a sequence of host suffixes. Raises Misconfigured for an
     address that is not https (loopback excepted, when allowed); other keys are not read.
@@ -54,6 +58,7 @@ def read(settings: Mapping[str, Any]) -> Config:
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
         upload_hosts=tuple(settings.get("upload_hosts") or UPLOAD_HOSTS),
         allow_loopback=bool(settings.get("allow_loopback", False)),
+        webhook_window=timedelta(seconds=settings.get("webhook_window_seconds") or WEBHOOK_WINDOW_SECONDS),
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
         _check(name, url, config.allow_loopback)

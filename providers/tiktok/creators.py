@@ -38,6 +38,7 @@ async def creator_info(client: Client, access: Access) -> CreatorInfo:
             cannot_post_reason=refusal.code,
             cannot_post_message=refusal.metadata.get("provider_message", ""),
             daily_cap=isinstance(refusal, DailyCapReached),
+            cap=refusal.metadata.get("quota", ""),
             fetch_time=fetched,
             raw={"error": {"code": refusal.code, "log_id": refusal.log_id}},
         )

@@ -61,6 +61,13 @@ CODES: Mapping[str, type[ProviderError]] = {
     "publish_not_cancellable": Rejected,
 }
 
+# The quota that each refusal for a day's cap shows to be used up.
+CAPS: Mapping[str, str] = {
+    "spam_risk_too_many_posts": "posts_per_day",
+    "spam_risk_too_many_pending_share": "pending_drafts",
+    "reached_active_user_cap": "active_creators",
+}
+
 OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "access_denied": GrantRevoked,
     "invalid_grant": GrantRevoked,
@@ -84,7 +91,7 @@ FAIL_REASONS: Mapping[str, FailureKind] = {
     "photo_pull_failed": FailureKind.RETRYABLE,
     "publish_cancelled": FailureKind.CANCELLED,
     "auth_removed": FailureKind.GRANT,
-    "spam_risk_too_many_posts": FailureKind.CREATOR,
+    "spam_risk_too_many_posts": FailureKind.CAP,
     "spam_risk_user_banned_from_posting": FailureKind.CREATOR,
     "spam_risk_text": FailureKind.CONTENT,
     "spam_risk": FailureKind.CREATOR,
@@ -101,7 +108,10 @@ def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterabl
     kind = CODES.get(envelope.code) or _unknown(envelope.code, answer.status, write)
     if kind is Unavailable and write:
         kind = Ambiguous
-    return make(kind, answer, envelope.code, envelope.message, log_id=envelope.log_id, secrets=secrets)
+    error = make(kind, answer, envelope.code, envelope.message, log_id=envelope.log_id, secrets=secrets)
+    if envelope.code in CAPS:
+        error.metadata["quota"] = CAPS[envelope.code]
+    return error
 
 
 def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets: Iterable[Secret]) -> ProviderError:

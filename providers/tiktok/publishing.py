@@ -1,41 +1,40 @@
-"""Publishing a video on TikTok: the two inits, what they may carry, and the status of a publish.
+"""Publishing on TikTok: the three inits, the status of a publish, and calling one back.
 
-Owns `video/init`, `inbox/video/init` and `status/fetch`; sending the bytes is upload.py. Never repeats a write by
-itself.
+Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cancel`; what they may carry is orders.py,
+sending the bytes upload.py. Never repeats a write by itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from providers.errors import ContentRefused, OptionUnsupported
 from providers.http.exchange import broken
 from providers.http.urls import check_url
 from providers.interface.access import Access
 from providers.models.publishing import (
     Begun,
+    PhotoOrder,
     PostMode,
     PublishPhase,
     PublishStatus,
+    PullOrder,
     Transferred,
     VideoFile,
     VideoOrder,
 )
 from providers.models.secret import Secret
-from providers.tiktok import upload, wire
+from providers.tiktok import orders, upload, wire
 from providers.tiktok.client import Client
-from providers.tiktok.creators import PRIVACY
 from providers.tiktok.errors import PROVIDER, contract, failure_kind
 from providers.tiktok.videos import video_uri
 
 DIRECT_PATH = "/v2/post/publish/video/init/"
 INBOX_PATH = "/v2/post/publish/inbox/video/init/"
+PHOTO_PATH = "/v2/post/publish/content/init/"
 STATUS_PATH = "/v2/post/publish/status/fetch/"
+CANCEL_PATH = "/v2/post/publish/cancel/"
 # "Upload Video": the address is valid for one hour, and the whole upload must finish inside it.
 UPLOAD_LIFETIME = timedelta(hours=1)
-# Every documented field of a video's post_info is an option of ours; there is nothing left for a caller to pass
-# through.
-EXTRA: frozenset[str] = frozenset()
 PHASES = {
     "PROCESSING_UPLOAD": PublishPhase.RECEIVING,
     "PROCESSING_DOWNLOAD": PublishPhase.RECEIVING,
@@ -54,36 +53,39 @@ class TikTokPublishing:
 
     def check_video(self, order: VideoOrder) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        if order.mode is PostMode.PLANNER_DRAFT:
-            raise OptionUnsupported("TikTok has no planner drafts.", provider=PROVIDER, field="mode")
-        if order.file.size < 1:
-            raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
-        for name in sorted(order.extra.keys() - EXTRA):
-            raise OptionUnsupported(f"TikTok has no option {name[:64]!r}.", provider=PROVIDER, field=name[:64])
-        if order.mode is PostMode.CREATOR_INBOX:
-            _check_inbox(order)
-        elif order.options.privacy_level is None:
-            # TikTok's guidelines: the user chooses, nobody fills it in.
-            raise ContentRefused("A privacy level must be chosen.", provider=PROVIDER, code="privacy_level_missing")
+        orders.check_video(order)
 
     async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
         """Announce a video that will be sent as a file; see the interface."""
         self.check_video(order)
         plan = upload.chunk_plan(order.file.size)
-        body: dict[str, Any] = {
-            "source_info": {
-                "source": "FILE_UPLOAD",
-                "video_size": plan.size,
-                "chunk_size": plan.chunk_size,
-                "total_chunk_count": plan.count,
-            }
-        }
-        if order.mode is PostMode.DIRECT:
-            body["post_info"] = post_info(order)
         asked = self._client.clock()
-        path = DIRECT_PATH if order.mode is PostMode.DIRECT else INBOX_PATH
-        publish_id, upload_url = self._begun(await self._client.write(access, path, body))
+        body = orders.video_body(order, orders.file_source(plan))
+        publish_id, upload_url = self._begun(await self._client.write(access, _video_path(order.mode), body))
         return Begun(publish_id, upload_url, asked + UPLOAD_LIFETIME, plan)
+
+    def check_pull(self, order: PullOrder) -> None:
+        """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
+        orders.check_video(order)
+
+    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
+        """Announce a video that TikTok fetches; see the interface."""
+        self.check_pull(order)
+        body = orders.video_body(order, orders.pull_source(order))
+        return Begun(_publish_id(await self._client.write(access, _video_path(order.mode), body)))
+
+    def check_photos(self, order: PhotoOrder) -> None:
+        """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
+        orders.check_photos(order)
+
+    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
+        """Announce photos that TikTok fetches; see the interface."""
+        self.check_photos(order)
+        return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order))))
+
+    async def cancel(self, access: Access, publish_id: str) -> None:
+        """Ask TikTok to stop a pull; see the interface."""
+        await self._client.write(access, CANCEL_PATH, {"publish_id": publish_id})
 
     async def send_chunk(
         self,
@@ -104,9 +106,9 @@ class TikTokPublishing:
             raise contract("TikTok's publish status has no status.", envelope)
         return read_status(envelope)
 
-    def public_uri(self, username: str, post_id: str) -> str:
-        """Give the page of a published video."""
-        return video_uri(username, post_id)
+    def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
+        """Give the page of a published video, or of photos."""
+        return video_uri(username, post_id, kind="photo" if photos else "video")
 
     def _begun(self, envelope: wire.Envelope) -> tuple[str, Secret]:
         """Read an init's answer; the address is checked before anybody keeps it."""
@@ -123,23 +125,17 @@ class TikTokPublishing:
         return publish_id, Secret(url)
 
 
-def post_info(order: VideoOrder) -> dict[str, Any]:
-    """Give the `post_info` of a direct post: every boolean said, nothing allowed unasked, no empty title."""
-    options = order.options
-    info: dict[str, Any] = {
-        "privacy_level": PRIVACY[options.privacy_level] if options.privacy_level else "",
-        "disable_comment": options.allow_comments is not True,
-        "disable_duet": options.allow_duet is not True,
-        "disable_stitch": options.allow_stitch is not True,
-        "brand_content_toggle": options.branded_content,
-        "brand_organic_toggle": options.own_brand,
-        "is_aigc": options.ai_generated,
-    }
-    if order.caption:
-        info["title"] = order.caption
-    if order.cover_offset is not None:
-        info["video_cover_timestamp_ms"] = max(0, order.cover_offset // timedelta(milliseconds=1))
-    return info
+def _video_path(mode: PostMode) -> str:
+    return DIRECT_PATH if mode is PostMode.DIRECT else INBOX_PATH
+
+
+def _publish_id(envelope: wire.Envelope) -> str:
+    """Read the answer to an init that acts by itself; without an id nobody knows what it did."""
+    publish_id = wire.identifier(envelope.data.get("publish_id"))
+    if not publish_id:
+        text = "TikTok accepted the post without saying under which id."
+        raise broken(text, write=True, provider=PROVIDER, log_id=envelope.log_id)
+    return publish_id
 
 
 def read_status(envelope: wire.Envelope) -> PublishStatus:
@@ -165,26 +161,3 @@ def post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
     found = data.get("publicaly_available_post_id") or data.get("publicly_available_post_id") or []
     ids = (wire.identifier(item) for item in (found if isinstance(found, list) else [found]))
     return tuple(dict.fromkeys(item for item in ids if item))
-
-
-def _check_inbox(order: VideoOrder) -> None:
-    """Refuse options on an inbox draft: it has no post_info, so TikTok would drop them without a word."""
-    options = order.options
-    chosen = {
-        "caption": bool(order.caption),
-        "cover_offset": order.cover_offset is not None,
-        "privacy_level": options.privacy_level is not None,
-        "allow_comments": options.allow_comments is True,
-        "allow_duet": options.allow_duet is True,
-        "allow_stitch": options.allow_stitch is True,
-        "branded_content": options.branded_content,
-        "own_brand": options.own_brand,
-        "ai_generated": options.ai_generated,
-    }
-    for name, was_chosen in chosen.items():
-        if was_chosen:
-            raise OptionUnsupported(
-                f"TikTok takes the video alone to the creator's inbox; {name} cannot be set.",
-                provider=PROVIDER,
-                field=name,
-            )

@@ -1,9 +1,9 @@
 """TikTok's public videos with their counts, newest first, and the address of a video.
 
-Owns `video/list`. Ids are exact strings; a count that TikTok does not send is None.
+Owns `video/list` and `video/query`. Ids are exact strings; a count that TikTok does not send is None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, contract
 
 PATH = "/v2/video/list/"
+QUERY_PATH = "/v2/video/query/"
 MAX_PAGE = 20
 FIELDS = (
     "id",
@@ -55,10 +56,27 @@ class TikTokVideos:
         fields = ",".join(FIELDS + METRIC_FIELDS if metrics else FIELDS)
         asked = self._client.clock()
         envelope = await self._client.read(access, PATH, fields=lambda _: fields, body=body)
-        found = wire.items(envelope.data, "videos")
-        if any(not isinstance(item, dict) or not wire.identifier(item.get("id")) for item in found):
-            raise contract("TikTok listed a video without an id.", envelope)
-        return VideoPage(tuple(read_video(item, asked, metrics) for item in found), _next(envelope.data, cursor))
+        return VideoPage(_videos(envelope, asked, metrics), _next(envelope.data, cursor))
+
+    async def query_videos(self, access: Access, ids: Sequence[str], *, metrics: bool = True) -> tuple[Video, ...]:
+        """Look up 1 to 20 of the user's own public videos; TikTok leaves out what it does not show.
+
+        Raises ScopeNotGranted, Rejected for more ids, ContractBroken for a video without an id.
+        """
+        if not 1 <= len(ids) <= MAX_PAGE:
+            raise Rejected(f"TikTok looks up 1 to {MAX_PAGE} videos.", provider=PROVIDER, code="ids_count")
+        fields = ",".join(FIELDS + METRIC_FIELDS if metrics else FIELDS)
+        asked = self._client.clock()
+        body = {"filters": {"video_ids": list(ids)}}
+        envelope = await self._client.read(access, QUERY_PATH, fields=lambda _: fields, body=body)
+        return _videos(envelope, asked, metrics)
+
+
+def _videos(envelope: wire.Envelope, asked: datetime, metrics: bool) -> tuple[Video, ...]:
+    found = wire.items(envelope.data, "videos")
+    if any(not isinstance(item, dict) or not wire.identifier(item.get("id")) for item in found):
+        raise contract("TikTok showed a video without an id.", envelope)
+    return tuple(read_video(item, asked, metrics) for item in found)
 
 
 def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video:
@@ -82,12 +100,12 @@ def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video
     )
 
 
-def video_uri(username: str, video_id: str) -> str:
-    """Give the public address of a video, empty when the username or the id is not known."""
+def video_uri(username: str, video_id: str, *, kind: str = "video") -> str:
+    """Give the public address of a video (or of photos: `kind` is `photo`), empty when username or id is not known."""
     name = username.strip().removeprefix("@")
-    return (
-        f"https://www.tiktok.com/@{quote(name, safe='')}/video/{quote(video_id, safe='')}" if name and video_id else ""
-    )
+    if not name or not video_id:
+        return ""
+    return f"https://www.tiktok.com/@{quote(name, safe='')}/{kind}/{quote(video_id, safe='')}"
 
 
 def _cursor(cursor: str) -> int:

@@ -23,6 +23,7 @@ import httpx
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from gateway.failpoints import VARIABLE
+from providers.simulators.tiktok import Vendor
 from socialgateway.v1 import (
     account_pb2,
     account_service_pb2,
@@ -37,6 +38,7 @@ from socialgateway.v1 import (
     upload_service_pb2,
     upload_service_pb2_grpc,
 )
+from tests.fixtures import media
 
 KEY = "canary-bootstrap-key-of-the-chaos-tests-0001"
 METADATA = (("authorization", f"Bearer {KEY}"),)
@@ -151,39 +153,52 @@ async def running(gateway: Gateway, *, failpoint: str = "") -> AsyncIterator[Gat
         await gateway.stop()
 
 
-async def connect(gateway: Gateway) -> str:
-    """Connect the simulator's first account through its consent page; give the account's name."""
+async def connect_many(gateway: Gateway, vendor: Vendor, count: int) -> list[str]:
+    """Connect so many of the vendor's users, for posts in quick succession: each may begin six in a minute."""
+    made = []
+    for number in range(count):
+        user = vendor.add_user(open_id=f"chaos-{number}", username=f"chaos{number}", display_name=f"Chaos {number}")
+        made.append(await connect(gateway, user.open_id))
+    return made
+
+
+async def connect(gateway: Gateway, open_id: str = "") -> str:
+    """Connect one of the simulator's users (the first) through its consent page; give the account's name."""
     async with gateway.channel() as channel, httpx.AsyncClient(trust_env=False) as browser:
         stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
         request = connection_service_pb2.CreateConnectionRequest(
             parent=LOCATION, connection=connection_pb2.Connection(provider="providers/tiktok")
         )
         connection = await stub.CreateConnection(request, metadata=METADATA)
-        await walk_consent(browser, connection.authorization.uri)
+        await walk_consent(browser, connection.authorization.uri, open_id=open_id)
         accounts = account_service_pb2_grpc.AccountServiceStub(channel)
         found = await accounts.ListAccounts(account_service_pb2.ListAccountsRequest(parent=LOCATION), metadata=METADATA)
-    return str(found.accounts[0].name)
+    newest = max(found.accounts, key=lambda account: account.create_time.ToNanoseconds())
+    return str(newest.name)
 
 
-async def walk_consent(browser: httpx.AsyncClient, uri: str, decision: str = "approve") -> httpx.Response:
+async def walk_consent(
+    browser: httpx.AsyncClient, uri: str, decision: str = "approve", open_id: str = ""
+) -> httpx.Response:
     """Do what a user does on the simulator's consent page, and follow the redirect back to the gateway."""
     page = await browser.get(uri)
     consent = unescape(re.search(r'name=consent value="([^"]+)"', page.text).group(1))  # type: ignore[union-attr]
     scopes = re.findall(r'name=scope value="([^"]+)"', page.text)
     origin = urlsplit(uri)
-    form = {"consent": consent, "decision": decision, "scope": scopes}
+    form = {"consent": consent, "decision": decision, "scope": scopes} | ({"open_id": open_id} if open_id else {})
     back = await browser.post(f"{origin.scheme}://{origin.netloc}/_sim/consent", data=form)
     return await browser.get(back.headers["location"])
 
 
 def pattern(size: int) -> bytes:
-    """Give bytes in which no two chunks are alike."""
+    """Give a real video, padded with bytes in which no two chunks are alike."""
     block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(32768))
-    return (block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
+    head = media.clip() + media.padding_head(size - len(media.clip()))
+    return (head + block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
 
 
-async def upload(gateway: Gateway, data: bytes) -> str:
-    """Upload a video; give its name."""
+async def upload(gateway: Gateway, data: bytes, mime_type: str = "video/mp4") -> str:
+    """Upload a file; give its name."""
 
     async def messages(name: str) -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
         for offset in range(0, len(data), CHUNK):
@@ -196,7 +211,7 @@ async def upload(gateway: Gateway, data: bytes) -> str:
         stub = upload_service_pb2_grpc.UploadServiceStub(channel)
         made = await stub.CreateUpload(
             upload_service_pb2.CreateUploadRequest(
-                parent=LOCATION, upload=upload_pb2.Upload(mime_type="video/mp4", size_bytes=len(data))
+                parent=LOCATION, upload=upload_pb2.Upload(mime_type=mime_type, size_bytes=len(data))
             ),
             metadata=METADATA,
         )
@@ -226,13 +241,13 @@ async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequ
 
 
 async def until_final(gateway: Gateway, name: str, seconds: float) -> post_pb2.Post:
-    """Ask for a post until it is final or the time is over; the vendor is asked too, to wait no longer than it."""
+    """Look at a post until it is final or the time is over."""
     final = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
     deadline = asyncio.get_running_loop().time() + seconds
     async with gateway.channel() as channel:
         stub = post_service_pb2_grpc.PostServiceStub(channel)
         while True:
-            post = await stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), metadata=METADATA)
+            post = await stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=METADATA)
             if post.state in final or asyncio.get_running_loop().time() > deadline:
                 return post
             await asyncio.sleep(0.1)

@@ -22,6 +22,7 @@ PLACES += [f"publish.{when}-call.{call}" for call in CALLS for when in ("before"
 SIZE = 66_259_900
 SMALL = 1_000_000
 KILLED = -9
+ACCOUNTS = 4
 
 
 def vendor_config() -> SimulatorConfig:
@@ -45,12 +46,14 @@ async def test_a_kill_at_any_place_loses_doubles_and_sticks_nothing(
     async with serve(app) as vendor_url:
         gateway = processes.Gateway(database_url, vendor_url, tmp_path)
         async with processes.running(gateway):
-            account = await processes.connect(gateway)
+            accounts = await processes.connect_many(gateway, app.state.vendor, ACCOUNTS)
             # Only a file of several chunks comes by every place; where one chunk will do, it saves minutes.
             large = await processes.upload(gateway, processes.pattern(SIZE))
             small = await processes.upload(gateway, processes.pattern(SMALL))
         wanted = {
-            place: processes.new_post(account, large if needs_chunks(place) else small, place, f"p{number}")
+            place: processes.new_post(
+                accounts[number % ACCOUNTS], large if needs_chunks(place) else small, place, f"p{number}"
+            )
             for number, place in enumerate(PLACES[half::2])
         }
         for place, request in wanted.items():

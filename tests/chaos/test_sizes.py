@@ -16,6 +16,7 @@ from providers.simulators.tiktok import create_app
 from socialgateway.v1 import post_pb2, upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import vendor_config
+from tests.fixtures import media
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
@@ -27,8 +28,10 @@ BLOCK = processes.pattern(8 * MEBIBYTE)
 
 
 def pieces(size: int) -> Iterator[tuple[int, bytes]]:
-    """Give (offset, bytes) of a file in which no two megabytes are alike, without holding it."""
-    for offset in range(0, size, MEBIBYTE):
+    """Give (offset, bytes) of a video in which no two megabytes are alike, without holding it."""
+    head = media.clip() + media.padding_head(size - len(media.clip()))
+    yield 0, head + BLOCK[len(head) : min(MEBIBYTE, size)]
+    for offset in range(MEBIBYTE, size, MEBIBYTE):
         start = (offset // MEBIBYTE * 4099) % (len(BLOCK) - MEBIBYTE)
         yield offset, BLOCK[start : start + min(MEBIBYTE, size - offset)]
 
@@ -72,8 +75,8 @@ async def test_every_size_arrives_byte_for_byte(sizes: tuple[int, ...], database
         serve(app) as vendor_url,
         processes.running(processes.Gateway(database_url, vendor_url, tmp_path)) as gateway,
     ):
-        account = await processes.connect(gateway)
-        sent = [await through(gateway, account, size) for size in sizes]
+        accounts = await processes.connect_many(gateway, app.state.vendor, 2)
+        sent = [await through(gateway, accounts[number % 2], size) for number, size in enumerate(sizes)]
 
     assert sent == [(post.sha256, post.title) for post in app.state.vendor.posts]
 

@@ -3,6 +3,7 @@
 Owns the setting and its props (a connected account, an upload). There are no workers: a test carries posts on itself.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,6 +21,9 @@ from gateway.domain import posts, publishing
 from gateway.domain.context import Domain
 from gateway.domain.posts import NewPost
 from gateway.ground import Ground, read_ring
+from gateway.http.app import Edge
+from gateway.media.facts import MediaFacts
+from gateway.readiness import Report
 from gateway.settings import Settings
 from providers.models.grants import Grant
 from providers.models.secret import Secret
@@ -36,6 +40,9 @@ LOCATION = "l1"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PART = 8 * 1024 * 1024
 SCOPES = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish", "video.upload")
+GOOD = MediaFacts("mp4", "h264", 1000, 30.0, 360, 640)
+"""What a look into a small video finds: most tests are not about what is inside the bytes."""
+
 CAPABILITIES = dict.fromkeys(
     ("can_read_profile", "can_list_videos", "can_read_video_metrics", "can_publish", "can_upload_drafts"), True
 )
@@ -56,6 +63,25 @@ class Clock:
         self.time += span
 
 
+async def _ready() -> Report:
+    return Report(database=True, migrations=True, listener=True)
+
+
+class EdgeTransport(httpx.AsyncBaseTransport):
+    """The vendor's way to the gateway's own edge, in process; while `open` is not set, requests wait on it."""
+
+    def __init__(self) -> None:
+        self.edge = Edge(_ready)
+        self.open = asyncio.Event()
+        self.open.set()
+        self._inner = httpx.ASGITransport(self.edge.app())
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Carry one request to the edge."""
+        await self.open.wait()
+        return await self._inner.handle_async_request(request)
+
+
 @dataclass
 class Stage:
     """The rules, the vendor, the clock, and what a test does with them."""
@@ -63,11 +89,12 @@ class Stage:
     domain: Domain
     vendor: Vendor
     clock: Clock
+    way: EdgeTransport = field(default_factory=EdgeTransport)
     numbers: Any = field(default_factory=count)
 
-    async def connect(self, connection: str = "c1", account: str = "a1") -> str:
-        """Make a verified connection of the vendor's first user, with its account; give the account's id."""
-        grant = self.vendor.grant()
+    async def connect(self, connection: str = "c1", account: str = "a1", user: int = 0) -> str:
+        """Make a verified connection of one of the vendor's users, with its account; give the account's id."""
+        grant = self.vendor.grant(list(self.vendor.users)[user])
         now = self.clock()
         async with self.domain.db.transaction() as tx:
             await locations.claim(tx, LOCATION, "agency", now)
@@ -92,8 +119,8 @@ class Stage:
         await self.domain.tokens.keep(LOCATION, connection, as_grant(grant, now), read_version=0)
         return account
 
-    async def upload(self, data: bytes, mime_type: str = "video/mp4") -> str:
-        """Store a complete upload; give its id."""
+    async def upload(self, data: bytes, mime_type: str = "video/mp4", media: MediaFacts | None = GOOD) -> str:
+        """Store a complete upload, in which somebody found `media` before (None: nobody has looked); give its id."""
         id = f"u{next(self.numbers)}"
         async with self.domain.db.transaction() as tx:
             row = UploadRow(
@@ -104,6 +131,7 @@ class Stage:
                 committed_size=len(data),
                 sha256=sha256(data).hexdigest(),
                 state="COMPLETE",
+                media=None if media is None else media.to_json(),
                 create_time=self.clock(),
                 expire_time=self.clock() + timedelta(days=7),
             )
@@ -183,9 +211,9 @@ def make_settings(database_url: str, folder: Path) -> Settings:
 async def opened(
     database_url: str, folder: Path, config: SimulatorConfig | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Stage]:
-    """Set the stage for the length of a block."""
-    clock = clock or Clock()
-    simulator = create_app(config or SimulatorConfig(), clock=clock)
+    """Set the stage for the length of a block; what the vendor fetches it fetches from the gateway's edge."""
+    clock, transport = clock or Clock(), EdgeTransport()
+    simulator = create_app(config or SimulatorConfig(), clock=clock, transport=transport)
     settings = make_settings(database_url, folder)
     db = await Database.connect(database_url)
     async with AsyncExitStack() as stack:
@@ -199,4 +227,5 @@ async def opened(
             seams={"tiktok": {"transport": httpx.ASGITransport(simulator)}},
             public_url="http://127.0.0.1",
         )
-        yield Stage(domain, simulator.state.vendor, clock)
+        transport.edge.domain = domain
+        yield Stage(domain, simulator.state.vendor, clock, transport)

@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from providers.simulators.tiktok import Fault, SimulatorConfig
+from tests.fixtures import media
 from tests.flows.stage import Stage, opened
 
-SMALL = b"a small video, not a real one " * 1000
+SMALL = media.video(30_000)
 # Seven chunks' worth is too slow for every fault: what matters is that there is a chunk before the last one.
-LARGE = bytes(range(256)) * 265_000
+LARGE = media.video(67_840_000)
 QUIET = SimulatorConfig(rate_limits=False, posts_per_day=None, moderation_seconds=60)
 
 

@@ -18,10 +18,11 @@ from storage import idempotency
 from storage.idempotency import IdempotencyRow
 from storage.jobs import queue
 from storage.posts import PostRow
+from tests.fixtures import media
 from tests.fixtures.waiting import until
 from tests.flows.stage import Stage, opened
 
-DATA = b"bytes enough for a post" * 1000
+DATA = media.video()
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from typing import Any
 import grpc
 
 from gateway.caller import Caller
+from gateway.clock import Clock
 from gateway.domain.api_keys import SCOPES
 from gateway.errors import Unauthenticated
 from gateway.interceptors.auth import Authenticate
@@ -88,12 +89,13 @@ async def serving(
     known: Authenticate = authenticate,
     credentials: grpc.ChannelCredentials | None = None,
     channel_options: Sequence[tuple[str, Any]] = (),
+    clock: Clock = lambda: NOW,
     **values: Any,
 ) -> AsyncIterator[Served]:
     """Serve the services until the block ends; `values` are settings."""
     chosen = settings(**values)
-    limits = Limits(chosen.max_calls_per_key, chosen.max_streams_per_key, lambda: NOW)
-    steps = steps_for(chosen, authenticate=known, limits=limits, clock=lambda: NOW)
+    limits = Limits(chosen.max_calls_per_key, chosen.max_streams_per_key, clock)
+    steps = steps_for(chosen, authenticate=known, limits=limits, clock=clock)
     server = build_server(chosen, services, steps)
     await server.start()
     target = f"localhost:{server.port}"

@@ -135,13 +135,16 @@ async def test_missing_scopes_leave_fields_out_and_say_so(gateway: World) -> Non
 
 
 async def test_a_named_field_needs_its_scope(gateway: World) -> None:
-    """Who names a field that was not granted is told so, and gets what was granted otherwise."""
+    """What was not granted does not fail the rest; who names nothing else is told why there is nothing."""
     await gateway.connect(scopes=BASIC)
     name = (await account_of(gateway)).name
 
+    mixed = await get(gateway, name, "display_name", "follower_count")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await get(gateway, name, "display_name", "follower_count")
+        await get(gateway, name, "following_count", "follower_count")
 
+    assert ("Sim Pâtisserie", False) == (mixed.display_name, mixed.HasField("follower_count"))
+    assert "follower_count" in mixed.unavailable_fields
     assert_error(caught.value, Code.FAILED_PRECONDITION, "SCOPE_NOT_GRANTED", parts="stats")
     assert "Sim Pâtisserie" == (await get(gateway, name, "display_name", max_staleness=NOW)).display_name
 

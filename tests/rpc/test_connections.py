@@ -345,6 +345,8 @@ async def test_a_temporary_failure_keeps_the_last_known_status(gateway: World, f
     assert (made.capabilities, made.last_verify_time) == (now.capabilities, now.last_verify_time)
     assert now.last_error_message
     gateway.vendor.faults.clear()
+    # A vendor that refused for its rate is not asked again before its window is over.
+    gateway.clock.advance(timedelta(seconds=61))
     healed = await verify(gateway, made.name)
     assert (VALID, connection_pb2.REASON_CODE_VERIFICATION_OK, "") == (
         healed.status,

@@ -28,6 +28,7 @@ from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_servi
 from storage import connections
 from storage import posts as rows
 from storage import uploads as upload_rows
+from tests.fixtures import media
 from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import answers, serving
 
@@ -40,7 +41,7 @@ KEYS = {
 }
 PARENT = f"locations/{LOCATION}"
 REQUEST_ID = "8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f"
-DATA = b"not a real video, but bytes enough" * 100
+DATA = media.video()
 
 
 CODES = {
@@ -54,6 +55,7 @@ CODES = {
     "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
     "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
+    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 
@@ -124,7 +126,7 @@ async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
         door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
         service = serving.posts(PostService(stage.domain, door))
-        async with serving.serving(service, known=authenticate) as server:
+        async with serving.serving(service, known=authenticate, clock=stage.clock) as server:
             account = await stage.connect()
             upload = await stage.upload(DATA)
             yield Served(stage, post_service_pb2_grpc.PostServiceStub(server.channel), account, upload)
@@ -224,18 +226,12 @@ async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: 
 
 
 async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
-    """Photos, a URL, a schedule and a cover of its own are refused by name, never ignored."""
-    photos = served.post()
-    photos.photos.sources.add().upload = f"{PARENT}/uploads/{served.upload}"
-    url = served.post()
-    url.video.source.uri = "https://example.com/video.mp4"
+    """A schedule, a cover of its own and another route are refused by name, never ignored."""
     later = served.post()
     later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
     cover = served.post()
     cover.video.cover.upload = f"{PARENT}/uploads/{served.upload}"
 
-    await served.refused("CAPABILITY_MISSING", photos)
-    await served.refused("CAPABILITY_MISSING", url)
     await served.refused("CAPABILITY_MISSING", later)
     await served.refused("OPTION_UNSUPPORTED", cover)
     await served.refused("OPTION_UNSUPPORTED", served.post(route_policy=post_pb2.ROUTE_POLICY_ANY))

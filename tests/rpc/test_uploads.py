@@ -20,6 +20,7 @@ from gateway.domain import uploads
 from gateway.domain.errors import MediaInvalid
 from gateway.domain.upload_desk import Desk
 from socialgateway.v1 import upload_pb2
+from tests.fixtures import media
 from tests.flows.stage import LOCATION, START
 from tests.rpc import answers
 from tests.rpc.uploading import (
@@ -39,7 +40,7 @@ from tests.rpc.uploading import (
 
 Upload = upload_pb2.Upload
 REQUEST_ID = "8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f"
-DATA = noise(3 * MIB + 17)
+DATA = media.video(3 * MIB + 17)
 WAYS = st.tuples(st.integers(0, 100), st.integers(1, 40), st.booleans())
 """How a stream is: the share of the rest that it sends, in how many pieces, and whether it breaks."""
 

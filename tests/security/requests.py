@@ -14,6 +14,7 @@ from tests.security.scene import METHODS, REDIRECT_URI, Scene
 from tests.security.walking import VIDEO, Walk
 
 ABSENT = "absent"
+VIDEO_ID = 7602997517160123666
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ async def make(scene: Scene, key: str) -> Things:
     """Make one of each in the location l1, an open consent included."""
     walk = Walk(scene, key)
     await walk.connect()
+    scene.vendor.add_video(next(iter(scene.vendor.users)), id=VIDEO_ID)
     upload = await walk.upload()
     post = await walk.post(upload)
     consent = (await walk.reauthorize()).authorization.uri
@@ -84,6 +86,14 @@ def _listed(things: Things) -> dict[str, Any]:
     return {"parent": things.parent}
 
 
+def _of_account(**values: Any) -> Callable[[Things], dict[str, Any]]:
+    return lambda things: {"parent": things.name("accounts", things.account), **values}
+
+
+def _video(things: Things) -> str:
+    return f"{things.name('accounts', things.account)}/videos/{VIDEO_ID}"
+
+
 NOW = {"seconds": 0}
 VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "AccountService/GetAccount": _named("accounts", max_staleness=NOW),
@@ -101,6 +111,7 @@ VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "ConnectionService/ListConnections": _listed,
     "ConnectionService/ReauthorizeConnection": _named("connections"),
     "ConnectionService/VerifyConnection": _named("connections"),
+    "PostService/CancelPost": _named("posts"),
     "PostService/CreatePost": _post,
     "PostService/GetPost": _named("posts"),
     "PostService/ListPosts": _listed,
@@ -109,10 +120,17 @@ VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "PostService/WatchPost": _named("posts"),
     "ProviderService/GetProvider": lambda things: {"name": "providers/tiktok"},
     "ProviderService/ListProviders": lambda things: {},
+    "QuotaService/ListQuotas": _of_account(),
     "UploadService/CreateUpload": _upload,
     "UploadService/DeleteUpload": _named("uploads"),
     "UploadService/GetUpload": _named("uploads"),
     "UploadService/WriteUpload": _named("uploads", data=b"12345"),
+    "VideoService/GetVideo": lambda things: {"name": _video(things), "max_staleness": NOW},
+    "VideoService/ListVideos": _of_account(max_staleness=NOW),
+    "VideoService/QueryVideos": lambda things: {
+        "parent": things.name("accounts", things.account),
+        "names": [_video(things)],
+    },
 }
 
 

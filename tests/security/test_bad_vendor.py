@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 
 from gateway.domain import publishing
 from providers.simulators.tiktok import Fault
-from socialgateway.v1 import connection_pb2, post_pb2
+from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
 from tests.security.judging import complaint
 from tests.security.scene import BOOTSTRAP_KEY, CONFIG, Scene, opened
-from tests.security.walking import DAY, FRESH, Walk
+from tests.security.walking import DAY, FRESH, PARENT, Walk
 
 WORDS = (
     "data", "error", "code", "message", "log_id", "user", "open_id", "union_id", "display_name", "avatar_url",
@@ -143,6 +143,14 @@ class Stricken:
         self.posts.append((await self.walk.post(self.upload)).name)
         return self.posts[-1]
 
+    async def new_pull(self) -> str:
+        """Give a post whose video the vendor fetches itself, and whose hand-over has not begun."""
+        post = post_pb2.Post(account=self.walk.account, caption="pulled")
+        post.video.source.uri, post.video.source.vendor_pull = "https://media.example/v.mp4", True
+        post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
+        made = await self.walk.call("PostService/CreatePost", parent=PARENT, post=post)
+        return str(made.name)
+
     async def processing(self) -> str:
         """Give a post that the vendor is working on."""
         for name in self.posts:
@@ -204,6 +212,42 @@ async def _poll(stricken: Stricken) -> Ready:
     return lambda: stricken.step(name)
 
 
+async def _videos(stricken: Stricken) -> Ready:
+    parent = stricken.walk.account
+    return lambda: stricken.walk.call("VideoService/ListVideos", parent=parent, max_staleness=FRESH)
+
+
+async def _video(stricken: Stricken) -> Ready:
+    name = f"{stricken.walk.account}/videos/7602997517160123666"
+    return lambda: stricken.walk.call("VideoService/GetVideo", name=name, max_staleness=FRESH)
+
+
+async def _query(stricken: Stricken) -> Ready:
+    parent = stricken.walk.account
+    names = [f"{parent}/videos/{number}" for number in (1, 2)]
+    return lambda: stricken.walk.call("VideoService/QueryVideos", parent=parent, names=names)
+
+
+async def _pull(stricken: Stricken) -> Ready:
+    name = await stricken.new_pull()
+    return lambda: stricken.step(name)
+
+
+async def _look_for_proof(stricken: Stricken) -> Ready:
+    name = await stricken.new_pull()
+    stricken.scene.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
+    await stricken.step(name)
+    stricken.scene.vendor.faults.clear()
+    stricken.scene.clock.ahead += HOUR
+    return lambda: stricken.step(name)
+
+
+async def _cancel(stricken: Stricken) -> Ready:
+    name = await stricken.new_pull()
+    await stricken.step(name)
+    return lambda: stricken.walk.call("PostService/CancelPost", name=name)
+
+
 CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]] = {
     "VerifyConnection": (("user.info", "video.list"), _verify),
     "VerifyConnection after expiry": (("oauth.token",), _renew),
@@ -214,6 +258,12 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]]
     "RefreshPost": (("status",), _refresh),
     "a worker's hand-over": (("creator_info", "video.init", "upload"), _hand_over),
     "a worker's poll": (("status",), _poll),
+    "ListVideos": (("video.list",), _videos),
+    "GetVideo": (("video.query",), _video),
+    "QueryVideos": (("video.query",), _query),
+    "a worker's announcement of a pull": (("video.init",), _pull),
+    "a worker's search for proof": (("video.list",), _look_for_proof),
+    "CancelPost": (("cancel",), _cancel),
 }
 PLACES = [(call, operation) for call, (operations, _) in CALLS.items() for operation in operations]
 

@@ -23,7 +23,7 @@ from tests.rpc.answers import assert_error
 from tests.rpc.serving import AUTH, serving
 
 CANARY = "act.canary-3kZ2cBzqkU3Xxpn5Qm!4721.va"
-MODULES = ("provider", "connection", "account", "upload", "post")
+MODULES = ("account", "connection", "post", "provider", "quota", "upload", "video")
 
 
 class Failing:
@@ -78,7 +78,9 @@ def sound(descriptor: Any) -> Any:
     for field in descriptor.fields:
         if field_behavior_pb2.REQUIRED not in field.GetOptions().Extensions[field_behavior_pb2.field_behavior]:
             continue
-        if field.message_type is not None:
+        if field.is_repeated:
+            getattr(message, field.name).append("x")
+        elif field.message_type is not None:
             getattr(message, field.name).CopyFrom(sound(field.message_type))
         elif field.type == FieldDescriptor.TYPE_STRING:
             setattr(message, field.name, "x")

@@ -17,12 +17,13 @@ import httpx
 
 from gateway.domain import publishing
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2, upload_service_pb2
+from tests.fixtures import media
 from tests.fixtures.whole import base_of
 from tests.security.quoting import Answer, only
 from tests.security.scene import REDIRECT_URI, Scene
 
 PARENT = "locations/l1"
-VIDEO = b"bytes of a video, more or less" * 50
+VIDEO = media.video()
 FRESH = {"seconds": 0}
 DAY = timedelta(hours=25)
 
@@ -164,3 +165,5 @@ class Walk:
                     self.scene.clock.ahead += timedelta(seconds=5)
                 await self.refused("PostService/RefreshPost", name=made.name)
             await self.refused("PostService/GetPost", name=made.name)
+            # Posts of one account go out in order: what hangs is called back before the next one.
+            await self.refused("PostService/CancelPost", name=made.name)

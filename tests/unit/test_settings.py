@@ -41,6 +41,7 @@ def test_the_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyP
         "api_url": "https://open.tiktokapis.com",
         "authorize_url": "https://www.tiktok.com/v2/auth/authorize/",
         "upload_hosts": ("tiktokapis.com",),
+        "webhook_window_seconds": 300,
     } == found.provider("tiktok")
 
 

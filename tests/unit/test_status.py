@@ -201,3 +201,30 @@ def test_statuses_fit_into_trailers() -> None:
         "x" * 100_000, code="y" * 100_000, log_id="z" * 100_000, metadata={f"k{n}": "v" * 10_000 for n in range(100)}
     )
     assert len(made(error).SerializeToString()) < 6_000
+
+
+@pytest.mark.parametrize(
+    ("violations", "named", "described"),
+    [
+        ([errors.Violation(f"post.photos.sources[{n}]", "d" * 100) for n in range(10)], 10, 100),
+        ([errors.Violation(f"post.photos.sources[{n}]", "d" * 100) for n in range(40)], 40, 30),
+        ([errors.Violation(f"post.photos.sources[{n}]", "ü" * 300) for n in range(100)], 40, 30),
+        ([errors.Violation("é" * 300, "d" * 300) for n in range(100)], 10, 0),
+    ],
+    ids=["few", "a carousel", "two-byte letters", "endless paths"],
+)
+def test_many_violations_fit_into_trailers(violations: list[errors.Violation], named: int, described: int) -> None:
+    """Up to 40 bad fields are named; to stay below what a trailer carries, descriptions are cut before fields are."""
+    found = made(errors.MediaInvalid("m" * 1000, violations=violations, metadata={"k": "v" * 1000}))
+    bad = detail(found, error_details_pb2.BadRequest)
+    assert bad is not None
+    assert len(found.SerializeToString()) <= 6_000
+    assert (named, described) == (len(bad.field_violations), len(bad.field_violations[0].description))
+
+
+def test_a_violation_of_another_kind_has_its_own_reason() -> None:
+    """What else is wrong is named with the reason it would have alone."""
+    violations = [errors.Violation("a", "x"), errors.Violation("b", "y", "FIELD_INVALID")]
+    bad = detail(made(errors.MediaInvalid(violations=violations)), error_details_pb2.BadRequest)
+    assert bad is not None
+    assert ["MEDIA_INVALID", "FIELD_INVALID"] == [item.reason for item in bad.field_violations]

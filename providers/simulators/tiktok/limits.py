@@ -24,12 +24,13 @@ PER_MINUTE = {
 
 
 class Windows:
-    """The calls of the last minute by (user, operation).
+    """The calls of the last minute by (user, operation); `window` makes it another span.
 
     TikTok counts per access token; here it is per user, so that a refresh does not open a new window.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, window: timedelta = WINDOW) -> None:
+        self._window = window
         self._calls: dict[tuple[str, str], deque[datetime]] = {}
 
     def admit(self, open_id: str, operation: str, now: datetime) -> None:
@@ -38,7 +39,7 @@ class Windows:
         if limit is None:
             return
         calls = self._calls.setdefault((open_id, operation), deque())
-        while calls and calls[0] <= now - WINDOW:
+        while calls and calls[0] <= now - self._window:
             calls.popleft()
         if len(calls) >= limit:
             raise VendorError("rate_limit_exceeded")

@@ -14,12 +14,14 @@ from providers.http.call import with_access
 from providers.http.retry import read_again
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
+from tests.providers.tiktok.support import Counting
 
 
-class Lender:
+class Lender(Counting):
     """An Access that lends token 1, then token 2; `refusals` holds the versions it was told are dead."""
 
     def __init__(self, *, revoked: bool = False) -> None:
+        super().__init__()
         self.refusals: list[int] = []
         self.revoked = revoked
 

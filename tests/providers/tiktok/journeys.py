@@ -18,16 +18,17 @@ from providers.models.publishing import Begun, Transferred, VideoOrder
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
-from tests.providers.tiktok.support import NOW, VERIFIER
+from tests.providers.tiktok.support import NOW, VERIFIER, Counting
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 PIECE = bytes(range(256)) * 4096
 
 
-class Renewing:
+class Renewing(Counting):
     """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
 
     def __init__(self, provider: TikTok, grant: Grant) -> None:
+        super().__init__()
         self.provider = provider
         self.grant = grant
         self.version = 1

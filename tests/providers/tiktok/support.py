@@ -4,7 +4,8 @@ Owns literal answers in TikTok's shapes. Knows nothing of the provider's code bu
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -78,10 +79,29 @@ def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeTikTok]:
     return provider, vendor
 
 
-class Lender:
+class Counting:
+    """The part of an Access that lets every call through and remembers what it counted as."""
+
+    def __init__(self) -> None:
+        self.slots: list[str] = []
+        self.limits: list[tuple[str, timedelta]] = []
+
+    @asynccontextmanager
+    async def slot(self, metric: str) -> AsyncIterator[None]:
+        """Hold a slot."""
+        self.slots.append(metric)
+        yield
+
+    async def limited(self, metric: str, retry_after: timedelta) -> None:
+        """Hear that the vendor refused for its rate."""
+        self.limits.append((metric, retry_after))
+
+
+class Lender(Counting):
     """An Access that lends `canary-token-1`, and the next number each time one is refused."""
 
     def __init__(self, *scopes: str) -> None:
+        super().__init__()
         self.scopes = frozenset(scopes or SCOPES)
         self.version = 1
 

@@ -281,7 +281,7 @@ async def test_every_status_has_its_phase(status: str, phase: PublishPhase) -> N
         ("photo_pull_failed", FailureKind.RETRYABLE),
         ("publish_cancelled", FailureKind.CANCELLED),
         ("auth_removed", FailureKind.GRANT),
-        ("spam_risk_too_many_posts", FailureKind.CREATOR),
+        ("spam_risk_too_many_posts", FailureKind.CAP),
         ("spam_risk_user_banned_from_posting", FailureKind.CREATOR),
         ("spam_risk_text", FailureKind.CONTENT),
         ("spam_risk", FailureKind.CREATOR),

@@ -73,8 +73,9 @@ class AccountServiceServicer:
         Cost: no vendor call while the copy is fresh enough; else one, and one more when the access token must be renewed.
         Idempotent: yes, a read.
         Scope: accounts.read.
-        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (a masked field needs it),
-        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (every masked field
+        needs one; otherwise unavailable_fields says what is missing), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+        PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -46,8 +46,9 @@ class AccountServiceStub:
     Cost: no vendor call while the copy is fresh enough; else one, and one more when the access token must be renewed.
     Idempotent: yes, a read.
     Scope: accounts.read.
-    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (a masked field needs it),
-    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (every masked field
+    needs one; otherwise unavailable_fields says what is missing), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+    PROVIDER_CONTRACT_BROKEN.
     """
     ListAccounts: _grpc.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]
     """Lists accounts, newest first, from the copies here.
@@ -86,8 +87,9 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Cost: no vendor call while the copy is fresh enough; else one, and one more when the access token must be renewed.
     Idempotent: yes, a read.
     Scope: accounts.read.
-    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (a masked field needs it),
-    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (every masked field
+    needs one; otherwise unavailable_fields says what is missing), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+    PROVIDER_CONTRACT_BROKEN.
     """
     ListAccounts: _aio.UnaryUnaryMultiCallable[_account_service_pb2.ListAccountsRequest, _account_service_pb2.ListAccountsResponse]  # type: ignore[assignment]
     """Lists accounts, newest first, from the copies here.
@@ -129,8 +131,9 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: no vendor call while the copy is fresh enough; else one, and one more when the access token must be renewed.
         Idempotent: yes, a read.
         Scope: accounts.read.
-        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (a masked field needs it),
-        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (every masked field
+        needs one; otherwise unavailable_fields says what is missing), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+        PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod

@@ -67,6 +67,7 @@ class ConnectionServiceStub:
     """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
     When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+    When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
     AIP-136: a custom method, because the caller has a location and a provider and no name.
 
@@ -181,6 +182,7 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
     When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+    When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
     AIP-136: a custom method, because the caller has a location and a provider and no name.
 
@@ -310,6 +312,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
         When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+        When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
         AIP-136: a custom method, because the caller has a location and a provider and no name.
 

@@ -6,6 +6,7 @@ from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.rpc import status_pb2 as _status_pb2
 from socialgateway.v1 import account_pb2 as _account_pb2
+from socialgateway.v1 import quota_pb2 as _quota_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -22,6 +23,12 @@ class PostMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POST_MODE_CREATOR_INBOX: _ClassVar[PostMode]
     POST_MODE_PLANNER_DRAFT: _ClassVar[PostMode]
 
+class DisclosureLabel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISCLOSURE_LABEL_UNSPECIFIED: _ClassVar[DisclosureLabel]
+    DISCLOSURE_LABEL_PROMOTIONAL_CONTENT: _ClassVar[DisclosureLabel]
+    DISCLOSURE_LABEL_PAID_PARTNERSHIP: _ClassVar[DisclosureLabel]
+
 class RoutePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     ROUTE_POLICY_UNSPECIFIED: _ClassVar[RoutePolicy]
@@ -31,12 +38,15 @@ POST_MODE_UNSPECIFIED: PostMode
 POST_MODE_DIRECT: PostMode
 POST_MODE_CREATOR_INBOX: PostMode
 POST_MODE_PLANNER_DRAFT: PostMode
+DISCLOSURE_LABEL_UNSPECIFIED: DisclosureLabel
+DISCLOSURE_LABEL_PROMOTIONAL_CONTENT: DisclosureLabel
+DISCLOSURE_LABEL_PAID_PARTNERSHIP: DisclosureLabel
 ROUTE_POLICY_UNSPECIFIED: RoutePolicy
 ROUTE_POLICY_ACCOUNT_ONLY: RoutePolicy
 ROUTE_POLICY_ANY: RoutePolicy
 
 class Post(_message.Message):
-    __slots__ = ("name", "account", "mode", "caption", "video", "photos", "options", "schedule_time", "labels", "state", "error", "provider_post_id", "published_video", "public_uri", "attempt_count", "progress", "create_time", "update_time", "publish_time", "etag", "provider_extra", "late_tolerance", "consent", "route_policy", "route")
+    __slots__ = ("name", "account", "mode", "caption", "video", "photos", "options", "schedule_time", "labels", "state", "error", "provider_post_id", "published_video", "public_uri", "attempt_count", "progress", "create_time", "update_time", "publish_time", "etag", "provider_extra", "late_tolerance", "consent", "route_policy", "route", "disclosure_label", "quota_costs")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Post.State]
@@ -102,6 +112,8 @@ class Post(_message.Message):
     CONSENT_FIELD_NUMBER: _ClassVar[int]
     ROUTE_POLICY_FIELD_NUMBER: _ClassVar[int]
     ROUTE_FIELD_NUMBER: _ClassVar[int]
+    DISCLOSURE_LABEL_FIELD_NUMBER: _ClassVar[int]
+    QUOTA_COSTS_FIELD_NUMBER: _ClassVar[int]
     name: str
     account: str
     mode: PostMode
@@ -127,7 +139,9 @@ class Post(_message.Message):
     consent: Consent
     route_policy: RoutePolicy
     route: Route
-    def __init__(self, name: _Optional[str] = ..., account: _Optional[str] = ..., mode: _Optional[_Union[PostMode, str]] = ..., caption: _Optional[str] = ..., video: _Optional[_Union[VideoContent, _Mapping]] = ..., photos: _Optional[_Union[PhotoContent, _Mapping]] = ..., options: _Optional[_Union[PostOptions, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[Post.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_post_id: _Optional[str] = ..., published_video: _Optional[str] = ..., public_uri: _Optional[str] = ..., attempt_count: _Optional[int] = ..., progress: _Optional[_Union[Post.Progress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., provider_extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., late_tolerance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., route_policy: _Optional[_Union[RoutePolicy, str]] = ..., route: _Optional[_Union[Route, _Mapping]] = ...) -> None: ...
+    disclosure_label: DisclosureLabel
+    quota_costs: _containers.RepeatedCompositeFieldContainer[_quota_pb2.QuotaCost]
+    def __init__(self, name: _Optional[str] = ..., account: _Optional[str] = ..., mode: _Optional[_Union[PostMode, str]] = ..., caption: _Optional[str] = ..., video: _Optional[_Union[VideoContent, _Mapping]] = ..., photos: _Optional[_Union[PhotoContent, _Mapping]] = ..., options: _Optional[_Union[PostOptions, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[Post.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_post_id: _Optional[str] = ..., published_video: _Optional[str] = ..., public_uri: _Optional[str] = ..., attempt_count: _Optional[int] = ..., progress: _Optional[_Union[Post.Progress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., provider_extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., late_tolerance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., route_policy: _Optional[_Union[RoutePolicy, str]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., disclosure_label: _Optional[_Union[DisclosureLabel, str]] = ..., quota_costs: _Optional[_Iterable[_Union[_quota_pb2.QuotaCost, _Mapping]]] = ...) -> None: ...
 
 class Consent(_message.Message):
     __slots__ = ("subject", "declaration", "time")

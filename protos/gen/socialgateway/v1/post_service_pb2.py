@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from socialgateway.v1 import post_pb2 as socialgateway_dot_v1_dot_post__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xf5\x03\n\x0bPostService\x12I\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\x12H\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x01\x12Y\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\"\x03\x90\x02\x01\x12G\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\x12P\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x02\x12[\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#socialgateway/v1/post_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1bsocialgateway/v1/post.proto\"\xa3\x01\n\x11\x43reatePostRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12*\n\x04post\x18\x02 \x01(\x0b\x32\x16.socialgateway.v1.PostB\x04\xe2\x41\x01\x02\x12\x15\n\x07post_id\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nrequest_id\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1b\n\rvalidate_only\x18\x05 \x01(\x08\x42\x04\xe2\x41\x01\x01\"$\n\x0eGetPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"\xc9\x02\n\x10ListPostsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x15\n\x07\x61\x63\x63ount\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x32\n\x06states\x18\x05 \x03(\x0e\x32\x1c.socialgateway.v1.Post.StateB\x04\xe2\x41\x01\x01\x12\x36\n\x0c\x63reate_after\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x37\n\rcreate_before\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x01\x12\x30\n\x05order\x18\x08 \x01(\x0e\x32\x1b.socialgateway.v1.PostOrderB\x04\xe2\x41\x01\x01\"S\n\x11ListPostsResponse\x12%\n\x05posts\x18\x01 \x03(\x0b\x32\x16.socialgateway.v1.Post\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"A\n\x11\x43\x61ncelPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"@\n\x10RetryPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"(\n\x12RefreshPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"&\n\x10WatchPostRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\"M\n\x11WatchPostResponse\x12$\n\x04post\x18\x01 \x01(\x0b\x32\x16.socialgateway.v1.Post\x12\x12\n\ncheckpoint\x18\x02 \x01(\x08*j\n\tPostOrder\x12\x1a\n\x16POST_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bPOST_ORDER_CREATE_TIME_DESC\x10\x01\x12 \n\x1cPOST_ORDER_SCHEDULE_TIME_ASC\x10\x02\x32\xc0\x04\n\x0bPostService\x12I\n\nCreatePost\x12#.socialgateway.v1.CreatePostRequest\x1a\x16.socialgateway.v1.Post\x12H\n\x07GetPost\x12 .socialgateway.v1.GetPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x01\x12Y\n\tListPosts\x12\".socialgateway.v1.ListPostsRequest\x1a#.socialgateway.v1.ListPostsResponse\"\x03\x90\x02\x01\x12I\n\nCancelPost\x12#.socialgateway.v1.CancelPostRequest\x1a\x16.socialgateway.v1.Post\x12G\n\tRetryPost\x12\".socialgateway.v1.RetryPostRequest\x1a\x16.socialgateway.v1.Post\x12P\n\x0bRefreshPost\x12$.socialgateway.v1.RefreshPostRequest\x1a\x16.socialgateway.v1.Post\"\x03\x90\x02\x02\x12[\n\tWatchPost\x12\".socialgateway.v1.WatchPostRequest\x1a#.socialgateway.v1.WatchPostResponse\"\x03\x90\x02\x01\x30\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -62,6 +62,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPOSTSREQUEST'].fields_by_name['create_before']._serialized_options = b'\342A\001\001'
   _globals['_LISTPOSTSREQUEST'].fields_by_name['order']._loaded_options = None
   _globals['_LISTPOSTSREQUEST'].fields_by_name['order']._serialized_options = b'\342A\001\001'
+  _globals['_CANCELPOSTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_CANCELPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_CANCELPOSTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_CANCELPOSTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_RETRYPOSTREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_RETRYPOSTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_RETRYPOSTREQUEST'].fields_by_name['request_id']._loaded_options = None
@@ -78,8 +82,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POSTSERVICE'].methods_by_name['RefreshPost']._serialized_options = b'\220\002\002'
   _globals['_POSTSERVICE'].methods_by_name['WatchPost']._loaded_options = None
   _globals['_POSTSERVICE'].methods_by_name['WatchPost']._serialized_options = b'\220\002\001'
-  _globals['_POSTORDER']._serialized_start=1000
-  _globals['_POSTORDER']._serialized_end=1106
+  _globals['_POSTORDER']._serialized_start=1067
+  _globals['_POSTORDER']._serialized_end=1173
   _globals['_CREATEPOSTREQUEST']._serialized_start=153
   _globals['_CREATEPOSTREQUEST']._serialized_end=316
   _globals['_GETPOSTREQUEST']._serialized_start=318
@@ -88,14 +92,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPOSTSREQUEST']._serialized_end=686
   _globals['_LISTPOSTSRESPONSE']._serialized_start=688
   _globals['_LISTPOSTSRESPONSE']._serialized_end=771
-  _globals['_RETRYPOSTREQUEST']._serialized_start=773
-  _globals['_RETRYPOSTREQUEST']._serialized_end=837
-  _globals['_REFRESHPOSTREQUEST']._serialized_start=839
-  _globals['_REFRESHPOSTREQUEST']._serialized_end=879
-  _globals['_WATCHPOSTREQUEST']._serialized_start=881
-  _globals['_WATCHPOSTREQUEST']._serialized_end=919
-  _globals['_WATCHPOSTRESPONSE']._serialized_start=921
-  _globals['_WATCHPOSTRESPONSE']._serialized_end=998
-  _globals['_POSTSERVICE']._serialized_start=1109
-  _globals['_POSTSERVICE']._serialized_end=1610
+  _globals['_CANCELPOSTREQUEST']._serialized_start=773
+  _globals['_CANCELPOSTREQUEST']._serialized_end=838
+  _globals['_RETRYPOSTREQUEST']._serialized_start=840
+  _globals['_RETRYPOSTREQUEST']._serialized_end=904
+  _globals['_REFRESHPOSTREQUEST']._serialized_start=906
+  _globals['_REFRESHPOSTREQUEST']._serialized_end=946
+  _globals['_WATCHPOSTREQUEST']._serialized_start=948
+  _globals['_WATCHPOSTREQUEST']._serialized_end=986
+  _globals['_WATCHPOSTRESPONSE']._serialized_start=988
+  _globals['_WATCHPOSTRESPONSE']._serialized_end=1065
+  _globals['_POSTSERVICE']._serialized_start=1176
+  _globals['_POSTSERVICE']._serialized_end=1752
 # @@protoc_insertion_point(module_scope)

@@ -56,6 +56,11 @@ class PostServiceStub:
                 request_serializer=socialgateway_dot_v1_dot_post__service__pb2.ListPostsRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_v1_dot_post__service__pb2.ListPostsResponse.FromString,
                 _registered_method=True)
+        self.CancelPost = channel.unary_unary(
+                '/socialgateway.v1.PostService/CancelPost',
+                request_serializer=socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+                _registered_method=True)
         self.RetryPost = channel.unary_unary(
                 '/socialgateway.v1.PostService/RetryPost',
                 request_serializer=socialgateway_dot_v1_dot_post__service__pb2.RetryPostRequest.SerializeToString,
@@ -93,7 +98,8 @@ class PostServiceServicer:
         Scope: posts.write.
         Reasons: RESOURCE_NOT_FOUND (account or upload), RESOURCE_EXISTS (post_id), REQUEST_ID_REUSED, STATE_FORBIDS (account
         detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
-        OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP.
+        OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
+        field violations of BadRequest name every one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -118,6 +124,24 @@ class PostServiceServicer:
         Idempotent: yes, a read.
         Scope: posts.read.
         Reasons: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelPost(self, request, context):
+        """Calls a post back before it is published.
+
+        While the vendor holds nothing that could be published by itself the post is CANCELLED at once. A vendor that is
+        fetching the media is asked to stop: the post is CANCELLING, and ends as CANCELLED, or PUBLISHED when the vendor was
+        faster. When the last byte of a file has left there is no way back, and the answer is STATE_FORBIDS. Cancelling what
+        is cancelled changes nothing.
+
+        Cost: one vendor call when the vendor is fetching the media, else none.
+        Idempotent: yes; with request_id a retry does not even look.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -188,6 +212,11 @@ def add_PostServiceServicer_to_server(servicer, server):
                     servicer.ListPosts,
                     request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.ListPostsRequest.FromString,
                     response_serializer=socialgateway_dot_v1_dot_post__service__pb2.ListPostsResponse.SerializeToString,
+            ),
+            'CancelPost': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelPost,
+                    request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_post__pb2.Post.SerializeToString,
             ),
             'RetryPost': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryPost,
@@ -292,6 +321,33 @@ class PostService:
             '/socialgateway.v1.PostService/ListPosts',
             socialgateway_dot_v1_dot_post__service__pb2.ListPostsRequest.SerializeToString,
             socialgateway_dot_v1_dot_post__service__pb2.ListPostsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelPost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.PostService/CancelPost',
+            socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.SerializeToString,
+            socialgateway_dot_v1_dot_post__pb2.Post.FromString,
             options,
             channel_credentials,
             insecure,

@@ -51,7 +51,8 @@ class PostServiceStub:
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND (account or upload), RESOURCE_EXISTS (post_id), REQUEST_ID_REUSED, STATE_FORBIDS (account
     detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
-    OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP.
+    OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
+    field violations of BadRequest name every one.
     """
     GetPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.GetPostRequest, _post_pb2.Post]
     """Gets one post as it is known here.
@@ -68,6 +69,20 @@ class PostServiceStub:
     Idempotent: yes, a read.
     Scope: posts.read.
     Reasons: PAGE_TOKEN_INVALID.
+    """
+    CancelPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.CancelPostRequest, _post_pb2.Post]
+    """Calls a post back before it is published.
+
+    While the vendor holds nothing that could be published by itself the post is CANCELLED at once. A vendor that is
+    fetching the media is asked to stop: the post is CANCELLING, and ends as CANCELLED, or PUBLISHED when the vendor was
+    faster. When the last byte of a file has left there is no way back, and the answer is STATE_FORBIDS. Cancelling what
+    is cancelled changes nothing.
+
+    Cost: one vendor call when the vendor is fetching the media, else none.
+    Idempotent: yes; with request_id a retry does not even look.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
     """
     RetryPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.RetryPostRequest, _post_pb2.Post]
     """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
@@ -128,7 +143,8 @@ class PostServiceAsyncStub(PostServiceStub):
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND (account or upload), RESOURCE_EXISTS (post_id), REQUEST_ID_REUSED, STATE_FORBIDS (account
     detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
-    OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP.
+    OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
+    field violations of BadRequest name every one.
     """
     GetPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.GetPostRequest, _post_pb2.Post]  # type: ignore[assignment]
     """Gets one post as it is known here.
@@ -145,6 +161,20 @@ class PostServiceAsyncStub(PostServiceStub):
     Idempotent: yes, a read.
     Scope: posts.read.
     Reasons: PAGE_TOKEN_INVALID.
+    """
+    CancelPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.CancelPostRequest, _post_pb2.Post]  # type: ignore[assignment]
+    """Calls a post back before it is published.
+
+    While the vendor holds nothing that could be published by itself the post is CANCELLED at once. A vendor that is
+    fetching the media is asked to stop: the post is CANCELLING, and ends as CANCELLED, or PUBLISHED when the vendor was
+    faster. When the last byte of a file has left there is no way back, and the answer is STATE_FORBIDS. Cancelling what
+    is cancelled changes nothing.
+
+    Cost: one vendor call when the vendor is fetching the media, else none.
+    Idempotent: yes; with request_id a retry does not even look.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
     """
     RetryPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.RetryPostRequest, _post_pb2.Post]  # type: ignore[assignment]
     """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
@@ -208,7 +238,8 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: posts.write.
         Reasons: RESOURCE_NOT_FOUND (account or upload), RESOURCE_EXISTS (post_id), REQUEST_ID_REUSED, STATE_FORBIDS (account
         detached, upload open), UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING,
-        OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP.
+        OPTION_UNSUPPORTED, CREATOR_RULE_BROKEN, MEDIA_INVALID, PROVIDER_DAILY_CAP. The reason is the first trouble's; the
+        field violations of BadRequest name every one.
         """
 
     @_abc_1.abstractmethod
@@ -237,6 +268,26 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes, a read.
         Scope: posts.read.
         Reasons: PAGE_TOKEN_INVALID.
+        """
+
+    @_abc_1.abstractmethod
+    def CancelPost(
+        self,
+        request: _post_service_pb2.CancelPostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_post_pb2.Post, _abc.Awaitable[_post_pb2.Post]]:
+        """Calls a post back before it is published.
+
+        While the vendor holds nothing that could be published by itself the post is CANCELLED at once. A vendor that is
+        fetching the media is asked to stop: the post is CANCELLING, and ends as CANCELLED, or PUBLISHED when the vendor was
+        faster. When the last byte of a file has left there is no way back, and the answer is STATE_FORBIDS. Cancelling what
+        is cancelled changes nothing.
+
+        Cost: one vendor call when the vendor is fetching the media, else none.
+        Idempotent: yes; with request_id a retry does not even look.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod

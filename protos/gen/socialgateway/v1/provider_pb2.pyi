@@ -93,17 +93,25 @@ class CapabilitySupport(_message.Message):
     def __init__(self, capability: _Optional[_Union[Capability, str]] = ..., support: _Optional[_Union[Support, str]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class PublishingLimits(_message.Message):
-    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day")
+    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day", "max_title_length", "max_photo_caption_length", "max_photo_bytes", "max_photo_short_side")
     MAX_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTOS_FIELD_NUMBER: _ClassVar[int]
     MAX_VIDEO_BYTES_FIELD_NUMBER: _ClassVar[int]
     MIN_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_CHUNK_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_POSTS_PER_DAY_FIELD_NUMBER: _ClassVar[int]
+    MAX_TITLE_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHOTO_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHOTO_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_PHOTO_SHORT_SIDE_FIELD_NUMBER: _ClassVar[int]
     max_caption_length: int
     max_photos: int
     max_video_bytes: int
     min_chunk_bytes: int
     max_chunk_bytes: int
     max_posts_per_day: int
-    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ...) -> None: ...
+    max_title_length: int
+    max_photo_caption_length: int
+    max_photo_bytes: int
+    max_photo_short_side: int
+    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ..., max_title_length: _Optional[int] = ..., max_photo_caption_length: _Optional[int] = ..., max_photo_bytes: _Optional[int] = ..., max_photo_short_side: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,94 @@
+"""The tables of docs/providers.md, printed from the code: `python -m gateway.cli.providers docs/providers.md`.
+
+Owns the tables' layout, between two marks; what people wrote around them stays. Support, notes, limits and quotas are
+each provider's `capabilities.py`; a test compares.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import fields
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from providers import registry
+from providers.capabilities import Capability, CapabilityTable, QuotaRule, Support
+
+BEGIN = "<!-- printed: make docs -->\n"
+END = "<!-- end of what is printed -->\n"
+
+WORDS = {
+    Support.FULL: "yes",
+    Support.PARTIAL: "in part",
+    Support.NOT_YET: "not yet",
+    Support.IMPOSSIBLE: "impossible",
+}
+COUNTED = {"connection": "grant", "account": "account", "provider": "application"}
+
+
+def refreshed(page: str) -> str:
+    """Give a page with the tables as they are now; raises ValueError for one without the marks."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError("the page has no marks to print between")
+    return before + BEGIN + "".join(_tables()) + END + after
+
+
+def tables() -> Iterator[CapabilityTable]:
+    """Give every registered provider's table, by name."""
+    for name in sorted(registry.PROVIDERS):
+        yield import_module(f"{registry.PROVIDERS[name]}.capabilities").TABLE
+
+
+def _tables() -> Iterator[str]:
+    for table in tables():
+        yield f"\n## {table.display_name}\n\n| capability | offered | note |\n|---|---|---|\n"
+        for capability in Capability:
+            cell = table.cell(capability)
+            yield f"| `{capability.name}` | {WORDS[cell.support]} | {cell.note} |\n"
+        yield "\n| a connection | needs the scopes |\n|---|---|\n"
+        for name, scopes in table.grants.items():
+            yield f"| `{name}` | {', '.join(f'`{scope}`' for scope in sorted(scopes))} |\n"
+        yield "\n| limit | value |\n|---|---|\n"
+        yield from _limits(table)
+        yield "\n| quota | allowed | in | counted per |\n|---|---|---|---|\n"
+        yield from (_quota(rule) for rule in table.quotas)
+        yield "\n"
+
+
+def _limits(table: CapabilityTable) -> Iterator[str]:
+    """Give the limits that the vendor has; the name says the unit."""
+    for each in fields(table.limits):
+        value = getattr(table.limits, each.name)
+        if value:
+            yield f"| {each.name.replace('_', ' ')} | {_value(value)} |\n"
+
+
+def _quota(rule: QuotaRule) -> str:
+    allowed = str(rule.limit) if rule.limit else "known by a refusal only"
+    return f"| `{rule.metric}` | {allowed} | {_value(rule.window)} | {COUNTED[rule.per]} |\n"
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, timedelta):
+        return _span(value)
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return f"{value:,}"
+
+
+def _span(span: timedelta) -> str:
+    """Write a span in the largest unit that leaves no rest."""
+    seconds = int(span.total_seconds())
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds % length == 0:
+            count = seconds // length
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} seconds"
+
+
+if __name__ == "__main__":
+    path = Path(sys.argv[1])
+    path.write_text(refreshed(path.read_text()))

@@ -1,0 +1,201 @@
+"""The announcement of a post to its vendor: what comes before it, the one call, and what its answer makes of it.
+
+Owns the hand-over from INTENT to INIT_OK, or to PROCESSING when the vendor fetches the media itself and the one call
+may publish. Before the call INIT_SENT is committed; a lost answer to a call that may publish is `reconciling`'s.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import fetching, journal, media, orders, outcomes, preflight, quotas, reconciling, sources, steps
+from gateway.domain.context import Domain
+from gateway.domain.errors import DomainError, QuotaExceeded
+from gateway.domain.journal import Work
+from gateway.domain.steps import Again
+from providers.errors import (
+    Ambiguous,
+    ContractBroken,
+    DailyCapReached,
+    GrantRevoked,
+    ProviderError,
+    Temporary,
+    TokenRefused,
+)
+from providers.models.publishing import Begun, ChunkPlan
+from providers.models.secret import Secret
+from storage.uploads import UploadRow
+
+log = structlog.get_logger(__name__)
+
+LINK_SLACK = timedelta(minutes=5)
+"""How much longer than the vendor's own time limit a media link lives."""
+
+
+async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Again:
+    """INTENT: bring the media here, check again what the creator allows, announce, and keep what the vendor answers."""
+    post = work.post
+    if outcomes.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock()):
+        return await steps.fail(
+            domain, work, post.error or steps.error_of("DEADLINE_EXCEEDED", "The post could not go out in time.")
+        )
+    try:
+        await steps.access_of(domain, post).token()
+        if any(source.to_fetch for source in sources.of(post)):
+            # First what may make it wait, or end it: nothing is fetched for a post that cannot go out.
+            await preflight.media_ready(domain, post)
+        work = await _with_media(domain, work, stopping)
+        if stopping():
+            await journal.rest(domain, work, domain.clock())
+            return None
+        files = await preflight.media_ready(domain, work.post)
+        await quotas.ready(domain, work.post)
+    except QuotaExceeded as error:
+        return await _put_off(domain, work, outcomes.retry_delay(work.attempt.failures), steps.kept_of(error))
+    except DomainError as error:
+        return await steps.fail(domain, work, steps.kept_of(error))
+    except ProviderError as error:
+        return await _not_begun(domain, work, error)
+    return await _announce(domain, work, files)
+
+
+async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Work:
+    """Fetch what the caller gave as addresses, one after the other; a post remembers each that is here."""
+    post = work.post
+    for position, source in enumerate(sources.of(post)):
+        if source.to_fetch and not stopping():
+            post = await fetching.fetch(domain, post, position, stopping=stopping)
+    return Work(post, work.attempt)
+
+
+async def _announce(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Again:
+    acts = orders.acts_at_once(work.post)
+    sent = {"final_sent_time": domain.clock()} if acts else {}
+    claimed = await journal.claim_hand_over(domain, work, **sent)
+    if claimed is None:
+        return await steps.rest(domain, work, journal.STEP_BACK)
+    draft, stamp = work.post.mode == "creator_inbox", steps.stamp(claimed)
+    if draft:
+        # Counted before the call: one whose answer is lost may hold a place in the creator's inbox all the same.
+        await quotas.use(domain, work.post, stamp)
+    try:
+        begun = await steps.call("init", _call(domain, claimed, files))
+    except (Ambiguous, ContractBroken) as error:
+        return await (reconciling.lost(domain, claimed, error) if acts else lost_init(domain, claimed, error))
+    except ProviderError as error:
+        if draft:
+            await quotas.free(domain, work.post, stamp)
+        await _learn(domain, work, error)
+        return await _not_begun(domain, await _back_to_intent(domain, claimed), error)
+    size = sum(file.size_bytes for file in files)
+    kept = await (_acting(domain, claimed, begun, size) if acts else _begun(domain, claimed, begun, size))
+    if not draft:
+        await quotas.use(domain, work.post, stamp)
+    return kept
+
+
+async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
+    """Keep in the ledger what a refusal for a day's cap shows, and when it is worth trying again."""
+    metric = error.metadata.get("quota", "")
+    if isinstance(error, DailyCapReached) and metric:
+        post = work.post
+        error.retry_at = await quotas.learn(domain, post.provider, post.location, post.account, metric)
+
+
+async def _call(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Begun:
+    """Make the one vendor call that announces the post."""
+    post = work.post
+    publishing, access = steps.publishing_of(domain, post), steps.access_of(domain, post)
+    kind = orders.kind(post)
+    if kind == "file":
+        return await publishing.begin_video(access, orders.video(post, files[0]))
+    uris = await _uris(domain, work, files)
+    if kind == "pull":
+        return await publishing.begin_pull(access, orders.pull(post, uris[0]))
+    return await publishing.begin_photos(access, orders.photos(post, uris))
+
+
+async def _uris(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list[Secret]:
+    """Give an address for each medium, in order: the caller's own, or a fresh link of ours that is this attempt's."""
+    lifetime = _pull_timeout(domain, work) + LINK_SLACK
+    links = iter(
+        await media.links(domain, work.post, work.attempt.number, files, domain.clock(), lifetime) if files else []
+    )
+    return [next(links) if source.upload else Secret(source.uri) for source in sources.of(work.post)]
+
+
+def _pull_timeout(domain: Domain, work: Work) -> timedelta:
+    return domain.providers[work.post.provider].table.limits.pull_timeout or timedelta(hours=1)
+
+
+async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
+    plan = begun.plan or ChunkPlan(size, size, 1)
+    async with domain.db.read() as tx:
+        seal = await domain.sealer.for_location(tx, work.post.location)
+    url = (begun.upload_url or Secret("")).reveal().encode()
+    return await journal.move(
+        domain,
+        work,
+        "INIT_OK",
+        post={"total_bytes": size, "sent_bytes": 0},
+        publish_id=begun.publish_id,
+        upload_url_sealed=seal.seal("attempts", steps.row_id(work.attempt), "upload_url", work.attempt.number, url),
+        upload_expire_time=begun.upload_expire_time,
+        size=size,
+        chunk_size=plan.chunk_size,
+        chunk_count=plan.count,
+        failures=0,
+    )
+
+
+async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
+    """The vendor fetches the media and publishes by itself: from here on it is only asked."""
+    shown = {"total_bytes": size, "due_at": domain.clock() + outcomes.POLL_FIRST, "error": None}
+    await journal.move(
+        domain,
+        work,
+        "PROCESSING",
+        post_state="PROCESSING",
+        post=shown,
+        publish_id=begun.publish_id,
+        size=size,
+        failures=0,
+        polls=0,
+    )
+    return None
+
+
+async def _back_to_intent(domain: Domain, work: Work) -> Work:
+    """The vendor did nothing: the announcement is taken back, and the account is free for another hand-over."""
+    return await journal.move(domain, work, "INTENT", post_state="QUEUED", final_sent_time=None)
+
+
+async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """Nothing was begun: wait when waiting can help, else fail."""
+    if isinstance(error, GrantRevoked | TokenRefused):
+        return await steps.wait_for_human(domain, work, error)
+    if isinstance(error, Temporary | Ambiguous | ContractBroken):
+        return await _put_off(domain, work, outcomes.retry_delay(work.attempt.failures, error), reasons.kept(error))
+    return await steps.fail(domain, work, reasons.kept(error))
+
+
+async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any]) -> Again:
+    """Try again after `delay`, and after a longer one the next time."""
+    moved = await journal.move(domain, work, "INTENT", failures=work.attempt.failures + 1)
+    return await steps.rest(domain, moved, delay, error=kept)
+
+
+async def lost_init(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
+    """The answer to an init was lost: with a file to be sent it posted nothing, so another attempt may announce again.
+
+    An inbox init may have taken one of the creator's few pending drafts, so those are tried less often.
+    """
+    limit = outcomes.MAX_INITS if work.post.mode == "creator_inbox" else 10 * outcomes.MAX_INITS
+    kept = reasons.kept(error or Ambiguous("The answer to the announcement was lost."), "PROVIDER_UNAVAILABLE")
+    if steps.tries(work) >= limit:
+        return await steps.fail(domain, work, kept)
+    delay = outcomes.retry_delay(steps.tries(work) - 1, error)
+    return await steps.again(domain, work, delay, kept)

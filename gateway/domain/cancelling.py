@@ -1,0 +1,125 @@
+"""Calling a post back: at once while nothing gets published by itself, else by asking the vendor.
+
+Owns which state allows it. A post that the vendor is fetching is CANCELLING until the vendor says how it ended.
+"""
+
+import structlog
+
+from gateway.domain import idempotency, journal, orders, steps
+from gateway.domain.context import Domain
+from gateway.domain.errors import CapabilityMissing, Conflict, StateForbids
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.journal import Overtaken, Work
+from providers.capabilities import Capability
+from providers.errors import NotFound, ProviderError, Rejected, TokenRefused
+from storage import attempts, posts
+from storage.database import Transaction
+from storage.posts import PostRow
+
+log = structlog.get_logger(__name__)
+
+NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
+"""States of an attempt from which nothing gets published unless we go on; INIT_SENT too, when a file is to be sent."""
+
+_ENDED = {"error": None, "due_at": None, "next_attempt_time": None}
+
+
+async def cancel(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
+    """Call a post back; give it as it is then, CANCELLED or CANCELLING. One that is so already is given as it is.
+
+    Raises storage's NotFound, StateForbids, Conflict (the hand-over moved on in this very moment), CapabilityMissing.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+        row = await posts.get(tx, location, post)
+    if first is not None or row.state in ("CANCELLED", "CANCELLING"):
+        return row
+    try:
+        work = await _commit(domain, location, post, key)
+    except Overtaken:
+        raise Conflict(metadata={"resource": journal.subject(row)}, resource=journal.subject(row)) from None
+    if work is not None:
+        await _ask(domain, work)
+    async with domain.db.read() as tx:
+        return await posts.get(tx, location, post)
+
+
+async def _commit(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
+    """Move the post by what its attempt allows; give the work when the vendor must be asked."""
+    async with domain.db.transaction() as tx:
+        # Nothing is held here: every move holds the attempt first and the post then, and so does this one.
+        row = await posts.get(tx, location, post)
+        attempt = await attempts.find(tx, location, post, row.attempt)
+        if await idempotency.claim(tx, key, post, domain.clock()) is not None:
+            return None
+        if attempt is None:
+            await _end_unbegun(domain, tx, row)
+            return None
+        return await _move(domain, tx, Work(row, attempt))
+
+
+async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
+    now = domain.clock()
+    expect = ("SCHEDULED", "QUEUED")
+    changed = await posts.change(
+        tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state="CANCELLED", **_ENDED
+    )
+    if changed is None:
+        raise _forbidden(row)
+    await journal.announce(tx, changed, now)
+
+
+async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
+    row, attempt, now = work.post, work.attempt, domain.clock()
+    acts = orders.acts_at_once(row)
+    if row.state in journal.FINAL:
+        raise _forbidden(row)
+    if attempt.state in NOTHING_PUBLIC or (attempt.state == "INIT_SENT" and not acts):
+        await journal.move_with(tx, work, "CANCELLED", now, post_state="CANCELLED", post=_ENDED)
+        return None
+    if attempt.state == "INIT_SENT":
+        # The one call that may publish is under way: in a moment its answer says what can be called back.
+        raise Overtaken
+    if attempt.state != "PROCESSING" or not acts:
+        raise _forbidden(row)
+    _demand(domain, row)
+    return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
+
+
+def _demand(domain: Domain, row: PostRow) -> None:
+    table = domain.providers[row.provider].table
+    if not table.can(Capability.POST_CANCEL):
+        cell = table.cell(Capability.POST_CANCEL)
+        raise CapabilityMissing(Capability.POST_CANCEL.value, cell.support.value, cell.note)
+
+
+def _forbidden(row: PostRow) -> StateForbids:
+    text = "What the vendor already has, or what has ended, cannot be called back."
+    return StateForbids(row.state, text, resource=journal.subject(row))
+
+
+async def _ask(domain: Domain, work: Work) -> None:
+    """Ask the vendor to stop. A refusal puts the post back; without an answer the next poll asks again."""
+    try:
+        await ask(domain, work)
+    except (TokenRefused, NotFound) as error:
+        log.info("publish.cancel_refused", location=work.post.location, post=work.post.id, code=error.code)
+    except Rejected:
+        await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post={"due_at": domain.clock()})
+        raise _forbidden(work.post) from None
+    except ProviderError as error:
+        log.info("publish.cancel_unanswered", location=work.post.location, post=work.post.id, code=error.code)
+
+
+async def ask(domain: Domain, work: Work) -> None:
+    """Make the one call; asking twice does no harm."""
+    access = steps.access_of(domain, work.post)
+    await steps.call("cancel", steps.publishing_of(domain, work.post).cancel(access, work.attempt.publish_id))
+
+
+async def ask_again(domain: Domain, work: Work) -> None:
+    """Ask once more while the vendor is still fetching; whatever it answers, its status has the last word."""
+    try:
+        await ask(domain, work)
+    except ProviderError as error:
+        log.info("publish.cancel_refused", location=work.post.location, post=work.post.id, code=error.code)

@@ -1,0 +1,152 @@
+"""What a provider cannot do with a post, or would silently drop: its table, its limits of text, and its own word.
+
+Owns asking the provider, without any call, until every option it refuses is named. Knows no creator and no media.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gateway import reasons
+from gateway.domain import orders, sources
+from gateway.domain.context import Domain
+from gateway.domain.errors import (
+    CapabilityMissing,
+    ContentRejected,
+    DomainError,
+    FieldInvalid,
+    OptionUnsupported,
+    Violation,
+)
+from providers import errors as providers
+from providers.capabilities import Capability, CapabilityTable, Limits
+from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder, VideoOrder
+from providers.models.secret import Secret
+from storage.posts import PostRow
+from storage.uploads import UploadRow
+
+_KINDS = {
+    "photos": (Capability.POST_PHOTO, "photos"),
+    "pull": (Capability.POST_VIDEO_PULL, "video.source.vendor_pull"),
+    "file": (Capability.POST_VIDEO_UPLOAD, "video"),
+}
+_MODES = {PostMode.CREATOR_INBOX: Capability.POST_INBOX, PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT}
+MAX_LINKS = 100
+_LINK = Secret("https://media.example/link")
+"""Stands for the address of a medium, of which some are made only when the post goes out."""
+
+_UNSET: dict[str, Any] = {"caption": "", "title": "", "cover_offset": None, "auto_add_music": False}
+_PLACES = {"cover_offset": "video.", "title": "photos.", "cover_index": "photos.", "auto_add_music": "photos."}
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """An order, and the provider's check of it."""
+
+    order: VideoOrder | PullOrder | PhotoOrder
+    check: Callable[[Any], None]
+
+
+def capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
+    """Name everything that the provider cannot do at all."""
+    wanted = [_KINDS[orders.kind(post)]]
+    if (mode := PostMode(post.mode)) in _MODES:
+        wanted.append((_MODES[mode], "mode"))
+    if post.schedule_time is not None:
+        wanted.append((Capability.POST_SCHEDULE, "schedule_time"))
+    for capability, path in wanted:
+        if not table.can(capability):
+            cell = table.cell(capability)
+            missing = CapabilityMissing(capability.value, cell.support.value, cell.note)
+            missing.violations = (Violation(f"post.{path}", cell.note or "not offered"),)
+            yield missing
+    if post.route_policy == "ANY":
+        yield _unsupported("route_policy", "only ACCOUNT_ONLY is offered")
+    if post.content.get("cover"):
+        yield _unsupported("video.cover", "a cover of its own is not offered; choose a frame with cover_offset")
+
+
+def texts(post: PostRow, limits: Limits) -> Iterator[DomainError]:
+    """Check captions and titles, which are counted in UTF-16 units, and how many photos there are."""
+    if orders.kind(post) != "photos":
+        yield from _too_long("post.caption", post.caption, limits.max_caption_units)
+        return
+    yield from _too_long("post.photos.title", str(post.content.get("title", "")), limits.max_title_units)
+    yield from _too_long("post.caption", post.caption, limits.max_photo_caption_units or limits.max_caption_units)
+    count = len(sources.of(post))
+    if limits.max_photos and not 1 <= count <= limits.max_photos:
+        yield FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {limits.max_photos} are allowed")
+    cover = int(post.content.get("cover_index", 0))
+    if not 0 <= cover < max(1, count):
+        yield FieldInvalid("post.photos.cover_index", f"is {cover}, the last photo is {count - 1}")
+
+
+def _too_long(path: str, text: str, limit: int) -> Iterator[DomainError]:
+    units = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    if limit and units > limit:
+        yield FieldInvalid(path, f"has {units} UTF-16 units, {limit} are allowed")
+
+
+def options(domain: Domain, post: PostRow) -> Iterator[DomainError]:
+    """Ask the provider for each option that it cannot honour, as if media and texts were within its limits.
+
+    A provider names one at a time, so it is asked again without that one.
+    """
+    question: _Question | None = _question(domain, post)
+    while question is not None:
+        try:
+            question.check(question.order)
+            return
+        except providers.OptionUnsupported as error:
+            path = _path(question.order, error.field)
+            yield _unsupported(path, error.message, reasons.metadata_of(error))
+            question = _without(question, error.field)
+        except providers.ContentRefused as error:
+            yield ContentRejected(error.message, metadata=reasons.metadata_of(error))
+            return
+        except providers.CapabilityMissing:
+            # Its table was read before.
+            return
+
+
+def _question(domain: Domain, post: PostRow) -> _Question:
+    provider, kind = domain.providers[post.provider], orders.kind(post)
+    publishing, limits = provider.publishing, provider.table.limits
+    if kind == "photos":
+        count = min(len(sources.of(post)), limits.max_photos or MAX_LINKS)
+        photos = orders.photos(post, [_LINK] * count)
+        few = replace(photos, cover_index=0, title=photos.title[:1], caption=photos.caption[:1])
+        return _Question(few, publishing.check_photos)
+    if kind == "pull":
+        pull = orders.pull(post, _LINK)
+        return _Question(replace(pull, caption=pull.caption[:1]), publishing.check_pull)
+    mime_type = next(iter(limits.video_mime_types), "video/mp4")
+    video = orders.video(post, UploadRow(location=post.location, id="", mime_type=mime_type, size_bytes=1))
+    return _Question(replace(video, caption=video.caption[:1]), publishing.check_video)
+
+
+def _without(question: _Question, field: str) -> _Question | None:
+    """Take out an option that is refused; None when that is not possible."""
+    order = question.order
+    if field in order.extra:
+        rest = {name: value for name, value in order.extra.items() if name != field}
+        return replace(question, order=replace(order, extra=rest))
+    if field in PostOptions.__slots__:
+        unset = replace(order.options, **{field: getattr(PostOptions(), field)})
+        return replace(question, order=replace(order, options=unset)) if unset != order.options else None
+    if field in _UNSET and getattr(order, field, _UNSET[field]) != _UNSET[field]:
+        return replace(question, order=replace(order, **{field: _UNSET[field]}))
+    return None
+
+
+def _path(order: VideoOrder | PullOrder | PhotoOrder, field: str) -> str:
+    """Give the contract's path of an option."""
+    if field in order.extra:
+        return f"provider_extra.{field}"
+    if field in PostOptions.__slots__:
+        return f"options.{field}"
+    return f"{_PLACES.get(field, '')}{field}"
+
+
+def _unsupported(path: str, text: str, metadata: dict[str, str] | None = None) -> OptionUnsupported:
+    return OptionUnsupported(text, violations=[Violation(f"post.{path}", text)], metadata=metadata)

@@ -1,0 +1,130 @@
+"""An announcement whose answer was lost, of a post that the vendor may have published from that one call.
+
+Owns the search for proof: our own media links (what nobody fetched, and nobody can fetch any more, was not posted), the
+vendor's list, and an id that a webhook brings. Without proof nothing is sent again: a human decides.
+"""
+
+from datetime import timedelta
+
+import structlog
+
+from gateway import reasons
+from gateway.domain import journal, media, outcomes, sources, steps, verdicts
+from gateway.domain.context import Domain
+from gateway.domain.journal import Work
+from gateway.domain.steps import Again
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, ProviderError
+from providers.models.publishing import PublishPhase, PublishStatus
+from providers.models.videos import Video
+from providers.models.webhooks import Webhook, WebhookKind
+from storage import attempts, posts, webhooks
+from storage.database import advisory_lock
+from storage.posts import PostRow
+
+log = structlog.get_logger(__name__)
+
+LOOK_FIRST = timedelta(seconds=10)
+LOOK_MAX = timedelta(minutes=15)
+CLOCK_SLACK = timedelta(seconds=30)
+"""How much earlier than our announcement a vendor's clock may say that the post was made."""
+
+LISTED = 20
+
+
+async def lost(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
+    """INIT_SENT of a call that may publish, without an answer: prove that nothing came of it, or say INDETERMINATE."""
+    error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
+    if await _cannot_be_fetched(domain, work.post):
+        kept = reasons.kept(error, "PROVIDER_UNAVAILABLE")
+        if steps.tries(work) >= outcomes.MAX_INITS:
+            return await steps.fail(domain, work, kept)
+        return await steps.again(domain, work, outcomes.retry_delay(steps.tries(work) - 1, error), kept)
+    return await verdicts.indeterminate(domain, work, error, look_at=domain.clock() + LOOK_FIRST)
+
+
+async def _cannot_be_fetched(domain: Domain, post: PostRow) -> bool:
+    """Close the attempt's links unless one was used: true when the vendor never had, and never gets, all the media."""
+    if not any(source.upload for source in sources.of(post)):
+        return False
+    return await media.revoke_unfetched(domain, post.location, post.id, post.attempt)
+
+
+async def look(domain: Domain, work: Work) -> Again:
+    """INDETERMINATE: look for proof once more, ever more seldom, for a day; then it is left to a human."""
+    attempt, now = work.attempt, domain.clock()
+    try:
+        status = await _proof(domain, work)
+    except ProviderError as error:
+        log.info("publish.no_proof_yet", location=work.post.location, post=work.post.id, code=error.code)
+        status = None
+    if status is not None:
+        return await verdicts.settle(domain, work, status)
+    over = now - (attempt.final_sent_time or attempt.create_time) > outcomes.OUTCOME_LIMIT
+    delay = min(LOOK_FIRST * float(2 ** min(attempt.polls, 20)), LOOK_MAX)
+    await journal.move(
+        domain, work, attempt.state, post={"due_at": None if over else now + delay}, polls=attempt.polls + 1
+    )
+    return None
+
+
+async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
+    """Ask the vendor by the publish id if there is one, else find the post in its list."""
+    post, attempt = work.post, work.attempt
+    if attempt.publish_id:
+        status = await steps.ask(domain, work, "doubt-status")
+        return status if status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING) else None
+    async with domain.db.transaction() as tx:
+        # A delivery that nobody could place when it came may be about this very attempt.
+        subject = await attempts.subject_of(tx, attempt)
+        await webhooks.look_again(tx, post.provider, subject, attempt.final_sent_time or attempt.create_time)
+    video = await _listed(domain, work)
+    if video is None:
+        return None
+    return PublishStatus(PublishPhase.PUBLISHED, post_ids=(video.provider_video_id,), public_uri=video.share_uri)
+
+
+async def _listed(domain: Domain, work: Work) -> Video | None:
+    """Find the one public video that can only be this post: same text, made since, and no other post's."""
+    post, since = work.post, (work.attempt.final_sent_time or work.attempt.create_time) - CLOCK_SLACK
+    provider = domain.providers[post.provider]
+    if post.mode != "direct" or not post.caption or not provider.table.can(Capability.VIDEO_LIST):
+        return None
+    if post.options.get("privacy_level") != "public":
+        return None
+    access = steps.access_of(domain, post)
+    page = await steps.call("list", provider.videos.list_videos(access, limit=LISTED, metrics=False))
+    alike = [
+        video
+        for video in page.videos
+        if video.publish_time is not None
+        and video.publish_time >= since
+        and post.caption.strip() in (video.title.strip(), video.description.strip())
+    ]
+    async with domain.db.read() as tx:
+        ids = [video.provider_video_id for video in alike]
+        taken = await posts.by_provider_post_ids(tx, post.location, post.account, ids)
+        twins = await posts.twins(tx, post, since)
+    free = [video for video in alike if video.provider_video_id not in taken]
+    return free[0] if len(free) == 1 and not twins else None
+
+
+async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
+    """Give the publish id of a delivery to the one attempt that can have made it; False when there is not exactly one.
+
+    Only news of success is taken: an attempt that was given up can still be reported as failed, never as posted.
+    """
+    good = (WebhookKind.PUBLISHED, WebhookKind.AWAITING_CREATOR, WebhookKind.PUBLICLY_AVAILABLE)
+    if webhook.kind not in good or not webhook.publish_id:
+        return False
+    told = webhook.occur_time or domain.clock()
+    async with domain.db.transaction() as tx:
+        # Two deliveries with different ids may ask at once: the second must find the attempt taken.
+        await advisory_lock(tx, f"adopt|{provider}|{webhook.subject}")
+        candidates = await attempts.without_id(tx, provider, webhook.subject, told + CLOCK_SLACK)
+        if len(candidates) != 1:
+            return False
+        [attempt] = candidates
+        post = await posts.get(tx, attempt.location, attempt.post)
+        await journal.move_with(tx, Work(post, attempt), attempt.state, domain.clock(), publish_id=webhook.publish_id)
+    return True

@@ -1,0 +1,93 @@
+"""What the HTTP edge says when it refuses a call: the error's own status, as JSON.
+
+Owns the JSON, and which HTTP status and stable code each canonical code is. Reason, sentences and metadata are read
+from the very status that gRPC would send, so that both say the same; nothing else of an exception leaves.
+"""
+
+import math
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from starlette.responses import JSONResponse, Response
+
+from gateway import log, status
+
+T = TypeVar("T", bound=Message)
+
+_log = log.get("gateway.http")
+
+HTTP: Mapping[str, tuple[int, str]] = {
+    "INVALID_ARGUMENT": (400, "VALIDATION_ERROR"),
+    "OUT_OF_RANGE": (400, "VALIDATION_ERROR"),
+    "UNAUTHENTICATED": (401, "UNAUTHORIZED"),
+    "PERMISSION_DENIED": (403, "PERMISSION_DENIED"),
+    "NOT_FOUND": (404, "NOT_FOUND"),
+    "ALREADY_EXISTS": (409, "CONFLICT"),
+    "ABORTED": (409, "CONFLICT"),
+    "FAILED_PRECONDITION": (409, "CONFLICT"),
+    "RESOURCE_EXHAUSTED": (429, "TOO_MANY_REQUESTS"),
+    "INTERNAL": (500, "INTERNAL_SERVER_ERROR"),
+    "UNKNOWN": (500, "INTERNAL_SERVER_ERROR"),
+    "UNIMPLEMENTED": (501, "NOT_IMPLEMENTED"),
+    "UNAVAILABLE": (503, "SERVICE_UNAVAILABLE"),
+    "DEADLINE_EXCEEDED": (504, "DEADLINE_EXCEEDED"),
+}
+"""By canonical code: the HTTP status, and the code that stands in `error`."""
+
+PROMOTED = ("field", "reasonCode")
+"""Metadata that stands directly in `details` too, where a page looks for it."""
+
+
+def refuse(error: Exception, *, now: datetime) -> Response:
+    """Answer with an error, whatever it is; one that nobody foresaw is logged, and said to be ours."""
+    request_id = log.request_id.get()
+    told = status.from_error(error, now=now, request_id=request_id)
+    code = status.code_name(told)
+    if code == "INTERNAL":
+        _log.error("request failed", exc_info=error)
+    return JSONResponse(_body(told, code, request_id, now), HTTP[code][0], _headers(told, code))
+
+
+def moment(value: datetime) -> str:
+    """Write a point in time in ISO 8601, in UTC and whole seconds: `2024-01-01T12:00:00Z`."""
+    return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _body(told: status_pb2.Status, code: str, request_id: str, now: datetime) -> dict[str, Any]:
+    user = _detail(told, error_details_pb2.LocalizedMessage).message
+    technical = {"technicalMessage": told.message} if told.message != user else {}
+    return {
+        "error": HTTP[code][1],
+        "message": user,
+        **technical,
+        "details": _details(told),
+        "requestId": request_id,
+        "timestamp": moment(now),
+    }
+
+
+def _details(told: status_pb2.Status) -> dict[str, Any]:
+    info = _detail(told, error_details_pb2.ErrorInfo)
+    metadata = dict(sorted(info.metadata.items()))
+    promoted = {name: metadata[name] for name in PROMOTED if name in metadata}
+    return {"reason": info.reason, **promoted, "metadata": metadata}
+
+
+def _headers(told: status_pb2.Status, code: str) -> dict[str, str]:
+    headers = {"www-authenticate": "Bearer"} if code == "UNAUTHENTICATED" else {}
+    delay = _detail(told, error_details_pb2.RetryInfo)
+    if delay.HasField("retry_delay"):
+        headers["retry-after"] = str(max(1, math.ceil(delay.retry_delay.ToTimedelta().total_seconds())))
+    return headers
+
+
+def _detail(told: status_pb2.Status, kind: type[T]) -> T:
+    """Give the status's detail of one kind, empty when it has none."""
+    found = kind()
+    for packed in told.details:
+        if packed.Unpack(found):
+            break
+    return found

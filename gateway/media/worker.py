@@ -1,0 +1,223 @@
+"""The process that looks into one file: it has no network, no files, little memory and little time.
+
+Owns the parsing, by FFmpeg. Bytes are asked of the parent over standard output and come over standard input, so that
+nothing is read that the parent does not give. Knows neither where the bytes are kept nor what is done with the facts.
+Run as `python -I -B -m gateway.media.worker`; the messages are described in `probe.py`.
+"""
+
+import importlib
+import json
+import os
+import pkgutil
+import resource
+import struct
+from collections import OrderedDict
+from contextlib import suppress
+from typing import Any
+
+import av
+from av.stream import Disposition
+
+MEMORY = 512 * 1024**2
+"""Of address space beyond what the libraries themselves take."""
+
+CPU_SECONDS = 4
+BLOCK = 256 * 1024
+KEPT_BLOCKS = 16
+MESSAGE = struct.Struct(">cQI")
+SIZE = struct.Struct(">Q")
+
+# Only these parsers and decoders of FFmpeg's hundreds ever run; a list of other files (HLS, concat) is not among them.
+_DEMUXERS = {"mov": "mov", "matroska": "matroska,webm", "jpeg_pipe": "jpeg_pipe", "webp_pipe": "webp_pipe"}
+_DECODERS = "h264,hevc,vp8,vp9,mjpeg,webp,aac,opus,vorbis,mp3,mp3float"
+_QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
+# "ISO/IEC 23008-12": brands of pictures in the container of a video.
+_PICTURES = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis", "crx")
+_WEBP_ANIMATED = 0x02
+
+
+class Remote:
+    """The file as FFmpeg sees it; every byte of it is asked of the parent, in blocks of which some are kept."""
+
+    def __init__(self, size: int) -> None:
+        """Look at a file of `size` bytes."""
+        self.size = size
+        self._place = 0
+        self._blocks: OrderedDict[int, bytes] = OrderedDict()
+
+    def read(self, count: int = -1) -> bytes:
+        """Give at most `count` bytes from where we are."""
+        rest = max(0, self.size - self._place)
+        count = rest if count < 0 else min(count, rest)
+        if count == 0:
+            return b""
+        number, skipped = divmod(self._place, BLOCK)
+        data = self._block(number)[skipped : skipped + count]
+        self._place += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go somewhere."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
+        self._place = max(0, base + offset)
+        return self._place
+
+    def tell(self) -> int:
+        """Say where we are."""
+        return self._place
+
+    def _block(self, number: int) -> bytes:
+        if number not in self._blocks:
+            first = number * BLOCK
+            self._blocks[number] = _ask(first, min(BLOCK, self.size - first))
+            if len(self._blocks) > KEPT_BLOCKS:
+                self._blocks.popitem(last=False)
+        self._blocks.move_to_end(number)
+        return self._blocks[number]
+
+
+def _ask(first: int, count: int) -> bytes:
+    _write(MESSAGE.pack(b"R", first, count))
+    return _take(count)
+
+
+def _take(count: int) -> bytes:
+    parts = []
+    while count:
+        part = os.read(0, count)
+        if not part:
+            raise SystemExit(0)  # The parent is gone, or has seen enough.
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def main() -> None:
+    """Look into the one file whose size the parent says."""
+    av.logging.set_level(None)
+    _import_all()
+    confine()
+    (size,) = SIZE.unpack(_take(SIZE.size))
+    answer = json.dumps(look(Remote(size))).encode()
+    _write(MESSAGE.pack(b"D", 0, len(answer)) + answer)
+
+
+def _import_all() -> None:
+    """Import what PyAV imports when it first needs it: later there are no files any more."""
+    for module in pkgutil.walk_packages(av.__path__, "av."):
+        if not module.name.endswith(("__main__", "datasets")):
+            importlib.import_module(module.name)
+
+
+def confine() -> None:
+    """Give up what a file must not be able to use: files, sockets, processes, memory, time."""
+    with suppress(FileNotFoundError), open("/proc/self/statm") as pages:
+        # Only Linux says what is used already, and only there the limit is kept.
+        _limit(resource.RLIMIT_AS, int(pages.read().split()[0]) * resource.getpagesize() + MEMORY)
+    for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
+        _limit(what, 0)
+    _limit(resource.RLIMIT_NOFILE, 3)
+    # The soft limit ends the process by a signal of its own, which tells it from one that the machine killed.
+    _limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
+
+
+def _limit(what: int, most: int, slack: int = 0) -> None:
+    """Set a limit, unless a lower one holds already."""
+    _, held = resource.getrlimit(what)
+    hard = most + slack if held == resource.RLIM_INFINITY else min(most + slack, held)
+    resource.setrlimit(what, (min(most, hard), hard))
+
+
+def look(file: Remote) -> dict[str, Any]:
+    """Give the facts of a file, by the names of `MediaFacts`."""
+    head = file.read(4096)
+    demuxer, container = sniff(head)
+    if not demuxer:
+        return {"trouble": "is neither MP4, QuickTime, WebM, JPEG nor WebP"}
+    if container == "webp" and _is_animated(head):
+        return {"container": container, "codec": "webp", "animated": True} | _canvas(head)
+    file.seek(0)
+    try:
+        return {"container": container} | _parse(file, demuxer)
+    except (MemoryError, av.MemoryError):
+        return {"container": container, "trouble": "needs too much memory to be read"}
+    except (av.FFmpegError, ValueError, OverflowError, ArithmeticError, RecursionError):
+        return {"container": container, "trouble": f"cannot be read as {container}"}
+
+
+def sniff(head: bytes) -> tuple[str, str]:
+    """Give FFmpeg's name of the parser that these first bytes call for, and the container; empty for none."""
+    if head[4:8] in _QUICKTIME_BOXES:
+        return "mov", _brand(head)
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        # The EBML header comes first, is short, and names the document type.
+        return "matroska", "webm" if b"webm" in head[:64] else "matroska"
+    if head.startswith(b"\xff\xd8\xff"):
+        return "jpeg_pipe", "jpeg"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "webp_pipe", "webp"
+    return "", "unknown"
+
+
+def _brand(head: bytes) -> str:
+    brand = head[8:12].decode("ascii", "replace") if head[4:8] == b"ftyp" else "qt  "
+    if brand in _PICTURES:
+        return "picture"
+    return "quicktime" if brand == "qt  " else "mp4"
+
+
+def _is_animated(head: bytes) -> bool:
+    """Tell whether a WebP says that it moves ("WebP Container Specification": flags of the chunk VP8X)."""
+    return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & _WEBP_ANIMATED)
+
+
+def _canvas(head: bytes) -> dict[str, int]:
+    """Give the sides of an extended WebP, which FFmpeg does not say of one that moves."""
+    width, height = (int.from_bytes(head[place : place + 3], "little") + 1 for place in (24, 27))
+    return {"width": width, "height": height}
+
+
+def _parse(file: Remote, demuxer: str) -> dict[str, Any]:
+    options = {
+        "format_whitelist": _DEMUXERS[demuxer],
+        "protocol_whitelist": "none",
+        "codec_whitelist": _DECODERS,
+        "max_streams": "64",
+    }
+    with av.open(file, format=demuxer, buffer_size=BLOCK, options=options, metadata_errors="replace") as container:
+        streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
+        if not streams:
+            return {"trouble": "holds no picture"}
+        facts = _of_stream(streams[0])
+        if demuxer in ("mov", "matroska"):
+            return facts | _timing(container, streams[0])
+        if not facts["width"] or not facts["height"]:
+            raise ValueError("a picture without sides")
+        return facts
+
+
+def _of_stream(stream: Any) -> dict[str, Any]:
+    context = stream.codec_context
+    if context is None:
+        # A codec that FFmpeg cannot decode at all: PyAV then knows neither its name nor its sides.
+        return {"codec": "", "width": 0, "height": 0}
+    codec = context.codec.canonical_name
+    return {"codec": str(codec), "width": max(0, stream.width or 0), "height": max(0, stream.height or 0)}
+
+
+def _timing(container: Any, stream: Any) -> dict[str, Any]:
+    duration, rate = None, stream.average_rate or stream.guessed_rate
+    if container.duration is not None and container.duration > 0:
+        duration = container.duration // 1000
+    elif stream.duration is not None and stream.duration > 0 and stream.time_base:
+        duration = int(stream.duration * stream.time_base * 1000)
+    return {"duration_ms": duration, "frame_rate": round(float(rate), 3) if rate else None}
+
+
+if __name__ == "__main__":
+    main()

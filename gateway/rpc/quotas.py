@@ -1,0 +1,68 @@
+"""QuotaService: from the wire to the quota ledger and back.
+
+Owns the spelling of quotas. Decides nothing.
+"""
+
+from typing import Any
+
+from gateway.aip import names, paging
+from gateway.domain import accounts, quotas
+from gateway.domain.context import Domain
+from gateway.domain.quotas import Standing
+from gateway.errors import ResourceNotFound
+from gateway.rpc.convert import write_times
+from gateway.rpc.request import Door
+from socialgateway.v1 import quota_pb2, quota_service_pb2, quota_service_pb2_grpc
+from storage import errors as storage_errors
+
+
+class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
+    """Serves quotas."""
+
+    def __init__(self, domain: Domain, door: Door) -> None:
+        """Serve the rules in `domain` to whom `door` lets in."""
+        self._domain = domain
+        self._door = door
+
+    async def ListQuotas(
+        self, request: quota_service_pb2.ListQuotasRequest, context: Any
+    ) -> quota_service_pb2.ListQuotasResponse:
+        """List the quotas that bear on an account."""
+        location, account = names.ACCOUNT.parse(request.parent, path="parent")
+        await self._door.enter(location)
+        page = paging.read(request, secret=self._door.page_secret)
+        try:
+            row = await accounts.known(self._domain, location, account)
+        except storage_errors.NotFound:
+            raise ResourceNotFound(names.ACCOUNT.format(location, account)) from None
+        after = str(page.after[0]) if page.after else ""
+        found = [each for each in await quotas.of_account(self._domain, row) if each.rule.metric > after]
+        shown, token = found[: page.size], ""
+        if len(found) > page.size:
+            token = paging.next_token(request, (shown[-1].rule.metric,), secret=self._door.page_secret)
+        listed = [to_proto(names.QUOTA.format(location, account, each.rule.metric), each) for each in shown]
+        return quota_service_pb2.ListQuotasResponse(quotas=listed, next_page_token=token)
+
+
+def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:
+    """Write how a quota stands."""
+    message = quota_pb2.Quota(
+        name=name,
+        metric=standing.rule.metric,
+        subject=standing.subject,
+        limit=standing.limit,
+        used=standing.used,
+        source=quota_pb2.Quota.LEARNED if standing.learned else quota_pb2.Quota.DOCUMENTED,
+    )
+    message.window.FromTimedelta(standing.rule.window)
+    write_times(message, reset_time=standing.reset_time)
+    return message
+
+
+def cost_to_proto(name: str, standing: Standing) -> quota_pb2.QuotaCost:
+    """Write that one more of a quota would be used."""
+    message = quota_pb2.QuotaCost(quota=name, amount=1)
+    if standing.limit:
+        message.available = 0 if standing.reset_time else max(0, standing.limit - standing.used)
+    write_times(message, available_time=standing.reset_time)
+    return message

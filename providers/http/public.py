@@ -1,0 +1,113 @@
+"""Which addresses of strangers we are willing to connect to: https on the public internet, nothing else.
+
+Owns both checks: of the text of an address, before anything is asked of the network, and of each IP address that a name
+leads to. Connects to nothing and resolves nothing; knows no vendor.
+"""
+
+import re
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from yarl import URL
+
+from providers.http.urls import MAX_URL
+
+IpAddress = IPv4Address | IPv6Address
+HTTPS_PORT = 443
+
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+# What a resolver reads as an IPv4 address in another spelling: 2130706433, 0x7f.1, 127.1.
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
+# Names that lead to this machine or into the network around it, whoever is asked (RFC 6761, RFC 6762, RFC 8375).
+_INNER = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan", "intranet", "corp", "onion")
+
+# `is_global` of the standard library changed between patch versions and takes some of these for public.
+_REFUSED_V4 = (
+    ip_network("192.0.0.0/24"),
+    ip_network("192.88.99.0/24"),
+    # Azure's metadata and DNS server: a public number that is reached from inside only.
+    ip_network("168.63.129.16/32"),
+)
+_UNICAST_V6 = ip_network("2000::/3")
+_REFUSED_V6 = (
+    ip_network("2001::/23"),
+    ip_network("2001:db8::/32"),
+    # 6to4 carries an IPv4 address and is out of use (RFC 7526).
+    ip_network("2002::/16"),
+    ip_network("3fff::/20"),
+)
+# NAT64: how a network without IPv4 reaches the IPv4 internet (RFC 6052); what counts is the address inside.
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+def is_public(address: IpAddress) -> bool:
+    """Tell whether an address belongs to the public internet, also when it is wrapped into another."""
+    if isinstance(address, IPv4Address):
+        plain = address.is_global and not (address.is_multicast or address.is_reserved)
+        return plain and not any(address in network for network in _REFUSED_V4)
+    if address in _NAT64:
+        return is_public(IPv4Address(int(address) & 0xFFFFFFFF))
+    return address.is_global and address in _UNICAST_V6 and not any(address in network for network in _REFUSED_V6)
+
+
+def may_connect(address: str, *, plain: bool, allow_loopback: bool) -> bool:
+    """Tell whether to connect to an IP address; `plain` is anything but https on its own port.
+
+    With `allow_loopback` this machine may be reached too, and only there anything plain.
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if allow_loopback and ip.is_loopback:
+        return True
+    return is_public(ip) and not plain
+
+
+def is_plain(url: URL) -> bool:
+    """Tell whether an address is anything but https on its own port."""
+    return url.scheme != "https" or url.port != HTTPS_PORT
+
+
+def trouble(uri: str, *, allow_loopback: bool = False) -> str:
+    """Say what is wrong with the address of a medium, or nothing; no name server is asked.
+
+    https on port 443, no user info, a name with a dot or an IP address in its usual spelling that is public. With
+    `allow_loopback` also this machine, there with http and any port. What is said never quotes the address.
+    """
+    if not _VISIBLE.fullmatch(uri) or len(uri) > MAX_URL or "\\" in uri:
+        return f"must be an https URL of at most {MAX_URL} characters, percent-encoded"
+    try:
+        url = URL(uri, encoded=True)
+        host, plain, authority = url.raw_host or "", is_plain(url), url.raw_authority
+    except ValueError:
+        return "is not a URL"
+    if url.scheme not in ("http", "https") or not host:
+        return "must be https://host/…"
+    if "@" in authority:
+        return "must carry no user name or password"
+    if plain and not allow_loopback:
+        return "must be https, without a port"
+    return _host_trouble(host.lower(), plain, allow_loopback, bracketed=authority.startswith("["))
+
+
+def _host_trouble(host: str, plain: bool, allow_loopback: bool, *, bracketed: bool) -> str:
+    try:
+        ip_address(host)
+    except ValueError:
+        return "names no host" if bracketed else _name_trouble(host.removesuffix("."), allow_loopback)
+    if "%" in host or not may_connect(host, plain=plain, allow_loopback=allow_loopback):
+        return "must lead to the public internet"
+    return ""
+
+
+def _name_trouble(name: str, allow_loopback: bool) -> str:
+    last = name.rpartition(".")[2]
+    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(last):
+        return "names no host"
+    if allow_loopback and name == "localhost":
+        return ""
+    if "." not in name or any(name == inner or name.endswith(f".{inner}") for inner in _INNER):
+        return "must lead to the public internet"
+    return ""

@@ -1,0 +1,47 @@
+"""What a vendor tells by itself, in our vocabulary.
+
+Owns the values of webhooks. What follows from one is the gateway's business.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from providers.models.publishing import FailureKind
+
+UNREADABLE = "unreadable"
+"""The code of a WebhookRefused whose delivery cannot be read; any other means that it is not proved to be authentic."""
+
+
+class WebhookKind(StrEnum):
+    """What happened; UNKNOWN is kept and shown, never dropped."""
+
+    GRANT_REMOVED = "grant_removed"
+    PUBLISH_FAILED = "publish_failed"
+    PUBLISHED = "published"
+    AWAITING_CREATOR = "awaiting_creator"
+    PUBLICLY_AVAILABLE = "publicly_available"
+    NO_LONGER_AVAILABLE = "no_longer_available"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """One authentic delivery.
+
+    `event` is the vendor's own name of it, `subject` whom it is about (the vendor's user id), `dedupe_key` what makes
+    two deliveries the same. `reason` says why: the vendor's own code of a failed publish, a sentence for a removed
+    grant. `raw` is the event's content.
+    """
+
+    kind: WebhookKind
+    event: str
+    subject: str
+    dedupe_key: str
+    occur_time: datetime | None = None
+    publish_id: str = ""
+    post_id: str = ""
+    reason: str = ""
+    fail_kind: FailureKind | None = None
+    raw: dict[str, Any] = field(default_factory=dict, repr=False)

@@ -1,0 +1,149 @@
+"""What TikTok's inits may carry: the checks that need no call, and the bodies that are sent.
+
+Owns the translation of an order into `post_info` and `source_info`. Makes no call.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any
+
+from providers.errors import ContentRefused, OptionUnsupported
+from providers.models.publishing import ChunkPlan, PhotoOrder, PostMode, PostOptions, PullOrder, VideoOrder
+from providers.tiktok.creators import PRIVACY
+from providers.tiktok.errors import PROVIDER
+
+# Every documented field of post_info is an option of ours; there is nothing left for a caller to pass through.
+EXTRA: frozenset[str] = frozenset()
+MAX_PHOTOS = 35
+
+
+def check_video(order: VideoOrder | PullOrder) -> None:
+    """Refuse what TikTok cannot do with a video or would silently drop; see the interface."""
+    _check_common(order)
+    if isinstance(order, VideoOrder) and order.file.size < 1:
+        raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
+    if order.mode is PostMode.CREATOR_INBOX:
+        # There is no post_info for an inbox video, so TikTok would drop all of this without a word.
+        more = {"caption": bool(order.caption), "cover_offset": order.cover_offset is not None}
+        _refuse(more | _chosen(order.options), "TikTok takes the video alone to the creator's inbox")
+    else:
+        _check_privacy(order.options)
+
+
+def check_photos(order: PhotoOrder) -> None:
+    """Refuse what TikTok cannot do with photos or would silently drop; see the interface."""
+    _check_common(order)
+    if not 1 <= len(order.uris) <= MAX_PHOTOS:
+        raise ContentRefused(f"TikTok takes 1 to {MAX_PHOTOS} photos.", provider=PROVIDER, code="photo_count")
+    if not 0 <= order.cover_index < len(order.uris):
+        raise ContentRefused("The cover is not one of the photos.", provider=PROVIDER, code="cover_index")
+    options = order.options
+    if order.mode is PostMode.CREATOR_INBOX:
+        more = {"auto_add_music": order.auto_add_music}
+        _refuse(_chosen(options) | more, "TikTok takes photos with title and caption alone to the creator's inbox")
+        return
+    # "Photo Post" (developers.tiktok.com, 2026-11-20) has no duet, no stitch and no label for AI-made content.
+    photo_less = {"allow_duet": options.allow_duet is True, "allow_stitch": options.allow_stitch is True}
+    _refuse(photo_less | {"ai_generated": options.ai_generated}, "TikTok has no such option for photos")
+    _check_privacy(options)
+
+
+def video_body(order: VideoOrder | PullOrder, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body of a video init; an inbox draft has no `post_info`."""
+    if order.mode is PostMode.CREATOR_INBOX:
+        return {"source_info": dict(source)}
+    return {"post_info": post_info(order), "source_info": dict(source)}
+
+
+def file_source(plan: ChunkPlan) -> dict[str, Any]:
+    """Give the `source_info` of a file."""
+    return {
+        "source": "FILE_UPLOAD",
+        "video_size": plan.size,
+        "chunk_size": plan.chunk_size,
+        "total_chunk_count": plan.count,
+    }
+
+
+def pull_source(order: PullOrder) -> dict[str, Any]:
+    """Give the `source_info` of a video that TikTok fetches."""
+    return {"source": "PULL_FROM_URL", "video_url": order.uri.reveal()}
+
+
+def photo_body(order: PhotoOrder) -> dict[str, Any]:
+    """Give the body of a photo init, direct or for the inbox."""
+    direct = order.mode is PostMode.DIRECT
+    info: dict[str, Any] = {"title": order.title} if order.title else {}
+    if order.caption:
+        info["description"] = order.caption
+    if direct:
+        info |= _shared_info(order.options) | {"auto_add_music": order.auto_add_music}
+    return {
+        "media_type": "PHOTO",
+        "post_mode": "DIRECT_POST" if direct else "MEDIA_UPLOAD",
+        "post_info": info,
+        "source_info": {
+            "source": "PULL_FROM_URL",
+            "photo_images": [uri.reveal() for uri in order.uris],
+            "photo_cover_index": order.cover_index,
+        },
+    }
+
+
+def post_info(order: VideoOrder | PullOrder) -> dict[str, Any]:
+    """Give the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
+    options = order.options
+    info = _shared_info(options) | {
+        "disable_duet": options.allow_duet is not True,
+        "disable_stitch": options.allow_stitch is not True,
+        "is_aigc": options.ai_generated,
+    }
+    if order.caption:
+        info["title"] = order.caption
+    if order.cover_offset is not None:
+        info["video_cover_timestamp_ms"] = max(0, order.cover_offset // timedelta(milliseconds=1))
+    return info
+
+
+def _shared_info(options: PostOptions) -> dict[str, Any]:
+    return {
+        "privacy_level": PRIVACY[options.privacy_level] if options.privacy_level else "",
+        "disable_comment": options.allow_comments is not True,
+        "brand_content_toggle": options.branded_content,
+        "brand_organic_toggle": options.own_brand,
+    }
+
+
+def _check_common(order: VideoOrder | PullOrder | PhotoOrder) -> None:
+    if order.mode is PostMode.PLANNER_DRAFT:
+        raise OptionUnsupported("TikTok has no planner drafts.", provider=PROVIDER, field="mode")
+    for name in sorted(order.extra.keys() - EXTRA):
+        raise OptionUnsupported(f"TikTok has no option {name[:64]!r}.", provider=PROVIDER, field=name[:64])
+
+
+def _check_privacy(options: PostOptions) -> None:
+    if options.privacy_level is None:
+        # TikTok's guidelines: the user chooses, nobody fills it in.
+        raise ContentRefused("A privacy level must be chosen.", provider=PROVIDER, code="privacy_level_missing")
+
+
+def _chosen(options: PostOptions) -> dict[str, bool]:
+    """Tell which options were chosen at all; saying no to something is what happens anyway."""
+    return {
+        "privacy_level": options.privacy_level is not None,
+        "allow_comments": options.allow_comments is True,
+        "allow_duet": options.allow_duet is True,
+        "allow_stitch": options.allow_stitch is True,
+        "branded_content": options.branded_content,
+        "own_brand": options.own_brand,
+        "ai_generated": options.ai_generated,
+    }
+
+
+def _refuse(chosen: Mapping[str, bool], why: str) -> None:
+    for name in _names(chosen):
+        raise OptionUnsupported(f"{why}; {name} cannot be set.", provider=PROVIDER, field=name)
+
+
+def _names(chosen: Mapping[str, bool]) -> Iterable[str]:
+    return (name for name, was_chosen in chosen.items() if was_chosen)

@@ -1,0 +1,69 @@
+"""The quota ledger: what was sent to a vendor lately, by whose limit it counts.
+
+Owns the table `quotas`. A row is taken with a lock, so that any number of processes share one window; which limits
+there are is the provider's table's business.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Float, delete, select, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.types import time_field
+
+
+class QuotaRow(SQLModel, table=True):
+    """One metric of one subject, which is a resource name (of a connection, an account, or a provider).
+
+    `stamps` are the times of what was used, in seconds since 1970, oldest first. `learned_limit` is what a refusal
+    showed; until `blocked_until` the vendor is known to refuse.
+    """
+
+    __tablename__ = "quotas"
+
+    subject: str = Field(primary_key=True)
+    metric: str = Field(primary_key=True)
+    stamps: list[float] = Field(default_factory=list, sa_type=ARRAY(Float))
+    learned_limit: int | None = None
+    blocked_until: datetime | None = time_field(nullable=True)
+    update_time: datetime = time_field(index=True)
+
+
+async def hold(tx: Transaction, subject: str, metric: str, now: datetime) -> QuotaRow:
+    """Give the row of a metric, made if need be, and hold it until this transaction ends; it counts as touched `now`.
+
+    One statement: between two of them another process could remove the row.
+    """
+    made = pg_insert(QuotaRow).values(subject=subject, metric=metric, stamps=[], update_time=now)
+    held = made.on_conflict_do_update(index_elements=["subject", "metric"], set_={"update_time": now})
+    query = held.returning(QuotaRow).execution_options(populate_existing=True)
+    return (await tx.execute(query)).scalar_one()
+
+
+async def find(tx: Transaction, subjects: Sequence[str]) -> dict[tuple[str, str], QuotaRow]:
+    """Give the rows of these subjects, by subject and metric."""
+    query = select(QuotaRow).where(col(QuotaRow.subject).in_(subjects))
+    return {(row.subject, row.metric): row for row in (await tx.execute(query)).scalars()}
+
+
+async def unblock(tx: Transaction, subject: str, metrics: Sequence[str]) -> None:
+    """Forget that the vendor refuses: it has just not refused."""
+    statement = (
+        update(QuotaRow)
+        .where(
+            col(QuotaRow.subject) == subject,
+            col(QuotaRow.metric).in_(metrics),
+            col(QuotaRow.blocked_until).is_not(None),
+        )
+        .values(blocked_until=None)
+    )
+    await tx.execute(statement)
+
+
+async def prune(tx: Transaction, before: datetime) -> None:
+    """Remove what nobody used since then."""
+    await tx.execute(delete(QuotaRow).where(col(QuotaRow.update_time) < before))

@@ -1,0 +1,203 @@
+"""The HTTP edge refuses as gRPC does: the same reason, sentences, metadata and id, whichever way a call came.
+
+Owns the proofs of `gateway/http/refusals.py`.
+"""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import grpc
+import httpx
+import psycopg
+import pytest
+
+from gateway.app import Gateway, start
+from gateway.errors import (
+    CapabilityMissing,
+    Conflict,
+    DeadlineExceeded,
+    FieldInvalid,
+    LocationForbidden,
+    QuotaExceeded,
+    ResourceExists,
+    StateForbids,
+)
+from gateway.http.refusals import HTTP, refuse
+from gateway.status import REASONS
+from socialgateway.v1 import connection_service_pb2_grpc
+from tests.fixtures.waiting import until
+from tests.fixtures.whole import KEY, end, settings
+from tests.http.asking import Asking, begin, check_body
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One refusal: how it is provoked, and what HTTP says."""
+
+    http: int
+    error: str
+    reason: str
+    location: str = "l1"
+
+
+CASES = {
+    "no key": Case(401, "UNAUTHORIZED", "API_KEY_INVALID"),
+    "a bad key": Case(401, "UNAUTHORIZED", "API_KEY_INVALID"),
+    "a key of another scope": Case(403, "PERMISSION_DENIED", "SCOPE_MISSING"),
+    "a location that the key does not name": Case(403, "PERMISSION_DENIED", "LOCATION_FORBIDDEN"),
+    "a location of another agency": Case(403, "PERMISSION_DENIED", "LOCATION_FORBIDDEN"),
+    "no connection": Case(404, "NOT_FOUND", "RESOURCE_NOT_FOUND", "l3"),
+    "a location of nobody": Case(403, "PERMISSION_DENIED", "LOCATION_FORBIDDEN", "l9"),
+    "no database": Case(503, "SERVICE_UNAVAILABLE", "GATEWAY_UNAVAILABLE", "l7"),
+}
+
+
+async def key_for(asking: Asking, case: str) -> str | None:
+    """Give the key that is refused."""
+    keys: dict[str, Any] = {
+        "a key of another scope": {"scope": "posts.read"},
+        "a location that the key does not name": {"locations": ["l2"]},
+        "a location of another agency": {"agency": "other"},
+        "a location of nobody": {"locations": ["l2"]},
+    }
+    if case == "no key":
+        return None
+    if case == "a bad key":
+        return "sg_" + "x" * 43
+    return await asking.key(**keys[case]) if case in keys else KEY
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_the_same_refusal_says_the_same(
+    asking: Asking, case: str, database_url: str, database_admin: psycopg.Connection
+) -> None:
+    """Reason, both sentences, metadata and request id do not depend on the way a call came."""
+    expected = CASES[case]
+    await begin(asking, "l1")
+    key = await key_for(asking, case)
+    if case == "no database":
+        await shut(database_url, database_admin)
+    told = await asking.over_http(key, expected.location)
+    assert await asking.over_grpc(key, expected.location) == told
+    assert (expected.reason, "r-1") == (told.reason, told.request_id)
+    found = await asking.get(key, location=expected.location)
+    assert (expected.http, expected.error) == (found.status_code, found.json()["error"])
+    check_body(found)
+
+
+async def shut(database_url: str, admin: psycopg.Connection) -> None:
+    """Take the database away, for good: it belongs to this test alone."""
+    name = urlsplit(database_url).path[1:]
+    admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
+
+
+async def test_a_lost_database_says_when_to_come_again(
+    asking: Asking, database_url: str, database_admin: psycopg.Connection
+) -> None:
+    """503 comes with Retry-After, and the edge answers again when the database does."""
+    name = urlsplit(database_url).path[1:]
+    await shut(database_url, database_admin)
+    found = await asking.get(location="l7")
+    assert (503, "1") == (found.status_code, found.headers["retry-after"])
+    assert name not in found.text
+    database_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+    async def back() -> bool:
+        return (await asking.get(location="l7")).status_code == 404
+
+    await until(back)
+
+
+async def test_a_gateway_that_stops_sends_pages_elsewhere(asking: Asking) -> None:
+    """From the first moment of a drain: 503, and when to come again."""
+    asking.gateway.readiness.draining = True
+    found = await asking.get(location="l1")
+    assert (503, "1", "GATEWAY_UNAVAILABLE") == (
+        found.status_code,
+        found.headers["retry-after"],
+        found.json()["details"]["reason"],
+    )
+    check_body(found)
+
+
+async def test_an_old_schema_is_said_alike(empty_database_url: str, tmp_path: Path) -> None:
+    """While a migration is awaited both ways refuse with the same sentence, and both ask for a key first."""
+    rpc, http = free_port(), free_port()
+    chosen = settings(
+        empty_database_url,
+        tmp_path,
+        auto_migrate=False,
+        grpc_address=f"127.0.0.1:{rpc}",
+        http_address=f"127.0.0.1:{http}",
+    )
+    starting: asyncio.Task[Gateway] = asyncio.create_task(start(chosen))
+    async with (
+        grpc.aio.insecure_channel(f"127.0.0.1:{rpc}") as channel,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{http}", trust_env=False, timeout=30) as client,
+    ):
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
+        asking = Asking(None, client, stub)  # type: ignore[arg-type]
+
+        async def waits() -> bool:
+            try:
+                found = await asking.get(location="l1")
+            except httpx.ConnectError:
+                return False
+            return "migration" in found.text
+
+        await until(waits)
+        await channel.channel_ready()
+        for key, reason in ((KEY, "GATEWAY_UNAVAILABLE"), (None, "API_KEY_INVALID")):
+            told = await asking.over_http(key, "l1")
+            assert reason == told.reason
+            assert await asking.over_grpc(key, "l1") == told
+    starting.cancel()
+    outcome = (await asyncio.gather(starting, return_exceptions=True))[0]
+    if isinstance(outcome, Gateway):
+        await end(outcome)
+
+
+def free_port() -> int:
+    """Give a port that nobody uses at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (FieldInvalid("a", "is odd"), 400, "VALIDATION_ERROR"),
+        (LocationForbidden("l1"), 403, "PERMISSION_DENIED"),
+        (ResourceExists("locations/l1"), 409, "CONFLICT"),
+        (Conflict(), 409, "CONFLICT"),
+        (StateForbids("FAILED"), 409, "CONFLICT"),
+        (QuotaExceeded("q", subject="s", limit=1, retry_at=NOW + timedelta(seconds=2.5)), 429, "TOO_MANY_REQUESTS"),
+        (CapabilityMissing("ads", "not_yet"), 501, "NOT_IMPLEMENTED"),
+        (DeadlineExceeded(), 504, "DEADLINE_EXCEEDED"),
+        (ValueError("canary"), 500, "INTERNAL_SERVER_ERROR"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_error_has_its_place(error: Exception, status: int, code: str) -> None:
+    """Any error becomes a status and a stable code; the text of one that nobody foresaw stays here."""
+    found = refuse(error, now=NOW)
+    body = bytes(found.body).decode()
+    assert status == found.status_code
+    assert f'"error":"{code}"' in body
+    assert '"timestamp":"2026-11-20T12:00:00Z"' in body
+    assert "canary" not in body
+    assert ("3" if status == 429 else None) == found.headers.get("retry-after")
+
+
+def test_every_reason_has_an_http_status() -> None:
+    """No canonical code that a reason may have is without its place."""
+    assert [] == sorted({row.code.name for row in REASONS.values()} - set(HTTP))

@@ -1,0 +1,117 @@
+"""TikTok for the contract tests: the provider over the simulator, which does what it is told.
+
+Owns which of the simulator's operations stands for which step of a provider.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from providers.checked import checked
+from providers.interface import Provider
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder, VideoFile, VideoOrder
+from providers.models.secret import Secret
+from providers.simulators.tiktok import Fault
+from providers.simulators.tiktok.webhooks import body_of, signature
+from tests.providers.conformance.harness import Power
+from tests.providers.conformance.writing import FILE_SIZE
+from tests.providers.tiktok.journeys import Journey, Renewing, content
+from tests.providers.tiktok.support import NOW
+
+OPERATIONS = {
+    "profile": "user.info",
+    "videos": "video.list",
+    "begin_video": "video.init",
+    "begin_pull": "video.init",
+    "begin_photos": "content.init",
+    "chunk": "upload",
+    "status": "status",
+    "cancel": "cancel",
+    "refresh": "oauth.token",
+}
+FAULTS: dict[str, dict[str, Any]] = {
+    "before": {"kind": "drop_before"},
+    "after": {"kind": "drop_after"},
+    "status": {"kind": "status", "status": 503},
+    "html": {"kind": "html"},
+    "rate": {"kind": "error", "code": "rate_limit_exceeded", "status": 429},
+}
+ONLY_ME = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
+
+
+@dataclass
+class Simulated:
+    """The harness over the simulator."""
+
+    journey: Journey
+    now: datetime = NOW
+    powers: frozenset[Power] = frozenset(Power)
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the gateway uses it, held to its own table."""
+        return checked(self.journey.provider)
+
+    async def access(self, *scopes: str) -> Renewing:
+        """Walk through the consent page."""
+        return await self.journey.connect(*scopes)
+
+    def video_order(self, **changes: Any) -> VideoOrder:
+        """Give a private video of several chunks."""
+        values = {"mode": PostMode.DIRECT, "file": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
+        return VideoOrder(**{**values, **changes})
+
+    def pull_order(self) -> PullOrder:
+        """Give a private video by address."""
+        return PullOrder(PostMode.DIRECT, Secret("https://media.example/canary.mp4"), options=ONLY_ME)
+
+    def photo_order(self) -> PhotoOrder:
+        """Give two private photos."""
+        uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
+        return PhotoOrder(PostMode.DIRECT, uris, options=ONLY_ME)
+
+    def content(self, first: int, end: int) -> AsyncIterator[bytes]:
+        """Give the endless file."""
+        return content(first, end)
+
+    def fail(self, operation: str, how: str, **values: Any) -> None:
+        """Order a fault."""
+        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**FAULTS[how], **values}))
+
+    def posted(self) -> int:
+        """Count the simulator's ledger."""
+        return len(self.journey.vendor.posts)
+
+    def expire_tokens(self) -> None:
+        """End all access tokens."""
+        self.journey.vendor.expire_access_tokens()
+
+    def add_videos(self, count: int) -> list[str]:
+        """Add videos, a minute apart."""
+        open_id, start = next(iter(self.journey.vendor.users)), int(self.now.timestamp() * 1000)
+        ids = [7602997517160123000 + number for number in range(count)]
+        for number, id in enumerate(ids):
+            self.journey.vendor.add_video(open_id, id=id, created_ms=start - 60_000 * (count - number))
+        return [str(id) for id in ids]
+
+    def delivery(
+        self,
+        *,
+        age: timedelta = timedelta(0),
+        secret: str = "",
+        body: bytes | None = None,
+        application: str = "",
+        event: str = "post.publish.complete",
+        unsigned: bool = False,
+    ) -> tuple[dict[str, str], bytes]:
+        """Sign a delivery as TikTok does, or not quite."""
+        config = self.journey.vendor.config
+        told = {"publish_id": "v_pub_file~canary", "publish_type": "DIRECT_PUBLISH"}
+        moment = int((self.now - age).timestamp())
+        sent = body_of(application or config.client_key, event, "-000canary", told, moment) if body is None else body
+        assert body is not None or json.loads(sent)
+        header = signature(secret or config.client_secret, moment, sent)
+        return ({} if unsigned else {"tiktok-signature": header}), sent

@@ -1,0 +1,46 @@
+"""TikTok keeps the contract of every facet it promises: shown over its simulator.
+
+Owns nothing but the pairs of contract and harness.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.providers.conformance.reading import AccountsContract, VideosContract
+from tests.providers.conformance.webhooks import WebhooksContract
+from tests.providers.conformance.writing import AuthorizationContract, PublishingContract
+from tests.providers.tiktok.harness import Simulated
+from tests.providers.tiktok.journeys import in_process
+
+
+class OverTheSimulator:
+    """Sets the harness."""
+
+    harness: Simulated
+
+    @pytest.fixture(autouse=True)
+    async def _over_the_simulator(self) -> AsyncIterator[None]:
+        async with in_process(rate_limits=False) as journey:
+            self.harness = Simulated(journey)
+            yield
+
+
+class TestTikTokAuthorization(OverTheSimulator, AuthorizationContract):
+    """Grants."""
+
+
+class TestTikTokAccounts(OverTheSimulator, AccountsContract):
+    """Profiles and creators."""
+
+
+class TestTikTokVideos(OverTheSimulator, VideosContract):
+    """Videos."""
+
+
+class TestTikTokPublishing(OverTheSimulator, PublishingContract):
+    """Posts."""
+
+
+class TestTikTokWebhooks(OverTheSimulator, WebhooksContract):
+    """Deliveries."""

@@ -1,0 +1,338 @@
+"""VideoService: an account's videos by page, by id and one by one, as fresh as the caller asks.
+
+Owns the proofs of `gateway/rpc/videos.py` and `gateway/domain/videos.py`.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+
+from providers.simulators.tiktok import Fault
+from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
+from storage import posts
+from storage.posts import PostRow
+from tests.fixtures.gateway import World
+from tests.rpc.answers import assert_error
+
+Code = grpc.StatusCode
+NOW = Duration()
+LARGE_ID = 7602997517160123666
+"""More than a float64 holds exactly."""
+
+
+async def connected(world: World, count: int = 3, location: str = "l1", **choices: Any) -> str:
+    """Connect the vendor's first user, give it videos a minute apart, the newest last; give the account's name."""
+    await world.connect(location, **choices)
+    open_id, start = next(iter(world.vendor.users)), int(world.clock().timestamp())
+    for number in range(count):
+        world.vendor.add_video(
+            open_id,
+            id=LARGE_ID + number,
+            created_ms=(start - 60 * (count - number)) * 1000,
+            title=f"v{number}",
+            view_count=number,
+        )
+    listed = await world.api.accounts.ListAccounts(
+        account_service_pb2.ListAccountsRequest(parent=f"locations/{location}")
+    )
+    return str(listed.accounts[0].name)
+
+
+async def listed(world: World, parent: str, **values: Any) -> video_service_pb2.ListVideosResponse:
+    """List videos."""
+    return await world.api.videos.ListVideos(video_service_pb2.ListVideosRequest(parent=parent, **values))
+
+
+async def query(world: World, parent: str, *ids: object) -> video_service_pb2.QueryVideosResponse:
+    """Look up videos by their vendor ids."""
+    names = [f"{parent}/videos/{id}" for id in ids]
+    return await world.api.videos.QueryVideos(video_service_pb2.QueryVideosRequest(parent=parent, names=names))
+
+
+async def get(world: World, parent: str, id: object, **values: Any) -> Any:
+    """Get one video."""
+    request = video_service_pb2.GetVideoRequest(name=f"{parent}/videos/{id}", **values)
+    return await world.api.videos.GetVideo(request)
+
+
+async def test_a_video_is_shown_exactly_as_the_vendor_has_it(gateway: World) -> None:
+    """Ids keep every digit, times their units, sizes and counts their values; a count of zero is a zero."""
+    parent = await connected(gateway, 1)
+
+    (video,) = (await listed(gateway, parent)).videos
+
+    assert (str(LARGE_ID), f"{parent}/videos/{LARGE_ID}") == (video.provider_video_id, video.name)
+    assert ("v0", 15, 1080, 1920) == (video.title, video.duration.seconds, video.width, video.height)
+    assert int(gateway.clock().timestamp()) - 60 == video.publish_time.seconds
+    assert int(gateway.clock().timestamp()) + 6 * 3600 == video.cover_expire_time.seconds
+    assert (True, 0) == (video.metrics.HasField("view_count"), video.metrics.view_count)
+    assert "" == video.post
+
+
+async def test_metrics_that_the_vendor_leaves_out_are_absent(gateway: World) -> None:
+    """What is not there is not zero."""
+    parent = await connected(gateway, 0)
+    body = '{"data":{"videos":[{"id":"7602997517160123666","like_count":null}],"has_more":false},"error":{"code":"ok"}}'
+    gateway.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
+
+    (video,) = (await listed(gateway, parent)).videos
+
+    assert [] == [field.name for field, _ in video.metrics.ListFields() if field.name != "fetch_time"]
+    assert not video.HasField("publish_time")
+    assert not video.HasField("cover_expire_time")
+
+
+@pytest.mark.parametrize(("size", "pages"), [(1, 45), (20, 3), (25, 2), (45, 1), (100, 1)])
+async def test_pages_reach_every_video_once(gateway: World, size: int, pages: int) -> None:
+    """Page by page all 45 come, newest first, none twice, whatever the size; the token is ours and opaque."""
+    parent = await connected(gateway, 45)
+    titles, token, count = [], "", 0
+    while True:
+        answer = await listed(gateway, parent, page_size=size, page_token=token)
+        titles += [video.title for video in answer.videos]
+        count, token = count + 1, answer.next_page_token
+        if not token:
+            break
+        assert str(gateway.clock().year) not in token
+
+    assert [f"v{number}" for number in reversed(range(45))] == titles
+    assert pages == count
+
+
+async def test_an_empty_page_in_the_middle_is_no_end(gateway: World) -> None:
+    """The vendor may have nothing to show at one place of the list and go on behind it."""
+    parent = await connected(gateway, 2)
+    cursor = int(gateway.clock().timestamp() * 1000)
+    body = f'{{"data":{{"videos":[],"cursor":{cursor},"has_more":true}},"error":{{"code":"ok"}}}}'
+    gateway.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
+
+    assert ["v1", "v0"] == [video.title for video in (await listed(gateway, parent)).videos]
+
+
+async def test_a_list_that_never_ends_is_left(gateway: World) -> None:
+    """A vendor whose list only ever says "more" costs five calls a page, and the page says where to go on."""
+    parent = await connected(gateway, 0)
+    start = int(gateway.clock().timestamp() * 1000)
+    for number in range(9):
+        body = f'{{"data":{{"videos":[],"cursor":{start - number},"has_more":true}},"error":{{"code":"ok"}}}}'
+        gateway.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
+    asked = gateway.calls("video.list")
+
+    answer = await listed(gateway, parent)
+
+    assert (5, [], True) == (gateway.calls("video.list") - asked, list(answer.videos), bool(answer.next_page_token))
+
+
+async def test_a_copy_is_as_old_as_the_caller_allows(gateway: World) -> None:
+    """Within the age no vendor call is made; 0 asks now; after the default age it is asked again."""
+    parent = await connected(gateway, 1)
+    await listed(gateway, parent)
+    await get(gateway, parent, LARGE_ID)
+    before = gateway.calls("video.list"), gateway.calls("video.query")
+
+    for _ in range(3):
+        await listed(gateway, parent)
+        await get(gateway, parent, LARGE_ID)
+    assert before == (gateway.calls("video.list"), gateway.calls("video.query"))
+    await listed(gateway, parent, max_staleness=NOW)
+    await get(gateway, parent, LARGE_ID, max_staleness=NOW)
+    gateway.clock.advance(timedelta(minutes=5))
+    await listed(gateway, parent)
+    await get(gateway, parent, LARGE_ID)
+    assert (before[0] + 2, before[1] + 2) == (gateway.calls("video.list"), gateway.calls("video.query"))
+    assert int(gateway.clock().timestamp()) == (await get(gateway, parent, LARGE_ID)).fetch_time.seconds
+
+
+async def test_a_dead_cover_is_never_given(gateway: World) -> None:
+    """However old an answer may be, one whose cover died is asked for again."""
+    parent = await connected(gateway, 1)
+    week = Duration(seconds=7 * 86400)
+    await listed(gateway, parent, max_staleness=week)
+    gateway.clock.advance(timedelta(hours=6))
+
+    (video,) = (await listed(gateway, parent, max_staleness=week)).videos
+
+    assert video.cover_expire_time.seconds > gateway.clock().timestamp()
+
+
+async def test_a_lookup_names_what_is_missing(gateway: World) -> None:
+    """Found ones come in the order asked for, the others by name."""
+    parent = await connected(gateway, 3)
+
+    answer = await query(gateway, parent, LARGE_ID + 2, 1, LARGE_ID, 99)
+
+    assert ["v2", "v0"] == [video.title for video in answer.videos]
+    assert [f"{parent}/videos/1", f"{parent}/videos/99"] == list(answer.missing)
+
+
+async def test_another_users_video_is_missing(gateway: World) -> None:
+    """The vendor leaves out what is not the account's own, and so do we."""
+    parent = await connected(gateway, 1)
+    other = gateway.vendor.add_user(open_id="other-user", username="other", display_name="Other")
+    gateway.vendor.add_video(other.open_id, id=5)
+
+    assert [f"{parent}/videos/5"] == list((await query(gateway, parent, 5)).missing)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await get(gateway, parent, 5)
+    assert_error(caught.value, Code.NOT_FOUND, "RESOURCE_NOT_FOUND", resource=f"{parent}/videos/5")
+
+
+async def test_a_video_of_ours_names_its_post(gateway: World) -> None:
+    """A video that a post became leads back to it."""
+    parent = await connected(gateway, 2)
+    account = parent.rpartition("/")[2]
+    now = gateway.clock()
+    row = PostRow(
+        location="l1",
+        id="p1",
+        account=account,
+        connection="c",
+        provider="tiktok",
+        mode="direct",
+        state="PUBLISHED",
+        provider_post_id=str(LARGE_ID),
+        queue_time=now,
+        create_time=now,
+        update_time=now,
+    )
+    async with gateway.domain.db.transaction() as tx:
+        await posts.insert(tx, row)
+
+    shown = {video.title: video.post for video in (await listed(gateway, parent)).videos}
+
+    assert {"v1": "", "v0": "locations/l1/posts/p1"} == shown
+    assert "locations/l1/posts/p1" == (await get(gateway, parent, LARGE_ID)).post
+
+
+@pytest.mark.parametrize(
+    ("names", "path"),
+    [
+        ([], "names"),
+        (["{parent}/videos/1"] * 2, "names"),
+        ([f"{{parent}}/videos/{number}" for number in range(1, 22)], "names"),
+        (["locations/l1/accounts/other/videos/1"], "names[0]"),
+        (["{parent}/videos/1", "locations/l2/accounts/a/videos/1"], "names[1]"),
+        (["{parent}/videos/../1"], "names[0]"),
+        (["{parent}"], "names[0]"),
+    ],
+)
+async def test_a_bad_lookup_is_refused(gateway: World, names: list[str], path: str) -> None:
+    """None, too many, the same twice, another account's, malformed: FIELD_INVALID with the path, and no vendor call."""
+    parent = await connected(gateway, 1)
+    request = video_service_pb2.QueryVideosRequest(
+        parent=parent, names=[name.replace("{parent}", parent) for name in names]
+    )
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.api.videos.QueryVideos(request)
+    assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field=path)
+    assert 0 == gateway.calls("video.query")
+
+
+async def test_bad_pages_are_refused(gateway: World) -> None:
+    """Negative sizes and ages are named; a token of another list, or of nobody, is PAGE_TOKEN_INVALID."""
+    parent = await connected(gateway, 5)
+    token = (await listed(gateway, parent, page_size=2)).next_page_token
+    for values, reason in (
+        ({"page_size": -1}, "FIELD_INVALID"),
+        ({"max_staleness": Duration(seconds=-1)}, "FIELD_INVALID"),
+        ({"page_token": "x" * 40}, "PAGE_TOKEN_INVALID"),
+        ({"page_token": token, "max_staleness": NOW}, "PAGE_TOKEN_INVALID"),
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await listed(gateway, parent, **values)
+        assert_error(caught.value, Code.INVALID_ARGUMENT, reason)
+
+
+async def test_without_the_scope_nothing_is_asked(gateway: World) -> None:
+    """A grant without video.list answers SCOPE_NOT_GRANTED, and the token is not spent on a refusal."""
+    parent = await connected(gateway, 1, scopes=("user.info.basic", "video.publish"))
+    for call in (listed(gateway, parent), query(gateway, parent, LARGE_ID), get(gateway, parent, LARGE_ID)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert_error(caught.value, Code.FAILED_PRECONDITION, "SCOPE_NOT_GRANTED")
+    assert [] == gateway.exchanges()
+
+
+async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
+    """After a disconnect the videos are the vendor's again: no copy is answered."""
+    parent = await connected(gateway, 1)
+    await listed(gateway, parent)
+    connection = (
+        await gateway.api.connections.ListConnections(
+            connection_service_pb2.ListConnectionsRequest(parent="locations/l1")
+        )
+    ).connections[0]
+    await gateway.api.connections.DisconnectConnection(
+        connection_service_pb2.DisconnectConnectionRequest(name=connection.name)
+    )
+
+    for call in (listed(gateway, parent, max_staleness=NOW), query(gateway, parent, 1)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert_error(caught.value, Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "reason"),
+    [
+        (Fault(match="video.list", kind="status", status=503, times=None), Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+        (Fault(match="video.list", kind="html", times=None), Code.UNAVAILABLE, "PROVIDER_CONTRACT_BROKEN"),
+        (
+            Fault(match="video.list", kind="body", body='{"data":{"videos":[{"title":"x"}]},"error":{"code":"ok"}}'),
+            Code.UNAVAILABLE,
+            "PROVIDER_CONTRACT_BROKEN",
+        ),
+        (
+            Fault(match="video.list", kind="error", code="rate_limit_exceeded", status=429),
+            Code.RESOURCE_EXHAUSTED,
+            "PROVIDER_RATE_LIMITED",
+        ),
+    ],
+    ids=["down", "html", "no id", "rate"],
+)
+async def test_a_vendor_that_cannot_answer_is_said_to(
+    gateway: World, fault: Fault, code: grpc.StatusCode, reason: str
+) -> None:
+    """What goes wrong there has its reason here, and nothing wrong is kept."""
+    parent = await connected(gateway, 1)
+    gateway.vendor.faults.add(fault)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await listed(gateway, parent)
+    assert_error(caught.value, code, reason, provider="tiktok")
+    gateway.vendor.faults.clear()
+    gateway.clock.advance(timedelta(seconds=61))
+    assert 1 == len((await listed(gateway, parent)).videos)
+
+
+async def test_another_tenants_account_and_an_absent_one_answer_alike(gateway: World) -> None:
+    """A key of another agency learns nothing of an account, and no vendor call is made for it."""
+    parent = await connected(gateway, 1)
+    stranger = gateway.client(await gateway.key("rival"))
+    refusals = []
+    for name in (parent, "locations/l1/accounts/absent"):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stranger.videos.ListVideos(video_service_pb2.ListVideosRequest(parent=name))
+        refusals.append((caught.value.code(), caught.value.details()))
+    assert [Code.PERMISSION_DENIED] * 2 == [code for code, _ in refusals]
+    assert refusals[0] == refusals[1]
+    assert 0 == gateway.calls("video.query")
+
+
+async def test_copies_go_with_their_account(gateway: World) -> None:
+    """A deleted connection leaves nothing of the videos behind."""
+    from sqlalchemy import text
+
+    parent = await connected(gateway, 1)
+    await listed(gateway, parent)
+    connection = (
+        await gateway.api.connections.ListConnections(
+            connection_service_pb2.ListConnectionsRequest(parent="locations/l1")
+        )
+    ).connections[0]
+    await gateway.api.connections.DeleteConnection(connection_service_pb2.DeleteConnectionRequest(name=connection.name))
+    async with gateway.domain.db.read() as tx:
+        assert 0 == (await tx.execute(text("SELECT count(*) FROM video_reads"))).scalar_one()

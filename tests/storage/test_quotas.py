@@ -1,0 +1,97 @@
+"""The ledger's rows: held by one at a time, exact to the last bit, gone when nobody used them.
+
+Owns the proof of the lock. Knows no window and no vendor.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from storage import quotas
+from storage.database import Database
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+SUBJECT = "locations/l1/connections/c1"
+
+
+async def stamps_of(database: Database, metric: str = "video_init") -> list[float]:
+    """Give the stamps of one row."""
+    async with database.read() as tx:
+        return (await quotas.find(tx, [SUBJECT]))[SUBJECT, metric].stamps
+
+
+async def test_twenty_writers_at_once_lose_nothing(database: Database) -> None:
+    """Each holds the row while it adds its stamp; the first of them makes the row."""
+
+    async def add(stamp: float) -> None:
+        async with database.transaction() as tx:
+            row = await quotas.hold(tx, SUBJECT, "video_init", NOW)
+            row.stamps = [*row.stamps, stamp]
+
+    await asyncio.gather(*(add(float(number)) for number in range(20)))
+
+    assert [float(number) for number in range(20)] == sorted(await stamps_of(database))
+
+
+async def test_stamps_come_back_as_they_were(database: Database) -> None:
+    """A stamp is looked for by its value later: not a bit may be lost on the way."""
+    stamps = [NOW.timestamp(), NOW.timestamp() + 0.1, 1e9 / 3]
+    async with database.transaction() as tx:
+        (await quotas.hold(tx, SUBJECT, "video_init", NOW)).stamps = stamps
+
+    assert stamps == await stamps_of(database)
+
+
+async def test_holding_a_row_changes_nothing_but_its_time(database: Database) -> None:
+    """Who holds a row finds what others left in it, also the block and the learned limit."""
+    async with database.transaction() as tx:
+        row = await quotas.hold(tx, SUBJECT, "posts_per_day", NOW)
+        row.stamps, row.learned_limit, row.blocked_until = [1.0], 3, NOW
+
+    later = NOW + timedelta(hours=1)
+    async with database.transaction() as tx:
+        held = await quotas.hold(tx, SUBJECT, "posts_per_day", later)
+
+    assert ([1.0], 3, NOW, later) == (held.stamps, held.learned_limit, held.blocked_until, held.update_time)
+
+
+async def test_only_what_was_asked_for_is_found(database: Database) -> None:
+    """Rows come by subject: nobody reads another's."""
+    async with database.transaction() as tx:
+        for subject in (SUBJECT, "locations/l2/connections/c1", "providers/tiktok"):
+            await quotas.hold(tx, subject, "video_init", NOW)
+
+    async with database.read() as tx:
+        found = await quotas.find(tx, [SUBJECT, "providers/tiktok", "locations/l3/connections/c1"])
+
+    assert {(SUBJECT, "video_init"), ("providers/tiktok", "video_init")} == set(found)
+
+
+async def test_a_block_is_forgotten_for_the_named_metrics_only(database: Database) -> None:
+    """Unblocking one metric leaves the others, and what was learned."""
+    async with database.transaction() as tx:
+        for metric in ("posts_per_day", "pending_drafts"):
+            row = await quotas.hold(tx, SUBJECT, metric, NOW)
+            row.blocked_until, row.learned_limit = NOW, 3
+
+    async with database.transaction() as tx:
+        await quotas.unblock(tx, SUBJECT, ["posts_per_day"])
+
+    async with database.read() as tx:
+        found = await quotas.find(tx, [SUBJECT])
+    assert {"posts_per_day": None, "pending_drafts": NOW} == {
+        metric: row.blocked_until for (_, metric), row in found.items()
+    }
+    assert {3} == {row.learned_limit for row in found.values()}
+
+
+async def test_what_nobody_used_is_removed(database: Database) -> None:
+    """A row that was touched since the given time stays."""
+    async with database.transaction() as tx:
+        await quotas.hold(tx, SUBJECT, "video_init", NOW - timedelta(days=2, seconds=1))
+        await quotas.hold(tx, SUBJECT, "status", NOW - timedelta(days=2))
+
+    async with database.transaction() as tx:
+        await quotas.prune(tx, NOW - timedelta(days=2))
+
+    async with database.read() as tx:
+        assert {(SUBJECT, "status")} == set(await quotas.find(tx, [SUBJECT]))

@@ -1,0 +1,156 @@
+"""Deliveries as rows: each once, due until it was applied, kept long enough to be known again.
+
+Owns the proofs of `storage/webhooks.py` on a real PostgreSQL.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from storage import webhooks
+from storage.database import Database
+from storage.webhooks import UNKNOWN_PUBLISH, WebhookRow
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def delivery(id: str, key: str = "", **values: Any) -> WebhookRow:
+    """Give a delivery that is due."""
+    defaults: dict[str, Any] = {
+        "provider": "tiktok",
+        "dedupe_key": key or id,
+        "event": "e",
+        "subject": "u",
+        "body_sealed": b"sealed",
+        "receive_time": NOW,
+        "due_at": NOW,
+    }
+    return WebhookRow(id=id, **{**defaults, **values})
+
+
+async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
+    """Keep deliveries, each in a transaction of its own."""
+    kept = []
+    for row in rows:
+        async with db.transaction() as tx:
+            kept.append(await webhooks.insert(tx, row))
+    return kept
+
+
+async def find(db: Database, id: str) -> WebhookRow | None:
+    """Give a delivery as it is."""
+    async with db.read() as tx:
+        return await webhooks.find(tx, id)
+
+
+async def test_the_same_delivery_is_kept_once_per_provider(database: Database) -> None:
+    """The key decides, within one provider; the first stays as it is."""
+    kept = await insert(database, delivery("a", "k"), delivery("b", "k"), delivery("c", "k", provider="other"))
+
+    assert [True, False, True] == kept
+    assert [True, False, True] == [await find(database, id) is not None for id in ("a", "b", "c")]
+
+
+async def test_of_two_at_once_the_second_waits_for_the_first(database: Database) -> None:
+    """A delivery is not known before it is committed: when the first one's transaction fails, the second keeps it."""
+
+    async def first() -> None:
+        async with database.transaction() as tx:
+            await webhooks.insert(tx, delivery("a", "k"))
+            inserted.set()
+            await going_on.wait()
+            raise LookupError
+
+    inserted, going_on = asyncio.Event(), asyncio.Event()
+    one = asyncio.create_task(first())
+    await inserted.wait()
+    two = asyncio.create_task(insert(database, delivery("b", "k")))
+    done, _ = await asyncio.wait([two], timeout=0.1)
+    going_on.set()
+    with pytest.raises(LookupError):
+        await one
+
+    assert set() == done
+    assert [True] == await two
+
+
+async def test_it_is_finished_once(database: Database) -> None:
+    """Whoever is second is told so, and the first outcome stays."""
+    await insert(database, delivery("a"))
+    told = []
+    for outcome in ("applied", "known"):
+        async with database.transaction() as tx:
+            told.append(await webhooks.finish(tx, "a", outcome))
+    row = await find(database, "a")
+
+    assert [True, False] == told
+    assert row is not None
+    assert ("applied", None, 1) == (row.outcome, row.due_at, row.tries)
+
+
+async def test_only_what_is_due_is_taken_and_by_one_replica(database: Database) -> None:
+    """Taken rows are pushed off; what another transaction holds is skipped; what is finished never comes again."""
+    await insert(database, delivery("a"), delivery("b", due_at=NOW + SECOND), delivery("c", due_at=None))
+    lease = NOW + 30 * SECOND
+    async with database.transaction() as tx:
+        mine = await webhooks.take_due(tx, NOW, lease, 10)
+        async with database.transaction() as other:
+            theirs = await webhooks.take_due(other, NOW + SECOND, lease, 10)
+    async with database.transaction() as tx:
+        early = await webhooks.take_due(tx, lease - SECOND, lease, 10)
+        late = await webhooks.take_due(tx, lease, lease + SECOND, 1)
+
+    assert (["a"], ["b"], [], 1) == (mine, theirs, early, len(late))
+
+
+async def test_what_came_to_nothing_is_put_off_and_counted(database: Database) -> None:
+    """Neither putting off nor waking brings back what was finished."""
+    await insert(database, delivery("a"), delivery("b", due_at=None, outcome="applied"))
+    async with database.transaction() as tx:
+        for id in ("a", "b"):
+            await webhooks.put_off(tx, id, NOW + SECOND)
+    first = [await find(database, id) for id in ("a", "b")]
+    async with database.transaction() as tx:
+        for id in ("a", "b"):
+            await webhooks.wake(tx, id, NOW)
+    second = [await find(database, id) for id in ("a", "b")]
+
+    assert [(NOW + SECOND, 1), (None, 0)] == [(row.due_at, row.tries) for row in first if row]
+    assert [NOW, None] == [row.due_at for row in second if row]
+
+
+async def test_what_was_not_placed_is_due_again_for_its_user(database: Database) -> None:
+    """Only unknown publishes of that user, received since then."""
+    unknown: dict[str, Any] = {"due_at": None, "outcome": UNKNOWN_PUBLISH}
+    await insert(
+        database,
+        delivery("a", **unknown),
+        delivery("old", **unknown, receive_time=NOW - SECOND),
+        delivery("other", **unknown, subject="v"),
+        delivery("placed", due_at=None, outcome="applied"),
+    )
+    async with database.transaction() as tx:
+        await webhooks.look_again(tx, "tiktok", "u", NOW)
+        due = await webhooks.take_due(tx, NOW, NOW + SECOND, 10)
+
+    assert ["a"] == due
+
+
+async def test_old_ones_go_when_they_were_applied(database: Database) -> None:
+    """What still waits is never lost for its age; a limit spreads the work."""
+    old: dict[str, Any] = {"receive_time": NOW - SECOND}
+    await insert(
+        database,
+        delivery("waiting", **old),
+        delivery("a", **old, due_at=None),
+        delivery("b", **old, due_at=None),
+        delivery("young", due_at=None),
+    )
+    async with database.transaction() as tx:
+        gone = [await webhooks.prune(tx, NOW, limit=1) for _ in range(3)]
+
+    assert [1, 1, 0] == gone
+    assert [True, False, False, True] == [await find(database, id) is not None for id in ("waiting", "a", "b", "young")]
