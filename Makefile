@@ -80,4 +80,5 @@ bench: $(STAMP) ## measure against bare servers on this machine, as ratios
 check: lint type fresh ## everything that is not a test: lint, types, generated code
 
 live: $(STAMP) ## tests against the real vendors: needs credentials, and says what it spends before it does
-	@$(BIN)/python -m pytest -m live $(TESTS) $(ARGS)
+	@$(BIN)/python -m tests.live.costs
+	@$(BIN)/python -m pytest -m live -rs tests/live $(ARGS)

@@ -92,9 +92,20 @@ async def close(tx: Transaction, location: str, post: str, attempt: int, digest:
     await _revoke(tx, location, post, attempt, now)
     if await _closed(tx, location, post, attempt):
         return
-    values = {"location": location, "post": post, "attempt": attempt, "position": MARK, "upload": "", "mime_type": ""}
-    times = {"create_time": now, "expire_time": now, "revoke_time": now}
-    tx.add(MediaLinkRow(digest=digest, size_bytes=0, **values, **times))
+    mark = MediaLinkRow(
+        digest=digest,
+        location=location,
+        post=post,
+        attempt=attempt,
+        position=MARK,
+        upload="",
+        mime_type="",
+        size_bytes=0,
+        create_time=now,
+        expire_time=now,
+        revoke_time=now,
+    )
+    tx.add(mark)
     await tx.flush()
 
 

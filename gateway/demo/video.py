@@ -1,14 +1,12 @@
 """A real video, made on the spot: H.264 in an MP4, large enough that its upload can be watched.
 
-Owns its looks. The encoder is PyAV (extra `embedded`); knows nothing of where the file goes.
+Owns its looks. The encoder is PyAV; knows nothing of where the file goes.
 """
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-
-from gateway.cli.trouble import Trouble
 
 MIN_BYTES = 21_000_000
 WIDTH, HEIGHT, RATE = 720, 1280, 30
@@ -17,14 +15,10 @@ MIN_SECONDS, MAX_SECONDS = 5, 60
 
 
 def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, least: int = MIN_BYTES) -> None:
-    """Write an upright H.264 MP4 of at least `least` bytes, with a moving pattern under noise; tells its size so far.
+    """Write an upright H.264 MP4 of at least `least` bytes: a moving pattern under noise. Tells its size so far."""
+    # Imported here: no other command needs it.
+    import av
 
-    Raises Trouble when the encoder is not installed.
-    """
-    try:
-        import av
-    except ImportError:
-        raise Trouble("making a video needs the extra `embedded` (PyAV); or give one: --file my.mp4") from None
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
         stream = output.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"

@@ -159,8 +159,10 @@ def _paths(post: PostRow) -> Iterator[tuple[str, Source]]:
 def _of_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
     judge = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
     for medium in media:
-        if medium.source.to_fetch:
-            if trouble := fetching.trouble(medium.source.uri, domain.fetcher.allow_loopback):
+        if medium.source.uri and not medium.source.upload:
+            # What the vendor fetches we never connect to: only the shape of such an address is ours to judge.
+            loopback = medium.source.vendor_pull or domain.fetcher.allow_loopback
+            if trouble := fetching.trouble(medium.source.uri, loopback):
                 yield FieldInvalid(f"{medium.path}.uri", trouble)
         elif medium.source.upload:
             yield from _of_upload(post.location, medium)

@@ -54,6 +54,7 @@ class Media:
     """`/media/{token}`."""
 
     domain: Callable[[], Domain | None]
+    places: int = MAX_STREAMS
     longest: float = LONGEST
     _streams: int = field(default=0)
 
@@ -63,7 +64,7 @@ class Media:
         if isinstance(answer, Response):
             await answer(scope, receive, send)
             return
-        if self._streams >= MAX_STREAMS:
+        if self._streams >= self.places:
             await _busy()(scope, receive, send)
             return
         self._streams += 1

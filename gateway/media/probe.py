@@ -9,11 +9,13 @@ the bytes are kept is the caller's business.
 import asyncio
 import json
 import signal
+import socket
 import struct
+import subprocess
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -91,20 +93,55 @@ class Prober:
                 raise ProbeFailed(type(error).__name__) from error
 
     @asynccontextmanager
-    async def _child(self) -> AsyncIterator[Process]:
+    async def _child(self) -> AsyncIterator["_Child"]:
         """Run the worker for the length of a block; it is gone afterwards, however the block ends.
 
         It inherits nothing: our environment holds keys. A session of its own keeps a terminal's Ctrl-C away from it.
         """
-        child = await asyncio.create_subprocess_exec(
-            *self._command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, env={}, cwd="/", start_new_session=True
-        )
+        ours, theirs = socket.socketpair()
         try:
-            yield child
+            with theirs:
+                process = self._start(theirs.fileno())
+            try:
+                reader, writer = await asyncio.open_connection(sock=ours)
+                try:
+                    yield _Child(process, reader, writer)
+                finally:
+                    writer.transport.abort()
+            finally:
+                process.kill()
+                await _reap(process)
         finally:
-            with suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
+            ours.close()
+
+    def _start(self, talk: int) -> "subprocess.Popen[bytes]":
+        """Start the worker; `talk` becomes its standard input and output.
+
+        Not by the event loop, which may fork: handlers that gRPC has for that crash the child now and then, and a good
+        file would be called unreadable. `subprocess` uses `vfork` for this, which runs none.
+        """
+        silent = subprocess.DEVNULL
+        return subprocess.Popen(
+            self._command, stdin=talk, stdout=talk, stderr=silent, env={}, cwd="/", start_new_session=True
+        )
+
+
+async def _reap(process: "subprocess.Popen[bytes]") -> None:
+    """Return when a killed process is gone, also when the caller is cancelled meanwhile."""
+    gone = asyncio.ensure_future(asyncio.to_thread(process.wait))
+    try:
+        await asyncio.wait([gone])
+    finally:
+        await asyncio.wait([gone])
+
+
+@dataclass(frozen=True, slots=True)
+class _Child:
+    """A worker that runs, and what it says and is told."""
+
+    process: "subprocess.Popen[bytes]"
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
 
 
 class _Flight:
@@ -115,29 +152,28 @@ class _Flight:
         self.waiting = 0
 
 
-async def _talk(child: Process, size: int, read: Read) -> MediaFacts:
-    assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 - both are pipes
+async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
     given = 0
     try:
-        child.stdin.write(SIZE.pack(size))
+        child.writer.write(SIZE.pack(size))
         while True:
-            kind, first, count = MESSAGE.unpack(await child.stdout.readexactly(MESSAGE.size))
+            kind, first, count = MESSAGE.unpack(await child.reader.readexactly(MESSAGE.size))
             if kind == b"D":
-                return _facts(await child.stdout.readexactly(min(count, MAX_ANSWER)))
+                return _facts(await child.reader.readexactly(min(count, MAX_ANSWER)))
             if kind != b"R" or not 0 < count <= MAX_RANGE or first + count > size:
                 raise ProbeFailed("the worker asked for what does not exist")
             given += count
             if given > MAX_BYTES:
                 raise _TooMuch
-            child.stdin.write(await read(first, first + count))
-            await child.stdin.drain()
+            child.writer.write(await read(first, first + count))
+            await child.writer.drain()
     except (asyncio.IncompleteReadError, ConnectionError):
         return await _ended(child)
 
 
-async def _ended(child: Process) -> MediaFacts:
+async def _ended(child: _Child) -> MediaFacts:
     """The child ended without an answer: by the file's doing, or by ours."""
-    code = await child.wait()
+    code = await asyncio.to_thread(child.process.wait)
     log.warning("media.worker_ended", code=code)
     if -code in _BY_THE_FILE:
         return MediaFacts(trouble="cannot be read: its reader gave up")

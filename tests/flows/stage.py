@@ -6,7 +6,7 @@ Owns the setting and its props (a connected account, an upload). There are no wo
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from itertools import count
@@ -35,6 +35,7 @@ from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.posts import PostRow
 from storage.uploads import UploadPartRow, UploadRow
+from tests.fixtures.waiting import no_time
 
 LOCATION = "l1"
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -167,6 +168,12 @@ class Stage:
         async with self.domain.db.read() as tx:
             return await rows.get(tx, post.location, post.id)
 
+    async def wait_out(self, post: PostRow, span: timedelta) -> PostRow:
+        """Carry the post on for ten minutes, let `span` pass without us, and carry it to its end."""
+        post = await self.finish(post, within=timedelta(minutes=10))
+        self.clock.advance(span)
+        return await self.finish(post)
+
     async def finish(self, post: PostRow, *, within: timedelta = timedelta(hours=2)) -> PostRow:
         """Carry the post on, moving the clock to each time it is due, until it is final or the time is over."""
         end = self.clock() + within
@@ -227,5 +234,6 @@ async def opened(
             seams={"tiktok": {"transport": httpx.ASGITransport(simulator)}},
             public_url="http://127.0.0.1",
         )
+        domain = replace(domain, sleep=no_time)
         transport.edge.domain = domain
         yield Stage(domain, simulator.state.vendor, clock, transport)

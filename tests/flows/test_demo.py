@@ -55,6 +55,7 @@ def small(folder: Path) -> Path:
     return path
 
 
+@pytest.mark.chaos
 def test_a_newcomer_sees_a_video_arrive(temporary: Path) -> None:
     """It ends with 0 after 20 MB of real video arrived, and shows profile, states, id and URL on the way."""
     done = subprocess.run(DEMO, capture_output=True, text=True, timeout=SECONDS, check=False)

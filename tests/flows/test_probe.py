@@ -6,6 +6,7 @@ make one misbehave on demand, another program takes the worker's place.
 
 import asyncio
 import os
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
@@ -180,6 +181,38 @@ async def test_a_file_cannot_take_much_time() -> None:
     """A reader that loops is ended by its processor time, and that is the file's fault."""
     facts = await Prober(wall_seconds=60, command=standing_in("while True: pass")).look(10, reading(b""))
     assert "cannot be read: its reader gave up" == facts.trouble
+
+
+FORKS = """
+import asyncio, ctypes, uvloop
+from gateway.media.probe import Prober
+from tests.fixtures import media
+
+forks = 0
+
+@ctypes.CFUNCTYPE(None)
+def forking():
+    global forks
+    forks += 1
+
+ctypes.CDLL(None).__register_atfork(forking, None, None, None)
+
+async def main():
+    data = media.clip()
+    async def read(first, end):
+        return data[first:end]
+    facts = await Prober().look(len(data), read)
+    print(facts.codec, forks)
+
+uvloop.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only the GNU library names the handlers of fork so")
+def test_a_worker_is_started_without_the_handlers_of_fork() -> None:
+    """gRPC's handlers of fork crash a child now and then; a good file would then be called unreadable."""
+    done = subprocess.run([sys.executable, "-c", FORKS], capture_output=True, text=True, timeout=60, check=False)
+    assert "h264 0\n" == done.stdout, done.stderr
 
 
 async def test_a_reader_that_crashes_is_the_files_fault() -> None:

@@ -184,7 +184,7 @@ async def test_a_vendor_that_never_says_how_it_ended_leaves_it_to_a_human(stage:
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
-    final = await stage.finish(post, within=timedelta(hours=30))
+    final = await stage.wait_out(post, timedelta(hours=24))
 
     assert "INDETERMINATE" == final.state
     assert final.error is not None

@@ -14,6 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import Fault, create_app
 from providers.simulators.tiktok.limits import Windows
@@ -47,6 +49,7 @@ async def process(order: dict[str, Any]) -> AsyncIterator[asyncio.subprocess.Pro
         await child.wait()
 
 
+@pytest.mark.chaos
 async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
     database_url: str, tmp_path: Path
 ) -> None:

@@ -20,6 +20,7 @@ from socialgateway.v1 import (
 )
 from storage.posts import PostRow
 from tests.fixtures.gateway import World
+from tests.fixtures.waiting import until
 
 LOCATION = "l1"
 
@@ -43,8 +44,14 @@ async def new_post(gateway: World, id: str = "p1") -> PostRow:
 
 
 async def get(gateway: World, id: str = "p1") -> post_pb2.Post:
-    """Get a post over gRPC."""
+    """Get a post over gRPC, as soon as the server has heard of what the worker did."""
     request = post_service_pb2.GetPostRequest(name=f"locations/{LOCATION}/posts/{id}")
+    row = await posts.get(gateway.domain, LOCATION, id)
+
+    async def heard() -> bool:
+        return (await gateway.api.posts.GetPost(request)).etag == str(row.version)
+
+    await until(heard)
     return await gateway.api.posts.GetPost(request)
 
 

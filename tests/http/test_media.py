@@ -4,11 +4,12 @@ Owns the proofs of `gateway/http/media.py` and `gateway/domain/media.py`. The ed
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -21,57 +22,19 @@ from starlette.datastructures import Headers
 from gateway.domain import media, uploads
 from gateway.domain.journal import Overtaken
 from gateway.domain.media import Found
-from gateway.http.app import Edge
 from gateway.http.frame import shown
 from gateway.http.media import wanted
-from gateway.readiness import Report
 from storage.media import MediaLinkRow
-from storage.posts import PostRow
-from storage.uploads import UploadRow
-from tests.flows.stage import LOCATION, START, Stage, opened
-
-HOUR = timedelta(hours=1)
-# More than one part, and no two kilobytes alike.
-DATA = b"".join(number.to_bytes(4, "big") * 16 for number in range(150_000))
-
-
-@dataclass
-class Linked:
-    """A stage with one upload behind one link, and a visitor of the edge."""
-
-    stage: Stage
-    visitor: httpx.AsyncClient
-    upload: UploadRow
-    post: PostRow
-    path: str
-
-    async def fetches(self) -> list[tuple[int, int, int, str]]:
-        """Give what was written down: (status, first, size, user agent), in order."""
-        query = text("SELECT status, first, size, user_agent FROM media_fetches ORDER BY id")
-        async with self.stage.domain.db.read() as tx:
-            return [tuple(row) for row in (await tx.execute(query)).all()]
-
-
-async def _ready() -> Report:
-    return Report(database=True, migrations=True, listener=True)
-
-
-def post_of(id: str = "p1") -> PostRow:
-    """Give a post that needs no row of its own."""
-    return PostRow(
-        location=LOCATION, id=id, account="a1", connection="c1", provider="tiktok", mode="direct", state="QUEUED"
-    )
+from tests.fixtures import logs
+from tests.flows.stage import LOCATION, START
+from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 
 @pytest.fixture
 async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
     """Give an upload with a link."""
-    async with opened(database_url, tmp_path) as stage:
-        upload = await uploads.get(stage.domain, LOCATION, await stage.upload(DATA, "image/jpeg"))
-        [link] = await media.links(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)
-        transport = httpx.ASGITransport(Edge(_ready, domain=stage.domain).app(), client=("203.0.113.7", 4711))
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as visitor:
-            yield Linked(stage, visitor, upload, post_of(), urlsplit(link.reveal()).path)
+    async with linking(database_url, tmp_path) as made:
+        yield made
 
 
 async def test_the_whole_file_with_its_type(linked: Linked) -> None:
@@ -89,8 +52,15 @@ async def test_the_whole_file_with_its_type(linked: Linked) -> None:
 @given(first=st.integers(0, len(DATA) - 1), length=st.integers(1, len(DATA)))
 def test_any_range_gives_exactly_those_bytes(first: int, length: int) -> None:
     """For every range inside the file status, first and end are those bytes."""
-    values = {"location": "l", "post": "p", "attempt": 1, "position": 0, "upload": "u", "mime_type": "image/jpeg"}
-    times = {"create_time": START, "expire_time": START}
+    values: dict[str, Any] = {
+        "location": "l",
+        "post": "p",
+        "attempt": 1,
+        "position": 0,
+        "upload": "u",
+        "mime_type": "image/jpeg",
+    }
+    times: dict[str, Any] = {"create_time": START, "expire_time": START}
     found = Found(MediaLinkRow(digest=b"", size_bytes=len(DATA), **values, **times), "ab")
     last = first + length - 1
 
@@ -170,7 +140,9 @@ async def test_what_is_said_about_the_bytes(linked: Linked) -> None:
 
 async def test_what_a_visitor_calls_itself_is_cut(linked: Linked) -> None:
     """A name without end, or with what no name has, is kept in its first 200 characters."""
-    await linked.visitor.get(linked.path, headers={b"user-agent": b"\xff" + b"x" * 5000, b"x-forwarded-for": b"198.51.100.1"})
+    await linked.visitor.get(
+        linked.path, headers={b"user-agent": b"\xff" + b"x" * 5000, b"x-forwarded-for": b"198.51.100.1"}
+    )
     async with linked.stage.domain.db.read() as tx:
         [row] = (await tx.execute(text("SELECT length(user_agent), remote FROM media_fetches"))).all()
 
@@ -276,22 +248,28 @@ async def test_many_readers_at_once_get_their_own_bytes(linked: Linked) -> None:
     assert 50 == len(await linked.fetches())
 
 
-async def test_the_token_is_in_no_log_and_not_in_the_database(
-    linked: Linked, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """What opens the link is known to whoever was given it, and to nobody else."""
+async def test_the_token_is_in_no_log_and_not_in_the_database(linked: Linked) -> None:
+    """What opens the link is known to whoever was given it, and to nobody else; who came is known."""
     token = linked.path.rpartition("/")[2]
-    for verb, path in (("GET", linked.path), ("HEAD", linked.path), ("POST", linked.path), ("GET", f"/{linked.path}")):
-        await linked.visitor.request(verb, f"http://127.0.0.1{path}")
-    await linked.visitor.get(linked.path, headers={"range": "bytes=9600000-"})
+    with logs.written() as stream:
+        for verb, path in (("GET", ""), ("HEAD", ""), ("POST", ""), ("GET", "/"), ("GET", "//behind/a/proxy")):
+            await linked.visitor.request(verb, f"http://127.0.0.1{path}{linked.path}")
+        await linked.visitor.get(linked.path, headers={"range": "bytes=9600000-"})
     async with linked.stage.domain.db.read() as tx:
-        rows = (
-            await tx.execute(text("SELECT t::text FROM media_links t UNION SELECT f::text FROM media_fetches f"))
-        ).all()
-    told = capsys.readouterr()
+        query = "SELECT t::text FROM media_links t UNION SELECT f::text FROM media_fetches f"
+        rows = [row for (row,) in (await tx.execute(text(query))).all()]
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
 
-    assert token not in told.out + told.err + str(rows)
-    assert "203.0.113.7" in told.out + told.err + str(rows)
-    for path in (linked.path, f"/{linked.path}", f"/behind/a/proxy{linked.path}"):
-        assert token not in shown(path)
-    assert "/media/…" == shown(linked.path)
+    assert token not in stream.getvalue() + str(rows)
+    assert 6 == sum("/media/…" in line.get("path", "") for line in lines)
+    [fetched] = [line for line in lines if line["event"] == "media fetched"]
+    assert (LOCATION, "p1", 1, 0, "203.0.113.7", 200, len(DATA)) == tuple(
+        fetched[name] for name in ("location", "post", "attempt", "position", "remote", "status", "sent")
+    )
+
+
+@pytest.mark.parametrize("before", ["", "/", "/behind/a/proxy"])
+def test_a_path_that_opens_something_is_masked(before: str) -> None:
+    """However a link came to us, its token does not go into a line."""
+    assert f"{before}/media/…" == shown(f"{before}/media/canary")
+    assert "/mediation/canary" == shown("/mediation/canary")

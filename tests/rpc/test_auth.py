@@ -22,6 +22,7 @@ from gateway.domain.locations import Owners, authorize, claim_location
 from gateway.errors import FieldInvalid, LocationForbidden, ResourceNotFound, Unauthenticated
 from providers.models.secret import Secret
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
+from storage.api_keys import TOPIC
 from storage.database import Database
 from storage.listener import Listener
 from tests.fixtures.waiting import until
@@ -51,9 +52,11 @@ def clock() -> Clock:
 
 
 @asynccontextmanager
-async def replica(database: Database, clock: Clock, bootstrap: str | None = None) -> AsyncIterator[KeyStore]:
-    """Give one replica's key store, with a listener of its own."""
-    listener = Listener(database.url)
+async def replica(
+    database: Database, clock: Clock, bootstrap: str | None = None, listener: Listener | None = None
+) -> AsyncIterator[KeyStore]:
+    """Give one replica's key store, with a listener of its own unless one is given."""
+    listener = listener or Listener(database.url)
     key = Secret(bootstrap) if bootstrap else None
     store = api_keys.open_store(database, listener, pepper=PEPPER, clock=clock, bootstrap_key=key)
     await listener.start()
@@ -64,10 +67,25 @@ async def replica(database: Database, clock: Clock, bootstrap: str | None = None
 
 
 @pytest.fixture
-async def store(database: Database, clock: Clock) -> AsyncIterator[KeyStore]:
+def listener(database: Database) -> Listener:
+    """Give the listener of the replica below."""
+    return Listener(database.url)
+
+
+@pytest.fixture
+async def store(database: Database, clock: Clock, listener: Listener) -> AsyncIterator[KeyStore]:
     """Give a replica with a bootstrap key."""
-    async with replica(database, clock, BOOTSTRAP) as made:
+    async with replica(database, clock, BOOTSTRAP, listener) as made:
         yield made
+
+
+async def announced_key(store: KeyStore, listener: Listener) -> str:
+    """Make a key, and wait for the notification of it: that drops what is remembered of the key until then."""
+    heard = asyncio.Event()
+    listener.subscribe(TOPIC, lambda _: heard.set())
+    key = await new_key(store)
+    await heard.wait()
+    return key.secret.reveal()
 
 
 async def new_key(store: KeyStore, **values: Any) -> api_keys.NewKey:
@@ -233,9 +251,9 @@ async def test_revoking_what_is_not_there_says_so(store: KeyStore) -> None:
         await api_keys.revoke(store, "k0")
 
 
-async def test_a_remembered_key_needs_no_database(store: KeyStore) -> None:
+async def test_a_remembered_key_needs_no_database(store: KeyStore, listener: Listener) -> None:
     """A key that was used once is known without a query, and so is one that was refused."""
-    key = (await new_key(store)).secret.reveal()
+    key = await announced_key(store, listener)
     await api_keys.authenticate(store, key)
     with pytest.raises(Unauthenticated):
         await api_keys.authenticate(store, "sg_" + "x" * 43)
@@ -246,16 +264,10 @@ async def test_a_remembered_key_needs_no_database(store: KeyStore) -> None:
         await api_keys.authenticate(store, "sg_" + "x" * 43)
 
 
-async def test_refused_keys_push_no_good_key_out(store: KeyStore) -> None:
+async def test_refused_keys_push_no_good_key_out(store: KeyStore, listener: Listener) -> None:
     """Guessing fills a cache of its own."""
-    key = (await new_key(store)).secret.reveal()
-
-    async def remembered() -> bool:
-        await api_keys.authenticate(store, key)
-        return len(store.known) == 1
-
-    # The notification of the key's own making may still be on its way, and drops what was remembered before it.
-    await until(remembered)
+    key = await announced_key(store, listener)
+    await api_keys.authenticate(store, key)
     for number in range(20):
         with pytest.raises(Unauthenticated):
             await api_keys.authenticate(store, f"{number:043d}")

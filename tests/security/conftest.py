@@ -4,13 +4,11 @@ Owns the fixture. Does not know what is searched for in it.
 """
 
 import io
-import logging
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
-from gateway import log
+from tests.fixtures import logs
 
 
 @pytest.fixture
@@ -22,11 +20,5 @@ def form() -> str:
 @pytest.fixture
 def written(form: str) -> Iterator[io.StringIO]:
     """Give all log lines of the test, debugging ones included."""
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    stream = io.StringIO()
-    log.configure(level="debug", form=form, stream=stream)
-    yield stream
-    root.handlers = before[0]
-    root.setLevel(before[1])
-    structlog.reset_defaults()
+    with logs.written(form=form) as stream:
+        yield stream

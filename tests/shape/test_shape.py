@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from statistics import median
+
+import pytest
 
 from tests.shape.source import Source, length, sources
 
@@ -12,6 +15,13 @@ LONGEST_FUNCTION = 60
 CLOCKS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}
 # The simulator is a program of its own, out of reach of the gateway's clock; its tests and users pass another.
 MAY_READ_THE_CLOCK = ("gateway/clock.py", "providers/simulators/tiktok/state.py", "tests/bench/")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _forget_the_trees() -> Iterator[None]:
+    """Keep them no longer than here: they are half a million objects, and the collector would walk them all run long."""
+    yield
+    sources.cache_clear()
 
 
 def production() -> list[Source]:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 
 from gateway import log
+from tests.fixtures import logs
 
 SECRETS = [
     "act.canary4QEyzVsiVn3kZ2cBzqkU3Xxpn5Qm!4721.va",
@@ -24,15 +24,9 @@ SECRETS = [
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """Give what is written; the configuration of the test run comes back afterwards."""
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    stream = io.StringIO()
-    log.configure(level="debug", form="json", stream=stream)
-    yield stream
-    root.handlers, root.level = before[0], before[1]
-    root.setLevel(before[1])
-    structlog.reset_defaults()
+    """Give what is written; debugging lines included."""
+    with logs.written() as stream:
+        yield stream
 
 
 def the_line(lines: io.StringIO) -> dict[str, Any]:
@@ -136,15 +130,9 @@ def test_a_line_survives_what_it_is_given(lines: io.StringIO) -> None:
 
 def test_levels_keep_lines_back() -> None:
     """Below the level nothing is written; libraries that write whole URLs are held to their warnings."""
-    stream = io.StringIO()
-    root = logging.getLogger()
-    before = (root.handlers, root.level)
-    log.configure(level="warning", form="console", stream=stream)
-    log.get("gateway.test").info("quiet")
-    logging.getLogger("httpx").info("HTTP Request: GET https://x/?code=y")
-    log.get("gateway.test").warning("loud", value=1)
-    root.handlers = before[0]
-    root.setLevel(before[1])
-    structlog.reset_defaults()
+    with logs.written(level="warning", form="console") as stream:
+        log.get("gateway.test").info("quiet")
+        logging.getLogger("httpx").info("HTTP Request: GET https://x/?code=y")
+        log.get("gateway.test").warning("loud", value=1)
     assert 1 == len(stream.getvalue().splitlines())
     assert "loud" in stream.getvalue()

@@ -65,5 +65,5 @@ class SimulatorConfig:
     unknown_upload_status: int = 404
     # URL prefixes proved in the portal, for pulls. Empty: any https host.
     verified_urls: tuple[str, ...] = ()
-    # Really fetch what is to be pulled. False: a pull finishes by itself, without bytes.
+    # Really fetch what is to be pulled, within an hour. False: a pull finishes by itself, without bytes.
     pull_media: bool = False

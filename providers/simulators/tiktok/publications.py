@@ -140,6 +140,11 @@ class Publication:
         return "INBOX_SHARE" if self.is_draft else "DIRECT_PUBLISH"
 
     @property
+    def pull_failed(self) -> str:
+        """The fail reason of a pull that did not get all media."""
+        return "video_pull_failed" if self.media == "VIDEO" else "photo_pull_failed"
+
+    @property
     def processing(self) -> bool:
         """Whether its bytes are still coming or being looked at."""
         return self.status in ("PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD")

@@ -14,6 +14,8 @@ from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.publications import Post, Publication
 
 DAY = timedelta(days=1)
+# Page "Media Transfer Guide", read 2026-11-20: a pull ends one hour after it began.
+PULL_TIMEOUT = timedelta(hours=1)
 # Who may see a post at once, and may therefore be shown to strangers by its public id.
 PUBLIC = "PUBLIC_TO_EVERYONE"
 
@@ -34,6 +36,8 @@ class Works:
     failures: deque[str] = field(default_factory=deque)
     # The publications that time still moves, so that thousands of finished ones cost nothing.
     _moving: dict[str, Publication] = field(default_factory=dict)
+    # The publications whose media are still being fetched.
+    _pulling: dict[str, Publication] = field(default_factory=dict)
 
     def add(self, publication: Publication) -> None:
         """Remember a publication whose init was accepted."""
@@ -41,13 +45,21 @@ class Works:
         if publication.upload_id:
             self.uploads[publication.upload_id] = publication
 
+    def pull(self, publication: Publication) -> None:
+        """Fetching of its media begins, and may take as long as a pull may."""
+        self._pulling[publication.publish_id] = publication
+
     def ready(self, publication: Publication, now: datetime) -> None:
         """All bytes are in: processing begins."""
+        self._pulling.pop(publication.publish_id, None)
         publication.ready_at = now
         self._moving[publication.publish_id] = publication
 
     def settle(self, now: datetime) -> None:
         """Let everything happen that is due by `now`. A publication leaves processing once, hence posts once."""
+        for publication in list(self._pulling.values()):
+            if publication.init_at + PULL_TIMEOUT <= now:
+                self.fail(publication, publication.pull_failed)
         for publication in list(self._moving.values()):
             if publication.processing and self._processed_at(publication) <= now:
                 self._finish(publication)
@@ -58,7 +70,8 @@ class Works:
 
     def next_due(self) -> datetime | None:
         """When time moves something next, or None."""
-        return min(filter(None, map(self._due, self._moving.values())), default=None)
+        pulls = [publication.init_at + PULL_TIMEOUT for publication in self._pulling.values()]
+        return min([*pulls, *filter(None, map(self._due, self._moving.values()))], default=None)
 
     def advance(self, publication: Publication, now: datetime) -> None:
         """Take the next step now, without waiting: the end of processing, else the end of moderation."""
@@ -82,6 +95,7 @@ class Works:
         """End a publication without a post, and tell."""
         publication.fail(reason)
         self._moving.pop(publication.publish_id, None)
+        self._pulling.pop(publication.publish_id, None)
         self._tell("post.publish.failed", publication, reason=reason)
 
     def fail_all(self, open_id: str, reason: str) -> None:

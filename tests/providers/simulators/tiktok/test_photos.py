@@ -169,7 +169,7 @@ async def _media(request: Request) -> Response:
     name = request.path_params["name"]
     if name == "moved":
         return RedirectResponse("/good")
-    return Response(b"the media", 200 if name == "good" else 404)
+    return Response(b"the media", 200 if name == "good" else 404, media_type="video/mp4")
 
 
 @pytest.mark.parametrize(

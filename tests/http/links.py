@@ -1,0 +1,64 @@
+"""An upload behind a media link of the real edge: what the tests of `/media/…` begin with.
+
+Owns the setting. Knows nothing of what is asked of the link.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+from sqlalchemy import text
+
+from gateway.domain import media, uploads
+from gateway.http.app import Edge
+from gateway.readiness import Report
+from storage.posts import PostRow
+from storage.uploads import UploadRow
+from tests.flows.stage import LOCATION, Stage, opened
+
+HOUR = timedelta(hours=1)
+# More than one part, and no two kilobytes alike.
+DATA = b"".join(number.to_bytes(4, "big") * 16 for number in range(150_000))
+
+
+@dataclass
+class Linked:
+    """A stage with one upload behind one link, and a visitor of the edge."""
+
+    stage: Stage
+    visitor: httpx.AsyncClient
+    upload: UploadRow
+    post: PostRow
+    path: str
+
+    async def fetches(self) -> list[tuple[int, int, int, str]]:
+        """Give what was written down: (status, first, size, user agent), in order."""
+        query = text("SELECT status, first, size, user_agent FROM media_fetches ORDER BY id")
+        async with self.stage.domain.db.read() as tx:
+            return [tuple(row) for row in (await tx.execute(query)).all()]
+
+
+async def _ready() -> Report:
+    return Report(database=True, migrations=True, listener=True)
+
+
+def post_of(id: str = "p1") -> PostRow:
+    """Give a post that needs no row of its own."""
+    return PostRow(
+        location=LOCATION, id=id, account="a1", connection="c1", provider="tiktok", mode="direct", state="QUEUED"
+    )
+
+
+@asynccontextmanager
+async def linking(database_url: str, folder: Path, data: bytes = DATA) -> AsyncIterator[Linked]:
+    """Give an upload with a link, and a visitor of the real edge, in process, for the length of a block."""
+    async with opened(database_url, folder) as stage:
+        upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg"))
+        [link] = await media.links(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)
+        transport = httpx.ASGITransport(Edge(_ready, domain=stage.domain).app(), client=("203.0.113.7", 4711))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as visitor:
+            yield Linked(stage, visitor, upload, post_of(), urlsplit(link.reveal()).path)

@@ -1,0 +1,133 @@
+"""TikTok itself keeps the contract: the same classes as over the simulator, against the sandbox of a real application.
+
+Needs TIKTOK_LIVE_CLIENT_KEY, TIKTOK_LIVE_CLIENT_SECRET and TIKTOK_LIVE_TOKEN_FILE, a file of mode 0600 that holds a
+refresh token of a sandbox user, and takes the new one. TIKTOK_LIVE_POST=1 lets it post, to that user alone.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.clock import now
+from providers.checked import checked
+from providers.interface import Provider
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoOrder
+from providers.models.secret import Secret
+from providers.tiktok import build
+from tests.fixtures import media
+from tests.live.costs import COSTS
+from tests.providers.conformance.harness import Power
+from tests.providers.conformance.reading import AccountsContract, VideosContract
+from tests.providers.conformance.writing import PublishingContract
+from tests.providers.tiktok.journeys import Renewing
+
+NEEDED = ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE")
+MISSING = [name for name in NEEDED if not os.environ.get(name)]
+INIT_SECONDS = 11.0
+"""Between two tests that begin a post: TikTok takes six in a minute."""
+
+pytestmark = [
+    pytest.mark.live,
+    pytest.mark.timeout(300),
+    pytest.mark.skipif(bool(MISSING), reason=f"no credentials for TikTok: {', '.join(MISSING)} not set"),
+]
+
+
+@dataclass
+class Live:
+    """The harness over TikTok itself: it moves nothing, and posts only when it may."""
+
+    provider: Provider
+    grant: Any
+    powers: frozenset[Power]
+    video: bytes
+
+    async def access(self, *scopes: str) -> Renewing:
+        """Lend the one grant there is."""
+        return Renewing(self.provider, self.grant)  # type: ignore[arg-type]
+
+    def video_order(self, **changes: Any) -> VideoOrder:
+        """Give a private video."""
+        options = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
+        values = {"mode": PostMode.DIRECT, "file": VideoFile(len(self.video), "video/mp4"), "options": options}
+        return VideoOrder(**{**values, **changes})
+
+    async def content(self, first: int, end: int) -> AsyncIterator[bytes]:
+        """Give bytes of the video."""
+        yield self.video[first:end]
+
+    def posted(self) -> int:
+        """TikTok shows nobody how many private posts there are."""
+        return 0
+
+
+def tokens_of(path: Path) -> str:
+    """Read the refresh token; a file that others may read is refused."""
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        pytest.fail(f"{path.name} must have the mode 0600")
+    return path.read_text().strip()
+
+
+async def renewed() -> tuple[Provider, Any]:
+    """Exchange the refresh token, and write the new one down before anything else happens."""
+    path = Path(os.environ["TIKTOK_LIVE_TOKEN_FILE"])
+    settings = {
+        "client_key": os.environ["TIKTOK_LIVE_CLIENT_KEY"],
+        "client_secret": os.environ["TIKTOK_LIVE_CLIENT_SECRET"],
+    }
+    provider = checked(build(settings, clock=now))
+    grant = await provider.authorization.refresh(Secret(tokens_of(path)))
+    assert grant.refresh_token is not None
+    new = path.with_suffix(".new")
+    new.touch(mode=0o600)
+    new.write_text(grant.refresh_token.reveal())
+    new.replace(path)
+    return provider, grant
+
+
+@pytest.fixture(scope="session")
+def shared() -> dict[str, Any]:
+    """Keep the one grant of the run."""
+    return {}
+
+
+class OverTikTok:
+    """Sets the harness; what has no row in the table of costs is not run."""
+
+    harness: Live
+
+    @pytest.fixture(autouse=True)
+    async def _over_tiktok(self, request: pytest.FixtureRequest, shared: dict[str, Any]) -> AsyncIterator[None]:
+        name = request.node.originalname
+        if name not in COSTS:
+            pytest.skip("this needs a vendor that does what it is told")
+        if "grant" not in shared:
+            provider, shared["grant"] = await renewed()
+            await provider.close()
+        settings = {name: os.environ[f"TIKTOK_LIVE_{name.upper()}"] for name in ("client_key", "client_secret")}
+        provider = checked(build(settings, clock=now))
+        powers = frozenset({Power.POSTS} if os.environ.get("TIKTOK_LIVE_POST") == "1" else ())
+        self.harness = Live(provider, shared["grant"], powers, media.video(6_000_000, seconds=5))
+        yield
+        await provider.close()
+        if "video/init" in COSTS[name]:
+            await asyncio.sleep(INIT_SECONDS)
+
+
+class TestTikTokAccounts(OverTikTok, AccountsContract):
+    """Profiles and creators."""
+
+
+class TestTikTokVideos(OverTikTok, VideosContract):
+    """Videos."""
+
+
+class TestTikTokPublishing(OverTikTok, PublishingContract):
+    """Posts."""

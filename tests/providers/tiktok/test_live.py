@@ -1,0 +1,37 @@
+"""The live suite as far as it can be shown without credentials: it is skipped, and it says what it costs."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.live import costs
+from tests.providers.conformance.reading import AccountsContract, VideosContract
+from tests.providers.conformance.writing import PublishingContract
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_without_credentials_everything_is_skipped_with_one_reason() -> None:
+    """No call is made, and the reason names what is missing."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIKTOK_LIVE", "PYTEST"))}
+    command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", "live", "-p", "no:cacheprovider", "tests/live"]
+    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60, check=False)
+
+    assert 0 == done.returncode, done.stdout
+    assert "no credentials for TikTok: TIKTOK_LIVE_CLIENT_KEY" in done.stdout
+    assert "passed" not in done.stdout.splitlines()[-1]
+
+
+def test_every_priced_test_is_one() -> None:
+    """A row of the table that names no test would promise what is never spent."""
+    known = {name for contract in (AccountsContract, VideosContract, PublishingContract) for name in dir(contract)}
+    assert set() == set(costs.COSTS) - known
+    assert set(costs.POSTING) <= set(costs.COSTS)
+
+
+def test_the_price_is_said_before_it_is_paid() -> None:
+    """Without leave to post no init is in the price; with it each one is."""
+    assert 0 == costs.total(posting=False)["video/init"]
+    assert 2 == costs.total(posting=True)["video/init"]
+    assert 1 == costs.total(posting=True)["private post (SELF_ONLY)"]

@@ -1,0 +1,173 @@
+"""Media links in the database: who comes first, a fetch or a close, and what is forgotten when.
+
+Owns the proofs of `storage/media.py` that need two transactions, or rows as no rule makes them.
+"""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from storage import media, uploads
+from storage.database import Database, Transaction
+from storage.media import MediaFetchRow, MediaLinkRow
+from storage.uploads import UploadRow
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+ATTEMPT = ("l1", "p1", 1)
+
+
+def link(digest: bytes = b"d1", position: int = 0, **values: Any) -> MediaLinkRow:
+    """Give a link of one hour."""
+    filled: dict[str, Any] = {
+        "location": "l1",
+        "post": "p1",
+        "attempt": 1,
+        "upload": "u1",
+        "mime_type": "image/jpeg",
+        "size_bytes": 9,
+    }
+    times = {"create_time": NOW, "expire_time": NOW + HOUR}
+    return MediaLinkRow(digest=digest, position=position, **{**filled, **times, **values})
+
+
+@pytest.fixture
+async def db(database: Database) -> Database:
+    """Give a database with one complete upload."""
+    async with database.transaction() as tx:
+        times: dict[str, Any] = {"create_time": NOW, "expire_time": NOW + HOUR}
+        row = UploadRow(location="l1", id="u1", mime_type="image/jpeg", size_bytes=9, state="COMPLETE", **times)
+        row.sha256 = "ab"
+        await uploads.insert(tx, row)
+    return database
+
+
+async def make(db: Database, *rows: MediaLinkRow) -> bool:
+    """Give the attempt these links."""
+    async with db.transaction() as tx:
+        await media.hold(tx, *ATTEMPT)
+        return await media.replace(tx, *ATTEMPT, rows, NOW)
+
+
+async def close_unfetched(db: Database) -> bool:
+    """Close the attempt's links if none was opened, as the rules do."""
+    async with db.transaction() as tx:
+        await media.hold(tx, *ATTEMPT)
+        if await media.fetched(tx, *ATTEMPT):
+            return False
+        await media.close(tx, *ATTEMPT, b"mark", NOW)
+    return True
+
+
+async def opens(tx: Transaction, digest: bytes = b"d1", now: datetime = NOW) -> bool:
+    """Tell whether a fetch may begin."""
+    return await media.open_for_fetch(tx, digest, now)
+
+
+async def test_a_close_waits_for_a_fetch_that_began(db: Database) -> None:
+    """As long as a fetch is not committed nobody says that there was none; then it is seen."""
+    await make(db, link(), link(b"d2", 1))
+    async with db.transaction() as tx:
+        assert await opens(tx, b"d2")
+        closing = asyncio.create_task(close_unfetched(db))
+        done, _ = await asyncio.wait([closing], timeout=0.3)
+        assert not done
+    assert not await closing
+    async with db.read() as tx:
+        assert (True, True) == (
+            await media.find(tx, b"d1", NOW) is not None,
+            await media.find(tx, b"d2", NOW) is not None,
+        )
+
+
+async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
+    """As long as a close is not committed no byte leaves; then nothing is found."""
+    await make(db, link())
+
+    async def fetch() -> bool:
+        async with db.transaction() as tx:
+            return await opens(tx)
+
+    async with db.transaction() as tx:
+        await media.hold(tx, *ATTEMPT)
+        await media.close(tx, *ATTEMPT, b"mark", NOW)
+        fetching = asyncio.create_task(fetch())
+        done, _ = await asyncio.wait([fetching], timeout=0.3)
+        assert not done
+    assert not await fetching
+
+
+async def test_links_wait_for_a_close_that_began(db: Database) -> None:
+    """An attempt that has no link yet can be closed too, and whoever makes links meanwhile gets none."""
+    async with db.transaction() as tx:
+        await media.hold(tx, *ATTEMPT)
+        await media.close(tx, *ATTEMPT, b"mark", NOW)
+        making = asyncio.create_task(make(db, link()))
+        done, _ = await asyncio.wait([making], timeout=0.3)
+        assert not done
+    assert not await making
+    async with db.read() as tx:
+        assert await media.find(tx, b"d1", NOW) is None
+
+
+async def test_a_mark_opens_nothing(db: Database) -> None:
+    """The row that says that an attempt is closed is no link, and is written once."""
+    assert await close_unfetched(db)
+    assert await close_unfetched(db)
+    async with db.transaction() as tx:
+        assert not await opens(tx, b"mark", NOW - HOUR)
+        assert await media.find(tx, b"mark", NOW - HOUR) is None
+
+
+async def test_a_link_lives_until_its_time_and_with_its_upload(db: Database) -> None:
+    """The last moment counts as over; without bytes there is nothing to open."""
+    await make(db, link())
+    async with db.transaction() as tx:
+        found = await media.find(tx, b"d1", NOW + HOUR - timedelta(microseconds=1))
+        assert found is not None
+        assert "ab" == found[1]
+        assert (None, False) == (await media.find(tx, b"d1", NOW + HOUR), await opens(tx, now=NOW + HOUR))
+        await uploads.expire(tx, "l1", "u1")
+        assert (None, False) == (await media.find(tx, b"d1", NOW), await opens(tx))
+
+
+async def test_fetches_are_counted_by_link(db: Database) -> None:
+    """One link that was opened thrice is one; the time of the first is kept."""
+    await make(db, link(), link(b"d2", 1))
+    async with db.transaction() as tx:
+        for minutes in (1, 2, 3):
+            assert await opens(tx, now=NOW + timedelta(minutes=minutes))
+    async with db.read() as tx:
+        assert 1 == await media.fetched(tx, *ATTEMPT)
+        assert [0, 0] == [await media.fetched(tx, "l2", "p1", 1), await media.fetched(tx, "l1", "p1", 2)]
+        row = await media.find(tx, b"d1", NOW)
+    assert row is not None
+    assert (3, NOW + timedelta(minutes=1)) == (row[0].fetches, row[0].first_fetch_time)
+
+
+async def test_an_upload_is_kept_longer_and_never_shorter(db: Database) -> None:
+    """Keeping moves the end out; a shorter time, another location and an open upload change nothing."""
+    async with db.transaction() as tx:
+        await uploads.keep(tx, "l1", ["u1", "none"], NOW + 2 * HOUR)
+        await uploads.keep(tx, "l1", ["u1"], NOW)
+        await uploads.keep(tx, "l2", ["u1"], NOW + 3 * HOUR)
+    async with db.read() as tx:
+        assert NOW + 2 * HOUR == (await uploads.get(tx, "l1", "u1")).expire_time
+
+
+async def test_what_ended_is_forgotten(db: Database) -> None:
+    """Links go by their end, fetches by their time, each strictly before the one given."""
+    await make(db, link(), link(b"d2", 1, expire_time=NOW))
+    async with db.transaction() as tx:
+        for id, time in (("f1", NOW), ("f2", NOW - HOUR)):
+            row = MediaFetchRow(id=id, digest=b"d1", time=time, remote="", user_agent="", first=0, size=0, status=200)
+            await media.log_fetch(tx, row)
+        await media.prune(tx, NOW)
+        assert (True, True) == (await opens(tx), await opens(tx, b"d2", NOW - HOUR))
+        assert {"f1": True, "f2": False} == {
+            id: await tx.get(MediaFetchRow, id, populate_existing=True) is not None for id in ("f1", "f2")
+        }
+        await media.prune(tx, NOW + timedelta(seconds=1))
+        assert (True, False) == (await opens(tx), await opens(tx, b"d2", NOW - HOUR))
