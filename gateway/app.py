@@ -105,6 +105,7 @@ async def start(
     `environment` is looked through for misspelt settings. Raises SettingsError, DatabaseUnavailable,
     EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same, from gRPC).
     """
+    log.hide(settings.secrets())
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     async with AsyncExitStack() as stack:
@@ -168,6 +169,7 @@ async def build_domain(
         public_url=public_url,
         oauth_secret=await keys.get_secret(ground.db, ground.ring, "oauth"),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
+        loopback_vendors=settings.allow_loopback_vendors,
     )
 
 

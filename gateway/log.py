@@ -8,7 +8,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TextIO
@@ -20,6 +20,8 @@ _NAME = "_name"
 _CLEAN = "_clean"
 CLEAN: dict[str, Any] = {_CLEAN: True}
 MAX_DEPTH = 6
+LEAST_HIDDEN = 12
+_HIDDEN: set[str] = set()
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the call at hand: every line written on its behalf carries it."""
@@ -154,8 +156,18 @@ def clean(value: Any, *, name: str = "", depth: int = 0) -> Any:
     return clean_text(str(value))
 
 
+def hide(values: Iterable[str]) -> None:
+    """Take these very values out of every line from now on: secrets of the configuration, which may look like anything.
+
+    Short ones are left alone: they would black out ordinary words.
+    """
+    _HIDDEN.update(value for value in values if len(value) >= LEAST_HIDDEN)
+
+
 def clean_text(text: str) -> str:
-    """Give the text without anything that looks like a secret."""
+    """Give the text without anything that looks like, or is known to be, a secret."""
+    for value in _HIDDEN:
+        text = text.replace(value, REDACTED)
     return _SECRET_LOOKS.sub(_hide, text) if _HINT.search(text) else text
 
 

@@ -51,4 +51,7 @@ def metadata_of(error: providers.ProviderError) -> dict[str, str]:
 
 def kept(error: providers.ProviderError, reason: str = "") -> dict[str, Any]:
     """Give the error as it is kept with a resource."""
-    return {"reason": reason or reason_of(error), "message": error.message, "metadata": metadata_of(error)}
+    metadata = metadata_of(error)
+    if error.retry_at is not None:
+        metadata["retryAt"] = error.retry_at.isoformat()
+    return {"reason": reason or reason_of(error), "message": error.message, "metadata": metadata}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -139,9 +139,12 @@ class Settings(BaseSettings):
     @field_validator("bootstrap_api_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse a key that could be guessed."""
-        if value is not None and len(value.get_secret_value()) < MIN_BOOTSTRAP_KEY:
+        """Refuse a key that could be guessed, and one that no caller could send."""
+        key = "" if value is None else value.get_secret_value()
+        if value is not None and len(key) < MIN_BOOTSTRAP_KEY:
             raise ValueError(f"must have {MIN_BOOTSTRAP_KEY} characters or more; `openssl rand -hex 32` makes one")
+        if key.strip() != key or not (key.isascii() and key.isprintable()):
+            raise ValueError("must be visible ASCII, without spaces around it: it travels in a header")
         return value
 
     @model_validator(mode="after")
@@ -172,6 +175,15 @@ class Settings(BaseSettings):
     def callback_url(self) -> str:
         """Where a provider's consent page sends the browser back to, but for the provider's name in braces."""
         return f"{self.public_url.rstrip('/')}/oauth/{{provider}}/callback"
+
+    def secrets(self) -> list[str]:
+        """Give every secret of the configuration in clear, for what must recognise them: also each key of the ring,
+        and the password of the database, alone.
+        """
+        found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
+        found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
+        url = "" if self.database_url is None else self.database_url.get_secret_value()
+        return [*found, unquote(urlsplit(url).password or "")]
 
     def provider(self, name: str) -> dict[str, Any]:
         """Give the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""

@@ -122,10 +122,12 @@ def from_error(error: BaseException, *, now: datetime, request_id: str = "") -> 
 def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
     """Turn an error kept with a resource into its status.
 
-    `stored` has `reason`, `message`, `metadata` (text to text); a reason that this version does not know is UNKNOWN.
+    `stored` has `reason`, `message`, `metadata` (text to text) and `violations` (as `Violation` has them), of which all
+    but the reason may be missing; a reason that this version does not know is UNKNOWN.
     """
     metadata = {str(key): str(value) for key, value in (stored.get("metadata") or {}).items()}
-    facts = Facts(str(stored.get("reason", "INTERNAL")), str(stored.get("message", "")), metadata)
+    violations = tuple(Violation(**each) for each in stored.get("violations") or ())
+    facts = Facts(str(stored.get("reason", "INTERNAL")), str(stored.get("message", "")), metadata, violations)
     return _status(facts, now=None, request_id="")
 
 

@@ -114,7 +114,8 @@ class CapabilityTable:
     """A provider's whole table; a capability without a cell is NOT_YET.
 
     `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
-    `settings` are the names that `Connection.provider_settings` may hold.
+    `profile_scopes` says which scope each part of a profile needs, where they differ. `settings` are the names that
+    `Connection.provider_settings` may hold.
     """
 
     provider: str
@@ -122,6 +123,7 @@ class CapabilityTable:
     cells: Mapping[Capability, Cell]
     limits: Limits
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    profile_scopes: Mapping[str, str] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
     quotas: tuple[QuotaRule, ...] = ()
 
@@ -129,6 +131,11 @@ class CapabilityTable:
         """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
         have = frozenset(scopes)
         return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
+
+    def profile_parts(self, scopes: Iterable[str]) -> frozenset[str]:
+        """Tell which parts of a profile these scopes open."""
+        have = frozenset(scopes)
+        return frozenset(part for part, scope in self.profile_scopes.items() if scope in have)
 
     def quota(self, metric: str) -> QuotaRule | None:
         """Give the rule of a metric, None when the vendor has no such limit."""

@@ -9,7 +9,9 @@ finds its attempt moved on and can neither announce nor send. What follows from 
     INTENT → INIT_SENT → PROCESSING …  when the vendor fetches the media: the one call may publish by itself
     and from any unfinished one: → ABANDONED, when a new attempt takes its place
 
-`final_sent_time` is when the outcome began to be the vendor's: before the last bytes left, or before such a call.
+`gone_time` is when the upload address was first found dead, with how much the vendor held then in `confirmed`.
+`announce_time` is when INIT_SENT was committed, the last time if more than once. `final_sent_time` is when the outcome
+began to be the vendor's: before the last bytes left, or before such a call.
 """
 
 from collections.abc import Sequence
@@ -26,7 +28,11 @@ from storage.types import time_field
 
 
 class AttemptRow(SQLModel, table=True):
-    """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes."""
+    """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes.
+
+    `failures` are questions and chunks in a row that went wrong, `denials` answers in all that the vendor has no such
+    id.
+    """
 
     __tablename__ = "attempts"
     __table_args__ = (Index("attempts_by_publish_id", "publish_id"),)
@@ -49,6 +55,9 @@ class AttemptRow(SQLModel, table=True):
     create_time: datetime = time_field()
     update_time: datetime = time_field()
     final_sent_time: datetime | None = time_field(nullable=True)
+    announce_time: datetime | None = time_field(nullable=True)
+    gone_time: datetime | None = time_field(nullable=True)
+    denials: int = 0
 
 
 def _is(location: str, post: str, number: int) -> ColumnElement[bool]:
@@ -75,7 +84,10 @@ async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
 
 
 async def without_id(tx: Transaction, provider: str, subject: str, before: datetime) -> list[AttemptRow]:
-    """Give the newest attempts of a vendor's user that nobody knows the outcome or the publish id of, begun by then."""
+    """Give the attempts of a vendor's user, begun by then, that may have made a publish whose id never came here.
+
+    Those whose answer is still awaited, and those that were tried again since, are among them.
+    """
     query = (
         select(AttemptRow)
         .join(PostRow, and_(col(PostRow.location) == col(AttemptRow.location), col(PostRow.id) == col(AttemptRow.post)))
@@ -89,9 +101,9 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
             col(ConnectionRow.provider) == provider,
             col(ConnectionRow.provider_subject) == subject,
             col(ConnectionRow.status) != "DISCONNECTED",
-            col(PostRow.state) == "INDETERMINATE",
-            col(PostRow.attempt) == col(AttemptRow.number),
+            col(AttemptRow.state).in_(("INIT_SENT", "INDETERMINATE")),
             col(AttemptRow.publish_id) == "",
+            # Only an announcement that acts by itself has this time before it has an id.
             col(AttemptRow.final_sent_time) <= before,
         )
     )

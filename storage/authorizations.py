@@ -17,7 +17,8 @@ from storage.types import time_field
 
 class AuthorizationRow(SQLModel, table=True):
     """One consent that was started; `consume_time` is set once, by whoever comes first, and `outcome` when it is done:
-    completed, denied or failed. `connection` is then the one that holds the grant.
+    completed, denied or failed. `connection` is then the one that holds the grant. `openers` are addresses whose pages
+    may have opened the consent page, and may hear how it ended.
     """
 
     __tablename__ = "authorizations"
@@ -32,6 +33,7 @@ class AuthorizationRow(SQLModel, table=True):
     uri_sealed: bytes
     redirect_uri: str
     return_uri: str = ""
+    openers: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     create_time: datetime = time_field()
     expire_time: datetime = time_field()

@@ -22,6 +22,10 @@ _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*
 _LONGEST_KEY = 512
 
 
+class StoreUnavailable(Exception):
+    """The place of the bytes does not give them now."""
+
+
 class BlobStore:
     """Named runs of bytes. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
 
@@ -55,7 +59,7 @@ class BlobStore:
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
         """Give the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.
 
-        Raises `NotFound`, and OSError when the blob is shorter than `end`.
+        Raises `NotFound`, OSError when the blob is shorter than `end`, StoreUnavailable when nobody can say now.
         """
         _checked(key)
         for first in range(start, end, chunk):
@@ -88,6 +92,18 @@ class BlobStore:
             return bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
         except FileNotFoundError:
             raise NotFound("blob", key) from None
+        except obstore.exceptions.BaseError as error:
+            # A range behind the end has no class of its own. The error's text may name hosts and paths: its kind is
+            # enough.
+            if await self._ends_before(key, start):
+                return b""
+            raise StoreUnavailable(type(error).__name__) from None
+
+    async def _ends_before(self, key: str, place: int) -> bool:
+        try:
+            return await self.size(key) <= place
+        except obstore.exceptions.BaseError:
+            return False
 
 
 def _checked(key: str) -> str:

@@ -8,11 +8,26 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, Text, and_, exists, select, text, tuple_, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    Text,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, notify
+from storage.accounts import AccountRow
+from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
 from storage.types import json_field, json_or_null, time_field
 
@@ -87,6 +102,8 @@ def _is(location: str, post: str) -> ColumnElement[bool]:
 
 async def insert(tx: Transaction, row: PostRow) -> PostRow:
     """Add a post; raises AlreadyExists when the location has one of that id."""
+    # Of two that choose the same id at once the second waits here for the first.
+    await advisory_lock(tx, f"post|{row.location}|{row.id}")
     if await find(tx, row.location, row.id) is not None:
         raise AlreadyExists("post", row.id)
     tx.add(row)
@@ -154,10 +171,12 @@ async def of_account(tx: Transaction, location: str, account: str) -> bool:
     return bool((await tx.execute(query)).scalar_one())
 
 
-async def set_due(tx: Transaction, location: str, post: str, due_at: datetime) -> None:
-    """Say when the post is to be looked at next, if it is to be looked at at all; no change a caller can see."""
-    statement = update(PostRow).where(_is(location, post), col(PostRow.due_at).is_not(None)).values(due_at=due_at)
-    await tx.execute(statement)
+async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *, also_idle: bool = False) -> None:
+    """Say when the post is to be looked at next, if it is to be looked at at all, with `also_idle` in any case; no
+    change that a caller can see.
+    """
+    where = _is(location, post) if also_idle else and_(_is(location, post), col(PostRow.due_at).is_not(None))
+    await tx.execute(update(PostRow).where(where).values(due_at=due_at))
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[PostRow]:
@@ -182,15 +201,24 @@ async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit:
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
     """Make all waiting posts of a connection due now (it was authorised again); give how many."""
-    statement = (
-        update(PostRow)
+    # Whoever waited waits no longer: younger posts keep behind it.
+    waiting = case((col(PostRow.next_attempt_time).is_not(None), now))
+    waiting_posts = (
+        select(col(PostRow.id))
         .where(
             col(PostRow.location) == location,
             col(PostRow.connection) == connection,
             col(PostRow.state).in_(UNFINISHED),
             col(PostRow.state) != "SCHEDULED",
         )
-        .values(due_at=now)
+        # In one order: two who do this at once must not wait for each other.
+        .order_by(col(PostRow.id))
+        .with_for_update()
+    )
+    statement = (
+        update(PostRow)
+        .where(col(PostRow.location) == location, col(PostRow.id).in_(waiting_posts))
+        .values(due_at=now, next_attempt_time=waiting, update_time=now)
         .returning(col(PostRow.id))
     )
     return len((await tx.execute(statement)).all())
@@ -225,7 +253,7 @@ async def page(
     if states:
         query = query.where(col(PostRow.state).in_(states))
     if create_after is not None:
-        query = query.where(col(PostRow.create_time) > create_after)
+        query = query.where(col(PostRow.create_time) >= create_after)
     if create_before is not None:
         query = query.where(col(PostRow.create_time) < create_before)
     moment = col(PostRow.schedule_time) if by_schedule else col(PostRow.create_time)
@@ -240,12 +268,13 @@ async def page(
 
 
 async def twins(tx: Transaction, post: PostRow, since: datetime) -> bool:
-    """Tell whether another post of the account has the same text and may be what the vendor shows since then."""
+    """Tell whether another post of the vendor's user, in any location, has the same text and may be what the vendor
+    shows since then.
+    """
     query = select(
         exists().where(
-            col(PostRow.location) == post.location,
-            col(PostRow.account) == post.account,
-            col(PostRow.id) != post.id,
+            _of_the_user(post),
+            tuple_(col(PostRow.location), col(PostRow.id)) != tuple_(post.location, post.id),
             col(PostRow.caption) == post.caption,
             col(PostRow.update_time) >= since,
             col(PostRow.provider_post_id) == "",
@@ -254,6 +283,23 @@ async def twins(tx: Transaction, post: PostRow, since: datetime) -> bool:
         )
     )
     return bool((await tx.execute(query)).scalar_one())
+
+
+async def taken(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
+    """Give those of a vendor's post ids that posts of the same user, in any location, became."""
+    query = select(col(PostRow.provider_post_id)).where(_of_the_user(post), col(PostRow.provider_post_id).in_(ids))
+    return set((await tx.execute(query)).scalars())
+
+
+def _of_the_user(post: PostRow) -> ColumnElement[bool]:
+    """Match the posts of whoever the post's account is at the vendor: one user may be connected in many locations."""
+    user = select(col(AccountRow.provider_account_id)).where(
+        col(AccountRow.location) == post.location, col(AccountRow.id) == post.account
+    )
+    accounts = select(col(AccountRow.location), col(AccountRow.id)).where(
+        col(AccountRow.provider) == post.provider, col(AccountRow.provider_account_id) == user.scalar_subquery()
+    )
+    return tuple_(col(PostRow.location), col(PostRow.account)).in_(accounts)
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
@@ -267,15 +313,23 @@ async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids
     return {row[0]: row[1] for row in (await tx.execute(query)).all()}
 
 
-async def older_is_due(tx: Transaction, post: PostRow, now: datetime) -> bool:
-    """Tell whether a post of the account that was made before this one is ready to go out, and has not begun."""
-    query = select(
-        exists().where(
+async def older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:
+    """Count, up to `most`, the posts of the account that were made before this one, may go out, and have not begun.
+
+    It may unless it shows that it waits for something. That nobody works on it says nothing (`due_at` is a lease, too);
+    one that has not moved since `moved_since` is not waited for.
+    """
+    older = (
+        select(col(PostRow.id))
+        .where(
             col(PostRow.location) == post.location,
             col(PostRow.account) == post.account,
             col(PostRow.state) == "QUEUED",
-            col(PostRow.due_at) <= now,
+            or_(col(PostRow.next_attempt_time).is_(None), col(PostRow.next_attempt_time) <= now),
+            col(PostRow.update_time) > moved_since,
             tuple_(col(PostRow.queue_time), col(PostRow.id)) < tuple_(post.queue_time, post.id),
         )
+        .limit(most)
+        .subquery()
     )
-    return bool((await tx.execute(query)).scalar_one())
+    return int((await tx.execute(select(func.count()).select_from(older))).scalar_one())

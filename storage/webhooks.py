@@ -129,14 +129,17 @@ async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
 
 async def look_again(tx: Transaction, provider: str, subject: str, since: datetime) -> None:
     """Make deliveries about a vendor's user, received since then and not placed, due once more."""
-    statement = (
-        update(WebhookRow)
+    missed = (
+        select(col(WebhookRow.id))
         .where(
             col(WebhookRow.provider) == provider,
             col(WebhookRow.subject) == subject,
             col(WebhookRow.receive_time) >= since,
             col(WebhookRow.outcome) == UNKNOWN_PUBLISH,
         )
-        .values(due_at=col(WebhookRow.receive_time), outcome="")
+        # In one order: two who do this at once must not wait for each other.
+        .order_by(col(WebhookRow.id))
+        .with_for_update()
     )
-    await tx.execute(statement)
+    again = update(WebhookRow).where(col(WebhookRow.id).in_(missed))
+    await tx.execute(again.values(due_at=col(WebhookRow.receive_time), outcome="", tries=0))

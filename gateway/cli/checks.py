@@ -19,6 +19,8 @@ from gateway.ground import Ground, opened, read_ring
 from gateway.http.serving import listen
 from gateway.settings import Settings, SettingsError, url_trouble
 from gateway.tls import CertificateFiles
+from providers.errors import Misconfigured
+from providers.http.urls import check_url
 from storage import keys, migrate
 from storage.blobs import BlobStore
 
@@ -118,12 +120,23 @@ def tiktok(settings: Settings) -> Iterator[Finding]:
     simulated = urlsplit(settings.tiktok_api_url).hostname != "open.tiktokapis.com"
     if simulated:
         yield note("TikTok addresses", f"{settings.tiktok_api_url} is not TikTok: a simulator?")
-    host = urlsplit(settings.tiktok_api_url).hostname or ""
-    if simulated and host not in settings.tiktok_upload_hosts:
+    elif settings.allow_loopback_vendors or settings.pull_allow_loopback:
+        fix = "unset GATEWAY_ALLOW_LOOPBACK_VENDORS and GATEWAY_PULL_ALLOW_LOOPBACK"
+        yield note("loopback", "addresses of this machine are allowed, beside the real TikTok", fix)
+    yield from _upload_hosts(settings)
+
+
+def _upload_hosts(settings: Settings) -> Iterator[Finding]:
+    """Ask whether bytes could be sent to where the API is: TikTok's upload hosts lie beside it."""
+    if not settings.tiktok_upload_hosts:
+        yield wrong("TikTok upload hosts", "none: no video could be sent", "unset GATEWAY_TIKTOK_UPLOAD_HOSTS")
+        return
+    try:
+        check_url(settings.tiktok_api_url, settings.tiktok_upload_hosts, settings.allow_loopback_vendors)
+    except Misconfigured:
+        host = urlsplit(settings.tiktok_api_url).hostname or ""
         fix = f"GATEWAY_TIKTOK_UPLOAD_HOSTS={host}"
         yield wrong("TikTok upload hosts", f"{','.join(settings.tiktok_upload_hosts)} without {host}", fix)
-    elif not settings.tiktok_upload_hosts:
-        yield wrong("TikTok upload hosts", "none: no video could be sent", "unset GATEWAY_TIKTOK_UPLOAD_HOSTS")
 
 
 def blobs(settings: Settings) -> Iterator[Finding]:
@@ -217,7 +230,7 @@ async def _inside(ground: Ground) -> AsyncIterator[Finding]:
         return
     yield ok("schema", str(revision))
     try:
-        await keys.verify_ring(ground.db, ground.ring)
+        await keys.verify_ring(ground.db, ground.ring, remember=False)
     except (keys.KeyMissing, keys.KeyWrong) as error:
         for sentence in sentences(error):
             yield wrong("encryption keys", sentence)

@@ -3,18 +3,25 @@
 Owns nothing of its own: tokens are `tokens`, the ledger is `quotas`.
 """
 
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.domain import quotas
 from gateway.domain.context import Domain
+from providers.errors import Unavailable
 from providers.models.grants import AccessToken
+from storage.database import DatabaseUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionAccess:
-    """One connection's `Access`; `background` work leaves a part of each quota to callers, and hardly waits."""
+    """One connection's `Access`; `background` work leaves a part of each quota to callers, and hardly waits.
+
+    To background work a database that is away before the vendor was asked is one more reason to come back later: as an
+    error of its own it could not be told from one that came after.
+    """
 
     domain: Domain
     provider: str
@@ -24,16 +31,32 @@ class ConnectionAccess:
 
     async def token(self) -> AccessToken:
         """Give a token that is valid now."""
-        return await self.domain.tokens.fresh(self.location, self.connection)
+        with self._nothing_sent():
+            return await self.domain.tokens.fresh(self.location, self.connection)
 
     async def refused(self, used: AccessToken) -> AccessToken:
         """Give a newer token than the one the vendor refused."""
-        return await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
+        with self._nothing_sent():
+            return await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
 
-    def slot(self, metric: str) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def slot(self, metric: str) -> AsyncIterator[None]:
         """Hold a slot of one of the connection's quotas."""
         subject = f"locations/{self.location}/connections/{self.connection}"
-        return quotas.slot(self.domain, self.provider, subject, metric, background=self.background)
+        async with AsyncExitStack() as held:
+            with self._nothing_sent():
+                slot = quotas.slot(self.domain, self.provider, subject, metric, background=self.background)
+                await held.enter_async_context(slot)
+            yield
+
+    @contextmanager
+    def _nothing_sent(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseUnavailable as error:
+            if not self.background:
+                raise
+            raise Unavailable("The gateway's database was away; nothing was sent.", provider=self.provider) from error
 
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Keep in mind that the vendor refused for its rate."""

@@ -4,9 +4,9 @@ Owns the hand-over from INTENT to INIT_OK, or to PROCESSING when the vendor fetc
 may publish. Before the call INIT_SENT is committed; a lost answer to a call that may publish is `reconciling`'s.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
@@ -14,7 +14,7 @@ from gateway import reasons
 from gateway.domain import fetching, journal, media, orders, outcomes, preflight, quotas, reconciling, sources, steps
 from gateway.domain.context import Domain
 from gateway.domain.errors import DomainError, QuotaExceeded
-from gateway.domain.journal import Work
+from gateway.domain.journal import Overtaken, Work
 from gateway.domain.steps import Again
 from providers.errors import (
     Ambiguous,
@@ -24,33 +24,41 @@ from providers.errors import (
     ProviderError,
     Temporary,
     TokenRefused,
+    Unavailable,
 )
 from providers.models.publishing import Begun, ChunkPlan
 from providers.models.secret import Secret
+from storage import attempts, webhooks
+from storage.database import DatabaseUnavailable, Transaction
 from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
+KEEP_TRYING = timedelta(minutes=1)
+KEEP_PAUSE = timedelta(seconds=1)
+"""How long, and how often, the answer to an announcement is tried to be kept while the database is away."""
+
+NOT_SENT = "The gateway's database was away; nothing was sent."
 LINK_SLACK = timedelta(minutes=5)
 """How much longer than the vendor's own time limit a media link lives."""
 
 
 async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Again:
     """INTENT: bring the media here, check again what the creator allows, announce, and keep what the vendor answers."""
-    post = work.post
-    if outcomes.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock()):
-        return await steps.fail(
-            domain, work, post.error or steps.error_of("DEADLINE_EXCEEDED", "The post could not go out in time.")
-        )
+    if _too_late(domain, work):
+        return await _give_up(domain, work)
     try:
-        await steps.access_of(domain, post).token()
-        if any(source.to_fetch for source in sources.of(post)):
-            # First what may make it wait, or end it: nothing is fetched for a post that cannot go out.
-            await preflight.media_ready(domain, post)
-        work = await _with_media(domain, work, stopping)
-        if stopping():
-            await journal.rest(domain, work, domain.clock())
-            return None
+        if any(source.to_fetch for source in sources.of(work.post)):
+            work = await _with_media(domain, work, stopping)
+            if stopping():
+                await journal.rest(domain, work, domain.clock())
+                return None
+            if _too_late(domain, work):
+                return await _give_up(domain, work)
+        if back := await journal.step_back(domain, work.post):
+            return await steps.rest(domain, work, back)
+        await steps.access_of(domain, work.post).token()
         files = await preflight.media_ready(domain, work.post)
         await quotas.ready(domain, work.post)
     except QuotaExceeded as error:
@@ -62,13 +70,37 @@ async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Aga
     return await _announce(domain, work, files)
 
 
+def _too_late(domain: Domain, work: Work) -> bool:
+    post = work.post
+    return outcomes.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock())
+
+
+async def _give_up(domain: Domain, work: Work) -> Again:
+    """The post's time is over: what it waited for is the reason, if it waited for something."""
+    late = steps.error_of("DEADLINE_EXCEEDED", "The post could not go out in time.")
+    return await steps.fail(domain, work, work.post.error or late)
+
+
 async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Work:
     """Fetch what the caller gave as addresses, one after the other; a post remembers each that is here."""
     post = work.post
+    # First what may make it wait, or end it: nothing is fetched for a post that cannot go out.
+    await steps.access_of(domain, post).token()
+    await preflight.media_ready(domain, post)
     for position, source in enumerate(sources.of(post)):
         if source.to_fetch and not stopping():
-            post = await fetching.fetch(domain, post, position, stopping=stopping)
+            try:
+                post = await fetching.fetch(domain, post, position, stopping=stopping)
+            except (DomainError, ProviderError) as error:
+                raise _named(error, sources.path(post, position)) from None
     return Work(post, work.attempt)
+
+
+def _named(error: DomainError | ProviderError, path: str) -> DomainError | ProviderError:
+    """Say in an error which of a post's media it is about."""
+    error.args = (f"{path}: {error.message}",)
+    error.metadata["field"] = path
+    return error
 
 
 async def _announce(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Again:
@@ -77,24 +109,65 @@ async def _announce(domain: Domain, work: Work, files: Sequence[UploadRow]) -> A
     claimed = await journal.claim_hand_over(domain, work, **sent)
     if claimed is None:
         return await steps.rest(domain, work, journal.STEP_BACK)
-    draft, stamp = work.post.mode == "creator_inbox", steps.stamp(claimed)
-    if draft:
-        # Counted before the call: one whose answer is lost may hold a place in the creator's inbox all the same.
-        await quotas.use(domain, work.post, stamp)
+    # Whoever is cut off in the middle would lose an answer that comes only once: from here to its commit it goes on.
+    return await domain.tokens.guard(_announced(domain, claimed, files))
+
+
+async def _announced(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Again:
+    """INIT_SENT: make the call, and keep what comes of it."""
+    acts = orders.acts_at_once(work.post)
     try:
-        begun = await steps.call("init", _call(domain, claimed, files))
+        await _count_draft(domain, work)
+        begun = await steps.call("init", _call(domain, work, files))
     except (Ambiguous, ContractBroken) as error:
-        return await (reconciling.lost(domain, claimed, error) if acts else lost_init(domain, claimed, error))
+        return await (reconciling.lost(domain, work, error) if acts else lost_init(domain, work, error))
     except ProviderError as error:
-        if draft:
-            await quotas.free(domain, work.post, stamp)
+        back = await _surely(domain, work, lambda: _back_to_intent(domain, work))
         await _learn(domain, work, error)
-        return await _not_begun(domain, await _back_to_intent(domain, claimed), error)
+        return await _not_begun(domain, back, error)
     size = sum(file.size_bytes for file in files)
-    kept = await (_acting(domain, claimed, begun, size) if acts else _begun(domain, claimed, begun, size))
-    if not draft:
-        await quotas.use(domain, work.post, stamp)
+    keep = _acting if acts else _begun
+    kept = await _kept(domain, work, begun, lambda: keep(domain, work, begun, size))
+    if work.post.mode != "creator_inbox":
+        await quotas.use(domain, work.post, steps.stamp(work))
     return kept
+
+
+async def _count_draft(domain: Domain, work: Work) -> None:
+    """Count a draft before the call: one whose answer is lost may hold a place in the creator's inbox all the same."""
+    if work.post.mode != "creator_inbox":
+        return
+    try:
+        await quotas.use(domain, work.post, steps.stamp(work))
+    except DatabaseUnavailable as error:
+        raise Unavailable(NOT_SENT, provider=work.post.provider) from error
+
+
+async def _kept(domain: Domain, work: Work, begun: Begun, keep: Callable[[], Awaitable[Again]]) -> Again:
+    """Commit the vendor's answer. When another worker gave the attempt up meanwhile, the id is still kept with it: by
+    it the vendor can be asked what became of the publish. Raises Overtaken then.
+    """
+    try:
+        return await _surely(domain, work, keep)
+    except Overtaken:
+        await journal.give_id(domain, work, begun.publish_id)
+        raise
+
+
+async def _surely(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
+    """Commit what is known now and to nobody else, also while the database is away; raises DatabaseUnavailable after a
+    while.
+    """
+    waited = timedelta(0)
+    while True:
+        try:
+            return await commit()
+        except DatabaseUnavailable:
+            if waited >= KEEP_TRYING:
+                raise
+            log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
+            await domain.sleep(KEEP_PAUSE.total_seconds())
+            waited += KEEP_PAUSE
 
 
 async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
@@ -112,7 +185,10 @@ async def _call(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Begun
     kind = orders.kind(post)
     if kind == "file":
         return await publishing.begin_video(access, orders.video(post, files[0]))
-    uris = await _uris(domain, work, files)
+    try:
+        uris = await _uris(domain, work, files)
+    except DatabaseUnavailable as error:
+        raise Unavailable(NOT_SENT, provider=post.provider) from error
     if kind == "pull":
         return await publishing.begin_pull(access, orders.pull(post, uris[0]))
     return await publishing.begin_photos(access, orders.photos(post, uris))
@@ -148,6 +224,7 @@ async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
         chunk_size=plan.chunk_size,
         chunk_count=plan.count,
         failures=0,
+        first=_placing(domain, work),
     )
 
 
@@ -164,13 +241,29 @@ async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
         size=size,
         failures=0,
         polls=0,
+        first=_placing(domain, work),
     )
     return None
 
 
+def _placing(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
+    """Let deliveries that overtook the answer, and that nobody could place, be looked at once more."""
+
+    async def again(tx: Transaction) -> None:
+        subject = await attempts.subject_of(tx, work.attempt)
+        await webhooks.look_again(tx, work.post.provider, subject, steps.announced(work) - reconciling.CLOCK_SLACK)
+
+    return again
+
+
 async def _back_to_intent(domain: Domain, work: Work) -> Work:
     """The vendor did nothing: the announcement is taken back, and the account is free for another hand-over."""
-    return await journal.move(domain, work, "INTENT", post_state="QUEUED", final_sent_time=None)
+
+    async def free(tx: Transaction) -> None:
+        if work.post.mode == "creator_inbox":
+            await quotas.free(tx, domain, work.post, steps.stamp(work))
+
+    return await journal.move(domain, work, "INTENT", post_state="QUEUED", first=free, final_sent_time=None)
 
 
 async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
@@ -189,13 +282,5 @@ async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str,
 
 
 async def lost_init(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
-    """The answer to an init was lost: with a file to be sent it posted nothing, so another attempt may announce again.
-
-    An inbox init may have taken one of the creator's few pending drafts, so those are tried less often.
-    """
-    limit = outcomes.MAX_INITS if work.post.mode == "creator_inbox" else 10 * outcomes.MAX_INITS
-    kept = reasons.kept(error or Ambiguous("The answer to the announcement was lost."), "PROVIDER_UNAVAILABLE")
-    if steps.tries(work) >= limit:
-        return await steps.fail(domain, work, kept)
-    delay = outcomes.retry_delay(steps.tries(work) - 1, error)
-    return await steps.again(domain, work, delay, kept)
+    """The answer to an init was lost: with a file to be sent it posted nothing."""
+    return await steps.announce_again(domain, work, error or Ambiguous("The answer to the announcement was lost."))

@@ -5,7 +5,7 @@ transport; tokens are handed to `gateway/domain/tokens.py` as soon as they are t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,10 +38,13 @@ FIRST_CALL_POLL_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A consent that led to a grant, and where its caller wanted the browser to go afterwards."""
+    """A consent that led to a grant, where its caller wanted the browser to go afterwards, and whose pages may have
+    opened the consent page.
+    """
 
     connection: ConnectionRow
     return_uri: str
+    openers: Sequence[str] = ()
 
 
 Admit = Callable[[str], Awaitable[RequestKey | None]]
@@ -67,7 +70,7 @@ async def complete(
     A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
     ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
     StateForbids (another user of the vendor than the connection's), ProviderError. An error that is raised after the
-    state was found carries `connection` (a resource name) and `return_uri`.
+    state was found carries `connection` (a resource name), `return_uri` and `openers`.
     """
     id = consent.opened(domain.oauth_secret, state)
     async with domain.db.read() as tx:
@@ -92,6 +95,7 @@ async def complete(
     except Exception as refusal:
         # For the browser's page: whoever asked wants to know where the person came from.
         refusal.connection, refusal.return_uri = _name(used), used.return_uri  # type: ignore[attr-defined]
+        refusal.openers = used.openers  # type: ignore[attr-defined]
         raise
 
 
@@ -119,7 +123,7 @@ async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
     if row.outcome != "completed":
         raise AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
     async with domain.db.read() as tx:
-        return Completed(await connections.get(tx, row.location, row.connection), row.return_uri)
+        return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
 
 
 async def _denied(domain: Domain, row: AuthorizationRow, code: str, said: str) -> None:
@@ -146,7 +150,7 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
         await _end(domain, row, "failed", row.connection)
         raise
     await _end(domain, row, "completed", connection.id)
-    return Completed(verified, row.return_uri)
+    return Completed(verified, row.return_uri, row.openers)
 
 
 async def _end(domain: Domain, row: AuthorizationRow, outcome: str, connection: str) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.errors import CapabilityMissing, Conflict, StateForbids
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.journal import Overtaken, Work
 from providers.capabilities import Capability
-from providers.errors import NotFound, ProviderError, Rejected, TokenRefused
+from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, ScopeNotGranted, TokenRefused
 from storage import attempts, posts
 from storage.database import Transaction
 from storage.posts import PostRow
@@ -27,7 +27,8 @@ _ENDED = {"error": None, "due_at": None, "next_attempt_time": None}
 async def cancel(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
     """Call a post back; give it as it is then, CANCELLED or CANCELLING. One that is so already is given as it is.
 
-    Raises storage's NotFound, StateForbids, Conflict (the hand-over moved on in this very moment), CapabilityMissing.
+    Raises storage's NotFound, StateForbids, Conflict (the hand-over moved on in this very moment), CapabilityMissing,
+    and GrantRevoked or ScopeNotGranted where the vendor could not be asked.
     """
     async with domain.db.read() as tx:
         first = await idempotency.seen(tx, key)
@@ -104,11 +105,32 @@ async def _ask(domain: Domain, work: Work) -> None:
         await ask(domain, work)
     except (TokenRefused, NotFound) as error:
         log.info("publish.cancel_refused", location=work.post.location, post=work.post.id, code=error.code)
-    except Rejected:
-        await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post={"due_at": domain.clock()})
-        raise _forbidden(work.post) from None
+    except Rejected as error:
+        back = await _put_back(domain, work)
+        if back is None:
+            return
+        if isinstance(error, GrantRevoked | ScopeNotGranted):
+            # Not the vendor's last word on the post: somebody else must consent first.
+            raise
+        raise _forbidden(back) from None
     except ProviderError as error:
         log.info("publish.cancel_unanswered", location=work.post.location, post=work.post.id, code=error.code)
+
+
+async def _put_back(domain: Domain, work: Work) -> PostRow | None:
+    """Let the post go on as if nobody had asked; None when it is called back after all.
+
+    Raises StateForbids when it has ended otherwise in this very moment.
+    """
+    try:
+        due = {"due_at": domain.clock()}
+        return (await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=due)).post
+    except Overtaken:
+        async with domain.db.read() as tx:
+            row = await posts.get(tx, work.post.location, work.post.id)
+        if row.state in ("CANCELLED", "CANCELLING"):
+            return None
+        raise _forbidden(row) from None
 
 
 async def ask(domain: Domain, work: Work) -> None:

@@ -14,6 +14,7 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.errors import (
     CapabilityMissing,
+    Conflict,
     EtagMismatch,
     FieldInvalid,
     ResourceExists,
@@ -28,6 +29,9 @@ from storage import accounts, authorizations, connections, events, posts, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import AlreadyExists
+
+DISCONNECT_TRIES = 5
+"""How often a pair that came in the middle of a disconnect is given back too, before the caller is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +65,7 @@ async def create(
         first = await idempotency.claim(tx, key, new.id, row.create_time)
         if first is None:
             await _insert(tx, row)
-            await consent.start(
-                domain, tx, row, agency=caller.agency, redirect_uri=new.redirect_uri, return_uri=new.return_uri
-            )
+            await consent.start(domain, tx, row, caller, redirect_uri=new.redirect_uri, return_uri=new.return_uri)
     return await get(domain, new.location, first or new.id)
 
 
@@ -170,7 +172,7 @@ async def reauthorize(
         row = await connections.get(tx, location, connection, lock=True)
         consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
         if await idempotency.claim(tx, key, connection, now) is None:
-            await consent.start(domain, tx, row, agency=caller.agency, redirect_uri=redirect_uri, return_uri=return_uri)
+            await consent.start(domain, tx, row, caller, redirect_uri=redirect_uri, return_uri=return_uri)
             # Nothing of the row changes, but what callers see beside it does.
             await connections.change(tx, location, connection, now)
     return await get(domain, location, connection)
@@ -195,7 +197,7 @@ async def disconnect(domain: Domain, location: str, connection: str, key: Reques
 
     A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. One that
     refuses for good does not keep the tokens here; the connection then says that the vendor was not told. A caller
-    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, ContractBroken.
+    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, ContractBroken, Conflict.
     """
     async with domain.db.read() as tx:
         seen = await idempotency.seen(tx, key)
@@ -205,35 +207,45 @@ async def disconnect(domain: Domain, location: str, connection: str, key: Reques
 
 
 async def _disconnect(domain: Domain, location: str, connection: str, key: RequestKey | None = None) -> None:
-    async with domain.db.read() as tx:
-        row = await connections.get(tx, location, connection)
-        pair = await tokens.find(tx, location, connection)
-    refused = None if pair is None else await _revoke(domain, row)
-    async with domain.db.transaction() as tx:
-        if await idempotency.claim(tx, key, connection, domain.clock()) is None and row.status != "DISCONNECTED":
-            await _wipe(domain, tx, location, connection, refused)
+    for _ in range(DISCONNECT_TRIES):
+        async with domain.db.read() as tx:
+            row = await connections.get(tx, location, connection)
+            pair = await tokens.find(tx, location, connection)
+        version, refused = (0, None) if pair is None else await _revoke(domain, row, pair.version)
+        async with domain.db.transaction() as tx:
+            held = await connections.get(tx, location, connection, lock=True)
+            newer = await tokens.find(tx, location, connection)
+            if newer is not None and newer.version > version:
+                # A consent brought another pair meanwhile, which nobody has given back yet.
+                continue
+            if await idempotency.claim(tx, key, connection, domain.clock()) is None and held.status != "DISCONNECTED":
+                await _wipe(domain, tx, held, refused)
+            return
+    raise Conflict(resource=health.subject(row))
 
 
-async def _revoke(domain: Domain, row: ConnectionRow) -> ProviderError | None:
-    """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives a refusal that will last."""
+async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int, ProviderError | None]:
+    """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives the version of the pair that
+    is given back, and a refusal that will last.
+    """
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
+        version = token.version
         await domain.providers[row.provider].authorization.revoke(token.value)
     except GrantRevoked:
-        return None
+        return version, None
     except Rejected as error:
-        return error
+        return version, error
     except Ambiguous as error:
         # Revoking twice does no harm, so the caller may simply try again.
         raise Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id) from None
-    return None
+    return version, None
 
 
-async def _wipe(domain: Domain, tx: Transaction, location: str, connection: str, refused: ProviderError | None) -> None:
+async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: ProviderError | None) -> None:
     now = domain.clock()
-    row = await connections.get(tx, location, connection, lock=True)
-    await domain.tokens.forget(tx, location, connection)
-    await authorizations.remove_for(tx, location, connection)
+    await domain.tokens.forget(tx, row.location, row.id)
+    await authorizations.remove_for(tx, row.location, row.id)
     await _detach(tx, row, domain)
     told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
     if refused is not None:
@@ -261,6 +273,7 @@ async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
         name = f"locations/{row.location}/accounts/{account.id}"
         payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
         await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
+        await videos.remove(tx, row.location, account.id)
     await accounts.set_state_of_connection(tx, row.location, row.id, "DETACHED", now)
 
 

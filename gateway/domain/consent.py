@@ -38,9 +38,10 @@ def opened(secret: bytes, state: str) -> str:
 
 
 async def start(
-    domain: Domain, tx: Transaction, row: ConnectionRow, *, agency: str, redirect_uri: str, return_uri: str
+    domain: Domain, tx: Transaction, row: ConnectionRow, caller: Caller, *, redirect_uri: str, return_uri: str
 ) -> None:
-    """Open a consent for a connection within `tx`; an earlier one that is still open ends with it.
+    """Open a consent for a connection within `tx`; an earlier one that is still open ends with it. The pages that the
+    caller's key may send a browser to may also open the consent page, and hear how it ended.
 
     Raises Misconfigured when the operator's application at the provider is not set up.
     """
@@ -56,12 +57,13 @@ async def start(
             id=id,
             location=row.location,
             connection=row.id,
-            agency=agency,
+            agency=caller.agency,
             provider=row.provider,
             verifier_sealed=seal.seal("authorizations", id, "verifier", 1, verifier.reveal().encode()),
             uri_sealed=seal.seal("authorizations", id, "uri", 1, uri.encode()),
             redirect_uri=redirect,
             return_uri=return_uri,
+            openers=sorted(caller.redirect_uris),
             scopes=list(row.requested_scopes),
             create_time=now,
             expire_time=now + LIFETIME,

@@ -57,5 +57,6 @@ class Domain:
     public_url: str
     oauth_secret: bytes = field(repr=False)
     allowed_redirect_uris: frozenset[str] = frozenset()
+    loopback_vendors: bool = False
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)

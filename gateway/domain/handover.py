@@ -11,10 +11,10 @@ import structlog
 from gateway import reasons
 from gateway.domain import journal, outcomes, preflight, steps, uploads, verdicts
 from gateway.domain.context import Domain
-from gateway.domain.errors import DomainError
+from gateway.domain.errors import DomainError, GatewayUnavailable
 from gateway.domain.journal import Work
 from gateway.domain.steps import Again
-from providers.errors import Ambiguous, ContractBroken, ProviderError, Temporary, Unavailable, UploadGone
+from providers.errors import Ambiguous, ContractBroken, ProviderError, Rejected, Temporary, Unavailable, UploadGone
 from providers.models.publishing import ChunkPlan, PublishPhase, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
 
@@ -24,6 +24,8 @@ log = structlog.get_logger(__name__)
 async def send(domain: Domain, work: Work) -> Again:
     """INIT_OK, UPLOADING, FINAL_SENT: send the next chunk; before the last one leaves, FINAL_SENT is committed."""
     attempt = work.attempt
+    if attempt.state != "FINAL_SENT" and _is_over(domain, work):
+        return await steps.begin_anew(domain, work, "The upload address expired before all bytes were sent.")
     first, end, last = ChunkPlan(attempt.size, attempt.chunk_size, attempt.chunk_count).chunk_at(attempt.confirmed)
     if last and attempt.state != "FINAL_SENT":
         work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
@@ -32,11 +34,27 @@ async def send(domain: Domain, work: Work) -> Again:
     try:
         answer = await _send_range(domain, work, first, end, "final-chunk" if last else "chunk")
     except DomainError as error:
-        return await steps.fail(domain, work, steps.kept_of(error))
+        return await _unread(domain, work, error)
     except ProviderError as error:
         final = work.attempt.state == "FINAL_SENT"
         return await (doubt(domain, work, error) if final else _unsent(domain, work, error))
     return await _confirmed(domain, work, answer)
+
+
+def _is_over(domain: Domain, work: Work) -> bool:
+    """Tell whether the upload address has surely expired."""
+    now = domain.clock()
+    return now > (work.attempt.upload_expire_time or now) + outcomes.EXPIRY_SLACK
+
+
+async def _unread(domain: Domain, work: Work, error: DomainError) -> Again:
+    """Our own bytes could not be read. Of a last chunk that left before, that says nothing: the vendor is asked."""
+    passing = Unavailable(error.message, provider=work.post.provider)
+    if work.attempt.state == "FINAL_SENT":
+        return await doubt(domain, work, passing)
+    if isinstance(error, GatewayUnavailable):
+        return await _unsent(domain, work, passing)
+    return await steps.fail(domain, work, steps.kept_of(error))
 
 
 async def _send_range(domain: Domain, work: Work, first: int, end: int, name: str) -> Transferred:
@@ -112,34 +130,47 @@ async def doubt(domain: Domain, work: Work, error: ProviderError | None = None) 
         return await verdicts.status_unknown(domain, work, refusal)
     if status.phase is not PublishPhase.RECEIVING:
         return await verdicts.processing(domain, work, status)
-    if status.received is not None and status.received >= work.attempt.size:
+    # Whether the vendor says a count or the index of the last byte is not documented.
+    if status.received is not None and status.received >= max(1, work.attempt.size - 1):
         return await verdicts.processing(domain, work)
     if isinstance(error, UploadGone):
-        return await _settle(domain, work, error)
+        return await _settle(domain, work, error, status)
+    if isinstance(error, Rejected) and work.attempt.failures >= outcomes.MAX_REFUSED:
+        return await steps.fail(domain, work, reasons.kept(error))
     return await _send_rest(domain, work, error, status)
 
 
 async def _send_rest(domain: Domain, work: Work, error: ProviderError | None, status: PublishStatus) -> Again:
     """The vendor lacks bytes: the rest again, at once when a crash interrupted us, after a pause otherwise."""
-    attempt, now = work.attempt, domain.clock()
-    if now > (attempt.upload_expire_time or now) + outcomes.EXPIRY_SLACK:
-        return await _settle(domain, work, UploadGone("The upload address has expired."))
+    attempt = work.attempt
+    if _is_over(domain, work):
+        return await _settle(domain, work, UploadGone("The upload address has expired."), status)
     first = attempt.confirmed if status.received is None else status.received
     failures = attempt.failures + 1
     moved = await journal.move(domain, work, "FINAL_SENT", confirmed=first, failures=failures)
     return moved if error is None else await steps.rest(domain, moved, outcomes.retry_delay(failures - 1, error))
 
 
-async def _settle(domain: Domain, work: Work, error: UploadGone) -> Again:
-    """The address is dead and the vendor says it lacks bytes: believe it when it has gone on saying so for a while.
+async def _settle(domain: Domain, work: Work, error: UploadGone, status: PublishStatus) -> Again:
+    """The address is dead and the vendor says it lacks bytes: believe it when it has gone on saying the same for a
+    while and several times over, counted from when the address was first found dead.
 
     A vendor may close the address because it has everything, before its status says so; a new init then would post
-    twice. While the address lives there is no new init at all: a late chunk could still complete the upload.
+    twice. While the address lives there is no new init at all: a late chunk could still complete the upload. A vendor
+    that does not say how much it has is only waited for.
     """
-    now = domain.clock()
-    since = work.attempt.final_sent_time or now
-    expired = error.http_status == 403 or (work.attempt.upload_expire_time or now) <= now
+    attempt, now = work.attempt, domain.clock()
+    if status.received is None:
+        return await verdicts.processing(domain, work)
+    if attempt.gone_time is None or status.received != attempt.confirmed:
+        work = await journal.move(domain, work, "FINAL_SENT", confirmed=status.received, gone_time=now, polls=1)
+        return await steps.rest(domain, work, outcomes.POLL_FIRST)
+    expired = error.http_status == 403 or (attempt.upload_expire_time or now) <= now
     needed = outcomes.SETTLE_EXPIRED if expired else outcomes.SETTLE_UNKNOWN
-    if now - since >= needed:
-        return await steps.begin_anew(domain, work, error.message)
-    return await steps.rest(domain, work, outcomes.POLL_FIRST)
+    if attempt.polls < outcomes.SETTLE_LOOKS or now - attempt.gone_time < needed:
+        work = await journal.move(domain, work, "FINAL_SENT", polls=attempt.polls + 1)
+        return await steps.rest(domain, work, outcomes.POLL_FIRST)
+    if steps.tries(work) >= outcomes.MAX_INITS:
+        text = "The provider closed the upload again and again without saying that it has all bytes."
+        return await verdicts.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
+    return await steps.begin_anew(domain, work, error.message)

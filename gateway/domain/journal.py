@@ -6,6 +6,7 @@ it has been overtaken, and must neither announce nor send. What to do next is de
 `gateway/domain/publishing.py`.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,10 @@ FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE"
 HANDING_OVER = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
 STEP_BACK = timedelta(seconds=1)
 """How long a post waits that may not be handed over yet."""
+
+MOST_BEFORE = 15
+ORDER_KEPT = timedelta(hours=1)
+"""How long the younger posts of an account wait for an older one that does not move at all."""
 
 _ENDED = ("FAILED", "CANCELLED", "INDETERMINATE", "ABANDONED")
 
@@ -96,14 +101,18 @@ async def move(
     *,
     post_state: str | None = None,
     post: dict[str, Any] | None = None,
+    first: Callable[[Transaction], Awaitable[None]] | None = None,
     **attempt_values: Any,
 ) -> Work:
     """Move the attempt, and with it the post; raises Overtaken when the attempt is no longer where it was read.
 
-    `post` are further columns of the post; an event is written when the post's state changes.
+    `post` are further columns of the post; an event is written when the post's state changes. `first` is done in the
+    same transaction.
     """
     reach(f"publish.before-commit.{to}")
     async with domain.db.transaction() as tx:
+        if first is not None:
+            await first(tx)
         moved = await move_with(tx, work, to, domain.clock(), post_state=post_state, post=post, **attempt_values)
     reach(f"publish.after-commit.{to}")
     return moved
@@ -136,15 +145,41 @@ async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> 
     reach("publish.before-commit.INIT_SENT")
     async with domain.db.transaction() as tx:
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
-        if await attempts.handing_over(tx, work.post.location, work.post.account, work.post.id, HANDING_OVER):
+        if await _before(tx, work.post, now):
             return None
-        # Who stepped back a moment ago, for this very order, is still before whoever comes now.
-        if await posts.older_is_due(tx, work.post, now + STEP_BACK):
-            return None
-        attempt = await _swap(tx, work.attempt, "INIT_SENT", now, **attempt_values)
+        attempt = await _swap(tx, work.attempt, "INIT_SENT", now, announce_time=now, **attempt_values)
         row = await _change_post(tx, work.post, now, "TRANSFERRING", {"error": None, "next_attempt_time": None})
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
+
+
+async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
+    """Keep a publish id with an attempt that somebody else moved on without one, and let the vendor be asked by it."""
+    location, id, number = work.attempt.location, work.attempt.post, work.attempt.number
+    async with domain.db.transaction() as tx:
+        attempt = await attempts.find(tx, location, id, number)
+        if attempt is None or attempt.publish_id:
+            return
+        if await attempts.move(tx, attempt, attempt.state, domain.clock(), publish_id=publish_id) is None:
+            return
+        if attempt.state == "INDETERMINATE":
+            await posts.set_due(tx, location, id, domain.clock(), also_idle=True)
+
+
+async def step_back(domain: Domain, post: PostRow) -> timedelta:
+    """Give how long a post waits for those of its account that come before it; 0 when it may be handed over now.
+
+    Only a look, which spares the work before the hand-over. Who stands further behind looks more seldom.
+    """
+    async with domain.db.read() as tx:
+        return STEP_BACK * await _before(tx, post, domain.clock())
+
+
+async def _before(tx: Transaction, post: PostRow, now: datetime) -> int:
+    """Count whom a post of the account waits for."""
+    older = await posts.older_ready(tx, post, now, now - ORDER_KEPT, MOST_BEFORE)
+    under_way = await attempts.handing_over(tx, post.location, post.account, post.id, HANDING_OVER)
+    return min(older + under_way, MOST_BEFORE)
 
 
 async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
@@ -163,6 +198,12 @@ async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) 
             )
         else:
             await posts.set_due(tx, work.post.location, work.post.id, until)
+
+
+async def put_off(domain: Domain, post: PostRow, until: datetime) -> None:
+    """Look at a post again at `until`, whatever its attempt says."""
+    async with domain.db.transaction() as tx:
+        await posts.set_due(tx, post.location, post.id, until)
 
 
 async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **values: Any) -> AttemptRow:

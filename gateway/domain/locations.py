@@ -24,15 +24,14 @@ class Owners:
     known: dict[str, str] = field(default_factory=dict)
 
 
-async def authorize(owners: Owners, caller: Caller, location: str, *, claim: bool = False) -> None:
+async def authorize(owners: Owners, caller: Caller, location: str) -> None:
     """Let the caller into the location or raise LocationForbidden, before anything is looked for inside.
 
-    A location that nobody owns yet may be read by whoever may use it (there is nothing in it); `claim`, given by every
-    method that changes something, makes it the agency's in a transaction of its own.
+    A location that nobody owns yet may be read by whoever may use it: there is nothing in it.
     """
     if not caller.may_use(location):
         raise LocationForbidden(location)
-    owner = owners.known.get(location) or await _owner(owners, caller, location, claim=claim)
+    owner = owners.known.get(location) or await _owner(owners, location)
     if owner is not None and owner != caller.agency:
         raise LocationForbidden(location)
 
@@ -45,14 +44,10 @@ async def claim_location(tx: Transaction, owners: Owners, caller: Caller, locati
         raise LocationForbidden(location)
 
 
-async def _owner(owners: Owners, caller: Caller, location: str, *, claim: bool) -> str | None:
-    """Read, or become, the owner; only what is committed is remembered."""
-    if claim:
-        async with owners.database.transaction() as tx:
-            owner: str | None = await locations.claim(tx, location, caller.agency, owners.clock())
-    else:
-        async with owners.database.read() as tx:
-            owner = await locations.owner(tx, location)
+async def _owner(owners: Owners, location: str) -> str | None:
+    """Read the owner; only what is committed is remembered."""
+    async with owners.database.read() as tx:
+        owner: str | None = await locations.owner(tx, location)
     if owner is not None:
         _remember(owners.known, location, owner)
     return owner

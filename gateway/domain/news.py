@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import log
-from gateway.domain import health, journal, reconciling, verdicts
+from gateway.domain import health, journal, orders, reconciling, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Overtaken, Work
 from providers.errors import GrantRevoked
@@ -22,6 +22,7 @@ from storage import attempts, connections, events, posts, tokens
 from storage.attempts import AttemptRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.posts import PostRow
 from storage.webhooks import UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
@@ -140,7 +141,8 @@ async def _move(domain: Domain, told: AttemptRow, webhook: Webhook) -> str:
     if attempt is None or phase is None:
         return KNOWN
     ids = (webhook.post_id,) if webhook.post_id else ()
-    status = PublishStatus(phase, post_ids=ids, fail_code=webhook.reason, fail_kind=webhook.fail_kind)
+    failed = {"fail_code": webhook.reason, "fail_kind": webhook.fail_kind, "fail_quota": webhook.fail_quota}
+    status = PublishStatus(phase, post_ids=ids, **failed)  # type: ignore[arg-type]
     work = Work(post, attempt)
     if post.attempt == attempt.number and attempt.state in HANDED_OVER:
         return await _ahead(domain, work, status)
@@ -150,7 +152,34 @@ async def _move(domain: Domain, told: AttemptRow, webhook: Webhook) -> str:
     if post.attempt == attempt.number and attempt.state in LATE:
         return await _late(domain, work, status)
     # Given up, called back, or replaced by a newer attempt: that it failed is no news, that it went out is.
-    return KNOWN if phase is PublishPhase.FAILED else CONTRADICTED
+    if phase is PublishPhase.FAILED:
+        return KNOWN
+    return APPLIED if await _instead(domain, work, status) else CONTRADICTED
+
+
+async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
+    """A replaced attempt went out after all: stop the newer one, if it can still be stopped, and let the old one count.
+
+    False when the newer one may post as well, or when there is none.
+    """
+    post, now = old.post, domain.clock()
+    async with domain.db.transaction() as tx:
+        newest = await attempts.find(tx, post.location, post.id, post.attempt)
+        if newest is None or newest.number == old.attempt.number or not _can_be_stopped(post, newest):
+            return False
+        values = {"publish_id": old.attempt.publish_id, "final_sent_time": old.attempt.final_sent_time or now}
+        shown = {"due_at": now, "error": None}
+        moved = await journal.move_with(
+            tx, Work(post, newest), "PROCESSING", now, post_state="PROCESSING", post=shown, **values
+        )
+    await verdicts.settle(domain, moved, status)
+    return True
+
+
+def _can_be_stopped(post: PostRow, newest: AttemptRow) -> bool:
+    """Tell whether nothing gets published by an attempt whose worker finds it moved on."""
+    waiting = newest.state in ("INTENT", "INIT_OK", "UPLOADING")
+    return waiting or (newest.state == "INIT_SENT" and not orders.acts_at_once(post))
 
 
 async def _ahead(domain: Domain, work: Work, status: PublishStatus) -> str:

@@ -35,6 +35,9 @@ day.
 MAX_INITS = 3
 """How many announcements may follow bytes that were sent in vain, or lost answers that cost a pending draft."""
 
+MAX_LOST = 30
+"""How many announcements may follow lost answers of which it is sure that nothing came."""
+
 MAX_CHUNK_FAILURES = 8
 EXPIRY_SLACK = timedelta(minutes=5)
 """How much later than announced an upload address may still work."""
@@ -42,6 +45,15 @@ EXPIRY_SLACK = timedelta(minutes=5)
 SETTLE_EXPIRED = timedelta(seconds=10)
 SETTLE_UNKNOWN = timedelta(seconds=30)
 """How long a vendor must go on saying "incomplete" after its upload address died, before it is believed."""
+
+SETTLE_LOOKS = 4
+"""How often in a row it must have said so, each time with the same number of bytes."""
+
+MAX_REFUSED = 3
+"""How often a last chunk may be refused for good, by a vendor that says it lacks bytes, before the post fails."""
+
+MAX_FAULTS = 8
+"""How often in a row a step may meet a fault of our own, before the post is given up."""
 
 MAX_UNKNOWN_ID = 10
 """How often in a row a vendor may deny an id that it gave, before the outcome counts as unknown."""

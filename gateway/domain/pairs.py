@@ -38,7 +38,7 @@ JITTER = 10
 class Timing:
     """The protocol's spans; the lease is longer than a vendor call and the commit after it."""
 
-    lease: timedelta = timedelta(seconds=45)
+    lease: timedelta = timedelta(seconds=60)
     lease_poll: timedelta = timedelta(milliseconds=50)
     grace: timedelta = timedelta(seconds=20)
     cooldown: timedelta = timedelta(seconds=30)

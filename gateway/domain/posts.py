@@ -11,18 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import idempotency, journal, media, preflight, reconciling, sources, verdicts
-from gateway.domain.access import ConnectionAccess
+from gateway.domain import idempotency, journal, preflight, reconciling, steps, verdicts
 from gateway.domain.context import Domain
-from gateway.domain.errors import StateForbids, UploadExpired
+from gateway.domain.errors import FieldInvalid, ResourceExists, UploadExpired
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.journal import FINAL, Overtaken, Work
-from gateway.domain.sources import Source
-from providers.errors import NotFound
-from providers.models.publishing import PublishPhase, PublishStatus
-from storage import attempts, events, jobs, posts, uploads
-from storage.attempts import AttemptRow
+from storage import events, jobs, posts, uploads
 from storage.database import Transaction
+from storage.errors import AlreadyExists
 from storage.posts import PostRow
 
 LEASE = timedelta(seconds=30)
@@ -58,18 +54,26 @@ class NewPost:
     late_tolerance_seconds: int | None = None
 
 
-async def create(domain: Domain, new: NewPost, key: RequestKey | None, *, validate_only: bool = False) -> PostRow:
+async def create(
+    domain: Domain,
+    new: NewPost,
+    key: RequestKey | None,
+    *,
+    faults: Sequence[FieldInvalid] = (),
+    validate_only: bool = False,
+) -> PostRow:
     """Check everything that can be checked, then queue the post: at most one vendor call (creator info, when it is
     old).
 
-    With a `request_id` that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
+    `faults` are fields that could not be read: they are told with everything else that is wrong. With a `request_id`
+    that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
     """
     async with domain.db.read() as tx:
         first = await idempotency.seen(tx, key)
     if first is not None:
         return await get(domain, new.location, first)
     row = _row(domain, new)
-    checked = await preflight.check(domain, row)
+    checked = await preflight.check(domain, row, faults)
     row.total_bytes = checked.total_bytes
     if validate_only:
         return row
@@ -98,14 +102,17 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
 
 
 async def _insert(tx: Transaction, row: PostRow) -> PostRow:
-    await _hold_uploads(tx, row.location, row.uploads)
-    await posts.insert(tx, row)
+    await hold_uploads(tx, row.location, row.uploads)
+    try:
+        await posts.insert(tx, row)
+    except AlreadyExists:
+        raise ResourceExists(journal.subject(row)) from None
     await journal.announce(tx, row, row.create_time)
     await enqueue(tx, row)
     return row
 
 
-async def _hold_uploads(tx: Transaction, location: str, ids: Sequence[str]) -> None:
+async def hold_uploads(tx: Transaction, location: str, ids: Sequence[str]) -> None:
     """Hold the uploads' rows, so that their bytes cannot go between the check and the post that needs them."""
     for id in sorted(ids):
         upload = await uploads.get(tx, location, id, lock=True)
@@ -170,10 +177,11 @@ async def _news(domain: Domain, seen: PostRow, cursor: int) -> tuple[int, list[P
     """Give the states that came after `seen`, from their events, and the post as it is now if that is newer still."""
     name, news = journal.subject(seen), []
     async with domain.db.read() as tx:
+        # The row first: every state up to it is then among the events, so none is passed over.
+        now = await posts.find(tx, seen.location, seen.id)
         while found := await events.after(tx, seen.location, cursor, subject=name, limit=100):
             cursor = found[-1].number
             news += [PostRow.model_validate(event.payload["post"]) for event in found]
-        now = await posts.find(tx, seen.location, seen.id)
     version = seen.version
     fresh = [row for row in news if row.version > version]
     if now is not None and now.version > max([version, *(row.version for row in fresh)]):
@@ -197,102 +205,15 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
         with contextlib.suppress(Overtaken):
             await reconciling.look(domain, Work(row, attempt))
         return await get(domain, location, post)
-    access = ConnectionAccess(domain, row.provider, row.location, row.connection)
-    status = await domain.providers[row.provider].publishing.status(access, attempt.publish_id)
+    work = Work(row, attempt)
+    status = await steps.ask(domain, work, "asked-status", background=False)
     with contextlib.suppress(Overtaken):
-        await _learn(domain, Work(row, attempt), status)
+        await verdicts.learn(domain, work, status)
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
 
 
 _ASKABLE = ("PROCESSING", "PUBLISHED", "AWAITING_CREATOR", "INDETERMINATE")
-
-
-async def _learn(domain: Domain, work: Work, status: PublishStatus) -> None:
-    if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
-        await verdicts.learn_late(domain, work, status)
-    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING):
-        await verdicts.settle(domain, work, status)
-
-
-async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
-    """Queue a post again that FAILED, or whose outcome is unknown and stays so after asking the vendor once more.
-
-    The caller decides: only here may a post be announced again although the first announcement may have worked. Raises
-    StateForbids for any other state, and when the vendor says that the post was published after all.
-    """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
-    if first is not None:
-        return await get(domain, location, first)
-    row, attempt = await journal.read(domain, location, post)
-    if row is not None and row.state == "INDETERMINATE" and attempt is not None:
-        await _reconcile(domain, Work(row, attempt))
-    async with domain.db.transaction() as tx:
-        first = await idempotency.claim(tx, key, post, domain.clock())
-        if first is None:
-            return await _requeue(domain, tx, location, post)
-    return await get(domain, location, first)
-
-
-async def _reconcile(domain: Domain, work: Work) -> None:
-    """Look for proof once more; what could still be fetched for the old attempt dies, so that it cannot post late."""
-    if not work.attempt.publish_id:
-        with contextlib.suppress(Overtaken):
-            await reconciling.look(domain, work)
-        await media.revoke(domain, work.post.location, work.post.id, work.attempt.number)
-        return
-    try:
-        row = work.post
-        access = ConnectionAccess(domain, row.provider, row.location, row.connection)
-        status = await domain.providers[row.provider].publishing.status(access, work.attempt.publish_id)
-    except NotFound:
-        return
-    await _learn(domain, work, status)
-
-
-async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
-    now = domain.clock()
-    row = await posts.get(tx, location, post, lock=True)
-    if row.state not in ("FAILED", "INDETERMINATE"):
-        raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
-    media_of = await _media_again(tx, row)
-    number = row.attempt + 1
-    changed = await posts.change(
-        tx,
-        location,
-        post,
-        now,
-        expect=[row.state],
-        at_attempt=row.attempt,
-        state="QUEUED",
-        attempt=number,
-        round_start=number,
-        queue_time=now,
-        error=None,
-        sent_bytes=0,
-        schedule_time=None,
-        due_at=now + LEASE,
-        **media_of,
-    )
-    fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)
-    await attempts.insert(tx, fresh)
-    assert changed is not None  # noqa: S101 - the row is locked
-    await journal.announce(tx, changed, now)
-    await enqueue(tx, changed)
-    return changed
-
-
-async def _media_again(tx: Transaction, row: PostRow) -> dict[str, Any]:
-    """Hold the post's uploads; give the columns that let what we had fetched, and no longer have, be fetched again."""
-    kept: list[Source] = []
-    for source in sources.of(row):
-        if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
-            source = Source(uri=source.uri)
-        kept.append(source)
-    changed = sources.changed(row, kept)
-    await _hold_uploads(tx, row.location, changed["uploads"])
-    return changed
 
 
 async def wake(domain: Domain, location: str, post: str) -> None:

@@ -62,17 +62,17 @@ class _Medium:
     facts: MediaFacts | None = None
 
 
-async def check(domain: Domain, post: PostRow) -> Checked:
+async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) -> Checked:
     """Check a post that is to be created, and fill in whose it is: at most one vendor call (creator info).
 
-    Raises what forbids it, the first by the order of the checks, naming every bad field of all. Raises
-    GatewayUnavailable when the media could not be looked into now.
+    `known` is what is wrong with it already. Raises what forbids it, the first by the order of the checks, naming every
+    bad field of all. Raises GatewayUnavailable when the media could not be looked into now.
     """
     account, connection = await _whose(domain, post)
     post.connection, post.provider = connection.id, account.provider
     table = domain.providers[account.provider].table
     media = await _media(domain, post)
-    problems: list[Problem] = [*provider_rules.capabilities(post, table)]
+    problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
     connected = list(_connection(post, account, connection))
     problems += connected
     problems += _of_media(domain, post, media, table.limits)
@@ -152,17 +152,16 @@ async def _media(domain: Domain, post: PostRow) -> list[_Medium]:
 
 def _paths(post: PostRow) -> Iterator[tuple[str, Source]]:
     for position, source in enumerate(sources.of(post)):
-        photo = post.content.get("kind") == "photos"
-        yield f"post.photos.sources[{position}]" if photo else "post.video.source", source
+        yield sources.path(post, position), source
 
 
 def _of_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
     judge = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
     for medium in media:
         if medium.source.uri and not medium.source.upload:
-            # What the vendor fetches we never connect to: only the shape of such an address is ours to judge.
-            loopback = medium.source.vendor_pull or domain.fetcher.allow_loopback
-            if trouble := fetching.trouble(medium.source.uri, loopback):
+            # Whoever will fetch it must be able to: a vendor of this machine is a simulator.
+            here = domain.loopback_vendors if medium.source.vendor_pull else domain.fetcher.allow_loopback
+            if trouble := fetching.trouble(medium.source.uri, here):
                 yield FieldInvalid(f"{medium.path}.uri", trouble)
         elif medium.source.upload:
             yield from _of_upload(post.location, medium)

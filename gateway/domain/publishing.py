@@ -7,6 +7,7 @@ until it says when to come back.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -14,9 +15,10 @@ from gateway.domain import announcing, cancelling, handover, journal, orders, ou
 from gateway.domain.context import Domain
 from gateway.domain.journal import Overtaken, Work
 from gateway.domain.steps import Again
-from providers.errors import ProviderError
+from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage.attempts import AttemptRow
+from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
 
 log = structlog.get_logger(__name__)
@@ -41,6 +43,34 @@ async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[
                 work = await _HANDLERS[work.attempt.state](domain, work)
     except Overtaken:
         log.info("publish.overtaken", location=location, post=post)
+    except DatabaseUnavailable:
+        # Nothing can be written down now: the post is due again, and goes on where its journal says.
+        raise
+    except Exception as error:
+        log.error("publish.fault", location=location, post=post, exc_info=error)
+        with suppress(Overtaken):
+            await _after_fault(domain, location, post)
+
+
+async def _after_fault(domain: Domain, location: str, post: str) -> None:
+    """Nobody foresaw this, and it may pass or not: try again, ever more seldom, show that, and give up in the end.
+
+    A post that may be with the vendor already is not failed, its outcome is unknown.
+    """
+    row, attempt = await journal.read(domain, location, post)
+    if row is None or row.due_at is None:
+        return
+    kept = steps.error_of("INTERNAL", "The gateway met a fault of its own; its log has the cause.")
+    if attempt is None or row.state in journal.FINAL or attempt.state in ("FAILED", "ABANDONED"):
+        await journal.put_off(domain, row, domain.clock() + outcomes.RETRY_MAX)
+        return
+    work = await journal.move(domain, Work(row, attempt), attempt.state, failures=attempt.failures + 1)
+    if work.attempt.failures <= outcomes.MAX_FAULTS:
+        await steps.rest(domain, work, outcomes.retry_delay(attempt.failures), error=kept)
+    elif attempt.final_sent_time is None:
+        await steps.fail(domain, work, kept)
+    else:
+        await verdicts.indeterminate(domain, work, Ambiguous(kept["message"], provider=row.provider))
 
 
 async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> Work | None:

@@ -20,7 +20,7 @@ from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
 from storage import quotas
 from storage.accounts import AccountRow
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseUnavailable, Transaction
 from storage.posts import PostRow
 from storage.quotas import QuotaRow
 
@@ -61,9 +61,12 @@ async def slot(domain: Domain, provider: str, subject: str, metric: str, *, back
     try:
         yield
     finally:
-        # A process that dies here, or a database that is away, leaves the slot used for longer than it was.
-        with suppress(DatabaseUnavailable):
+        # A process that dies here, or a database that fails, leaves the slot used for longer than it was; what the
+        # vendor answered counts more than that.
+        try:
             await domain.tokens.guard(_restamp(domain, subject, metric, stamp, domain.clock().timestamp()))
+        except Exception as error:
+            log.warning("quota.not_restamped", subject=subject, metric=metric, error=type(error).__name__)
 
 
 async def _take(domain: Domain, provider: str, subject: str, rule: QuotaRule, background: bool) -> float:
@@ -123,15 +126,12 @@ def _used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay
     )
 
 
-async def _restamp(domain: Domain, subject: str, metric: str, stamp: float, at: float | None) -> None:
-    """Put another time in the place of a stamp, or with None take it out."""
+async def _restamp(domain: Domain, subject: str, metric: str, stamp: float, at: float) -> None:
+    """Put another time in the place of a stamp."""
     async with domain.db.transaction() as tx:
         row = await quotas.hold(tx, subject, metric, domain.clock())
-        rest = list(row.stamps)
-        if stamp in rest:
-            rest.remove(stamp)
         # Also when the stamp is gone, because a frozen process took its call for over: the vendor has seen it.
-        row.stamps = sorted([*rest, *([] if at is None else [at])])
+        row.stamps = sorted([*windows.without(row.stamps, stamp), at])
 
 
 async def limited(domain: Domain, provider: str, subject: str, metric: str, retry_after: timedelta) -> None:
@@ -147,10 +147,13 @@ async def limited(domain: Domain, provider: str, subject: str, metric: str, retr
             row.blocked_until = max(row.blocked_until or until, until)
 
 
-async def learn(domain: Domain, provider: str, location: str, account: str, metric: str) -> datetime | None:
+async def learn(
+    domain: Domain, provider: str, location: str, account: str, metric: str, *, vain: float | None = None
+) -> datetime | None:
     """A cap of the day was met: keep how many fitted, and until when; give that time. None for a metric nobody knows.
 
-    Others may have used the cap too, and nobody tells when theirs end: the oldest of ours is the best guess.
+    Others may have used the cap too, and nobody tells when theirs end: the oldest of ours is the best guess. `vain` is
+    the stamp of a post that was counted, and refused only afterwards.
     """
     rule = domain.providers[provider].table.quota(metric)
     if rule is None:
@@ -158,6 +161,7 @@ async def learn(domain: Domain, provider: str, location: str, account: str, metr
     now = domain.clock()
     async with domain.db.transaction() as tx:
         row = await quotas.hold(tx, _subject(rule, provider, location, account, ""), metric, now)
+        row.stamps = windows.without(row.stamps, vain)
         used = _counted(row, rule, now)
         row.learned_limit = max(1, len(used))
         row.blocked_until = (datetime.fromtimestamp(used[0], UTC) if used else now) + rule.window
@@ -196,11 +200,14 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
             _add(row, rule, now, stamp)
 
 
-async def free(domain: Domain, post: PostRow, stamp: float) -> None:
-    """Give back what a draft held that was refused, failed, or published by its creator."""
+async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
+    """Give back, with this transaction, what a draft held that was refused, failed, or published by its creator."""
     for rule in _day_rules(domain, post):
         if rule.limit:
-            await _restamp(domain, _subject_of(rule, post), rule.metric, stamp, None)
+            row = await quotas.hold(tx, _subject_of(rule, post), rule.metric, domain.clock())
+            row.stamps = windows.without(row.stamps, stamp)
+            # A place became free: that the vendor had none is past.
+            row.blocked_until = None
 
 
 def _day_rules(domain: Domain, post: PostRow) -> list[QuotaRule]:
@@ -225,10 +232,11 @@ async def check(domain: Domain, post: PostRow) -> list[QuotaExceeded]:
 async def ready(domain: Domain, post: PostRow) -> None:
     """Raise QuotaUsedUp when the call that announces the post would not go out now: it is not announced in vain.
 
-    Only a look, without a slot. What questions use up, of which callers have a part, holds no announcement up.
+    Only a look, without a slot. What questions use up, of which callers have a part, holds no announcement up; nor does
+    a cap that nobody knows before the vendor refuses.
     """
     for each in await costs(domain, post):
-        if each.rule.per == "connection" and not each.rule.reserve and each.reset_time is not None:
+        if each.rule.limit and not each.rule.reserve and each.reset_time is not None:
             delay = (each.reset_time - domain.clock()).total_seconds()
             raise _used_up(domain, post.provider, each.subject, each.rule, delay)
 

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import structlog
 
-from gateway import reasons
 from gateway.domain import journal, media, outcomes, sources, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Work
@@ -24,7 +23,7 @@ from storage.posts import PostRow
 
 log = structlog.get_logger(__name__)
 
-LOOK_FIRST = timedelta(seconds=10)
+LOOK_FIRST = verdicts.LOOK_FIRST
 LOOK_MAX = timedelta(minutes=15)
 CLOCK_SLACK = timedelta(seconds=30)
 """How much earlier than our announcement a vendor's clock may say that the post was made."""
@@ -36,11 +35,8 @@ async def lost(domain: Domain, work: Work, error: ProviderError | None = None) -
     """INIT_SENT of a call that may publish, without an answer: prove that nothing came of it, or say INDETERMINATE."""
     error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
     if await _cannot_be_fetched(domain, work.post):
-        kept = reasons.kept(error, "PROVIDER_UNAVAILABLE")
-        if steps.tries(work) >= outcomes.MAX_INITS:
-            return await steps.fail(domain, work, kept)
-        return await steps.again(domain, work, outcomes.retry_delay(steps.tries(work) - 1, error), kept)
-    return await verdicts.indeterminate(domain, work, error, look_at=domain.clock() + LOOK_FIRST)
+        return await steps.announce_again(domain, work, error)
+    return await verdicts.indeterminate(domain, work, error)
 
 
 async def _cannot_be_fetched(domain: Domain, post: PostRow) -> bool:
@@ -77,7 +73,8 @@ async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
     async with domain.db.transaction() as tx:
         # A delivery that nobody could place when it came may be about this very attempt.
         subject = await attempts.subject_of(tx, attempt)
-        await webhooks.look_again(tx, post.provider, subject, attempt.final_sent_time or attempt.create_time)
+        since = (attempt.final_sent_time or attempt.create_time) - CLOCK_SLACK
+        await webhooks.look_again(tx, post.provider, subject, since)
     video = await _listed(domain, work)
     if video is None:
         return None
@@ -103,7 +100,7 @@ async def _listed(domain: Domain, work: Work) -> Video | None:
     ]
     async with domain.db.read() as tx:
         ids = [video.provider_video_id for video in alike]
-        taken = await posts.by_provider_post_ids(tx, post.location, post.account, ids)
+        taken = await posts.taken(tx, post, ids)
         twins = await posts.twins(tx, post, since)
     free = [video for video in alike if video.provider_video_id not in taken]
     return free[0] if len(free) == 1 and not twins else None
@@ -112,19 +109,22 @@ async def _listed(domain: Domain, work: Work) -> Video | None:
 async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
     """Give the publish id of a delivery to the one attempt that can have made it; False when there is not exactly one.
 
-    Only news of success is taken: an attempt that was given up can still be reported as failed, never as posted.
+    Only news of success is taken: an attempt that was given up can still be reported as failed, never as posted. That
+    something can be seen by everybody is no such news: it is told of old posts too.
     """
-    good = (WebhookKind.PUBLISHED, WebhookKind.AWAITING_CREATOR, WebhookKind.PUBLICLY_AVAILABLE)
-    if webhook.kind not in good or not webhook.publish_id:
+    if webhook.kind not in (WebhookKind.PUBLISHED, WebhookKind.AWAITING_CREATOR) or not webhook.publish_id:
         return False
     told = webhook.occur_time or domain.clock()
     async with domain.db.transaction() as tx:
-        # Two deliveries with different ids may ask at once: the second must find the attempt taken.
+        # Two deliveries may ask at once: the second must find the attempt, or the id, taken.
         await advisory_lock(tx, f"adopt|{provider}|{webhook.subject}")
         candidates = await attempts.without_id(tx, provider, webhook.subject, told + CLOCK_SLACK)
-        if len(candidates) != 1:
+        if len(candidates) != 1 or await attempts.by_publish_id(tx, webhook.publish_id):
             return False
         [attempt] = candidates
         post = await posts.get(tx, attempt.location, attempt.post)
+        in_doubt = (post.state, post.attempt, attempt.state) == ("INDETERMINATE", attempt.number, "INDETERMINATE")
+        if not in_doubt or webhook.mode not in ("", post.mode):
+            return False
         await journal.move_with(tx, Work(post, attempt), attempt.state, domain.clock(), publish_id=webhook.publish_id)
     return True

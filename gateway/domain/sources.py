@@ -34,6 +34,11 @@ def of(post: PostRow) -> tuple[Source, ...]:
     return tuple(Source(**source) for source in kept)
 
 
+def path(post: PostRow, position: int) -> str:
+    """Give the contract's path of a source."""
+    return f"post.photos.sources[{position}]" if post.content.get("kind") == "photos" else "post.video.source"
+
+
 def content(kind: str, sources: Sequence[Source], **values: Any) -> dict[str, Any]:
     """Write the content of a post: `kind` is `video` or `photos`; what is empty is left out."""
     kept = [{name: value for name, value in asdict(source).items() if value} for source in sources]

@@ -4,6 +4,7 @@ Owns nothing but them. What comes when is decided in `publishing`, `handover` an
 """
 
 from collections.abc import Awaitable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -30,9 +31,9 @@ def publishing_of(domain: Domain, post: PostRow) -> Publishing:
     return domain.providers[post.provider].publishing
 
 
-def access_of(domain: Domain, post: PostRow) -> ConnectionAccess:
+def access_of(domain: Domain, post: PostRow, *, background: bool = True) -> ConnectionAccess:
     """Give access to the grant that the post goes out with."""
-    return ConnectionAccess(domain, post.provider, post.location, post.connection, background=True)
+    return ConnectionAccess(domain, post.provider, post.location, post.connection, background)
 
 
 async def call(name: str, call: Awaitable[T]) -> T:
@@ -43,10 +44,10 @@ async def call(name: str, call: Awaitable[T]) -> T:
     return answer
 
 
-async def ask(domain: Domain, work: Work, name: str) -> PublishStatus:
+async def ask(domain: Domain, work: Work, name: str, *, background: bool = True) -> PublishStatus:
     """Ask the vendor how the publish stands: one call, called `name` among the failpoints."""
-    asking = publishing_of(domain, work.post).status(access_of(domain, work.post), work.attempt.publish_id)
-    return await call(name, asking)
+    access = access_of(domain, work.post, background=background)
+    return await call(name, publishing_of(domain, work.post).status(access, work.attempt.publish_id))
 
 
 async def wait_for_human(domain: Domain, work: Work, error: ProviderError) -> Again:
@@ -61,6 +62,18 @@ async def again(domain: Domain, work: Work, delay: timedelta, kept: dict[str, An
         domain, work.post, work.attempt, state="QUEUED", sent_bytes=0, error=kept, due_at=domain.clock() + delay
     )
     return await rest(domain, fresh, delay) if delay > timedelta(0) else fresh
+
+
+async def announce_again(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """The answer to an announcement was lost, and it is sure that nothing came of it: announce again, after a pause.
+
+    A lost announcement of a draft may hold one of the creator's few pending places, so those are tried less often.
+    """
+    limit = outcomes.MAX_INITS if work.post.mode == "creator_inbox" else outcomes.MAX_LOST
+    kept = reasons.kept(error, "PROVIDER_UNAVAILABLE")
+    if tries(work) >= limit:
+        return await fail(domain, work, kept)
+    return await again(domain, work, outcomes.retry_delay(tries(work) - 1, error), kept)
 
 
 async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
@@ -94,7 +107,12 @@ def tries(work: Work) -> int:
 
 def stamp(work: Work) -> float:
     """Give by which time an attempt counts in the quota ledger, in seconds since 1970."""
-    return work.attempt.create_time.timestamp()
+    return announced(work).timestamp()
+
+
+def announced(work: Work) -> datetime:
+    """Give when an attempt was announced."""
+    return work.attempt.announce_time or work.attempt.create_time
 
 
 def row_id(attempt: AttemptRow) -> str:
@@ -113,5 +131,9 @@ def error_of(reason: str, message: str, **metadata: str) -> dict[str, Any]:
 
 
 def kept_of(error: DomainError) -> dict[str, Any]:
-    """Give one of our own errors as it is kept with a post."""
-    return error_of(error.reason, error.message, **error.metadata)
+    """Give one of our own errors as it is kept with a post, every bad field of it included."""
+    metadata = dict(error.metadata)
+    if error.retry_at is not None:
+        metadata["retryAt"] = error.retry_at.isoformat()
+    kept = error_of(error.reason, error.message, **metadata)
+    return {**kept, "violations": [asdict(each) for each in error.violations]} if error.violations else kept

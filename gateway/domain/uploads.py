@@ -15,10 +15,18 @@ from gateway.aip import names
 from gateway.caller import Caller
 from gateway.domain import idempotency
 from gateway.domain.context import Domain
-from gateway.domain.errors import FieldInvalid, MediaInvalid, QuotaExceeded, ResourceNotFound, StateForbids
+from gateway.domain.errors import (
+    FieldInvalid,
+    GatewayUnavailable,
+    MediaInvalid,
+    QuotaExceeded,
+    ResourceNotFound,
+    StateForbids,
+)
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners, claim_location
 from storage import media, uploads
+from storage.blobs import StoreUnavailable
 from storage.database import Transaction
 from storage.errors import NotFound
 from storage.uploads import UploadPartRow, UploadRow
@@ -135,7 +143,8 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
 async def read(domain: Domain, location: str, upload: str, first: int, end: int) -> AsyncIterator[bytes]:
     """Give bytes [first, end) in pieces of at most 1 MiB, in constant memory.
 
-    Gives exactly `end - first` bytes or raises MediaInvalid, at the place where they are missing.
+    Gives exactly `end - first` bytes or raises MediaInvalid, at the place where they are missing, and
+    GatewayUnavailable when their store does not answer.
     """
     async with domain.db.read() as tx:
         parts = await uploads.parts(tx, location, upload)
@@ -159,6 +168,9 @@ async def _stored(domain: Domain, part: UploadPartRow, start: int, stop: int) ->
         async for piece in domain.blobs.stream(part.key, start - part.first, stop - part.first):
             yield piece
             place += len(piece)
+    except StoreUnavailable as error:
+        log.error("uploads.store_failed", location=part.location, upload=part.upload, error=str(error))
+        raise GatewayUnavailable("The stored bytes cannot be read now.") from None
     except (NotFound, OSError) as error:
         log.error("uploads.blob_lost", location=part.location, upload=part.upload, error=type(error).__name__)
         raise _lost(part.location, part.upload, place) from None
@@ -170,12 +182,11 @@ def _lost(location: str, upload: str, place: int) -> MediaInvalid:
 
 
 async def sweep(domain: Domain, now: datetime) -> None:
-    """Take the bytes of every upload whose time is over, and what crashes left behind. Any number of replicas may."""
+    """Take the bytes of every upload whose time is over. Any number of replicas may."""
     while await _expire_some(domain, now) == SWEEP_LIMIT:
         pass
     async with domain.db.transaction() as tx:
         await uploads.forget(tx, now - EXPIRED_KNOWN)
-    await sweep_orphans(domain, now)
 
 
 async def _expire_some(domain: Domain, now: datetime) -> int:
@@ -190,7 +201,10 @@ async def _expire_some(domain: Domain, now: datetime) -> int:
 
 
 async def sweep_orphans(domain: Domain, now: datetime) -> int:
-    """Remove blobs that no upload lists: a process died between writing one and listing it. Gives how many."""
+    """Remove blobs that no upload lists: a process died between writing one and listing it. Gives how many.
+
+    Reads the names of all blobs there are: seldom is often enough.
+    """
     removed = 0
     async for keys in domain.blobs.older("uploads", now - ORPHAN_AGE):
         async with domain.db.read() as tx:

@@ -3,7 +3,8 @@
 Owns every move from PROCESSING on. Asks nothing itself; who asked hands over the answer.
 """
 
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -15,9 +16,13 @@ from gateway.domain.journal import Work
 from gateway.domain.steps import Again
 from providers.errors import Ambiguous, GrantRevoked, NotFound, ProviderError, TokenRefused
 from providers.models.publishing import PublishPhase, PublishStatus
+from storage.database import Transaction
 from storage.posts import PostRow
 
 log = structlog.get_logger(__name__)
+
+LOOK_FIRST = timedelta(seconds=10)
+"""When proof of an outcome that nobody knows is first looked for."""
 
 
 async def processing(domain: Domain, work: Work, status: PublishStatus | None = None) -> Again:
@@ -41,7 +46,7 @@ async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
     if now - (attempt.final_sent_time or attempt.create_time) > outcomes.OUTCOME_LIMIT:
         error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
         return await indeterminate(domain, work, error)
-    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0)
+    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0, denials=0)
     return await steps.rest(domain, moved, outcomes.poll_delay(attempt.polls))
 
 
@@ -52,8 +57,8 @@ async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
     public = work.post.options.get("privacy_level") != "only_me"
     due = None if values.get("provider_post_id") or not public else now + outcomes.POLL_FIRST
     values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
-    await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, polls=0, failures=0)
-    await _free_draft(domain, work)
+    free = _freeing_draft(domain, work)
+    await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, first=free, polls=0, failures=0)
     return None
 
 
@@ -67,10 +72,14 @@ async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[s
     return {"provider_post_id": status.post_ids[0], "public_uri": uri}
 
 
-async def _free_draft(domain: Domain, work: Work) -> None:
+def _freeing_draft(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
     """A draft that was published, or given up, no longer holds a place in the creator's inbox."""
-    if work.post.mode == "creator_inbox":
-        await quotas.free(domain, work.post, steps.stamp(work))
+
+    async def free(tx: Transaction) -> None:
+        if work.post.mode == "creator_inbox":
+            await quotas.free(tx, domain, work.post, steps.stamp(work))
+
+    return free
 
 
 async def _awaiting(domain: Domain, work: Work) -> Again:
@@ -82,10 +91,12 @@ async def _awaiting(domain: Domain, work: Work) -> Again:
 
 
 async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Again:
-    await _free_draft(domain, work)
+    async with domain.db.transaction() as tx:
+        await _freeing_draft(domain, work)(tx)
     kind = status.fail_kind
     metadata = {"provider": work.post.provider, "providerCode": status.fail_code, "providerLogId": status.log_id}
     reason = outcomes.FAIL_REASONS[kind] if kind is not None else "CONTENT_REJECTED"
+    metadata |= await _cap_met(domain, work, status)
     kept = steps.error_of(reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata)
     retryable = kind is not None and kind.value == "retryable" and work.post.state != "CANCELLING"
     if retryable and steps.tries(work) < outcomes.MAX_INITS:
@@ -98,25 +109,36 @@ async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Ag
     )
 
 
+async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[str, str]:
+    """A cap of the day that shows only now: keep what it teaches, and say when it is worth trying again."""
+    if not status.fail_quota:
+        return {}
+    post, stamp = work.post, steps.stamp(work)
+    whose = post.provider, post.location, post.account
+    until = await quotas.learn(domain, *whose, status.fail_quota, vain=stamp)
+    return {"quota": status.fail_quota, "retryAt": "" if until is None else until.isoformat()}
+
+
 async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
     """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
     now, attempt = domain.clock(), work.attempt
     since = attempt.final_sent_time or attempt.create_time
-    denied = isinstance(error, NotFound) and attempt.failures >= outcomes.MAX_UNKNOWN_ID
+    denials = attempt.denials + isinstance(error, NotFound)
+    denied = denials > outcomes.MAX_UNKNOWN_ID
     # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
     over = attempt.failures >= outcomes.LAST_QUESTIONS and now - since > outcomes.OUTCOME_LIMIT
     if denied or over:
         return await indeterminate(domain, work, error)
-    moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1)
+    moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1, denials=denials)
     if isinstance(error, GrantRevoked | TokenRefused):
         return await steps.wait_for_human(domain, moved, error)
     return await steps.rest(domain, moved, outcomes.retry_delay(attempt.failures, error))
 
 
-async def indeterminate(domain: Domain, work: Work, error: ProviderError, look_at: datetime | None = None) -> Again:
-    """Say that nobody knows how it ended; proof is looked for at `look_at`, without it a human decides."""
+async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """Say that nobody knows how it ended; proof is looked for, ever more seldom, and without it a human decides."""
     kept = reasons.kept(error, "OUTCOME_UNKNOWN")
-    shown = {"error": kept, "due_at": look_at, "next_attempt_time": None}
+    shown = {"error": kept, "due_at": domain.clock() + LOOK_FIRST, "next_attempt_time": None}
     await journal.move(domain, work, "INDETERMINATE", post_state="INDETERMINATE", post=shown, polls=0, failures=0)
     return None
 
@@ -131,3 +153,11 @@ async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over:
     due = None if over or found or post.provider_post_id else now + delay
     await journal.move(domain, work, work.attempt.state, post={**found, "due_at": due}, polls=work.attempt.polls + 1)
     return None
+
+
+async def learn(domain: Domain, work: Work, status: PublishStatus) -> None:
+    """Take over an answer that somebody asked for beside the polls; one that says nothing new changes nothing."""
+    if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
+        await learn_late(domain, work, status)
+    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING):
+        await settle(domain, work, status)

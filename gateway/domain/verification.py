@@ -42,15 +42,19 @@ LEASE = timedelta(minutes=5)
 """How long a sweeper's verification may take before another replica tries."""
 
 AT_ONCE = 4
+NO_COUNTS = ("MISSING_PROFILE_SCOPE", "The profile's counts cannot be read: their scope was not granted.")
 INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics for this kind of account.")
 
 
 @dataclass(slots=True)
 class _Findings:
-    """What the calls found: capabilities that hold, the profile, and the first error of each weight."""
+    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, and the first
+    error of each weight.
+    """
 
     capabilities: dict[str, bool]
     wanted: dict[str, bool]
+    parts: frozenset[ProfilePart]
     profile: Profile | None = None
     ineligible: ProviderError | None = None
     failed: ProviderError | None = None
@@ -105,11 +109,15 @@ async def _forget(domain: Domain, location: str, connection: str) -> None:
 
 async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     provider = domain.providers[row.provider]
-    found = _Findings(provider.table.granted(row.granted_scopes), provider.table.granted(row.requested_scopes))
+    table = provider.table
+    asked = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
+    found = _Findings(table.granted(row.granted_scopes), table.granted(row.requested_scopes), asked)
     access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
     parts = set(ProfilePart)
     # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
     found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
+    if found.profile is not None and found.profile.missing - {ProfilePart.STATS}:
+        found.capabilities["can_read_profile"] = False
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
             await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
@@ -179,6 +187,10 @@ def _judge(found: _Findings) -> tuple[str, str, str]:
     if found.failed is not None:
         return "ERROR", "UNKNOWN_ERROR", "The provider refused to answer for this connection."
     status, code, message = health.judge(found.capabilities, found.wanted)
+    if status == "VALID" and ProfilePart.STATS in found.parts & (
+        found.profile.missing if found.profile else frozenset()
+    ):
+        return "LIMITED", *NO_COUNTS
     return (status, *INELIGIBLE) if found.ineligible is not None else (status, code, message)
 
 

@@ -54,7 +54,7 @@ async def page(
 
     Raises storage's NotFound, ReauthorizationRequired, ProviderError.
     """
-    row = await accounts.known(domain, location, account)
+    row = await _attached(domain, location, account)
     key = f"page|{cursor}|{limit}"
     copied = await _copied(domain, row, key, max_age)
     if copied is None:
@@ -81,7 +81,7 @@ async def get(domain: Domain, location: str, account: str, video: str, *, max_ag
 
     Raises storage's NotFound for an unknown account, ReauthorizationRequired, ProviderError.
     """
-    row = await accounts.known(domain, location, account)
+    row = await _attached(domain, location, account)
     copied = await _copied(domain, row, f"video|{video}", max_age)
     if copied is None:
         reading, access = _reading(domain, row)
@@ -95,7 +95,7 @@ async def get(domain: Domain, location: str, account: str, video: str, *, max_ag
 
 async def query(domain: Domain, location: str, account: str, ids: Sequence[str]) -> tuple[list[Seen], list[str]]:
     """Ask the vendor for these videos: one call. Give those it shows, in the order asked for, and the missing ids."""
-    row = await accounts.known(domain, location, account)
+    row = await _attached(domain, location, account)
     reading, access = _reading(domain, row)
     now = domain.clock()
     found = {video.provider_video_id: video for video in await reading.query_videos(access, ids)}
@@ -105,10 +105,16 @@ async def query(domain: Domain, location: str, account: str, ids: Sequence[str])
     return seen, [id for id in ids if id not in found]
 
 
-def _reading(domain: Domain, row: AccountRow) -> tuple[Videos, ConnectionAccess]:
+async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
+    """Give an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
+    row = await accounts.known(domain, location, account)
     if row.state == "DETACHED":
         name = f"locations/{row.location}/connections/{row.connection}"
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
+    return row
+
+
+def _reading(domain: Domain, row: AccountRow) -> tuple[Videos, ConnectionAccess]:
     return (
         domain.providers[row.provider].videos,
         ConnectionAccess(domain, row.provider, row.location, row.connection),

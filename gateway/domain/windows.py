@@ -25,6 +25,14 @@ def kept(stamps: Sequence[float], now: float, window: float) -> list[float]:
     return sorted(stamp for stamp in stamps if stamp > now - window - SKEW_SECONDS)
 
 
+def without(stamps: Sequence[float], stamp: float | None) -> list[float]:
+    """Give the stamps with one of this time taken out, if there is one."""
+    rest = list(stamps)
+    if stamp in rest:
+        rest.remove(stamp)
+    return rest
+
+
 def free_at(stamps: Sequence[float], limit: int, now: float, window: float) -> float:
     """Give when one more may be used; 0 when at once, or when there is no limit (0).
 

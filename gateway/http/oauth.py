@@ -5,7 +5,7 @@ Owns reading what it brings, and what the person sees then: a page, or their own
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from starlette.requests import Request
@@ -30,7 +30,9 @@ MAX_VALUE = 8192
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """`/oauth/{provider}/callback`; the pages of `redirect_uris`, from the settings, may have opened the window."""
+    """`/oauth/{provider}/callback`; the pages of `redirect_uris`, from the settings, may have opened the window, and so
+    may those of the key that began the consent.
+    """
 
     domain: Callable[[], Domain | None]
     redirect_uris: Sequence[str]
@@ -73,16 +75,18 @@ class Callback:
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             return _refused(error, name, said=values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
-        return pages.connected(name, connection=connection, return_uri=done.return_uri)
+        ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
+        return replace(ended, openers=done.openers)
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:
             return RedirectResponse(returning(outcome), 303)
-        return pages.render(outcome, self._openers())
+        return pages.render(outcome, self._origins(outcome))
 
-    def _openers(self) -> list[str]:
+    def _origins(self, outcome: Outcome) -> list[str]:
         """Give the origins whose page may have opened ours; a browser tells the message to nobody else."""
-        return sorted({origin for uri in self.redirect_uris if (origin := origin_of(uri))})
+        known = (*self.redirect_uris, *outcome.openers)
+        return sorted({origin for uri in known if (origin := origin_of(uri))})
 
 
 def read(query: str) -> dict[str, str] | None:
@@ -119,6 +123,10 @@ def _refused(error: Exception, provider: str, *, said: str) -> Outcome:
     where = {"connection": getattr(error, "connection", ""), "return_uri": getattr(error, "return_uri", "")}
     if isinstance(error, AuthorizationStateInvalid):
         return pages.EXPIRED
+    return replace(_sorry(error, provider, said, where), openers=getattr(error, "openers", ()))
+
+
+def _sorry(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:
     if isinstance(error, AuthorizationDenied):
         return pages.denied(provider, said=said, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":

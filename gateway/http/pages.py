@@ -17,7 +17,9 @@ SAID_MAX = 200
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a consent ended: `status` for machines, the rest for people; `said` is the vendor's own sentence."""
+    """How a consent ended: `status` for machines, the rest for people; `said` is the vendor's own sentence. `openers`
+    are addresses whose pages may hear of it.
+    """
 
     status: str
     title: str
@@ -26,6 +28,7 @@ class Outcome:
     said: str = ""
     connection: str = ""
     return_uri: str = ""
+    openers: Sequence[str] = ()
 
 
 EXPIRED = Outcome(

@@ -31,6 +31,7 @@ class Pace:
     sweep: float = 1.0
     connections: float = 5.0
     old: float = 600.0
+    orphans: float = 6 * 3600.0
     grace: float = 20.0
 
     @property
@@ -72,6 +73,7 @@ class Jobs:
             self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", pace.stalled, self._stalled),
             self._loop("old", pace.old, lambda: sweep.old(self._domain)),
+            self._loop("orphans", pace.orphans, lambda: sweep.orphans(self._domain)),
         ]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:

@@ -4,6 +4,7 @@ Owns the three loops' bodies. When something is due stands in our own indexed co
 due now.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
@@ -14,7 +15,7 @@ from gateway.domain import posts, uploads, verification, webhooks
 from gateway.domain.context import Domain
 from storage import authorizations, events, idempotency, media, quotas, videos
 from storage import webhooks as deliveries
-from storage.database import try_advisory_lock
+from storage.database import Transaction, try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
@@ -65,9 +66,23 @@ async def old(domain: Domain) -> None:
             return
         await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
         await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
-        await events.prune(tx, now - EVENTS_KEPT)
         await media.prune(tx, now - MEDIA_KEPT)
         await videos.prune(tx, now - VIDEOS_KEPT)
         await quotas.prune(tx, now - QUOTAS_KEPT)
-        await deliveries.prune(tx, now - WEBHOOKS_KEPT)
+    # These grow with traffic: in batches, so that nobody who writes there waits long.
+    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_KEPT))
+    await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_KEPT))
     await uploads.sweep(domain, now)
+
+
+async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]]) -> None:
+    """Remove batch after batch, each with a transaction of its own, until there is nothing left."""
+    while True:
+        async with domain.db.transaction() as tx:
+            if not await prune(tx):
+                return
+
+
+async def orphans(domain: Domain) -> None:
+    """Remove bytes that no upload lists."""
+    await uploads.sweep_orphans(domain, domain.clock())

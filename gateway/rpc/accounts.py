@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from gateway.aip import masks, names, paging
 from gateway.domain import accounts, creators, profiles
 from gateway.domain.context import Domain
-from gateway.errors import ResourceNotFound
+from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_messages
 from gateway.rpc.convert import max_staleness, write_times
 from gateway.rpc.request import Door
@@ -50,11 +50,10 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         location = names.location(request.parent)
         await self._door.enter(location)
         page = paging.read(request, secret=self._door.page_secret)
-        connection = names.CONNECTION.parse(request.connection, path="connection")[1] if request.connection else ""
         found = await accounts.page(
             self._domain,
             location,
-            connection=connection,
+            connection=_connection(request, location),
             platform=request.platform,
             after=_after(page.after),
             limit=page.size + 1,
@@ -77,6 +76,16 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         asking = accounts.creator_info(self._domain, location, account, max_age=age)
         info = await _known(names.ACCOUNT.format(location, account), asking)
         return creator_to_proto(names.CREATOR_INFO.format(location, account), info)
+
+
+def _connection(request: account_service_pb2.ListAccountsRequest, location: str) -> str:
+    """Give the id of the connection that is asked for, if one is; it must be the location's."""
+    if not request.connection:
+        return ""
+    found, connection = names.CONNECTION.parse(request.connection, path="connection")
+    if found != location:
+        raise FieldInvalid("connection", f"must be a connection of locations/{location}")
+    return connection
 
 
 def to_proto(row: AccountRow) -> account_pb2.Account:

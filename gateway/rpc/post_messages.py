@@ -3,8 +3,10 @@
 Owns the spelling of both sides. Refuses only what cannot be written down; what is allowed is the rules' business.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from google.protobuf import json_format
 
@@ -18,6 +20,8 @@ from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode
 from socialgateway.v1 import account_pb2, post_pb2
 from storage.posts import PostRow
+
+T = TypeVar("T")
 
 MAX_LABELS = 64
 MAX_LABEL_KEY = 63
@@ -33,13 +37,34 @@ _CHOICES = ("allow_comments", "allow_duet", "allow_stitch")
 _FLAGS = ("branded_content", "own_brand", "ai_generated")
 
 
-def from_proto(message: post_pb2.Post, location: str, id: str, *, now: datetime) -> NewPost:
-    """Read a post that is to be made; raises FieldInvalid with the path of the field."""
+@dataclass(slots=True)
+class Faults:
+    """The bad fields of one message: each is put down, and reading goes on without it."""
+
+    found: list[FieldInvalid] = field(default_factory=list)
+
+    def read(self, reader: Callable[[], T], instead: T) -> T:
+        """Give what `reader` reads; `instead` when that is a bad field."""
+        try:
+            return reader()
+        except FieldInvalid as error:
+            self.found.append(error)
+            return instead
+
+
+def from_proto(
+    message: post_pb2.Post, location: str, id: str, *, now: datetime
+) -> tuple[NewPost, Sequence[FieldInvalid]]:
+    """Read a post that is to be made, and what is wrong with how its fields are written.
+
+    Raises FieldInvalid, with the path of the field, where without it nothing else can be said: account and media.
+    """
+    faults = Faults()
     account_location, account = names.ACCOUNT.parse(message.account, path="post.account")
     if account_location != location:
         raise FieldInvalid("post.account", f"must be an account of locations/{location}")
     content, uploads = _content(message, location)
-    return NewPost(
+    new = NewPost(
         location=location,
         id=id,
         account=account,
@@ -48,13 +73,14 @@ def from_proto(message: post_pb2.Post, location: str, id: str, *, now: datetime)
         content=content,
         uploads=uploads,
         options=_options(message.options),
-        provider_extra=_extra(message),
-        labels=_labels(message),
+        provider_extra=faults.read(lambda: _extra(message), {}),
+        labels=faults.read(lambda: _labels(message), {}),
         consent=_consent(message),
         route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
-        schedule_time=_schedule(message, now),
-        late_tolerance_seconds=_late_tolerance(message),
+        schedule_time=faults.read(lambda: _schedule(message, now), None),
+        late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
     )
+    return new, faults.found
 
 
 def _extra(message: post_pb2.Post) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import cancelling, posts, quotas
+from gateway.domain import cancelling, posts, quotas, retrying
 from gateway.domain.context import Domain
-from gateway.errors import ResourceNotFound
+from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_messages
 from gateway.rpc.convert import keyset
 from gateway.rpc.quotas import cost_to_proto
@@ -40,10 +40,13 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
-        new = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
-        row = await posts.create(self._domain, new, key, validate_only=request.validate_only)
+        new, faults = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
+        row = await posts.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
         message = post_messages.to_proto(row)
         if request.validate_only:
+            # There is no such post: whoever looked for it by this name would not find it.
+            message.ClearField("name")
+            message.ClearField("etag")
             for cost in await quotas.costs(self._domain, row):
                 name = names.QUOTA.format(location, row.account, cost.rule.metric)
                 message.quota_costs.append(cost_to_proto(name, cost))
@@ -101,7 +104,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
-        row = await self._known(location, post, posts.retry(self._domain, location, post, key))
+        row = await self._known(location, post, retrying.retry(self._domain, location, post, key))
         return self._changed(row)
 
     async def RefreshPost(self, request: post_service_pb2.RefreshPostRequest, context: Any) -> post_pb2.Post:
@@ -142,7 +145,10 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
 def _account(request: post_service_pb2.ListPostsRequest, location: str) -> str:
     if not request.account:
         return ""
-    return names.ACCOUNT.parse(request.account, path="account", wildcard=location == names.WILDCARD)[1]
+    found, account = names.ACCOUNT.parse(request.account, path="account", wildcard=location == names.WILDCARD)
+    if location not in (found, names.WILDCARD):
+        raise FieldInvalid("account", f"must be an account of locations/{location}")
+    return account
 
 
 def _time(request: post_service_pb2.ListPostsRequest, field: str) -> datetime | None:

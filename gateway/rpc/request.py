@@ -30,13 +30,10 @@ class Door:
     owners: Owners
     page_secret: bytes = field(repr=False)
 
-    async def enter(self, location: str, *, claim: bool = False) -> Caller:
-        """Give the caller when it may use the location; `claim` for a method that changes something there.
-
-        Raises LocationForbidden.
-        """
+    async def enter(self, location: str) -> Caller:
+        """Give the caller when it may use the location; raises LocationForbidden."""
         caller = current_caller.get()
-        await locations.authorize(self.owners, caller, location, claim=claim)
+        await locations.authorize(self.owners, caller, location)
         return caller
 
     async def reading(self, location: str) -> Reach:

@@ -142,7 +142,10 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishStatus:
-    """The vendor's word on a publish; `fail_code` is verbatim, `post_ids` are exact strings and may come later."""
+    """The vendor's word on a publish; `fail_code` is verbatim, `post_ids` are exact strings and may come later.
+
+    `fail_quota` is the metric of the quota that a failure of kind CAP shows to be used up.
+    """
 
     phase: PublishPhase
     received: int | None = None
@@ -150,5 +153,6 @@ class PublishStatus:
     public_uri: str = ""
     fail_code: str = ""
     fail_kind: FailureKind | None = None
+    fail_quota: str = ""
     vendor_status: str = ""
     log_id: str = ""

@@ -32,7 +32,8 @@ class Webhook:
 
     `event` is the vendor's own name of it, `subject` whom it is about (the vendor's user id), `dedupe_key` what makes
     two deliveries the same. `reason` says why: the vendor's own code of a failed publish, a sentence for a removed
-    grant. `raw` is the event's content.
+    grant. `mode` is how the publish was begun (`direct`, `creator_inbox`), where the vendor says so. `raw` is the
+    event's content.
     """
 
     kind: WebhookKind
@@ -42,6 +43,8 @@ class Webhook:
     occur_time: datetime | None = None
     publish_id: str = ""
     post_id: str = ""
+    mode: str = ""
     reason: str = ""
     fail_kind: FailureKind | None = None
+    fail_quota: str = ""
     raw: dict[str, Any] = field(default_factory=dict, repr=False)

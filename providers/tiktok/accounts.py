@@ -11,16 +11,13 @@ from providers.interface.access import Access
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import AccessToken
 from providers.tiktok import creators, wire
+from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, contract
 
 PATH = "/v2/user/info/"
 AVATARS = ("avatar_url", "avatar_url_100", "avatar_large_url")
-SCOPE_OF = {
-    ProfilePart.BASIC: "user.info.basic",
-    ProfilePart.PROFILE: "user.info.profile",
-    ProfilePart.STATS: "user.info.stats",
-}
+SCOPE_OF = {part: TABLE.profile_scopes[part.value] for part in ProfilePart}
 # The split of profile and stats from basic dates from 2024-02-29 ("Scopes Migration"); older samples are wrong.
 FIELDS_OF = {
     ProfilePart.BASIC: ("open_id", "union_id", *AVATARS, "display_name"),
@@ -39,35 +36,60 @@ class TikTokAccounts:
     async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
         """Fetch the asked parts that are granted, in one call; `open_id` comes along when the basic scope is granted.
 
-        Raises ScopeNotGranted when no asked part is granted.
+        A scope that was taken back at TikTok fails the whole call: each part is then asked for alone. Raises
+        ScopeNotGranted when no asked part is granted.
         """
+        try:
+            return read_profile(*await self._user(access, parts))
+        except ScopeNotGranted as refused:
+            if not refused.http_status or len(parts) < 2:
+                raise
+        return await self._one_by_one(access, parts)
+
+    async def _one_by_one(self, access: Access, parts: Set[ProfilePart]) -> Profile:
+        user: dict[str, Any] = {}
+        refusals: dict[ProfilePart, ScopeNotGranted] = {}
+        for part in sorted(parts):
+            try:
+                found, _ = await self._user(access, {part}, identify=False)
+            except ScopeNotGranted as refused:
+                refusals[part] = refused
+            else:
+                user |= found
+        if refusals.keys() == parts:
+            raise next(iter(refusals.values()))
+        return read_profile(user, frozenset(refusals))
+
+    async def _user(
+        self, access: Access, parts: Set[ProfilePart], *, identify: bool = True
+    ) -> tuple[dict[str, Any], frozenset[ProfilePart]]:
+        """Ask for the parts in one call; give what came, and the parts that were never granted."""
         missing: frozenset[ProfilePart] = frozenset()
 
         def fields(token: AccessToken) -> str:
             nonlocal missing
             missing = frozenset(part for part in parts if SCOPE_OF[part] not in token.scopes)
-            return ",".join(_fields(parts - missing, token))
+            return ",".join(_fields(parts - missing, identify and SCOPE_OF[ProfilePart.BASIC] in token.scopes))
 
         envelope = await self._client.read(access, PATH, method="GET", fields=fields)
         user = envelope.data.get("user")
         if not isinstance(user, dict):
             raise contract("TikTok's profile has no user.", envelope)
-        return read_profile(user, missing)
+        return user, missing
 
     async def creator_info(self, access: Access) -> CreatorInfo:
         """Ask what the creator may post now."""
         return await creators.creator_info(self._client, access)
 
 
-def _fields(parts: Set[ProfilePart], token: AccessToken) -> list[str]:
-    """List the fields of `parts` in TikTok's order; raises ScopeNotGranted when there are none."""
+def _fields(parts: Set[ProfilePart], identify: bool) -> list[str]:
+    """List the fields of `parts` in TikTok's order, with the id if that may be; raises ScopeNotGranted for none."""
     if not parts:
         raise ScopeNotGranted(
             "None of the asked profile parts is granted.", provider=PROVIDER, code="scope_not_granted"
         )
     names = [name for part in ProfilePart if part in parts for name in FIELDS_OF[part]]
-    identify = SCOPE_OF[ProfilePart.BASIC] in token.scopes and "open_id" not in names
-    return ["open_id", *names] if identify else names
+    return ["open_id", *names] if identify and "open_id" not in names else names
 
 
 def read_profile(user: Mapping[str, Any], missing: frozenset[ProfilePart]) -> Profile:

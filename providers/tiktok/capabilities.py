@@ -56,6 +56,7 @@ TABLE = CapabilityTable(
         "can_publish": frozenset({"video.publish"}),
         "can_upload_drafts": frozenset({"video.upload"}),
     },
+    profile_scopes={"basic": "user.info.basic", "profile": "user.info.profile", "stats": "user.info.stats"},
     limits=Limits(
         max_caption_units=2200,
         max_photos=35,

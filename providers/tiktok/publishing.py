@@ -25,7 +25,7 @@ from providers.models.publishing import (
 from providers.models.secret import Secret
 from providers.tiktok import orders, upload, wire
 from providers.tiktok.client import Client
-from providers.tiktok.errors import PROVIDER, contract, failure_kind
+from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
 from providers.tiktok.videos import video_uri
 
 DIRECT_PATH = "/v2/post/publish/video/init/"
@@ -151,6 +151,7 @@ def read_status(envelope: wire.Envelope) -> PublishStatus:
         post_ids=post_ids(data),
         fail_code=fail_code if failed else "",
         fail_kind=failure_kind(fail_code) if failed else None,
+        fail_quota=CAPS.get(fail_code, "") if failed else "",
         vendor_status=vendor_status,
         log_id=envelope.log_id,
     )

@@ -14,10 +14,11 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import WebhookRefused
+from providers.models.publishing import PostMode
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok import wire
 from providers.tiktok.config import Config
-from providers.tiktok.errors import PROVIDER, failure_kind
+from providers.tiktok.errors import CAPS, PROVIDER, failure_kind
 
 # The documentation spells it TikTok-Signature and, in its sample, Tiktok-Signature.
 HEADER = "tiktok-signature"
@@ -41,6 +42,8 @@ KINDS = {
     "video.publish.completed": WebhookKind.UNKNOWN,
     "portability.download.ready": WebhookKind.UNKNOWN,
 }
+
+MODES = {"INBOX_SHARE": PostMode.CREATOR_INBOX.value, "DIRECT_PUBLISH": PostMode.DIRECT.value}
 
 REMOVED = {
     0: "TikTok did not say why the application lost its access.",
@@ -124,8 +127,10 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
         occur_time=wire.seconds_time(root.get("create_time")),
         publish_id=publish_id,
         post_id=post_id,
+        mode=_mode(kind, content),
         reason=_why_removed(content) if kind is WebhookKind.GRANT_REMOVED else reason,
         fail_kind=failure_kind(reason) if failed else None,
+        fail_quota=CAPS.get(reason, "") if failed else "",
         raw=content,
     )
 
@@ -156,6 +161,15 @@ def _demand(kind: WebhookKind, subject: str, publish_id: str) -> None:
         raise _refused("The delivery names no user.", UNREADABLE)
     if kind is not WebhookKind.GRANT_REMOVED and not publish_id:
         raise _refused("The delivery names no publish id.", UNREADABLE)
+
+
+def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
+    """Tell how the publish was begun: `INBOX_SHARE` is documented ("Get Post Status"), `DIRECT_PUBLISH` was seen
+    live.
+    """
+    if kind is WebhookKind.AWAITING_CREATOR:
+        return PostMode.CREATOR_INBOX.value
+    return MODES.get(wire.text(content, "publish_type"), "")
 
 
 def _why_removed(content: Mapping[str, Any]) -> str:

@@ -4,9 +4,11 @@ import base64
 import os
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from tests.cli.command import Ran, bare, execute, run
+from tests.fixtures.whole import RING
 from tests.rpc.certificates import make_certificate
 
 GOOD = {
@@ -79,6 +81,42 @@ def test_a_wrong_key_is_noticed(database_url: str, tmp_path: Path) -> None:
     ran = examine(database_url, tmp_path, encryption_keys=other)
     assert (1, True) == (ran.code, any("'k1'" in line for line in wrong(ran)))
     assert 0 == examine(database_url, tmp_path).code
+
+
+def test_a_look_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None:
+    """No check value of a key is written: the right key may still be put in where a wrong one was looked at."""
+    other = f"k1:{base64.b64encode(os.urandom(32)).decode()}"
+    assert [0, 0] == [examine(database_url, tmp_path, encryption_keys=ring).code for ring in (other, RING)]
+
+    with psycopg.connect(database_url) as connection:
+        assert [] == connection.execute("SELECT key_id FROM key_checks").fetchall()
+
+
+SIMULATOR = {"tiktok_api_url": "http://127.0.0.1:9", "tiktok_authorize_url": "http://127.0.0.1:9/authorize/"}
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        {"tiktok_api_url": "https://open.tiktok.example", "tiktok_upload_hosts": "tiktok.example"},
+        {**SIMULATOR, "allow_loopback_vendors": "true", "tiktok_upload_hosts": "127.0.0.1"},
+        {**SIMULATOR, "allow_loopback_vendors": "true"},
+    ],
+    ids=["a domain above", "a simulator", "a simulator alone"],
+)
+def test_where_bytes_can_be_sent_is_not_wrong(addresses: dict[str, str], database_url: str, tmp_path: Path) -> None:
+    """A listed domain holds for the names below it, and a simulator on this machine needs no list."""
+    ran = examine(database_url, tmp_path, **addresses)
+    assert (0, []) == (ran.code, wrong(ran)), ran.out
+
+
+@pytest.mark.parametrize("setting", ["allow_loopback_vendors", "pull_allow_loopback"])
+def test_loopback_beside_the_real_vendor_is_a_note(setting: str, database_url: str, tmp_path: Path) -> None:
+    """What is meant for simulators opens this machine to addresses of strangers: doctor says how to shut it."""
+    ran = examine(database_url, tmp_path, **{setting: "true"})
+    [line] = [line for line in ran.out.splitlines() if "beside the real TikTok" in line]
+    assert (0, True) == (ran.code, line.startswith("note")), ran.out
+    assert f"GATEWAY_{setting.upper()}" in ran.out
 
 
 def test_an_empty_database_is_a_note_when_a_start_would_fill_it(empty_database_url: str, tmp_path: Path) -> None:

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from google.rpc import error_details_pb2
 from sqlmodel import col, select
 
-from gateway import reasons
+from gateway import reasons, status
 from gateway.domain import fetching, sources
 from gateway.domain import uploads as rules
 from gateway.domain.errors import MediaInvalid, QuotaExceeded
@@ -33,6 +34,7 @@ from tests.fixtures import media
 from tests.fixtures.waiting import until
 from tests.flows.stage import LOCATION, Stage, opened
 from tests.providers.http.support import Heard, Talk, head, reply, serving
+from tests.rpc.answers import detail
 
 MIB = 1024 * 1024
 DATA = media.video(25_100_000)
@@ -426,6 +428,51 @@ async def test_a_post_whose_address_is_gone_fails(stage: Stage) -> None:
     assert post.error is not None
     assert ("MEDIA_UNREACHABLE", "410") == (post.error["reason"], post.error["metadata"]["httpStatus"])
     assert "secret" not in str(post.error)
+
+
+async def two_photos(stage: Stage, first: str, second: str) -> PostRow:
+    """Keep a post of two photos that must be fetched first."""
+    post = await posted(stage, first, "photos")
+    async with stage.domain.db.transaction() as tx:
+        content = sources.content("photos", [Source(uri=first), Source(uri=second)])
+        row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], content=content)
+    assert row is not None
+    return row
+
+
+TOO_LARGE = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 999999999\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (reply("410 Gone"), "MEDIA_UNREACHABLE"),
+        (TOO_LARGE, "MEDIA_INVALID"),
+        (video(b"<html>", "text/html"), "MEDIA_INVALID"),
+    ],
+    ids=["gone", "too large", "a page"],
+)
+async def test_a_photo_whose_address_is_refused_is_named(stage: Stage, answer: bytes, reason: str) -> None:
+    """Of two photos the second cannot be had: the post's error begins with that one's path, and names it as `field`."""
+    async with serving(answering(video(media.jpeg(), "image/jpeg"))) as good, serving(answering(answer)) as bad:
+        post = await stage.finish(await two_photos(stage, good.url, bad.url))
+
+    assert "FAILED" == post.state
+    assert post.error is not None
+    assert (reason, "post.photos.sources[1]") == (post.error["reason"], post.error["metadata"]["field"])
+    assert post.error["message"].startswith("post.photos.sources[1]: ")
+
+
+async def test_every_photo_that_is_refused_at_the_hand_over_is_named(stage: Stage) -> None:
+    """Two photos come with too many pixels: callers see one BadRequest that names both, as CreatePost would."""
+    async with serving(answering(video(media.jpeg(1200, 1300), "image/jpeg"))) as heard:
+        post = await stage.finish(await two_photos(stage, f"{heard.url}/0", f"{heard.url}/1"))
+
+    assert "FAILED" == post.state
+    assert post.error is not None
+    shown = detail(status.from_stored(post.error), error_details_pb2.BadRequest)
+    assert shown is not None
+    assert ["post.photos.sources[0]", "post.photos.sources[1]"] == [each.field for each in shown.field_violations]
 
 
 def test_an_address_is_judged_before_anybody_is_asked() -> None:

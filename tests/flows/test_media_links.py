@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.domain import media, uploads
-from gateway.domain import posts as rules
+from gateway.domain import media, retrying, uploads
 from gateway.domain.errors import StateForbids
 from gateway.jobs import sweep
 from providers.simulators.tiktok import Fault
@@ -106,7 +105,7 @@ async def test_a_retry_has_links_of_its_own(stage: Stage) -> None:
     stage.vendor.fail_next_publish("spam_risk_text")
     post = await settled(stage, await photos(stage, account))
     assert "FAILED" == post.state
-    await rules.retry(stage.domain, LOCATION, post.id, None)
+    await retrying.retry(stage.domain, LOCATION, post.id, None)
     stage.vendor.faults.add(Fault(match="content.init", kind="drop_before"))
 
     post = await settled(stage, await stage.read(post))

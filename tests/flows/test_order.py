@@ -3,16 +3,25 @@
 Owns the order. How many bytes fit at once is proved in test_upload_memory.py and in `tests/chaos`.
 """
 
+import asyncio
 import random
+import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from gateway.jobs.runner import Jobs, Pace
 from providers.simulators.tiktok import Fault, SimulatorConfig
+from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, upload_pb2, upload_service_pb2
 from storage.posts import PostRow
+from tests.fixtures import gateway, media
+from tests.fixtures.waiting import until
 from tests.flows.stage import Stage, opened
+from tests.rpc.test_accounts import account_of
+from tests.rpc.uploading import messages
 
 QUIET = SimulatorConfig(rate_limits=True, posts_per_day=None, processing_seconds=1)
 
@@ -81,3 +90,80 @@ async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stag
     assert ["PUBLISHED"] * count == [post.state for post in ended]
     assert [str(number) for number in range(count)] == [work.title for work in stage.vendor.posts]
     assert [] == [call for call in stage.vendor.requests if call.status == 429]
+
+
+async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) -> None:
+    """Posts that lie in the queue, or in a worker's hands, are not overtaken: their lease is no wait."""
+    quiet = SimulatorConfig(rate_limits=False, posts_per_day=None, processing_seconds=0)
+    async with opened(database_url, tmp_path, quiet) as stage:
+        account, upload = await stage.connect(), await stage.upload(b"one file for all")
+        jobs = Jobs(stage.domain, Pace(sweep=0.05))
+        await jobs.start()
+        try:
+            posts = []
+            for number in range(12):
+                posts.append(await stage.post(account, upload, f"{number}"))
+                stage.clock.advance(timedelta(milliseconds=50))
+
+            async def all_out() -> bool:
+                stage.clock.advance(timedelta(milliseconds=500))
+                return len(stage.vendor.works.publications) == len(posts)
+
+            await until(all_out, 30)
+        finally:
+            await jobs.stop(5)
+
+        titles = [publication.post_info["title"] for publication in stage.vendor.works.publications.values()]
+        assert [str(number) for number in range(12)] == titles
+
+
+class Going(gateway.Clock):
+    """A clock that goes by itself, so that each post has a time of its own, and is moved on by hand."""
+
+    def __call__(self) -> datetime:
+        """Give the present."""
+        return self.time + timedelta(seconds=time.monotonic())
+
+
+@pytest.mark.chaos
+async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, tmp_path: Path) -> None:
+    """One caller sends and posts 50 files in parallel: all are published, byte for byte, as they were created."""
+    files = {f"{number}": media.video(30_000, seed=number) for number in range(50)}
+    async with gateway.opened(database_url, tmp_path, clock=Going()) as world:
+        await world.connect()
+        account = (await account_of(world)).name
+        jobs = Jobs(world.domain, Pace(sweep=0.05))
+        await jobs.start()
+        try:
+            async with world.holding("video.init"):
+                # The first that is there may go out at once; who comes before whom is settled while it does.
+                answers = await asyncio.gather(*(sent(world, account, *each) for each in files.items()))
+
+            async def all_out() -> bool:
+                world.clock.advance(timedelta(seconds=2))
+                return len(world.vendor.posts) == len(files)
+
+            await until(all_out, 60)
+        finally:
+            await jobs.stop(5)
+
+    order = [post.caption for post in sorted(answers, key=lambda post: (post.create_time.ToNanoseconds(), post.name))]
+    first, *others = [work.post_info["title"] for work in world.vendor.works.publications.values()]
+    assert [title for title in order if title != first] == others
+    assert {title: sha256(data).hexdigest() for title, data in files.items()} == {
+        post.title: post.sha256 for post in world.vendor.posts
+    }
+
+
+async def sent(world: gateway.World, account: str, title: str, data: bytes) -> post_pb2.Post:
+    """Announce, send and post one file, as a caller does."""
+    upload = upload_pb2.Upload(mime_type="video/mp4", size_bytes=len(data))
+    announced = upload_service_pb2.CreateUploadRequest(parent="locations/l1", upload=upload)
+    name = (await world.api.uploads.CreateUpload(announced)).name
+    await world.api.uploads.WriteUpload(iter(messages(name, data, piece=10_000)))
+    post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=title)
+    post.video.source.upload = name
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+    request = post_service_pb2.CreatePostRequest(parent="locations/l1", post=post)
+    made: post_pb2.Post = await world.api.posts.CreatePost(request)
+    return made

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain import media, sources
-from gateway.domain import posts as rules
+from gateway.domain import media, retrying, sources
 from gateway.domain.sources import Source
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import attempts
@@ -152,7 +151,7 @@ async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage:
     assert ("INDETERMINATE", 1) == (post.state, len(stage.vendor.inits))
     assert post.error is not None
     assert "OUTCOME_UNKNOWN" == post.error["reason"]
-    again = await rules.retry(stage.domain, LOCATION, post.id, None)
+    again = await retrying.retry(stage.domain, LOCATION, post.id, None)
     assert ("QUEUED", 2) == (again.state, again.attempt)
 
 

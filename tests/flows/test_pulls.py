@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from gateway.domain import cancelling, posts, reconciling, sources
-from gateway.domain.errors import Conflict, StateForbids
+from gateway.domain import cancelling, reconciling, retrying, sources
+from gateway.domain.errors import Conflict, FieldInvalid, StateForbids
 from gateway.domain.sources import Source
 from providers.models.webhooks import Webhook, WebhookKind
 from providers.simulators.tiktok import Fault, SimulatorConfig
@@ -118,7 +118,7 @@ async def test_without_proof_nothing_is_sent_again(stage: Stage) -> None:
 
     assert ("INDETERMINATE", None) == (post.state, post.due_at)
     assert [] == stage.vendor.posts
-    post = await stage.finish(await posts.retry(stage.domain, LOCATION, post.id, None))
+    post = await stage.finish(await retrying.retry(stage.domain, LOCATION, post.id, None))
     assert ("PUBLISHED", 1) == (post.state, len(stage.vendor.posts))
 
 
@@ -196,6 +196,35 @@ async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
     told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
 
     assert not await reconciling.adopt(stage.domain, told, "tiktok")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "http://media.example/v.mp4",
+        "https://media.example:8443/v.mp4",
+        "https://127.0.0.1/v.mp4",
+        "https://[::1]/v.mp4",
+    ],
+)
+async def test_what_only_a_vendor_of_this_machine_could_fetch_is_refused(stage: Stage, uri: str) -> None:
+    """Without the setting for simulators plain http, a port and this machine are named as the post's bad field."""
+    account = await stage.connect()
+    at_large = Stage(replace(stage.domain, loopback_vendors=False), stage.vendor, stage.clock)
+    content = sources.content("video", [Source(uri=uri, vendor_pull=True)])
+
+    with pytest.raises(FieldInvalid) as caught:
+        await at_large.post(account, "", content=content, uploads=[], options=PUBLIC)
+
+    assert ["post.video.source.uri"] == [each.field for each in caught.value.violations]
+    assert [] == stage.vendor.inits
+
+
+async def test_with_the_setting_for_simulators_a_vendor_may_fetch_from_this_machine(stage: Stage) -> None:
+    """GATEWAY_ALLOW_LOOPBACK_VENDORS, which the stage has, lets a loopback address with a port pass."""
+    content = sources.content("video", [Source(uri="http://127.0.0.1:8080/v.mp4", vendor_pull=True)])
+
+    assert "QUEUED" == (await pulled(stage, await stage.connect(), content=content)).state
 
 
 async def test_a_running_pull_is_called_back(slow_stage: Stage) -> None:

@@ -413,6 +413,94 @@ async def test_a_sixth_pending_draft_is_refused_before_the_vendor_is_asked(stage
     await draft(stage)
 
 
+FULL = Fault(match="inbox.init", kind="error", code="spam_risk_too_many_pending_share", status=403)
+"""The vendor's inbox is full, although our ledger knows of a place: others send drafts too."""
+
+
+@pytest.mark.parametrize("freed_by", ["its creator", "a failure"])
+async def test_a_draft_that_leaves_the_inbox_ends_what_a_full_one_taught(stage: Stage, freed_by: str) -> None:
+    """The vendor refuses a draft for its pending ones: no other is taken until one of them leaves, and then at once."""
+    await stage.connect()
+    waiting = await stage.step(await draft(stage))
+    if freed_by == "its creator":
+        waiting = await until_final(stage, waiting)
+    else:
+        stage.vendor.fail_next_publish("file_format_check_failed")
+    stage.clock.advance(MINUTE)
+    stage.vendor.faults.add(FULL)
+    assert "FAILED" == (await stage.step(await draft(stage))).state
+    assert 1 == (await standing(stage, "pending_drafts")).used
+    with pytest.raises(QuotaExceeded) as caught:
+        await draft(stage)
+    assert "pending_drafts" == caught.value.metadata["quota"]
+
+    if freed_by == "its creator":
+        stage.vendor.post_draft(stage.vendor.inits[0].publish_id)
+        await posts.refresh(stage.domain, LOCATION, waiting.id)
+    else:
+        assert "FAILED" == (await until_final(stage, waiting)).state
+
+    assert (0, None) == ((found := await standing(stage, "pending_drafts")).used, found.reset_time)
+    assert "PROCESSING" == (await stage.step(await draft(stage))).state
+
+
+async def test_a_sixth_draft_that_waits_in_the_queue_rests_until_a_place_is_free(stage: Stage) -> None:
+    """Six were made before any went out: the sixth shows what it waits for, without a call, and goes out afterwards."""
+    await stage.connect()
+    made = [await draft(stage) for _ in range(6)]
+    *others, sixth = [await stage.step(post) for post in made]
+
+    assert (5, "QUEUED") == (len(stage.vendor.inits), sixth.state)
+    assert sixth.error is not None
+    assert ("QUOTA_EXCEEDED", "pending_drafts") == (sixth.error["reason"], sixth.error["metadata"]["quota"])
+    assert sixth.next_attempt_time is not None
+    assert [200] * 5 == [call.status for call in stage.vendor.requests if call.operation == "inbox.init"]
+
+    first = await until_final(stage, others[0])
+    stage.vendor.post_draft(stage.vendor.inits[0].publish_id)
+    await posts.refresh(stage.domain, LOCATION, first.id)
+    stage.clock.time = max(stage.clock.time, sixth.next_attempt_time)
+    gone = await stage.step(sixth)
+    assert ("PROCESSING", None, 6) == (gone.state, gone.error, len(stage.vendor.inits))
+
+
+async def test_a_draft_holds_its_place_from_when_it_was_announced(stage: Stage) -> None:
+    """One that had rested for 25 hours lies in the inbox since a moment ago, so it counts for another day."""
+    await stage.connect()
+    stage.vendor.faults.add(Fault(match="inbox.init", kind="error", code="rate_limit_exceeded", status=429))
+    content = sources.content("video", [Source(uri="https://media.example/video.mp4", vendor_pull=True)])
+    patient = {"late_tolerance_seconds": 48 * 3600, "mode": "creator_inbox", "options": {}}
+    post = await stage.step(await stage.post("a1", "", content=content, uploads=[], **patient))
+    assert "QUEUED" == post.state
+    stage.clock.advance(timedelta(hours=25))
+
+    assert "PROCESSING" == (await stage.step(post)).state
+
+    assert 1 == (await standing(stage, "pending_drafts")).used
+    stage.clock.advance(DAY - MINUTE)
+    assert 1 == (await standing(stage, "pending_drafts")).used
+
+
+async def test_a_cap_that_shows_only_when_the_vendor_processes_is_learned(stage: Stage) -> None:
+    """The publish fails for the day's cap: callers see which quota and until when, and the next post is refused."""
+    account = await stage.connect()
+    stage.vendor.fail_next_publish("spam_risk_too_many_posts")
+
+    failed = await until_final(stage, await pulled(stage))
+
+    assert "FAILED" == failed.state
+    assert failed.error is not None
+    seen = await standing(stage, "posts_per_day")
+    assert (0, 1, True) == (seen.used, seen.limit, seen.learned)
+    assert seen.reset_time is not None
+    assert ("PROVIDER_DAILY_CAP", "posts_per_day", seen.reset_time.isoformat()) == (
+        failed.error["reason"],
+        failed.error["metadata"]["quota"],
+        failed.error["metadata"]["retryAt"],
+    )
+    assert ["posts_per_day"] == [each.metadata["quota"] for each in await _check(stage, account)]
+
+
 async def test_a_draft_whose_announcement_was_lost_holds_its_place(stage: Stage) -> None:
     """It may lie in the creator's inbox, so it counts; one that was refused does not."""
     await stage.connect()

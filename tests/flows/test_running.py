@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
@@ -13,14 +14,16 @@ import psycopg
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
+from gateway import log
 from gateway.app import Gateway, Roles, start
 from gateway.settings import SettingsError
 from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, provider_service_pb2, provider_service_pb2_grpc
 from storage import migrate
 from storage.database import Database, raw_connection
 from storage.keys import KeyMissing, KeyWrong
+from tests.fixtures import logs
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import AUTH, CALLS, base_of, end, running, settings, target_of
+from tests.fixtures.whole import AUTH, CALLS, RING, base_of, end, running, settings, target_of
 
 OTHER_RING = "k1:" + "A" * 43 + "="
 SERVING = health_pb2.HealthCheckResponse.SERVING
@@ -138,6 +141,21 @@ async def test_an_address_in_use_ends_the_start_and_leaves_nothing(
             gc.collect()
         assert ["providers/tiktok"] == await providers_of(target_of(first))
     await until(lambda: _connections(database_admin, name) == 0)
+
+
+async def test_no_secret_of_the_settings_is_ever_logged(database_url: str, tmp_path: Path) -> None:
+    """Words that look like no secret stand in an exception, its cause, a value, a library's line: none is written."""
+    secret, ring_key = "plain words of an operator", RING.partition(":")[2]
+    with logs.written() as lines:
+        async with running(database_url, tmp_path, roles=CALLS, tiktok_client_secret=secret):
+            try:
+                raise ValueError(f"sent {secret}") from KeyError(secret)
+            except ValueError as error:
+                log.get("gateway.test").error(f"with {secret}", exc_info=error, deep=[{"opened": (ring_key,)}])
+            logging.getLogger("some.library").warning("sent %s", secret)
+
+    assert "Traceback" in lines.getvalue()
+    assert [] == [word for word in (secret, ring_key) if word in lines.getvalue()]
 
 
 async def test_a_worker_answers_no_calls(database_url: str, tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from gateway.domain import posts, publishing, webhooks
+from gateway.domain import posts, publishing, quotas, webhooks
 from gateway.http.app import Edge
 from gateway.jobs import sweep
 from gateway.readiness import Report
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from providers.simulators.tiktok.webhooks import body_of, signature
-from storage import attempts, connections, events, tokens
+from storage import accounts, attempts, connections, events, tokens
 from storage import posts as rows
 from storage.connections import ConnectionRow
 from storage.events import EventRow
@@ -170,6 +170,28 @@ async def test_failed_fails_a_post_with_its_reason(telling: Telling) -> None:
         found.state,
         found.error["reason"],
         found.error["metadata"]["providerCode"],
+    )
+
+
+async def test_a_failure_for_the_days_cap_teaches_it(telling: Telling) -> None:
+    """Callers see which quota is used up and until when; the ledger knows it too, and counts no post that was none."""
+    account = await telling.stage.connect()
+    post, publish_id = await telling.processing(account)
+
+    await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "spam_risk_too_many_posts"})
+
+    found = await telling.stage.read(post)
+    async with telling.stage.domain.db.read() as tx:
+        known = await quotas.of_account(telling.stage.domain, await accounts.get(tx, LOCATION, account))
+    [cap] = [each for each in known if each.rule.metric == "posts_per_day"]
+    until_when = telling.stage.clock() + timedelta(days=1)
+    assert (0, True, until_when) == (cap.used, cap.learned, cap.reset_time)
+    assert found.error is not None
+    assert ("FAILED", "PROVIDER_DAILY_CAP", "posts_per_day", until_when.isoformat()) == (
+        found.state,
+        found.error["reason"],
+        found.error["metadata"]["quota"],
+        found.error["metadata"]["retryAt"],
     )
 
 
@@ -350,10 +372,25 @@ async def test_a_publish_that_failed_for_us_is_not_moved_in_silence(telling: Tel
     )
 
 
-async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling: Telling) -> None:
-    """An ABANDONED attempt that was published after all: the newer one goes on, and an event says what happened."""
+async def test_a_replaced_publish_that_went_out_after_all_stops_the_newer_one(telling: Telling) -> None:
+    """Nothing of the newer attempt has left yet: it never does, and the post is what the older one became."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "internal"})
+
+    assert ["applied"] == await telling.tell("post.publish.complete", {"publish_id": publish_id})
+
+    telling.stage.clock.advance(timedelta(minutes=5))
+    published = await telling.stage.step(await telling.stage.read(post))
+    assert ("PUBLISHED", 2) == (published.state, published.attempt)
+    assert 1 == len(telling.stage.vendor.inits)
+
+
+async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling: Telling) -> None:
+    """Both went out: the newer attempt goes on to its own end, and an event says what happened."""
+    post, publish_id = await telling.processing(await telling.stage.connect())
+    await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "internal"})
+    telling.stage.clock.advance(timedelta(minutes=5))
+    assert "PROCESSING" == (await telling.stage.step(await telling.stage.read(post))).state
     before = await telling.states(post)
 
     assert ["contradicted"] == await telling.tell("post.publish.complete", {"publish_id": publish_id})
@@ -448,7 +485,10 @@ async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling:
     post = await lost_answer(telling)
 
     content = {"publish_id": "v_pub_url~1", "post_id": "7602997517160123666"}
-    assert ["applied"] == await telling.tell("post.publish.publicly_available", content)
+    # That something can be seen is told of old posts too: it is no proof of a new one.
+    assert [""] == await telling.tell("post.publish.publicly_available", content)
+    assert ["applied", ""] == sorted(await telling.tell("post.publish.complete", {"publish_id": "v_pub_url~1"}))[::-1]
+    assert ["applied"] == await telling.apply()
 
     found = await telling.stage.read(post)
     assert ("PUBLISHED", "7602997517160123666") == (found.state, found.provider_post_id)
@@ -740,6 +780,8 @@ RACES = {
 }
 
 
+DAY = timedelta(days=1)
+ANY = ("QUEUED", "TRANSFERRING", "PROCESSING")
 ROUNDS = (8, pytest.param(40, marks=pytest.mark.chaos))
 
 
@@ -806,9 +848,10 @@ async def test_a_failure_told_twice_at_once_begins_one_attempt(telling: Telling,
         # Whoever was second may have carried the new attempt on: what counts is that there is one.
         assert 2 == (await stage.read(post)).attempt
         assert 2 == (await telling.states(post)).count("QUEUED")
-        # Posts of one account go out in order: the next round's would wait for this one, were it due.
+        # Posts of one account go out in order: the next round's would wait for this one, did it not wait itself.
         async with stage.domain.db.transaction() as tx:
-            await rows.set_due(tx, post.location, post.id, stage.clock() + timedelta(days=1))
+            later_on = {"due_at": stage.clock() + DAY, "next_attempt_time": stage.clock() + DAY}
+            await rows.change(tx, post.location, post.id, stage.clock(), expect=ANY, **later_on)  # type: ignore[arg-type]
 
 
 async def test_a_poll_that_is_answered_after_the_webhook_changes_nothing(telling: Telling) -> None:

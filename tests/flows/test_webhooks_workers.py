@@ -8,17 +8,27 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from os import urandom
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 from sqlalchemy import text
 
-from gateway.app import Gateway, Roles
+from gateway.app import Gateway, Roles, open_keys
 from gateway.clock import now
-from gateway.domain import webhooks
+from gateway.domain import api_keys, webhooks
 from gateway.jobs import sweep
 from providers.simulators.tiktok.webhooks import body_of, signature
+from socialgateway.v1 import (
+    connection_pb2,
+    connection_service_pb2,
+    connection_service_pb2_grpc,
+    post_pb2,
+    post_service_pb2,
+    post_service_pb2_grpc,
+)
 from storage import connections, events
 from storage.jobs import queue
 from storage.posts import PostRow
@@ -27,7 +37,7 @@ from storage.webhooks import find as find_delivery
 from tests.chaos.processes import free_port
 from tests.fixtures import media
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, EVERYTHING, base_of, running, simulated
+from tests.fixtures.whole import CALLS, EVERYTHING, base_of, running, simulated, target_of
 from tests.flows.stage import LOCATION, Stage
 
 DATA = media.video()
@@ -61,6 +71,12 @@ class Whole:
         headers = {"TikTok-Signature": signature("sim-client-secret", int(now().timestamp()), body)}
         async with httpx.AsyncClient(base_url=base_of(self.gateway), trust_env=False) as vendor:
             return (await vendor.post("/webhooks/tiktok", content=body, headers=headers)).status_code
+
+    async def key(self) -> str:
+        """Make an API key of the agency whose location it is."""
+        store = await open_keys(self.gateway.ground, self.gateway.domain)
+        made = await api_keys.create(store, agency="agency", locations=None, scopes=api_keys.SCOPES, random=urandom)
+        return made.secret.reveal()
 
     async def until_state(self, post: PostRow, state: str, seconds: float = 20) -> None:
         """Wait for a state of the post."""
@@ -102,6 +118,38 @@ async def test_a_webhook_ends_a_post_within_a_second(database_url: str, tmp_path
     assert took < 1.0
     assert post.due_at is not None
     assert post.due_at - now() > timedelta(seconds=30)
+
+
+async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: Path) -> None:
+    """A watch over gRPC ends with PUBLISHED, and a removed grant shows as EXPIRED with its reason: nobody polled."""
+    async with (
+        whole(database_url, tmp_path, processing_seconds=3600) as running_whole,
+        grpc.aio.insecure_channel(target_of(running_whole.gateway)) as channel,
+    ):
+        metadata = (("authorization", f"Bearer {await running_whole.key()}"),)
+        post = await running_whole.processing()
+        request = post_service_pb2.WatchPostRequest(name=f"locations/{LOCATION}/posts/{post.id}")
+        watching = post_service_pb2_grpc.PostServiceStub(channel).WatchPost(request, metadata=metadata, timeout=20)
+        seen = [(await watching.read()).post.state]
+        [publish_id] = running_whole.stage.vendor.works.publications
+        await running_whole.tell("post.publish.complete", {"publish_id": publish_id})
+        while (message := await watching.read()) is not grpc.aio.EOF:
+            seen.append(message.post.state)
+        assert [post_pb2.Post.PROCESSING, post_pb2.Post.PUBLISHED] == seen
+
+        await running_whole.tell("authorization.removed", {"reason": 1})
+        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
+        asked = connection_service_pb2.GetConnectionRequest(name=f"locations/{LOCATION}/connections/c1")
+
+        async def expired() -> bool:
+            found = await stub.GetConnection(asked, metadata=metadata)
+            return bool(found.status == connection_pb2.Connection.EXPIRED)
+
+        await until(expired)
+        found = await stub.GetConnection(asked, metadata=metadata)
+
+    assert connection_pb2.REASON_CODE_TOKEN_REVOKED == found.reason_code
+    assert (True, False) == ("disconnected" in found.reason_message, found.HasField("authorization"))
 
 
 async def test_a_process_without_workers_takes_what_another_one_applies(database_url: str, tmp_path: Path) -> None:

@@ -26,11 +26,11 @@ class Walk:
     vendor: Vendor
     stub: Any
 
-    async def begin(self, **fields: str) -> connection_pb2.Connection:
-        """Begin a connection; `fields` are the request's, such as `return_uri`."""
+    async def begin(self, *, metadata: Any = AUTH, **fields: str) -> connection_pb2.Connection:
+        """Begin a connection with the bootstrap key, or as `metadata` says; `fields` are the request's."""
         wanted = connection_pb2.Connection(provider="providers/tiktok")
         request = connection_service_pb2.CreateConnectionRequest(parent=LOCATION, connection=wanted, **fields)
-        made: connection_pb2.Connection = await self.stub.CreateConnection(request, metadata=AUTH, timeout=20)
+        made: connection_pb2.Connection = await self.stub.CreateConnection(request, metadata=metadata, timeout=20)
         return made
 
     async def status(self, name: str) -> str:

@@ -1,12 +1,16 @@
 """The callback of a consent page, without a browser: what each visit leads to, and what none of them may show."""
 
 import html
+import json
 import re
+from os import urandom
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
+from gateway.app import open_keys
+from gateway.domain import api_keys
 from gateway.http import pages
 from gateway.http.oauth import origin_of, read, returning
 from providers.simulators.faults import Fault
@@ -159,6 +163,33 @@ async def test_a_vendor_that_is_down_asks_for_patience(consent: Walk, visitor: h
     consent.vendor.faults.add(Fault(match="oauth.token", kind="status", status=503))
     page = await visitor.get(address)
     assert (503, "Not connected") == (page.status_code, title(page))
+
+
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+async def test_the_pages_of_the_key_that_began_it_hear_of_it(
+    consent: Walk, visitor: httpx.AsyncClient, decision: str
+) -> None:
+    """An origin on the key's own list hears how its consent ended, beside those of the settings; others' do not."""
+    store = await open_keys(consent.gateway.ground, consent.gateway.domain)
+    uris = ["https://agency.example/oauth/done", "https://agency.example/other"]
+    made = await api_keys.create(
+        store, agency="default", locations=None, scopes=api_keys.SCOPES, random=urandom, redirect_uris=uris
+    )
+    own = await consent.begin(metadata=(("authorization", f"Bearer {made.secret.reveal()}"),))
+    others = await consent.begin()
+
+    heard = [
+        openers(await visitor.get(await decide(visitor, each.authorization.uri, decision))) for each in (own, others)
+    ]
+
+    assert [[OPENER, "https://agency.example"], [OPENER]] == heard
+
+
+def openers(page: httpx.Response) -> list[str]:
+    """Give the origins that a page tells."""
+    found = re.search(r'data-openers="(.*?)"', page.text)
+    told: list[str] = json.loads(html.unescape(found[1])) if found else []
+    return told
 
 
 def test_the_address_is_read_strictly() -> None:

@@ -3,8 +3,9 @@
 Owns the proofs of `gateway/jobs`. The vendor is simulated, the queue and the database are real.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,13 @@ from gateway.domain import posts
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, Pace
 from providers.simulators.tiktok import SimulatorConfig
+from socialgateway.v1 import connection_pb2
 from storage import idempotency
 from storage.idempotency import IdempotencyRow
 from storage.jobs import queue
 from storage.posts import PostRow
 from tests.fixtures import media
+from tests.fixtures.gateway import World
 from tests.fixtures.waiting import until
 from tests.flows.stage import Stage, opened
 
@@ -63,6 +66,27 @@ async def test_workers_carry_a_post_to_its_end(stage: Stage) -> None:
         await jobs.stop(5)
 
     assert 1 == len(stage.vendor.posts)
+
+
+async def test_grants_are_renewed_and_connections_verified_by_themselves(gateway: World) -> None:
+    """A day later the loop has exchanged the token once and verified the connection, without anybody asking."""
+    made = await gateway.connect()
+    jobs = Jobs(gateway.domain, Pace(connections=0.05))
+    await jobs.start()
+    try:
+        gateway.clock.advance(timedelta(days=1))
+
+        async def verified() -> bool:
+            return (await gateway.get(made.name)).last_verify_time.ToDatetime(UTC) == gateway.clock()
+
+        await until(verified)
+        await asyncio.sleep(0.2)
+    finally:
+        await jobs.stop(5)
+
+    now = await gateway.get(made.name)
+    assert (["ok"], connection_pb2.Connection.VALID) == (gateway.exchanges(), now.status)
+    assert gateway.clock() + timedelta(days=1) == now.access_expire_time.ToDatetime(UTC)
 
 
 async def test_a_post_whose_job_was_lost_is_found_again(stage: Stage) -> None:

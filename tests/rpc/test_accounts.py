@@ -246,6 +246,17 @@ async def test_what_is_not_there_is_not_found_and_what_is_foreign_forbidden(gate
         assert_error(caught.value, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN")
 
 
+async def test_a_list_is_not_narrowed_by_a_connection_of_another_location(gateway: World) -> None:
+    """Such a list would always be empty, which nobody means: FIELD_INVALID."""
+    await gateway.connect()
+    request = account_service_pb2.ListAccountsRequest(parent="locations/l1", connection="locations/l2/connections/main")
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.api.accounts.ListAccounts(request)
+
+    assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="connection")
+
+
 async def test_accounts_are_listed_by_connection_and_paged(gateway: World) -> None:
     """Two users in one location are two accounts; a connection narrows the list, a page ends it."""
     first = await gateway.connect()

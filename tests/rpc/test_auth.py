@@ -25,7 +25,6 @@ from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage.api_keys import TOPIC
 from storage.database import Database
 from storage.listener import Listener
-from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
 from tests.rpc.serving import posts, serving
 
@@ -112,17 +111,21 @@ class Posts:
 
     async def GetPost(self, request: Any, context: Any) -> post_pb2.Post:
         """Read a post of the location that the name says."""
-        await self._enter(request.name.split("/")[1], claim=False)
+        self.callers.append(current_caller.get())
+        await authorize(self.owners, current_caller.get(), request.name.split("/")[1])
         raise ResourceNotFound(request.name)
 
     async def CreatePost(self, request: Any, context: Any) -> post_pb2.Post:
         """Claim the location."""
-        await self._enter(request.parent.split("/")[1], claim=True)
+        self.callers.append(current_caller.get())
+        await claimed(self.owners, current_caller.get(), request.parent.split("/")[1])
         return post_pb2.Post(name=NAME)
 
-    async def _enter(self, location: str, *, claim: bool) -> None:
-        self.callers.append(current_caller.get())
-        await authorize(self.owners, current_caller.get(), location, claim=claim)
+
+async def claimed(owners: Owners, by: Caller, location: str) -> None:
+    """Let a caller use a location for the first time, with a transaction that does nothing else."""
+    async with owners.database.transaction() as tx:
+        await claim_location(tx, owners, by, location)
 
 
 @asynccontextmanager
@@ -182,6 +185,13 @@ async def test_no_key_and_garbage_are_refused_alike(store: KeyStore, clock: Cloc
     async with gateway(store, clock) as (stub, servicer):
         assert_error(await get(stub, metadata, ""), grpc.StatusCode.UNAUTHENTICATED, "API_KEY_INVALID")
     assert [] == servicer.callers
+
+
+async def test_the_bootstrap_key_may_be_longer_than_those_that_are_made(database: Database, clock: Clock) -> None:
+    """The operator's own key of 600 characters opens every method."""
+    async with replica(database, clock, "k" * 600) as store, gateway(store, clock) as (stub, _):
+        error = await get(stub, bearer("k" * 600))
+    assert_error(error, grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
 
 
 async def test_the_scheme_may_be_written_in_any_case(store: KeyStore, clock: Clock) -> None:
@@ -319,19 +329,21 @@ def caller(agency: str, *locations: str) -> Caller:
 async def test_a_location_belongs_to_whom_used_it_first(database: Database, clock: Clock) -> None:
     """The first change makes a location the agency's; from then on others are kept out, also those who name it."""
     owners = Owners(database, clock)
-    await authorize(owners, caller("A"), "l1", claim=True)
+    await claimed(owners, caller("A"), "l1")
     await authorize(owners, caller("A", "l1"), "l1")
     for other in (caller("B"), caller("B", "l1")):
         for fresh in (owners, Owners(database, clock)):
             with pytest.raises(LocationForbidden):
-                await authorize(fresh, other, "l1", claim=True)
+                await claimed(fresh, other, "l1")
+            with pytest.raises(LocationForbidden):
+                await authorize(fresh, other, "l1")
 
 
 async def test_reading_claims_nothing(database: Database, clock: Clock) -> None:
     """A location that was only read still belongs to nobody."""
     owners = Owners(database, clock)
     await authorize(owners, caller("A"), "l1")
-    await authorize(owners, caller("B"), "l1", claim=True)
+    await claimed(owners, caller("B"), "l1")
     with pytest.raises(LocationForbidden):
         await authorize(owners, caller("A"), "l1")
 
@@ -339,7 +351,7 @@ async def test_reading_claims_nothing(database: Database, clock: Clock) -> None:
 async def test_of_two_first_users_one_wins(database: Database, clock: Clock) -> None:
     """Ten agencies that use a location first at the same moment: exactly one gets it."""
     owners = Owners(database, clock)
-    claims = [authorize(owners, caller(f"A{number}"), "l1", claim=True) for number in range(10)]
+    claims = [claimed(owners, caller(f"A{number}"), "l1") for number in range(10)]
     outcomes = await asyncio.gather(*claims, return_exceptions=True)
     assert 1 == outcomes.count(None)
     assert 9 == sum(isinstance(outcome, LocationForbidden) for outcome in outcomes)
@@ -350,7 +362,7 @@ async def test_a_claim_is_undone_with_its_transaction(database: Database, clock:
     owners = Owners(database, clock)
     with pytest.raises(KeyError):
         await _claim_and_fail(database, owners)
-    await authorize(owners, caller("B"), "l1", claim=True)
+    await claimed(owners, caller("B"), "l1")
 
 
 async def _claim_and_fail(database: Database, owners: Owners) -> None:
@@ -366,9 +378,4 @@ async def test_a_claim_within_a_transaction_keeps_others_out(database: Database,
         await claim_location(tx, owners, caller("A"), "l1")
     for other in (caller("B"), caller("B", "l2")):
         with pytest.raises(LocationForbidden):
-            await _claim(database, owners, other)
-
-
-async def _claim(database: Database, owners: Owners, by: Caller) -> None:
-    async with database.transaction() as tx:
-        await claim_location(tx, owners, by, "l1")
+            await claimed(owners, other, "l1")

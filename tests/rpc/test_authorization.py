@@ -12,8 +12,9 @@ import grpc
 import pytest
 
 from gateway.domain import authorization
-from gateway.errors import AuthorizationDenied
+from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid
 from providers.simulators.tiktok import Fault
+from providers.tiktok.authorization import SCOPES
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import authorizations
 from tests.fixtures.gateway import REDIRECT_URI, RETURN_URI, World
@@ -198,6 +199,34 @@ async def test_unticked_scopes_limit_the_connection(gateway: World) -> None:
         made.capabilities.can_upload_drafts,
     )
     assert "video.publish" not in made.granted_scopes
+
+
+async def test_counts_that_were_unticked_limit_the_connection(gateway: World) -> None:
+    """Without user.info.stats the profile can be read, its counts cannot: LIMITED, with the reason of the profile."""
+    made = await gateway.connect(scopes=tuple(scope for scope in SCOPES if scope != "user.info.stats"))
+
+    assert (connection_pb2.Connection.LIMITED, connection_pb2.REASON_CODE_MISSING_PROFILE_SCOPE) == (
+        made.status,
+        made.reason_code,
+    )
+    assert made.capabilities.can_read_profile
+
+
+async def test_who_asked_for_less_comes_back_with_it(gateway: World) -> None:
+    """From EXPIRED a new consent with all that was asked for leads straight to VALID: one event, no LIMITED between."""
+    made = await gateway.create(requested_scopes=["user.info.basic", "video.list"])
+    done = await gateway.complete(await gateway.consent(made.authorization.uri))
+    gateway.vendor.revoke(done.provider_subject)
+    await gateway.api.connections.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=made.name))
+    before = len(await gateway.events())
+
+    again = await gateway.api.connections.ReauthorizeConnection(
+        connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+    )
+    assert VALID == (await gateway.complete(await gateway.consent(again.authorization.uri))).status
+
+    told = [event.payload for event in (await gateway.events())[before:] if event.type == "CONNECTION_STATUS_CHANGED"]
+    assert [("EXPIRED", "VALID")] == [(each["previous_status"], each["connection"]["status"]) for each in told]
 
 
 async def test_who_asks_for_less_gets_a_valid_connection_with_it(gateway: World) -> None:
@@ -401,6 +430,19 @@ async def test_the_browsers_door_is_the_same_function(gateway: World) -> None:
 
     assert (RETURN_URI, "VALID") == (done.return_uri, done.connection.status)
     assert (RETURN_URI, other.name) == (caught.value.return_uri, caught.value.connection)
+
+
+async def test_a_state_is_not_used_up_at_another_providers_door(gateway: World) -> None:
+    """The callback of another network refuses it, and asks nobody; at its own it works as if nothing had been."""
+    made = await gateway.create()
+    query = await gateway.consent(made.authorization.uri)
+
+    with pytest.raises(AuthorizationStateInvalid):
+        await authorization.complete(gateway.domain, state=query["state"], code=query["code"], provider="other")
+
+    assert [] == gateway.exchanges("authorization_code")
+    done = await authorization.complete(gateway.domain, **query, provider="tiktok")
+    assert "VALID" == done.connection.status
 
 
 async def test_a_caller_may_host_the_callback_at_an_allowed_address(gateway: World) -> None:

@@ -108,6 +108,32 @@ async def test_a_fetch_is_called_back_through_the_vendor(served: Served) -> None
     assert ("CANCELLED", []) == (row.state, served.stage.vendor.posts)
 
 
+async def test_a_fetch_cannot_be_called_back_without_a_grant(served: Served) -> None:
+    """The grant is dead: REAUTHORIZATION_REQUIRED, as somebody must consent first; the post is PROCESSING as before."""
+    made = await served.create(pulled(served))
+    await served.stage.step(await _row(served, made.name))
+    served.stage.vendor.grants.remove(next(iter(served.stage.vendor.users)))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await cancel(served, made.name)
+
+    assert_error(caught.value, "REAUTHORIZATION_REQUIRED", provider="tiktok")
+    assert "PROCESSING" == (await _row(served, made.name)).state
+
+
+async def test_a_fetch_that_the_vendor_cannot_stop_any_more_goes_on(served: Served) -> None:
+    """The vendor says that it is too late: STATE_FORBIDS with the state that the post is in again."""
+    made = await served.create(pulled(served))
+    await served.stage.step(await _row(served, made.name))
+    served.stage.vendor.faults.add(Fault(match="cancel", kind="error", code="publish_not_cancellable"))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await cancel(served, made.name)
+
+    assert_error(caught.value, "STATE_FORBIDS", state="PROCESSING")
+    assert "PROCESSING" == (await _row(served, made.name)).state
+
+
 @pytest.mark.parametrize("key", ["stranger", "listed"])
 async def test_another_tenant_cannot_call_a_post_back(served: Served, key: str) -> None:
     """The post of another agency, and one that is not there, answer alike; nothing changes."""

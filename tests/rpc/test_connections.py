@@ -490,6 +490,25 @@ async def test_disconnect_renews_an_expired_token_before_it_revokes(gateway: Wor
     assert [200] == [call.status for call in gateway.vendor.requests if call.operation == "oauth.revoke"]
 
 
+async def test_a_consent_in_the_middle_of_a_disconnect_is_given_back_too(gateway: World) -> None:
+    """A second pair is adopted while the vendor revokes the first: both are revoked there, and nothing is left here."""
+    made = await gateway.connect()
+    again = await gateway.api.connections.ReauthorizeConnection(
+        connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+    )
+    query = await gateway.consent(again.authorization.uri)
+    async with gateway.holding("oauth.revoke") as held:
+        leaving = asyncio.ensure_future(disconnect(gateway, made.name))
+        await held.reached()
+        await gateway.complete(query)
+        held.release()
+        gone = await leaving
+
+    assert (DISCONNECTED, False) == (gone.status, await has_tokens(gateway, made.name))
+    assert 2 == gateway.calls("oauth.revoke") == len(gateway.vendor.grants.access)
+    assert {False} == {token.grant.alive for token in gateway.vendor.grants.access.values()}
+
+
 async def test_a_second_disconnect_changes_nothing(gateway: World) -> None:
     """Disconnecting twice answers the same connection and asks the vendor once."""
     made = await gateway.connect()

@@ -16,8 +16,10 @@ import grpc
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
+from sqlalchemy import text
 
 from gateway.caller import Caller
+from gateway.domain import journal
 from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.errors import Unauthenticated
@@ -28,7 +30,9 @@ from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_servi
 from storage import connections
 from storage import posts as rows
 from storage import uploads as upload_rows
+from storage.database import notify
 from tests.fixtures import media
+from tests.fixtures.waiting import until
 from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import answers, serving
 
@@ -244,6 +248,17 @@ async def test_a_schedule_in_the_past_is_refused(served: Served) -> None:
     await served.refused("FIELD_INVALID", post)
 
 
+async def test_everything_that_is_written_wrongly_is_named_at_once(served: Served) -> None:
+    """A schedule in the past, a label without a key and a caption that is too long are three fields of one answer."""
+    post = served.post(caption="a" * 2201, labels={"": "no key"})
+    post.schedule_time.FromDatetime(served.stage.clock() - timedelta(seconds=1))
+
+    error = await served.refused("FIELD_INVALID", post)
+
+    named = [violation.field for violation in detail(error, "BadRequest").field_violations]
+    assert ["post.caption", "post.labels", "post.schedule_time"] == sorted(named)
+
+
 async def test_an_option_nobody_knows_is_refused(served: Served) -> None:
     """An unknown name in provider_extra is named, not passed on."""
     post = served.post()
@@ -435,6 +450,30 @@ async def test_an_id_of_the_callers_own_is_taken_once(served: Served) -> None:
     await served.refused("FIELD_INVALID", post_id="Spring 1")
 
 
+async def test_one_id_for_two_posts_at_once_is_taken_once(served: Served) -> None:
+    """Two calls with one post_id and different uploads: one post is made, the other hears whose name it wanted."""
+    served.upload = await served.stage.upload(DATA)
+    other = served.post()
+    other.video.source.upload = f"{PARENT}/uploads/{await served.stage.upload(DATA)}"
+
+    told = await asyncio.gather(
+        *(served.create(post, post_id="p1") for post in (served.post(), other)), return_exceptions=True
+    )
+
+    [made] = [each for each in told if isinstance(each, post_pb2.Post)]
+    [error] = [each for each in told if isinstance(each, grpc.aio.AioRpcError)]
+    assert_error(error, "RESOURCE_EXISTS")
+    assert f"{PARENT}/posts/p1" == made.name == detail(error, "ResourceInfo").resource_name
+    assert 1 == await served.count()
+
+
+async def test_a_dry_run_names_nothing_that_could_be_looked_for(served: Served) -> None:
+    """The answer of validate_only has neither name nor etag, chosen id or not: there is no such post."""
+    for id in ("", "spring-1"):
+        checked = await served.create(validate_only=True, post_id=id)
+        assert ("", "", f"{PARENT}/accounts/{served.account}") == (checked.name, checked.etag, checked.account)
+
+
 async def test_validate_only_writes_nothing(served: Served) -> None:
     """validate_only runs every check and leaves nothing behind."""
     await served.create(validate_only=True)
@@ -499,6 +538,27 @@ async def test_a_list_can_be_narrowed(served: Served) -> None:
     assert [] == await names(account=f"{PARENT}/accounts/other")
 
 
+async def test_a_list_begins_with_the_very_moment_that_was_asked_for(served: Served) -> None:
+    """create_after is "at or after", create_before is "before"."""
+    made = await served.create()
+    bounds = {"create_after": {made.name}, "create_before": set()}
+
+    for bound, expected in bounds.items():
+        request = post_service_pb2.ListPostsRequest(parent=PARENT, **{bound: made.create_time})
+        page = await served.stub.ListPosts(request, metadata=as_("owner"))
+        assert expected == {post.name for post in page.posts}
+
+
+async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: Served) -> None:
+    """Such a list would always be empty, which nobody means: FIELD_INVALID."""
+    request = post_service_pb2.ListPostsRequest(parent=PARENT, account="locations/l2/accounts/a1")
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.stub.ListPosts(request, metadata=as_("owner"))
+
+    assert_error(caught.value, "FIELD_INVALID", field="account")
+
+
 # --- watching, asking, trying again -----------------------------------------------------------------------------------
 
 
@@ -518,6 +578,36 @@ async def test_a_watch_gives_every_state_in_order_and_ends_at_the_final_one(serv
     # QUEUED may come a second time: the attempt that begins is a change too.
     seen = [state for state in dict.fromkeys(states) if state != "QUEUED"]
     assert ["TRANSFERRING", "PROCESSING", "PUBLISHED"] == seen
+
+
+async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served) -> None:
+    """Two states come while the watch is held up in the middle of its reading: it tells both, in order."""
+    made = await served.create()
+    domain, id = served.stage.domain, made.name.rsplit("/", 1)[1]
+    watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
+    await watching.read()
+    async with domain.db.transaction() as tx:
+        # Reading posts must wait for this transaction, reading events must not.
+        await tx.execute(text("LOCK TABLE posts IN ACCESS EXCLUSIVE MODE"))
+        async with domain.db.transaction() as other:
+            await notify(other, rows.TOPIC, rows.cache_key(LOCATION, id))
+        await until(lambda: waits_for_a_lock(served))
+        for state in ("TRANSFERRING", "PUBLISHED"):
+            row = await rows.change(tx, LOCATION, id, served.stage.clock(), expect=rows.UNFINISHED, state=state)
+            assert row is not None
+            await journal.announce(tx, row, served.stage.clock())
+
+    seen = []
+    while (message := await watching.read()) is not grpc.aio.EOF:
+        seen.append(message.post.state)
+    assert [post_pb2.Post.TRANSFERRING, post_pb2.Post.PUBLISHED] == seen
+
+
+async def waits_for_a_lock(served: Served) -> bool:
+    """Tell whether somebody waits to read the table of posts."""
+    query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass('posts')"
+    async with served.stage.domain.db.read() as tx:
+        return bool((await tx.execute(text(query))).scalar_one())
 
 
 async def test_a_watch_of_a_finished_post_answers_once_and_ends(served: Served) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
+from sqlalchemy import text
 
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
@@ -260,6 +261,7 @@ async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
     """After a disconnect the videos are the vendor's again: no copy is answered."""
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
+    await get(gateway, parent, LARGE_ID)
     connection = (
         await gateway.api.connections.ListConnections(
             connection_service_pb2.ListConnectionsRequest(parent="locations/l1")
@@ -269,10 +271,13 @@ async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
         connection_service_pb2.DisconnectConnectionRequest(name=connection.name)
     )
 
-    for call in (listed(gateway, parent, max_staleness=NOW), query(gateway, parent, 1)):
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await call
-        assert_error(caught.value, Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED")
+    for age in ({}, {"max_staleness": NOW}, {"max_staleness": Duration(seconds=5 * 3600)}):
+        for call in (listed(gateway, parent, **age), get(gateway, parent, LARGE_ID, **age), query(gateway, parent, 1)):
+            with pytest.raises(grpc.aio.AioRpcError) as caught:
+                await call
+            assert_error(caught.value, Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED", connection=connection.name)
+    async with gateway.domain.db.read() as tx:
+        assert 0 == (await tx.execute(text("SELECT count(*) FROM video_reads"))).scalar_one()
 
 
 @pytest.mark.parametrize(
@@ -324,8 +329,6 @@ async def test_another_tenants_account_and_an_absent_one_answer_alike(gateway: W
 
 async def test_copies_go_with_their_account(gateway: World) -> None:
     """A deleted connection leaves nothing of the videos behind."""
-    from sqlalchemy import text
-
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
     connection = (

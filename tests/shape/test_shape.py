@@ -19,7 +19,7 @@ MAY_READ_THE_CLOCK = ("gateway/clock.py", "providers/simulators/tiktok/state.py"
 
 @pytest.fixture(scope="module", autouse=True)
 def _forget_the_trees() -> Iterator[None]:
-    """Keep them no longer than here: they are half a million objects, and the collector would walk them all run long."""
+    """Keep them no longer than here: they are half a million objects, and the collector would walk them all along."""
     yield
     sources.cache_clear()
 

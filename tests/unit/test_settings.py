@@ -104,6 +104,15 @@ BAD: list[tuple[str, dict[str, str]]] = [
 ]
 
 
+@pytest.mark.parametrize("key", [" " + "canary" * 6, "canary" * 6 + "\t", "canary" * 6 + "é", "canary" * 6 + "\x7f"])
+def test_a_bootstrap_key_that_no_caller_could_send_stops_the_start(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Spaces around it, control characters and letters beyond ASCII do not travel in a header: a sentence says so."""
+    monkeypatch.setenv("GATEWAY_BOOTSTRAP_API_KEY", key)
+    with pytest.raises(SettingsError, match=r"GATEWAY_BOOTSTRAP_API_KEY.* visible ASCII, without spaces") as caught:
+        settings.load()
+    assert "canary" not in str(caught.value)
+
+
 @pytest.mark.parametrize(("name", "values"), BAD)
 def test_what_is_refused_is_named_but_not_repeated(
     monkeypatch: pytest.MonkeyPatch, name: str, values: dict[str, str]
@@ -152,6 +161,17 @@ def test_secrets_are_not_shown() -> None:
     )
     shown: Any = f"{found!r} {found} {found.model_dump()} {found.model_dump_json()}"
     assert "canary" not in shown
+
+
+def test_every_secret_is_known_in_clear() -> None:
+    """What must never be logged: each secret as it is, each key of the ring and the database's password alone."""
+    found = settings.load(
+        database_url="postgresql://u:p%40ss@db/x",
+        bootstrap_api_key="b" * 32,
+        tiktok_client_secret="client",
+        encryption_keys="k1:one, k2:two",
+    ).secrets()
+    assert {"postgresql://u:p%40ss@db/x", "p@ss", "b" * 32, "client", "one", "two"} <= set(found)
 
 
 def test_an_empty_variable_is_an_absent_one(monkeypatch: pytest.MonkeyPatch) -> None:

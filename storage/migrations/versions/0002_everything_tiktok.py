@@ -97,12 +97,24 @@ def upgrade() -> None:
         postgresql_where=sa.text("provider_post_id <> ''"),
     )
     op.add_column(
+        "authorizations", sa.Column("openers", postgresql.ARRAY(sa.Text()), server_default="{}", nullable=False)
+    )
+    op.alter_column("authorizations", "openers", server_default=None)
+    op.add_column("attempts", sa.Column("gone_time", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("attempts", sa.Column("denials", sa.Integer(), server_default="0", nullable=False))
+    op.alter_column("attempts", "denials", server_default=None)
+    op.add_column("attempts", sa.Column("announce_time", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
         "uploads", sa.Column("media", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
     )
 
 
 def downgrade() -> None:
     op.drop_column("uploads", "media")
+    op.drop_column("attempts", "announce_time")
+    op.drop_column("attempts", "denials")
+    op.drop_column("attempts", "gone_time")
+    op.drop_column("authorizations", "openers")
     op.drop_index("posts_by_provider_post_id", table_name="posts", postgresql_where=sa.text("provider_post_id <> ''"))
     op.drop_index("webhooks_due", table_name="webhooks", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_index("webhooks_by_subject", table_name="webhooks")

@@ -145,8 +145,25 @@ async def test_a_missing_scope_asks_for_no_new_token(code: str) -> None:
     lender = Lender()
 
     with pytest.raises(ScopeNotGranted):
-        await provider.accounts.profile(lender, ALL_PARTS)
+        await provider.accounts.profile(lender, {ProfilePart.STATS})
     assert (1, 1) == (lender.version, len(vendor.requests))
+
+
+async def test_a_scope_that_was_taken_back_hides_its_own_part_alone() -> None:
+    """One scope fails the call for all parts, so each is asked for alone: what is still granted is shown."""
+    provider, vendor = tiktok(
+        refused(401, "scope_not_authorized"),
+        ok({"user": {"open_id": "-000abc", "display_name": "Ann"}}),
+        refused(400, "scope_permission_missed"),
+        ok({"user": {"follower_count": 7}}),
+    )
+    lender = Lender()
+
+    profile = await provider.accounts.profile(lender, ALL_PARTS)
+
+    assert (1, 4) == (lender.version, len(vendor.requests))
+    assert ("-000abc", "Ann", 7) == (profile.provider_account_id, profile.display_name, profile.follower_count)
+    assert {ProfilePart.PROFILE} == profile.missing
 
 
 async def test_a_profile_without_user_is_a_broken_contract() -> None:

@@ -151,13 +151,15 @@ class PostServiceServicer:
         """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
 
         For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
-        this call would do it once more. The vendor is asked again before: when it says that the post was published after
-        all, the post moves to PUBLISHED and this call answers STATE_FORBIDS.
+        this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
+        sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
+        STATE_FORBIDS.
 
-        Cost: one vendor call for an INDETERMINATE post, none for a FAILED one.
+        Cost: one vendor call where the vendor may know more than we do, else none.
         Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
         Scope: posts.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

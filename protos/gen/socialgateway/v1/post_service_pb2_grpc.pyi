@@ -88,13 +88,15 @@ class PostServiceStub:
     """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
 
     For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
-    this call would do it once more. The vendor is asked again before: when it says that the post was published after
-    all, the post moves to PUBLISHED and this call answers STATE_FORBIDS.
+    this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
+    sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
+    STATE_FORBIDS.
 
-    Cost: one vendor call for an INDETERMINATE post, none for a FAILED one.
+    Cost: one vendor call where the vendor may know more than we do, else none.
     Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
     Scope: posts.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     RefreshPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.RefreshPostRequest, _post_pb2.Post]
     """Asks the vendor now what became of a post, instead of waiting for the next poll.
@@ -180,13 +182,15 @@ class PostServiceAsyncStub(PostServiceStub):
     """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
 
     For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
-    this call would do it once more. The vendor is asked again before: when it says that the post was published after
-    all, the post moves to PUBLISHED and this call answers STATE_FORBIDS.
+    this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
+    sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
+    STATE_FORBIDS.
 
-    Cost: one vendor call for an INDETERMINATE post, none for a FAILED one.
+    Cost: one vendor call where the vendor may know more than we do, else none.
     Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
     Scope: posts.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     RefreshPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.RefreshPostRequest, _post_pb2.Post]  # type: ignore[assignment]
     """Asks the vendor now what became of a post, instead of waiting for the next poll.
@@ -299,13 +303,15 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
         """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
 
         For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
-        this call would do it once more. The vendor is asked again before: when it says that the post was published after
-        all, the post moves to PUBLISHED and this call answers STATE_FORBIDS.
+        this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
+        sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
+        STATE_FORBIDS.
 
-        Cost: one vendor call for an INDETERMINATE post, none for a FAILED one.
+        Cost: one vendor call where the vendor may know more than we do, else none.
         Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
         Scope: posts.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod
