@@ -12,6 +12,7 @@ from collections.abc import Iterable, MutableMapping
 from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any, TextIO
+from urllib.parse import quote, quote_plus
 
 import structlog
 
@@ -159,9 +160,12 @@ def clean(value: Any, *, name: str = "", depth: int = 0) -> Any:
 def hide(values: Iterable[str]) -> None:
     """Take these very values out of every line from now on: secrets of the configuration, which may look like anything.
 
-    Short ones are left alone: they would black out ordinary words.
+    In URLs and in what Python prints they may stand in other spellings, which are taken out too. Short ones are left
+    alone: they would black out ordinary words.
     """
-    _HIDDEN.update(value for value in values if len(value) >= LEAST_HIDDEN)
+    for value in values:
+        if len(value) >= LEAST_HIDDEN:
+            _HIDDEN.update((value, repr(value)[1:-1], quote(value, safe=""), quote_plus(value)))
 
 
 def clean_text(text: str) -> str:

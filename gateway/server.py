@@ -5,26 +5,29 @@ Owns the server's life. Does not know what the services do, nor what makes the p
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from gateway import log
 from gateway.interceptors.frame import Frame, Steps
 from gateway.interceptors.scopes import METHOD_SCOPES
+from gateway.rpc import health
+from gateway.rpc.health import HealthService
 from gateway.settings import Settings
 from gateway.tls import CertificateFiles
 
 _log = log.get("gateway.server")
 
 READY_EVERY_SECONDS = 1.0
-HEALTH_SECONDS = 2.0
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+HANDSHAKE_SECONDS = 10.0
+"""For a new connection to be one of HTTP/2, TLS included."""
+
+IDLE_SECONDS = 600.0
+"""After so long without a call a client is asked to connect anew; its library does so at its next call."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -44,7 +47,7 @@ class GrpcServer:
 
     server: grpc.aio.Server
     frame: Frame
-    health: Any
+    health: HealthService
     names: tuple[str, ...]
     port: int
     ready: bool = False
@@ -53,8 +56,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Take calls; health says NOT_SERVING until it is told otherwise."""
-        for name in ("", *self.names):
-            await self.health.set(name, _NOT_SERVING)
+        self.health.tell(("", *self.names), serving=False)
         await self.server.start()
 
     async def set_ready(self, ready: bool) -> None:
@@ -63,8 +65,7 @@ class GrpcServer:
             return
         self.ready = ready
         _log.info("ready" if ready else "not ready")
-        for name in ("", *self.names):
-            await self.health.set(name, _SERVING if ready else _NOT_SERVING)
+        self.health.tell(("", *self.names), serving=ready)
 
     def watch(self, probe: Callable[[], Awaitable[bool]], *, sleep: Sleep = asyncio.sleep) -> None:
         """Ask the probe every second until the drain; a probe that raises means not ready."""
@@ -85,9 +86,7 @@ class GrpcServer:
         self.draining = True
         if self._watcher is not None:
             self._watcher.cancel()
-        # A health watcher that does not read must not hold the drain up: health waits for it under a lock.
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.health.enter_graceful_shutdown(), HEALTH_SECONDS)
+        self.health.tell(("", *self.names), serving=False)
         await sleep(delay)
         stopping = asyncio.create_task(self.server.stop(grace))
         # New calls are refused from the first step of stop() on; only then is every stream in the list. A call that
@@ -111,9 +110,9 @@ def build_server(settings: Settings, services: Sequence[Service], steps: Steps, 
     for service in services:
         service.add(service.servicer, server)
     names = tuple(service.descriptor.full_name for service in services)
-    servicer = health.aio.HealthServicer()
+    servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
+    reflection.enable_server_reflection((*names, health.NAME, reflection.SERVICE_NAME), server)
     return GrpcServer(server, frame, servicer, names, _bind(server, settings, address or settings.grpc_address))
 
 
@@ -135,6 +134,10 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
     options: list[tuple[str, Any]] = [
         # Larger than what the frame accepts, so that a message somewhat too large is refused with a reason of ours.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
+        # As many as one key may have running; what is beyond waits in the client.
+        ("grpc.max_concurrent_streams", settings.max_calls_per_key + settings.max_streams_per_key),
+        ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS * 1000)),
+        ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1000)),
         ("grpc.max_send_message_length", -1),
         # With SO_REUSEPORT two gateways could listen on one port by mistake, and each get half of the calls.
         ("grpc.so_reuseport", 0),

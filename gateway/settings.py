@@ -105,7 +105,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(30, ge=0, le=3600, description="Time that running calls get to finish at a stop.")
     deadline_seconds: float = Field(60, gt=0, le=3600, description="Deadline of a unary call whose client set none.")
     max_message_bytes: int = Field(
-        16 * MIB, ge=2 * MIB, le=256 * MIB, description="Largest request message; larger ones are refused."
+        5 * MIB, ge=2 * MIB, le=256 * MIB, description="Largest request message; larger ones are refused."
     )
     max_calls_per_key: int = Field(256, ge=1, description="Unary calls and uploads that one API key may have running.")
     max_streams_per_key: int = Field(1024, ge=1, description="Watching streams that one API key may have open.")

@@ -31,7 +31,7 @@ class AttemptRow(SQLModel, table=True):
     """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes.
 
     `failures` are questions and chunks in a row that went wrong, `denials` answers in all that the vendor has no such
-    id.
+    id, `faults` steps in a row that a fault of our own ended.
     """
 
     __tablename__ = "attempts"
@@ -58,6 +58,7 @@ class AttemptRow(SQLModel, table=True):
     announce_time: datetime | None = time_field(nullable=True)
     gone_time: datetime | None = time_field(nullable=True)
     denials: int = 0
+    faults: int = 0
 
 
 def _is(location: str, post: str, number: int) -> ColumnElement[bool]:

@@ -224,6 +224,22 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
     return len((await tx.execute(statement)).all())
 
 
+async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now: datetime) -> None:
+    """Make the posts of an account and a mode that wait before their announcement due now."""
+    statement = (
+        update(PostRow)
+        .where(
+            col(PostRow.location) == location,
+            col(PostRow.account) == account,
+            col(PostRow.mode) == mode,
+            col(PostRow.state) == "QUEUED",
+            col(PostRow.next_attempt_time) > now,
+        )
+        .values(due_at=now, next_attempt_time=now, update_time=now)
+    )
+    await tx.execute(statement)
+
+
 async def page(
     tx: Transaction,
     *,

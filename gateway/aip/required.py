@@ -14,6 +14,12 @@ from google.protobuf.message import Message
 from gateway.errors import FieldInvalid, Violation
 
 MAX_VIOLATIONS = 20
+MAX_ENTRIES = 1000
+"""Of one list or map. No list of the contract needs as many, and each entry costs a look."""
+
+MAX_STRUCT_BYTES = 16 * 1024
+"""Of one free structure, whose lists can stand inside lists."""
+
 Check = Callable[[Any, str], Iterator[Violation]]
 _REQUIRED = "is required"
 # Lowest and highest seconds, least nanos; as the comments of google/protobuf/timestamp.proto and duration.proto say.
@@ -38,6 +44,7 @@ def check(request: Message) -> None:
 
     A REQUIRED field must be set, in the request and in each message that is set inside it; an enum value must be one
     that the contract names; text must hold no NUL, which no column can keep; times and page sizes must be in range.
+    Lists, maps and free structures have an end: what is longer is refused before anybody walks it.
     Output-only fields are not looked at: a caller may send back what it read.
     """
     violations: list[Violation] = []
@@ -76,7 +83,9 @@ def _checks_of(each: FieldDescriptor) -> Iterator[Check]:
     if each.name == "page_size":
         yield _not_negative(each)
     content = _content(each)
-    if content is not None:
+    if each.is_repeated:
+        yield _bounded(each.name, content)
+    elif content is not None:
         yield content
 
 
@@ -131,7 +140,18 @@ def _value_check(each: FieldDescriptor) -> Check | None:
         return None
     if each.message_type.full_name in _SPANS:
         return _in_range(*_SPANS[each.message_type.full_name])
+    if each.message_type.full_name == "google.protobuf.Struct":
+        return _small_struct
     return lambda value, path: _walk(value, path + ".")
+
+
+def _small_struct(value: Any, path: str) -> Iterator[Violation]:
+    """Check a free structure, unless it is so large that looking at all of it would hold everybody else up."""
+    size = value.ByteSize()
+    if size > MAX_STRUCT_BYTES:
+        yield Violation(path, f"has {size} bytes, at most {MAX_STRUCT_BYTES} are accepted")
+    else:
+        yield from _walk(value, path + ".")
 
 
 def _in_range(lowest: int, highest: int, least_nanos: int) -> Check:
@@ -169,6 +189,19 @@ def _one_of(each: FieldDescriptor, of_value: Check) -> Check:
             yield from of_value(getattr(message, name), prefix + name)
 
     return check_one
+
+
+def _bounded(name: str, content: Check | None) -> Check:
+    """Make the check that a list or map has no more entries than anybody needs; only then they are looked at."""
+
+    def check_length(message: Any, prefix: str) -> Iterator[Violation]:
+        count = len(getattr(message, name))
+        if count > MAX_ENTRIES:
+            yield Violation(prefix + name, f"has {count} entries, at most {MAX_ENTRIES} are accepted")
+        elif content is not None:
+            yield from content(message, prefix)
+
+    return check_length
 
 
 def _each_of(name: str, of_value: Check) -> Check:

@@ -5,6 +5,7 @@ leaves FINAL_SENT is committed, and from then on every doubt is put to the vendo
 """
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import structlog
 
@@ -49,12 +50,11 @@ def _is_over(domain: Domain, work: Work) -> bool:
 
 async def _unread(domain: Domain, work: Work, error: DomainError) -> Again:
     """Our own bytes could not be read. Of a last chunk that left before, that says nothing: the vendor is asked."""
-    passing = Unavailable(error.message, provider=work.post.provider)
+    lasting = not isinstance(error, GatewayUnavailable)
+    told = (Rejected if lasting else Unavailable)(error.message, provider=work.post.provider)
     if work.attempt.state == "FINAL_SENT":
-        return await doubt(domain, work, passing)
-    if isinstance(error, GatewayUnavailable):
-        return await _unsent(domain, work, passing)
-    return await steps.fail(domain, work, steps.kept_of(error))
+        return await doubt(domain, work, told, steps.kept_of(error))
+    return await (steps.fail(domain, work, steps.kept_of(error)) if lasting else _unsent(domain, work, told))
 
 
 async def _send_range(domain: Domain, work: Work, first: int, end: int, name: str) -> Transferred:
@@ -120,8 +120,13 @@ async def _unsent(domain: Domain, work: Work, error: ProviderError) -> Again:
     return await steps.fail(domain, work, reasons.kept(error))
 
 
-async def doubt(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
-    """FINAL_SENT: only the vendor's word counts now: ask it, and send again, on the same address, what it lacks."""
+async def doubt(
+    domain: Domain, work: Work, error: ProviderError | None = None, kept: dict[str, Any] | None = None
+) -> Again:
+    """FINAL_SENT: only the vendor's word counts now: ask it, and send again, on the same address, what it lacks.
+
+    `kept` is what callers are told when that turns out to be impossible for good; the error itself when None.
+    """
     if error is not None:
         log.info("publish.doubt", location=work.post.location, post=work.post.id, code=error.code)
     try:
@@ -136,7 +141,7 @@ async def doubt(domain: Domain, work: Work, error: ProviderError | None = None) 
     if isinstance(error, UploadGone):
         return await _settle(domain, work, error, status)
     if isinstance(error, Rejected) and work.attempt.failures >= outcomes.MAX_REFUSED:
-        return await steps.fail(domain, work, reasons.kept(error))
+        return await steps.fail(domain, work, kept or reasons.kept(error))
     return await _send_rest(domain, work, error, status)
 
 
@@ -147,7 +152,9 @@ async def _send_rest(domain: Domain, work: Work, error: ProviderError | None, st
         return await _settle(domain, work, UploadGone("The upload address has expired."), status)
     first = attempt.confirmed if status.received is None else status.received
     failures = attempt.failures + 1
-    moved = await journal.move(domain, work, "FINAL_SENT", confirmed=first, failures=failures)
+    # A number that still changes is no proof of anything: what was seen of a dead address counts no more.
+    anew = {"gone_time": None} if first != attempt.confirmed else {}
+    moved = await journal.move(domain, work, "FINAL_SENT", confirmed=first, failures=failures, **anew)
     return moved if error is None else await steps.rest(domain, moved, outcomes.retry_delay(failures - 1, error))
 
 

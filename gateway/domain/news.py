@@ -98,7 +98,10 @@ async def _attempts(domain: Domain, provider: str, webhook: Webhook) -> tuple[li
     """
     async with domain.db.read() as tx:
         carrying = await attempts.by_publish_id(tx, webhook.publish_id)
-        found = [attempt for attempt in carrying if await _concerns(tx, attempt, provider, webhook.subject)]
+        # Of two attempts of one post the newer took the publish over from the older.
+        in_order = sorted(carrying, key=lambda attempt: attempt.number)
+        newest = {(attempt.location, attempt.post): attempt for attempt in in_order}
+        found = [attempt for attempt in newest.values() if await _concerns(tx, attempt, provider, webhook.subject)]
     return found, bool(carrying)
 
 

@@ -32,6 +32,9 @@ _KINDS = {
 }
 _MODES = {PostMode.CREATOR_INBOX: Capability.POST_INBOX, PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT}
 MAX_LINKS = 100
+MAX_REFUSALS = 20
+"""How many options are named at once: a provider is asked anew for each."""
+
 _LINK = Secret("https://media.example/link")
 """Stands for the address of a medium, of which some are made only when the post goes out."""
 
@@ -74,11 +77,16 @@ def texts(post: PostRow, limits: Limits) -> Iterator[DomainError]:
     yield from _too_long("post.photos.title", str(post.content.get("title", "")), limits.max_title_units)
     yield from _too_long("post.caption", post.caption, limits.max_photo_caption_units or limits.max_caption_units)
     count = len(sources.of(post))
-    if limits.max_photos and not 1 <= count <= limits.max_photos:
+    if too_many(post, limits) or (limits.max_photos and not count):
         yield FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {limits.max_photos} are allowed")
     cover = int(post.content.get("cover_index", 0))
     if not 0 <= cover < max(1, count):
         yield FieldInvalid("post.photos.cover_index", f"is {cover}, the last photo is {count - 1}")
+
+
+def too_many(post: PostRow, limits: Limits) -> bool:
+    """Tell whether a post has more photos than the provider takes: then nobody looks into any of them."""
+    return orders.kind(post) == "photos" and 0 < limits.max_photos < len(sources.of(post))
 
 
 def _too_long(path: str, text: str, limit: int) -> Iterator[DomainError]:
@@ -90,10 +98,12 @@ def _too_long(path: str, text: str, limit: int) -> Iterator[DomainError]:
 def options(domain: Domain, post: PostRow) -> Iterator[DomainError]:
     """Ask the provider for each option that it cannot honour, as if media and texts were within its limits.
 
-    A provider names one at a time, so it is asked again without that one.
+    A provider names one at a time, so it is asked again without that one; at most twenty are named.
     """
     question: _Question | None = _question(domain, post)
-    while question is not None:
+    for _ in range(MAX_REFUSALS):
+        if question is None:
+            return
         try:
             question.check(question.order)
             return

@@ -64,9 +64,9 @@ async def _after_fault(domain: Domain, location: str, post: str) -> None:
     if attempt is None or row.state in journal.FINAL or attempt.state in ("FAILED", "ABANDONED"):
         await journal.put_off(domain, row, domain.clock() + outcomes.RETRY_MAX)
         return
-    work = await journal.move(domain, Work(row, attempt), attempt.state, failures=attempt.failures + 1)
-    if work.attempt.failures <= outcomes.MAX_FAULTS:
-        await steps.rest(domain, work, outcomes.retry_delay(attempt.failures), error=kept)
+    work = await journal.move(domain, Work(row, attempt), attempt.state, faults=attempt.faults + 1)
+    if work.attempt.faults <= outcomes.MAX_FAULTS:
+        await steps.rest(domain, work, outcomes.retry_delay(attempt.faults), error=kept)
     elif attempt.final_sent_time is None:
         await steps.fail(domain, work, kept)
     else:

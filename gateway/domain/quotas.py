@@ -18,7 +18,7 @@ from gateway.domain.context import Domain
 from gateway.domain.errors import QuotaExceeded
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
-from storage import quotas
+from storage import posts, quotas
 from storage.accounts import AccountRow
 from storage.database import DatabaseUnavailable, Transaction
 from storage.posts import PostRow
@@ -206,8 +206,9 @@ async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> 
         if rule.limit:
             row = await quotas.hold(tx, _subject_of(rule, post), rule.metric, domain.clock())
             row.stamps = windows.without(row.stamps, stamp)
-            # A place became free: that the vendor had none is past.
+            # A place became free: that the vendor had none is past, and who waited for one need wait no longer.
             row.blocked_until = None
+            await posts.wake_mode(tx, post.location, post.account, post.mode, domain.clock())
 
 
 def _day_rules(domain: Domain, post: PostRow) -> list[QuotaRule]:

@@ -5,12 +5,13 @@ Owns the bounds. Does not know storage, nor what the bytes are.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.aip import names
 from gateway.domain.errors import DeadlineExceeded, QuotaExceeded
 
 MIB = 1024 * 1024
@@ -20,6 +21,15 @@ MEMORY = 256 * MIB
 """For the parts of all streams. With more streams parts become smaller: each stream holds two."""
 
 MAX_STREAMS = 64
+MAX_PER_LOCATION = 16
+"""Less than all, so that one caller's files do not keep everybody else's out."""
+
+MAX_WAITING = 64
+"""Streams of one location that wait for a place, each with its first message."""
+
+MAX_WAITING_ALL = 256
+"""Of all locations."""
+
 RETRY = timedelta(seconds=2)
 HASHERS = 1024
 IDLE_SECONDS = 60.0
@@ -36,30 +46,73 @@ class Piece:
 
 
 @dataclass(slots=True)
+class _Line:
+    """The streams of one location that write or wait, and the places among which they share."""
+
+    places: asyncio.Semaphore
+    streams: int = 0
+
+
+@dataclass(slots=True)
 class Desk:
     """The shared things of one process; every stream goes through one desk.
 
-    `max_streams` may write at once; one that brings nothing for `idle_seconds` loses its place.
+    `max_streams` may write at once, `max_per_location` of one location; `max_waiting` more of each location wait, in
+    order. One that brings nothing for `idle_seconds` loses its place.
     """
 
     max_streams: int = MAX_STREAMS
+    max_per_location: int = MAX_PER_LOCATION
+    max_waiting: int = MAX_WAITING
     idle_seconds: float = IDLE_SECONDS
     streams: int = 0
+    _all: asyncio.Semaphore = field(init=False)
+    _lines: dict[str, _Line] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
     _settling: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
     # By the key of the last blob that went into it: whoever goes on behind that very blob may go on hashing.
     _hashers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
-    @contextmanager
-    def place(self, now: datetime) -> Iterator[None]:
-        """Take a place for one stream; raises QuotaExceeded before memory grows."""
-        if self.streams >= self.max_streams:
-            raise QuotaExceeded("uploadStreams", subject="server", limit=self.max_streams, retry_at=now + RETRY)
-        self.streams += 1
+    def __post_init__(self) -> None:
+        """Count the places."""
+        self._all = asyncio.Semaphore(self.max_streams)
+
+    @asynccontextmanager
+    async def place(self, location: str, now: datetime) -> AsyncIterator[None]:
+        """Take a place for one stream, when it is its turn; raises QuotaExceeded when too many wait already.
+
+        It waits as long as its caller does: gRPC ends the call at the caller's deadline, or when the caller has gone.
+        """
+        async with self._in_line(location, now) as line, line.places, self._all:
+            self.streams += 1
+            try:
+                yield
+            finally:
+                self.streams -= 1
+
+    @asynccontextmanager
+    async def _in_line(self, location: str, now: datetime) -> AsyncIterator[_Line]:
+        """Stand in the location's line, which goes when nobody stands in it any more."""
+        line = self._lines.setdefault(location, _Line(asyncio.Semaphore(self.max_per_location)))
         try:
-            yield
+            self._check_length(location, line, now)
+            line.streams += 1
+            try:
+                yield line
+            finally:
+                line.streams -= 1
         finally:
-            self.streams -= 1
+            if not line.streams:
+                del self._lines[location]
+
+    def _check_length(self, location: str, line: _Line, now: datetime) -> None:
+        everybody = sum(each.streams for each in self._lines.values())
+        for streams, most, subject in (
+            (line.streams, self.max_per_location + self.max_waiting, names.LOCATION.format(location)),
+            (everybody, self.max_streams + MAX_WAITING_ALL, "server"),
+        ):
+            if streams >= most:
+                raise QuotaExceeded("uploadStreams", subject=subject, limit=most, retry_at=now + RETRY)
 
     async def lively(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
         """Give the pieces as they come; raises DeadlineExceeded when one is waited for too long."""

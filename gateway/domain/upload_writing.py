@@ -46,7 +46,7 @@ async def write(domain: Domain, desk: Desk, location: str, upload: str, pieces: 
     Whatever ends the stream early, what arrived before is kept. Raises ResourceNotFound, StateForbids, UploadExpired,
     UploadOffsetMismatch, UploadChecksumMismatch, MediaInvalid, FieldInvalid, Conflict, QuotaExceeded.
     """
-    with desk.place(domain.clock()):
+    async with desk.place(location, domain.clock()):
         pieces = desk.lively(pieces)
         await desk.settled(location, upload)
         row = await rules.get(domain, location, upload)

@@ -46,7 +46,7 @@ async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
     if now - (attempt.final_sent_time or attempt.create_time) > outcomes.OUTCOME_LIMIT:
         error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
         return await indeterminate(domain, work, error)
-    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0, denials=0)
+    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0, denials=0, faults=0)
     return await steps.rest(domain, moved, outcomes.poll_delay(attempt.polls))
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import ASGIApp
 
-KEEP_ALIVE_SECONDS = 30
+from gateway.http import patience
+
 GRACE_SECONDS = 5
-MAX_CONNECTIONS = 1000
 MAX_HEAD_BYTES = 64 * 1024
 
 
@@ -87,8 +87,8 @@ def listen(address: str) -> socket.socket:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        # Not httptools: it reads a head without end (32 MB were taken, 2026-11-21); h11 refuses one of 64 KiB.
-        http="h11",
+        # Not on httptools: it reads a head without end (32 MB were taken, 2026-11-21); h11 refuses one of 64 KiB.
+        http=patience.protocol(),
         ws="none",
         loop="none",
         lifespan="off",
@@ -97,8 +97,10 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_level="warning",
         proxy_headers=False,
         server_header=False,
-        limit_concurrency=MAX_CONNECTIONS,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Beside the bound on connections: what a request began may go on when its connection is gone.
+        limit_concurrency=patience.MAX_CONNECTIONS + 1,
+        # Ours is the one that counts: uvicorn's stops at any byte.
+        timeout_keep_alive=int(patience.KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )

@@ -1,6 +1,9 @@
 """The frame around every servicer: one interceptor that takes each call through its steps in one straight line.
 
 Owns the order of the steps and the four kinds of handlers. Does not know what any step decides, nor any method's work.
+
+To gRPC every method is one that reads a stream: of others it reads the whole request, however long that takes and
+however large it is, before it asks anybody whether the caller may call at all.
 """
 
 import asyncio
@@ -16,13 +19,14 @@ from gateway import deadline, log
 from gateway.aip import required
 from gateway.caller import current_caller
 from gateway.clock import Clock
-from gateway.errors import GatewayUnavailable
+from gateway.errors import FieldInvalid, GatewayUnavailable
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
 from gateway.interceptors.auth import Authenticate
 from gateway.interceptors.calls import Call
 from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.request_id import NewId
+from gateway.interceptors.strangers import Strangers
 
 _STOPPING = "It is stopping: connect again."
 _HEADERS = (auth.HEADER, request_id.HEADER)
@@ -58,6 +62,7 @@ class Frame(grpc.aio.ServerInterceptor):
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._open_streams: dict[asyncio.Task[Any], Call] = {}
         self._ending = False
+        self._strangers = Strangers()
 
     async def intercept_service(
         self,
@@ -92,27 +97,30 @@ class Frame(grpc.aio.ServerInterceptor):
             )
         if handler.request_streaming:
             return grpc.stream_unary_rpc_method_handler(self._one(method, handler.stream_unary), parse)
-        # A single request is parsed inside the frame: a caller without a key learns nothing about its bytes.
+        # A single request is read and parsed inside the frame: a caller without a key learns nothing about its bytes.
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
+            return grpc.stream_stream_rpc_method_handler(
                 self._many(method, handler.unary_stream, parse), None, handler.response_serializer
             )
-        return grpc.unary_unary_rpc_method_handler(self._one(method, handler.unary_unary, parse))
+        return grpc.stream_unary_rpc_method_handler(self._one(method, handler.unary_unary, parse))
 
     def _one(self, method: Method, behavior: Any, parse: messages.Parser | None = None) -> Any:
         """Wrap a method that answers once; `parse` reads its one request, None leaves its stream of requests alone."""
         if not inspect.iscoroutinefunction(behavior):
             raise TypeError(f"{method.name} must be served by an async function")
 
-        async def serve(request: Any, context: Any) -> bytes:
+        async def serve(requests: Any, context: Any) -> bytes:
             async def work() -> bytes:
-                message = request if parse is None else _checked(parse(request))
                 left = context.time_remaining()
                 deadline.begin(self._steps.deadline_seconds if left is None else left)
                 # A stream takes as long as its bytes do; a single request has no such excuse.
-                limited = parse is not None and left is None
-                seconds = self._steps.deadline_seconds if limited else None
-                return messages.serialize(await within(seconds, behavior(message, context)))
+                if parse is None:
+                    return messages.serialize(await behavior(requests, context))
+                seconds = self._steps.deadline_seconds if left is None else None
+                return messages.serialize(await within(seconds, answer(parse)))
+
+            async def answer(parse: messages.Parser) -> Any:
+                return await behavior(await self._request(method, context, parse), context)
 
             return bytes(await self._run(method, context, work))
 
@@ -124,17 +132,36 @@ class Frame(grpc.aio.ServerInterceptor):
         if not generates and not inspect.iscoroutinefunction(behavior):
             raise TypeError(f"{method.name} must be served by an async function")
 
-        async def serve(request: Any, context: Any) -> None:
+        async def serve(requests: Any, context: Any) -> None:
             async def work() -> None:
-                message = request if parse is None else _checked(parse(request))
+                given = requests if parse is None else await self._request(method, context, parse)
                 if generates:
-                    await _write_all(behavior(message, context), context)
+                    await _write_all(behavior(given, context), context)
                 else:
-                    await behavior(message, context)
+                    await behavior(given, context)
 
-            await self._run(method, context, work)
+            async def briefly() -> None:
+                async with self._strangers.place(self._steps.deadline_seconds):
+                    await work()
+
+            # A stream of requests is read for as long as it lasts.
+            await self._run(method, context, briefly if parse is None and method.scope is None else work)
 
         return serve
+
+    async def _request(self, method: Method, context: Any, parse: messages.Parser) -> Any:
+        """Read the one request of a call that was let in; raises FieldInvalid, DeadlineExceeded."""
+        if method.scope is None:
+            async with self._strangers.place():
+                raw = await context.read()
+        else:
+            # Whatever time the client gave itself.
+            raw = await within(self._steps.deadline_seconds, context.read())
+        if raw is grpc.aio.EOF:
+            raise FieldInvalid("request", "is missing")
+        message = parse(raw)
+        required.check(message)
+        return message
 
     async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         """Take one call through the steps, in order, and write its line whatever happened."""
@@ -187,12 +214,6 @@ class Frame(grpc.aio.ServerInterceptor):
         if call.counted and call.caller is not None:
             self._steps.limits.give(call.caller.key_id, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
-
-
-def _checked(message: Any) -> Any:
-    """Give the request when it fulfils what the contract demands; raises FieldInvalid."""
-    required.check(message)
-    return message
 
 
 async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:

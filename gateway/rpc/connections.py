@@ -100,7 +100,7 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
             self._domain,
             locations=scope.locations,
             agency=scope.agency,
-            statuses=[connection_pb2.Connection.Status.Name(status) for status in request.statuses],
+            statuses=[connection_pb2.Connection.Status.Name(status) for status in sorted(set(request.statuses))],
             provider=names.provider(request.provider) if request.provider else "",
             after=keyset(page.after),
             limit=page.size + 1,

@@ -1,6 +1,7 @@
-"""Posts between the contract's messages and the rules' own types.
+"""Posts that callers send, from the contract's messages to the rules' own types.
 
-Owns the spelling of both sides. Refuses only what cannot be written down; what is allowed is the rules' business.
+Owns the reading, and how much of each field there may be. Refuses only what cannot be written down; what is allowed is
+the rules' business. How posts are answered is in `post_answers.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,22 +11,28 @@ from typing import Any, TypeVar
 
 from google.protobuf import json_format
 
-from gateway import status
 from gateway.aip import names
 from gateway.domain import sources
-from gateway.domain.errors import FieldInvalid
+from gateway.domain.errors import FieldInvalid, Violation
 from gateway.domain.posts import NewPost
 from gateway.domain.sources import Source
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode
 from socialgateway.v1 import account_pb2, post_pb2
-from storage.posts import PostRow
 
 T = TypeVar("T")
 
 MAX_LABELS = 64
 MAX_LABEL_KEY = 63
 MAX_LABEL_VALUE = 256
+MAX_OPTIONS = 32
+"""By the provider's own names; each that it refuses is asked about by itself."""
+
+MAX_SOURCES = 100
+"""Of any post; what a provider takes is less. Each is looked up by itself."""
+
+MAX_SUBJECT = 256
+MAX_DECLARATION = 4096
 
 _MODES: dict[int, PostMode] = {
     post_pb2.POST_MODE_UNSPECIFIED: PostMode.DIRECT,
@@ -75,7 +82,7 @@ def from_proto(
         options=_options(message.options),
         provider_extra=faults.read(lambda: _extra(message), {}),
         labels=faults.read(lambda: _labels(message), {}),
-        consent=_consent(message),
+        consent=faults.read(lambda: _consent(message), None),
         route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
         schedule_time=faults.read(lambda: _schedule(message, now), None),
         late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
@@ -85,6 +92,9 @@ def from_proto(
 
 def _extra(message: post_pb2.Post) -> dict[str, Any]:
     """Read the options by the provider's own names; what JSON has no word for (NaN, infinity) is refused."""
+    count = len(message.provider_extra.fields)
+    if count > MAX_OPTIONS:
+        raise FieldInvalid("post.provider_extra", f"has {count} options, at most {MAX_OPTIONS} are accepted")
     try:
         return json_format.MessageToDict(message.provider_extra)
     except (ValueError, json_format.Error):
@@ -112,9 +122,10 @@ def _video(video: post_pb2.VideoContent, location: str) -> tuple[list[Source], d
 
 
 def _photos(photos: post_pb2.PhotoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+    count = len(photos.sources)
+    if not 1 <= count <= MAX_SOURCES:
+        raise FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {MAX_SOURCES} are accepted")
     found = [_source(source, location, f"post.photos.sources[{index}]") for index, source in enumerate(photos.sources)]
-    if not found:
-        raise FieldInvalid("post.photos.sources", "needs at least one photo")
     values = {"cover_index": photos.cover_index, "title": photos.title, "auto_add_music": photos.auto_add_music}
     return found, {name: value for name, value in values.items() if value}
 
@@ -176,6 +187,14 @@ def _consent(message: post_pb2.Post) -> dict[str, Any] | None:
     if not message.HasField("consent"):
         return None
     consent = message.consent
+    lengths = {"subject": (consent.subject, MAX_SUBJECT), "declaration": (consent.declaration, MAX_DECLARATION)}
+    long = [
+        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {most} are kept")
+        for name, (text, most) in lengths.items()
+        if len(text) > most
+    ]
+    if long:
+        raise FieldInvalid(long[0].field, long[0].description, *long[1:])
     return {
         "subject": consent.subject,
         "declaration": consent.declaration,
@@ -199,98 +218,3 @@ def _late_tolerance(message: post_pb2.Post) -> int | None:
     if not 0 <= seconds <= timedelta(days=30).total_seconds():
         raise FieldInvalid("post.late_tolerance", "must be between 0 and 30 days")
     return int(seconds)
-
-
-def to_proto(row: PostRow) -> post_pb2.Post:
-    """Write a post as it is."""
-    post = post_pb2.Post(
-        name=names.POST.format(row.location, row.id),
-        account=names.ACCOUNT.format(row.location, row.account),
-        mode=f"POST_MODE_{row.mode.upper()}",
-        caption=row.caption,
-        options=_options_to_proto(row.options),
-        labels=row.labels,
-        state=row.state,
-        provider_post_id=row.provider_post_id,
-        public_uri=row.public_uri,
-        attempt_count=row.attempt,
-        route_policy="ROUTE_POLICY_ANY" if row.route_policy else "ROUTE_POLICY_ACCOUNT_ONLY",
-        etag=str(row.version),
-    )
-    if row.provider_post_id and row.content.get("kind") != "photos":
-        post.published_video = f"{post.account}/videos/{row.provider_post_id}"
-    _write_content(post, row)
-    _write_times(post, row)
-    _write_progress(post, row)
-    if row.error is not None:
-        post.error.CopyFrom(status.from_stored(row.error))
-    return post
-
-
-def _options_to_proto(options: dict[str, Any]) -> post_pb2.PostOptions:
-    values = dict(options)
-    level = values.pop("privacy_level", None)
-    message = post_pb2.PostOptions(**values)
-    if level is not None:
-        message.privacy_level = privacy_to_proto(PrivacyLevel(level))  # type: ignore[assignment]
-    return message
-
-
-def _write_content(post: post_pb2.Post, row: PostRow) -> None:
-    found = [_source_to_proto(source, row.location) for source in sources.of(row)]
-    if row.content.get("kind") == "photos":
-        post.photos.sources.extend(found)
-        post.photos.cover_index = row.content.get("cover_index", 0)
-        post.photos.title = row.content.get("title", "")
-        post.photos.auto_add_music = row.content.get("auto_add_music", False)
-    elif found:
-        post.video.source.CopyFrom(found[0])
-    offset = row.content.get("cover_offset_ms")
-    if offset is not None:
-        post.video.cover_offset.FromMilliseconds(offset)
-    post.disclosure_label = _label(row.options)
-    if row.provider_extra:
-        json_format.ParseDict(row.provider_extra, post.provider_extra)
-    if row.consent is not None:
-        post.consent.subject = row.consent["subject"]
-        post.consent.declaration = row.consent["declaration"]
-        post.consent.time.FromDatetime(datetime.fromisoformat(row.consent["time"]))
-
-
-def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
-    """Write a source as the caller gave it: what we made of an address is our own business."""
-    if source.uri:
-        return post_pb2.MediaSource(uri=source.uri, vendor_pull=source.vendor_pull)
-    name = names.UPLOAD.format(location, source.upload) if source.upload else ""
-    return post_pb2.MediaSource(upload=name, vendor_pull=source.vendor_pull)
-
-
-def _label(options: dict[str, Any]) -> post_pb2.DisclosureLabel:
-    """Give the label that TikTok's "Content Sharing Guidelines" name for these choices (2026-11-20)."""
-    if options.get("branded_content"):
-        return post_pb2.DISCLOSURE_LABEL_PAID_PARTNERSHIP
-    if options.get("own_brand"):
-        return post_pb2.DISCLOSURE_LABEL_PROMOTIONAL_CONTENT
-    return post_pb2.DISCLOSURE_LABEL_UNSPECIFIED
-
-
-def _write_times(post: post_pb2.Post, row: PostRow) -> None:
-    for name in ("create_time", "update_time", "publish_time", "schedule_time"):
-        value = getattr(row, name)
-        if value is not None:
-            getattr(post, name).FromDatetime(value)
-    if row.late_tolerance_seconds is not None:
-        post.late_tolerance.FromSeconds(row.late_tolerance_seconds)
-
-
-def _write_progress(post: post_pb2.Post, row: PostRow) -> None:
-    if row.attempt == 0 and row.next_attempt_time is None:
-        return
-    post.progress.sent_bytes = row.sent_bytes
-    post.progress.total_bytes = row.total_bytes
-    if row.next_attempt_time is not None:
-        post.progress.next_attempt_time.FromDatetime(row.next_attempt_time)
-    if row.attempt:
-        post.route.account = post.account
-        post.route.provider = names.PROVIDER.format(row.provider)
-        post.route.reason = row.route_reason

@@ -11,7 +11,7 @@ from gateway.aip import names, paging
 from gateway.domain import cancelling, posts, quotas, retrying
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ResourceNotFound
-from gateway.rpc import post_messages
+from gateway.rpc import post_answers, post_messages
 from gateway.rpc.convert import keyset
 from gateway.rpc.quotas import cost_to_proto
 from gateway.rpc.request import Door
@@ -42,7 +42,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new, faults = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
         row = await posts.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
-        message = post_messages.to_proto(row)
+        message = post_answers.to_proto(row)
         if request.validate_only:
             # There is no such post: whoever looked for it by this name would not find it.
             message.ClearField("name")
@@ -61,7 +61,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
         try:
-            return post_messages.to_proto(await posts.get(self._domain, location, post))
+            return post_answers.to_proto(await posts.get(self._domain, location, post))
         except storage_errors.NotFound:
             raise ResourceNotFound(names.POST.format(location, post)) from None
 
@@ -78,7 +78,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
             locations=scope.locations,
             agency=scope.agency,
             account=_account(request, location),
-            states=[post_pb2.Post.State.Name(state) for state in request.states],
+            states=[post_pb2.Post.State.Name(state) for state in sorted(set(request.states))],
             create_after=_time(request, "create_after"),
             create_before=_time(request, "create_before"),
             by_schedule=soonest,
@@ -88,7 +88,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         shown, token = found[: page.size], ""
         if len(found) > page.size:
             token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._door.page_secret)
-        messages = [post_messages.to_proto(row) for row in shown]
+        messages = [post_answers.to_proto(row) for row in shown]
         return post_service_pb2.ListPostsResponse(posts=messages, next_page_token=token)
 
     async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
@@ -124,7 +124,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
                 if row is None:
                     yield post_service_pb2.WatchPostResponse(checkpoint=True)
                 else:
-                    yield post_service_pb2.WatchPostResponse(post=post_messages.to_proto(row))
+                    yield post_service_pb2.WatchPostResponse(post=post_answers.to_proto(row))
         except storage_errors.NotFound:
             raise ResourceNotFound(names.POST.format(location, post)) from None
 
@@ -139,7 +139,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     def _changed(self, row: PostRow) -> post_pb2.Post:
         """Forget the cached answer at once, so that this replica's caller reads what it just changed."""
         self._answers.invalidate(rows.cache_key(row.location, row.id))
-        return post_messages.to_proto(row)
+        return post_answers.to_proto(row)
 
 
 def _account(request: post_service_pb2.ListPostsRequest, location: str) -> str:

@@ -62,6 +62,36 @@ def test_reasons_in_comments_exist() -> None:
     assert [] == sorted(f"{name}: {reason}" for name, reason in promised if reason not in known)
 
 
+COMMON = {
+    "API_KEY_INVALID",
+    "SCOPE_MISSING",
+    "FIELD_INVALID",
+    "QUOTA_EXCEEDED",
+    "GATEWAY_UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "INTERNAL",
+}
+"""What any RPC can answer before, or instead of, its own work."""
+
+
+def test_every_service_says_what_each_of_its_rpcs_can_answer() -> None:
+    """Each service names the reasons that are not repeated at its RPCs, that of a foreign location among them."""
+    for service in (each for each in elements() if re.fullmatch(r"\w+Service", each.name)):
+        named = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*\b", service.comment.split("can also answer")[1]))
+        expected = COMMON if service.name == "ProviderService" else COMMON | {"LOCATION_FORBIDDEN"}
+        assert expected == named & {*COMMON, "LOCATION_FORBIDDEN"}, service.name
+
+
+def test_what_opens_a_consent_page_can_lack_an_application() -> None:
+    """Both RPCs that give a page to consent on promise the reason that the operator's application is not set up."""
+    opening = {"ConnectionService.CreateConnection", "ConnectionService.ReauthorizeConnection"}
+    assert opening == {
+        method.name
+        for method in of_kind(Method)
+        if method.name in opening and "PROVIDER_MISCONFIGURED" in method.comment.split("Reasons: ")[1]
+    }
+
+
 def test_every_error_reason_says_its_code_and_shows_an_example() -> None:
     """The comment of a reason begins with its canonical code, and its example carries that very reason."""
     codes = (

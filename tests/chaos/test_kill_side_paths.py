@@ -12,6 +12,7 @@ from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import grpc
 import psycopg
 import pytest
 
@@ -23,7 +24,9 @@ from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_servi
 from storage.posts import PostRow
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, SIZE, SMALL, vendor_config
+from tests.fixtures.waiting import until
 from tests.flows.stage import Stage, opened
+from tests.flows.trouble import pulled
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
@@ -41,6 +44,7 @@ FINAL = {
 }
 
 
+URI = "https://media.example/video.mp4"
 SOON = {"Retry-After": "1"}
 TOO_FAST = '{"data":{},"error":{"code":"rate_limit_exceeded","message":"too fast","log_id":"1"}}'
 
@@ -264,6 +268,59 @@ async def test_kills_on_a_side_path_lose_double_and_stick_nothing(
     assert sum(side.inbox for side in sides) == len(delivered)
 
 
+CALLERS = {"cancel": post_pb2.Post.CANCELLED, "asked-status": post_pb2.Post.PUBLISHED}
+"""Calls to the vendor that a caller of ours waits for, and how a post ends for which they were made."""
+
+
+async def asked(gateway: processes.Gateway, call: str, name: str) -> None:
+    """Make the call of ours that makes the vendor's, once the post is with the vendor; the process dies over it."""
+    async with gateway.channel() as channel:
+        stub = post_service_pb2_grpc.PostServiceStub(channel)
+
+        async def with_the_vendor() -> bool:
+            post = await stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=processes.METADATA)
+            return bool(post.state == post_pb2.Post.PROCESSING)
+
+        async def ask() -> None:
+            if call == "cancel":
+                await stub.CancelPost(post_service_pb2.CancelPostRequest(name=name), metadata=processes.METADATA)
+            else:
+                await stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), metadata=processes.METADATA)
+
+        await until(with_the_vendor)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await ask()
+    assert grpc.StatusCode.UNAVAILABLE == caught.value.code()
+
+
+async def test_kills_while_a_caller_waits_for_the_vendor_lose_double_and_stick_nothing(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Killed around the call that stops a pull, or asks for it: the one ends CANCELLED, the other published."""
+    app = create_app(replace(vendor_config(), processing_seconds=3600))
+    places = {f"publish.{when}-call.{call}": call for call in CALLERS for when in ("before", "after")}
+    async with serve(app) as vendor_url:
+        gateway = processes.Gateway(database_url, vendor_url, tmp_path)
+        async with processes.running(gateway):
+            [account] = await processes.connect_many(gateway, app.state.vendor, 1)
+        names = {call: f"{processes.LOCATION}/posts/{call}" for call in CALLERS}
+        for place, call in places.items():
+            request = processes.new_post(account, "", call, call)
+            request.post.video.source.uri, request.post.video.source.vendor_pull = URI, True
+            async with processes.running(gateway, failpoint=f"{place}=kill"):
+                await processes.create_post(gateway, request)
+                # Who finds a post that is called back asks the vendor by itself.
+                if place != "publish.after-call.cancel":
+                    await asked(gateway, call, names[call])
+                assert KILLED == await gateway.died(20), f"{place} was not reached"
+        app.state.vendor.advance_processing(list(app.state.vendor.works.publications)[-1])
+        async with processes.running(gateway):
+            ended = {call: (await processes.until_final(gateway, names[call], 60)).state for call in CALLERS}
+
+    assert ended == CALLERS
+    assert ["asked-status"] == [post.title for post in app.state.vendor.posts]
+
+
 class Death(BaseException):
     """The process is gone: no rule may catch it, and nothing after the place happens."""
 
@@ -288,12 +345,17 @@ class Reaper:
 
 @dataclass(frozen=True, kw_only=True)
 class Stepped:
-    """A path that is carried on by hand: how it is taken, what step shows that it was, and how it ends."""
+    """A path that is carried on by hand: how it is taken, what step shows that it was, and how it ends.
+
+    The death comes at places whose name ends with `at`: elsewhere it would lead away from the path.
+    """
 
     step: str
     faults: tuple[Fault, ...] = ()
     mode: str = "direct"
     level: str = "only_me"
+    pull: bool = False
+    at: str = ""
     ends: str = "PUBLISHED"
 
 
@@ -306,6 +368,13 @@ STEPPED = {
     "address-gone-at-the-end": Stepped(step="commit.ABANDONED", faults=(Fault(match="upload", kind="expire_upload"),)),
     "draft-published-by-its-creator": Stepped(step="call.late-status", mode="creator_inbox"),
     "id-known-late": Stepped(step="call.late-status", level="public"),
+    "looked-for-in-the-list": Stepped(
+        step="call.list",
+        faults=(Fault(match="video.init", kind="drop_after"),),
+        level="public",
+        pull=True,
+        at="call.list",
+    ),
 }
 PATIENT = SimulatorConfig(
     rate_limits=False, posts_per_day=None, pending_drafts=None, processing_seconds=10, moderation_seconds=60
@@ -338,7 +407,12 @@ async def take(stage: Stage, path: Stepped, reaper: Reaper, account: str, upload
     """Take the path once, with a death where the reaper is armed: it ends as it has to, and one post was made."""
     made = len(stage.vendor.posts)
     options = {"privacy_level": path.level} if path.mode == "direct" else {}
-    post = await stage.post(account, upload, mode=path.mode, options=options)
+    # The vendor's list tells posts apart by their text.
+    caption = f"{path.step} {made}"
+    if path.pull:
+        post = await pulled(stage, account, caption, options=options)
+    else:
+        post = await stage.post(account, upload, mode=path.mode, options=options)
     # What was asked about the creator for the caller is too old by now: the worker asks again.
     stage.clock.advance(timedelta(minutes=2))
     stage.vendor.faults.add(*path.faults)
@@ -366,7 +440,9 @@ async def test_a_death_anywhere_on_a_path_loses_doubles_and_sticks_nothing(
         quiet = Reaper()
         await take(stage, path, quiet, account, upload)
         assert {f"publish.before-{path.step}", f"publish.after-{path.step}"} <= set(quiet.seen)
-        for armed in quiet.visits():
+        visits = [visit for visit in quiet.visits() if visit[0].endswith(path.at)]
+        assert visits
+        for armed in visits:
             reaper = Reaper(armed)
             await take(stage, path, reaper, account, upload)
             assert reaper.seen.count(armed[0]) >= armed[1], f"{armed} was not reached"

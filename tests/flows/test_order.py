@@ -71,6 +71,16 @@ async def test_a_younger_post_waits_for_an_older_one(stage: Stage) -> None:
     assert ["0", "1"] == [publication.post_info["title"] for publication in stage.vendor.works.publications.values()]
 
 
+async def test_who_stands_further_behind_looks_more_seldom(stage: Stage) -> None:
+    """A post that finds so many before it comes back after as many seconds, and after 15 at most."""
+    posts = await made(stage, 18)
+
+    waits = [(await stage.step(posts[place])).due_at for place in (1, 3, 17)]
+
+    assert [timedelta(seconds=seconds) for seconds in (1, 3, 15)] == [at - stage.clock() for at in waits if at]
+    assert [] == stage.vendor.inits
+
+
 async def test_an_older_post_that_was_put_off_lets_others_pass(stage: Stage) -> None:
     """A post that waits for the vendor does not hold up the account."""
     older, younger = await made(stage, 2)
@@ -140,7 +150,7 @@ async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, 
                 answers = await asyncio.gather(*(sent(world, account, *each) for each in files.items()))
 
             async def all_out() -> bool:
-                world.clock.advance(timedelta(seconds=2))
+                world.clock.advance(timedelta(seconds=0.5))
                 return len(world.vendor.posts) == len(files)
 
             await until(all_out, 60)

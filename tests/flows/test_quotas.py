@@ -468,9 +468,8 @@ async def test_a_draft_holds_its_place_from_when_it_was_announced(stage: Stage) 
     """One that had rested for 25 hours lies in the inbox since a moment ago, so it counts for another day."""
     await stage.connect()
     stage.vendor.faults.add(Fault(match="inbox.init", kind="error", code="rate_limit_exceeded", status=429))
-    content = sources.content("video", [Source(uri="https://media.example/video.mp4", vendor_pull=True)])
-    patient = {"late_tolerance_seconds": 48 * 3600, "mode": "creator_inbox", "options": {}}
-    post = await stage.step(await stage.post("a1", "", content=content, uploads=[], **patient))
+    made = await pulled(stage, mode="creator_inbox", options={}, late_tolerance_seconds=48 * 3600)
+    post = await stage.step(made)
     assert "QUEUED" == post.state
     stage.clock.advance(timedelta(hours=25))
 

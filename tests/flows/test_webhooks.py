@@ -383,6 +383,9 @@ async def test_a_replaced_publish_that_went_out_after_all_stops_the_newer_one(te
     published = await telling.stage.step(await telling.stage.read(post))
     assert ("PUBLISHED", 2) == (published.state, published.attempt)
     assert 1 == len(telling.stage.vendor.inits)
+    content = {"publish_id": publish_id, "post_id": "7602997517160123666"}
+    assert ["applied"] == await telling.tell("post.publish.publicly_available", content)
+    assert [] == await telling.events("PROVIDER_UNKNOWN")
 
 
 async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling: Telling) -> None:

@@ -129,7 +129,8 @@ async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: P
         metadata = (("authorization", f"Bearer {await running_whole.key()}"),)
         post = await running_whole.processing()
         request = post_service_pb2.WatchPostRequest(name=f"locations/{LOCATION}/posts/{post.id}")
-        watching = post_service_pb2_grpc.PostServiceStub(channel).WatchPost(request, metadata=metadata, timeout=20)
+        posts: Any = post_service_pb2_grpc.PostServiceStub(channel)
+        watching = posts.WatchPost(request, metadata=metadata, timeout=20)
         seen = [(await watching.read()).post.state]
         [publish_id] = running_whole.stage.vendor.works.publications
         await running_whole.tell("post.publish.complete", {"publish_id": publish_id})
@@ -138,7 +139,7 @@ async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: P
         assert [post_pb2.Post.PROCESSING, post_pb2.Post.PUBLISHED] == seen
 
         await running_whole.tell("authorization.removed", {"reason": 1})
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
+        stub: Any = connection_service_pb2_grpc.ConnectionServiceStub(channel)
         asked = connection_service_pb2.GetConnectionRequest(name=f"locations/{LOCATION}/connections/c1")
 
         async def expired() -> bool:

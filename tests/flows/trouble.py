@@ -4,22 +4,23 @@ Owns the props; what follows from each trouble is the business of the tests. Not
 but the store of bytes and the pause between two tries.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 import psycopg
 from psycopg import sql
 
-from gateway.domain import announcing, journal, publishing, sources, steps
+from gateway.domain import publishing, sources
 from gateway.domain.sources import Source
 from storage import attempts
 from storage.attempts import AttemptRow
-from storage.blobs import BlobStore
+from storage.blobs import CHUNK_BYTES, BlobStore
 from storage.posts import PostRow
 from tests.flows.stage import Stage
 from tests.flows.test_webhooks import Telling, edge_of
@@ -27,7 +28,6 @@ from tests.flows.test_webhooks import Telling, edge_of
 URI = "https://media.example/video.mp4"
 PUBLIC = {"privacy_level": "public"}
 ONLY_ME = {"privacy_level": "only_me"}
-FOREVER = 100_000
 
 
 def status(**data: Any) -> str:
@@ -83,30 +83,80 @@ def during(stage: Stage, work: Callable[[], Awaitable[Any]]) -> None:
     stage.vendor.sleep = think
 
 
-@contextmanager
-def telling(stage: Stage) -> Iterator[Telling]:
+@asynccontextmanager
+async def telling(stage: Stage) -> AsyncIterator[Telling]:
     """Give the vendor's way to tell something by itself."""
-    manager = edge_of(stage)
-    transport = httpx.ASGITransport(stage.way.edge.app())
-    del manager
-    yield Telling(stage, httpx.AsyncClient(transport=transport, base_url="http://edge"))
+    async with edge_of(stage) as edge:
+        yield Telling(stage, edge)
 
 
 class Store(BlobStore):
-    """The stage's store of bytes, which does `before` ahead of giving any: it may raise, or take its time."""
+    """A store of bytes that does `before` ahead of giving any: it may raise, or take its time."""
 
-    before: Callable[[], None] = staticmethod(lambda: None)
+    before: Callable[[], None]
 
-    async def stream(self, key: str, start: int, end: int, chunk: int = 1 << 20) -> AsyncIterator[bytes]:
+    async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
         """Give bytes, after whatever is to happen first."""
         self.before()
         async for piece in super().stream(key, start, end, chunk):
             yield piece
 
 
-def with_store(stage: Stage, url: str, before: Callable[[], None]) -> Stage:
-    """Give the stage with a store that does `before` ahead of giving bytes."""
-    store = Store.open(url)
+def with_store(stage: Stage, folder: Path, before: Callable[[], None]) -> Stage:
+    """Give the stage that was opened in `folder` with a store that does `before` ahead of giving bytes."""
+    store = Store.open((folder / "blobs").as_uri())
     assert isinstance(store, Store)
-    store.before = before  # type: ignore[method-assign]
+    store.before = before
     return replace(stage, domain=replace(stage.domain, blobs=store))
+
+
+@dataclass
+class Outage:
+    """The database of a stage, to be taken away and given back: connections end, and new ones are refused.
+
+    On a stage that `survives` it, it comes back when the gateway has paused `pauses` times.
+    """
+
+    url: str
+    pauses: int = 0
+    begun: int = 0
+
+    def begin(self) -> None:
+        """Take it away."""
+        self.begun += 1
+        self._allow(False)
+        self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", literal=True)
+
+    def end(self) -> None:
+        """Give it back."""
+        self._allow(True)
+
+    def at(self, place: str) -> Callable[[str], None]:
+        """Give what stands where `reach` is called, and takes the database away at the first visit to the place."""
+
+        def reach(name: str) -> None:
+            if name == place and not self.begun:
+                self.begin()
+
+        return reach
+
+    def survived(self, stage: Stage) -> Stage:
+        """Give the stage with pauses that the outage counts."""
+
+        async def pause(seconds: float) -> None:
+            self.pauses -= 1
+            if self.pauses == 0:
+                self.end()
+            await asyncio.sleep(0)
+
+        return replace(stage, domain=replace(stage.domain, sleep=pause))
+
+    def _allow(self, allowed: bool) -> None:
+        self._run(f"ALTER DATABASE {{}} ALLOW_CONNECTIONS {str(allowed).lower()}", literal=False)
+
+    def _run(self, statement: str, *, literal: bool) -> None:
+        parts = urlsplit(self.url)
+        name = parts.path.removeprefix("/")
+        quoted = sql.Literal(name) if literal else sql.Identifier(name)
+        with psycopg.connect(parts._replace(path="/postgres").geturl(), autocommit=True) as admin:
+            admin.execute(sql.SQL(statement).format(quoted))

@@ -441,7 +441,7 @@ async def test_a_state_is_not_used_up_at_another_providers_door(gateway: World) 
         await authorization.complete(gateway.domain, state=query["state"], code=query["code"], provider="other")
 
     assert [] == gateway.exchanges("authorization_code")
-    done = await authorization.complete(gateway.domain, **query, provider="tiktok")
+    done = await authorization.complete(gateway.domain, state=query["state"], code=query["code"], provider="tiktok")
     assert "VALID" == done.connection.status
 
 

@@ -4,7 +4,6 @@ Owns the proofs of `gateway/rpc/uploads.py` and the rules behind it. How they re
 """
 
 import asyncio
-import itertools
 from collections.abc import AsyncIterator, Awaitable
 from datetime import timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import error_details_pb2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -396,30 +394,6 @@ async def test_an_upload_that_vanishes_takes_no_more(served: Served, tmp_path: P
 
 async def _awaited(call: Any) -> Any:
     return await call
-
-
-async def test_too_many_streams_are_sent_away(database_url: str, tmp_path: Path) -> None:
-    """A stream beyond the bound is refused at once, with a time to come back, and the others go on."""
-    async with uploading(database_url, tmp_path, max_streams=1) as served:
-        made = await served.create(len(DATA))
-        other = await served.create(1)
-        begun, end = asyncio.Event(), asyncio.Event()
-
-        async def slow() -> AsyncIterator[Message]:
-            for message in itertools.islice(messages(made.name, DATA), 2):
-                yield message
-            begun.set()
-            await end.wait()
-
-        writing = asyncio.ensure_future(_awaited(served.stub.WriteUpload(slow(), metadata=as_("owner"))))
-        await begun.wait()
-        error = await refused(
-            served.write(messages(other.name, b"x")), "QUOTA_EXCEEDED", quota="uploadStreams", limit="1"
-        )
-        assert answers.detail(answers.status_of(error), error_details_pb2.RetryInfo) is not None
-        end.set()
-        assert 512 * 1024 == (await writing).committed_size
-        assert Upload.COMPLETE == (await served.write(messages(other.name, b"x"))).state
 
 
 async def test_a_silent_stream_loses_its_place(database_url: str, tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.duration_pb2 import Duration
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
-from storage import posts
+from storage import posts, videos
 from storage.posts import PostRow
+from storage.videos import VideoReadRow
 from tests.fixtures.gateway import World
 from tests.rpc.answers import assert_error
 
@@ -278,6 +279,32 @@ async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
             assert_error(caught.value, Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED", connection=connection.name)
     async with gateway.domain.db.read() as tx:
         assert 0 == (await tx.execute(text("SELECT count(*) FROM video_reads"))).scalar_one()
+
+
+async def test_a_copy_that_came_after_the_disconnect_is_not_shown(gateway: World) -> None:
+    """A read that was under way leaves its copy behind: without a grant it is answered to nobody."""
+    parent = await connected(gateway, 1)
+    await listed(gateway, parent)
+    await get(gateway, parent, LARGE_ID)
+    async with gateway.domain.db.read() as tx:
+        copies = [row.model_copy() for row in (await tx.execute(select(VideoReadRow))).scalars()]
+    (connection,) = (
+        await gateway.api.connections.ListConnections(
+            connection_service_pb2.ListConnectionsRequest(parent="locations/l1")
+        )
+    ).connections
+    await gateway.api.connections.DisconnectConnection(
+        connection_service_pb2.DisconnectConnectionRequest(name=connection.name)
+    )
+    async with gateway.domain.db.transaction() as tx:
+        for copy in copies:
+            await videos.save(tx, copy)
+
+    assert 2 == len(copies)
+    for call in (listed(gateway, parent), get(gateway, parent, LARGE_ID)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        assert_error(caught.value, Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ class Served:
     stage: Stage
     stub: Any
     service: Counting
+    desk: Desk
 
     async def create(self, size: int = 0, *, key: str = "owner", request_id: str = "", **values: Any) -> Any:
         """Announce a file."""
@@ -171,9 +172,10 @@ async def uploading(
     async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
         domain = replace(own.domain, new_id=ids.__next__)
-        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), Desk(**desk))
+        counter = Desk(**desk)
+        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), counter)
         async with serving.serving(serving.uploads(service), known=authenticate) as server:
-            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service)
+            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, counter)
 
 
 CODES = {

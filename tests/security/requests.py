@@ -65,6 +65,8 @@ def _post(things: Things) -> dict[str, Any]:
     post = post_pb2.Post(account=things.name("accounts", things.account), mode=post_pb2.POST_MODE_DIRECT, caption="hi")
     post.video.source.upload = things.name("uploads", things.upload)
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
+    post.consent.subject, post.consent.declaration = "somebody", "I agree"
+    post.consent.time.FromSeconds(1_700_000_000)
     return {"parent": things.parent, "post": post}
 
 

@@ -10,7 +10,9 @@ from google.api import field_behavior_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
-ENDLESS = 10 * 1024 * 1024
+ENDLESS = 4 * 1024 * 1024
+"""Below what a message may have, so that it is the field that is refused."""
+
 TEXTS = {
     "NUL": "a\0b",
     "path": "locations/../../etc/passwd",

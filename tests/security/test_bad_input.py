@@ -81,7 +81,7 @@ async def test_no_spoiled_request_fails_inside(counter: Counter) -> None:
 
 
 async def test_nothing_endless_is_kept(counter: Counter) -> None:
-    """Texts of ten megabytes and lists of a hundred thousand items are refused, or not kept: no row grows for ever."""
+    """Texts of four megabytes and lists of a hundred thousand items are refused, or not kept: no row grows for ever."""
     for method in IN_ORDER:
         for what, body in endless(counter.sound(method)):
             await counter.send(method, what, body)

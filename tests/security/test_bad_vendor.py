@@ -117,7 +117,9 @@ class Stricken:
     async def recover(self) -> None:
         """Consent again, and carry on what was being handed over, where nonsense had ended or held it."""
         self.scene.clock.ahead += HOUR
-        status = (await self.walk.call("ConnectionService/VerifyConnection", name=self.walk.connection)).status
+        status = (await self.walk.call("ConnectionService/GetConnection", name=self.walk.connection)).status
+        if status != connection_pb2.Connection.DISCONNECTED:
+            status = (await self.walk.call("ConnectionService/VerifyConnection", name=self.walk.connection)).status
         if status != connection_pb2.Connection.VALID:
             await self.walk.complete(await self.walk.consent((await self.walk.reauthorize()).authorization.uri))
         for name in self.posts:
@@ -233,6 +235,28 @@ async def _pull(stricken: Stricken) -> Ready:
     return lambda: stricken.step(name)
 
 
+async def _draft(stricken: Stricken) -> Ready:
+    # Few drafts may wait for their creator: those of before are a day old by now.
+    stricken.scene.clock.ahead += DAY
+    post = post_pb2.Post(account=stricken.walk.account, mode=post_pb2.POST_MODE_CREATOR_INBOX)
+    post.video.source.upload = stricken.upload
+    name = (await stricken.walk.call("PostService/CreatePost", parent=PARENT, post=post)).name
+    return lambda: stricken.step(name)
+
+
+async def _photos(stricken: Stricken) -> Ready:
+    post = post_pb2.Post(account=stricken.walk.account, caption="photos")
+    for number in range(2):
+        post.photos.sources.add(uri=f"https://media.example/{number}.jpg", vendor_pull=True)
+    post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
+    name = (await stricken.walk.call("PostService/CreatePost", parent=PARENT, post=post)).name
+    return lambda: stricken.step(name)
+
+
+async def _disconnect(stricken: Stricken) -> Ready:
+    return lambda: stricken.walk.call("ConnectionService/DisconnectConnection", name=stricken.walk.connection)
+
+
 async def _look_for_proof(stricken: Stricken) -> Ready:
     name = await stricken.new_pull()
     stricken.scene.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
@@ -262,7 +286,10 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]]
     "GetVideo": (("video.query",), _video),
     "QueryVideos": (("video.query",), _query),
     "a worker's announcement of a pull": (("video.init",), _pull),
+    "a worker's announcement of a draft": (("inbox.init",), _draft),
+    "a worker's announcement of photos": (("content.init",), _photos),
     "a worker's search for proof": (("video.list",), _look_for_proof),
+    "DisconnectConnection": (("oauth.revoke",), _disconnect),
     "CancelPost": (("cancel",), _cancel),
 }
 PLACES = [(call, operation) for call, (operations, _) in CALLS.items() for operation in operations]

@@ -117,6 +117,29 @@ def test_a_negative_page_size_is_refused() -> None:
     assert {"page_size": "must not be negative"} == violations(request)
 
 
+@pytest.mark.parametrize(
+    ("path", "request_"),
+    [
+        ("states", post_service_pb2.ListPostsRequest(parent="p", states=[1] * 1001)),
+        ("statuses", connection_service_pb2.ListConnectionsRequest(parent="p", statuses=[1] * 1001)),
+        ("read_mask.paths", account_service_pb2.GetAccountRequest(name="n", read_mask={"paths": ["x"] * 1001})),
+        ("post.labels", a_post(labels={str(number): "" for number in range(1001)})),
+        ("post.photos.sources", a_post(photos={"sources": [{"uri": ""}] * 1001})),
+    ],
+)
+def test_a_list_or_map_without_end_is_refused(path: str, request_: Message) -> None:
+    """More than a thousand entries are refused by their field alone, whatever they hold."""
+    assert {path: "has 1001 entries, at most 1000 are accepted"} == violations(request_)
+
+
+def test_a_free_structure_without_end_is_refused() -> None:
+    """Lists inside lists are not looked at when all of it is larger than 16 KiB."""
+    wide = a_post(provider_extra={"a": [[None] * 100] * 100})
+    size = wide.post.provider_extra.ByteSize()
+    assert {"post.provider_extra": f"has {size} bytes, at most 16384 are accepted"} == violations(wide)
+    assert {} == violations(a_post(provider_extra={"a": "x" * 16_000}))
+
+
 def test_deep_and_wide_requests_end() -> None:
     """A structure as deep as the parser lets it be is walked, and no more than twenty violations are told."""
     deep: dict[str, Any] = {}

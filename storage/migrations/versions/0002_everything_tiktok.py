@@ -101,8 +101,9 @@ def upgrade() -> None:
     )
     op.alter_column("authorizations", "openers", server_default=None)
     op.add_column("attempts", sa.Column("gone_time", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("attempts", sa.Column("denials", sa.Integer(), server_default="0", nullable=False))
-    op.alter_column("attempts", "denials", server_default=None)
+    for name in ("denials", "faults"):
+        op.add_column("attempts", sa.Column(name, sa.Integer(), server_default="0", nullable=False))
+        op.alter_column("attempts", name, server_default=None)
     op.add_column("attempts", sa.Column("announce_time", sa.DateTime(timezone=True), nullable=True))
     op.add_column(
         "uploads", sa.Column("media", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True)
@@ -112,6 +113,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("uploads", "media")
     op.drop_column("attempts", "announce_time")
+    op.drop_column("attempts", "faults")
     op.drop_column("attempts", "denials")
     op.drop_column("attempts", "gone_time")
     op.drop_column("authorizations", "openers")

@@ -15,12 +15,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from providers.errors import ProviderError
+from providers.errors import ProviderError, WebhookRefused
 from providers.models.accounts import ProfilePart
 from providers.models.publishing import VideoFile
 from providers.models.secret import Secret
+from providers.models.webhooks import Webhook
+from providers.simulators.tiktok.webhooks import signature
 from providers.tiktok import TikTok
-from tests.providers.tiktok.support import UPLOAD_URL, VERIFIER, Lender, order, tiktok
+from providers.tiktok.webhooks import HEADER, KINDS
+from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, order, tiktok
+from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 
 Call = Callable[[TikTok], Awaitable[Any]]
 
@@ -47,7 +51,11 @@ CALLS: dict[str, Call] = {
     "profile": lambda t: t.accounts.profile(Lender(), frozenset(ProfilePart)),
     "creator_info": lambda t: t.accounts.creator_info(Lender()),
     "list_videos": lambda t: t.videos.list_videos(Lender()),
+    "query_videos": lambda t: t.videos.query_videos(Lender(), ["7602997517160123666", "2"]),
     "begin_video": lambda t: t.publishing.begin_video(Lender(), order()),
+    "begin_pull": lambda t: t.publishing.begin_pull(Lender(), pull()),
+    "begin_photos": lambda t: t.publishing.begin_photos(Lender(), photos()),
+    "cancel": lambda t: t.publishing.cancel(Lender(), "p"),
     "status": lambda t: t.publishing.status(Lender(), "p"),
     "send_chunk": lambda t: t.publishing.send_chunk(
         Secret(UPLOAD_URL), VideoFile(10, "video/mp4"), first=0, end=10, body=body
@@ -179,6 +187,36 @@ def without_source(trace: str) -> str:
     """Drop the quoted source lines of a traceback: this file spells its canaries out."""
     lines = trace.splitlines()
     return "\n".join(line for line in lines if not line.startswith("    "))
+
+
+NAMED = {"client_key": "ck_test", "user_openid": "-000abc"}
+DELIVERIES = st.one_of(
+    st.binary(max_size=200),
+    BODIES.map(str.encode),
+    st.builds(
+        lambda event, content, more: json.dumps({**NAMED, "event": event, "content": content, **more}).encode(),
+        st.one_of(st.sampled_from(sorted(KINDS)), LEAVES),
+        st.one_of(
+            # As TikTok writes it, JSON within JSON, and as it does not.
+            st.dictionaries(st.sampled_from(["publish_id", "post_id", "publish_type", "reason"]), JSON).map(json.dumps),
+            JSON,
+        ),
+        st.dictionaries(st.sampled_from(["create_time", "user_openid"]), JSON, max_size=1),
+    ),
+)
+
+
+@given(delivery=DELIVERIES)
+@settings(max_examples=100, deadline=None)
+def test_a_signed_delivery_is_a_webhook_or_refused(delivery: bytes) -> None:
+    """Whatever is signed as TikTok signs: it is read, and can be read again as it was kept, or refused."""
+    provider, _ = tiktok()
+    headers = {HEADER: signature("canary-client-secret", int(NOW.timestamp()), delivery)}
+
+    with suppress(WebhookRefused):
+        webhook = provider.webhooks.read(headers, delivery, now=NOW)
+        assert isinstance(webhook, Webhook)
+        assert webhook == provider.webhooks.parse(delivery)
 
 
 async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:

@@ -32,7 +32,8 @@ class AccountServiceStub:
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -64,7 +65,8 @@ class AccountServiceServicer:
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def GetAccount(self, request, context):
@@ -140,7 +142,8 @@ class AccountService:
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

@@ -33,7 +33,8 @@ class AccountServiceStub:
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_typing.overload
@@ -77,7 +78,8 @@ class AccountServiceAsyncStub(AccountServiceStub):
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -117,7 +119,8 @@ class AccountServiceServicer(metaclass=_abc_1.ABCMeta):
     Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
-    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
+    DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_abc_1.abstractmethod

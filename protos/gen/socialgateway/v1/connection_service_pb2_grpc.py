@@ -35,7 +35,8 @@ class ConnectionServiceStub:
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -99,7 +100,8 @@ class ConnectionServiceServicer:
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def CreateConnection(self, request, context):
@@ -112,7 +114,7 @@ class ConnectionServiceServicer:
         Idempotent: with request_id, for 30 days.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND (the provider), RESOURCE_EXISTS (connection_id), REQUEST_ID_REUSED, CAPABILITY_MISSING,
-        OPTION_UNSUPPORTED, PROVIDER_UNAVAILABLE.
+        OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, PROVIDER_UNAVAILABLE.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,7 +169,7 @@ class ConnectionServiceServicer:
         Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
-        the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        the grant could not be revoked now, with nothing changed: CONFLICT, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
         PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -201,7 +203,8 @@ class ConnectionServiceServicer:
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days, the same page while it lives; without it each call gives a new page.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page).
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page),
+        PROVIDER_MISCONFIGURED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -233,7 +236,8 @@ class ConnectionServiceServicer:
         Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
         Idempotent: yes; a DISCONNECTED connection is answered as it is.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
+        PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -303,7 +307,8 @@ class ConnectionService:
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

@@ -36,7 +36,8 @@ class ConnectionServiceStub:
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_typing.overload
@@ -53,7 +54,7 @@ class ConnectionServiceStub:
     Idempotent: with request_id, for 30 days.
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND (the provider), RESOURCE_EXISTS (connection_id), REQUEST_ID_REUSED, CAPABILITY_MISSING,
-    OPTION_UNSUPPORTED, PROVIDER_UNAVAILABLE.
+    OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, PROVIDER_UNAVAILABLE.
     """
     GetConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]
     """Gets one connection as it was last known.
@@ -92,7 +93,7 @@ class ConnectionServiceStub:
     Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
-    the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    the grant could not be revoked now, with nothing changed: CONFLICT, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
     PROVIDER_CONTRACT_BROKEN.
     """
     CompleteConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.CompleteConnectionRequest, _connection_pb2.Connection]
@@ -118,7 +119,8 @@ class ConnectionServiceStub:
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days, the same page while it lives; without it each call gives a new page.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page).
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page),
+    PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]
     """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
@@ -142,7 +144,8 @@ class ConnectionServiceStub:
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
     Idempotent: yes; a DISCONNECTED connection is answered as it is.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
+    PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
     """
 
 @_typing.type_check_only
@@ -154,7 +157,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -168,7 +172,7 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Idempotent: with request_id, for 30 days.
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND (the provider), RESOURCE_EXISTS (connection_id), REQUEST_ID_REUSED, CAPABILITY_MISSING,
-    OPTION_UNSUPPORTED, PROVIDER_UNAVAILABLE.
+    OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, PROVIDER_UNAVAILABLE.
     """
     GetConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Gets one connection as it was last known.
@@ -207,7 +211,7 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
-    the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    the grant could not be revoked now, with nothing changed: CONFLICT, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
     PROVIDER_CONTRACT_BROKEN.
     """
     CompleteConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.CompleteConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
@@ -233,7 +237,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days, the same page while it lives; without it each call gives a new page.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page).
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page),
+    PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
@@ -257,7 +262,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
     Idempotent: yes; a DISCONNECTED connection is answered as it is.
     Scope: connections.write.
-    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
+    PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
     """
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -268,7 +274,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     A caller that hosts the callback itself passes `redirect_uri` and calls CompleteConnection with what came back.
 
     The location is checked before existence: LOCATION_FORBIDDEN says nothing about whether a resource exists. Every RPC
-    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_abc_1.abstractmethod
@@ -286,7 +293,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: with request_id, for 30 days.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND (the provider), RESOURCE_EXISTS (connection_id), REQUEST_ID_REUSED, CAPABILITY_MISSING,
-        OPTION_UNSUPPORTED, PROVIDER_UNAVAILABLE.
+        OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, PROVIDER_UNAVAILABLE.
         """
 
     @_abc_1.abstractmethod
@@ -349,7 +356,7 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, ETAG_MISMATCH, REQUEST_ID_REUSED, STATE_FORBIDS (a post of it is not finished), and when
-        the grant could not be revoked now, with nothing changed: PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        the grant could not be revoked now, with nothing changed: CONFLICT, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
         PROVIDER_CONTRACT_BROKEN.
         """
 
@@ -387,7 +394,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days, the same page while it lives; without it each call gives a new page.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page).
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING (a static token has no page),
+        PROVIDER_MISCONFIGURED.
         """
 
     @_abc_1.abstractmethod
@@ -423,7 +431,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
         Idempotent: yes; a DISCONNECTED connection is answered as it is.
         Scope: connections.write.
-        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
+        PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -32,7 +32,8 @@ class PostServiceStub:
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -84,7 +85,8 @@ class PostServiceServicer:
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def CreatePost(self, request, context):
@@ -249,7 +251,8 @@ class PostService:
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

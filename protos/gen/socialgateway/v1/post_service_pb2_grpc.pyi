@@ -33,7 +33,8 @@ class PostServiceStub:
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_typing.overload
@@ -130,7 +131,8 @@ class PostServiceAsyncStub(PostServiceStub):
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -223,7 +225,8 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
     The walk: an upload → CreatePost → WatchPost until it is final. Only CreatePost refuses what the caller did wrong; what
     goes wrong later is a state of the post, with its reason in `error`, and never an error of a read.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_abc_1.abstractmethod

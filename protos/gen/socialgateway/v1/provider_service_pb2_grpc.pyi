@@ -32,7 +32,7 @@ class ProviderServiceStub:
 
     Any valid API key may call it: providers belong to no location. Every RPC of every service can also answer the
     reasons that come before its own work, so they are not repeated: API_KEY_INVALID, SCOPE_MISSING, FIELD_INVALID,
-    QUOTA_EXCEEDED, INTERNAL.
+    QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
 
     AIP-127: there are no HTTP annotations in this package, because nothing transcodes it.
     """
@@ -64,7 +64,7 @@ class ProviderServiceAsyncStub(ProviderServiceStub):
 
     Any valid API key may call it: providers belong to no location. Every RPC of every service can also answer the
     reasons that come before its own work, so they are not repeated: API_KEY_INVALID, SCOPE_MISSING, FIELD_INVALID,
-    QUOTA_EXCEEDED, INTERNAL.
+    QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
 
     AIP-127: there are no HTTP annotations in this package, because nothing transcodes it.
     """
@@ -92,7 +92,7 @@ class ProviderServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Any valid API key may call it: providers belong to no location. Every RPC of every service can also answer the
     reasons that come before its own work, so they are not repeated: API_KEY_INVALID, SCOPE_MISSING, FIELD_INVALID,
-    QUOTA_EXCEEDED, INTERNAL.
+    QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
 
     AIP-127: there are no HTTP annotations in this package, because nothing transcodes it.
     """

@@ -28,7 +28,8 @@ if _version_not_supported:
 class QuotaServiceStub:
     """Says what the vendors still allow.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -47,7 +48,8 @@ class QuotaServiceStub:
 class QuotaServiceServicer:
     """Says what the vendors still allow.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def ListQuotas(self, request, context):
@@ -81,7 +83,8 @@ def add_QuotaServiceServicer_to_server(servicer, server):
 class QuotaService:
     """Says what the vendors still allow.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

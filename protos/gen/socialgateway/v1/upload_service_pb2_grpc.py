@@ -33,7 +33,8 @@ class UploadServiceStub:
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -70,7 +71,8 @@ class UploadServiceServicer:
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def CreateUpload(self, request, context):
@@ -169,7 +171,8 @@ class UploadService:
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

@@ -34,7 +34,8 @@ class UploadServiceStub:
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_typing.overload
@@ -92,7 +93,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -146,7 +148,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
     The walk: CreateUpload (size, type, optionally a checksum) → WriteUpload (a stream of pieces, the last with `finish`) →
     CreatePost. After a broken stream: GetUpload, and go on at committed_size.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_abc_1.abstractmethod

@@ -29,7 +29,8 @@ if _version_not_supported:
 class VideoServiceStub:
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel):
@@ -58,7 +59,8 @@ class VideoServiceStub:
 class VideoServiceServicer:
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def GetVideo(self, request, context):
@@ -133,7 +135,8 @@ def add_VideoServiceServicer_to_server(servicer, server):
 class VideoService:
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @staticmethod

@@ -30,7 +30,8 @@ GRPC_VERSION: str
 class VideoServiceStub:
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_typing.overload
@@ -73,7 +74,8 @@ class VideoServiceStub:
 class VideoServiceAsyncStub(VideoServiceStub):
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -112,7 +114,8 @@ class VideoServiceAsyncStub(VideoServiceStub):
 class VideoServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reads the videos that an account has published, with their counts.
 
-    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, INTERNAL.
+    Every RPC can also answer API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED,
+    GATEWAY_UNAVAILABLE, DEADLINE_EXCEEDED, INTERNAL.
     """
 
     @_abc_1.abstractmethod

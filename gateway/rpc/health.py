@@ -1,0 +1,74 @@
+"""Health, as gRPC's own protocol has it: what each service's status is, told once or watched.
+
+Owns the statuses and how many may watch them. Does not know what makes a service ready: it is told.
+
+Why not the published servicer (grpcio-health-checking 1.85.1, read 2026-11-25): it sends while it holds the lock that a
+change of status needs, so that one watcher who does not read stops the news for everybody.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
+
+from gateway.errors import QuotaExceeded
+
+NAME = "grpc.health.v1.Health"
+MAX_WATCHERS = 256
+
+Answer = health_pb2.HealthCheckResponse
+
+
+class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
+    """Serves the statuses; a service that was never named is unknown."""
+
+    def __init__(self, *, max_watchers: int = MAX_WATCHERS) -> None:
+        """Begin without any service."""
+        self._max_watchers = max_watchers
+        self._watchers = 0
+        self._serving: dict[str, bool] = {}
+        # Set and replaced at every change: whoever waits keeps the one that was there when it looked.
+        self._changed = asyncio.Event()
+
+    def tell(self, services: Iterable[str], *, serving: bool) -> None:
+        """Set the status of services; waits for nobody."""
+        self._serving |= dict.fromkeys(services, serving)
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+    async def Check(self, request: Any, context: Any) -> Any:
+        """Give a service's status; NOT_FOUND for one that is not here."""
+        if request.service not in self._serving:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
+        return self._answer(request.service)
+
+    async def List(self, request: Any, context: Any) -> Any:
+        """Give the status of every service."""
+        return health_pb2.HealthListResponse(statuses={name: self._answer(name) for name in self._serving})
+
+    async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
+        """Give a service's status, then the newest after every change; some between may be left out.
+
+        Raises QuotaExceeded when as many watch as may.
+        """
+        if self._watchers >= self._max_watchers:
+            raise QuotaExceeded("healthWatchers", subject="server", limit=self._max_watchers)
+        self._watchers += 1
+        try:
+            told = None
+            while True:
+                changed, answer = self._changed, self._answer(request.service)
+                if answer != told:
+                    yield answer
+                    told = answer
+                await changed.wait()
+        finally:
+            self._watchers -= 1
+
+    def _answer(self, service: str) -> Any:
+        serving = self._serving.get(service)
+        if serving is None:
+            return Answer(status=Answer.SERVICE_UNKNOWN)
+        return Answer(status=Answer.SERVING if serving else Answer.NOT_SERVING)
