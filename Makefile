@@ -66,10 +66,11 @@ fresh: $(STAMP) ## say whether the generated code is what protoc makes now
 
 test: $(STAMP) ## the tests, in parallel, against real servers; no network (TESTS=tests/api ARGS="-k name" narrow it)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m "not live and not chaos" $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos" $(TESTS) $(ARGS)
 
-chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte (some three minutes)
-	@$(BIN)/python -m pytest -n $(WORKERS) -m chaos $(TESTS) $(ARGS)
+chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte, every fault of a vendor (some six minutes)
+	@$(if $(filter tests,$(TESTS)),.ci/chromium)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m chaos $(TESTS) $(ARGS)
 
 demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 takes yours)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")

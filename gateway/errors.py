@@ -17,6 +17,7 @@ __all__ = [
     "CreatorRuleBroken",
     "CursorExpired",
     "CursorInvalid",
+    "DailyCapReached",
     "DeadlineExceeded",
     "DomainError",
     "EtagMismatch",
@@ -177,7 +178,7 @@ class ScopeMissing(DomainError):
 
 
 class QuotaExceeded(DomainError):
-    """A quota of this gateway is used up."""
+    """A quota is used up; nothing was sent."""
 
     reason = "QUOTA_EXCEEDED"
 
@@ -185,6 +186,12 @@ class QuotaExceeded(DomainError):
         """Name the quota, whose it is, and its limit."""
         metadata = {"quota": quota, "subject": subject, "limit": str(limit)}
         super().__init__(metadata=metadata, retry_at=retry_at)
+
+
+class DailyCapReached(QuotaExceeded):
+    """A limit of the provider's day is used up, as it said before; nothing was sent."""
+
+    reason = "PROVIDER_DAILY_CAP"
 
 
 class GatewayUnavailable(DomainError):

@@ -40,6 +40,9 @@ def reason_of(error: providers.ProviderError) -> str:
 def metadata_of(error: providers.ProviderError) -> dict[str, str]:
     """Give what the vendor said, as metadata: it is never swallowed."""
     ours = dict(error.metadata)
+    if isinstance(error, providers.OptionUnsupported | providers.CapabilityMissing):
+        # Refused here, by what is known of the vendor: it was never asked, so it said nothing.
+        return {**ours, "provider": error.provider} if error.provider else ours
     told = {
         "provider": error.provider,
         "providerCode": error.code,

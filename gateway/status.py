@@ -18,6 +18,7 @@ from gateway.reasons import metadata_of, reason_of
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseUnavailable
+from storage.keys import KeyMissing
 
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
@@ -168,6 +169,8 @@ _OTHERS: dict[type[BaseException], Callable[[Any], Facts]] = {
     storage.AlreadyExists: _of_storage("RESOURCE_EXISTS", "There is already a resource with this name."),
     storage.Conflict: _of_storage("CONFLICT", "Another request changed the same resource at the same time."),
     DatabaseUnavailable: lambda _: Facts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
+    # Which one it is stands in the log, and `doctor` names it: another process has sealed with a key that is not here.
+    KeyMissing: lambda _: Facts("GATEWAY_UNAVAILABLE", "This process lacks an encryption key that is in use.", {}),
 }
 
 

@@ -8,16 +8,33 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, any_, delete, exists, func, literal, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Index,
+    and_,
+    any_,
+    case,
+    delete,
+    exists,
+    func,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction
+from storage.database import Transaction, advisory_lock
 from storage.errors import NotFound
 from storage.posts import UNFINISHED, PostRow
 from storage.types import json_or_null, time_field
 
 KEPT = ("OPEN", "COMPLETE")
 """The states in which an upload holds bytes."""
+
+STEP = 64 * 1024**2
+"""An upload of unknown size is promised room in such steps, so that few of its parts need a look at all the others."""
 
 
 class UploadRow(SQLModel, table=True):
@@ -228,9 +245,26 @@ async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:
     return set(keys) - set((await tx.execute(query)).scalars())
 
 
+def outgrows(part: UploadPartRow) -> bool:
+    """Tell whether a part of an upload of unknown size is the first that needs another step of room."""
+    return _steps(part.first + part.size) > _steps(part.first)
+
+
+def _steps(size: int) -> int:
+    return -(-size // STEP)
+
+
 async def promised_bytes(tx: Transaction, location: str) -> int:
-    """Sum what a location's uploads hold, or will hold when they are complete."""
-    size = func.greatest(col(UploadRow.size_bytes), col(UploadRow.committed_size))
+    """Sum what a location's uploads hold, or will hold when they are complete, open ones of unknown size in steps.
+
+    Until the transaction ends nobody else is given a sum for this location: what it says stays true.
+    """
+    await advisory_lock(tx, f"uploads|{location}")
+    committed = col(UploadRow.committed_size)
+    size = case(
+        (col(UploadRow.size_bytes) > 0, func.greatest(col(UploadRow.size_bytes), committed)),
+        else_=(committed + (STEP - 1)) // STEP * STEP,
+    )
     query = select(func.coalesce(func.sum(size), 0)).where(
         col(UploadRow.location) == location, col(UploadRow.state).in_(KEPT)
     )

@@ -30,6 +30,9 @@ def tiktok(
     webhook_url: Annotated[str, typer.Option(help="Where its webhooks go; nowhere by default.")] = "",
     processing_seconds: Annotated[float, typer.Option(help="How long it works on a video.", min=0)] = 0.5,
     rate_limits: Annotated[bool, typer.Option(help="Whether it refuses calls that come too fast.")] = True,
+    pull_media: Annotated[
+        bool, typer.Option(help="Whether it really fetches photos and URLs; else a pull ends by itself.")
+    ] = True,
     unaudited: Annotated[bool, typer.Option("--unaudited", help="Behave as to an app that was not audited.")] = False,
 ) -> None:
     """TikTok's v2 API: consent page, tokens, creator info, uploads, publishing, webhooks. All state is in memory.
@@ -59,6 +62,8 @@ def tiktok(
         processing_seconds=processing_seconds,
         rate_limits=rate_limits,
         audited=not unaudited,
+        pull_media=pull_media,
+        loopback_urls=True,
     )
     serving.run(create_app(config), host=host, port=port, on_ready=_say)
 

@@ -21,6 +21,10 @@ log = structlog.get_logger(__name__)
 NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
 """States of an attempt from which nothing gets published unless we go on; INIT_SENT too, when a file is to be sent."""
 
+TRIES = 5
+PAUSE_SECONDS = 0.2
+"""How often, and after which pause, a post is looked at again whose worker was faster."""
+
 _ENDED = {"error": None, "due_at": None, "next_attempt_time": None}
 
 
@@ -35,14 +39,22 @@ async def cancel(domain: Domain, location: str, post: str, key: RequestKey | Non
         row = await posts.get(tx, location, post)
     if first is not None or row.state in ("CANCELLED", "CANCELLING"):
         return row
-    try:
-        work = await _commit(domain, location, post, key)
-    except Overtaken:
-        raise Conflict(metadata={"resource": journal.subject(row)}, resource=journal.subject(row)) from None
+    work = await _commit_soon(domain, location, post, key)
     if work is not None:
         await _ask(domain, work)
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
+
+
+async def _commit_soon(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
+    """Commit, and look again for a moment when a worker moved the post on; raises Conflict when it keeps doing so."""
+    name = f"locations/{location}/posts/{post}"
+    for _ in range(TRIES):
+        try:
+            return await _commit(domain, location, post, key)
+        except Overtaken:
+            await domain.sleep(PAUSE_SECONDS)
+    raise Conflict(metadata={"resource": name}, resource=name)
 
 
 async def _commit(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
@@ -62,11 +74,14 @@ async def _commit(domain: Domain, location: str, post: str, key: RequestKey | No
 async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
     now = domain.clock()
     expect = ("SCHEDULED", "QUEUED")
+    if row.state not in expect:
+        raise _forbidden(row)
     changed = await posts.change(
         tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state="CANCELLED", **_ENDED
     )
     if changed is None:
-        raise _forbidden(row)
+        # A worker begins it in this very moment, or somebody else ends it: the next look says which.
+        raise Overtaken
     await journal.announce(tx, changed, now)
 
 

@@ -13,7 +13,6 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from gateway.aip import names
 from gateway.domain import sources, steps
 from gateway.domain import uploads as rules
 from gateway.domain.context import Domain
@@ -115,12 +114,12 @@ def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     uri = sources.of(post)[position].uri
     max_bytes, mime_types = _limits(domain, post)
-    async with domain.fetcher.open(uri, max_bytes=max_bytes) as medium:
+    async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as medium:
         mime_type = _mime_type(medium, uri, mime_types)
-        upload, room = await _announce(domain, post, medium, mime_type)
+        upload = await _announce(domain, post, medium, mime_type)
         writer = Writer(domain, Desk(), upload, "", kept=OPEN_KEPT)
         try:
-            await _write(writer, medium, room)
+            await _write(writer, medium)
             row = await _point(domain, post, position, writer)
         except BaseException:
             await _drop(writer)
@@ -154,8 +153,8 @@ def _mime_type(medium: Media, uri: str, allowed: tuple[str, ...]) -> str:
     )
 
 
-async def _announce(domain: Domain, post: PostRow, medium: Media, mime_type: str) -> tuple[UploadRow, int]:
-    """Make the upload; give how many bytes the location has room for. Raises MediaInvalid, QuotaExceeded."""
+async def _announce(domain: Domain, post: PostRow, medium: Media, mime_type: str) -> UploadRow:
+    """Make the upload, when the location has room for it. Raises MediaInvalid, QuotaExceeded."""
     if medium.size == 0:
         raise _empty()
     now = domain.clock()
@@ -168,21 +167,17 @@ async def _announce(domain: Domain, post: PostRow, medium: Media, mime_type: str
         expire_time=now + OPEN_KEPT,
     )
     async with domain.db.transaction() as tx:
-        room = rules.MAX_LOCATION_BYTES - await uploads.promised_bytes(tx, post.location)
-        if room < (medium.size or 1):
-            raise _no_room(post.location)
-        return await uploads.insert(tx, row), room
+        await rules.check_room(tx, post.location, row.size_bytes)
+        return await uploads.insert(tx, row)
 
 
-async def _write(writer: Writer, medium: Media, room: int) -> None:
-    """Store the bytes as they come, one part while the next is gathered.
+async def _write(writer: Writer, medium: Media) -> None:
+    """Store the bytes as they come, one part while the next is gathered; raises QuotaExceeded when they do not fit.
 
     A fault of our own storage is no fault of the medium: MediaUnavailable, so that it is fetched again later.
     """
     try:
         async for piece in medium.pieces:
-            if writer.end + len(piece) > room:
-                raise _no_room(writer.location)
             await writer.take(Piece(writer.end, piece, None, finish=False))
         if writer.end == 0:
             raise _empty()
@@ -231,7 +226,3 @@ async def _drop(writer: Writer) -> None:
 
 def _empty() -> MediaInvalid:
     return MediaInvalid("Its address gives an empty file.", metadata={"rule": "sizeBytes", "value": "0"})
-
-
-def _no_room(location: str) -> QuotaExceeded:
-    return QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=rules.MAX_LOCATION_BYTES)

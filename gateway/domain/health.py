@@ -36,6 +36,11 @@ def subject(row: ConnectionRow) -> str:
     return f"locations/{row.location}/connections/{row.id}"
 
 
+def usable(row: ConnectionRow) -> dict[str, bool]:
+    """Give what can be done with a connection now: nothing while it must be authorised again."""
+    return {} if row.status in ("EXPIRED", "DISCONNECTED") else dict(row.capabilities)
+
+
 def judge(capabilities: Mapping[str, bool], wanted: Mapping[str, bool] | None = None) -> tuple[str, str, str]:
     """Give (status, reason code, reason message) of a verified connection with these capabilities.
 

@@ -73,7 +73,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     table = domain.providers[account.provider].table
     media = [] if provider_rules.too_many(post, table.limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
-    connected = list(_connection(post, account, connection))
+    connected = list(_connection(post, account, connection, table))
     problems += connected
     problems += _of_media(domain, post, media, table.limits)
     problems += _of_fields(post, table)
@@ -188,7 +188,9 @@ def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
 # --- everything else --------------------------------------------------------------------------------------------------
 
 
-def _connection(post: PostRow, account: AccountRow, connection: ConnectionRow) -> Iterator[DomainError]:
+def _connection(
+    post: PostRow, account: AccountRow, connection: ConnectionRow, table: CapabilityTable
+) -> Iterator[DomainError]:
     name = f"locations/{account.location}/connections/{connection.id}"
     if connection.status in ("PENDING", "EXPIRED", "DISCONNECTED") or account.state == "DETACHED":
         metadata = {"connection": name, "connectionStatus": connection.status}
@@ -197,7 +199,9 @@ def _connection(post: PostRow, account: AccountRow, connection: ConnectionRow) -
     needed = "can_upload_drafts" if post.mode == PostMode.CREATOR_INBOX else "can_publish"
     # Only a verified connection knows its capabilities; one that could not be verified yet is asked at the hand-over.
     if connection.capabilities and not connection.capabilities.get(needed):
-        yield ScopeNotGranted(f"The connection lacks {needed}.", metadata={"connection": name, "capability": needed})
+        scopes = ",".join(sorted(table.grants.get(needed, ())))
+        metadata = {"connection": name, "capability": needed, "scope": scopes}
+        yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
 
 
 def _of_fields(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:

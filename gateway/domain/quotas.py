@@ -15,7 +15,7 @@ import structlog
 from gateway import deadline
 from gateway.domain import orders, windows
 from gateway.domain.context import Domain
-from gateway.domain.errors import QuotaExceeded
+from gateway.domain.errors import DailyCapReached, QuotaExceeded
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
 from storage import posts, quotas
@@ -224,10 +224,19 @@ def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
 async def check(domain: Domain, post: PostRow) -> list[QuotaExceeded]:
     """Tell which caps of the day forbid a post now; what is only a matter of a minute is waited for later."""
     return [
-        QuotaExceeded(each.rule.metric, subject=each.subject, limit=each.limit, retry_at=each.reset_time)
+        _exceeded(post, each)
         for each in await costs(domain, post)
         if each.rule.per != "connection" and each.reset_time is not None
     ]
+
+
+def _exceeded(post: PostRow, standing: Standing) -> QuotaExceeded:
+    """Say it as the vendor's own limit where only the vendor could have told."""
+    kind = QuotaExceeded if standing.rule.limit else DailyCapReached
+    metric, subject = standing.rule.metric, standing.subject
+    error = kind(metric, subject=subject, limit=standing.limit, retry_at=standing.reset_time)
+    error.metadata["provider"] = post.provider
+    return error
 
 
 async def ready(domain: Domain, post: PostRow) -> None:

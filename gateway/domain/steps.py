@@ -84,7 +84,9 @@ async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
     return await again(domain, work, outcomes.retry_delay(tries(work) - 1), kept)
 
 
-async def fail(domain: Domain, work: Work, kept: dict[str, Any], *, state: str = "FAILED", **values: Any) -> Again:
+async def fail(
+    domain: Domain, work: Work, kept: dict[str, Any] | None, *, state: str = "FAILED", **values: Any
+) -> Again:
     """End the attempt and the post, with the error that callers see; `values` are further columns of the attempt."""
     post = {"error": kept, "due_at": None, "next_attempt_time": None}
     await journal.move(domain, work, "FAILED", post_state=state, post=post, **values)

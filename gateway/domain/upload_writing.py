@@ -23,6 +23,7 @@ from gateway.domain.errors import (
     FieldInvalid,
     GatewayUnavailable,
     MediaInvalid,
+    QuotaExceeded,
     StateForbids,
     UploadChecksumMismatch,
     UploadExpired,
@@ -142,7 +143,8 @@ class Writer:
         if size <= allowed and not (whole and (size == 0 or (self.row.size_bytes and size != allowed))):
             return
         metadata = {"rule": "sizeBytes", "value": str(size), "allowed": str(allowed)}
-        raise MediaInvalid(f"{size} bytes were sent, {allowed} announced.", resource=self.name, metadata=metadata)
+        told = f"{allowed} announced" if self.row.size_bytes else f"1 to {allowed} are accepted"
+        raise MediaInvalid(f"{size} bytes were sent, {told}.", resource=self.name, metadata=metadata)
 
     async def flush(self) -> None:
         """Return when everything that was taken is stored; the hash of it is left for whoever goes on."""
@@ -191,13 +193,24 @@ class Writer:
         hashing = None if self.hasher is None else asyncio.to_thread(self.hasher.update, data)
         await asyncio.gather(self._put(key, data), *([] if hashing is None else [hashing]))
         part = UploadPartRow(location=self.location, upload=self.upload, first=self.committed, size=len(data), key=key)
-        async with self.domain.db.transaction() as tx:
-            listed = await uploads.commit_part(tx, part, self.domain.clock() + self.kept)
+        try:
+            listed = await self._list(part)
+        except QuotaExceeded:
+            await self.domain.blobs.delete([key])
+            raise
         if not listed:
             await self.domain.blobs.delete([key])
             raise await overtaken(self)
         self.committed += len(data)
         self._key = key
+
+    async def _list(self, part: UploadPartRow) -> bool:
+        """List a stored part, unless it does not fit any more; what was announced has its room already."""
+        async with self.domain.db.transaction() as tx:
+            listed = await uploads.commit_part(tx, part, self.domain.clock() + self.kept)
+            if listed and not self.row.size_bytes and uploads.outgrows(part):
+                await rules.check_room(tx, self.location)
+        return listed
 
     async def _put(self, key: str, data: bytearray) -> None:
         try:

@@ -83,7 +83,7 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
         await claim_location(tx, owners, caller, new.location)
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            await _check_room(tx, new)
+            await check_room(tx, new.location, new.size_bytes)
             return await uploads.insert(tx, row)
     return await get(domain, new.location, first)
 
@@ -104,10 +104,13 @@ def _invalid(rule: str, value: str, allowed: str) -> MediaInvalid:
     return MediaInvalid(f"{rule} is {value or 'empty'}, allowed: {allowed}.", metadata=metadata)
 
 
-async def _check_room(tx: Transaction, new: NewUpload) -> None:
-    held = await uploads.promised_bytes(tx, new.location)
-    if held + new.size_bytes > MAX_LOCATION_BYTES:
-        raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(new.location), limit=MAX_LOCATION_BYTES)
+async def check_room(tx: Transaction, location: str, more: int = 0) -> None:
+    """Raise QuotaExceeded unless the location has room for what it holds with this transaction, and `more` bytes.
+
+    Others who ask for the same location wait for this transaction to end.
+    """
+    if await uploads.promised_bytes(tx, location) + more > MAX_LOCATION_BYTES:
+        raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
 
 
 async def get(domain: Domain, location: str, upload: str) -> UploadRow:

@@ -104,9 +104,9 @@ async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Ag
         return await steps.again(domain, work, outcomes.retry_delay(steps.tries(work) - 1), kept)
     # What was called back and did not get through is cancelled, whatever the vendor gives as its reason.
     cancelled = work.post.state == "CANCELLING" or (kind is not None and kind.value == "cancelled")
-    return await steps.fail(
-        domain, work, kept, state="CANCELLED" if cancelled else "FAILED", fail_code=status.fail_code
-    )
+    if cancelled:
+        return await steps.fail(domain, work, None, state="CANCELLED", fail_code=status.fail_code)
+    return await steps.fail(domain, work, kept, fail_code=status.fail_code)
 
 
 async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[str, str]:

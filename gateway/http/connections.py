@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
-from gateway.domain import connections, locations
+from gateway.domain import connections, health, locations
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.errors import FieldInvalid, GatewayUnavailable
@@ -118,7 +118,7 @@ def shown(row: ConnectionRow) -> dict[str, Any]:
     return {
         f"{row.provider}_open_id": row.provider_subject or None,
         "status": STATUSES[row.status],
-        "capabilities": {name: bool(row.capabilities.get(name)) for name in CAPABILITIES},
+        "capabilities": {name: bool(health.usable(row).get(name)) for name in CAPABILITIES},
         "reason_code": row.reason_code or None,
         "reason_message": row.reason_message or None,
         "last_verified_at": _moment(row.last_verify_time),

@@ -178,6 +178,10 @@ class Frame(grpc.aio.ServerInterceptor):
         except asyncio.CancelledError:
             await self._cancelled(context, call)
             raise
+        except grpc.aio.InternalError:
+            # gRPC could not send what was to be sent: its client went in that very moment.
+            call.code = "CANCELLED"
+            raise asyncio.CancelledError from None
         except grpc.aio.AbortError:
             call.code = call.code if call.code != "OK" else calls.name_of(context.code())
             raise

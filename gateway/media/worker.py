@@ -121,7 +121,8 @@ def confine() -> None:
         _limit(resource.RLIMIT_AS, int(pages.read().split()[0]) * resource.getpagesize() + MEMORY)
     for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
         _limit(what, 0)
-    _limit(resource.RLIMIT_NOFILE, 3)
+    # No new descriptor, not even in the place of one that is closed; those that are open go on.
+    _limit(resource.RLIMIT_NOFILE, 0)
     # The soft limit ends the process by a signal of its own, which tells it from one that the machine killed.
     _limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
 

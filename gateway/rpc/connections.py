@@ -12,7 +12,7 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
 from gateway.caller import current_caller
-from gateway.domain import authorization, connections, locations
+from gateway.domain import authorization, connections, health, locations
 from gateway.domain.connections import NewConnection
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
@@ -205,7 +205,7 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         requested_scopes=row.requested_scopes,
         provider_settings=row.provider_settings,
         status=row.status,
-        capabilities=connection_pb2.Connection.Capabilities(**row.capabilities),
+        capabilities=connection_pb2.Connection.Capabilities(**health.usable(row)),
         reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
         reason_message=row.reason_message,
         last_error_code=row.last_error_code,

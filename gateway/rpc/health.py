@@ -27,7 +27,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
     def __init__(self, *, max_watchers: int = MAX_WATCHERS) -> None:
         """Begin without any service."""
         self._max_watchers = max_watchers
-        self._watchers = 0
+        self.watchers = 0
         self._serving: dict[str, bool] = {}
         # Set and replaced at every change: whoever waits keeps the one that was there when it looked.
         self._changed = asyncio.Event()
@@ -53,9 +53,9 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
 
         Raises QuotaExceeded when as many watch as may.
         """
-        if self._watchers >= self._max_watchers:
+        if self.watchers >= self._max_watchers:
             raise QuotaExceeded("healthWatchers", subject="server", limit=self._max_watchers)
-        self._watchers += 1
+        self.watchers += 1
         try:
             told = None
             while True:
@@ -65,7 +65,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
                     told = answer
                 await changed.wait()
         finally:
-            self._watchers -= 1
+            self.watchers -= 1
 
     def _answer(self, service: str) -> Any:
         serving = self._serving.get(service)

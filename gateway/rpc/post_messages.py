@@ -43,6 +43,8 @@ _MODES: dict[int, PostMode] = {
 _CHOICES = ("allow_comments", "allow_duet", "allow_stitch")
 _FLAGS = ("branded_content", "own_brand", "ai_generated")
 
+_NO_CONTENT: tuple[dict[str, Any], list[str]] = ({}, [])
+
 
 @dataclass(slots=True)
 class Faults:
@@ -58,19 +60,23 @@ class Faults:
             self.found.append(error)
             return instead
 
+    def together(self) -> FieldInvalid:
+        """Give the first of what was found, naming all of them."""
+        first = self.found[0]
+        first.violations = tuple(violation for each in self.found for violation in each.violations)
+        return first
+
 
 def from_proto(
     message: post_pb2.Post, location: str, id: str, *, now: datetime
 ) -> tuple[NewPost, Sequence[FieldInvalid]]:
     """Read a post that is to be made, and what is wrong with how its fields are written.
 
-    Raises FieldInvalid, with the path of the field, where without it nothing else can be said: account and media.
+    Raises FieldInvalid, naming all of it, where nothing more can be said: without account or media.
     """
     faults = Faults()
-    account_location, account = names.ACCOUNT.parse(message.account, path="post.account")
-    if account_location != location:
-        raise FieldInvalid("post.account", f"must be an account of locations/{location}")
-    content, uploads = _content(message, location)
+    account = faults.read(lambda: _account(message, location), "")
+    content, uploads = faults.read(lambda: _content(message, location), _NO_CONTENT)
     new = NewPost(
         location=location,
         id=id,
@@ -87,7 +93,16 @@ def from_proto(
         schedule_time=faults.read(lambda: _schedule(message, now), None),
         late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
     )
+    if not account or not content:
+        raise faults.together()
     return new, faults.found
+
+
+def _account(message: post_pb2.Post, location: str) -> str:
+    found, account = names.ACCOUNT.parse(message.account, path="post.account")
+    if found != location:
+        raise FieldInvalid("post.account", f"must be an account of locations/{location}")
+    return account
 
 
 def _extra(message: post_pb2.Post) -> dict[str, Any]:

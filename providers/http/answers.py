@@ -82,7 +82,8 @@ def check_form(answer: aiohttp.ClientResponse) -> None:
 
 def is_chunked(answer: aiohttp.ClientResponse) -> bool:
     """Tell whether the body says itself where it ends."""
-    return "chunked" in answer.headers.get("Transfer-Encoding", "").lower()
+    # The last coding is the one on the wire (RFC 9112, 6.1).
+    return ",".join(answer.headers.getall("Transfer-Encoding", ())).rpartition(",")[2].strip().lower() == "chunked"
 
 
 def mime_type(answer: aiohttp.ClientResponse) -> str:

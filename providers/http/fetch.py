@@ -6,6 +6,7 @@ Keeps nothing but one piece at a time. Errors name the host at most: the rest of
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -66,7 +67,10 @@ class Media:
 
 
 class Fetcher:
-    """Fetches from addresses that callers give, at most `places` at once."""
+    """Fetches from addresses that callers give, at most `places` at once, half of them for the same key.
+
+    A key says for whom a medium is fetched: slow servers of one must not keep everybody else's media waiting.
+    """
 
     def __init__(
         self,
@@ -79,18 +83,20 @@ class Fetcher:
         """Open nothing before the first fetch; `lookup` is the seam of the tests."""
         self.allow_loopback = allow_loopback
         self._free = places
+        self._share = max(1, places // 2)
+        self._held: Counter[str] = Counter()
         self._bounds = bounds
         self._system = SystemLookup()
         self._lookup: Lookup = lookup or self._system
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
-    async def open(self, uri: str, *, max_bytes: int) -> AsyncIterator[Media]:
-        """Begin to fetch, and give the medium to be read inside the block.
+    async def open(self, uri: str, *, max_bytes: int, key: str = "") -> AsyncIterator[Media]:
+        """Begin to fetch for `key`, and give the medium to be read inside the block.
 
         Raises MediaUnreachable, MediaTooLarge and MediaUnavailable, here and while its bytes are read.
         """
-        with self._place():
+        with self._place(key):
             self._session = self._session or self._connected()
             transfer = _Transfer(self._session, uri, max_bytes, self.allow_loopback, self._bounds)
             try:
@@ -106,15 +112,19 @@ class Fetcher:
         self._system.close()
 
     @contextmanager
-    def _place(self) -> Iterator[None]:
+    def _place(self, key: str) -> Iterator[None]:
         """Take a place, or say when to come back: slow servers must not hold every worker."""
-        if self._free < 1:
+        if self._free < 1 or self._held[key] >= self._share:
             raise MediaUnavailable("Too many media are being fetched now.", retry_after=timedelta(seconds=5))
         self._free -= 1
+        self._held[key] += 1
         try:
             yield
         finally:
             self._free += 1
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
 
     def _connected(self) -> aiohttp.ClientSession:
         """Open the session: no cookies, no proxies, no credentials of the environment, nothing unpacked."""

@@ -9,14 +9,12 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from yarl import URL
 
-from providers.http.urls import MAX_URL
+from providers.http.urls import MAX_URL, NAME
 
 IpAddress = IPv4Address | IPv6Address
 HTTPS_PORT = 443
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
-_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
 # What a resolver reads as an IPv4 address in another spelling: 2130706433, 0x7f.1, 127.1.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
 # Names that lead to this machine or into the network around it, whoever is asked (RFC 6761, RFC 6762, RFC 8375).
@@ -104,7 +102,7 @@ def _host_trouble(host: str, plain: bool, allow_loopback: bool, *, bracketed: bo
 
 def _name_trouble(name: str, allow_loopback: bool) -> str:
     last = name.rpartition(".")[2]
-    if not _NAME.fullmatch(name) or _NUMBER.fullmatch(last):
+    if not NAME.fullmatch(name) or _NUMBER.fullmatch(last):
         return "names no host"
     if allow_loopback and name == "localhost":
         return ""

@@ -31,13 +31,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send one request once; raises httpx.TransportError subclasses that say how far it came."""
+        url = _readable(request.url)
         session = self._session = self._session or self._open()
         timeout = request.extensions.get("timeout", {})
         with translated():
             answer = await session.request(
                 request.method,
-                # encoded=True: the address goes out as it was given.
-                URL(str(request.url), encoded=True),
+                url,
                 headers=request.headers.multi_items(),
                 data=_body(request),
                 allow_redirects=False,
@@ -105,6 +105,20 @@ def translated() -> Iterator[None]:
         raise httpx.RemoteProtocolError("the answer is cut or malformed") from None
     except (aiohttp.ClientError, OSError):
         raise httpx.ReadError("the connection was dropped") from None
+
+
+def _readable(given: httpx.URL) -> URL:
+    """Give an address as it will go out, verbatim; raises ConnectError when its host cannot even be looked up.
+
+    Looked at before anything is sent: aiohttp and the resolver would say so with errors of text coding, which in an
+    answer mean something else.
+    """
+    try:
+        url = URL(str(given), encoded=True)
+        (url.host or "").encode("idna")
+    except ValueError:
+        raise httpx.ConnectError("the address names no host") from None
+    return url
 
 
 def _body(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:

@@ -8,10 +8,15 @@ from collections.abc import Iterable
 from ipaddress import ip_address
 
 import httpx
+from yarl import URL
 
 from providers.errors import Misconfigured
 
 MAX_URL = 4096
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
+"""What a host's name looks like; `xn--` labels that mean nothing look so too."""
+
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
@@ -34,6 +39,8 @@ def check_url(url: str, suffixes: Iterable[str], allow_loopback: bool = False) -
         raise Misconfigured(f"The address on {host} is not plain https without a port.", code="url_refused")
     if not any(_below(host, suffix.lower().strip(".")) for suffix in suffixes):
         raise Misconfigured(f"The host {host} is not on the allow-list.", code="url_refused")
+    if not NAME.fullmatch(host) or not _means_something(url):
+        raise Misconfigured("An address names a host that no name server knows.", code="url_refused")
 
 
 def is_loopback(host: str) -> bool:
@@ -54,6 +61,14 @@ def _parse(url: str) -> httpx.URL:
         return httpx.URL(url)
     except httpx.InvalidURL:
         raise Misconfigured("An address cannot be parsed.", code="url_refused") from None
+
+
+def _means_something(url: str) -> bool:
+    """Tell whether the libraries that will connect can read the host's name, which they decode on the way."""
+    try:
+        return bool(httpx.URL(url).host and URL(url, encoded=True).host)
+    except ValueError:
+        return False
 
 
 def _below(host: str, suffix: str) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from providers.errors import RateLimited, TokenRefused
+from providers.errors import RateLimited, ScopeNotGranted, TokenRefused
 from providers.http.call import with_access
 from providers.http.client import Clients
 from providers.http.exchange import Answer, exchange
@@ -34,6 +34,15 @@ METRICS: Mapping[str, str] = {
     "/v2/post/publish/inbox/video/init/": "inbox_init",
     "/v2/post/publish/content/init/": "content_init",
     "/v2/post/publish/status/fetch/": "status",
+}
+
+# "Scopes" (developers.tiktok.com, 2026-11-20): what a refusal for a missing scope is about, where it can only be one.
+SCOPES: Mapping[str, str] = {
+    "/v2/video/list/": "video.list",
+    "/v2/video/query/": "video.list",
+    "/v2/post/publish/creator_info/query/": "video.publish",
+    "/v2/post/publish/video/init/": "video.publish",
+    "/v2/post/publish/inbox/video/init/": "video.upload",
 }
 
 
@@ -125,6 +134,10 @@ async def _counted(access: Access, path: str) -> AsyncIterator[None]:
             yield
         except RateLimited as error:
             await access.limited(metric, error.retry_after or RATE_WINDOW)
+            raise
+        except ScopeNotGranted as error:
+            if path in SCOPES:
+                error.metadata["scope"] = SCOPES[path]
             raise
 
 

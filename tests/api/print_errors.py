@@ -21,7 +21,8 @@ HEAD = """# Errors
 
 This page is printed from the code (`make docs`); a test fails when it is out of date.
 
-Every failed call ends with a canonical gRPC code and a `google.rpc.Status` in the trailer
+Every failed call, but one that gRPC itself refuses (a message that is too large, a method that does not
+exist), ends with a canonical gRPC code and a `google.rpc.Status` in the trailer
 `grpc-status-details-bin`. Branch on `ErrorInfo.reason` (domain `socialgateway.dev`), never on a sentence.
 `LocalizedMessage` is a sentence that an end user may read, `Status.message` one for developers, `RequestInfo`
 the id under which the gateway's log has the call. When a vendor's answer is the cause, `provider`,

@@ -71,7 +71,8 @@ def call(target: str, key: str) -> grpc.StatusCode:
     return grpc.StatusCode.OK
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT], ids=["term", "ctrl-c"])
+@pytest.mark.chaos
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])
 def test_one_signal_ends_it_in_order(
     database_url: str, database_admin: psycopg.Connection, tmp_path: Path, how: signal.Signals
 ) -> None:
@@ -88,6 +89,7 @@ def test_one_signal_ends_it_in_order(
     assert (0,) == open_now.fetchone()
 
 
+@pytest.mark.chaos
 def test_a_second_signal_ends_it_at_once(database_url: str, tmp_path: Path) -> None:
     """Whoever does not want to wait for the drain says so again."""
     with process("serve", database_url, tmp_path, drain_delay_seconds="60") as running:
@@ -98,6 +100,7 @@ def test_a_second_signal_ends_it_at_once(database_url: str, tmp_path: Path) -> N
         assert 0 == running.wait(SECONDS)
 
 
+@pytest.mark.chaos
 def test_a_signal_during_the_start_ends_it_too(empty_database_url: str, tmp_path: Path) -> None:
     """A process that waits for its schema listens to its operator."""
     with process("serve", empty_database_url, tmp_path, auto_migrate="false") as running:
@@ -106,6 +109,7 @@ def test_a_signal_during_the_start_ends_it_too(empty_database_url: str, tmp_path
         assert 0 == running.wait(SECONDS)
 
 
+@pytest.mark.chaos
 def test_a_worker_works_and_ends(database_url: str, tmp_path: Path) -> None:
     """`worker` says so, opens no port, and ends in order."""
     with process("worker", database_url, tmp_path) as running:
@@ -138,6 +142,7 @@ def test_a_key_made_beside_a_running_gateway_works_until_it_is_revoked(database_
         assert grpc.StatusCode.UNAUTHENTICATED == code
 
 
+@pytest.mark.chaos
 def test_a_port_that_is_taken_is_said_in_a_sentence(database_url: str, tmp_path: Path) -> None:
     """Which setting, which address, and no traceback."""
     with process("serve --no-jobs", database_url, tmp_path) as first:

@@ -29,6 +29,8 @@ from tests.fixtures.waiting import until
 from tests.flows.stage import CAPABILITIES, LOCATION, SCOPES, Stage, as_grant, opened
 from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled, telling
 
+pytestmark = pytest.mark.chaos
+
 SMALL = media.video(30_000)
 QUIET = SimulatorConfig(
     rate_limits=False,

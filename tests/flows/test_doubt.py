@@ -33,6 +33,8 @@ from tests.flows.trouble import (
     with_store,
 )
 
+pytestmark = pytest.mark.chaos
+
 SMALL = media.video(30_000)
 SLOW = timedelta(seconds=45)
 """How long a last chunk takes here: longer than any time for which a vendor must go on saying the same."""

@@ -23,6 +23,8 @@ from tests.fixtures import media
 from tests.flows.stage import GOOD, LOCATION, Stage, opened
 from tests.flows.trouble import attempt_of, pulled, with_store
 
+pytestmark = pytest.mark.chaos
+
 SMALL = media.video(30_000)
 CHUNKED = 67_840_000
 """A file of this size goes in six chunks."""
@@ -234,6 +236,23 @@ async def test_bytes_that_are_lost_between_the_chunks_fail_the_post_at_once(stag
     post = await with_store(stage, tmp_path, short).finish(post)
 
     assert ("FAILED", 1) == (post.state, len(stage.vendor.inits))
+    assert post.error is not None
+    assert "MEDIA_INVALID" == post.error["reason"]
+
+
+async def test_a_file_whose_bytes_are_lost_before_its_only_chunk_left_fails_with_that_reason(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """The only chunk is the last one, so the vendor is asked first; it has nothing, and no other try can mend that."""
+
+    def short() -> None:
+        raise OSError("the blob ends early")
+
+    post = await stage.post(await stage.connect(), await stage.upload(SMALL))
+
+    post = await with_store(stage, tmp_path, short).finish(post, within=timedelta(minutes=2))
+
+    assert ("FAILED", 1, []) == (post.state, len(stage.vendor.inits), stage.vendor.posts)
     assert post.error is not None
     assert "MEDIA_INVALID" == post.error["reason"]
 

@@ -102,6 +102,7 @@ async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stag
     assert [] == [call for call in stage.vendor.requests if call.status == 429]
 
 
+@pytest.mark.chaos
 async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) -> None:
     """Posts that lie in the queue, or in a worker's hands, are not overtaken: their lease is no wait."""
     quiet = SimulatorConfig(rate_limits=False, posts_per_day=None, processing_seconds=0)

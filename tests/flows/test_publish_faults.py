@@ -89,6 +89,7 @@ async def test_a_fault_with_one_chunk_neither_loses_nor_doubles(stage: Stage, fa
     assert [("one", sha256(SMALL).hexdigest())] == posted(stage)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("after", [1, 5])
 @pytest.mark.parametrize("fault", [each for each in FAULTS if each.match == "upload" and each.times == 1], ids=name)
 async def test_a_fault_at_any_chunk_neither_loses_nor_doubles(stage: Stage, fault: Fault, after: int) -> None:

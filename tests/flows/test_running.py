@@ -75,6 +75,7 @@ async def test_an_empty_database_is_migrated(empty_database_url: str, tmp_path: 
         assert await migrate.is_current(gateway.ground.db)
 
 
+@pytest.mark.chaos
 async def test_replicas_that_start_at_once_migrate_once(empty_database_url: str, tmp_path: Path) -> None:
     """Two replicas on an empty database wait for each other, and both serve."""
     made = [start(settings(empty_database_url, tmp_path / name)) for name in ("a", "b")]
@@ -206,6 +207,7 @@ async def test_a_stop_in_a_hurry_ends_at_once(database_url: str, tmp_path: Path)
     assert not await _answers(target_of(gateway))
 
 
+@pytest.mark.chaos
 async def test_a_private_database_that_dies_comes_back() -> None:
     """An embedded PostgreSQL that is killed is started again, and the gateway serves again."""
     # Not pytest's own folder: as root, PostgreSQL's user must be able to enter.

@@ -68,6 +68,7 @@ def asked_tokens(world: World) -> int:
     return world.calls("oauth.token")
 
 
+@pytest.mark.chaos
 async def test_64_callers_on_an_expired_grant_make_one_exchange(gateway: World) -> None:
     """However many calls find the token expired, the vendor is asked once, and all of them are answered."""
     await gateway.connect()

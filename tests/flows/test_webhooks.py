@@ -785,7 +785,7 @@ RACES = {
 
 DAY = timedelta(days=1)
 ANY = ("QUEUED", "TRANSFERRING", "PROCESSING")
-ROUNDS = (8, pytest.param(40, marks=pytest.mark.chaos))
+ROUNDS = (2, pytest.param(40, marks=pytest.mark.chaos))
 
 
 async def later(turns: int, work: Any) -> None:

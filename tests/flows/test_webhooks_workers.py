@@ -14,6 +14,7 @@ from typing import Any
 
 import grpc
 import httpx
+import pytest
 from sqlalchemy import text
 
 from gateway.app import Gateway, Roles, open_keys
@@ -39,6 +40,8 @@ from tests.fixtures import media
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import CALLS, EVERYTHING, base_of, running, simulated, target_of
 from tests.flows.stage import LOCATION, Stage
+
+pytestmark = pytest.mark.chaos
 
 DATA = media.video()
 JOBS = Roles(calls=False, jobs=True)

@@ -77,6 +77,7 @@ async def test_a_person_connects_an_account(consent: Walk, page: Page) -> None:
     assert [] == troubles
 
 
+@pytest.mark.chaos
 async def test_the_page_has_its_looks(consent: Walk, page: Page) -> None:
     """Its own styles pass its own policy, and nothing was fetched beside the page."""
     fetched: list[str] = []
@@ -97,6 +98,7 @@ async def test_a_person_says_no(consent: Walk, page: Page) -> None:
     assert "PENDING" == await consent.status(begun.name)
 
 
+@pytest.mark.chaos
 async def test_a_person_unticks_a_permission(consent: Walk, page: Page) -> None:
     """What was granted decides what the connection can do."""
     begun = await consent.begin()
@@ -108,6 +110,7 @@ async def test_a_person_unticks_a_permission(consent: Walk, page: Page) -> None:
     assert "LIMITED" == await consent.status(begun.name)
 
 
+@pytest.mark.chaos
 async def test_a_person_comes_too_late(consent: Walk, page: Page) -> None:
     """A page that was left open while another consent was begun leads nowhere, and says so."""
     begun = await consent.begin()
@@ -120,6 +123,7 @@ async def test_a_person_comes_too_late(consent: Walk, page: Page) -> None:
     assert "PENDING" == await consent.status(begun.name)
 
 
+@pytest.mark.chaos
 async def test_going_back_and_forth_connects_once(consent: Walk, page: Page) -> None:
     """Reloading the last page asks the vendor nothing again."""
     begun = await consent.begin()
@@ -132,6 +136,7 @@ async def test_going_back_and_forth_connects_once(consent: Walk, page: Page) -> 
     assert "VALID" == await consent.status(begun.name)
 
 
+@pytest.mark.chaos
 async def test_without_javascript_the_page_says_the_same(consent: Walk, browser: Browser) -> None:
     """Nothing a person needs depends on a script."""
     context = await browser.new_context(java_script_enabled=False)
@@ -154,6 +159,7 @@ async def test_a_hostile_description_runs_nothing(consent: Walk, page: Page) -> 
     assert [] == [line for line in troubles if "Content Security Policy" in line]
 
 
+@pytest.mark.chaos
 async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, browser: Browser) -> None:
     """A window that was opened by an allowed page tells that page the connection and the outcome, nothing more."""
     async with (
@@ -186,6 +192,7 @@ async def test_a_page_that_is_not_allowed_hears_nothing(consent: Walk, browser: 
         assert None is await page.evaluate("window.heard")
 
 
+@pytest.mark.chaos
 async def test_the_browser_goes_back_to_the_caller(database_url: str, tmp_path: Path, page: Page) -> None:
     """With a return_uri the person ends where they began, and that page knows how it ended."""
     async with (

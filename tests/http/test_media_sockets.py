@@ -34,6 +34,8 @@ from tests.fixtures.waiting import until
 from tests.flows.stage import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
+pytestmark = pytest.mark.chaos
+
 MIB = 1024 * 1024
 LONG = 200 * MIB
 Reader = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -10,12 +10,15 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 
 from gateway.errors import QuotaExceeded
+from gateway.interceptors import calls
 from gateway.rpc.health import HealthService
+from tests.fixtures.waiting import until
 from tests.rpc.frames import silent_call
 from tests.rpc.serving import serving
 from tests.rpc.test_server import NOT_SERVING, SERVING, a_service, health_of
 
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+WATCH = "/grpc.health.v1.Health/Watch"
 WHOLE = health_pb2.HealthCheckRequest()
 
 
@@ -26,10 +29,10 @@ def watch(service: HealthService, name: str = "") -> Any:
 
 async def test_a_watcher_who_does_not_read_holds_nobody_up() -> None:
     """Another watcher, whoever checks, and the drain hear of every change, although one watcher takes nothing."""
-    async with serving(a_service()) as served, silent_call(served.server.port, "/grpc.health.v1.Health/Watch"):
+    async with serving(a_service()) as served, silent_call(served.server.port, WATCH):
         other = health_pb2_grpc.HealthStub(served.channel).Watch(WHOLE)
-        assert NOT_SERVING == (await other.read()).status
         async with asyncio.timeout(10):
+            assert NOT_SERVING == (await other.read()).status
             await served.server.set_ready(True)
             assert SERVING == (await other.read()).status
             assert SERVING == await health_of(served)
@@ -37,6 +40,17 @@ async def test_a_watcher_who_does_not_read_holds_nobody_up() -> None:
             assert NOT_SERVING == (await other.read()).status
             other.cancel()
             await served.server.drain(delay=0, grace=0)
+
+
+async def test_a_watcher_who_goes_without_reading_is_no_fault_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that breaks while something is being sent ends its call as CANCELLED, not as INTERNAL."""
+    ended: list[str] = []
+    monkeypatch.setattr(calls, "write_line", lambda call, quiet: ended.append(call.code))
+    async with serving(a_service()) as served:
+        async with silent_call(served.server.port, WATCH):
+            await until(lambda: 1 == served.server.health.watchers)
+        await until(lambda: bool(ended))
+    assert ["CANCELLED"] == ended
 
 
 async def test_every_service_is_listed() -> None:

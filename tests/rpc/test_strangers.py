@@ -11,6 +11,7 @@ import grpc
 import pytest
 
 from gateway import server as servers
+from gateway.errors import DeadlineExceeded
 from gateway.interceptors import strangers
 from socialgateway.v1 import provider_service_pb2
 from tests.fixtures.waiting import until
@@ -81,7 +82,7 @@ async def test_a_probe_finds_a_place_among_strangers() -> None:
 async def test_a_stranger_is_not_waited_for() -> None:
     """A request that needs no key has ten seconds, or less where that was said, to come."""
     held = strangers.Strangers()
-    with pytest.raises(strangers.DeadlineExceeded):
+    with pytest.raises(DeadlineExceeded):
         async with held.place(0.01):
             await asyncio.Event().wait()
 

@@ -70,6 +70,7 @@ async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
             yield Counter(scene, things, Census(database))
 
 
+@pytest.mark.chaos
 async def test_no_spoiled_request_fails_inside(counter: Counter) -> None:
     """Every method, every field, every way to spoil it: refused with a reason, or answered, but never INTERNAL."""
     for method in IN_ORDER:

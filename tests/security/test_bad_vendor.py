@@ -23,6 +23,8 @@ from tests.security.judging import complaint
 from tests.security.scene import BOOTSTRAP_KEY, CONFIG, Scene, opened
 from tests.security.walking import DAY, FRESH, PARENT, Walk
 
+pytestmark = pytest.mark.chaos
+
 WORDS = (
     "data", "error", "code", "message", "log_id", "user", "open_id", "union_id", "display_name", "avatar_url",
     "follower_count", "is_verified", "videos", "cursor", "has_more", "id", "create_time", "access_token",
@@ -306,7 +308,7 @@ async def stricken(database_url: str, tmp_path: Path) -> AsyncIterator[Stricken]
 
 
 @hypothesis_settings(
-    max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(place=st.sampled_from(PLACES), fault=faults)
 async def test_no_nonsense_of_a_vendor_is_a_fault_of_ours(

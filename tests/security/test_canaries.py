@@ -107,6 +107,7 @@ async def test_no_secret_leaves_in_a_whole_life(
         assert [] == found.found_in(*capfd.readouterr())
 
 
+@pytest.mark.chaos
 async def test_no_secret_leaves_when_the_vendor_quotes_it(
     written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -143,6 +143,7 @@ async def test_from_nothing_to_an_answer_and_back(folder: Path) -> None:
     await server.release()
 
 
+@pytest.mark.chaos
 async def test_an_interrupted_start_leaves_no_server(made: Path) -> None:
     """A start that is cancelled half-way gives its share back."""
     start = asyncio.create_task(start_embedded(made, fsync=False))
@@ -171,6 +172,7 @@ async def test_commits_are_durable_unless_asked_otherwise(made: Path) -> None:
     await server.release()
 
 
+@pytest.mark.chaos
 async def test_the_last_of_two_stops_the_server(server: EmbeddedServer, made: Path) -> None:
     """Two gateways on one folder share one server, whoever goes first."""
     second = gateway(made)
@@ -185,6 +187,7 @@ async def test_the_last_of_two_stops_the_server(server: EmbeddedServer, made: Pa
     assert not runs(made)
 
 
+@pytest.mark.chaos
 async def test_gateways_that_start_together_share_one_server(folder: Path) -> None:
     """Four processes on an empty folder at once make one cluster and one server."""
     processes = [gateway(folder) for _ in range(4)]
@@ -209,6 +212,7 @@ async def test_the_server_of_a_killed_gateway_is_found_again(made: Path) -> None
     assert not runs(made)
 
 
+@pytest.mark.chaos
 async def test_a_killed_server_is_started_again_by_whoever_comes(made: Path) -> None:
     """After kill -9 of the server, a new gateway finds what was committed, at the address the old one knows."""
     first = await start_embedded(made)
@@ -235,6 +239,7 @@ async def test_a_holder_can_revive_its_server(server: EmbeddedServer, made: Path
     assert url == server.url
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("whose", ["ours", "the server's user"])
 async def test_a_stale_pid_file_with_a_living_pid_is_seen_through(made: Path, whose: str) -> None:
     """The pid of a dead server may be some other process now: that one is left alone, and the server starts."""
@@ -255,6 +260,7 @@ async def test_a_stale_pid_file_with_a_living_pid_is_seen_through(made: Path, wh
     await until(lambda: embedded_binaries.ended(other))
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("content", ["", "nonsense\n", "1\n"])
 async def test_a_broken_pid_file_is_no_server(made: Path, content: str) -> None:
     """A pid file that was cut, or names another program, does not keep the server from starting."""
@@ -264,6 +270,7 @@ async def test_a_broken_pid_file_is_no_server(made: Path, content: str) -> None:
     await server.release()
 
 
+@pytest.mark.chaos
 async def test_a_taken_port_is_given_up(made: Path) -> None:
     """When something else has the port that the server had, it takes another."""
     first = await start_embedded(made, fsync=False)
@@ -278,6 +285,7 @@ async def test_a_taken_port_is_given_up(made: Path) -> None:
     await second.release()
 
 
+@pytest.mark.chaos
 async def test_a_cluster_that_was_half_made_is_made_anew(folder: Path) -> None:
     """What a killed initdb left counts for nothing and is cleaned away."""
     left = folder / "postgres" / "new-0123"
@@ -320,6 +328,7 @@ async def test_a_folder_in_use_elsewhere_is_refused(server: EmbeddedServer, made
         await start_embedded(made, fsync=False)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("found", sorted({str(path) for path in embedded_binaries.candidates()}))
 async def test_every_installation_on_this_machine_works(folder: Path, found: str) -> None:
     """The wheel's programs and the distribution's are equally good."""
@@ -353,6 +362,7 @@ async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> Non
         shutil.rmtree(outside)
 
 
+@pytest.mark.chaos
 @as_root
 async def test_what_a_removed_temporary_folder_left_outside_is_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
@@ -384,6 +394,7 @@ async def test_a_closed_data_folder_of_our_own_is_opened_to_pass(folder: Path) -
     assert not (folder / "postgres.at").exists()
 
 
+@pytest.mark.chaos
 @as_root
 async def test_programs_below_a_closed_home_are_copied(folder: Path) -> None:
     """As root with the wheel under a 0700 folder, PostgreSQL runs from a copy, libraries included."""

@@ -33,7 +33,8 @@ class Refusing:
 def test_a_provider_is_asked_twenty_times_at_most() -> None:
     """However many options a post has that nobody knows, twenty are named, each after one question."""
     provider, extra = Refusing(), {f"option{number}": 1 for number in range(1000)}
-    post: Any = PostRow(location="l1", id="p", account="a", connection="c", provider="any", mode="direct")
+    values: dict[str, Any] = {"account": "a", "connection": "c", "provider": "any", "mode": "direct", "state": "QUEUED"}
+    post = PostRow(location="l1", id="p", **values)
     post.provider_extra, post.content, post.options = extra, {"kind": "video", "sources": []}, {}
     domain: Any = SimpleNamespace(providers={"any": provider})
     named = [violation.field for refusal in provider_rules.options(domain, post) for violation in refusal.violations]

@@ -117,11 +117,14 @@ def test_a_negative_page_size_is_refused() -> None:
     assert {"page_size": "must not be negative"} == violations(request)
 
 
+ONES: Any = [1] * 1001
+
+
 @pytest.mark.parametrize(
     ("path", "request_"),
     [
-        ("states", post_service_pb2.ListPostsRequest(parent="p", states=[1] * 1001)),
-        ("statuses", connection_service_pb2.ListConnectionsRequest(parent="p", statuses=[1] * 1001)),
+        ("states", post_service_pb2.ListPostsRequest(parent="p", states=ONES)),
+        ("statuses", connection_service_pb2.ListConnectionsRequest(parent="p", statuses=ONES)),
         ("read_mask.paths", account_service_pb2.GetAccountRequest(name="n", read_mask={"paths": ["x"] * 1001})),
         ("post.labels", a_post(labels={str(number): "" for number in range(1001)})),
         ("post.photos.sources", a_post(photos={"sources": [{"uri": ""}] * 1001})),

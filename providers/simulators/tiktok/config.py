@@ -65,5 +65,7 @@ class SimulatorConfig:
     unknown_upload_status: int = 404
     # URL prefixes proved in the portal, for pulls. Empty: any https host.
     verified_urls: tuple[str, ...] = ()
+    # Also plain http of this very machine, which no TikTok could fetch: for trying things out.
+    loopback_urls: bool = False
     # Really fetch what is to be pulled, within an hour. False: a pull finishes by itself, without bytes.
     pull_media: bool = False

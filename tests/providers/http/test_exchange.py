@@ -47,6 +47,11 @@ def giving(*pieces: bytes, **headers: str) -> httpx.MockTransport:
     return httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=Stream(*pieces)))
 
 
+def giving_status(status: int, **headers: str) -> httpx.MockTransport:
+    """Make a transport that answers with a status and nothing else."""
+    return httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, stream=Stream()))
+
+
 UNSENT = [httpx.ConnectError("x"), httpx.ConnectTimeout("x"), httpx.PoolTimeout("x"), httpx.UnsupportedProtocol("x")]
 LOST = [
     httpx.ReadTimeout("x"),
@@ -95,6 +100,13 @@ async def test_an_oversized_answer_is_refused(write: bool, error: type[ProviderE
         await ask(giving(b"x" * 600, b"x" * 600), write=write)
 
     assert "contract" == refused.value.code
+
+
+@pytest.mark.parametrize(("write", "error"), [(False, ContractBroken), (True, Ambiguous)])
+async def test_a_name_in_an_answer_that_cannot_be_read(write: bool, error: type[ProviderError]) -> None:
+    """A redirect to a host that is spelt impossibly came after the request was sent, and means no more than that."""
+    with pytest.raises(error):
+        await ask(giving_status(302, Location="https://xn--a.example/"), write=write)
 
 
 @pytest.mark.parametrize("packed", [gzip.compress(b"{}", mtime=0), zlib.compress(b"{}")], ids=["gzip", "deflate"])

@@ -562,6 +562,33 @@ async def test_places_are_bounded_and_given_back() -> None:
     assert caught.value.retry_after is not None
 
 
+async def test_one_key_has_half_of_the_places() -> None:
+    """Media of one key hold half of the places at most, whatever their servers do; another key still finds one."""
+    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(places=4) as fetcher:
+        async with (
+            fetcher.open(heard.url, max_bytes=MIB, key="one"),
+            fetcher.open(heard.url, max_bytes=MIB, key="one"),
+        ):
+            with pytest.raises(MediaUnavailable) as caught:
+                async with fetcher.open(heard.url, max_bytes=MIB, key="one"):
+                    pass
+            async with fetcher.open(heard.url, max_bytes=MIB, key="another"):
+                pass
+        async with fetcher.open(heard.url, max_bytes=MIB, key="one"):
+            pass
+
+    assert caught.value.retry_after is not None
+
+
+@pytest.mark.parametrize("coding", ["chunked, gzip", "xchunked", "chunked;q=1, identity", "notchunked"])
+async def test_what_is_not_chunked_in_the_end_has_no_end(coding: str) -> None:
+    """Only the last coding says where a body ends; a word that merely contains `chunked` is another word."""
+    answer = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n".encode()
+    async with serving(saying(answer)) as heard, fetching() as fetcher:
+        with pytest.raises((MediaUnreachable, MediaUnavailable)):
+            await fetch(fetcher, heard.url)
+
+
 async def test_proxies_and_passwords_of_the_environment_are_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

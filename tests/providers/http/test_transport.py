@@ -52,6 +52,14 @@ async def test_reads_reuse_their_connection_and_writes_do_not(clients: Clients) 
         assert 3 == heard.connections
 
 
+@pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "b.xn--a.example"])
+@pytest.mark.parametrize("write", [False, True])
+async def test_a_host_that_nobody_can_look_up_is_sent_nothing(clients: Clients, host: str, write: bool) -> None:
+    """An address whose host is spelt impossibly is Unavailable, for a write too: nothing was sent."""
+    with pytest.raises(Unavailable):
+        await call(clients, f"http://{host}/", method="POST", write=write)
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_request_on_a_dead_kept_alive_connection_is_not_repeated(clients: Clients, method: str) -> None:
     """When the vendor hangs up on a kept-alive connection instead of answering, the request reaches it once."""

@@ -18,6 +18,7 @@ SUFFIXES = ("tiktokapis.com",)
         "https://upload.us.tiktokapis.com/upload/?x=1",
         "https://tiktokapis.com/",
         "https://OPEN-UPLOAD.TIKTOKAPIS.COM/video/",
+        "https://xn--mnchen-3ya.tiktokapis.com/",
     ],
 )
 def test_hosts_below_an_allowed_suffix_pass(url: str) -> None:
@@ -52,6 +53,13 @@ def test_hosts_below_an_allowed_suffix_pass(url: str) -> None:
         "https://[",
         "https://tіktokapis.com/",
         "https://x.tiktokapis.com/" + "a" * 5000,
+        "https://a..tiktokapis.com/",
+        "https://.tiktokapis.com/",
+        "https://-a.tiktokapis.com/",
+        "https://" + "a" * 64 + ".tiktokapis.com/",
+        "https://" + "a." * 125 + "tiktokapis.com/",
+        "https://xn--a.tiktokapis.com/",
+        "https://a.xn--a.tiktokapis.com/",
         "",
     ],
 )

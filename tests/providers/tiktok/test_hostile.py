@@ -26,6 +26,8 @@ from providers.tiktok.webhooks import HEADER, KINDS
 from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, order, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 
+pytestmark = pytest.mark.chaos
+
 Call = Callable[[TikTok], Awaitable[Any]]
 
 

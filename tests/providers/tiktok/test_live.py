@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.live import costs
 from tests.providers.conformance.reading import AccountsContract, VideosContract
 from tests.providers.conformance.writing import PublishingContract
@@ -12,6 +14,7 @@ from tests.providers.conformance.writing import PublishingContract
 ROOT = Path(__file__).parents[3]
 
 
+@pytest.mark.chaos
 def test_without_credentials_everything_is_skipped_with_one_reason() -> None:
     """No call is made, and the reason names what is missing."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("TIKTOK_LIVE", "PYTEST"))}
