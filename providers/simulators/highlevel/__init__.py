@@ -1,0 +1,23 @@
+"""HighLevel's API (the Social Planner and what it needs) as a stateful ASGI app that refuses what live users report.
+
+Owns: the public names of the simulator. Knows nothing of a provider that calls it.
+"""
+
+from providers.simulators.faults import ConnectionDropped, Fault
+from providers.simulators.highlevel.app import create_app
+from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
+from providers.simulators.highlevel.ledger import Published
+from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.tenants import SimLocation, SimUser
+
+__all__ = [
+    "SCOPES",
+    "ConnectionDropped",
+    "Fault",
+    "Published",
+    "SimLocation",
+    "SimUser",
+    "SimulatorConfig",
+    "Vendor",
+    "create_app",
+]

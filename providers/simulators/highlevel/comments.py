@@ -1,0 +1,135 @@
+"""Comments of v3: answer one, list them, like and unlike.
+
+Owns: /comments. Knows nothing of how comments come about: a lever of the simulator adds them.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from providers.simulators.highlevel import fields, wire
+from providers.simulators.highlevel.contents import Comment, comment_json
+from providers.simulators.highlevel.errors import Refusal, invalid, not_found
+from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel.state import Vendor
+
+# v3's specification, read 2026-11-20.
+LIKED = ("facebook", "linkedin", "community", "tiktok", "bluesky")
+PLATFORMS = (*LIKED, "instagram", "youtube", "threads")
+TIKTOK_CONTENT = 150
+
+_ATTACHMENT: Shape = {"url": Field(fields.text, True), "type": Field(fields.one_of("image"), True)}
+_MENTION: Shape = {
+    "name": Field(fields.text, True),
+    "id": Field(fields.text, True),
+    "offset": Field(fields.number, True),
+    "length": Field(fields.number, True),
+    "slug": Field(fields.text),
+}
+_CREATE: Shape = {
+    "parentId": Field(fields.text, True),
+    "isParentThread": Field(fields.flag, True),
+    "content": Field(fields.text, True),
+    "attachments": Field(fields.each(_ATTACHMENT, complaint="attachments must be an array")),
+    "mentions": Field(fields.each(_MENTION, complaint="mentions must be an array")),
+    "notifyAllGroupMembers": Field(fields.flag),
+}
+_LIST: Shape = {
+    "originIds": Field(fields.some(fields.texts), True),
+    "fromDate": Field(fields.instant),
+    "toDate": Field(fields.instant),
+    "sortBy": Field(fields.one_of("top", "latest")),
+    "search": Field(fields.text),
+    "skip": Field(fields.between(0, 10**9)),
+    "limit": Field(fields.between(1, 100)),
+    "parentId": Field(fields.text),
+}
+
+
+def _platform(request: Request, known: tuple[str, ...] = PLATFORMS) -> str:
+    platform = wire.path_param(request, "platform")
+    if platform not in known:
+        raise invalid(f"platform must be one of the following values: {', '.join(known)}")
+    return platform
+
+
+def _shown(vendor: Vendor, comment: Comment) -> dict[str, Any]:
+    return comment_json(comment, sum(each.parent_id == comment.id for each in vendor.comments.values()))
+
+
+async def create(request: Request) -> Response:
+    """Answer a comment, or comment on a published post. Ids are HighLevel's own."""
+    vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
+    content = fields.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else fields.text
+    shape = {**_CREATE, "content": Field(content, True)}
+    if found := fields.problems(shape, body):
+        raise invalid(*found)
+    comment = vendor.add_comment(
+        location_id=wire.location_of(request),
+        platform=platform,
+        parent_id=body["parentId"],
+        content=body["content"],
+        author="HighLevel",
+    )
+    if comment is None:
+        raise not_found("Parent")
+    comment.is_read = True
+    return wire.envelope(request, "Created comment", _shown(vendor, comment), 201)
+
+
+def _own(request: Request, platform: str) -> Comment:
+    comment = wire.vendor_of(request).comments.get(wire.mongo_id(request))
+    if comment is None or (comment.platform, comment.location_id) != (platform, wire.location_of(request)):
+        raise not_found("Comment")
+    return comment
+
+
+async def like(request: Request) -> Response:
+    """Like a comment; 400 when it is liked already."""
+    comment = _own(request, _platform(request, LIKED))
+    if comment.liked:
+        raise Refusal(400, "Comment is already liked")
+    comment.liked = True
+    return wire.envelope(request, "Liked comment", status=201)
+
+
+async def unlike(request: Request) -> Response:
+    """Take a like back; 400 when there is none."""
+    comment = _own(request, _platform(request, LIKED))
+    if not comment.liked:
+        raise Refusal(400, "Comment is not liked")
+    comment.liked = False
+    return wire.envelope(request, "Unliked comment")
+
+
+def _matches(comment: Comment, body: dict[str, Any]) -> bool:
+    since = fields.parse_instant(body.get("fromDate")) or datetime.min.replace(tzinfo=UTC)
+    until = fields.parse_instant(body.get("toDate")) or datetime.max.replace(tzinfo=UTC)
+    wanted = comment.origin_id in body["originIds"] and since <= comment.time <= until
+    parent = body.get("parentId")
+    return wanted and parent in (None, comment.parent_id) and (body.get("search") or "") in comment.content
+
+
+async def listing(request: Request) -> Response:
+    """A page of comments, the latest first. Here skip and limit are numbers."""
+    vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
+    found = fields.problems(_LIST, body)
+    if ("fromDate" in body) != ("toDate" in body):
+        found.append("fromDate and toDate must be given together")
+    if found:
+        raise invalid(*found)
+    here = [each for each in vendor.comments.values() if each.location_id == wire.location_of(request)]
+    rows = [each for each in here if each.platform == platform and _matches(each, body)]
+    rows.sort(key=lambda each: each.liked if body.get("sortBy") == "top" else each.time, reverse=True)
+    skip, limit = int(body.get("skip", 0)), int(body.get("limit", 20))
+    meta = {
+        "total": len(rows),
+        "totalUnread": sum(not each.is_read for each in rows),
+        "skip": skip,
+        "limit": limit,
+        "hasMore": skip + limit < len(rows),
+    }
+    shown = [_shown(vendor, each) for each in rows[skip : skip + limit]]
+    return wire.envelope(request, "Fetched comments", {"comments": shown, "meta": meta}, 201)

@@ -1,0 +1,234 @@
+"""The control plane under /_sim/: what a test in another process reads and pulls. Loopback callers only.
+
+Owns: the ledger as JSON and the levers over HTTP. Knows nothing of HighLevel's own endpoints; GET /_sim/ lists it all.
+"""
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict
+from ipaddress import ip_address
+from json import loads
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from providers.simulators.faults import fault_from_json
+from providers.simulators.highlevel.config import SCOPES
+from providers.simulators.highlevel.gate import PLAYS
+from providers.simulators.highlevel.operations import NAMES
+from providers.simulators.highlevel.profiles import account_json
+from providers.simulators.highlevel.records import post_json
+from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.wire import vendor_of
+
+Values = dict[str, Any]
+Lever = Callable[[Vendor, Values], Any]
+
+
+def _rows(rows: list[Any]) -> list[Values]:
+    return [{**asdict(row), "time": row.time.isoformat()} for row in rows]
+
+
+def _ledger(vendor: Vendor, values: Values) -> Values:
+    """Posts on the networks, creates, exchanges, calls, webhook deliveries, fault hits."""
+    return {
+        "posts": _rows(vendor.posts),
+        "created": _rows(vendor.created),
+        "exchanges": _rows(vendor.exchanges),
+        "deliveries": _rows(vendor.deliveries),
+        "requests": _rows(vendor.requests),
+        "counts": Counter(f"{row.operation} {row.status}" for row in vendor.requests if row.operation),
+        "fault_hits": vendor.faults.hits,
+    }
+
+
+def _records(vendor: Vendor, values: Values) -> Values:
+    """HighLevel's own records of posts, the deleted ones included."""
+    vendor.settle()
+    return {each.id: post_json(each, echo_schedule_date=True) for each in vendor.planner.records.values()}
+
+
+def _accounts(vendor: Vendor, values: Values) -> Values:
+    """The social accounts by id."""
+    return {each.id: account_json(each, vendor.now()) for each in vendor.accounts.by_id.values()}
+
+
+def _tenants(vendor: Vendor, values: Values) -> Values:
+    """Locations, users, and where the app is installed."""
+    return {
+        "locations": {each.id: asdict(each) for each in vendor.tenants.locations.values()},
+        "users": {each.id: asdict(each) for each in vendor.tenants.users.values()},
+        "installs": list(vendor.installs),
+    }
+
+
+def _add_faults(vendor: Vendor, values: Values) -> None:
+    """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
+    faults = [fault_from_json(each) for each in values.get("faults", [values])]
+    for fault in faults:
+        if fault.kind not in PLAYS or fault.match not in {*NAMES, "*"}:
+            raise ValueError(f"there is no {fault.match} with {fault.kind} here")
+    vendor.faults.add(*faults)
+
+
+def _clear_faults(vendor: Vendor, values: Values) -> None:
+    """Forget every fault."""
+    vendor.faults.clear()
+
+
+def _expire(vendor: Vendor, values: Values) -> Values:
+    """End access tokens: of {resource}, a location or the company, or of everybody."""
+    return {"expired": vendor.expire_access_tokens(values.get("resource"))}
+
+
+def _grant(vendor: Vendor, values: Values) -> Values:
+    """Tokens without a consent page: {location_id, scopes}; without a location they are the company's."""
+    return vendor.grant(values.get("location_id"), tuple(values.get("scopes", SCOPES)))
+
+
+def _private(vendor: Vendor, values: Values) -> Values:
+    """A Private Integration Token: {location_id, scopes}; {token, scopes} edits its scopes; {token, later} rotates."""
+    if "token" in values and "scopes" in values:
+        vendor.grants.set_private_scopes(values["token"], tuple(values["scopes"]))
+        return {"token": values["token"]}
+    if "token" in values:
+        token = vendor.grants.rotate_private(values["token"], vendor.now(), later=bool(values.get("later")))
+        return {"token": token}
+    return {"token": vendor.private_token(values.get("location_id"), tuple(values.get("scopes", SCOPES)))}
+
+
+def _revoke(vendor: Vendor, values: Values) -> None:
+    """The Private Integration of {token} is deleted."""
+    vendor.grants.revoke_private(values["token"])
+
+
+def _install(vendor: Vendor, values: Values) -> None:
+    """Install the app in {location_ids}, or as the company with none, and tell."""
+    vendor.install(list(values.get("location_ids", [])), company=bool(values.get("company")))
+
+
+def _uninstall(vendor: Vendor, values: Values) -> Values:
+    """End the installation of {target}, a location or the company, and tell."""
+    return {"uninstalled": vendor.uninstall(values["target"])}
+
+
+def _location(vendor: Vendor, values: Values) -> Values:
+    """Change a location, or add one: {location_id, any field}; active=false suspends it."""
+    return asdict(vendor.tenants.set_location(values.pop("location_id"), **values))
+
+
+def _user(vendor: Vendor, values: Values) -> Values:
+    """Change a user: {user_id, any field}."""
+    return asdict(vendor.tenants.set_user(values.pop("user_id"), **values))
+
+
+def _day(vendor: Vendor, values: Values) -> None:
+    """Use up the day of {resource}, a location or the company, but for {left} calls."""
+    vendor.windows.fill_day(values["resource"], vendor.now(), int(values.get("left", 0)))
+
+
+def _account(vendor: Vendor, values: Values) -> Values:
+    """Change an account: {account_id, any field}; expired=true ends it, false renews it."""
+    return account_json(vendor.set_account(values.pop("account_id"), **values), vendor.now())
+
+
+def _clock(vendor: Vendor, values: Values) -> Values:
+    """Let time run ahead: ?advance=seconds."""
+    vendor.advance_clock(float(values["advance"]))
+    return {"now": vendor.now().isoformat()}
+
+
+def _reset(vendor: Vendor, values: Values) -> None:
+    """Forget everything but the configuration and the webhooks' key."""
+    vendor.reset()
+
+
+def _fail(vendor: Vendor, values: Values) -> None:
+    """The next post that leaves in_progress fails with {error}."""
+    vendor.fail_next_publish(str(values["error"]))
+
+
+def _review(vendor: Vendor, values: Values) -> None:
+    """The approver of {post_id} decides: {approve}."""
+    vendor.review(values["post_id"], approve=bool(values["approve"]))
+
+
+def _comment(vendor: Vendor, values: Values) -> Values:
+    """Somebody comments: {location_id, platform, parent_id, content, author}."""
+    comment = vendor.add_comment(**values)
+    if comment is None:
+        raise KeyError(values["parent_id"])
+    return {"id": comment.id}
+
+
+def _webhook(vendor: Vendor, values: Values) -> None:
+    """Send one webhook by hand: {type, any field}."""
+    vendor.webhooks.tell(values.pop("type"), **values)
+
+
+def _key(vendor: Vendor, values: Values) -> Values:
+    """The public key of X-GHL-Signature: SPKI, base64."""
+    return {"public_key": vendor.webhooks.public_key}
+
+
+LEVERS: dict[tuple[str, str], Lever] = {
+    ("GET", "ledger"): _ledger,
+    ("GET", "records"): _records,
+    ("GET", "accounts"): _accounts,
+    ("GET", "tenants"): _tenants,
+    ("GET", "key"): _key,
+    ("POST", "faults"): _add_faults,
+    ("DELETE", "faults"): _clear_faults,
+    ("POST", "expire"): _expire,
+    ("POST", "grant"): _grant,
+    ("POST", "private"): _private,
+    ("POST", "revoke"): _revoke,
+    ("POST", "install"): _install,
+    ("POST", "uninstall"): _uninstall,
+    ("POST", "location"): _location,
+    ("POST", "user"): _user,
+    ("POST", "day"): _day,
+    ("POST", "account"): _account,
+    ("POST", "clock"): _clock,
+    ("POST", "reset"): _reset,
+    ("POST", "fail"): _fail,
+    ("POST", "review"): _review,
+    ("POST", "comment"): _comment,
+    ("POST", "webhook"): _webhook,
+}
+
+
+def _is_loopback(request: Request) -> bool:
+    try:
+        return request.client is not None and ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+
+
+async def index(request: Request) -> Response:
+    """What the control plane can do, in a line each."""
+    return JSONResponse({f"{method} /_sim/{name}": lever.__doc__ for (method, name), lever in LEVERS.items()})
+
+
+async def _values(request: Request) -> Values:
+    body = await request.body()
+    value = loads(body) if body else {}
+    if not isinstance(value, dict):
+        raise ValueError("the body is not a JSON object")
+    return {**request.query_params, **value}
+
+
+def endpoint(lever: Lever) -> Callable[[Request], Awaitable[Response]]:
+    """A lever as an HTTP endpoint: values from query and JSON body; 400 with a sentence for what it does not take."""
+
+    async def call(request: Request) -> Response:
+        if not _is_loopback(request):
+            return JSONResponse({"error": "the control plane answers on loopback only"}, 403)
+        try:
+            answer = lever(vendor_of(request), await _values(request))
+        except (KeyError, TypeError, ValueError) as error:
+            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
+        return JSONResponse({} if answer is None else answer)
+
+    return call

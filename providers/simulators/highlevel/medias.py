@@ -1,0 +1,134 @@
+"""The media library: uploads as multipart or from a URL, the list, taking files away.
+
+Owns: /medias. Knows nothing of posts.
+"""
+
+import hashlib
+import mimetypes
+from typing import Any
+
+from starlette.datastructures import FormData, UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from providers.simulators.highlevel import fields, ids, pull, wire
+from providers.simulators.highlevel.errors import Refusal, foreign_location, invalid, not_found
+from providers.simulators.highlevel.library import Media
+from providers.simulators.highlevel.pull import Fetched
+from providers.simulators.highlevel.state import Vendor
+
+_CHUNK = 1 << 20
+
+
+def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
+    """altType and altId, which live users send along: they may only name the token's own location."""
+    if kind not in (None, "location"):
+        raise invalid("altType must be one of the following values: location")
+    if location not in (None, wire.grant_of(request).location_id):
+        raise foreign_location()
+
+
+def _text(form: FormData, name: str) -> str:
+    value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+async def upload(request: Request) -> Response:
+    """Take a file, or with hosted=true the URL of one. JSON is another media type than the one that is read."""
+    if wire.media_type(request) != "multipart/form-data":
+        raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
+    vendor = wire.vendor_of(request)
+    async with request.form() as form:
+        _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
+        media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
+    media.location_id = str(wire.grant_of(request).location_id)
+    vendor.medias.add(media)
+    return JSONResponse({"fileId": media.id, "url": media.url})
+
+
+async def _hosted(vendor: Vendor, form: FormData) -> Media:
+    url = _text(form, "fileUrl")
+    if not url.startswith(("https://", "http://")):
+        raise invalid("fileUrl should not be empty")
+    try:
+        came = await pull.fetch(vendor, url) if vendor.config.pull_media else Fetched("", 0, _guess(url))
+    except pull.Unfetched as error:
+        raise Refusal(400, str(error)) from None
+    return _checked(vendor, came, _text(form, "name") or url.rpartition("/")[2])
+
+
+async def _file(vendor: Vendor, form: FormData) -> Media:
+    file = form.get("file")
+    if not isinstance(file, UploadFile):
+        raise invalid("file should not be empty")
+    digest, size = hashlib.sha256(), 0
+    while piece := await file.read(_CHUNK):
+        digest.update(piece)
+        size += len(piece)
+    name = _text(form, "name") or file.filename or "file"
+    return _checked(vendor, Fetched(digest.hexdigest(), size, file.content_type or _guess(name)), name)
+
+
+def _guess(name: str) -> str:
+    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+
+
+def _checked(vendor: Vendor, came: Fetched, name: str) -> Media:
+    """The file, when it is not too large. Which status that has is not documented."""
+    video = came.media_type.startswith("video/")
+    if came.size > (vendor.config.video_bytes if video else vendor.config.file_bytes):
+        raise Refusal(413, "File size exceeds the limit")
+    return Media(
+        id=ids.mongo(vendor.entropy),
+        name=name,
+        media_type=came.media_type,
+        size=came.size,
+        sha256=came.sha256,
+        time=vendor.now(),
+    )
+
+
+def _json(media: Media) -> dict[str, Any]:
+    return {"_id": media.id, "name": media.name, "url": media.url, "type": "file", "size": media.size}
+
+
+async def listing(request: Request) -> Response:
+    """The files of the location."""
+    kind, alt_type, alt_id, _, order = wire.need(request, "type", "altType", "altId", "sortBy", "sortOrder")
+    _check_alt(request, alt_id, alt_type)
+    if kind not in ("file", "folder"):
+        raise invalid("type must be one of the following values: file, folder")
+    every = wire.vendor_of(request).medias.of(alt_id) if kind == "file" else []
+    wanted = [each for each in every if request.query_params.get("query", "") in each.name]
+    wanted.sort(key=lambda each: each.time, reverse=order == "desc")
+    return JSONResponse({"files": [_json(each) for each in wanted]})
+
+
+async def delete(request: Request) -> Response:
+    """Take one file away; its URL no longer works."""
+    alt_type, alt_id = wire.need(request, "altType", "altId")
+    _check_alt(request, alt_id, alt_type)
+    if not wire.vendor_of(request).medias.remove(wire.path_param(request, "id"), alt_id):
+        raise not_found("File")
+    return Response(status_code=200)
+
+
+_DELETE_FILES: fields.Shape = {
+    "filesToBeDeleted": fields.Field(
+        fields.each({"_id": fields.Field(fields.text, True)}, complaint="filesToBeDeleted must be an array"), True
+    ),
+    "altType": fields.Field(fields.one_of("location"), True),
+    "altId": fields.Field(fields.text, True),
+    "status": fields.Field(fields.one_of("deleted", "trashed"), True),
+}
+
+
+async def delete_files(request: Request) -> Response:
+    """Take several files away, or put them into the bin: their URLs no longer work either way."""
+    body = await wire.json_object(request)
+    if found := fields.problems(_DELETE_FILES, body):
+        raise invalid(*found)
+    _check_alt(request, body["altId"], body["altType"])
+    for row in body["filesToBeDeleted"]:
+        wire.vendor_of(request).medias.remove(row["_id"], body["altId"])
+    return Response(status_code=200)

@@ -1,0 +1,148 @@
+"""Every post of the planner, and what time does to it: scheduled, in progress, published or failed.
+
+Owns: the records and the ledger of what was published. Knows nothing of HTTP, nor of how media are fetched.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from providers.simulators.highlevel import ids
+from providers.simulators.highlevel.config import SimulatorConfig
+from providers.simulators.highlevel.ledger import Published
+from providers.simulators.highlevel.profiles import Accounts, SimAccount
+from providers.simulators.highlevel.records import Record
+
+DAY = timedelta(days=1)
+# What the planner shows when tiktokPostDetails is missing, or a thumbnail is given: live notes of a public
+# adapter, read 2026-11-20.
+NO_THUMBNAIL = "TikTok will not support thumbnail in the Video"
+EXPIRED = "The social account has expired. Please reconnect it"
+GONE = "The social account is no longer connected"
+TOO_MANY = "The daily limit of posts of this TikTok user is reached"
+_LINKS = {
+    "tiktok": "https://www.tiktok.com/@{user}/video/{id}",
+    "tiktok-business": "https://www.tiktok.com/@{user}/video/{id}",
+    "facebook": "https://www.facebook.com/{user}/posts/{id}",
+    "instagram": "https://www.instagram.com/p/{id}",
+    "youtube": "https://www.youtube.com/watch?v={id}",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Planner:
+    """The planner's memory. `fetch(record)` gets its media; it calls `fetched` or `fail` later."""
+
+    config: SimulatorConfig
+    entropy: ids.Entropy
+    accounts: Accounts
+    fetch: Callable[[Record], None]
+    records: dict[str, Record] = field(default_factory=dict)
+    published: list[Published] = field(default_factory=list)
+    failures: deque[str] = field(default_factory=deque)
+    # The records that time still moves, so that thousands of finished ones cost nothing.
+    _moving: dict[str, Record] = field(default_factory=dict)
+
+    def add(self, record: Record) -> None:
+        """Remember a post, or that it was changed: time may move it from now on."""
+        self.records[record.id] = record
+        self._moving[record.id] = record
+
+    def settle(self, now: datetime) -> None:
+        """Let everything happen that is due by `now`, the earliest first. A post leaves in_progress once."""
+        self._moving = {record.id: record for record in self._moving.values() if record.moving}
+        for record in sorted(self._moving.values(), key=lambda each: each.due or now):
+            if record.status == "scheduled" and record.due is not None and record.due <= now:
+                self._start(record, now)
+            if record.publishing and record.fetched and self._ends_at(record) <= now:
+                self._finish(record)
+
+    def fetched(self, record: Record, sha256: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+        """All media are in."""
+        record.sha256, record.sizes, record.fetched = sha256, sizes, True
+
+    def fail(self, record: Record, reason: str) -> None:
+        """End a post without publishing it."""
+        record.error = reason
+        record.fetched = True
+        if not record.deleted:
+            record.status = "failed"
+
+    def delete(self, record: Record) -> None:
+        """Take the record away; what is on a network, or on its way there, stays."""
+        record.deleted, record.status = True, "deleted"
+
+    def posts_today(self, account_id: str, now: datetime) -> int:
+        """How many posts an account has of 24 hours: published, or on their way."""
+        done = sum(row.account_id == account_id and row.time > now - DAY for row in self.published)
+        return done + sum(each.publishing and account_id in each.account_ids for each in self._moving.values())
+
+    def _start(self, record: Record, now: datetime) -> None:
+        """Begin publishing. With an expired account a scheduled post waits until somebody reconnects."""
+        accounts = self.of(record)
+        if record.schedule is not None and any(each is not None and each.expired(now) for each in accounts):
+            record.waiting = True
+            return
+        reason = next(filter(None, (self._refusal(record, account, now) for account in accounts)), "")
+        record.status = "in_progress"
+        record.started = now if record.waiting else record.due
+        record.fetched = not self.config.pull_media
+        if reason or not accounts:
+            self.fail(record, reason or GONE)
+        elif not record.fetched:
+            self.fetch(record)
+
+    def _refusal(self, record: Record, account: SimAccount | None, now: datetime) -> str:
+        if account is None or account.deleted or not account.active:
+            return GONE
+        if account.expired(now):
+            return EXPIRED
+        if not account.tiktok:
+            return ""
+        if not record.details.get("tiktokPostDetails") or any(each.get("thumbnail") for each in record.media):
+            return NO_THUMBNAIL
+        cap = self.config.posts_per_day
+        return TOO_MANY if cap is not None and self.posts_today(account.id, now) >= cap else ""
+
+    def of(self, record: Record) -> list[SimAccount | None]:
+        """The accounts of a post; None for one that is gone."""
+        return [self.accounts.by_id.get(each) for each in record.account_ids]
+
+    def _ends_at(self, record: Record) -> datetime:
+        if record.started is None:
+            raise ValueError("it has not begun")
+        return record.started + timedelta(seconds=self.config.processing_seconds)
+
+    def _finish(self, record: Record) -> None:
+        if self.failures:
+            self.fail(record, self.failures.popleft())
+            return
+        time = self._ends_at(record)
+        rows = [self._row(record, account, time) for account in self.of(record) if account is not None]
+        if not rows:
+            self.fail(record, GONE)
+            return
+        self.published += rows
+        record.published_at = time
+        record.platform_post_id, record.preview_link = rows[0].platform_post_id, rows[0].preview_link
+        if not record.deleted:
+            record.status = "published"
+
+    def _row(self, record: Record, account: SimAccount, time: datetime) -> Published:
+        number = ids.platform_post(self.entropy)
+        link = _LINKS.get(account.platform, "https://social.sim.example/{user}/{id}")
+        return Published(
+            post_id=record.id,
+            location_id=record.location_id,
+            account_id=account.id,
+            platform=account.platform,
+            platform_post_id=number,
+            preview_link=link.format(user=account.username, id=number),
+            summary=record.summary,
+            media=tuple(str(each["url"]) for each in record.media),
+            details=record.details,
+            time=time,
+            sha256=record.sha256,
+            sizes=record.sizes,
+        )

@@ -1,0 +1,169 @@
+"""What differs between the networks when an account is chosen and attached.
+
+Owns: which networks each generation knows, the shape of the choice, the allow-list of what is attached. Knows no HTTP.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from providers.simulators.highlevel import fields
+from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel.operations import V2, V3
+
+_OLD = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
+_NEW = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
+_ADDED = ("youtube", "pinterest", "threads", "bluesky")
+# Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user starts youtube under 2021-07-28 too.
+CHOICES = {V2: (*_OLD, "youtube"), V3: (*_NEW, *_ADDED)}
+# No generation has an operation that attaches TikTok Business.
+ATTACHES = {platform: tuple(each for each in known if each != "tiktok-business") for platform, known in CHOICES.items()}
+
+TYPES = ("page", "group", "profile", "location", "business")
+_ONE_TYPE = {"facebook": ("page",), "youtube": ("profile",), "threads": ("profile",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """One account on a network that somebody may log in with."""
+
+    origin_id: str
+    name: str
+    username: str
+    type: str = "profile"
+    verified: bool = False
+
+    @property
+    def avatar(self) -> str:
+        """A picture that nobody serves."""
+        return f"https://avatars.sim.example/{self.origin_id}.jpg"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Started:
+    """A popup that was opened and not answered."""
+
+    platform: str
+    location_id: str
+    user_id: str
+    reconnect: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pending:
+    """A consent: what the message's accountId names. No operation lists these."""
+
+    platform: str
+    location_id: str
+    identity: Identity
+
+
+_KINDS = {"facebook": "page", "instagram": "page", "google": "location", "tiktok-business": "business"}
+
+
+def first_identities() -> dict[str, list[Identity]]:
+    """Two accounts on every network."""
+    return {
+        platform: [
+            Identity(
+                origin_id=f"{platform}-{at}-origin",
+                name=f"Sim {platform.title()} {at}",
+                username=f"sim_{platform}_{at}".replace("-", "_"),
+                type=_KINDS.get(platform, "profile"),
+            )
+            for at in (1, 2)
+        ]
+        for platform in dict.fromkeys((*_OLD, *_ADDED))
+    }
+
+
+def choice(platform: str, identity: Identity, *, connected: bool, flat: bool) -> dict[str, Any]:
+    """`results` of the choice: who consented, in the network's own shape."""
+    brief = {"id": identity.origin_id, "name": identity.name, "avatar": identity.avatar, "isConnected": connected}
+    if platform == "facebook":
+        return {"pages": [{**brief, "isOwned": True}]}
+    if platform == "instagram":
+        return {"accounts": [{**brief, "pageId": f"page-of-{identity.origin_id}"}]}
+    if platform == "google":
+        return {"locations": _google(identity, connected=connected)}
+    if platform == "linkedin":
+        row = {**brief, "urn": f"urn:li:person:{identity.origin_id}"}
+        return {"pages": [], "profile": [row]}
+    if flat and platform in ("tiktok", "tiktok-business"):
+        return {
+            "openId": identity.origin_id,
+            "displayName": identity.name,
+            "avatarUrl": identity.avatar,
+            "isConnected": connected,
+        }
+    row = {**brief, "username": identity.username, "verified": identity.verified, "type": identity.type.upper()}
+    return {"profile": [row]}
+
+
+def _google(identity: Identity, *, connected: bool) -> dict[str, Any]:
+    return {
+        "location": {
+            "name": identity.origin_id,
+            "storeCode": "1",
+            "title": identity.name,
+            "metadata": {},
+            "storefrontAddress": {},
+            "relationshipData": {},
+            "maxLocation": False,
+            "isVerified": True,
+            "isConnected": connected,
+        },
+        "account": {
+            "name": f"accounts/{identity.origin_id}",
+            "accountName": identity.name,
+            "type": "PERSONAL",
+            "verificationState": "VERIFIED",
+            "vettedState": "VETTED",
+        },
+    }
+
+
+def attach_shape(platform: str, generation: str) -> Shape:
+    """What may be sent to attach. v3 has no companyId and needs type, originId, name and avatar."""
+    v3 = generation == V3
+    if platform == "google":
+        checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), fields.anything)
+        shape = {name: Field(check, v3) for name, check in checks.items()}
+    else:
+        kinds = _ONE_TYPE.get(platform, TYPES)
+        shape = {"type": Field(fields.one_of(*kinds), v3)} if platform not in ("instagram", "pinterest") else {}
+        shape["originId"] = Field(fields.text, v3)
+        shape |= {name: Field(fields.text, v3 and platform != "pinterest") for name in ("name", "avatar")}
+    shape |= _MORE.get(platform, {})
+    if platform == "linkedin":
+        shape["urn"] = Field(fields.text, v3)
+    return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(fields.text)}
+
+
+# v3 describes both; relationshipData, which the choice has, is not among what may be sent back.
+_GOOGLE: dict[str, fields.Check] = {
+    "location": fields.nested(
+        {
+            **dict.fromkeys(("name", "title"), Field(fields.text, True)),
+            "storeCode": Field(fields.caption),
+            **dict.fromkeys(("storefrontAddress", "metadata"), Field(fields.anything)),
+            **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(fields.flag)),
+        }
+    ),
+    "account": fields.nested(
+        dict.fromkeys(("name", "accountName", "type", "verificationState", "vettedState"), Field(fields.text, True))
+    ),
+}
+_TIKTOK: Shape = {"verified": Field(fields.flag), "username": Field(fields.text)}
+_MORE: dict[str, Shape] = {
+    "instagram": {"pageId": Field(fields.text, True)},
+    "twitter": {**_TIKTOK, "protected": Field(fields.flag)},
+    "tiktok": _TIKTOK,
+    "tiktok-business": _TIKTOK,
+    "youtube": _TIKTOK,
+    "pinterest": {
+        **_TIKTOK,
+        "type": Field(fields.one_of("profile")),
+        "websiteUrl": Field(fields.text),
+        "originAccountType": Field(fields.text),
+    },
+}

@@ -1,0 +1,79 @@
+"""Fetching: HighLevel gets the media of a post itself, when it is published, and of a hosted upload.
+
+Owns: the fetching, and what is refused of what came. Knows nothing of when it is wanted.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import httpx
+
+from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.state import Vendor
+
+LARGEST = 1_000_000_000
+UNREACHABLE = "Media could not be downloaded"
+NOT_MEDIA = "Media has an unsupported format"
+TOO_LARGE = "Media is too large"
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What came: its hash, its length, its type."""
+
+    sha256: str
+    size: int
+    media_type: str
+
+
+class Unfetched(Exception):
+    """Nothing that can be used came."""
+
+
+def start(vendor: Vendor, record: Record) -> None:
+    """Begin fetching the media of a post."""
+    vendor.spawn(lambda: _pull(vendor, record))
+
+
+async def _pull(vendor: Vendor, record: Record) -> None:
+    try:
+        every = [await fetch(vendor, str(each["url"])) for each in record.media]
+    except Unfetched as error:
+        vendor.planner.fail(record, str(error))
+        return
+    vendor.planner.fetched(record, tuple(each.sha256 for each in every), tuple(each.size for each in every))
+    vendor.settle()
+
+
+async def fetch(vendor: Vendor, url: str) -> Fetched:
+    """Fetch one medium whole; the vendor's own media need no network. Raises Unfetched."""
+    own = vendor.medias.by_url(url)
+    if own is not None:
+        return Fetched(own.sha256, own.size, own.media_type)
+    if not url.startswith(("https://", "http://")):
+        raise Unfetched(UNREACHABLE)
+    try:
+        async with (
+            httpx.AsyncClient(transport=vendor.transport, timeout=30, trust_env=False, follow_redirects=True) as client,
+            client.stream("GET", url) as answer,
+        ):
+            return await _read(answer)
+    except (httpx.HTTPError, httpx.InvalidURL):
+        raise Unfetched(UNREACHABLE) from None
+
+
+async def _read(answer: httpx.Response) -> Fetched:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if answer.status_code != 200:
+        raise Unfetched(UNREACHABLE)
+    if not kind.startswith(("video/", "image/")):
+        raise Unfetched(NOT_MEDIA)
+    digest, size = hashlib.sha256(), 0
+    async for piece in answer.aiter_bytes():
+        digest.update(piece)
+        size += len(piece)
+        if size > LARGEST:
+            raise Unfetched(TOO_LARGE)
+    if not size:
+        raise Unfetched(UNREACHABLE)
+    return Fetched(digest.hexdigest(), size, kind)

@@ -1,0 +1,133 @@
+"""A post as HighLevel keeps it, and as the API shows it.
+
+Owns: the record. Knows nothing of time, nor of how it is changed.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from providers.simulators.highlevel.fields import parse_instant
+
+# What a body may set; whatever it leaves out is gone after an update.
+KEPT = (
+    "followUpComment",
+    "ogTagsDetails",
+    "postApprovalDetails",
+    "categoryId",
+    "tiktokPostDetails",
+    "gmbPostDetails",
+    "applyWatermark",
+    "facebookPostDetails",
+    "instagramPostDetails",
+    "linkedinPostDetails",
+    "pinterestPostDetails",
+    "youtubePostDetails",
+)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Record:
+    """One post. `due` is when it is to be published, None for drafts and what waits for an approval.
+
+    `started` is when that began; `fetched` says whether its media are in (or need not be), `waiting` whether it was
+    due while an account was expired.
+    """
+
+    id: str
+    location_id: str
+    created_at: datetime
+    updated_at: datetime
+    user_id: str
+    source: str = "composer"
+    account_ids: list[str] = field(default_factory=list)
+    platform: str = ""
+    type: str = "post"
+    status: str = "draft"
+    summary: str = ""
+    media: list[dict[str, Any]] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    details: dict[str, Any] = field(default_factory=dict)
+    schedule: datetime | None = None
+    due: datetime | None = None
+    started: datetime | None = None
+    fetched: bool = True
+    waiting: bool = False
+    sha256: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+    error: str = ""
+    platform_post_id: str = ""
+    preview_link: str = ""
+    published_at: datetime | None = None
+    deleted: bool = False
+
+    @property
+    def display_date(self) -> datetime:
+        """The date under which the planner shows it."""
+        return self.published_at or self.due or self.schedule or self.created_at
+
+    @property
+    def moving(self) -> bool:
+        """Whether time still does something to it. What was deleted in progress goes on: nobody can stop it."""
+        return self.status in ("scheduled", "in_progress") or (self.deleted and self.publishing)
+
+    @property
+    def publishing(self) -> bool:
+        """Whether it is on its way to the network."""
+        return self.started is not None and self.published_at is None and not self.error
+
+    def fill(self, body: dict[str, Any], now: datetime) -> None:
+        """Take over a body: everything that it does not name is gone."""
+        self.type = body["type"]
+        self.account_ids = list(body.get("accountIds") or [])
+        self.user_id = body.get("userId") or self.user_id
+        self.media = [dict(each) for each in body.get("media") or []]
+        self.tags = list(body.get("tags") or [])
+        self.details = {name: body[name] for name in KEPT if body.get(name) is not None}
+        self.updated_at = now
+        self.error, self.started, self.waiting = "", None, False
+        self.sha256, self.sizes = (), ()
+        self.place(body.get("status"), parse_instant(body.get("scheduleDate")), now)
+
+    def place(self, status: str | None, schedule: datetime | None, now: datetime) -> None:
+        """Set what happens next. Without a status it is at once, whatever scheduleDate says: live notes, 2026-11."""
+        self.schedule = None if status in (None, "published") else schedule
+        if status in ("draft", "in_review"):
+            self.status, self.due = status, None
+        else:
+            self.status = "scheduled"
+            self.due = now if self.schedule is None else self.schedule
+
+
+def post_json(record: Record, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A post of the API. With several accounts its platform reads google, whatever they are: live notes, 2026-11-20."""
+    many = len(record.account_ids) != 1
+    shown: dict[str, Any] = {
+        "_id": record.id,
+        "source": record.source,
+        "locationId": record.location_id,
+        "platform": "google" if many else record.platform,
+        "displayDate": record.display_date.isoformat(),
+        "createdAt": record.created_at.isoformat(),
+        "updatedAt": record.updated_at.isoformat(),
+        "accountIds": record.account_ids,
+        "summary": record.summary,
+        "media": record.media,
+        "status": record.status,
+        "createdBy": record.user_id,
+        "type": record.type,
+        "tags": record.tags,
+        "parentPostId": None,
+        "deleted": record.deleted,
+        **record.details,
+    }
+    optional = {
+        "accountId": "" if many else record.account_ids[0],
+        "error": record.error,
+        "postId": record.platform_post_id,
+        "previewLink": record.preview_link,
+        "publishedAt": record.published_at.isoformat() if record.published_at else "",
+        "scheduleDate": record.schedule.isoformat() if record.schedule and echo_schedule_date else "",
+        "user": user,
+    }
+    return {**shown, **{name: value for name, value in optional.items() if value}}

@@ -1,0 +1,180 @@
+"""What is demanded of a post before it is taken: the allow-lists, the statuses and dates, TikTok's own rules.
+
+Owns: the checks of create and update. Knows nothing of HTTP, nor of what happens afterwards.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from providers.simulators.highlevel import fields
+from providers.simulators.highlevel.errors import invalid
+from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel.operations import V3
+from providers.simulators.highlevel.profiles import SimAccount
+
+PRIVACY = ("PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
+STATUSES = (
+    "in_progress",
+    "draft",
+    "failed",
+    "published",
+    "scheduled",
+    "in_review",
+    "notification_sent",
+    "deleted",
+)
+# The specification's enumeration is of what a post can be; what the others do when they are sent is not documented.
+INPUTS = ("draft", "scheduled", "in_review", "published")
+MOST_BULK = 50
+_BAD_TYPE = "Invalid media format type"
+_MIME = fields.matching(r"(image|video)/[a-z0-9.+-]+", _BAD_TYPE)
+# v3's specification, read 2026-11-20: video/mov, which is no registered type, and not video/quicktime.
+_V3_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "video/mp4", "video/mov", "video/webm")
+_V3_MIME = fields.matching("|".join(_V3_TYPES).replace("/", "\\/"), _BAD_TYPE)
+
+_TEXT, _FLAG, _ANY = Field(fields.caption), Field(fields.flag), Field(fields.anything)
+
+
+def _media(*, v3: bool, draft: bool) -> fields.Check:
+    """Drafts skip the check of the type: reports of live users, read 2026-11-20."""
+    kind = fields.anything if draft else _V3_MIME if v3 else _MIME
+    shape: Shape = {
+        "url": Field(fields.text, True),
+        "type": Field(kind, not draft),
+        **dict.fromkeys(("caption", "thumbnail", "id", "defaultThumb"), _TEXT),
+        **dict.fromkeys(("originalUrl", "watermarkedUrl", "optimizedUrl", "optimizedType"), _TEXT),
+        "isModified": _FLAG,
+        "altText": Field(fields.limited(4_086)),
+    }
+    return fields.each(shape, complaint="media must be an array with media objects")
+
+
+def _tiktok(*, v3: bool) -> Shape:
+    flags = (
+        "enableComment",
+        "enableDuet",
+        "enableStitch",
+        "videoDisclosure",
+        "promoteYourBrand",
+        "promoteOtherBrand",
+    )
+    return {"privacyLevel": Field(fields.one_of(*PRIVACY), v3), **dict.fromkeys(flags, _FLAG)}
+
+
+_APPROVAL: Shape = {
+    **dict.fromkeys(("approver", "requesterNote", "approverNote"), _TEXT),
+    "approvalStatus": Field(fields.one_of("pending", "approved", "rejected", "not_required")),
+}
+_OG: Shape = dict.fromkeys(("metaImage", "metaLink", "ogTitle", "ogDescription"), _TEXT)
+_GMB: Shape = {
+    "gmbEventType": Field(fields.one_of("STANDARD", "EVENT", "OFFER")),
+    **dict.fromkeys(("title", "offerTitle", "termsConditions", "url", "couponCode", "redeemOnlineUrl"), _TEXT),
+    **dict.fromkeys(("startDate", "endDate"), _ANY),
+    "actionType": Field(fields.one_of("none", "order", "book", "shop", "learn_more", "call", "sign_up")),
+}
+# v3 documents these; live users send them under 2021-07-28 too.
+_ADDED: Shape = {
+    "applyWatermark": _FLAG,
+    "selectedBestTime": Field(fields.instant),
+    **dict.fromkeys(
+        (
+            "facebookPostDetails",
+            "instagramPostDetails",
+            "linkedinPostDetails",
+            "pinterestPostDetails",
+            "youtubePostDetails",
+        ),
+        _ANY,
+    ),
+}
+
+
+def post_shape(generation: str, *, draft: bool, update: bool) -> Shape:
+    """The allow-list of create and update. An update of 2021-07-28 needs `type`, and live also `media`."""
+    v3 = generation == V3
+    whole = v3 or not update
+    return {
+        "accountIds": Field(fields.some(fields.texts), whole),
+        "type": Field(fields.one_of("post", "story", "reel"), True),
+        "userId": Field(fields.text, whole),
+        "media": Field(_media(v3=v3, draft=draft), True),
+        "summary": _TEXT,
+        "status": Field(fields.one_of(*STATUSES, *(("pending",) if v3 else ()))),
+        "scheduleDate": Field(fields.instant),
+        "createdBy": _TEXT,
+        "followUpComment": _TEXT,
+        "ogTagsDetails": Field(fields.nested(_OG)),
+        "postApprovalDetails": Field(fields.nested(_APPROVAL)),
+        "scheduleTimeUpdated": _FLAG,
+        "tags": Field(fields.texts),
+        "categoryId": _TEXT,
+        "tiktokPostDetails": Field(fields.nested(_tiktok(v3=v3))),
+        "gmbPostDetails": Field(fields.nested(_GMB)),
+        **_ADDED,
+    }
+
+
+SEARCH: Shape = {
+    "type": Field(fields.one_of("all", "recent", "pending", *STATUSES)),
+    "accounts": _TEXT,
+    "skip": Field(fields.digits, True),
+    "limit": Field(fields.digits, True),
+    "fromDate": Field(fields.instant, True),
+    "toDate": Field(fields.instant, True),
+    "includeUsers": Field(fields.boolean_text, True),
+    "postType": Field(fields.one_of("post", "story", "reel")),
+}
+
+
+def check_body(body: dict[str, Any], generation: str, now: datetime, *, update: bool = False) -> None:
+    """A body of create or update by itself. Raises Refusal 422 with every message."""
+    draft = body.get("status") == "draft"
+    found = fields.problems(post_shape(generation, draft=draft, update=update), body)
+    if not found:
+        found = _status_problems(body, now)
+    if found:
+        raise invalid(*found)
+
+
+def _status_problems(body: dict[str, Any], now: datetime) -> list[str]:
+    status, date = body.get("status"), fields.parse_instant(body.get("scheduleDate"))
+    if status is not None and status not in INPUTS:
+        return [f"status must be one of the following values: {', '.join(INPUTS)}"]
+    found = []
+    if status in ("scheduled", "in_review"):
+        if date is None:
+            found.append("scheduleDate should not be empty")
+        elif date <= now:
+            found.append("scheduleDate must be after current date")
+    if status == "in_review" and not (body.get("postApprovalDetails") or {}).get("approver"):
+        found.append("postApprovalDetails.approver should not be empty")
+    return found
+
+
+def check_tiktok(body: dict[str, Any], accounts: list[SimAccount]) -> None:
+    """What TikTok does not take, when one of the accounts is TikTok's and this is no draft. Raises Refusal 422.
+
+    Support article of 2025-07-29 and the specification, read 2026-11-20. Where a wrong count of media is refused, at
+    once or when the post is due, is not documented.
+    """
+    if body.get("status") == "draft" or not any(account.tiktok for account in accounts):
+        return
+    media, details = body.get("media") or [], body.get("tiktokPostDetails") or {}
+    found = []
+    if len(media) != 1 or not str(media[0].get("type")).startswith("video/"):
+        found.append("TikTok posts need exactly one video")
+    if body.get("type") == "story":
+        found.append("TikTok does not support stories")
+    disclosed = details.get("videoDisclosure")
+    if disclosed and details.get("privacyLevel") == "SELF_ONLY":
+        found.append("tiktokPostDetails.videoDisclosure must be false when privacyLevel is SELF_ONLY")
+    if disclosed and not (details.get("promoteYourBrand") or details.get("promoteOtherBrand")):
+        found.append("tiktokPostDetails.promoteYourBrand or promoteOtherBrand must be true with videoDisclosure")
+    if found:
+        raise invalid(*found)
+
+
+def trimmed(summary: str, accounts: list[SimAccount]) -> str:
+    """A caption as it is kept: cut at the shortest limit of its accounts, without a word about it."""
+    limits = [each.longest_caption for each in accounts if each.longest_caption is not None]
+    return summary[: min(limits, default=len(summary))]

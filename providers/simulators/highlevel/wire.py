@@ -1,0 +1,129 @@
+"""HighLevel's manners on the wire: envelopes, JSON bodies, forms, strings that hold numbers.
+
+Owns: how a request is read and how an answer is wrapped. Knows nothing of what an operation does.
+"""
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from providers.simulators.highlevel import ids
+from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid
+from providers.simulators.highlevel.grants import Grant
+from providers.simulators.highlevel.operations import V2, V3, Operation
+from providers.simulators.highlevel.state import Vendor
+
+# Where the outer layers leave what they found out about a call.
+OPERATION_KEY = "simulator.operation"
+GRANT_KEY = "simulator.grant"
+PARAMS_KEY = "simulator.params"
+# docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: three dates are alive beside v3.
+VERSIONS = {"2021-07-28": V2, "2021-04-15": V2, "2023-02-21": V2, "v3": V3}
+NO_CACHE = {"Cache-Control": "no-store"}
+
+
+def vendor_of(request: Request) -> Vendor:
+    """The vendor that a request came to."""
+    vendor: Vendor = request.app.state.vendor
+    return vendor
+
+
+def operation_of(request: Request) -> Operation | None:
+    """The operation that a request asks for, or None."""
+    operation: Operation | None = request.scope.get(OPERATION_KEY)
+    return operation
+
+
+def grant_of(request: Request) -> Grant:
+    """The grant behind an admitted request."""
+    grant: Grant = request.scope[GRANT_KEY]
+    return grant
+
+
+def generation(request: Request) -> str:
+    """Which of the two generations the Version header picks; the old one when there is none."""
+    return VERSIONS.get(request.headers.get("version", ""), V2)
+
+
+def path_param(request: Request, name: str) -> str:
+    """A value in the path of an operation."""
+    return str(request.scope[PARAMS_KEY][name])
+
+
+def location_of(request: Request) -> str:
+    """The location that an admitted request is about."""
+    named = request.scope[PARAMS_KEY].get("locationId") or request.query_params.get("locationId")
+    return str(named or grant_of(request).location_id or "")
+
+
+def envelope(
+    request: Request, message: str, results: object = None, status: int = 200, **beside: object
+) -> JSONResponse:
+    """`{success, statusCode, message, results?, traceId}`."""
+    body: dict[str, object] = {"success": True, "statusCode": status, "message": message, **beside}
+    if results is not None:
+        body["results"] = results
+    return JSONResponse({**body, "traceId": ids.trace_id(vendor_of(request).entropy)}, status)
+
+
+def refusal(vendor: Vendor, error: Refusal) -> Response:
+    """A refusal as its class words it."""
+    headers = {}
+    if error.status == 429 and vendor.config.retry_after is not None:
+        headers["Retry-After"] = str(vendor.config.retry_after)
+    return JSONResponse(error.body(ids.trace_id(vendor.entropy)), error.status, headers)
+
+
+def media_type(request: Request) -> str:
+    """The content type without its parameters, lower case."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The JSON object of a body. Raises Refusal 415 for another type, 400 for what is no JSON."""
+    if media_type(request) != "application/json":
+        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    try:
+        value = json.loads(await request.body())
+    except ValueError:
+        raise Refusal(400, "Unexpected token in JSON") from None
+    if not isinstance(value, dict):
+        raise invalid("the body is not an object")
+    return value
+
+
+async def form(request: Request, *, json_too: bool = False) -> dict[str, str]:
+    """The fields of a form (or of JSON). Raises Refusal 415 for another type."""
+    if json_too and media_type(request) == "application/json":
+        return {name: str(value) for name, value in (await json_object(request)).items()}
+    if media_type(request) != "application/x-www-form-urlencoded":
+        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def need(request: Request, *names: str) -> list[str]:
+    """The values of query parameters that must be there. Raises Refusal 422 with a message for each that is not."""
+    missing = [f"{name} should not be empty" for name in names if not request.query_params.get(name)]
+    if missing:
+        raise invalid(*missing)
+    return [request.query_params[name] for name in names]
+
+
+def page(request: Request, *, limit: int) -> slice:
+    """skip and limit of a query string. Raises Refusal 422 when they are not digits."""
+    values = {"skip": request.query_params.get("skip", "0"), "limit": request.query_params.get("limit", str(limit))}
+    if wrong := [f"{name} must be a number string" for name, value in values.items() if not value.isdecimal()]:
+        raise invalid(*wrong)
+    skip = int(values["skip"])
+    return slice(skip, skip + int(values["limit"]))
+
+
+def mongo_id(request: Request, name: str = "id") -> str:
+    """An id of 24 hexadecimals in the path. Raises Refusal 400 in the database's words."""
+    value = path_param(request, name)
+    if not ids.is_mongo(value):
+        raise Refusal(400, NOT_AN_ID)
+    return value

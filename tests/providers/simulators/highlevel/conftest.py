@@ -1,0 +1,17 @@
+"""The world most tests of the simulated HighLevel live in.
+
+Owns: the fixture. Knows nothing of configurations other than the default one.
+"""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.providers.simulators.highlevel.world import World, world
+
+
+@pytest.fixture
+async def highlevel() -> AsyncIterator[World]:
+    """A HighLevel in its default configuration."""
+    async with world() as made:
+        yield made

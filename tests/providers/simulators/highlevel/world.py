@@ -1,0 +1,215 @@
+"""A simulated HighLevel with a location that installed the app, and short words for what a client does.
+
+Owns: the calls as a client would write them down from documentation and reports. Knows nothing of our provider.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
+from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, OWNER
+
+API = "https://services.leadconnectorhq.com"
+CHOOSE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+CALLBACK = "https://gateway.example/oauth/highlevel/callback"
+OLD, V3 = "2021-07-28", "v3"
+AGENT = "social-gateway-test/1"
+CLIENT_ID = "65f0c0de0000000000000a99-simapp"
+CLIENT = {"client_id": CLIENT_ID, "client_secret": "sim-client-secret"}
+V3_CLIENT = {"clientId": CLIENT_ID, "clientSecret": "sim-client-secret"}
+ASKING = {
+    "response_type": "code",
+    "client_id": CLIENT_ID,
+    "redirect_uri": CALLBACK,
+    "scope": " ".join(SCOPES),
+    "state": "s-1",
+}
+POSTING = f"/social-media-posting/{BAKERY}"
+POSTS = f"{POSTING}/posts"
+TIKTOK_DETAILS = {
+    "privacyLevel": "PUBLIC_TO_EVERYONE",
+    "enableComment": True,
+    "enableDuet": True,
+    "enableStitch": True,
+    "videoDisclosure": False,
+    "promoteYourBrand": False,
+    "promoteOtherBrand": False,
+}
+VIDEO = {"url": "https://media.example/clip.mp4", "type": "video/mp4"}
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        """The time."""
+        return self.time
+
+    def advance(self, seconds: float) -> None:
+        """Move on."""
+        self.time += timedelta(seconds=seconds)
+
+    def later(self, seconds: float) -> str:
+        """A time to come, as bodies name it."""
+        return (self.time + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
+
+
+def said(answer: httpx.Response) -> tuple[int, str | list[str]]:
+    """Status and message of a refusal."""
+    return answer.status_code, answer.json()["message"]
+
+
+@dataclass(slots=True)
+class World:
+    """The vendor, a client on it, the clock, and the access token of the bakery."""
+
+    vendor: Vendor
+    http: httpx.AsyncClient
+    clock: Clock
+    token: str = ""
+    version: str = OLD
+
+    @property
+    def tiktok(self) -> SimAccount:
+        """The bakery's personal TikTok account."""
+        return next(each for each in self.vendor.accounts.of(BAKERY) if each.platform == "tiktok")
+
+    def account(self, platform: str) -> SimAccount:
+        """The bakery's account on a network."""
+        return next(each for each in self.vendor.accounts.of(BAKERY) if each.platform == platform)
+
+    def grant(self, location_id: str | None = BAKERY, *scopes: str) -> str:
+        """An access token with the scopes (all, when none is named); None is the company's."""
+        return str(self.vendor.grant(location_id, scopes or SCOPES)["access_token"])
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        version: str | None = None,
+        **more: Any,
+    ) -> httpx.Response:
+        """One call with bearer, Version and a JSON body."""
+        headers = {"Authorization": f"Bearer {token or self.token}", "Version": version or self.version}
+        if body is not None:
+            more["json"] = body
+        return await self.http.request(method, path, headers=headers, **more)
+
+    def body(self, **changes: Any) -> dict[str, Any]:
+        """The body of create that two live users report to work; None takes a property out."""
+        made = {
+            "accountIds": [self.tiktok.id],
+            "type": "post",
+            "userId": OWNER,
+            "createdBy": OWNER,
+            "summary": "caption",
+            "media": [VIDEO],
+            "tags": [],
+            "status": "scheduled",
+            "scheduleDate": self.clock.later(3_600),
+            "tiktokPostDetails": TIKTOK_DETAILS,
+            **changes,
+        }
+        return {name: value for name, value in made.items() if value is not None}
+
+    async def create(self, **changes: Any) -> httpx.Response:
+        """Create a post."""
+        return await self.call("POST", POSTS, self.body(**changes))
+
+    async def created(self, **changes: Any) -> str:
+        """Create a scheduled post (or a draft); gives its id."""
+        answer = await self.create(**changes)
+        assert 201 == answer.status_code, answer.text
+        return str(answer.json()["results"]["post"]["_id"])
+
+    async def post(self, post_id: str) -> dict[str, Any]:
+        """A post as GET shows it."""
+        answer = await self.call("GET", f"{POSTS}/{post_id}")
+        assert 200 == answer.status_code, answer.text
+        post: dict[str, Any] = answer.json()["results"]["post"]
+        return post
+
+    async def search(self, **changes: Any) -> httpx.Response:
+        """posts/list over a month, with everything as strings."""
+        body = {
+            "type": "all",
+            "skip": "0",
+            "limit": "10",
+            "fromDate": self.clock.later(-15 * 86_400),
+            "toDate": self.clock.later(15 * 86_400),
+            "includeUsers": "false",
+            **changes,
+        }
+        return await self.call("POST", f"{POSTS}/list", {name: each for name, each in body.items() if each is not None})
+
+    async def ids(self, **changes: Any) -> list[str]:
+        """The ids that posts/list gives."""
+        answer = await self.search(**changes)
+        assert 201 == answer.status_code, answer.text
+        return [post["_id"] for post in answer.json()["results"]["posts"]]
+
+    async def exchange(self, **fields: str) -> httpx.Response:
+        """POST a form to the token endpoint, with the client's credentials and without a Version."""
+        return await self.http.post("/oauth/token", data={**CLIENT, **fields})
+
+    async def install(self, *locations: str, agency: bool = False, **asking: str) -> httpx.Response:
+        """Walk the page where locations are picked."""
+        page = await self.http.get(CHOOSE, params={**ASKING, **asking})
+        consent = re.search(r'name=consent value="([^"]+)"', page.text)
+        assert consent is not None, page.text
+        form = {"consent": consent[1], "decision": "approve", "location": list(locations)}
+        if agency:
+            form["agency"] = "true"
+        return await self.http.post("https://marketplace.gohighlevel.com/_sim/consent", data=form)
+
+    async def code(self, *locations: str, agency: bool = False) -> str:
+        """A fresh authorization code."""
+        answer = await self.install(*(locations or (BAKERY,)), agency=agency)
+        return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
+
+    async def pair(self, *locations: str, agency: bool = False) -> dict[str, Any]:
+        """Tokens of a fresh install."""
+        code = await self.code(*locations, agency=agency)
+        answer = await self.exchange(grant_type="authorization_code", code=code, redirect_uri=CALLBACK)
+        assert 200 == answer.status_code, answer.text
+        pair: dict[str, Any] = answer.json()
+        return pair
+
+    async def company_token(self) -> str:
+        """An access token of the agency."""
+        return self.grant(None)
+
+
+@asynccontextmanager
+async def world(**config: Any) -> AsyncIterator[World]:
+    """A world in process, with a clock that stands still."""
+    transport = config.pop("transport", None)
+    clock = Clock()
+
+    async def step(seconds: float) -> None:
+        clock.advance(seconds)
+
+    app = create_app(SimulatorConfig(**config), clock=clock, sleep=step, transport=transport)
+    headers = {"User-Agent": AGENT}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=API, headers=headers) as http:
+        made = World(app.state.vendor, http, clock)
+        made.token = made.grant()
+        yield made
+    await made.vendor.aclose()
+
+
+__all__ = ["BAKERY", "COMPANY", "OWNER", "World", "world"]
