@@ -1,0 +1,52 @@
+"""HighLevel's API as a provider, its first part: grants of locations and agencies, and the accounts of a location.
+
+Owns everything that is HighLevel's own. Knows neither callers nor rows. It is not in the registry before it can post.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from providers.capabilities import CapabilityTable
+from providers.highlevel import config
+from providers.highlevel.accounts import HighLevelAccounts, SocialAccount
+from providers.highlevel.authorization import HighLevelAuthorization
+from providers.highlevel.capabilities import TABLE
+from providers.highlevel.client import Client
+from providers.highlevel.connecting import Choice, Record
+from providers.highlevel.installs import InstalledLocation, InstalledPage
+from providers.http.client import make_clients
+
+__all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
+
+
+@dataclass(frozen=True, slots=True)
+class HighLevel:
+    """The provider and the facets that are built."""
+
+    authorization: HighLevelAuthorization
+    accounts: HighLevelAccounts
+    client: Client
+    name: str = config.PROVIDER
+    table: CapabilityTable = TABLE
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.client.clients.close()
+
+
+def build(
+    settings: Mapping[str, Any], *, clock: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None
+) -> HighLevel:
+    """Build the provider from the settings that config.py names; no call is made.
+
+    `clock` gives aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe address, an
+    unknown version or a refused name; a missing client id or secret is only refused by the OAuth calls.
+    """
+    client = Client(config.read(settings), make_clients(transport), clock)
+    return HighLevel(
+        authorization=HighLevelAuthorization(client, clock), accounts=HighLevelAccounts(client), client=client
+    )

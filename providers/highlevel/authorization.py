@@ -1,0 +1,129 @@
+"""HighLevel's grants: the page where a location is picked, the code, rotating refresh tokens, static tokens, agencies.
+
+Owns what is HighLevel's own about them: two spellings, two classes of tokens, no end of a grant by a call. Never
+stores, never logs what it holds.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import NoReturn
+from urllib.parse import quote, urlencode
+
+from providers.capabilities import Capability
+from providers.errors import CapabilityMissing, GrantRevoked, Rejected, TokenRefused
+from providers.highlevel import installs, wire
+from providers.highlevel.accounts import LIST_SCOPE, accounts_path
+from providers.highlevel.capabilities import SCOPES, TABLE
+from providers.highlevel.client import Call, Client, opened
+from providers.highlevel.config import PROVIDER
+from providers.highlevel.errors import contract, oauth_refusal, unreadable
+from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
+from providers.interface.access import Access
+from providers.models.grants import ConsentRequest, Grant
+from providers.models.secret import Secret
+
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+_PRIVATE = "pit-"
+
+
+class HighLevelAuthorization:
+    """Authorisation at HighLevel."""
+
+    def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
+        """Use `client` for the calls and `clock` to make expiries absolute."""
+        self._client = client
+        self._clock = clock
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """All scopes that are used here.
+
+        One that is not enabled in the application's portal makes the whole consent fail at its end (issue 311 of
+        GoHighLevel/highlevel-api-docs, read 2026-11-20).
+        """
+        return SCOPES
+
+    def consent_uri(self, request: ConsentRequest) -> str:
+        """Give the page where a location, or an agency's locations, are picked.
+
+        No page of the documentation mentions PKCE or `state`: the verifier is not sent, and the state may not come
+        back (read 2026-11-20).
+        """
+        client_id, _ = self._client.config.application()
+        query = {
+            "response_type": "code",
+            "client_id": client_id,
+            "redirect_uri": request.redirect_uri,
+            "scope": " ".join(request.scopes),
+            "state": request.state,
+        }
+        return f"{self._client.config.authorize_url}?{urlencode(query, quote_via=quote, safe='', errors='replace')}"
+
+    async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
+        """Turn a code into a grant: one call. Whether it is a location's or a company's says its `user_type`."""
+        fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
+        grant = await self._grant(fields, "code")
+        if not grant.subject:
+            raise contract("HighLevel's grant names neither location nor company.", write=True)
+        return grant
+
+    async def refresh(self, refresh_token: Secret) -> Grant:
+        """Exchange a refresh token: one call. The new one replaces it; that the old one dies at once is assumed."""
+        fields = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
+        return await self._grant(fields, "refresh_token")
+
+    async def revoke(self, access_token: Secret) -> NoReturn:
+        """Refuse: see the table. Makes no call."""
+        cell = TABLE.cell(Capability.REVOKE)
+        raise CapabilityMissing(Capability.REVOKE, cell.support, cell.note, provider=PROVIDER)
+
+    async def static(self, token: Secret, *, location_id: str, scopes: tuple[str, ...]) -> Grant:
+        """Take a location's Private Integration Token after one read with it: the list of accounts.
+
+        HighLevel tells nobody which scopes such a token has: they are what its maker says. Raises Rejected for a token
+        that is none of these, GrantRevoked for a dead one, ScopeNotGranted, Temporary.
+        """
+        if not token.reveal().startswith(_PRIVATE):
+            raise Rejected("This is no Private Integration Token.", provider=PROVIDER, code="no_private_token")
+        call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
+        try:
+            await self._client.once(token, call, opened)
+        except TokenRefused as refused:
+            # Nothing renews a static token. The error keeps its code, trace id and status.
+            raise GrantRevoked(refused.message, **vars(refused)) from None
+        return Grant(
+            access_token=token,
+            access_expire_time=self._clock() + STATIC_LIFETIME,
+            refresh_token=None,
+            refresh_expire_time=None,
+            scopes=tuple(dict.fromkeys(scopes)),
+            subject=location_id,
+            settings={"user_type": "Location", "location_id": location_id},
+        )
+
+    async def location_token(self, access: Access, *, company_id: str, location_id: str) -> Grant:
+        """Get the grant of a location where an agency installed the application, for the company's access."""
+        return await installs.location_token(self._client, access, company_id, location_id)
+
+    async def installed_locations(
+        self, access: Access, *, company_id: str, cursor: str = "", limit: int = 20, installed: bool | None = True
+    ) -> installs.InstalledPage:
+        """List a company's locations, one page: for agencies, whose grant does not name what they picked."""
+        return await installs.installed_locations(
+            self._client, access, company_id, cursor=cursor, limit=limit, installed=installed
+        )
+
+    async def _grant(self, fields: Mapping[str, str], secret: str) -> Grant:
+        """Call the token endpoint and read the pair; expiries count from before the call, to be on the safe side."""
+        asked = self._clock()
+        client_id, client_secret = self._client.config.application()
+        form = {"client_id": client_id, "client_secret": client_secret.reveal(), **fields}
+        answer = await self._client.form(TOKEN_PATH, camel(form) if self._client.config.v3 else form)
+        hidden = (client_secret, Secret(fields[secret]))
+        try:
+            said = wire.envelope(answer.body)
+        except wire.Malformed:
+            raise unreadable(answer, write=True, secrets=hidden) from None
+        if not 200 <= answer.status < 300:
+            raise oauth_refusal(answer, said, hidden)
+        return read_grant(said, asked, answer.status)

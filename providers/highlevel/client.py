@@ -1,0 +1,160 @@
+"""HighLevel's calls as they go over the wire: addresses, headers, bodies, and the envelope opened.
+
+Owns the translation of one call into one answer or one error. Does not know what the calls are for.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+import httpx
+
+from providers.errors import ContentRefused, RateLimited, ScopeNotGranted, TokenRefused
+from providers.highlevel import limits, wire
+from providers.highlevel.config import PROVIDER, Config
+from providers.highlevel.errors import refusal, unreadable
+from providers.http.call import with_access
+from providers.http.client import Clients
+from providers.http.exchange import Answer, exchange
+from providers.http.retry import read_again
+from providers.interface.access import Access
+from providers.models.secret import Secret
+
+T = TypeVar("T")
+Opening = Callable[[Answer, "Call", Secret], T]
+_JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authorised call. `scope` is what it needs, to be named when it is missing; `again` is for reads only."""
+
+    method: str
+    path: str
+    scope: str = ""
+    query: Mapping[str, str] | None = None
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    write: bool = True
+    again: bool = False
+
+
+def path(*parts: str) -> str:
+    """Join parts of a path, each of them an id or a name; raises ContentRefused for one that is none."""
+    try:
+        return "".join(f"/{wire.segment(each)}" for each in parts)
+    except ValueError:
+        raise ContentRefused("An id is empty or no id.", provider=PROVIDER, code="not_an_id") from None
+
+
+class Client:
+    """HighLevel over HTTP, for one application."""
+
+    def __init__(self, config: Config, clients: Clients, clock: Callable[[], datetime]) -> None:
+        """Hold the parts; nothing is opened yet."""
+        self.config = config
+        self.clients = clients
+        self.clock = clock
+
+    async def read(
+        self, access: Access, where: str, *, scope: str, query: Mapping[str, str] | None = None, again: bool = True
+    ) -> wire.Envelope:
+        """GET what changes nothing; once more when HighLevel was not available, unless `again` is False.
+
+        Raises ProviderError.
+        """
+        call = Call("GET", where, scope, query, write=False, again=again)
+        return await self.ask(access, call, opened)
+
+    async def write(
+        self,
+        access: Access,
+        method: str,
+        where: str,
+        *,
+        scope: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        form: Mapping[str, str] | None = None,
+    ) -> wire.Envelope:
+        """Make a call that changes something, once; the only repetition is after HighLevel refused the token.
+
+        Raises ProviderError, Ambiguous when nobody can say whether it happened.
+        """
+        return await self.ask(access, Call(method, where, scope, query, body, form), opened)
+
+    async def ask(self, access: Access, call: Call, opening: Opening[T]) -> T:
+        """Make a call and open its answer; a refused token is renewed once, a 429 is told to `access`."""
+
+        async def send(token: Secret) -> T:
+            async with _counted(access):
+                return await self.once(token, call, opening)
+
+        async def with_token(token: Secret) -> T:
+            return await (read_again(lambda: send(token)) if call.again else send(token))
+
+        return await with_access(access, lambda lent: with_token(lent.value))
+
+    async def once(self, token: Secret, call: Call, opening: Opening[T]) -> T:
+        """Make a call with this token, once, uncounted."""
+        client = self.clients.writes if call.write else self.clients.reads
+        request = self._authorised(client, call, token)
+        answer = await exchange(client, request, write=call.write, provider=PROVIDER)
+        try:
+            return opening(answer, call, token)
+        except ScopeNotGranted as refused:
+            refused.metadata["scope"] = call.scope
+            raise
+
+    async def form(self, where: str, fields: Mapping[str, str]) -> Answer:
+        """POST a form without a token, once; raises Unavailable (nothing was sent) or Ambiguous (no answer)."""
+        client = self.clients.writes
+        request = self._request(client, Call("POST", where, form=fields), {"Cache-Control": "no-cache"})
+        return await exchange(client, request, write=True, provider=PROVIDER)
+
+    def _authorised(self, client: httpx.AsyncClient, call: Call, token: Secret) -> httpx.Request:
+        """Build an authorised call."""
+        value = token.reveal()
+        if not wire.is_token(value):
+            raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
+        return self._request(client, call, {"Authorization": f"Bearer {value}"})
+
+    def _request(self, client: httpx.AsyncClient, call: Call, more: Mapping[str, str]) -> httpx.Request:
+        """Build a call: the Version header picks the generation, and HighLevel turns strange agents away."""
+        headers = {"Version": self.config.api_version, "User-Agent": self.config.user_agent, **more}
+        content = None
+        if call.form is not None:
+            content, headers["Content-Type"] = urlencode(call.form, errors="replace").encode(), _FORM
+        elif call.body is not None:
+            content = json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace")
+            headers["Content-Type"] = _JSON
+        query = f"?{urlencode(call.query, errors='replace')}" if call.query else ""
+        return client.build_request(
+            call.method, f"{self.config.api_url}{call.path}{query}", content=content, headers=headers
+        )
+
+
+@asynccontextmanager
+async def _counted(access: Access) -> AsyncIterator[None]:
+    """Hold a slot of the day and of the burst, and say so when HighLevel refuses for its rate all the same."""
+    async with access.slot(limits.DAY), access.slot(limits.BURST):
+        try:
+            yield
+        except RateLimited as error:
+            await access.limited(error.metadata.get("quota", limits.BURST), error.retry_after or limits.WINDOW)
+            raise
+
+
+def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
+    """Open an answer: success is a 2xx whose envelope does not deny it; anything else is an error."""
+    try:
+        said = wire.envelope(answer.body)
+    except wire.Malformed:
+        raise unreadable(answer, write=call.write, secrets=(token,)) from None
+    if 200 <= answer.status < 300 and said.success is not False:
+        return said
+    raise refusal(answer, said, write=call.write, secrets=(token,))

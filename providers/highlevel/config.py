@@ -1,0 +1,107 @@
+"""What the HighLevel provider is configured with: the marketplace application, the generation of the API, addresses.
+
+Owns the settings' names, defaults and refusals. Does not know where settings come from.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from providers.errors import Misconfigured
+from providers.http.client import user_agent
+from providers.http.urls import check_url
+from providers.models.secret import Secret
+
+PROVIDER = "highlevel"
+API_URL = "https://services.leadconnectorhq.com"
+# Its path has `/v2` since 2026-05-27 (docs of GoHighLevel/highlevel-api-docs, read 2026-11-20); white-label agencies
+# use marketplace.leadconnectorhq.com.
+AUTHORIZE_URL = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+V2, V3 = "2021-07-28", "v3"
+VERSIONS = (V2, V3)
+# Beginnings of names that Cloudflare, in front of HighLevel, answers with 403 `error code: 1010` (two reports, read
+# 2026-11-20), and of what Python's libraries call themselves by default.
+_REFUSED_AGENTS = ("python", "aiohttp")
+_AGENT = re.compile(r"[\x20-\x7e]{1,200}")
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one marketplace application; without its id and secret everything but OAuth works."""
+
+    client_id: str = ""
+    client_secret: Secret = field(default_factory=lambda: Secret(""))
+    api_url: str = API_URL
+    authorize_url: str = AUTHORIZE_URL
+    api_version: str = V2
+    user_agent: str = field(default_factory=user_agent)
+    allow_loopback: bool = False
+
+    @property
+    def v3(self) -> bool:
+        """Tell whether the newer generation of the API is spoken: other paths and spellings under `/oauth/`."""
+        return self.api_version == V3
+
+    @property
+    def app_id(self) -> str:
+        """The application's id, which is the client id before its first dash; raises Misconfigured."""
+        return self.application()[0].partition("-")[0]
+
+    def application(self) -> tuple[str, Secret]:
+        """Give client id and secret; raises Misconfigured that names the missing setting."""
+        for name, value in (("client_id", self.client_id), ("client_secret", self.client_secret)):
+            if not value:
+                raise _wrong(name, "It is not set.", f"{name}_missing")
+        return self.client_id, self.client_secret
+
+
+def read(settings: Mapping[str, Any]) -> Config:
+    """Read `client_id client_secret api_url authorize_url api_version user_agent allow_loopback`; empty ones take their
+    default.
+
+    `client_secret` is a Secret or a string. Raises Misconfigured for an address that is not https (loopback excepted,
+    when allowed), a version that is not spoken here, and a name that HighLevel turns away; other keys are not read.
+    """
+    config = Config(
+        client_id=str(settings.get("client_id") or "").strip(),
+        client_secret=_secret(settings.get("client_secret")),
+        api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
+        authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
+        api_version=str(settings.get("api_version") or V2).strip(),
+        user_agent=str(settings.get("user_agent") or user_agent()).strip(),
+        allow_loopback=bool(settings.get("allow_loopback", False)),
+    )
+    for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
+        _check_url(name, url, config.allow_loopback)
+    if config.api_version not in VERSIONS:
+        raise _wrong("api_version", f"It is not one of {', '.join(VERSIONS)}.", "api_version_unknown")
+    if not _AGENT.fullmatch(config.user_agent) or config.user_agent.lower().startswith(_REFUSED_AGENTS):
+        raise _wrong("user_agent", "HighLevel would turn it away.", "user_agent_refused")
+    return config
+
+
+def _wrong(name: str, reason: str, code: str) -> Misconfigured:
+    """Make the error of a setting."""
+    return Misconfigured(
+        f"GATEWAY_HIGHLEVEL_{name.upper()}: {reason}", provider=PROVIDER, code=code, metadata={"setting": name}
+    )
+
+
+def _secret(value: object) -> Secret:
+    """Take a Secret or a string; anything else would be sent as its `str`, which hides it."""
+    if isinstance(value, Secret):
+        return value
+    if value is None or isinstance(value, str):
+        return Secret((value or "").strip())
+    raise TypeError("client_secret must be a Secret or a string")
+
+
+def _check_url(name: str, url: str, allow_loopback: bool) -> None:
+    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice."""
+    try:
+        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
+    except (Misconfigured, ValueError) as refusal:
+        reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
+        raise _wrong(name, reason, "url_refused") from None

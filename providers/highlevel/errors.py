@@ -1,0 +1,178 @@
+"""HighLevel's refusals in our words: one table of texts, one of statuses, one for OAuth.
+
+Owns the meaning of refusals. Knows neither calls nor parsing. HighLevel publishes no catalogue of its texts (asked for
+in issue 249 of GoHighLevel/highlevel-api-docs, open on 2026-11-20): those below are what live users report there, in
+the issues 178, 213, 226, 249, 304 and 333, and in public repositories, read 2026-11-20. An unknown one is kept.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from providers.errors import (
+    Ambiguous,
+    ContentRefused,
+    ContractBroken,
+    CreatorBlocked,
+    GrantRevoked,
+    Misconfigured,
+    NotFound,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    ScopeNotGranted,
+    TokenRefused,
+    Unavailable,
+)
+from providers.highlevel import limits
+from providers.highlevel.config import PROVIDER
+from providers.highlevel.wire import Envelope
+from providers.http.exchange import Answer, broken
+from providers.http.redact import redact
+from providers.models.secret import Secret
+
+
+class Text(NamedTuple):
+    """A text of HighLevel's, in lower case: with which statuses it comes, our code for it, and what it means."""
+
+    statuses: tuple[int, ...]
+    part: str
+    code: str
+    kind: type[ProviderError]
+
+
+TEXTS = (
+    # 401 has many meanings: only a dead or malformed token is answered with a newer one.
+    Text((401,), "invalid private integration token", "private_token_invalid", GrantRevoked),
+    Text((401,), "not authorized for this scope", "scope_not_granted", ScopeNotGranted),
+    Text((401,), "version header", "api_version", Misconfigured),
+    Text((401,), "invalid jwt", "invalid_jwt", TokenRefused),
+    Text((401,), "access token is invalid", "token_invalid", TokenRefused),
+    # A path, a verb, or a class of token (agency's, location's, private) that the call is closed to.
+    Text((401, 403), "not yet supported by the iam service", "route_closed", Rejected),
+    # An agency's token, or another location's.
+    Text((401, 403), "does not have access to this location", "wrong_location", Rejected),
+    Text((400,), "not available in api version", "api_version", Misconfigured),
+    Text((400,), "api endpoint has been removed", "endpoint_removed", Misconfigured),
+    # The agency suspended the location; its grant is not spent, and works again when the location does.
+    Text((400,), "location is not active", "location_not_active", CreatorBlocked),
+    Text((400,), "a string of 24 hex characters", "not_an_id", ContentRefused),
+)
+STATUSES: Mapping[int, type[ProviderError]] = {
+    401: TokenRefused,
+    404: NotFound,
+    408: Unavailable,
+    422: ContentRefused,
+    429: RateLimited,
+}
+# RFC 6749, 5.2: HighLevel documents no codes of its own for the token endpoint.
+OAUTH_CODES: Mapping[str, type[ProviderError]] = {
+    "invalid_grant": GrantRevoked,
+    "invalid_client": Misconfigured,
+    "invalid_request": Misconfigured,
+    "invalid_scope": Misconfigured,
+    "unauthorized_client": Misconfigured,
+    "unsupported_grant_type": Misconfigured,
+}
+OAUTH_TEXTS = (
+    Text((400, 401), "redirect_uri", "redirect_uri", Misconfigured),
+    Text((400, 401), "client credentials", "invalid_client", Misconfigured),
+    Text((400, 401), "invalid grant", "invalid_grant", GrantRevoked),
+)
+OAUTH_STATUSES: Mapping[int, type[ProviderError]] = {
+    **dict.fromkeys((401, 403, 404, 415, 422), Misconfigured),
+    429: RateLimited,
+}
+# v3's operations that follow AIP-193 carry a code; so far only the list of installed locations does.
+_INVALID = "INVALID_ARGUMENT"
+
+
+def refusal(answer: Answer, said: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
+    """Make the error of an answer with an envelope that is no success."""
+    known = _known(TEXTS, answer.status, said.message)
+    kind = known.kind if known else ContentRefused if said.code == _INVALID else STATUSES.get(answer.status, Rejected)
+    if answer.status >= 500 or kind is Unavailable:
+        kind = Ambiguous if write else Unavailable
+    elif answer.status < 400:
+        kind = Ambiguous if write else ContractBroken
+    return make(kind, answer, known.code if known else said.code, said.message, log_id=said.log_id, secrets=secrets)
+
+
+def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()) -> ProviderError:
+    """Make the error of a token call; what nobody knows is ContractBroken, so that no grant dies of it.
+
+    A fault of HighLevel's own is Ambiguous: the refresh token may have been exchanged before it.
+    """
+    if answer.status >= 500 or answer.status in (408, *range(200, 400)):
+        return make(Ambiguous, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
+    known = _known((*TEXTS, *OAUTH_TEXTS), answer.status, said.message)
+    if known is not None and known.kind is not TokenRefused:
+        return make(known.kind, answer, known.code, said.message, log_id=said.log_id, secrets=secrets)
+    kind = OAUTH_CODES.get(said.code) or OAUTH_STATUSES.get(answer.status, ContractBroken)
+    return make(kind, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
+
+
+def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
+    """Make the error of an answer without envelope, from its HTTP status alone.
+
+    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
+    """
+    status = answer.status
+    if status == 403 and b"error code: 1010" in answer.body:
+        error = make(Misconfigured, answer, "user_agent_refused", secrets=secrets)
+        error.metadata["setting"] = "user_agent"
+        return error
+    if status in (401, 429):
+        return make(STATUSES[status], answer, secrets=secrets)
+    if status >= 500 or status == 408:
+        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
+    sure = 400 <= status < 500
+    return broken(
+        f"HighLevel answered HTTP {status} without a readable envelope.",
+        write=write and not sure,
+        provider=PROVIDER,
+        log_id=header_log_id(answer, secrets),
+        http_status=status,
+    )
+
+
+def make(
+    kind: type[ProviderError],
+    answer: Answer,
+    code: str = "",
+    message: str = "",
+    *,
+    log_id: str = "",
+    secrets: Iterable[Secret] = (),
+) -> ProviderError:
+    """Make an error of `kind` that keeps HighLevel's words and trace id, without the secrets of the request."""
+    hidden = tuple(secrets)
+    code, said = redact(code, hidden)[:128], redact(message, hidden)
+    detail = ": ".join(part for part in (code or f"HTTP {answer.status}", said) if part)
+    error = kind(
+        f"{(kind.__doc__ or '').strip().rstrip('.')} ({detail}).",
+        provider=PROVIDER,
+        code=code,
+        log_id=redact(log_id, hidden)[:128] or header_log_id(answer, hidden),
+        http_status=answer.status,
+        retry_after=limits.wait(answer) if kind is RateLimited else None,
+        metadata={"provider_message": said} if said else None,
+    )
+    if kind is RateLimited:
+        error.metadata["quota"] = limits.used_up(answer)
+    return error
+
+
+def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
+    """Give what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
+    return redact(answer.headers.get("cf-ray", ""), secrets)[:128]
+
+
+def contract(message: str, *, write: bool = False, log_id: str = "", http_status: int = 0) -> ProviderError:
+    """Make the error of an answer whose envelope is fine and whose content is not."""
+    return broken(message, write=write, provider=PROVIDER, log_id=log_id, http_status=http_status)
+
+
+def _known(texts: Iterable[Text], status: int, message: str) -> Text | None:
+    """Find a text by status first, words second."""
+    said = message.lower()
+    return next((each for each in texts if status in each.statuses and each.part in said), None)

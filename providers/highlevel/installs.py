@@ -1,0 +1,108 @@
+"""Agencies at HighLevel: which locations installed the application, and a location's tokens for a company's.
+
+Owns the two calls that only a company's OAuth token opens (an agency's Private Integration Token does not: issue 226
+of GoHighLevel/highlevel-api-docs, read 2026-11-20). Caches nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from providers.errors import ContentRefused
+from providers.highlevel import wire
+from providers.highlevel.client import Client
+from providers.highlevel.config import PROVIDER
+from providers.highlevel.errors import contract
+from providers.highlevel.grants import read_grant
+from providers.interface.access import Access
+from providers.models.grants import Grant
+
+# The old names answer 400 "not available in API version v3" (issue 304, read 2026-11-20).
+_TOKEN_PATHS = {False: "/oauth/locationToken", True: "/oauth/location-token"}
+_LIST_PATHS = {False: "/oauth/installedLocations", True: "/oauth/installed-locations"}
+MAX_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledLocation:
+    """One location of a company, and whether the application is installed there."""
+
+    id: str
+    name: str
+    address: str = ""
+    installed: bool = False
+    version_id: str = ""
+    install_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledPage:
+    """One page of locations; `next_cursor` is empty on the last. `future` says that new locations get it too."""
+
+    locations: tuple[InstalledLocation, ...]
+    next_cursor: str = ""
+    total: int | None = None
+    future: bool = False
+
+
+async def location_token(client: Client, access: Access, company_id: str, location_id: str) -> Grant:
+    """Get a location's grant for a company's access: one call, never repeated by itself.
+
+    Without a refresh token (2021-07-28 may leave it out) the grant is renewed by asking here again.
+    """
+    asked = client.clock()
+    form = {"companyId": company_id, "locationId": location_id}
+    said = await client.write(access, "POST", _TOKEN_PATHS[client.config.v3], scope="oauth.write", form=form)
+    grant = read_grant(said, asked)
+    if grant.settings.get("location_id", location_id) != location_id:
+        raise contract("HighLevel's grant is for another location.", write=True, log_id=said.log_id)
+    settings = {"user_type": "Location", "company_id": company_id, "location_id": location_id, **grant.settings}
+    return replace(grant, subject=location_id, settings=settings)
+
+
+async def installed_locations(
+    client: Client, access: Access, company_id: str, *, cursor: str, limit: int, installed: bool | None
+) -> InstalledPage:
+    """List one page of a company's locations, all of them or only those with or without the application."""
+    v3, size = client.config.v3, max(1, min(limit, MAX_PAGE))
+    paging = {"pageSize": size, "pageToken": cursor or None} if v3 else {"skip": _skip(cursor), "limit": size}
+    query = wire.strings({"companyId": company_id, "appId": client.config.app_id, "isInstalled": installed, **paging})
+    said = await client.read(access, _LIST_PATHS[v3], scope="oauth.readonly", query=query)
+    rows = wire.rows(said.body, "items" if v3 else "locations")
+    page = InstalledPage(
+        locations=tuple(_location(row) for row in rows if wire.identifier(row, "_id")),
+        future=wire.flag(said.body, "installToFutureLocations"),
+    )
+    if v3:
+        return replace(page, **_next_of_pages(wire.mapping(said.body, "pagination")))
+    total, end = wire.integer(said.body.get("count")), _skip(cursor) + len(rows)
+    more = bool(rows) and (len(rows) >= size if total is None else end < total)
+    return replace(page, next_cursor=str(end) if more else "", total=total)
+
+
+def _skip(cursor: str) -> int:
+    """Read a cursor of the old generation, which counts."""
+    number = wire.integer(cursor or "0")
+    if number is None or number < 0:
+        raise ContentRefused("The cursor is none of HighLevel's.", provider=PROVIDER, code="cursor")
+    return number
+
+
+def _next_of_pages(pagination: Mapping[str, Any]) -> dict[str, Any]:
+    more = wire.flag(pagination, "hasNextPage")
+    return {
+        "next_cursor": wire.text(pagination, "nextPageToken") if more else "",
+        "total": wire.integer(pagination.get("totalRecords")),
+    }
+
+
+def _location(row: Mapping[str, Any]) -> InstalledLocation:
+    return InstalledLocation(
+        id=wire.identifier(row, "_id"),
+        name=wire.text(row, "name"),
+        address=wire.text(row, "address"),
+        installed=wire.flag(row, "isInstalled"),
+        version_id=wire.identifier(row, "versionId"),
+        install_time=wire.instant(row, "installedAt"),
+    )

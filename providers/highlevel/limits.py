@@ -1,0 +1,59 @@
+"""HighLevel's rate limits as its answers tell them: the burst of ten seconds, the day, and how long to wait.
+
+Owns the names of the two quotas and the headers. Does not know who counts.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from providers.http.exchange import Answer
+
+# "Rate Limits" of the docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: per application and location (or
+# company), whatever the call.
+BURST, DAY = "requests", "requests_per_day"
+WINDOW = timedelta(seconds=10)
+# When the day begins again is not documented: it is asked again in an hour.
+DAY_WAIT = timedelta(hours=1)
+_MAX_WAIT = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What the headers of one answer say; None where they say nothing."""
+
+    daily_limit: int | None = None
+    daily_remaining: int | None = None
+    interval: timedelta | None = None
+    maximum: int | None = None
+    remaining: int | None = None
+
+
+def rates(headers: Mapping[str, str]) -> Rates:
+    """Read the five headers `X-RateLimit-…`."""
+    interval = _number(headers, "x-ratelimit-interval-milliseconds")
+    return Rates(
+        daily_limit=_number(headers, "x-ratelimit-limit-daily"),
+        daily_remaining=_number(headers, "x-ratelimit-daily-remaining"),
+        interval=timedelta(milliseconds=min(interval, _MAX_WAIT * 1000)) if interval else None,
+        maximum=_number(headers, "x-ratelimit-max"),
+        remaining=_number(headers, "x-ratelimit-remaining"),
+    )
+
+
+def used_up(answer: Answer) -> str:
+    """Name the quota that a 429 shows to be used up: the day's when nothing of it is left, else the burst's."""
+    return DAY if rates(answer.headers).daily_remaining == 0 else BURST
+
+
+def wait(answer: Answer) -> timedelta:
+    """Give how long to wait after a 429: `Retry-After` (seconds; undocumented) if it comes, else the interval."""
+    seconds = _number(answer.headers, "retry-after")
+    if seconds:
+        return timedelta(seconds=min(seconds, _MAX_WAIT))
+    return DAY_WAIT if used_up(answer) == DAY else rates(answer.headers).interval or WINDOW
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    value = headers.get(name, "").strip()
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 13 else None

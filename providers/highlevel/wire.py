@@ -1,0 +1,205 @@
+"""HighLevel's JSON, read with suspicion, and what may be sent to it: envelopes, single values, allow-lists, strings.
+
+Owns parsing and spelling only. Does not know what a message means, nor what a call was for.
+"""
+
+import json
+import math
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+INT64 = 2**63
+_MAX_ID = 256
+_MAX_TOKEN = 8192
+_MAX_MESSAGES = 20
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+# What PostgreSQL cannot keep as text and protobuf cannot send: NUL and lone surrogates, both legal as JSON escapes.
+_UNSTORABLE = {0: 0xFFFD, **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)}
+
+
+class Malformed(ValueError):
+    """The body is not JSON that we can keep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """`{success, statusCode, message, results?, traceId?}`, and what errors add; `body` is all of it.
+
+    `success` is None where the answer does not say (tokens, lists of installations, refusals). `code` is the one that
+    a refusal carries, if any: HighLevel's own refusals have words only.
+    """
+
+    body: dict[str, Any] = field(default_factory=dict)
+    results: dict[str, Any] = field(default_factory=dict)
+    success: bool | None = None
+    messages: tuple[str, ...] = ()
+    code: str = ""
+    log_id: str = ""
+
+    @property
+    def message(self) -> str:
+        """Every message in one line."""
+        return "; ".join(self.messages)
+
+
+def parse(body: bytes) -> Any:
+    """Parse UTF-8 JSON exactly: integers of any size stay integers, what cannot be stored is replaced.
+
+    Raises Malformed.
+    """
+    try:
+        return _storable(json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite))
+    except (ValueError, RecursionError):
+        raise Malformed from None
+
+
+def envelope(body: bytes) -> Envelope:
+    """Read the envelope of any call; raises Malformed when the body is no JSON object.
+
+    Three shapes of refusals are alive (docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20):
+    NestJS's with `message` as string or list, v3's `error: {code, message}`, and OAuth's `error`, `error_description`.
+    """
+    root = parse(body)
+    if not isinstance(root, dict):
+        raise Malformed
+    error = mapping(root, "error")
+    success = root.get("success")
+    return Envelope(
+        body=root,
+        results=mapping(root, "results"),
+        success=success if isinstance(success, bool) else None,
+        messages=messages(root) or messages(error) or _texts(root.get("error_description")),
+        code=text(error, "code") or text(root, "code") or _oauth_code(root),
+        log_id=text(root, "traceId") or text(error, "traceId"),
+    )
+
+
+def messages(source: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give `message`, which is a string or a list of them, as a tuple."""
+    return _texts(source.get("message"))
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    found = value if isinstance(value, list) else [value]
+    return tuple(each for each in found if isinstance(each, str) and each)[:_MAX_MESSAGES]
+
+
+def _oauth_code(root: Mapping[str, Any]) -> str:
+    """Give OAuth's code; `error` is also where NestJS writes the phrase of the status (`Bad Request`)."""
+    value = text(root, "error")
+    return value if "error_description" in root or re.fullmatch(r"[a-z]+(_[a-z]+)+", value) else ""
+
+
+# What is read
+
+
+def mapping(source: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Give the object under `key`, or an empty one."""
+    value = source.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def rows(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """Give the objects of the list under `key`; a single object counts as a list of one."""
+    value = source.get(key)
+    found = value if isinstance(value, list) else [value]
+    return [each for each in found if isinstance(each, dict)]
+
+
+def text(source: Mapping[str, Any], *keys: str) -> str:
+    """Give the first string that is not empty under one of the keys."""
+    return next((value for key in keys if isinstance(value := source.get(key), str) and value), "")
+
+
+def flag(source: Mapping[str, Any], key: str) -> bool:
+    """Tell whether `key` is literally true."""
+    return source.get(key) is True
+
+
+def integer(value: object) -> int | None:
+    """Read a 64-bit integer from a number or a string of digits."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -INT64 <= value < INT64 else None
+
+
+def identifier(source: Mapping[str, Any], *keys: str) -> str:
+    """Give the first usable id under one of the keys, as the exact string it is; HighLevel's ids are opaque strings."""
+    found = (source.get(key) for key in keys)
+    return next((value.strip() for value in found if isinstance(value, str) and 0 < len(value.strip()) <= _MAX_ID), "")
+
+
+def is_token(value: object) -> bool:
+    """Tell whether a value can be a token: visible ASCII, as a header needs it, of a sane length."""
+    return isinstance(value, str) and len(value) <= _MAX_TOKEN and _VISIBLE.fullmatch(value) is not None
+
+
+def instant(source: Mapping[str, Any], key: str) -> datetime | None:
+    """Read an ISO 8601 time as an aware one; one without zone is UTC, as all of HighLevel's are."""
+    try:
+        found = datetime.fromisoformat(text(source, key))
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+# What is sent
+
+
+def allowed(names: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body of a call: only what its specification names, without what is None.
+
+    One property too many is 422 `property X should not exist`, and null is not the same as absent (reports of users,
+    read 2026-11-20).
+    """
+    return {name: value for name, value in values.items() if name in names and value is not None}
+
+
+def strings(values: Mapping[str, str | int | bool | None]) -> dict[str, str]:
+    """Give parameters as HighLevel wants them, without those that are None: numbers are strings, booleans are words."""
+    said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    return {name: str(value) for name, value in said.items() if value is not None}
+
+
+def segment(value: str) -> str:
+    """Give an id as a part of a path, from which it cannot lead elsewhere; raises ValueError for one that could."""
+    if value in ("", ".", ".."):
+        raise ValueError(value)
+    return quote(value, safe="", errors="replace")
+
+
+def _refuse(constant: str) -> Any:
+    """Refuse NaN and the infinities, which are no JSON."""
+    raise ValueError(constant)
+
+
+def _finite(literal: str) -> float:
+    """Read a float; 1e999 is legal JSON, but nothing that can be kept."""
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError(literal)
+    return number
+
+
+def _storable(value: Any) -> Any:
+    """Give the same value with every string storable."""
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _clean(value: str) -> str:
+    """Replace what cannot be stored; the common case costs two scans."""
+    return value if value.isascii() and "\0" not in value else value.translate(_UNSTORABLE)

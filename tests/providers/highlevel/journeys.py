@@ -1,0 +1,110 @@
+"""The provider in front of the simulated HighLevel, in process, with grants that renew themselves.
+
+Owns the wiring and the walks through pages. Knows only what a gateway would know.
+"""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+
+from providers.highlevel import HighLevel, build
+from providers.models.grants import AccessToken, ConsentRequest, Grant
+from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
+from providers.simulators.highlevel.tenants import BAKERY, OWNER
+from tests.providers.highlevel.support import NOW, VERIFIER, Counting
+
+REDIRECT = "https://gateway.example/oauth/highlevel/callback"
+AGENT = "browser-of-tests/1"
+
+
+class Renewing(Counting):
+    """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
+
+    def __init__(self, provider: HighLevel, grant: Grant) -> None:
+        super().__init__()
+        self.provider = provider
+        self.grant = grant
+        self.version = 1
+
+    async def token(self) -> AccessToken:
+        """Lend the current token."""
+        grant = self.grant
+        return AccessToken(grant.access_token, self.version, frozenset(grant.scopes), grant.access_expire_time)
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Renew the pair."""
+        assert self.grant.refresh_token is not None
+        self.grant = await self.provider.authorization.refresh(self.grant.refresh_token)
+        self.version += 1
+        return await self.token()
+
+
+class Recording(httpx.AsyncBaseTransport):
+    """A transport that keeps what went through it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Keep and pass on."""
+        await request.aread()
+        self.requests.append(request)
+        return await self.inner.handle_async_request(request)
+
+
+@dataclass
+class Journey:
+    """A provider, the vendor behind it, a browser, and what the provider sent."""
+
+    provider: HighLevel
+    vendor: Vendor
+    browser: httpx.AsyncClient
+    wire: Recording = field(repr=False)
+
+    async def code(self, *locations: str, agency: bool = False) -> str:
+        """Walk through the page where locations are picked; gives the callback's code."""
+        asked = ConsentRequest("st", VERIFIER, REDIRECT, self.provider.authorization.scopes)
+        page = await self.browser.get(self.provider.authorization.consent_uri(asked))
+        consent = re.search(r'name=consent value="([^"]+)"', page.text)
+        assert consent is not None, page.text
+        form = {"consent": consent[1], "decision": "approve", "location": list(locations or (BAKERY,))}
+        if agency:
+            form["agency"] = "true"
+        back = await self.browser.post(page.url.join("/_sim/consent"), data=form)
+        return parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
+
+    async def connect(self, *locations: str, agency: bool = False) -> Renewing:
+        """Connect a location, or an agency."""
+        code = await self.code(*locations, agency=agency)
+        grant = await self.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
+        return Renewing(self.provider, grant)
+
+    async def consent(self, access: Renewing, platform: str, **more: Any) -> str:
+        """Walk through a network's page; gives the id that its popup tells."""
+        url = await self.provider.accounts.start(access, BAKERY, platform, user_id=OWNER, **more)
+        page = await self.browser.post(url, data={"decision": "approve"})
+        found = re.search(r"postMessage\((\{.*?\}),", page.text)
+        assert found is not None, page.text
+        return str(json.loads(found[1])["accountId"])
+
+
+@asynccontextmanager
+async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Journey]:
+    """Give a provider that calls the simulator without a socket; time stands still at NOW."""
+    settings = SimulatorConfig(**config)
+    app = create_app(settings, clock=lambda: NOW)
+    transport = httpx.ASGITransport(app)
+    wire = Recording(transport)
+    named = {"client_id": settings.client_id, "client_secret": settings.client_secret, "api_version": version}
+    provider = build(named, clock=lambda: NOW, transport=wire)
+    async with httpx.AsyncClient(transport=transport, headers={"User-Agent": AGENT}) as browser:
+        yield Journey(provider, app.state.vendor, browser, wire)
+    await provider.close()
+    await app.state.vendor.aclose()

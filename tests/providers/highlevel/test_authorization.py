@@ -1,0 +1,286 @@
+"""HighLevel's OAuth as it goes over the wire, in both generations.
+
+Owns the examples of the token endpoint. Agencies are in test_installs.py, static tokens in test_grants.py.
+"""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from providers.capabilities import Capability, Support
+from providers.errors import (
+    Ambiguous,
+    CapabilityMissing,
+    ContractBroken,
+    CreatorBlocked,
+    GrantRevoked,
+    Misconfigured,
+    ProviderError,
+    RateLimited,
+    Unavailable,
+)
+from providers.models.grants import ConsentRequest
+from providers.models.secret import Secret
+from tests.providers.highlevel.support import (
+    API,
+    CLIENT_ID,
+    LOCATION,
+    NOW,
+    USER,
+    VERIFIER,
+    highlevel,
+    refused,
+)
+from tests.providers.highlevel.support import (
+    COMPANY as COMPANY_OF_TESTS,
+)
+
+REDIRECT = "https://gateway.example/oauth/highlevel/callback"
+TOKEN = {
+    "access_token": "access-one",
+    "token_type": "Bearer",
+    "expires_in": 86399,
+    "refresh_token": "refresh-one",
+    "scope": "locations.readonly socialplanner/post.write",
+    "userType": "Location",
+    "companyId": COMPANY_OF_TESTS,
+    "locationId": LOCATION,
+    "userId": USER,
+}
+_NAMES = {"access_token": "accessToken", "token_type": "tokenType", "expires_in": "expiresIn"}
+_NAMES["refresh_token"] = "refreshToken"
+V3_TOKEN = {_NAMES.get(name, name): value for name, value in TOKEN.items()}
+VERSIONS = [("2021-07-28", TOKEN), ("v3", V3_TOKEN)]
+
+
+def test_the_consent_page_is_asked_in_highlevels_way() -> None:
+    """Scopes with spaces, a state, no PKCE, and nothing that a form would write with a plus."""
+    provider, _ = highlevel()
+
+    uri = provider.authorization.consent_uri(
+        ConsentRequest("st&te", VERIFIER, REDIRECT, ("locations.readonly", "socialplanner/post.write"))
+    )
+
+    assert uri.startswith("https://marketplace.gohighlevel.com/v2/oauth/chooselocation?")
+    assert "scope=locations.readonly%20socialplanner%2Fpost.write&" in uri
+    assert {
+        "response_type": ["code"],
+        "client_id": [CLIENT_ID],
+        "redirect_uri": [REDIRECT],
+        "scope": ["locations.readonly socialplanner/post.write"],
+        "state": ["st&te"],
+    } == parse_qs(urlsplit(uri).query, strict_parsing=True)
+
+
+@pytest.mark.parametrize(("version", "answer"), VERSIONS)
+async def test_a_code_becomes_a_locations_grant(version: str, answer: dict[str, Any]) -> None:
+    """Both spellings of the answer are read: absolute times, scopes by space, the location as subject."""
+    provider, vendor = highlevel(httpx.Response(200, json=answer), api_version=version)
+
+    grant = await provider.authorization.exchange("abc", verifier=VERIFIER, redirect_uri=REDIRECT)
+
+    assert f"{API}/oauth/token" == str(vendor.last.url)
+    assert (Secret("access-one"), Secret("refresh-one")) == (grant.access_token, grant.refresh_token)
+    assert (NOW + timedelta(seconds=86_399), NOW + timedelta(days=365)) == (
+        grant.access_expire_time,
+        grant.refresh_expire_time,
+    )
+    assert ("locations.readonly", "socialplanner/post.write") == grant.scopes
+    assert LOCATION == grant.subject
+    assert {
+        "user_type": "Location",
+        "company_id": COMPANY_OF_TESTS,
+        "location_id": LOCATION,
+        "user_id": USER,
+    } == grant.settings
+
+
+async def test_a_code_is_sent_in_snake_case() -> None:
+    """The form of 2021-07-28, the code as it came, the redirect URI with it."""
+    provider, vendor = highlevel(httpx.Response(200, json=TOKEN))
+
+    await provider.authorization.exchange("a%2Fb+c", verifier=VERIFIER, redirect_uri=REDIRECT)
+
+    assert {
+        "client_id": CLIENT_ID,
+        "client_secret": "canary-client-secret",
+        "grant_type": "authorization_code",
+        "code": "a%2Fb+c",
+        "redirect_uri": REDIRECT,
+    } == vendor.form()
+
+
+async def test_a_code_is_sent_in_camel_case() -> None:
+    """The form of v3 knows no underscore."""
+    provider, vendor = highlevel(httpx.Response(200, json=V3_TOKEN), api_version="v3")
+
+    await provider.authorization.exchange("abc", verifier=VERIFIER, redirect_uri=REDIRECT)
+
+    assert {
+        "clientId": CLIENT_ID,
+        "clientSecret": "canary-client-secret",
+        "grantType": "authorization_code",
+        "code": "abc",
+        "redirectUri": REDIRECT,
+    } == vendor.form()
+
+
+@pytest.mark.parametrize(
+    ("version", "answer", "field"), [("2021-07-28", TOKEN, "refresh_token"), ("v3", V3_TOKEN, "refreshToken")]
+)
+async def test_a_refresh_gives_the_new_pair(version: str, answer: dict[str, Any], field: str) -> None:
+    """The old refresh token goes out, the new one comes back."""
+    provider, vendor = highlevel(httpx.Response(200, json={**answer, field: "refresh-two"}), api_version=version)
+
+    grant = await provider.authorization.refresh(Secret("refresh-one"))
+
+    assert "refresh-one" == vendor.form()[field]
+    assert Secret("refresh-two") == grant.refresh_token
+
+
+async def test_a_companys_grant_names_the_company() -> None:
+    """Without a location the subject is the agency."""
+    answer = {name: value for name, value in TOKEN.items() if name != "locationId"}
+    provider, _ = highlevel(httpx.Response(200, json={**answer, "userType": "Company"}))
+
+    grant = await provider.authorization.exchange("abc", verifier=VERIFIER, redirect_uri=REDIRECT)
+
+    assert (COMPANY_OF_TESTS, "Company") == (grant.subject, grant.settings["user_type"])
+    assert "location_id" not in grant.settings
+
+
+@pytest.mark.parametrize(("lifetime", "seconds"), [("7200", 7200), (7200.0, 7200), (10**30, 3600), (10**12, 315360000)])
+async def test_lifetimes_are_read(lifetime: Any, seconds: int) -> None:
+    """Numbers, numeric strings, and what is too long to be meant."""
+    provider, _ = highlevel(httpx.Response(200, json={**TOKEN, "expires_in": lifetime}))
+
+    grant = await provider.authorization.refresh(Secret("r"))
+
+    assert NOW + timedelta(seconds=seconds) == grant.access_expire_time
+
+
+@pytest.mark.parametrize("lifetime", [None, "soon", -1, 0, [], True, 1.5])
+async def test_a_missing_lifetime_does_not_lose_the_pair(lifetime: Any) -> None:
+    """A pair without a usable lifetime is kept for an hour: refusing it would lose the new refresh token."""
+    provider, _ = highlevel(httpx.Response(200, json={**TOKEN, "expires_in": lifetime}))
+
+    grant = await provider.authorization.refresh(Secret("r"))
+
+    assert (NOW + timedelta(hours=1), Secret("refresh-one")) == (grant.access_expire_time, grant.refresh_token)
+
+
+async def test_a_missing_refresh_token_is_none() -> None:
+    """An answer without refresh token says: keep the one you have."""
+    answer = {name: value for name, value in TOKEN.items() if name != "refresh_token"}
+    provider, _ = highlevel(httpx.Response(200, json=answer))
+
+    grant = await provider.authorization.refresh(Secret("r"))
+
+    assert (None, None) == (grant.refresh_token, grant.refresh_expire_time)
+
+
+REFUSALS: list[tuple[httpx.Response, type[ProviderError], str]] = [
+    (refused(400, "Invalid grant: refresh token is invalid"), GrantRevoked, "invalid_grant"),
+    (refused(400, "Invalid grant: authorization code is invalid"), GrantRevoked, "invalid_grant"),
+    (refused(400, "Invalid grant: redirect_uri does not match"), Misconfigured, "redirect_uri"),
+    (refused(401, "Invalid client credentials"), Misconfigured, "invalid_client"),
+    (refused(400, "Location is not active"), CreatorBlocked, "location_not_active"),
+    (refused(400, "Endpoint /x is not available in API version v3"), Misconfigured, "api_version"),
+    (refused(401, "Invalid JWT"), Misconfigured, ""),
+    (refused(422, ["client_id should not be empty"]), Misconfigured, ""),
+    (refused(404, "Not Found"), Misconfigured, ""),
+    (refused(429, "Too Many Requests"), RateLimited, ""),
+    (refused(400, "Something new"), ContractBroken, ""),
+    (httpx.Response(400, json={"error": "invalid_grant", "error_description": "d"}), GrantRevoked, "invalid_grant"),
+    (httpx.Response(401, json={"error": "invalid_client"}), Misconfigured, "invalid_client"),
+    (httpx.Response(400, json={"error": "unsupported_grant_type"}), Misconfigured, "unsupported_grant_type"),
+    (httpx.Response(400, json={"error": "something_new"}), ContractBroken, "something_new"),
+    (httpx.Response(404, text="nowhere"), ContractBroken, "contract"),
+    (httpx.Response(403, text="error code: 1010"), Misconfigured, "user_agent_refused"),
+]
+
+
+@pytest.mark.parametrize(("answer", "kind", "code"), REFUSALS)
+async def test_every_refusal_of_a_token_has_its_meaning(
+    answer: httpx.Response, kind: type[ProviderError], code: str
+) -> None:
+    """Only what is known to be a dead grant ends one; what nobody knows does not. One call is made."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(kind) as raised:
+        await provider.authorization.refresh(Secret("canary-refresh"))
+
+    assert (kind, code, 1) == (type(raised.value), raised.value.code, len(vendor.requests))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(500),
+        refused(500, "Internal Server Error"),
+        refused(408, "Request Timeout"),
+        httpx.Response(502, html="<html>Bad gateway</html>"),
+        httpx.Response(200, html="<html>Hello</html>"),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json={**TOKEN, "access_token": "with space"}),
+        httpx.Response(302, json={}, headers={"location": "https://elsewhere.example/"}),
+        httpx.ReadTimeout("late"),
+        httpx.RemoteProtocolError("cut"),
+    ],
+    ids=repr,
+)
+async def test_a_lost_or_unreadable_answer_leaves_the_grant_in_doubt(answer: httpx.Response | Exception) -> None:
+    """Nobody knows whether the old refresh token still lives; the call is made once."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(Ambiguous):
+        await provider.authorization.refresh(Secret("r"))
+    assert 1 == len(vendor.requests)
+
+
+async def test_what_was_never_sent_is_temporary() -> None:
+    """A refused connection has spent no token."""
+    provider, _ = highlevel(httpx.ConnectError("refused"))
+
+    with pytest.raises(Unavailable):
+        await provider.authorization.refresh(Secret("r"))
+
+
+async def test_a_grant_of_nobody_is_in_doubt() -> None:
+    """A first grant must name its location or company."""
+    provider, _ = highlevel(httpx.Response(200, json={"access_token": "a", "userId": USER}))
+
+    with pytest.raises(Ambiguous):
+        await provider.authorization.exchange("code", verifier=VERIFIER, redirect_uri=REDIRECT)
+
+
+@pytest.mark.parametrize("setting", ["client_id", "client_secret"])
+async def test_a_missing_setting_is_named_without_a_call(setting: str) -> None:
+    """Without id or secret the provider builds, and every OAuth call names what is missing."""
+    provider, vendor = highlevel(httpx.Response(200, json=TOKEN), **{setting: ""})
+    authorization = provider.authorization
+
+    with pytest.raises(Misconfigured, match=f"GATEWAY_HIGHLEVEL_{setting.upper()}"):
+        await authorization.refresh(Secret("r"))
+    with pytest.raises(Misconfigured):
+        await authorization.exchange("code", verifier=VERIFIER, redirect_uri=REDIRECT)
+    with pytest.raises(Misconfigured):
+        authorization.consent_uri(ConsentRequest("s", VERIFIER, REDIRECT, ()))
+    assert [] == vendor.requests
+
+
+async def test_nothing_is_revoked() -> None:
+    """HighLevel has no such call: the table's word, and no call."""
+    provider, vendor = highlevel()
+
+    with pytest.raises(CapabilityMissing) as raised:
+        await provider.authorization.revoke(Secret("a"))
+    assert (Capability.REVOKE, Support.IMPOSSIBLE, []) == (
+        raised.value.capability,
+        raised.value.support,
+        vendor.requests,
+    )

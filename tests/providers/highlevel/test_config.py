@@ -1,0 +1,105 @@
+"""The settings of the HighLevel provider: defaults, refusals, and what hides.
+
+Owns the examples. Which calls need which setting is in test_authorization.py.
+"""
+
+from typing import Any
+
+import pytest
+
+from providers.errors import Misconfigured
+from providers.highlevel.config import Config, read
+from providers.models.secret import Secret
+from tests.providers.highlevel.support import SETTINGS, highlevel
+
+
+def test_everything_has_a_default() -> None:
+    """Without settings it is HighLevel's own addresses, the older generation, and our own name."""
+    config = read({})
+
+    assert ("https://services.leadconnectorhq.com", "2021-07-28", False) == (
+        config.api_url,
+        config.api_version,
+        config.v3,
+    )
+    assert "https://marketplace.gohighlevel.com/v2/oauth/chooselocation" == config.authorize_url
+    assert config.user_agent.startswith("social-gateway")
+    assert Config() == config
+
+
+def test_empty_settings_take_the_default() -> None:
+    """What an operator leaves empty is not set."""
+    names = ("client_id", "client_secret", "api_url", "authorize_url", "api_version", "user_agent")
+
+    assert Config() == read(dict.fromkeys(names, ""))
+
+
+def test_what_is_set_is_read() -> None:
+    """Addresses lose their last slash, strings become secrets."""
+    config = read(
+        {"client_id": " a-b ", "client_secret": "s", "api_url": "https://x.example/", "api_version": "v3"}
+        | {"user_agent": "agency/1"}
+    )
+
+    assert ("a-b", Secret("s"), "https://x.example", True, "agency/1") == (
+        config.client_id,
+        config.client_secret,
+        config.api_url,
+        config.v3,
+        config.user_agent,
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"api_url": "http://services.leadconnectorhq.com"}, "url_refused"),
+        ({"api_url": "http://127.0.0.1:8098"}, "url_refused"),
+        ({"api_url": "https://["}, "url_refused"),
+        ({"authorize_url": "https://user:pw@marketplace.example/"}, "url_refused"),
+        ({"api_version": "2023-02-21"}, "api_version_unknown"),
+        ({"api_version": "V3"}, "api_version_unknown"),
+        ({"user_agent": "python-httpx/0.28"}, "user_agent_refused"),
+        ({"user_agent": "Python-urllib/3.11"}, "user_agent_refused"),
+        ({"user_agent": "zwei\nZeilen"}, "user_agent_refused"),
+    ],
+)
+def test_what_cannot_work_is_refused_at_the_start(settings: dict[str, str], code: str) -> None:
+    """The error names the setting, and no call was made."""
+    name = next(iter(settings))
+
+    with pytest.raises(Misconfigured, match=f"GATEWAY_HIGHLEVEL_{name.upper()}") as raised:
+        highlevel(**settings)
+    assert (code, {"setting": name}) == (raised.value.code, raised.value.metadata)
+
+
+def test_a_simulator_on_this_machine_may_be_allowed() -> None:
+    """With the switch, http and a port on a loopback address pass."""
+    highlevel(api_url="http://127.0.0.1:8098", authorize_url="http://localhost:8098/v2/oauth/x", allow_loopback=True)
+
+
+@pytest.mark.parametrize("secret", [b"bytes", 1, ["s"]])
+def test_a_secret_is_a_secret_or_a_string(secret: Any) -> None:
+    """Anything else would be sent as what its `str` shows."""
+    with pytest.raises(TypeError):
+        read({"client_secret": secret})
+
+
+@pytest.mark.parametrize("name", ["client_id", "client_secret"])
+def test_a_missing_part_of_the_application_is_named(name: str) -> None:
+    """Without id or secret there is no application."""
+    with pytest.raises(Misconfigured, match=f"GATEWAY_HIGHLEVEL_{name.upper()}") as raised:
+        read({**SETTINGS, name: ""}).application()
+    assert f"{name}_missing" == raised.value.code
+
+
+def test_the_application_has_an_id_of_its_own() -> None:
+    """What stands before the client id's first dash."""
+    assert "65f0c0de0000000000000a99" == read(SETTINGS).app_id
+
+
+def test_nothing_shows_the_secret() -> None:
+    """Neither the configuration nor the provider."""
+    provider, _ = highlevel()
+
+    assert "canary" not in repr(provider) + repr(provider.client.config)

@@ -1,0 +1,114 @@
+"""Static tokens, and grants over the simulator: connected, renewed, suspended, dead.
+
+Owns the walks. The wire is in test_authorization.py.
+"""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+
+from providers.errors import CreatorBlocked, GrantRevoked, ProviderError, Rejected, ScopeNotGranted, Unavailable
+from providers.models.secret import Secret
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
+from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.support import API, LOCATION, NOW, highlevel, ok, refused
+
+
+async def test_a_static_token_is_tried_by_a_cheap_read() -> None:
+    """One list of accounts; then it is a grant without refresh, of the location, with the scopes it is said to have."""
+    provider, vendor = highlevel(ok({"accounts": [], "groups": []}))
+
+    grant = await provider.authorization.static(Secret("pit-1"), location_id=LOCATION, scopes=("a", "b", "a"))
+
+    assert f"{API}/social-media-posting/{LOCATION}/accounts" == str(vendor.last.url)
+    assert "Bearer pit-1" == vendor.last.headers["authorization"]
+    assert (Secret("pit-1"), None, LOCATION, ("a", "b")) == (
+        grant.access_token,
+        grant.refresh_token,
+        grant.subject,
+        grant.scopes,
+    )
+    assert grant.access_expire_time > NOW + timedelta(days=3000)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (refused(401, "Invalid Private Integration token"), GrantRevoked),
+        (refused(401, "Invalid JWT"), GrantRevoked),
+        (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
+        (refused(403, "The token does not have access to this location."), Rejected),
+        (httpx.Response(503), Unavailable),
+    ],
+)
+async def test_a_static_token_that_does_not_open_is_refused(answer: httpx.Response, kind: type[ProviderError]) -> None:
+    """One call; nothing renews it."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(kind) as raised:
+        await provider.authorization.static(Secret("pit-canary"), location_id=LOCATION, scopes=())
+    assert (kind, 1) == (type(raised.value), len(vendor.requests))
+    assert answer.status_code == raised.value.http_status
+
+
+async def test_another_token_is_no_static_one() -> None:
+    """An access token of OAuth would die within a day."""
+    provider, vendor = highlevel()
+
+    with pytest.raises(Rejected):
+        await provider.authorization.static(Secret("eyJ.a.b"), location_id=LOCATION, scopes=())
+    assert [] == vendor.requests
+
+
+@pytest.mark.parametrize("version", ["2021-07-28", "v3"])
+async def test_a_location_is_connected_and_renewed(version: str) -> None:
+    """From the page to a grant, and to the next one when the access token is refused."""
+    async with in_process(version=version) as journey:
+        access = await journey.connect(BAKERY)
+        first = access.grant
+        journey.vendor.expire_access_tokens()
+        accounts = await journey.provider.accounts.social_accounts(access, BAKERY)
+
+    assert (BAKERY, COMPANY, OWNER) == (
+        first.subject,
+        first.settings["company_id"],
+        first.settings["user_id"],
+    )
+    assert set(journey.provider.authorization.scopes) == set(first.scopes)
+    assert (3, 2) == (len(accounts), access.version)
+    assert first.refresh_token != access.grant.refresh_token
+
+
+async def test_a_used_refresh_token_is_dead() -> None:
+    """The second use of one is a grant that is gone."""
+    async with in_process() as journey:
+        token = (await journey.connect()).grant.refresh_token
+        assert token is not None
+        await journey.provider.authorization.refresh(token)
+        with pytest.raises(GrantRevoked):
+            await journey.provider.authorization.refresh(token)
+
+
+async def test_a_suspended_location_keeps_its_grant() -> None:
+    """While the agency suspends it the refresh is refused; afterwards the same token works."""
+    async with in_process() as journey:
+        token = (await journey.connect()).grant.refresh_token
+        assert token is not None
+        journey.vendor.tenants.set_location(BAKERY, active=False)
+        with pytest.raises(CreatorBlocked):
+            await journey.provider.authorization.refresh(token)
+        journey.vendor.tenants.set_location(BAKERY, active=True)
+
+        assert BAKERY == (await journey.provider.authorization.refresh(token)).subject
+
+
+async def test_a_static_token_of_another_location_opens_nothing() -> None:
+    """The cheap read proves the location too."""
+    async with in_process() as journey:
+        token = Secret(journey.vendor.private_token(BAKERY))
+        grant = await journey.provider.authorization.static(token, location_id=BAKERY, scopes=("x",))
+        with pytest.raises(Rejected) as raised:
+            await journey.provider.authorization.static(token, location_id=GARAGE, scopes=("x",))
+
+    assert (BAKERY, "wrong_location") == (grant.subject, raised.value.code)

@@ -1,0 +1,175 @@
+"""A HighLevel that answers anything at all: nothing but our own errors comes out, and never a secret.
+
+Owns the random answers and the canaries. What sane answers mean is in the other files.
+"""
+
+import json
+import logging
+import traceback
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from providers.errors import ProviderError
+from providers.highlevel import Choice, HighLevel
+from providers.models.accounts import ProfilePart
+from providers.models.secret import Secret
+from tests.providers.highlevel.support import COMPANY, LOCATION, RECORD, USER, VERIFIER, Lender, highlevel
+
+Call = Callable[[HighLevel], Awaitable[Any]]
+CALLS: dict[str, Call] = {
+    "exchange": lambda it: it.authorization.exchange(
+        "canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"
+    ),
+    "refresh": lambda it: it.authorization.refresh(Secret("canary-refresh")),
+    "static": lambda it: it.authorization.static(Secret("pit-canary"), location_id=LOCATION, scopes=()),
+    "location_token": lambda it: it.authorization.location_token(Lender(), company_id=COMPANY, location_id=LOCATION),
+    "installed": lambda it: it.authorization.installed_locations(Lender(), company_id=COMPANY),
+    "profile": lambda it: it.accounts.profile(Lender(), frozenset(ProfilePart)),
+    "accounts": lambda it: it.accounts.social_accounts(Lender(), LOCATION),
+    "delete": lambda it: it.accounts.delete(Lender(), LOCATION, "a"),
+    "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
+    "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
+    "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
+}
+# Words of the vendor, so that random answers come close to sane ones.
+WORDS = (
+    *("success", "statusCode", "message", "results", "traceId", "error", "code", "accounts", "groups", "id", "oauthId"),
+    *(
+        "name",
+        "platform",
+        "type",
+        "expire",
+        "isExpired",
+        "active",
+        "deleted",
+        "profile",
+        "pages",
+        "locations",
+        "openId",
+    ),
+    *("location", "account", "url", "access_token", "accessToken", "scope", "expires_in", "refresh_token", "_id"),
+    *("locationId", "companyId", "userId", "items", "pagination", "hasNextPage", "nextPageToken", "count"),
+    *("installedAt", "error_description", "invalid_grant", "https://a.example/"),
+)
+LEAVES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
+)
+KEYS = st.one_of(st.sampled_from(WORDS), st.text(max_size=4))
+JSON = st.recursive(
+    LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner)), max_leaves=6
+)
+PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
+LISTS = ("accounts", "profile", "pages", "locations", "items")
+NESTED = st.builds(
+    lambda item: {
+        "success": True,
+        **item,
+        "results": {**item, **{name: [item] for name in LISTS}},
+        "locations": [item],
+    },
+    PAYLOAD,
+)
+# Most look like one of HighLevel's envelopes.
+BODIES = st.one_of(JSON, PAYLOAD, NESTED).map(json.dumps)
+TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
+HEADERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "retry-after": TEXT,
+        "x-ratelimit-interval-milliseconds": TEXT,
+        "x-ratelimit-daily-remaining": TEXT,
+        "location": TEXT,
+        "cf-ray": TEXT,
+    },
+)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@given(
+    version=st.sampled_from(["2021-07-28", "v3"]),
+    status=st.one_of(st.just(200), st.integers(200, 599)),
+    text=BODIES,
+    headers=HEADERS,
+)
+@settings(max_examples=12, deadline=None)
+async def test_random_json_raises_nothing_but_our_errors(
+    name: str, version: str, status: int, text: str, headers: dict[str, str]
+) -> None:
+    """Whatever JSON comes, with whatever status and headers, each call answers or raises a ProviderError."""
+    provider, _ = highlevel(httpx.Response(status, headers=headers, content=text.encode()), api_version=version)
+
+    with suppress(ProviderError):
+        await CALLS[name](provider)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b"9" * 10_000,
+        b"1e999",
+        b"NaN",
+        b"\xef\xbb\xbf{}",
+        b'"\xed\xa0\x80"',
+        b"\x00\xff",
+        b'{"results":' + b"1" * 5000 + b"}",
+        b'<a href="https://[">',
+    ],
+    ids=lambda raw: str(raw[:8]),
+)
+async def test_poison_raises_nothing_but_our_errors(name: str, raw: bytes) -> None:
+    """Nesting, endless digits, infinities, lone surrogates and broken bytes are a vendor's fault, not ours."""
+    provider, _ = highlevel(httpx.Response(200, content=raw))
+
+    with suppress(ProviderError):
+        await CALLS[name](provider)
+
+
+def echoing(request: httpx.Request) -> httpx.Response:
+    """Refuse with everything that was sent in every text field, as a careless vendor might."""
+    said = f"{request.url} {request.headers} {request.headers.get('authorization')} {request.content.decode()[:2000]}"
+    body = {"message": [said], "traceId": said, "code": said, "error": f"bad {said}", "error_description": said}
+    return httpx.Response(400, json=body, headers={"cf-ray": "bearer canary-in-header"})
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        echoing,
+        httpx.ReadError("GET /?token=canary"),
+        httpx.ConnectError("GET /?token=canary"),
+        httpx.Response(500, text="canary"),
+    ],
+    ids=["echo", "dropped", "refused", "500"],
+)
+async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
+    """Neither text, nor fields, nor traceback, nor log holds a token, a code or a secret."""
+    caplog.set_level(logging.DEBUG)
+    provider, _ = highlevel(answer)
+
+    with pytest.raises(ProviderError) as raised:
+        await CALLS[name](provider)
+
+    # The quoted lines of source spell the canaries out.
+    shown = [line for line in "".join(traceback.format_exception(raised.value)).splitlines() if line[:4] != "    "]
+    kept = repr((raised.value.args, vars(raised.value)))
+    assert [False, False, False] == ["canary" in each for each in (kept, "\n".join(shown), caplog.text)]
+
+
+async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:
+    """Grants hide theirs, and so does the provider."""
+    answer = {"access_token": "canary-a", "refresh_token": "canary-r", "expires_in": 1, "locationId": LOCATION}
+    provider, _ = highlevel(httpx.Response(200, json=answer))
+
+    grant = await provider.authorization.refresh(Secret("canary-refresh"))
+
+    assert "canary" not in repr(grant) + repr(provider)

@@ -1,0 +1,101 @@
+"""Starting a network's consent: where the browser is to be sent, in every form that was reported.
+
+Owns the examples. What comes after the consent is in test_connecting.py.
+"""
+
+import httpx
+import pytest
+
+from providers.errors import ContractBroken, OptionUnsupported, ScopeNotGranted
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok, refused
+
+PAGE = "https://www.tiktok.com/v2/auth/authorize/?client_key=k&state=s"
+OAUTH = f"{API}/social-media-posting/oauth"
+
+
+@pytest.mark.parametrize("version", ["2021-07-28", "v3"])
+async def test_start_is_asked_with_the_token(version: str) -> None:
+    """Location and acting user are in the query, the rest only when it is wanted; nothing is followed."""
+    provider, vendor = highlevel(httpx.Response(302, headers={"location": PAGE}), api_version=version)
+    accounts = provider.accounts
+
+    plain = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+    again = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER, page="integration", reconnect=True)
+
+    query = f"locationId={LOCATION}&userId={USER}"
+    assert [f"{OAUTH}/tiktok/start?{query}", f"{OAUTH}/tiktok/start?{query}&page=integration&reconnect=true"] == [
+        str(request.url) for request in vendor.requests
+    ]
+    assert "Bearer canary-token-1" == vendor.last.headers["authorization"]
+    assert [PAGE, PAGE] == [plain, again]
+
+
+FORMS: list[tuple[httpx.Response, str]] = [
+    *((httpx.Response(status, headers={"location": PAGE}), PAGE) for status in (301, 302, 303, 307, 308)),
+    (httpx.Response(302, headers={"location": "/next?a=b"}), f"{API}/next?a=b"),
+    (ok(url=PAGE), PAGE),
+    (ok({"redirectUrl": PAGE}), PAGE),
+    (httpx.Response(200, json=PAGE), PAGE),
+    (httpx.Response(200, text=f"{PAGE}\n"), PAGE),
+    (httpx.Response(200, html=f"<script>window.location.href = '{PAGE}'</script>"), PAGE),
+    (httpx.Response(200, html=f'<script>location.replace("{PAGE}")</script>'), PAGE),
+    (httpx.Response(200, html=f'<meta content="0;url={PAGE.replace("&", "&amp;")}">'), PAGE),
+]
+
+
+@pytest.mark.parametrize(("answer", "page"), FORMS)
+async def test_the_page_is_found_wherever_it_stands(answer: httpx.Response, page: str) -> None:
+    """A redirect of any kind, JSON, a page that leads on, or the address alone."""
+    provider, _ = highlevel(answer)
+
+    assert page == await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(302),
+        httpx.Response(200),
+        httpx.Response(204),
+        ok(),
+        ok(url=7),
+        ok(url="http://plain.example/"),
+        ok(url="javascript:alert(1)"),
+        ok(url="https://user:pw@evil.example/"),
+        httpx.Response(302, headers={"location": "http://127.0.0.1/"}),
+        httpx.Response(302, headers={"location": "https://["}),
+        httpx.Response(200, html="<html>Hello</html>"),
+    ],
+    ids=repr,
+)
+async def test_no_browser_is_sent_to_nowhere(answer: httpx.Response) -> None:
+    """Without an https address there is no page to consent on; it is not asked twice."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(ContractBroken):
+        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+    assert 1 == len(vendor.requests)
+
+
+async def test_a_missing_scope_at_the_start_is_named() -> None:
+    """Starting needs the scope that reads, odd as it is."""
+    provider, _ = highlevel(refused(401, "The token is not authorized for this scope."))
+
+    with pytest.raises(ScopeNotGranted) as raised:
+        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+    assert "socialplanner/oauth.readonly" == raised.value.metadata["scope"]
+
+
+@pytest.mark.parametrize(
+    ("version", "platform"),
+    [("2021-07-28", "youtube"), ("2021-07-28", "twitter"), ("v3", "bluesky"), ("v3", "twitter"), ("v3", "../x")],
+)
+async def test_a_network_that_is_not_documented_is_refused(version: str, platform: str) -> None:
+    """Each generation has its networks; no call is made for another."""
+    provider, vendor = highlevel(ok(), api_version=version)
+
+    with pytest.raises(OptionUnsupported) as raised:
+        await provider.accounts.start(Lender(), LOCATION, platform, user_id=USER)
+    with pytest.raises(OptionUnsupported):
+        await provider.accounts.choose(Lender(), LOCATION, platform, RECORD)
+    assert ("platform", []) == (raised.value.field, vendor.requests)

@@ -1,0 +1,125 @@
+"""Reading HighLevel's JSON with suspicion, and spelling what is sent to it.
+
+Owns single values and envelopes. What they mean is in the other files.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from providers.highlevel import wire
+
+ENVELOPES: list[tuple[str, tuple[str, ...], str, str]] = [
+    ('{"success":true,"message":"Fetched","traceId":"t"}', ("Fetched",), "", "t"),
+    ('{"statusCode":422,"message":["a","b"],"error":"Unprocessable Entity"}', ("a", "b"), "", ""),
+    ('{"statusCode":401,"message":"Invalid JWT","error":"Unauthorized"}', ("Invalid JWT",), "", ""),
+    ('{"error":{"code":"RESOURCE_NOT_FOUND","message":"no app"}}', ("no app",), "RESOURCE_NOT_FOUND", ""),
+    ('{"error":"invalid_grant","error_description":"dead"}', ("dead",), "invalid_grant", ""),
+    ('{"error":"denied","error_description":"no"}', ("no",), "denied", ""),
+    ('{"error":"invalid_client"}', (), "invalid_client", ""),
+    ('{"message":"m","code":"CSV_EMPTY_FILE"}', ("m",), "CSV_EMPTY_FILE", ""),
+    ('{"message":{"a":1},"traceId":7}', (), "", ""),
+    ('{"message":["",1,null,"c"]}', ("c",), "", ""),
+    ("{}", (), "", ""),
+]
+
+
+@pytest.mark.parametrize(("body", "messages", "code", "log_id"), ENVELOPES)
+def test_envelopes(body: str, messages: tuple[str, ...], code: str, log_id: str) -> None:
+    """Words come as a string or a list, codes in three places or not at all."""
+    said = wire.envelope(body.encode())
+
+    assert (messages, code, log_id) == (said.messages, said.code, said.log_id)
+
+
+def test_several_messages_are_one_line() -> None:
+    """A list of violations is read as one sentence."""
+    assert "a; b" == wire.envelope(b'{"message":["a","b"]}').message
+
+
+@pytest.mark.parametrize(("success", "read"), [("true", True), ("false", False), ('"true"', None), ("null", None)])
+def test_success_is_literal(success: str, read: bool | None) -> None:
+    """Only a boolean says something."""
+    assert read is wire.envelope(f'{{"success":{success}}}'.encode()).success
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"null", b"<html>", b"\xff", b'{"a":NaN}', b'{"a":1e999}', b"[" * 100_000]
+)
+def test_what_is_no_object_is_malformed(body: bytes) -> None:
+    """Pages, lists, broken text, infinities and endless nesting are refused as one thing."""
+    with pytest.raises(wire.Malformed):
+        wire.envelope(body)
+
+
+def test_unstorable_characters_are_replaced() -> None:
+    """NUL and lone surrogates are legal JSON and break databases: they do not come in."""
+    said = wire.envelope(b'{"message":"a\\u0000b\\ud800c","results":{"k\\u0000":["\\u0000"]}}')
+
+    assert ("a\ufffdb\ufffdc", {"k\ufffd": ["\ufffd"]}) == (said.message, said.results)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"), [(1, 1), ("86399", 86_399), (7.0, 7), (7.5, None), (True, None), ("x", None), (2**63, None)]
+)
+def test_integers(value: object, read: int | None) -> None:
+    """Numbers, strings of digits and whole floats; nothing else, and nothing that does not fit."""
+    assert read == wire.integer(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [
+        ("2026-11-20T12:00:00.000Z", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("2026-11-20T13:00:00+01:00", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("2026-11-20T12:00:00", datetime(2026, 11, 20, 12, tzinfo=UTC)),
+        ("0001-01-01T00:00:00+14:00", None),
+        ("soon", None),
+        (1763640000, None),
+    ],
+)
+def test_times_are_aware(value: object, read: datetime | None) -> None:
+    """ISO 8601 in any zone, UTC without one; what cannot be read is None."""
+    assert read == wire.instant({"at": value}, "at")
+
+
+@pytest.mark.parametrize(("value", "read"), [(" a ", "a"), ("", ""), ("x" * 257, ""), (7, ""), (None, "")])
+def test_ids_are_strings(value: object, read: str) -> None:
+    """Opaque, without space around them, of a sane length."""
+    assert read == wire.identifier({"id": value}, "other", "id")
+
+
+def test_only_what_is_named_is_sent() -> None:
+    """Unknown properties and None are left out; false and empty values are values."""
+    values: dict[str, Any] = {"a": 1, "b": None, "c": False, "d": [], "x": "not named"}
+
+    assert {"a": 1, "c": False, "d": []} == wire.allowed(("a", "b", "c", "d"), values)
+
+
+def test_parameters_are_strings() -> None:
+    """Numbers for paging as digits, booleans as words, None not at all."""
+    values: dict[str, Any] = {"skip": 0, "limit": 20, "isInstalled": True, "page": "p", "none": None}
+
+    assert {"skip": "0", "limit": "20", "isInstalled": "true", "page": "p"} == wire.strings(values)
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [("a_b-c", "a_b-c"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("ü\ud800", "%C3%BC%3F")]
+)
+def test_an_id_stays_within_its_place_in_a_path(value: str, sent: str) -> None:
+    """Nothing of it can begin another part."""
+    assert sent == wire.segment(value)
+
+
+@pytest.mark.parametrize("value", ["", ".", ".."])
+def test_an_id_that_would_lead_elsewhere_is_none(value: str) -> None:
+    """Dots and nothing are no ids."""
+    with pytest.raises(ValueError, match=r"^\.*$"):
+        wire.segment(value)
+
+
+@pytest.mark.parametrize(("value", "can"), [("pit-1", True), ("a b", False), ("", False), ("é", False), (7, False)])
+def test_tokens_are_what_a_header_takes(value: object, can: bool) -> None:
+    """Visible ASCII only."""
+    assert can is wire.is_token(value)
