@@ -29,6 +29,7 @@ from gateway.interceptors.request_id import NewId
 from gateway.interceptors.strangers import Strangers
 
 _STOPPING = "It is stopping: connect again."
+_LAST_WRITE_SECONDS = 5
 _HEADERS = (auth.HEADER, request_id.HEADER)
 
 
@@ -224,7 +225,19 @@ async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:
     """Send what a generator gives; it is closed at once when the client goes, not when the garbage is collected."""
     async with aclosing(responses) as stream:  # type: ignore[type-var]
         async for response in stream:
-            await context.write(response)
+            await _write(response, context)
+
+
+async def _write(response: Any, context: Any) -> None:
+    """Send one message; a cancel waits for what is on its way, because gRPC takes no end of a call beside it."""
+    sending = asyncio.ensure_future(context.write(response))
+    try:
+        await asyncio.shield(sending)
+    except asyncio.CancelledError:
+        # A client that does not read is not waited for longer.
+        await asyncio.wait({sending}, timeout=_LAST_WRITE_SECONDS)
+        sending.cancel()
+        raise
 
 
 def _task() -> asyncio.Task[Any]:

@@ -154,14 +154,16 @@ async def test_a_drain_lets_a_running_call_finish() -> None:
 async def _until_refused(served: Served) -> None:
     """Call until the server takes no more calls.
 
-    A call that arrives in the very moment of the stop may end as CANCELLED: github.com/grpc/grpc/issues/41785.
+    A call that arrives in the very moment of the stop may end as CANCELLED (github.com/grpc/grpc/issues/41785), or,
+    under load, be taken by gRPC's loop and never given to anybody: it then ends with its own deadline (2026-11-25).
     """
+    lost = (grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
     stub = health_pb2_grpc.HealthStub(served.channel)
     code = None
     while code is not grpc.StatusCode.UNAVAILABLE:
-        call = stub.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        call = stub.Check(health_pb2.HealthCheckRequest(), timeout=2)
         code = await call.code()
-        assert code in (grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.UNAVAILABLE)
+        assert code in (grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE, *lost)
 
 
 async def test_a_drain_sends_watchers_away() -> None:
