@@ -17,10 +17,10 @@ from gateway.caller import Caller
 from gateway.domain.api_keys import SCOPES
 from gateway.interceptors.scopes import METHOD_SCOPES, is_public
 from gateway.rpc.providers import ProviderService
-from gateway.server import Service
+from gateway.server import Service, Sleep
 from gateway.settings import SettingsError
 from providers.capabilities import CapabilityTable, Limits
-from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2
+from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2
 from socialgateway.v1 import provider_service_pb2_grpc as provider_grpc
 from tests.rpc.answers import assert_error, trailer
 from tests.rpc.certificates import Certificate, make_certificate
@@ -122,8 +122,10 @@ async def test_health_can_be_watched_into_the_drain() -> None:
         stub = health_pb2_grpc.HealthStub(served.channel)
         watch = stub.Watch(health_pb2.HealthCheckRequest())
         assert SERVING == (await watch.read()).status
-        draining = asyncio.create_task(served.server.drain(delay=0, grace=30))
+        heard = asyncio.Event()
+        draining = asyncio.create_task(served.server.drain(delay=5, grace=30, sleep=_until(heard)))
         assert NOT_SERVING == (await watch.read()).status
+        heard.set()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await watch.read()
         await draining
@@ -138,11 +140,7 @@ async def test_a_drain_lets_a_running_call_finish() -> None:
         running = asyncio.ensure_future(stub.GetProvider(GET, metadata=AUTH))
         await servicer.inside.wait()
         delayed = asyncio.Event()
-
-        async def sleep(seconds: float) -> None:
-            await delayed.wait()
-
-        draining = asyncio.create_task(served.server.drain(delay=5, grace=30, sleep=sleep))
+        draining = asyncio.create_task(served.server.drain(delay=5, grace=30, sleep=_until(delayed)))
         assert NOT_SERVING == await health_of(served), "health tells before calls are refused"
         delayed.set()
         await _until_refused(served)
@@ -151,11 +149,20 @@ async def test_a_drain_lets_a_running_call_finish() -> None:
         await draining
 
 
+def _until(event: asyncio.Event) -> Sleep:
+    """Give a drain's delay that lasts until the event."""
+
+    async def sleep(seconds: float) -> None:
+        await event.wait()
+
+    return sleep
+
+
 async def _until_refused(served: Served) -> None:
     """Wait for the server's goodbye, and see that it takes no more calls.
 
-    No call is made in the very moment of the stop: gRPC may end it as CANCELLED, or take it and give it to nobody, before
-    any interceptor (github.com/grpc/grpc/issues/41785; 1.85.1, seen 2026-11-25).
+    No call is made in the very moment of the stop: gRPC may end it as CANCELLED, or take it and give it to nobody,
+    before any interceptor (github.com/grpc/grpc/issues/41785; 1.85.1, seen 2026-11-25).
     """
     ready = grpc.ChannelConnectivity.READY
     while served.channel.get_state() is ready:
@@ -175,6 +182,33 @@ async def test_a_drain_sends_watchers_away() -> None:
         await served.server.drain(delay=0, grace=300)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call.read()
+    assert_error(caught.value, grpc.StatusCode.UNAVAILABLE, "GATEWAY_UNAVAILABLE")
+
+
+class Large(Held):
+    """A PostService that sends a message which fills the connection until its client reads."""
+
+    async def WatchPost(self, request: Any, context: Any) -> AsyncIterator[post_service_pb2.WatchPostResponse]:
+        """Send one message of three megabytes."""
+        self.inside.set()
+        yield post_service_pb2.WatchPostResponse(post=post_pb2.Post(name="x" * 3_000_000))
+
+
+async def test_a_drain_lets_a_message_on_its_way_arrive() -> None:
+    """A watcher that is sent away in the middle of a message gets all of it, and then the reason."""
+    servicer = Large()
+    async with serving(posts(servicer)) as served:
+        stub = post_service_pb2_grpc.PostServiceStub(served.channel)
+        call = stub.WatchPost(post_service_pb2.WatchPostRequest(name="locations/l1/posts/p1"), metadata=AUTH)
+        await servicer.inside.wait()
+        draining = asyncio.create_task(served.server.drain(delay=0, grace=30))
+        await _until_refused(served)
+        whole = await call.read()
+        assert isinstance(whole, post_service_pb2.WatchPostResponse)
+        assert 3_000_000 == len(whole.post.name)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call.read()
+        await draining
     assert_error(caught.value, grpc.StatusCode.UNAVAILABLE, "GATEWAY_UNAVAILABLE")
 
 
