@@ -17,6 +17,7 @@ from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.errors import contract
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import Profile, ProfilePart
 
@@ -146,9 +147,9 @@ def read_account(row: Mapping[str, Any]) -> SocialAccount:
         oauth_id=wire.identifier(row, "oauthId", "oAuthId"),
         profile_id=wire.identifier(row, "profileId"),
         expire_time=wire.instant(row, "expire"),
-        expired=wire.flag(row, "isExpired"),
+        expired=strict_json.flag(row, "isExpired"),
         active=row.get("active") is not False,
-        deleted=wire.flag(row, "deleted"),
+        deleted=strict_json.flag(row, "deleted"),
         raw=dict(row),
     )
 

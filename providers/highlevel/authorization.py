@@ -18,6 +18,7 @@ from providers.highlevel.client import Call, Client, opened
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract, oauth_refusal, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant
 from providers.models.secret import Secret
@@ -122,7 +123,7 @@ class HighLevelAuthorization:
         hidden = (client_secret, Secret(fields[secret]))
         try:
             said = wire.envelope(answer.body)
-        except wire.Malformed:
+        except strict_json.Malformed:
             raise unreadable(answer, write=True, secrets=hidden) from None
         if not 200 <= answer.status < 300:
             raise oauth_refusal(answer, said, hidden)

@@ -17,6 +17,7 @@ from providers.errors import ContentRefused, RateLimited, ScopeNotGranted, Token
 from providers.highlevel import limits, wire
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.errors import refusal, unreadable
+from providers.http import strict_json
 from providers.http.call import with_access
 from providers.http.client import Clients
 from providers.http.exchange import Answer, exchange
@@ -119,7 +120,7 @@ class Client:
     def _authorised(self, client: httpx.AsyncClient, call: Call, token: Secret) -> httpx.Request:
         """Build an authorised call."""
         value = token.reveal()
-        if not wire.is_token(value):
+        if not strict_json.is_token(value):
             raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
         return self._request(client, call, {"Authorization": f"Bearer {value}"})
 
@@ -153,7 +154,7 @@ def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
     """Open an answer: success is a 2xx whose envelope does not deny it; anything else is an error."""
     try:
         said = wire.envelope(answer.body)
-    except wire.Malformed:
+    except strict_json.Malformed:
         raise unreadable(answer, write=call.write, secrets=(token,)) from None
     if 200 <= answer.status < 300 and said.success is not False:
         return said

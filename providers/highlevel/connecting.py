@@ -15,6 +15,7 @@ from providers.highlevel import wire
 from providers.highlevel.client import Call, Client, opened, path
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.errors import contract
+from providers.http import strict_json
 from providers.http.exchange import Answer
 from providers.http.urls import check_url
 from providers.interface.access import Access
@@ -144,7 +145,7 @@ async def attach(
 
 def attach_body(platform: str, choice: Choice) -> dict[str, Any]:
     """Give what a network's attach takes: v3 needs type, originId, name and avatar, so they are always sent."""
-    location = wire.allowed(_GOOGLE, wire.mapping(choice.raw, "location"))
+    location = wire.allowed(_GOOGLE, strict_json.mapping(choice.raw, "location"))
     values = {
         "type": choice.kind or "profile",
         "originId": choice.origin_id,
@@ -155,7 +156,7 @@ def attach_body(platform: str, choice: Choice) -> dict[str, Any]:
         "urn": choice.urn or None,
         "pageId": choice.page_id or None,
         "location": location,
-        "account": wire.mapping(choice.raw, "account"),
+        "account": strict_json.mapping(choice.raw, "account"),
     }
     return wire.allowed(BODIES[platform], values)
 
@@ -177,8 +178,8 @@ def _choice(row: Mapping[str, Any], kind: str) -> Choice:
         name=wire.text(row, "name", "displayName"),
         username=wire.text(row, "username"),
         avatar_uri=wire.text(row, "avatar", "avatarUrl"),
-        verified=wire.flag(row, "verified"),
-        connected=wire.flag(row, "isConnected"),
+        verified=strict_json.flag(row, "verified"),
+        connected=strict_json.flag(row, "isConnected"),
         kind=wire.text(row, "type").lower() or kind,
         urn=wire.text(row, "urn"),
         page_id=wire.identifier(row, "pageId"),
@@ -187,12 +188,12 @@ def _choice(row: Mapping[str, Any], kind: str) -> Choice:
 
 
 def _google(row: Mapping[str, Any]) -> Choice:
-    location = wire.mapping(row, "location")
+    location = strict_json.mapping(row, "location")
     return Choice(
         origin_id=wire.identifier(location, "name"),
         name=wire.text(location, "title"),
-        verified=wire.flag(location, "isVerified"),
-        connected=wire.flag(location, "isConnected"),
+        verified=strict_json.flag(location, "isVerified"),
+        connected=strict_json.flag(location, "isConnected"),
         kind="location",
         raw=dict(row),
     )
@@ -236,15 +237,15 @@ def _target(base: str, location: str) -> str:
 def _url_in(body: bytes) -> str:
     """Find the address in JSON, in a page that leads on, or alone."""
     try:
-        root = wire.parse(body)
-    except wire.Malformed:
+        root = strict_json.parse(body)
+    except strict_json.Malformed:
         said = body.decode("utf-8", "replace").strip()
         match = _IN_PAGE.search(said)
         return html.unescape(match[1]).replace("\\/", "/") if match else said
     if isinstance(root, str):
         return root
     top = root if isinstance(root, dict) else {}
-    return wire.text(top, *_URL_KEYS) or wire.text(wire.mapping(top, "results"), *_URL_KEYS)
+    return wire.text(top, *_URL_KEYS) or wire.text(strict_json.mapping(top, "results"), *_URL_KEYS)
 
 
 def _may_open(url: str, config: Config) -> bool:

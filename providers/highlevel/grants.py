@@ -10,6 +10,7 @@ from typing import Any
 
 from providers.highlevel import wire
 from providers.highlevel.errors import contract
+from providers.http import strict_json
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 
@@ -37,12 +38,12 @@ def read_grant(said: wire.Envelope, asked: datetime, http_status: int = 0) -> Gr
     """
     data = said.body
     access_token = _either(data, "access_token", "accessToken")
-    if not wire.is_token(access_token):
+    if not strict_json.is_token(access_token):
         raise contract(
             "HighLevel's grant holds no access token.", write=True, log_id=said.log_id, http_status=http_status
         )
     refresh_token = _either(data, "refresh_token", "refreshToken")
-    renewable = wire.is_token(refresh_token)
+    renewable = strict_json.is_token(refresh_token)
     found = {name: wire.identifier(data, spelling) for name, spelling in _SETTINGS.items()}
     settings = {name: value for name, value in found.items() if value}
     return Grant(

@@ -15,6 +15,7 @@ from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.grants import read_grant
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.grants import Grant
 
@@ -72,10 +73,10 @@ async def installed_locations(
     rows = wire.rows(said.body, "items" if v3 else "locations")
     page = InstalledPage(
         locations=tuple(_location(row) for row in rows if wire.identifier(row, "_id")),
-        future=wire.flag(said.body, "installToFutureLocations"),
+        future=strict_json.flag(said.body, "installToFutureLocations"),
     )
     if v3:
-        return replace(page, **_next_of_pages(wire.mapping(said.body, "pagination")))
+        return replace(page, **_next_of_pages(strict_json.mapping(said.body, "pagination")))
     total, end = wire.integer(said.body.get("count")), _skip(cursor) + len(rows)
     more = bool(rows) and (len(rows) >= size if total is None else end < total)
     return replace(page, next_cursor=str(end) if more else "", total=total)
@@ -90,7 +91,7 @@ def _skip(cursor: str) -> int:
 
 
 def _next_of_pages(pagination: Mapping[str, Any]) -> dict[str, Any]:
-    more = wire.flag(pagination, "hasNextPage")
+    more = strict_json.flag(pagination, "hasNextPage")
     return {
         "next_cursor": wire.text(pagination, "nextPageToken") if more else "",
         "total": wire.integer(pagination.get("totalRecords")),
@@ -102,7 +103,7 @@ def _location(row: Mapping[str, Any]) -> InstalledLocation:
         id=wire.identifier(row, "_id"),
         name=wire.text(row, "name"),
         address=wire.text(row, "address"),
-        installed=wire.flag(row, "isInstalled"),
+        installed=strict_json.flag(row, "isInstalled"),
         version_id=wire.identifier(row, "versionId"),
         install_time=wire.instant(row, "installedAt"),
     )

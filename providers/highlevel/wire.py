@@ -3,8 +3,6 @@
 Owns parsing and spelling only. Does not know what a message means, nor what a call was for.
 """
 
-import json
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -12,17 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-INT64 = 2**63
-_MAX_ID = 256
-_MAX_TOKEN = 8192
+from providers.http import strict_json
+
 _MAX_MESSAGES = 20
-_VISIBLE = re.compile(r"[\x21-\x7e]+")
-# What PostgreSQL cannot keep as text and protobuf cannot send: NUL and lone surrogates, both legal as JSON escapes.
-_UNSTORABLE = {0: 0xFFFD, **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)}
-
-
-class Malformed(ValueError):
-    """The body is not JSON that we can keep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,31 +36,18 @@ class Envelope:
         return "; ".join(self.messages)
 
 
-def parse(body: bytes) -> Any:
-    """Parse UTF-8 JSON exactly: integers of any size stay integers, what cannot be stored is replaced.
-
-    Raises Malformed.
-    """
-    try:
-        return _storable(json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite))
-    except (ValueError, RecursionError):
-        raise Malformed from None
-
-
 def envelope(body: bytes) -> Envelope:
     """Read the envelope of any call; raises Malformed when the body is no JSON object.
 
     Three shapes of refusals are alive (docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20):
     NestJS's with `message` as string or list, v3's `error: {code, message}`, and OAuth's `error`, `error_description`.
     """
-    root = parse(body)
-    if not isinstance(root, dict):
-        raise Malformed
-    error = mapping(root, "error")
+    root = strict_json.parse_object(body)
+    error = strict_json.mapping(root, "error")
     success = root.get("success")
     return Envelope(
         body=root,
-        results=mapping(root, "results"),
+        results=strict_json.mapping(root, "results"),
         success=success if isinstance(success, bool) else None,
         messages=messages(root) or messages(error) or _texts(root.get("error_description")),
         code=text(error, "code") or text(root, "code") or _oauth_code(root),
@@ -97,12 +74,6 @@ def _oauth_code(root: Mapping[str, Any]) -> str:
 # What is read
 
 
-def mapping(source: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Give the object under `key`, or an empty one."""
-    value = source.get(key)
-    return value if isinstance(value, dict) else {}
-
-
 def rows(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     """Give the objects of the list under `key`; a single object counts as a list of one."""
     value = source.get(key)
@@ -115,31 +86,15 @@ def text(source: Mapping[str, Any], *keys: str) -> str:
     return next((value for key in keys if isinstance(value := source.get(key), str) and value), "")
 
 
-def flag(source: Mapping[str, Any], key: str) -> bool:
-    """Tell whether `key` is literally true."""
-    return source.get(key) is True
-
-
 def integer(value: object) -> int | None:
-    """Read a 64-bit integer from a number or a string of digits."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if -INT64 <= value < INT64 else None
+    """Read a 64-bit integer from a number, also one written as 3.0, or a string of digits."""
+    return strict_json.integer(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def identifier(source: Mapping[str, Any], *keys: str) -> str:
     """Give the first usable id under one of the keys, as the exact string it is; HighLevel's ids are opaque strings."""
-    found = (source.get(key) for key in keys)
-    return next((value.strip() for value in found if isinstance(value, str) and 0 < len(value.strip()) <= _MAX_ID), "")
-
-
-def is_token(value: object) -> bool:
-    """Tell whether a value can be a token: visible ASCII, as a header needs it, of a sane length."""
-    return isinstance(value, str) and len(value) <= _MAX_TOKEN and _VISIBLE.fullmatch(value) is not None
+    found = (strict_json.opaque_id(source.get(key)) for key in keys)
+    return next(filter(None, found), "")
 
 
 def instant(source: Mapping[str, Any], key: str) -> datetime | None:
@@ -174,32 +129,3 @@ def segment(value: str) -> str:
     if value in ("", ".", ".."):
         raise ValueError(value)
     return quote(value, safe="", errors="replace")
-
-
-def _refuse(constant: str) -> Any:
-    """Refuse NaN and the infinities, which are no JSON."""
-    raise ValueError(constant)
-
-
-def _finite(literal: str) -> float:
-    """Read a float; 1e999 is legal JSON, but nothing that can be kept."""
-    number = float(literal)
-    if not math.isfinite(number):
-        raise ValueError(literal)
-    return number
-
-
-def _storable(value: Any) -> Any:
-    """Give the same value with every string storable."""
-    if isinstance(value, str):
-        return _clean(value)
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    if isinstance(value, dict):
-        return {_clean(key): _storable(item) for key, item in value.items()}
-    return value
-
-
-def _clean(value: str) -> str:
-    """Replace what cannot be stored; the common case costs two scans."""
-    return value if value.isascii() and "\0" not in value else value.translate(_UNSTORABLE)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Set
 from typing import Any
 
 from providers.errors import ScopeNotGranted
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import AccessToken
@@ -105,7 +106,7 @@ def read_profile(user: Mapping[str, Any], missing: frozenset[ProfilePart]) -> Pr
         avatar_uris=avatars,
         profile_uri=wire.text(user, "profile_deep_link"),
         union_id=wire.identifier(user.get("union_id")),
-        verified=wire.flag(user, "is_verified"),
+        verified=strict_json.flag(user, "is_verified"),
         follower_count=wire.count(user, "follower_count"),
         following_count=wire.count(user, "following_count"),
         like_count=wire.count(user, "likes_count"),

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlencode
 
 from providers.errors import GrantRevoked, ProviderError, TokenRefused
+from providers.http import strict_json
 from providers.http.exchange import Answer, broken
 from providers.models.grants import ConsentRequest, Grant
 from providers.models.secret import Secret
@@ -124,8 +125,8 @@ def _opened(answer: Answer, hidden: tuple[Secret, ...]) -> dict[str, Any]:
     Also reads the wrapped shape of the retired v1 (`{data: {…}, message}`), which TikTok's own pages still show.
     """
     try:
-        root = wire.parse(answer.body)
-    except wire.Malformed:
+        root = strict_json.parse(answer.body)
+    except strict_json.Malformed:
         raise unreadable(answer, write=True, secrets=hidden) from None
     if not isinstance(root, dict):
         raise unreadable(answer, write=True, secrets=hidden)
@@ -134,13 +135,17 @@ def _opened(answer: Answer, hidden: tuple[Secret, ...]) -> dict[str, Any]:
         raise refused
     if not 200 <= answer.status < 300:
         raise unreadable(answer, write=True, secrets=hidden)
-    data = wire.mapping(root, "data")
+    data = strict_json.mapping(root, "data")
     return data if "access_token" in data else root
 
 
 def _refused(root: dict[str, Any], answer: Answer, hidden: tuple[Secret, ...]) -> ProviderError | None:
     """Find a refusal in any of its three shapes: flat, enveloped, v1."""
-    error, envelope, data = wire.text(root, "error"), wire.mapping(root, "error"), wire.mapping(root, "data")
+    error, envelope, data = (
+        wire.text(root, "error"),
+        strict_json.mapping(root, "error"),
+        strict_json.mapping(root, "data"),
+    )
     log_id = wire.text(root, "log_id") or wire.text(root, "logid")
     if error:
         return oauth_refusal(answer, error, wire.text(root, "error_description"), log_id, hidden)
@@ -148,7 +153,7 @@ def _refused(root: dict[str, Any], answer: Answer, hidden: tuple[Secret, ...]) -
     if code and code != "ok":
         log_id = wire.text(envelope, "log_id") or log_id
         return oauth_refusal(answer, code, wire.text(envelope, "message"), log_id, hidden)
-    old_code = wire.integer(data.get("error_code"))
+    old_code = strict_json.integer(data.get("error_code"))
     if old_code:
         return oauth_refusal(answer, str(old_code), wire.text(data, "description"), log_id, hidden)
     return None
@@ -157,7 +162,7 @@ def _refused(root: dict[str, Any], answer: Answer, hidden: tuple[Secret, ...]) -
 def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime, hidden: tuple[Secret, ...]) -> Grant:
     """Read a pair of tokens; without a usable access token nobody knows what TikTok did."""
     access_token, refresh_token = data.get("access_token"), data.get("refresh_token")
-    if not wire.is_token(access_token):
+    if not strict_json.is_token(access_token):
         raise broken(
             "TikTok's grant holds no access token.",
             write=True,
@@ -165,7 +170,7 @@ def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime, hidden
             log_id=header_log_id(answer, hidden),
             http_status=answer.status,
         )
-    renewable = wire.is_token(refresh_token)
+    renewable = strict_json.is_token(refresh_token)
     lifetime = _lifetime(data, "refresh_expires_in")
     return Grant(
         access_token=Secret(str(access_token)),
@@ -180,7 +185,7 @@ def _read_grant(data: Mapping[str, Any], answer: Answer, asked: datetime, hidden
 def _lifetime(data: Mapping[str, Any], key: str) -> timedelta | None:
     """Read seconds, sent as a number or as a numeric string; nothing usable is None."""
     value = data.get(key)
-    seconds = wire.integer(int(value) if isinstance(value, float) else value)
+    seconds = strict_json.integer(int(value) if isinstance(value, float) else value)
     if seconds is None or seconds <= 0:
         return None
     return min(timedelta(seconds=min(seconds, 10**10)), _MAX_LIFETIME)

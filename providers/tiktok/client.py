@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 import httpx
 
 from providers.errors import RateLimited, ScopeNotGranted, TokenRefused
+from providers.http import strict_json
 from providers.http.call import with_access
 from providers.http.client import Clients
 from providers.http.exchange import Answer, exchange
@@ -113,7 +114,7 @@ class Client:
     ) -> httpx.Request:
         """Build an authorised call."""
         value = token.value.reveal()
-        if not wire.is_token(value):
+        if not strict_json.is_token(value):
             raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
         headers = {"Authorization": f"Bearer {value}"}
         if method == "POST":
@@ -146,7 +147,7 @@ def opened(answer: Answer, *, write: bool, token: AccessToken) -> wire.Envelope:
     secrets: tuple[Secret, ...] = (token.value,)
     try:
         envelope = wire.envelope(answer.body)
-    except wire.Malformed:
+    except strict_json.Malformed:
         raise unreadable(answer, write=write, secrets=secrets) from None
     if envelope.code == "ok" and 200 <= answer.status < 300:
         return envelope

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from providers.errors import ContractBroken, CreatorBlocked, DailyCapReached, ProviderError
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import CreatorInfo, PrivacyLevel
 from providers.tiktok import wire
@@ -66,9 +67,9 @@ def read_creator(data: Mapping[str, Any], fetched: datetime) -> CreatorInfo:
         username=wire.text(data, "creator_username"),
         avatar_uri=wire.text(data, "creator_avatar_url"),
         privacy_levels=tuple(dict.fromkeys(_LEVELS[option] for option in options if option in _LEVELS)),
-        comment_disabled=wire.flag(data, "comment_disabled"),
-        duet_disabled=wire.flag(data, "duet_disabled"),
-        stitch_disabled=wire.flag(data, "stitch_disabled"),
+        comment_disabled=strict_json.flag(data, "comment_disabled"),
+        duet_disabled=strict_json.flag(data, "duet_disabled"),
+        stitch_disabled=strict_json.flag(data, "stitch_disabled"),
         max_video_duration=timedelta(seconds=seconds) if seconds and seconds <= _MAX_DURATION else None,
         fetch_time=fetched,
         raw=dict(data),

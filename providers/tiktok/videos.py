@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import quote
 
 from providers.errors import Rejected
+from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.videos import Video, VideoMetrics, VideoPage
 from providers.tiktok import wire
@@ -110,7 +111,7 @@ def video_uri(username: str, video_id: str, *, kind: str = "video") -> str:
 
 def _cursor(cursor: str) -> int:
     """Read a cursor that TikTok once gave."""
-    number = wire.integer(cursor)
+    number = strict_json.integer(cursor)
     if number is None or number <= 0:
         raise Rejected("The cursor is not one of TikTok's.", provider=PROVIDER, code="cursor_invalid")
     return number
@@ -120,7 +121,7 @@ def _next(data: Mapping[str, Any], sent: str) -> str:
     """Give the next cursor; one that does not move on ends the list, because following it would never end."""
     cursor = wire.count(data, "cursor")
     moved = cursor is not None and cursor > 0 and str(cursor) != sent
-    return str(cursor) if wire.flag(data, "has_more") and moved else ""
+    return str(cursor) if strict_json.flag(data, "has_more") and moved else ""
 
 
 def _pixels(item: Mapping[str, Any], key: str) -> int:

@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import WebhookRefused
+from providers.http import strict_json
 from providers.models.publishing import PostMode
 from providers.models.webhooks import UNREADABLE, Webhook, WebhookKind
 from providers.tiktok import wire
@@ -100,8 +101,8 @@ def _signature(value: str) -> tuple[str, str]:
 
 def _root(body: bytes) -> dict[str, Any]:
     try:
-        root = wire.parse(body)
-    except wire.Malformed:
+        root = strict_json.parse(body)
+    except strict_json.Malformed:
         raise _refused("The delivery is not JSON.", UNREADABLE) from None
     if not isinstance(root, dict):
         raise _refused("The delivery is not a JSON object.", UNREADABLE)
@@ -143,8 +144,8 @@ def _content(value: object, *, wanted: bool) -> dict[str, Any]:
     opened: object = value
     if isinstance(value, str):
         try:
-            opened = wire.parse(value.encode("utf-8", "replace"))
-        except wire.Malformed:
+            opened = strict_json.parse(value.encode("utf-8", "replace"))
+        except strict_json.Malformed:
             opened = value
     if isinstance(opened, dict):
         return opened
@@ -173,7 +174,7 @@ def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
 
 
 def _why_removed(content: Mapping[str, Any]) -> str:
-    code = wire.integer(content.get("reason"))
+    code = strict_json.integer(content.get("reason"))
     if code is None:
         return REMOVED[0]
     return REMOVED.get(code, f"TikTok ended the application's access for a reason it does not document ({code}).")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from providers.highlevel import wire
+from providers.http import strict_json
 
 ENVELOPES: list[tuple[str, tuple[str, ...], str, str]] = [
     ('{"success":true,"message":"Fetched","traceId":"t"}', ("Fetched",), "", "t"),
@@ -49,7 +50,7 @@ def test_success_is_literal(success: str, read: bool | None) -> None:
 )
 def test_what_is_no_object_is_malformed(body: bytes) -> None:
     """Pages, lists, broken text, infinities and endless nesting are refused as one thing."""
-    with pytest.raises(wire.Malformed):
+    with pytest.raises(strict_json.Malformed):
         wire.envelope(body)
 
 
@@ -122,4 +123,4 @@ def test_an_id_that_would_lead_elsewhere_is_none(value: str) -> None:
 @pytest.mark.parametrize(("value", "can"), [("pit-1", True), ("a b", False), ("", False), ("é", False), (7, False)])
 def test_tokens_are_what_a_header_takes(value: object, can: bool) -> None:
     """Visible ASCII only."""
-    assert can is wire.is_token(value)
+    assert can is strict_json.is_token(value)

@@ -1,0 +1,100 @@
+"""JSON of any vendor, read with suspicion: exact, storable, and values of the type that is wanted or nothing.
+
+Owns parsing only. Knows no vendor, no envelope, and not what a value means.
+"""
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+INT64 = 2**63
+_MAX_ID = 256
+_MAX_TOKEN = 8192
+_VISIBLE = re.compile(r"[\x21-\x7e]+")
+# What PostgreSQL cannot keep as text and protobuf cannot send: NUL and lone surrogates, both legal as JSON escapes.
+_UNSTORABLE = {0: 0xFFFD, **dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)}
+
+
+class Malformed(ValueError):
+    """The body is not JSON that we can keep."""
+
+
+def parse(body: bytes) -> Any:
+    """Parse UTF-8 JSON exactly: integers of any size stay integers, what cannot be stored is replaced.
+
+    Raises Malformed.
+    """
+    try:
+        return _storable(json.loads(body.decode("utf-8"), parse_constant=_refuse, parse_float=_finite))
+    except (ValueError, RecursionError):
+        raise Malformed from None
+
+
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Parse UTF-8 JSON that is to be an object; raises Malformed."""
+    root = parse(body)
+    if not isinstance(root, dict):
+        raise Malformed
+    return root
+
+
+def mapping(source: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Give the object under `key`, or an empty one."""
+    value = source.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def flag(source: Mapping[str, Any], key: str) -> bool:
+    """Tell whether `key` is literally true."""
+    return source.get(key) is True
+
+
+def integer(value: object) -> int | None:
+    """Read a 64-bit integer from a number or a string of digits."""
+    if isinstance(value, str) and len(value) <= 20 and value.isascii() and value.removeprefix("-").isdigit():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -INT64 <= value < INT64 else None
+
+
+def opaque_id(value: object) -> str:
+    """Give an id that is a string as the exact string it is, of a sane length; empty when it is none."""
+    found = value.strip() if isinstance(value, str) else ""
+    return found if len(found) <= _MAX_ID else ""
+
+
+def is_token(value: object) -> bool:
+    """Tell whether a value can be a token: visible ASCII, as a header needs it, of a sane length."""
+    return isinstance(value, str) and len(value) <= _MAX_TOKEN and _VISIBLE.fullmatch(value) is not None
+
+
+def _refuse(constant: str) -> Any:
+    """Refuse NaN and the infinities, which are no JSON."""
+    raise ValueError(constant)
+
+
+def _finite(literal: str) -> float:
+    """Read a float; 1e999 is legal JSON, but nothing that can be kept."""
+    number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError(literal)
+    return number
+
+
+def _storable(value: Any) -> Any:
+    """Give the same value with every string storable."""
+    if isinstance(value, str):
+        return _clean(value)
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    if isinstance(value, dict):
+        return {_clean(key): _storable(item) for key, item in value.items()}
+    return value
+
+
+def _clean(value: str) -> str:
+    """Replace what cannot be stored; the common case costs two scans."""
+    return value if value.isascii() and "\0" not in value else value.translate(_UNSTORABLE)
