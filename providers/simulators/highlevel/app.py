@@ -12,6 +12,7 @@ import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from providers.simulators import levers
 from providers.simulators.highlevel import (
     accounts,
     comments,
@@ -82,17 +83,12 @@ _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def _routes() -> list[Route]:
-    levers = [
-        Route(f"/_sim/{name}", control.endpoint(lever), methods=[method])
-        for (method, name), lever in control.LEVERS.items()
-    ]
     return [
         Route("/v2/oauth/chooselocation", consent.authorize, methods=["GET"]),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
         Route("/_sim/social/{state}", connecting.popup, methods=["GET"]),
         Route("/_sim/social/{state}", connecting.consented, methods=["POST"]),
-        Route("/_sim/", control.index, methods=["GET"]),
-        *levers,
+        *levers.routes(control.LEVERS),
         Route("/{path:path}", dispatcher(ENDPOINTS), methods=_METHODS),
     ]
 

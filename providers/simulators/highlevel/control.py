@@ -1,18 +1,13 @@
-"""The control plane under /_sim/: what a test in another process reads and pulls. Loopback callers only.
+"""The levers of the control plane under /_sim/: what a test in another process reads and pulls.
 
-Owns: the ledger as JSON and the levers over HTTP. Knows nothing of HighLevel's own endpoints; GET /_sim/ lists it all.
+Owns: the ledger as JSON and what each lever does. Knows nothing of HighLevel's own endpoints; GET /_sim/ lists it all.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from ipaddress import ip_address
-from json import loads
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
+from providers.simulators import levers
 from providers.simulators.faults import fault_from_json
 from providers.simulators.highlevel.config import SCOPES
 from providers.simulators.highlevel.gate import PLAYS
@@ -20,10 +15,7 @@ from providers.simulators.highlevel.operations import NAMES
 from providers.simulators.highlevel.profiles import account_json
 from providers.simulators.highlevel.records import post_json
 from providers.simulators.highlevel.state import Vendor
-from providers.simulators.highlevel.wire import vendor_of
-
-Values = dict[str, Any]
-Lever = Callable[[Vendor, Values], Any]
+from providers.simulators.levers import Lever, Values
 
 
 def _rows(rows: list[Any]) -> list[Values]:
@@ -70,11 +62,6 @@ def _add_faults(vendor: Vendor, values: Values) -> None:
         if fault.kind not in PLAYS or fault.match not in {*NAMES, "*"}:
             raise ValueError(f"there is no {fault.match} with {fault.kind} here")
     vendor.faults.add(*faults)
-
-
-def _clear_faults(vendor: Vendor, values: Values) -> None:
-    """Forget every fault."""
-    vendor.faults.clear()
 
 
 def _expire(vendor: Vendor, values: Values) -> Values:
@@ -133,12 +120,6 @@ def _account(vendor: Vendor, values: Values) -> Values:
     return account_json(vendor.set_account(values.pop("account_id"), **values), vendor.now())
 
 
-def _clock(vendor: Vendor, values: Values) -> Values:
-    """Let time run ahead: ?advance=seconds."""
-    vendor.advance_clock(float(values["advance"]))
-    return {"now": vendor.now().isoformat()}
-
-
 def _reset(vendor: Vendor, values: Values) -> None:
     """Forget everything but the configuration and the webhooks' key."""
     vendor.reset()
@@ -179,7 +160,7 @@ LEVERS: dict[tuple[str, str], Lever] = {
     ("GET", "tenants"): _tenants,
     ("GET", "key"): _key,
     ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): _clear_faults,
+    ("DELETE", "faults"): levers.clear_faults,
     ("POST", "expire"): _expire,
     ("POST", "grant"): _grant,
     ("POST", "private"): _private,
@@ -190,45 +171,10 @@ LEVERS: dict[tuple[str, str], Lever] = {
     ("POST", "user"): _user,
     ("POST", "day"): _day,
     ("POST", "account"): _account,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): levers.clock,
     ("POST", "reset"): _reset,
     ("POST", "fail"): _fail,
     ("POST", "review"): _review,
     ("POST", "comment"): _comment,
     ("POST", "webhook"): _webhook,
 }
-
-
-def _is_loopback(request: Request) -> bool:
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
-
-
-async def index(request: Request) -> Response:
-    """What the control plane can do, in a line each."""
-    return JSONResponse({f"{method} /_sim/{name}": lever.__doc__ for (method, name), lever in LEVERS.items()})
-
-
-async def _values(request: Request) -> Values:
-    body = await request.body()
-    value = loads(body) if body else {}
-    if not isinstance(value, dict):
-        raise ValueError("the body is not a JSON object")
-    return {**request.query_params, **value}
-
-
-def endpoint(lever: Lever) -> Callable[[Request], Awaitable[Response]]:
-    """A lever as an HTTP endpoint: values from query and JSON body; 400 with a sentence for what it does not take."""
-
-    async def call(request: Request) -> Response:
-        if not _is_loopback(request):
-            return JSONResponse({"error": "the control plane answers on loopback only"}, 403)
-        try:
-            answer = lever(vendor_of(request), await _values(request))
-        except (KeyError, TypeError, ValueError) as error:
-            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
-        return JSONResponse({} if answer is None else answer)
-
-    return call

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from providers.simulators import levers
 from providers.simulators.tiktok import consent, control, display, ids, oauth, publishing, upload, wire
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.errors import OAuthError, VendorError
@@ -37,10 +38,6 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
 
 def _routes() -> list[Route]:
     publish = "/v2/post/publish"
-    levers = [
-        Route(f"/_sim/{name}", control.endpoint(lever), methods=[method])
-        for (method, name), lever in control.LEVERS.items()
-    ]
     return [
         Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
@@ -57,8 +54,7 @@ def _routes() -> list[Route]:
         Route(f"{publish}/cancel/", publishing.cancel, methods=["POST"]),
         Route("/video/", upload.put, methods=["PUT"]),
         Route("/upload/", upload.put, methods=["PUT"]),
-        Route("/_sim/", control.index, methods=["GET"]),
-        *levers,
+        *levers.routes(control.LEVERS),
     ]
 
 

@@ -1,25 +1,16 @@
-"""The control plane under /_sim/: what a test in another process reads and pulls. Loopback callers only.
+"""The levers of the control plane under /_sim/: what a test in another process reads and pulls.
 
-Owns: the ledger as JSON and the levers over HTTP. Knows nothing of TikTok's own endpoints; GET /_sim/ lists it all.
+Owns: the ledger as JSON and what each lever does. Knows nothing of TikTok's own endpoints; GET /_sim/ lists it all.
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from ipaddress import ip_address
-from json import loads
-from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
+from providers.simulators import levers
 from providers.simulators.faults import fault_from_json
+from providers.simulators.levers import Lever, Values
 from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import vendor_of
-
-Values = dict[str, Any]
-Lever = Callable[[Vendor, Values], Any]
 
 
 def _ledger(vendor: Vendor, values: Values) -> Values:
@@ -64,11 +55,6 @@ def _add_faults(vendor: Vendor, values: Values) -> None:
     vendor.faults.add(*map(fault_from_json, ordered))
 
 
-def _clear_faults(vendor: Vendor, values: Values) -> None:
-    """Forget every fault."""
-    vendor.faults.clear()
-
-
 def _expire(vendor: Vendor, values: Values) -> Values:
     """End access tokens: of {open_id}, or of everybody."""
     return {"expired": vendor.expire_access_tokens(values.get("open_id"))}
@@ -84,12 +70,6 @@ def _creator(vendor: Vendor, values: Values) -> Values:
     open_id = values.pop("open_id")
     known = open_id in vendor.users
     return asdict(vendor.set_creator(open_id, **values) if known else vendor.add_user(open_id=open_id, **values))
-
-
-def _clock(vendor: Vendor, values: Values) -> Values:
-    """Let time run ahead: ?advance=seconds."""
-    vendor.advance_clock(float(values["advance"]))
-    return {"now": vendor.now().isoformat()}
 
 
 def _reset(vendor: Vendor, values: Values) -> None:
@@ -128,11 +108,11 @@ LEVERS: dict[tuple[str, str], Lever] = {
     ("GET", "publications"): _publications,
     ("GET", "users"): _users,
     ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): _clear_faults,
+    ("DELETE", "faults"): levers.clear_faults,
     ("POST", "expire"): _expire,
     ("POST", "revoke"): _revoke,
     ("POST", "creator"): _creator,
-    ("POST", "clock"): _clock,
+    ("POST", "clock"): levers.clock,
     ("POST", "reset"): _reset,
     ("POST", "webhook"): _webhook,
     ("POST", "grant"): _grant,
@@ -140,38 +120,3 @@ LEVERS: dict[tuple[str, str], Lever] = {
     ("POST", "fail"): _fail,
     ("POST", "draft"): _draft,
 }
-
-
-def _is_loopback(request: Request) -> bool:
-    try:
-        return request.client is not None and ip_address(request.client.host).is_loopback
-    except ValueError:
-        return False
-
-
-async def index(request: Request) -> Response:
-    """What the control plane can do, in a line each."""
-    return JSONResponse({f"{method} /_sim/{name}": lever.__doc__ for (method, name), lever in LEVERS.items()})
-
-
-async def _values(request: Request) -> Values:
-    body = await request.body()
-    value = loads(body) if body else {}
-    if not isinstance(value, dict):
-        raise ValueError("the body is not a JSON object")
-    return {**request.query_params, **value}
-
-
-def endpoint(lever: Lever) -> Callable[[Request], Awaitable[Response]]:
-    """A lever as an HTTP endpoint: values from query and JSON body; 400 with a sentence for what it does not take."""
-
-    async def call(request: Request) -> Response:
-        if not _is_loopback(request):
-            return JSONResponse({"error": "the control plane answers on loopback only"}, 403)
-        try:
-            answer = lever(vendor_of(request), await _values(request))
-        except (KeyError, TypeError, ValueError) as error:
-            return JSONResponse({"error": f"{type(error).__name__}: {error}"}, 400)
-        return JSONResponse({} if answer is None else answer)
-
-    return call
