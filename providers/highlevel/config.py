@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.errors import Misconfigured
 from providers.http.client import user_agent
-from providers.http.urls import check_url
-from providers.models.secret import Secret
+from providers.http.urls import check_setting
+from providers.models.secret import Secret, secret_setting
 
 PROVIDER = "highlevel"
 API_URL = "https://services.leadconnectorhq.com"
@@ -66,7 +65,7 @@ def read(settings: Mapping[str, Any]) -> Config:
     """
     config = Config(
         client_id=str(settings.get("client_id") or "").strip(),
-        client_secret=_secret(settings.get("client_secret")),
+        client_secret=secret_setting("client_secret", settings.get("client_secret")),
         api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
         api_version=str(settings.get("api_version") or V2).strip(),
@@ -74,7 +73,7 @@ def read(settings: Mapping[str, Any]) -> Config:
         allow_loopback=bool(settings.get("allow_loopback", False)),
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
-        _check_url(name, url, config.allow_loopback)
+        check_setting(PROVIDER, name, url, config.allow_loopback)
     if config.api_version not in VERSIONS:
         raise _wrong("api_version", f"It is not one of {', '.join(VERSIONS)}.", "api_version_unknown")
     if not _AGENT.fullmatch(config.user_agent) or config.user_agent.lower().startswith(_REFUSED_AGENTS):
@@ -87,21 +86,3 @@ def _wrong(name: str, reason: str, code: str) -> Misconfigured:
     return Misconfigured(
         f"GATEWAY_HIGHLEVEL_{name.upper()}: {reason}", provider=PROVIDER, code=code, metadata={"setting": name}
     )
-
-
-def _secret(value: object) -> Secret:
-    """Take a Secret or a string; anything else would be sent as its `str`, which hides it."""
-    if isinstance(value, Secret):
-        return value
-    if value is None or isinstance(value, str):
-        return Secret((value or "").strip())
-    raise TypeError("client_secret must be a Secret or a string")
-
-
-def _check_url(name: str, url: str, allow_loopback: bool) -> None:
-    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice."""
-    try:
-        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
-    except (Misconfigured, ValueError) as refusal:
-        reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
-        raise _wrong(name, reason, "url_refused") from None

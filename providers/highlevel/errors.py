@@ -27,7 +27,7 @@ from providers.highlevel import limits
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.wire import Envelope
 from providers.http.exchange import Answer, broken
-from providers.http.redact import redact
+from providers.http.refusals import safe_id, worded
 from providers.models.secret import Secret
 
 
@@ -146,16 +146,15 @@ def make(
 ) -> ProviderError:
     """Make an error of `kind` that keeps HighLevel's words and trace id, without the secrets of the request."""
     hidden = tuple(secrets)
-    code, said = redact(code, hidden)[:128], redact(message, hidden)
-    detail = ": ".join(part for part in (code or f"HTTP {answer.status}", said) if part)
-    error = kind(
-        f"{(kind.__doc__ or '').strip().rstrip('.')} ({detail}).",
+    error = worded(
+        kind,
+        answer,
+        code,
+        message,
         provider=PROVIDER,
-        code=code,
-        log_id=redact(log_id, hidden)[:128] or header_log_id(answer, hidden),
-        http_status=answer.status,
+        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
         retry_after=limits.wait(answer) if kind is RateLimited else None,
-        metadata={"provider_message": said} if said else None,
+        secrets=hidden,
     )
     if kind is RateLimited:
         error.metadata["quota"] = limits.used_up(answer)
@@ -164,7 +163,7 @@ def make(
 
 def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
     """Give what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
-    return redact(answer.headers.get("cf-ray", ""), secrets)[:128]
+    return safe_id(answer.headers.get("cf-ray", ""), secrets)
 
 
 def contract(message: str, *, write: bool = False, log_id: str = "", http_status: int = 0) -> ProviderError:

@@ -6,6 +6,7 @@ Owns the one check of a vendor's address. Knows no vendor; the allowed hosts are
 import re
 from collections.abc import Iterable
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import httpx
 from yarl import URL
@@ -41,6 +42,23 @@ def check_url(url: str, suffixes: Iterable[str], allow_loopback: bool = False) -
         raise Misconfigured(f"The host {host} is not on the allow-list.", code="url_refused")
     if not NAME.fullmatch(host) or not _means_something(url):
         raise Misconfigured("An address names a host that no name server knows.", code="url_refused")
+
+
+def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> None:
+    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice.
+
+    Raises Misconfigured, which names the setting.
+    """
+    try:
+        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
+    except (Misconfigured, ValueError) as refusal:
+        reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
+        raise Misconfigured(
+            f"GATEWAY_{provider.upper()}_{name.upper()}: {reason}",
+            provider=provider,
+            code="url_refused",
+            metadata={"setting": name},
+        ) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -40,3 +40,15 @@ class Secret:
     def __reduce__(self) -> tuple[object, ...]:
         """Refuse to be pickled: a pickle is a copy in clear."""
         raise TypeError("a Secret cannot be pickled")
+
+
+def secret_setting(name: str, value: object) -> Secret:
+    """Take a setting that is a Secret, a string or absent; anything else would be sent as its `str`, which hides it.
+
+    Raises TypeError.
+    """
+    if isinstance(value, Secret):
+        return value
+    if value is None or isinstance(value, str):
+        return Secret((value or "").strip())
+    raise TypeError(f"{name} must be a Secret or a string")

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from providers.errors import Misconfigured
-from providers.http.urls import check_url
-from providers.models.secret import Secret
+from providers.http.urls import check_setting
+from providers.models.secret import Secret, secret_setting
 
 API_URL = "https://open.tiktokapis.com"
 AUTHORIZE_URL = "https://www.tiktok.com/v2/auth/authorize/"
@@ -53,7 +52,7 @@ def read(settings: Mapping[str, Any]) -> Config:
     """
     config = Config(
         client_key=str(settings.get("client_key") or "").strip(),
-        client_secret=_secret(settings.get("client_secret")),
+        client_secret=secret_setting("client_secret", settings.get("client_secret")),
         api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
         upload_hosts=tuple(settings.get("upload_hosts") or UPLOAD_HOSTS),
@@ -61,28 +60,5 @@ def read(settings: Mapping[str, Any]) -> Config:
         webhook_window=timedelta(seconds=settings.get("webhook_window_seconds") or WEBHOOK_WINDOW_SECONDS),
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
-        _check(name, url, config.allow_loopback)
+        check_setting("tiktok", name, url, config.allow_loopback)
     return config
-
-
-def _secret(value: object) -> Secret:
-    """Take a Secret or a string; anything else would be sent as its `str`, which hides it."""
-    if isinstance(value, Secret):
-        return value
-    if value is None or isinstance(value, str):
-        return Secret((value or "").strip())
-    raise TypeError("client_secret must be a Secret or a string")
-
-
-def _check(name: str, url: str, allow_loopback: bool) -> None:
-    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice."""
-    try:
-        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
-    except (Misconfigured, ValueError) as refusal:
-        reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
-        raise Misconfigured(
-            f"GATEWAY_TIKTOK_{name.upper()}: {reason}",
-            provider="tiktok",
-            code="url_refused",
-            metadata={"setting": name},
-        ) from None

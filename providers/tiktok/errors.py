@@ -24,7 +24,7 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.exchange import Answer, broken
-from providers.http.redact import redact
+from providers.http.refusals import safe_id, worded
 from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
@@ -153,22 +153,21 @@ def make(
 ) -> ProviderError:
     """Make an error of `kind` that keeps TikTok's code, words and log id, without the secrets of the request."""
     hidden = tuple(secrets)
-    code, said = redact(code, hidden)[:128], redact(message, hidden)
-    detail = ": ".join(part for part in (code or f"HTTP {answer.status}", said) if part)
-    return kind(
-        f"{(kind.__doc__ or '').strip().rstrip('.')} ({detail}).",
+    return worded(
+        kind,
+        answer,
+        code,
+        message,
         provider=PROVIDER,
-        code=code,
-        log_id=redact(log_id, hidden)[:128] or header_log_id(answer, hidden),
-        http_status=answer.status,
+        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
         retry_after=_retry_after(answer) if kind is RateLimited else None,
-        metadata={"provider_message": said} if said else None,
+        secrets=hidden,
     )
 
 
 def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
     """Give the log id of the answer's headers, for answers that have none in their body."""
-    return redact(answer.headers.get("x-tt-logid", ""), secrets)[:128]
+    return safe_id(answer.headers.get("x-tt-logid", ""), secrets)
 
 
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
