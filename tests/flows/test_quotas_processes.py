@@ -4,11 +4,8 @@ Owns the proof that takes real processes over one real database, with the vendor
 """
 
 import asyncio
-import contextlib
 import json
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,33 +17,13 @@ from providers.simulators.serving import serve
 from providers.simulators.tiktok import Fault, create_app
 from providers.simulators.tiktok.limits import Windows
 from tests.fixtures.gateway import VENDOR, opened
-from tests.flows.test_tokens_processes import RealTime, answers, heard
+from tests.flows.test_tokens_processes import RealTime, answers, caller
 
 WINDOW = timedelta(seconds=2)
 LIMIT = 6
 SECONDS = 4.5
 SKEW = 0.1
 """How far each process's clock is wrong, in seconds, in opposite directions."""
-
-
-@asynccontextmanager
-async def process(order: dict[str, Any]) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Start a process and wait until it stands ready; it is killed at the end of the block if it still runs."""
-    child = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.flows.quota_caller",
-        json.dumps(order),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        await heard(child, lambda line: line == "ready")
-        yield child
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        await child.wait()
 
 
 @pytest.mark.chaos
@@ -77,11 +54,10 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
             "window": WINDOW.total_seconds(),
         }
         async with AsyncExitStack() as stack:
+            own = [{"folder": str(tmp_path / f"p{number}"), "skew": SKEW * (-1) ** number} for number in range(2)]
             children = [
-                await stack.enter_async_context(
-                    process({**order, "folder": str(tmp_path / f"p{number}"), "skew": SKEW * (-1) ** number})
-                )
-                for number in range(2)
+                await stack.enter_async_context(caller("tests.flows.quota_caller", json.dumps({**order, **each})))
+                for each in own
             ]
             told: list[Any] = [counts for [counts] in await asyncio.gather(*(answers(child) for child in children))]
 

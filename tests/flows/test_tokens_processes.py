@@ -72,22 +72,8 @@ class Stage:
 
         `grace` is how long it waits for a dead lease holder's pair, in seconds.
         """
-        child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "tests.flows.token_caller",
-            self.order(name, callers, grace),
-            env={**os.environ, VARIABLE: failpoint},
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
-        try:
-            await heard(child, lambda line: line == "ready")
+        async with caller("tests.flows.token_caller", self.order(name, callers, grace), failpoint) as child:
             yield child
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                child.kill()
-            await child.wait()
 
     async def ask(self, name: str, callers: int = 1) -> list[str]:
         """Let a new process ask and give its answers."""
@@ -97,6 +83,27 @@ class Stage:
     async def status(self) -> Any:
         """Give the connection's status."""
         return (await self.world.get(self.made.name)).status
+
+
+@asynccontextmanager
+async def caller(module: str, order: str, failpoint: str = "") -> AsyncIterator[asyncio.subprocess.Process]:
+    """Start a module as a process and wait until it stands ready; it is killed at the end of the block."""
+    child = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        module,
+        order,
+        env={**os.environ, VARIABLE: failpoint},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        await heard(child, lambda line: line == "ready")
+        yield child
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
 
 
 async def heard(child: asyncio.subprocess.Process, wanted: Any) -> str:

@@ -26,7 +26,7 @@ from tests.live.costs import COSTS
 from tests.providers.conformance.harness import Power
 from tests.providers.conformance.reading import AccountsContract, VideosContract
 from tests.providers.conformance.writing import PublishingContract
-from tests.providers.tiktok.journeys import Renewing
+from tests.providers.faking import Renewing
 
 NEEDED = ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE")
 MISSING = [name for name in NEEDED if not os.environ.get(name)]
@@ -51,7 +51,7 @@ class Live:
 
     async def access(self, *scopes: str) -> Renewing:
         """Lend the one grant there is."""
-        return Renewing(self.provider, self.grant)  # type: ignore[arg-type]
+        return Renewing(self.provider.authorization, self.grant)
 
     def video_order(self, **changes: Any) -> VideoOrder:
         """Give a private video."""

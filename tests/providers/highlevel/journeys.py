@@ -14,35 +14,14 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from providers.highlevel import HighLevel, build
-from providers.models.grants import AccessToken, ConsentRequest, Grant
+from providers.models.grants import ConsentRequest
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
-from tests.providers.highlevel.support import NOW, VERIFIER, Counting
+from tests.providers.faking import Renewing
+from tests.providers.highlevel.support import NOW, VERIFIER
 
 REDIRECT = "https://gateway.example/oauth/highlevel/callback"
 AGENT = "browser-of-tests/1"
-
-
-class Renewing(Counting):
-    """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
-
-    def __init__(self, provider: HighLevel, grant: Grant) -> None:
-        super().__init__()
-        self.provider = provider
-        self.grant = grant
-        self.version = 1
-
-    async def token(self) -> AccessToken:
-        """Lend the current token."""
-        grant = self.grant
-        return AccessToken(grant.access_token, self.version, frozenset(grant.scopes), grant.access_expire_time)
-
-    async def refused(self, used: AccessToken) -> AccessToken:
-        """Renew the pair."""
-        assert self.grant.refresh_token is not None
-        self.grant = await self.provider.authorization.refresh(self.grant.refresh_token)
-        self.version += 1
-        return await self.token()
 
 
 class Recording(httpx.AsyncBaseTransport):
@@ -84,7 +63,7 @@ class Journey:
         """Connect a location, or an agency."""
         code = await self.code(*locations, agency=agency)
         grant = await self.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
-        return Renewing(self.provider, grant)
+        return Renewing(self.provider.authorization, grant)
 
     async def consent(self, access: Renewing, platform: str, **more: Any) -> str:
         """Walk through a network's page; gives the id that its popup tells."""

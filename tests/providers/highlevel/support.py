@@ -3,13 +3,8 @@
 Owns literal answers in HighLevel's shapes. Knows nothing of the provider's code but how it is built.
 """
 
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs
 
 import httpx
 
@@ -17,6 +12,7 @@ from providers.highlevel import HighLevel, build
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
+from tests.providers.faking import Answering, Counting, FakeVendor
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 API = "https://services.leadconnectorhq.com"
@@ -25,8 +21,6 @@ SETTINGS = {"client_id": CLIENT_ID, "client_secret": Secret("canary-client-secre
 LOCATION, COMPANY, USER = "LocationOfTests00001", "CompanyOfTests000001", "UserOfTests000000001"
 RECORD = "65f0c0de00000000000000aa"
 VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-
-Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def ok(results: Any = None, status: int = 200, **more: Any) -> httpx.Response:
@@ -44,60 +38,11 @@ def refused(status: int, message: str | list[str] = "Said by HighLevel.", **more
     )
 
 
-@dataclass
-class FakeHighLevel:
-    """Answers one after the other (the last one for ever) and keeps the requests."""
-
-    answers: list[Answering]
-    requests: list[httpx.Request] = field(default_factory=list)
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        await request.aread()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
-
-    @property
-    def last(self) -> httpx.Request:
-        """Give the last request."""
-        return self.requests[-1]
-
-    def sent(self) -> Any:
-        """Give the JSON of the last request."""
-        return json.loads(self.last.content)
-
-    def form(self) -> dict[str, str]:
-        """Give the form of the last request."""
-        fields = parse_qs(self.last.content.decode(), strict_parsing=True, keep_blank_values=True)
-        return {name: values[0] for name, values in fields.items()}
-
-
-def highlevel(*answers: Answering, **settings: Any) -> tuple[HighLevel, FakeHighLevel]:
+def highlevel(*answers: Answering, **settings: Any) -> tuple[HighLevel, FakeVendor]:
     """Build the provider in front of a vendor that gives these answers."""
-    vendor = FakeHighLevel(list(answers) or [httpx.Response(500)])
+    vendor = FakeVendor(list(answers) or [httpx.Response(500)])
     provider = build({**SETTINGS, **settings}, clock=lambda: NOW, transport=httpx.MockTransport(vendor))
     return provider, vendor
-
-
-class Counting:
-    """The part of an Access that lets every call through and remembers what it counted as."""
-
-    def __init__(self) -> None:
-        self.slots: list[str] = []
-        self.limits: list[tuple[str, timedelta]] = []
-
-    @asynccontextmanager
-    async def slot(self, metric: str) -> AsyncIterator[None]:
-        """Hold a slot."""
-        self.slots.append(metric)
-        yield
-
-    async def limited(self, metric: str, retry_after: timedelta) -> None:
-        """Hear that the vendor refused for its rate."""
-        self.limits.append((metric, retry_after))
 
 
 class Lender(Counting):

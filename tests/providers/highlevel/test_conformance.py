@@ -14,7 +14,8 @@ from providers.simulators.highlevel import Fault
 from tests.providers.conformance.harness import Power
 from tests.providers.conformance.reading import AccountsContract
 from tests.providers.conformance.writing import AuthorizationContract
-from tests.providers.highlevel.journeys import Journey, Renewing, in_process
+from tests.providers.faking import Renewing
+from tests.providers.highlevel.journeys import Journey, in_process
 
 OPERATIONS = {"profile": "locations.search", "refresh": "oauth.token"}
 FAULTS: dict[str, dict[str, Any]] = {

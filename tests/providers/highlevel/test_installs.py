@@ -13,7 +13,8 @@ from providers.errors import Ambiguous, ContentRefused, ProviderError, Rejected,
 from providers.highlevel import InstalledLocation, InstalledPage
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
-from tests.providers.highlevel.journeys import Renewing, in_process
+from tests.providers.faking import Renewing
+from tests.providers.highlevel.journeys import in_process
 from tests.providers.highlevel.support import COMPANY as AGENCY
 from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
 
@@ -117,7 +118,9 @@ async def test_a_companys_grant_buys_a_locations(version: str, renewable: bool) 
     async with in_process(version=version) as journey:
         company = await journey.connect(BAKERY, GARAGE, agency=True)
         grant = await journey.provider.authorization.location_token(company, company_id=COMPANY, location_id=GARAGE)
-        accounts = await journey.provider.accounts.social_accounts(Renewing(journey.provider, grant), GARAGE)
+        accounts = await journey.provider.accounts.social_accounts(
+            Renewing(journey.provider.authorization, grant), GARAGE
+        )
 
     assert (COMPANY, GARAGE, "Location", COMPANY) == (
         company.grant.subject,

@@ -14,7 +14,7 @@ from providers.http.call import with_access
 from providers.http.retry import read_again
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
-from tests.providers.tiktok.support import Counting
+from tests.providers.faking import Counting
 
 
 class Lender(Counting):

@@ -18,7 +18,8 @@ from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
 from tests.providers.conformance.harness import Power
 from tests.providers.conformance.writing import FILE_SIZE
-from tests.providers.tiktok.journeys import Journey, Renewing, content
+from tests.providers.faking import Renewing
+from tests.providers.tiktok.journeys import Journey, content
 from tests.providers.tiktok.support import NOW
 
 OPERATIONS = {

@@ -13,37 +13,16 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
-from providers.models.grants import AccessToken, ConsentRequest, Grant
+from providers.models.grants import ConsentRequest
 from providers.models.publishing import Begun, Transferred, VideoOrder
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
-from tests.providers.tiktok.support import NOW, VERIFIER, Counting
+from tests.providers.faking import Renewing
+from tests.providers.tiktok.support import NOW, VERIFIER
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
 PIECE = bytes(range(256)) * 4096
-
-
-class Renewing(Counting):
-    """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
-
-    def __init__(self, provider: TikTok, grant: Grant) -> None:
-        super().__init__()
-        self.provider = provider
-        self.grant = grant
-        self.version = 1
-
-    async def token(self) -> AccessToken:
-        """Lend the current token."""
-        grant = self.grant
-        return AccessToken(grant.access_token, self.version, frozenset(grant.scopes), grant.access_expire_time)
-
-    async def refused(self, used: AccessToken) -> AccessToken:
-        """Renew the pair."""
-        assert self.grant.refresh_token is not None
-        self.grant = await self.provider.authorization.refresh(self.grant.refresh_token)
-        self.version += 1
-        return await self.token()
 
 
 @dataclass
@@ -75,7 +54,7 @@ class Journey:
         """Connect an account."""
         query = await self.consent(scopes=scopes or None)
         grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
-        return Renewing(self.provider, grant)
+        return Renewing(self.provider.authorization, grant)
 
     async def chunk(self, begun: Begun, order: VideoOrder, offset: int) -> Transferred:
         """Send the chunk that begins at `offset`."""

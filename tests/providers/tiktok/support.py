@@ -3,10 +3,7 @@
 Owns literal answers in TikTok's shapes. Knows nothing of the provider's code but how it is built.
 """
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,6 +15,7 @@ from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoO
 from providers.models.secret import Secret
 from providers.tiktok import TikTok, build
 from providers.tiktok.authorization import SCOPES
+from tests.providers.faking import Answering, Counting, FakeVendor
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 SETTINGS = {"client_key": "ck_test", "client_secret": Secret("canary-client-secret")}
@@ -25,8 +23,6 @@ UPLOAD_URL = "https://open-upload.tiktokapis.com/video/?upload_id=67890&upload_t
 PUBLISH_ID = "v_pub_file~v2-1.123456789"
 # The verifier of RFC 7636, with TikTok's challenge for it.
 VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
-
-Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
 def ok(data: Mapping[str, Any]) -> httpx.Response:
@@ -46,55 +42,11 @@ def begun() -> httpx.Response:
     return ok({"publish_id": PUBLISH_ID, "upload_url": UPLOAD_URL})
 
 
-@dataclass
-class FakeTikTok:
-    """Answers one after the other (the last one for ever) and keeps the requests."""
-
-    answers: list[Answering]
-    requests: list[httpx.Request] = field(default_factory=list)
-
-    async def __call__(self, request: httpx.Request) -> httpx.Response:
-        """Answer one request."""
-        await request.aread()
-        self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer if isinstance(answer, httpx.Response) else answer(request)
-
-    @property
-    def last(self) -> httpx.Request:
-        """Give the last request."""
-        return self.requests[-1]
-
-    def sent(self) -> Any:
-        """Give the JSON of the last request."""
-        return json.loads(self.last.content)
-
-
-def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeTikTok]:
+def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeVendor]:
     """Build the provider in front of a vendor that gives these answers."""
-    vendor = FakeTikTok(list(answers) or [httpx.Response(500)])
+    vendor = FakeVendor(list(answers) or [httpx.Response(500)])
     provider = build({**SETTINGS, **settings}, clock=lambda: NOW, transport=httpx.MockTransport(vendor))
     return provider, vendor
-
-
-class Counting:
-    """The part of an Access that lets every call through and remembers what it counted as."""
-
-    def __init__(self) -> None:
-        self.slots: list[str] = []
-        self.limits: list[tuple[str, timedelta]] = []
-
-    @asynccontextmanager
-    async def slot(self, metric: str) -> AsyncIterator[None]:
-        """Hold a slot."""
-        self.slots.append(metric)
-        yield
-
-    async def limited(self, metric: str, retry_after: timedelta) -> None:
-        """Hear that the vendor refused for its rate."""
-        self.limits.append((metric, retry_after))
 
 
 class Lender(Counting):

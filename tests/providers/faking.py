@@ -1,0 +1,90 @@
+"""A vendor that answers what it is told and remembers what it was sent, and an Access that counts.
+
+Owns what no vendor's shapes are in. Knows nothing of a provider's code.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+import httpx
+
+from providers.interface import Authorization
+from providers.models.grants import AccessToken, Grant
+
+Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
+
+
+@dataclass
+class FakeVendor:
+    """Answers one after the other (the last one for ever) and keeps the requests."""
+
+    answers: list[Answering]
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        await request.aread()
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, httpx.Response) else answer(request)
+
+    @property
+    def last(self) -> httpx.Request:
+        """Give the last request."""
+        return self.requests[-1]
+
+    def sent(self) -> Any:
+        """Give the JSON of the last request."""
+        return json.loads(self.last.content)
+
+    def form(self) -> dict[str, str]:
+        """Give the form of the last request."""
+        fields = parse_qs(self.last.content.decode(), strict_parsing=True, keep_blank_values=True)
+        return {name: values[0] for name, values in fields.items()}
+
+
+class Counting:
+    """The part of an Access that lets every call through and remembers what it counted as."""
+
+    def __init__(self) -> None:
+        self.slots: list[str] = []
+        self.limits: list[tuple[str, timedelta]] = []
+
+    @asynccontextmanager
+    async def slot(self, metric: str) -> AsyncIterator[None]:
+        """Hold a slot."""
+        self.slots.append(metric)
+        yield
+
+    async def limited(self, metric: str, retry_after: timedelta) -> None:
+        """Hear that the vendor refused for its rate."""
+        self.limits.append((metric, retry_after))
+
+
+class Renewing(Counting):
+    """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
+
+    def __init__(self, authorization: Authorization, grant: Grant) -> None:
+        super().__init__()
+        self.authorization = authorization
+        self.grant = grant
+        self.version = 1
+
+    async def token(self) -> AccessToken:
+        """Lend the current token."""
+        grant = self.grant
+        return AccessToken(grant.access_token, self.version, frozenset(grant.scopes), grant.access_expire_time)
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Renew the pair."""
+        assert self.grant.refresh_token is not None
+        self.grant = await self.authorization.refresh(self.grant.refresh_token)
+        self.version += 1
+        return await self.token()
