@@ -97,6 +97,18 @@ class Settings(BaseSettings):
         ge=1,
         description="How far from now a webhook's signature may be, before and after; older ones are refused.",
     )
+    highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
+    highlevel_client_secret: SecretStr = Field(
+        SecretStr(""), description="Client secret of your HighLevel marketplace application."
+    )
+    highlevel_api_url: str = Field("https://services.leadconnectorhq.com", description="Where HighLevel's API is.")
+    highlevel_authorize_url: str = Field(
+        "https://marketplace.gohighlevel.com/v2/oauth/chooselocation",
+        description="HighLevel's consent page, opened in a browser; white-label agencies have another host.",
+    )
+    highlevel_api_version: Literal["2021-07-28", "v3"] = Field(
+        "2021-07-28", description="Generation of HighLevel's API: 2021-07-28, or v3, which has comments."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")
     drain_delay_seconds: float = Field(
@@ -157,7 +169,11 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _safe_urls(self) -> "Settings":
         """Refuse addresses that would send secrets in clear; the untouched default of the public URL is let through."""
-        checked = {"TIKTOK_API_URL": self.tiktok_api_url, "TIKTOK_AUTHORIZE_URL": self.tiktok_authorize_url}
+        checked = {
+            name.upper(): getattr(self, name)
+            for name in type(self).model_fields
+            if name.endswith(("_api_url", "_authorize_url"))
+        }
         if "public_url" in self.model_fields_set:
             checked["PUBLIC_URL"] = self.public_url
         for name, url in checked.items():

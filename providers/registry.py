@@ -12,6 +12,7 @@ from providers.interface.provider import Provider
 
 PROVIDERS: dict[str, str] = {
     "tiktok": "providers.tiktok",
+    "highlevel": "providers.highlevel",
 }
 
 

@@ -17,7 +17,11 @@ from storage.types import json_field, time_field
 
 
 class AccountRow(SQLModel, table=True):
-    """One account; the counts are None until the vendor gave them."""
+    """One account; the counts are None until the vendor gave them.
+
+    `kind` (page, profile…), `health` and `expire_time` are of accounts inside a grant of several; `provider_data` holds
+    further ids of the vendor's, by names of its provider.
+    """
 
     __tablename__ = "accounts"
     __table_args__ = (UniqueConstraint("location", "provider", "platform", "provider_account_id"),)
@@ -41,6 +45,10 @@ class AccountRow(SQLModel, table=True):
     like_count: int | None = Field(default=None, sa_type=BigInteger)
     video_count: int | None = Field(default=None, sa_type=BigInteger)
     state: str = "ACTIVE"
+    kind: str = ""
+    health: str = ""
+    expire_time: datetime | None = time_field(nullable=True)
+    provider_data: dict[str, str] = json_field()
     fetch_times: dict[str, str] = json_field()
     create_time: datetime = time_field()
     update_time: datetime = time_field()

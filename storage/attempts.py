@@ -24,14 +24,15 @@ from sqlmodel import Field, SQLModel, col
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.types import time_field
+from storage.types import json_field, time_field
 
 
 class AttemptRow(SQLModel, table=True):
     """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes.
 
     `failures` are questions and chunks in a row that went wrong, `denials` answers in all that the vendor has no such
-    id, `faults` steps in a row that a fault of our own ended.
+    id, `faults` steps in a row that a fault of our own ended. `media` says where the attempt's own media lie with the
+    vendor.
     """
 
     __tablename__ = "attempts"
@@ -59,6 +60,7 @@ class AttemptRow(SQLModel, table=True):
     gone_time: datetime | None = time_field(nullable=True)
     denials: int = 0
     faults: int = 0
+    media: dict[str, Any] = json_field()
 
 
 def _is(location: str, post: str, number: int) -> ColumnElement[bool]:

@@ -20,12 +20,21 @@ TOPIC = "connections"
 
 
 class ConnectionRow(SQLModel, table=True):
-    """One connection; `version` grows with every change and is the etag, times are aware UTC."""
+    """One connection; `version` grows with every change and is the etag, times are aware UTC.
+
+    The parent is the connection of an agency whose grant gives this one's, if there is one.
+    """
 
     __tablename__ = "connections"
     __table_args__ = (
         Index("connections_by_provider", "location", "provider", "create_time"),
         Index("connections_by_subject", "provider", "provider_subject"),
+        Index(
+            "connections_by_parent",
+            "parent_location",
+            "parent_connection",
+            postgresql_where=text("parent_connection <> ''"),
+        ),
         Index("connections_verify_due", "verify_at", postgresql_where=text("verify_at IS NOT NULL")),
     )
 
@@ -43,6 +52,8 @@ class ConnectionRow(SQLModel, table=True):
     last_error_code: str = ""
     last_error_message: str = ""
     provider_subject: str = ""
+    parent_location: str = ""
+    parent_connection: str = ""
     last_verify_time: datetime | None = time_field(nullable=True)
     verify_at: datetime | None = time_field(nullable=True)
     create_time: datetime = time_field()

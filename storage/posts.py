@@ -72,6 +72,7 @@ class PostRow(SQLModel, table=True):
     consent: dict[str, Any] | None = json_or_null()
     route_policy: str = ""
     route_reason: str = ""
+    route_account: str = ""
     schedule_time: datetime | None = time_field(nullable=True)
     late_tolerance_seconds: int | None = None
     state: str

@@ -164,7 +164,16 @@ class Tokens:
         value = seal.open("tokens", connection, "access", row.version, row.access_sealed).decode()
         lifetime = row.access_expire_time - row.access_issue_time
         scopes = frozenset(parent.granted_scopes)
-        return _Held(row, parent, AccessToken(Secret(value), row.version, scopes, row.access_expire_time, lifetime))
+        token = AccessToken(
+            Secret(value),
+            row.version,
+            scopes,
+            row.access_expire_time,
+            lifetime,
+            subject=parent.provider_subject,
+            settings=dict(parent.provider_settings),
+        )
+        return _Held(row, parent, token)
 
     async def _renew(self, location: str, connection: str, used: int | None, ahead: bool) -> AccessToken:
         await self._pairs.replay(location, connection)

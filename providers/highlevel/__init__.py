@@ -1,15 +1,16 @@
-"""HighLevel's API as a provider, its first part: grants of locations and agencies, and the accounts of a location.
+"""HighLevel's API as a provider: grants of locations and agencies, and the accounts of a location.
 
-Owns everything that is HighLevel's own. Knows neither callers nor rows. It is not in the registry before it can post.
+Owns everything that is HighLevel's own. Knows neither callers nor rows; `build` is what the registry calls.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.highlevel import config
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount
@@ -19,6 +20,9 @@ from providers.highlevel.client import Client
 from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.http.client import make_clients
+from providers.interface.publishing import Publishing
+from providers.interface.videos import Videos
+from providers.interface.webhooks import Webhooks
 
 __all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
 
@@ -30,6 +34,9 @@ class HighLevel:
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
     client: Client
+    videos: Videos = field(default_factory=absent)
+    publishing: Publishing = field(default_factory=absent)
+    webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
 

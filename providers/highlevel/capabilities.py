@@ -9,6 +9,7 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.limits import BURST, DAY, WINDOW
+from providers.highlevel.places import SETTINGS
 
 # In the order a consent page should ask for them: the planner, what posts need, what agencies need.
 SCOPES = (
@@ -77,7 +78,7 @@ TABLE = CapabilityTable(
     grants={"can_read_profile": frozenset({PROFILE_SCOPE})},
     # A location has a name and no figures; the second part costs nothing more.
     profile_scopes={"basic": PROFILE_SCOPE, "profile": PROFILE_SCOPE},
-    settings=frozenset({"location_id", "company_id", "user_id"}),
+    settings=SETTINGS,
     # The wider of what holds for personal and for business accounts: 150 units and 3 minutes are a personal one's.
     limits=Limits(
         max_caption_units=2200,

@@ -3,6 +3,7 @@
 Owns the values of OAuth. Knows nothing of how they are kept.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -37,10 +38,15 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token lent for one call; `version` says which saved pair it came from, `lifetime` how long it lives in all."""
+    """A token lent for one call; `version` says which saved pair it came from, `lifetime` how long it lives in all.
+
+    `subject` is whose grant it is, by the vendor's id; `settings` are the connection's, by the provider's own names.
+    """
 
     value: Secret
     version: int
     scopes: frozenset[str]
     expire_time: datetime
     lifetime: timedelta = timedelta(hours=24)
+    subject: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)

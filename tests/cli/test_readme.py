@@ -24,7 +24,7 @@ def test_the_python_example_runs(database_url: str, tmp_path: Path) -> None:
     with process("serve --no-jobs", database_url, tmp_path) as running:
         code = found[1].replace("127.0.0.1:50051", line(running, "serving")["grpc"]).replace("YOUR_KEY", KEY)
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=False)
-    assert ("['TikTok']", "") == (done.stdout.strip(), done.stderr)
+    assert ("['HighLevel', 'TikTok']", "") == (done.stdout.strip(), done.stderr)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
