@@ -21,6 +21,7 @@ from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.http.client import make_clients
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
@@ -36,6 +37,7 @@ class HighLevel:
     client: Client
     videos: Videos = field(default_factory=absent)
     publishing: Publishing = field(default_factory=absent)
+    records: Records = field(default_factory=absent)
     webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE

@@ -9,7 +9,8 @@ from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
-__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos", "Webhooks"]
+__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Records", "Videos", "Webhooks"]

@@ -9,6 +9,7 @@ from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
@@ -44,6 +45,11 @@ class Provider(Protocol):
     @property
     def publishing(self) -> Publishing:
         """Posts."""
+        ...
+
+    @property
+    def records(self) -> Records:
+        """A planner's records of posts."""
         ...
 
     @property

@@ -11,7 +11,7 @@ import pytest
 
 from providers.capabilities import Capability, Support
 from providers.interface import Access, Provider
-from providers.models.publishing import PhotoOrder, PullOrder, VideoOrder
+from providers.models.publishing import Order
 
 
 class Power(Enum):
@@ -35,15 +35,15 @@ class Harness(Protocol):
         """Connect, with these scopes only when some are given."""
         ...
 
-    def video_order(self, **changes: Any) -> VideoOrder:
+    def video_order(self, **changes: Any) -> Order:
         """Give an order for the file that `content` gives."""
         ...
 
-    def pull_order(self) -> PullOrder:
+    def pull_order(self) -> Order:
         """Give an order for a video that the vendor fetches."""
         ...
 
-    def photo_order(self) -> PhotoOrder:
+    def photo_order(self) -> Order:
         """Give an order for photos that the vendor fetches."""
         ...
 

@@ -30,6 +30,8 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_POST_PHOTO: _ClassVar[Capability]
     CAPABILITY_POST_INBOX: _ClassVar[Capability]
     CAPABILITY_POST_PLANNER_DRAFT: _ClassVar[Capability]
+    CAPABILITY_POST_PLANNER_REVIEW: _ClassVar[Capability]
+    CAPABILITY_POST_TEXT: _ClassVar[Capability]
     CAPABILITY_POST_SCHEDULE: _ClassVar[Capability]
     CAPABILITY_POST_EDIT: _ClassVar[Capability]
     CAPABILITY_POST_CANCEL: _ClassVar[Capability]
@@ -58,6 +60,8 @@ CAPABILITY_POST_VIDEO_PULL: Capability
 CAPABILITY_POST_PHOTO: Capability
 CAPABILITY_POST_INBOX: Capability
 CAPABILITY_POST_PLANNER_DRAFT: Capability
+CAPABILITY_POST_PLANNER_REVIEW: Capability
+CAPABILITY_POST_TEXT: Capability
 CAPABILITY_POST_SCHEDULE: Capability
 CAPABILITY_POST_EDIT: Capability
 CAPABILITY_POST_CANCEL: Capability
