@@ -3,11 +3,15 @@
 Owns the walk that sends them all. What the answers mean is in the other files.
 """
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 
+from providers.highlevel import medias
 from providers.highlevel.connecting import BODIES, NETWORKS
 from providers.models.accounts import ProfilePart
+from providers.models.publishing import VideoFile
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel import specification
@@ -21,6 +25,8 @@ _BOTH = {
     "GET /locations/search",
     f"GET {_ROOT}/{{locationId}}/accounts",
     f"DELETE {_ROOT}/{{locationId}}/accounts/{{id}}",
+    "POST /medias/upload-file",
+    "DELETE /medias/{id}",
 }
 _V2_PATHS = {
     *(f"GET {_OAUTH}/{name}/start" for name in NETWORKS[False]),
@@ -70,6 +76,15 @@ async def _networks(journey: Journey) -> None:
     await accounts.delete(access, BAKERY, second.id, user_id=OWNER)
 
 
+async def _library(journey: Journey) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"video"
+
+    access, client = await journey.connect(), journey.provider.client
+    medium = await medias.upload(client, access, VideoFile(5, "video/mp4"), body)
+    await medias.delete(client, access, medium.file_id)
+
+
 def _name(generation: str, request: httpx.Request) -> str:
     found = specification.operation(generation, request)
     return f"{request.method} {found.path if found else request.url.path}"
@@ -82,6 +97,7 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
     async with in_process(version=VERSIONS[generation]) as journey:
         await _grants(journey)
         await _networks(journey)
+        await _library(journey)
         sent = journey.wire.requests
 
     assert [] == [each for request in sent for each in specification.wrong(generation, request)]
