@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from providers.highlevel import medias
+from providers.highlevel import labels, medias
 from providers.highlevel.connecting import BODIES, NETWORKS
 from providers.models.accounts import ProfilePart
 from providers.models.publishing import VideoFile
@@ -25,6 +25,8 @@ _BOTH = {
     "GET /locations/search",
     f"GET {_ROOT}/{{locationId}}/accounts",
     f"DELETE {_ROOT}/{{locationId}}/accounts/{{id}}",
+    f"GET {_ROOT}/{{locationId}}/categories",
+    f"GET {_ROOT}/{{locationId}}/tags",
     "POST /medias/upload-file",
     "DELETE /medias/{id}",
 }
@@ -85,6 +87,13 @@ async def _library(journey: Journey) -> None:
     await medias.delete(client, access, medium.file_id)
 
 
+async def _planner(journey: Journey) -> None:
+    access, client = await journey.connect(), journey.provider.client
+    await labels.page(client, access, labels.CATEGORIES, search="a", cursor="0", limit=1)
+    await labels.category_id(client, access, "Recipes")
+    await labels.tag_ids(client, access, ["bread", "cake"])
+
+
 def _name(generation: str, request: httpx.Request) -> str:
     found = specification.operation(generation, request)
     return f"{request.method} {found.path if found else request.url.path}"
@@ -98,6 +107,7 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
         await _grants(journey)
         await _networks(journey)
         await _library(journey)
+        await _planner(journey)
         sent = journey.wire.requests
 
     assert [] == [each for request in sent for each in specification.wrong(generation, request)]
