@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.capabilities import Capability, CapabilityTable
-from providers.errors import CapabilityMissing, ContentRefused
+from providers.checked_planner import CheckedEngagement, CheckedPlanner
+from providers.demand import demand
+from providers.errors import ContentRefused
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
@@ -50,15 +54,10 @@ def checked(provider: Provider) -> Provider:
         videos=_Videos(provider.videos, table),
         publishing=_Publishing(provider.publishing, table),
         webhooks=_Webhooks(provider.webhooks, table),
+        engagement=CheckedEngagement(provider.engagement, table),
+        planner=CheckedPlanner(provider.planner, table),
         inner=provider,
     )
-
-
-def demand(table: CapabilityTable, capability: Capability) -> None:
-    """Raise CapabilityMissing, with the table's note, unless the capability may be used."""
-    if not table.can(capability):
-        cell = table.cell(capability)
-        raise CapabilityMissing(capability, cell.support, cell.note, provider=table.provider)
 
 
 def utf16_units(text: str) -> int:
@@ -77,6 +76,8 @@ class _Checked:
     videos: Videos
     publishing: Publishing
     webhooks: Webhooks
+    engagement: Engagement
+    planner: Planner
     inner: Provider
 
     async def close(self) -> None:

@@ -4,14 +4,17 @@ Owns everything that is TikTok's own. Knows neither callers nor rows; `build` is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.tiktok import config
 from providers.tiktok.accounts import TikTokAccounts
 from providers.tiktok.authorization import TikTokAuthorization
@@ -35,6 +38,8 @@ class TikTok:
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
     client: Client
+    engagement: Engagement = field(default_factory=absent)
+    planner: Planner = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 

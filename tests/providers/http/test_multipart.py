@@ -57,4 +57,4 @@ async def test_a_form_has_the_announced_length_and_the_files_bytes(content: byte
 def test_nothing_in_a_head_can_end_it(changes: dict[str, str]) -> None:
     """Names that would have to be quoted, and types that are none, are refused."""
     with pytest.raises(ValueError, match="part"):
-        form(**changes)
+        form(b"", **changes)
