@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.capabilities import Capability, CapabilityTable
+from providers.checked_planner import CheckedEngagement, CheckedPlanner
 from providers.checked_publishing import CheckedPublishing, CheckedRecords
 from providers.demand import demand
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.records import Records
@@ -37,6 +40,8 @@ def checked(provider: Provider) -> Provider:
         publishing=CheckedPublishing(provider.publishing, table),
         records=CheckedRecords(provider.records, table),
         webhooks=_Webhooks(provider.webhooks, table),
+        engagement=CheckedEngagement(provider.engagement, table),
+        planner=CheckedPlanner(provider.planner, table),
         inner=provider,
     )
 
@@ -53,6 +58,8 @@ class _Checked:
     publishing: Publishing
     records: Records
     webhooks: Webhooks
+    engagement: Engagement
+    planner: Planner
     inner: Provider
 
     async def close(self) -> None:

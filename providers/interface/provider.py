@@ -8,6 +8,8 @@ from typing import Protocol
 from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.publishing import Publishing
 from providers.interface.records import Records
 from providers.interface.videos import Videos
@@ -55,6 +57,16 @@ class Provider(Protocol):
     @property
     def webhooks(self) -> Webhooks:
         """What the vendor tells by itself."""
+        ...
+
+    @property
+    def engagement(self) -> Engagement:
+        """Figures and comments."""
+        ...
+
+    @property
+    def planner(self) -> Planner:
+        """A planner's labels and files of posts."""
         ...
 
     async def close(self) -> None:

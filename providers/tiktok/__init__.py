@@ -13,6 +13,8 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.records import Records
 from providers.tiktok import config
 from providers.tiktok.accounts import TikTokAccounts
@@ -38,6 +40,8 @@ class TikTok:
     webhooks: TikTokWebhooks
     client: Client
     records: Records = field(default_factory=absent)
+    engagement: Engagement = field(default_factory=absent)
+    planner: Planner = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 
