@@ -15,6 +15,7 @@ from sqlalchemy import (
     Text,
     and_,
     case,
+    delete,
     exists,
     func,
     or_,
@@ -165,6 +166,31 @@ async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
         )
     )
     return bool((await tx.execute(query)).scalar_one())
+
+
+async def of_connection(
+    tx: Transaction, location: str, connection: str, states: Sequence[str], due: datetime, limit: int
+) -> list[str]:
+    """Give the ids of a connection's posts in these states that are due by then, the first due first."""
+    query = select(col(PostRow.id)).where(
+        col(PostRow.location) == location,
+        col(PostRow.connection) == connection,
+        col(PostRow.state).in_(states),
+        col(PostRow.due_at) <= due,
+    )
+    return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
+
+
+async def remove(tx: Transaction, location: str, post: str, *, expect: str) -> bool:
+    """Delete a post that is in this state, with its journal; False when it is not."""
+    from storage.attempts import AttemptRow
+
+    gone = delete(PostRow).where(_is(location, post), col(PostRow.state) == expect).returning(col(PostRow.id))
+    if (await tx.execute(gone)).scalar_one_or_none() is None:
+        return False
+    await tx.execute(delete(AttemptRow).where(col(AttemptRow.location) == location, col(AttemptRow.post) == post))
+    await notify(tx, TOPIC, cache_key(location, post))
+    return True
 
 
 async def of_account(tx: Transaction, location: str, account: str) -> bool:

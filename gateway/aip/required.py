@@ -22,6 +22,9 @@ MAX_STRUCT_BYTES = 16 * 1024
 
 Check = Callable[[Any, str], Iterator[Violation]]
 _REQUIRED = "is required"
+MASK = "update_mask"
+"""What only the request of an update has (AIP-134)."""
+
 # Lowest and highest seconds, least nanos; as the comments of google/protobuf/timestamp.proto and duration.proto say.
 _SPANS = {
     "google.protobuf.Timestamp": (-62_135_596_800, 253_402_300_799, 0),
@@ -45,10 +48,14 @@ def check(request: Message) -> None:
     A REQUIRED field must be set, in the request and in each message that is set inside it; an enum value must be one
     that the contract names; text must hold no NUL, which no column can keep; times and page sizes must be in range.
     Lists, maps and free structures have an end: what is longer is refused before anybody walks it.
-    Output-only fields are not looked at: a caller may send back what it read.
+    Output-only fields are not looked at: a caller may send back what it read. The resource of an update may lack what
+    is required of a whole one: it holds what changes.
     """
+    partial = MASK in request.DESCRIPTOR.fields_by_name
     violations: list[Violation] = []
     for violation in _walk(request, ""):
+        if partial and violation.description == _REQUIRED and violation.field.count(".") == 1:
+            continue
         violations.append(violation)
         if len(violations) == MAX_VIOLATIONS:
             break

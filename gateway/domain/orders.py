@@ -65,6 +65,15 @@ def fetched(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[str] = (
     )
 
 
+_LINK = Secret("https://media.example/link")
+"""Stands for the address of a medium, of which some are made only when the post goes out."""
+
+
+def stand_in(post: PostRow, count: int | None = None) -> Content:
+    """Give content of the post's kind under addresses that lead nowhere: for what is asked without its media."""
+    return fetched(post, [_LINK] * (len(sources.of(post)) if count is None else count))
+
+
 def options_of(post: PostRow) -> PostOptions:
     """Give the caller's choices back from the row."""
     values = dict(post.options)

@@ -28,6 +28,8 @@ SWEEP_LIMIT = 500
 FALLBACK_SECONDS = 5.0
 CHECKPOINT_SECONDS = 30.0
 PUBLISH_TASK = "publish"
+POLL_TASK = "poll"
+POLLED = ("PROCESSING", "SCHEDULED")
 HAND_OVERS = "hand-overs"
 POLLS = "polls"
 
@@ -229,5 +231,16 @@ async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
     async with domain.db.transaction() as tx:
         due = await posts.take_due(tx, now, now + LEASE, limit)
         for row in due:
-            await enqueue(tx, row)
+            await (_enqueue_poll(tx, row) if _asked_together(domain, row) else enqueue(tx, row))
     return len(due)
+
+
+def _asked_together(domain: Domain, row: PostRow) -> bool:
+    """Tell whether one call says how all posts of the connection stand that are due."""
+    return row.state in POLLED and domain.providers[row.provider].table.statuses_at_once
+
+
+async def _enqueue_poll(tx: Transaction, row: PostRow) -> None:
+    name = f"poll|{row.location}|{row.connection}"
+    place = {"location": row.location, "connection": row.connection}
+    await jobs.enqueue(tx, POLL_TASK, queue=POLLS, lock=name, queueing_lock=name, **place)  # type: ignore[arg-type]

@@ -22,7 +22,6 @@ from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
 from providers.checked_publishing import NEEDED_BY_MODE
 from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile
-from providers.models.secret import Secret
 from storage.accounts import AccountRow
 from storage.posts import PostRow
 
@@ -36,9 +35,6 @@ _MODES = NEEDED_BY_MODE
 MAX_LINKS = 100
 MAX_REFUSALS = 20
 """How many options are named at once: a provider is asked anew for each."""
-
-_LINK = Secret("https://media.example/link")
-"""Stands for the address of a medium, of which some are made only when the post goes out."""
 
 _UNSET: dict[str, Any] = {"caption": "", "cover_offset": None, "schedule_time": None}
 _UNSET_OF_PHOTOS: dict[str, Any] = {"title": "", "auto_add_music": False}
@@ -124,7 +120,7 @@ def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> Ord
         content = VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
     else:
         count = min(len(sources.of(post)), limits.max_photos or MAX_LINKS) if kind == "photos" else 1
-        content = orders.fetched(post, [_LINK] * count)
+        content = orders.stand_in(post, count)
     if isinstance(content, Photos):
         content = replace(content, cover_index=0, title=content.title[:1])
     order = orders.of(post, account, content)

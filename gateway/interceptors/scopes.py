@@ -33,6 +33,8 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.v1.PostService/GetPost": "posts.read",
     "/socialgateway.v1.PostService/ListPosts": "posts.read",
     "/socialgateway.v1.PostService/CancelPost": "posts.write",
+    "/socialgateway.v1.PostService/UpdatePost": "posts.write",
+    "/socialgateway.v1.PostService/DeletePost": "posts.write",
     "/socialgateway.v1.PostService/RetryPost": "posts.write",
     "/socialgateway.v1.PostService/RefreshPost": "posts.read",
     "/socialgateway.v1.PostService/WatchPost": "posts.read",

@@ -98,6 +98,28 @@ def from_proto(
     return new, faults.found
 
 
+CHANGEABLE = ("caption", "options", "schedule_time", "labels", "provider_extra", "late_tolerance")
+"""What UpdatePost may change."""
+
+
+def changes(
+    message: post_pb2.Post, paths: frozenset[str], *, now: datetime
+) -> tuple[dict[str, Any], Sequence[FieldInvalid]]:
+    """Read the columns that an update changes, and what is wrong with how they are written."""
+    faults = Faults()
+    readers: dict[str, tuple[str, Callable[[], Any], Any]] = {
+        "caption": ("caption", lambda: message.caption, ""),
+        "options": ("options", lambda: _options(message.options), {}),
+        "schedule_time": ("schedule_time", lambda: _schedule(message, now), None),
+        "labels": ("labels", lambda: _labels(message), {}),
+        "provider_extra": ("provider_extra", lambda: _extra(message), {}),
+        "late_tolerance": ("late_tolerance_seconds", lambda: _late_tolerance(message), None),
+    }
+    chosen = [readers[path] for path in sorted(paths)]
+    values = {column: faults.read(reader, instead) for column, reader, instead in chosen}
+    return values, faults.found
+
+
 def _account(message: post_pb2.Post, location: str) -> str:
     found, account = names.ACCOUNT.parse(message.account, path="post.account")
     if found != location:

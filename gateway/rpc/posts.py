@@ -7,8 +7,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
-from gateway.aip import names, paging
-from gateway.domain import cancelling, posts, quotas, retrying
+from google.protobuf import empty_pb2
+
+from gateway.aip import masks, names, paging
+from gateway.domain import cancelling, editing, posts, quotas, removing, retrying
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_answers, post_messages
@@ -98,6 +100,30 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         key = self._door.request_key(caller, location, request)
         row = await self._known(location, post, cancelling.cancel(self._domain, location, post, key))
         return self._changed(row)
+
+    async def UpdatePost(self, request: post_service_pb2.UpdatePostRequest, context: Any) -> post_pb2.Post:
+        """Change a post that is not published yet."""
+        location, post = names.POST.parse(request.post.name, path="post.name")
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        paths = masks.update_paths(request.update_mask, request.post, allowed=post_messages.CHANGEABLE)
+        values, faults = post_messages.changes(request.post, paths, now=self._domain.clock())
+        etag = request.post.etag
+        changing = editing.update(self._domain, location, post, values, key, etag=etag, faults=faults)
+        return self._changed(await self._known(location, post, changing))
+
+    async def DeletePost(self, request: post_service_pb2.DeletePostRequest, context: Any) -> empty_pb2.Empty:
+        """Remove a post that has ended."""
+        location, post = names.POST.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        removing_it = removing.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
+        try:
+            await removing_it
+        except storage_errors.NotFound:
+            raise ResourceNotFound(names.POST.format(location, post)) from None
+        self._answers.invalidate(rows.cache_key(location, post))
+        return empty_pb2.Empty()
 
     async def RetryPost(self, request: post_service_pb2.RetryPostRequest, context: Any) -> post_pb2.Post:
         """Queue a post again."""

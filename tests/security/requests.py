@@ -115,10 +115,14 @@ VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "ConnectionService/VerifyConnection": _named("connections"),
     "PostService/CancelPost": _named("posts"),
     "PostService/CreatePost": _post,
+    "PostService/DeletePost": _named("posts"),
     "PostService/GetPost": _named("posts"),
     "PostService/ListPosts": _listed,
     "PostService/RefreshPost": _named("posts"),
     "PostService/RetryPost": _named("posts"),
+    "PostService/UpdatePost": lambda things: {
+        "post": post_pb2.Post(name=things.name("posts", things.post), caption="other words")
+    },
     "PostService/WatchPost": _named("posts"),
     "ProviderService/GetProvider": lambda things: {"name": "providers/tiktok"},
     "ProviderService/ListProviders": lambda things: {},

@@ -57,6 +57,19 @@ def test_a_required_field_inside_what_is_set_is_looked_for() -> None:
     assert {"post.photos.sources": "is required"} == violations(a_post(photos=post_pb2.PhotoContent()))
 
 
+def test_the_resource_of_an_update_holds_what_changes() -> None:
+    """What a whole post needs may be left out; the resource itself, and what is inside its parts, may not."""
+    part = post_pb2.Post(name="locations/l1/posts/p1", caption="other")
+    required.check(post_service_pb2.UpdatePostRequest(post=part))
+    with pytest.raises(FieldInvalid):
+        required.check(post_service_pb2.UpdatePostRequest())
+    part.consent.subject = "somebody"
+    with pytest.raises(FieldInvalid) as caught:
+        required.check(post_service_pb2.UpdatePostRequest(post=part))
+
+    assert {"post.consent.declaration", "post.consent.time"} == {each.field for each in caught.value.violations}
+
+
 def test_an_unknown_enum_value_is_refused() -> None:
     """A number that the contract does not name is refused, alone, inside and in a list."""
     assert {"post.mode": "99 is not a value of this enum"} == violations(a_post(mode=99))

@@ -1,6 +1,8 @@
 import datetime
 
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import empty_pb2 as _empty_pb2
+from google.protobuf import field_mask_pb2 as _field_mask_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from socialgateway.v1 import post_pb2 as _post_pb2
 from google.protobuf.internal import containers as _containers
@@ -76,6 +78,28 @@ class CancelPostRequest(_message.Message):
     name: str
     request_id: str
     def __init__(self, name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UpdatePostRequest(_message.Message):
+    __slots__ = ("post", "update_mask", "request_id")
+    POST_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_MASK_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    post: _post_pb2.Post
+    update_mask: _field_mask_pb2.FieldMask
+    request_id: str
+    def __init__(self, post: _Optional[_Union[_post_pb2.Post, _Mapping]] = ..., update_mask: _Optional[_Union[_field_mask_pb2.FieldMask, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class DeletePostRequest(_message.Message):
+    __slots__ = ("name", "etag", "request_id", "force")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ETAG_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    FORCE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    etag: str
+    request_id: str
+    force: bool
+    def __init__(self, name: _Optional[str] = ..., etag: _Optional[str] = ..., request_id: _Optional[str] = ..., force: _Optional[bool] = ...) -> None: ...
 
 class RetryPostRequest(_message.Message):
     __slots__ = ("name", "request_id")

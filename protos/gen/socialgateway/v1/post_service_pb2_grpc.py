@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.v1 import post_pb2 as socialgateway_dot_v1_dot_post__pb2
 from socialgateway.v1 import post_service_pb2 as socialgateway_dot_v1_dot_post__service__pb2
 
@@ -61,6 +62,16 @@ class PostServiceStub:
                 '/socialgateway.v1.PostService/CancelPost',
                 request_serializer=socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+                _registered_method=True)
+        self.UpdatePost = channel.unary_unary(
+                '/socialgateway.v1.PostService/UpdatePost',
+                request_serializer=socialgateway_dot_v1_dot_post__service__pb2.UpdatePostRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+                _registered_method=True)
+        self.DeletePost = channel.unary_unary(
+                '/socialgateway.v1.PostService/DeletePost',
+                request_serializer=socialgateway_dot_v1_dot_post__service__pb2.DeletePostRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
                 _registered_method=True)
         self.RetryPost = channel.unary_unary(
                 '/socialgateway.v1.PostService/RetryPost',
@@ -149,6 +160,41 @@ class PostServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def UpdatePost(self, request, context):
+        """Changes the words, choices or time of a post that is not published yet.
+
+        While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+        as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
+        checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
+
+        Cost: up to one vendor call as for CreatePost, and where a planner holds the post up to five more.
+        Idempotent: yes, the same change twice is one change; with request_id, for 30 days, a retry does not even look.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS (the vendor works on it, or it has
+        ended), CONFLICT, CAPABILITY_MISSING, and what CreatePost refuses. PROVIDER_UNAVAILABLE also says that the planner's
+        answer was lost: asking again is safe.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeletePost(self, request, context):
+        """Removes a post that has ended, and the planner's own record of it where there is one.
+
+        FAILED, CANCELLED and AWAITING_CREATOR posts are removed; a draft is gone from the planner then. A PUBLISHED post stays
+        on its network: no provider here can take it down, so that it is refused unless `force` says that only the records
+        shall go. A post under way is called back first: CancelPost.
+
+        Cost: one vendor call where a planner has a record of the post, else none.
+        Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetryPost(self, request, context):
         """Begins a new hand-over of a post that is FAILED, or INDETERMINATE.
 
@@ -221,6 +267,16 @@ def add_PostServiceServicer_to_server(servicer, server):
                     servicer.CancelPost,
                     request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.FromString,
                     response_serializer=socialgateway_dot_v1_dot_post__pb2.Post.SerializeToString,
+            ),
+            'UpdatePost': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdatePost,
+                    request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.UpdatePostRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_post__pb2.Post.SerializeToString,
+            ),
+            'DeletePost': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeletePost,
+                    request_deserializer=socialgateway_dot_v1_dot_post__service__pb2.DeletePostRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
             ),
             'RetryPost': grpc.unary_unary_rpc_method_handler(
                     servicer.RetryPost,
@@ -353,6 +409,60 @@ class PostService:
             '/socialgateway.v1.PostService/CancelPost',
             socialgateway_dot_v1_dot_post__service__pb2.CancelPostRequest.SerializeToString,
             socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdatePost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.PostService/UpdatePost',
+            socialgateway_dot_v1_dot_post__service__pb2.UpdatePostRequest.SerializeToString,
+            socialgateway_dot_v1_dot_post__pb2.Post.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeletePost(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.PostService/DeletePost',
+            socialgateway_dot_v1_dot_post__service__pb2.DeletePostRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 Publishing, and following what becomes of it."""
 
 from collections import abc as _abc
+from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
 from socialgateway.v1 import post_pb2 as _post_pb2
 from socialgateway.v1 import post_service_pb2 as _post_service_pb2
@@ -83,6 +84,33 @@ class PostServiceStub:
     Idempotent: yes; with request_id a retry does not even look.
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    """
+    UpdatePost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.UpdatePostRequest, _post_pb2.Post]
+    """Changes the words, choices or time of a post that is not published yet.
+
+    While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+    as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
+    checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
+
+    Cost: up to one vendor call as for CreatePost, and where a planner holds the post up to five more.
+    Idempotent: yes, the same change twice is one change; with request_id, for 30 days, a retry does not even look.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS (the vendor works on it, or it has
+    ended), CONFLICT, CAPABILITY_MISSING, and what CreatePost refuses. PROVIDER_UNAVAILABLE also says that the planner's
+    answer was lost: asking again is safe.
+    """
+    DeletePost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.DeletePostRequest, _empty_pb2.Empty]
+    """Removes a post that has ended, and the planner's own record of it where there is one.
+
+    FAILED, CANCELLED and AWAITING_CREATOR posts are removed; a draft is gone from the planner then. A PUBLISHED post stays
+    on its network: no provider here can take it down, so that it is refused unless `force` says that only the records
+    shall go. A post under way is called back first: CancelPost.
+
+    Cost: one vendor call where a planner has a record of the post, else none.
+    Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS, REAUTHORIZATION_REQUIRED,
     PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
     """
     RetryPost: _grpc.UnaryUnaryMultiCallable[_post_service_pb2.RetryPostRequest, _post_pb2.Post]
@@ -178,6 +206,33 @@ class PostServiceAsyncStub(PostServiceStub):
     Idempotent: yes; with request_id a retry does not even look.
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    """
+    UpdatePost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.UpdatePostRequest, _post_pb2.Post]  # type: ignore[assignment]
+    """Changes the words, choices or time of a post that is not published yet.
+
+    While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+    as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
+    checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
+
+    Cost: up to one vendor call as for CreatePost, and where a planner holds the post up to five more.
+    Idempotent: yes, the same change twice is one change; with request_id, for 30 days, a retry does not even look.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS (the vendor works on it, or it has
+    ended), CONFLICT, CAPABILITY_MISSING, and what CreatePost refuses. PROVIDER_UNAVAILABLE also says that the planner's
+    answer was lost: asking again is safe.
+    """
+    DeletePost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.DeletePostRequest, _empty_pb2.Empty]  # type: ignore[assignment]
+    """Removes a post that has ended, and the planner's own record of it where there is one.
+
+    FAILED, CANCELLED and AWAITING_CREATOR posts are removed; a draft is gone from the planner then. A PUBLISHED post stays
+    on its network: no provider here can take it down, so that it is refused unless `force` says that only the records
+    shall go. A post under way is called back first: CancelPost.
+
+    Cost: one vendor call where a planner has a record of the post, else none.
+    Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
+    Scope: posts.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS, REAUTHORIZATION_REQUIRED,
     PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
     """
     RetryPost: _aio.UnaryUnaryMultiCallable[_post_service_pb2.RetryPostRequest, _post_pb2.Post]  # type: ignore[assignment]
@@ -294,6 +349,45 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes; with request_id a retry does not even look.
         Scope: posts.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, CONFLICT, REAUTHORIZATION_REQUIRED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdatePost(
+        self,
+        request: _post_service_pb2.UpdatePostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_post_pb2.Post, _abc.Awaitable[_post_pb2.Post]]:
+        """Changes the words, choices or time of a post that is not published yet.
+
+        While no vendor has anything of the post it is changed here. A planner that holds it (SCHEDULED, or AWAITING_CREATOR
+        as a draft) is asked to change its own, which needs CAPABILITY_POST_EDIT; its media stay as they are. Everything is
+        checked as for a new post. An empty update_mask means the fields that are set. AIP-134: no allow_missing.
+
+        Cost: up to one vendor call as for CreatePost, and where a planner holds the post up to five more.
+        Idempotent: yes, the same change twice is one change; with request_id, for 30 days, a retry does not even look.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS (the vendor works on it, or it has
+        ended), CONFLICT, CAPABILITY_MISSING, and what CreatePost refuses. PROVIDER_UNAVAILABLE also says that the planner's
+        answer was lost: asking again is safe.
+        """
+
+    @_abc_1.abstractmethod
+    def DeletePost(
+        self,
+        request: _post_service_pb2.DeletePostRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_empty_pb2.Empty, _abc.Awaitable[_empty_pb2.Empty]]:
+        """Removes a post that has ended, and the planner's own record of it where there is one.
+
+        FAILED, CANCELLED and AWAITING_CREATOR posts are removed; a draft is gone from the planner then. A PUBLISHED post stays
+        on its network: no provider here can take it down, so that it is refused unless `force` says that only the records
+        shall go. A post under way is called back first: CancelPost.
+
+        Cost: one vendor call where a planner has a record of the post, else none.
+        Idempotent: with request_id, for 30 days; without it the second call answers RESOURCE_NOT_FOUND.
+        Scope: posts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, ETAG_MISMATCH, STATE_FORBIDS, REAUTHORIZATION_REQUIRED,
         PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
         """
 
