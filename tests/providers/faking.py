@@ -56,6 +56,7 @@ class Counting:
     def __init__(self) -> None:
         self.slots: list[str] = []
         self.limits: list[tuple[str, timedelta]] = []
+        self.heard: list[tuple[str, int | None, int | None, timedelta]] = []
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
@@ -66,6 +67,12 @@ class Counting:
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Hear that the vendor refused for its rate."""
         self.limits.append((metric, retry_after))
+
+    async def observed(
+        self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
+    ) -> None:
+        """Hear what an answer's headers say."""
+        self.heard.append((metric, limit, remaining, resets_in))
 
 
 class Renewing(Counting):
