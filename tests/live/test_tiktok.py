@@ -23,9 +23,10 @@ from providers.models.secret import Secret
 from providers.tiktok import build
 from tests.fixtures import media
 from tests.live.costs import COSTS
+from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.harness import Power
-from tests.providers.conformance.reading import AccountsContract, VideosContract
-from tests.providers.conformance.writing import PublishingContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.videos import VideosContract
 from tests.providers.faking import Renewing
 
 NEEDED = ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE")

@@ -50,6 +50,20 @@ class FakeVendor:
         return {name: values[0] for name, values in fields.items()}
 
 
+class Line(httpx.AsyncBaseTransport):
+    """The line to a vendor in process; when it is `down`, no connection succeeds."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.down = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        if self.down:
+            raise httpx.ConnectError("Nobody listens there.", request=request)
+        return await self.inner.handle_async_request(request)
+
+
 class Counting:
     """The part of an Access that lets every call through and remembers what it counted as."""
 

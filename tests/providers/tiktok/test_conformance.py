@@ -7,9 +7,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.providers.conformance.reading import AccountsContract, VideosContract
+from tests.providers.conformance.accounts import AccountsContract
+from tests.providers.conformance.authorization import AuthorizationContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
-from tests.providers.conformance.writing import AuthorizationContract, PublishingContract
 from tests.providers.tiktok.harness import Simulated
 from tests.providers.tiktok.journeys import in_process
 

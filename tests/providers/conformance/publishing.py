@@ -1,6 +1,6 @@
-"""What writing promises: grants that are never lost by our doing, posts that are never made twice.
+"""What publishing promises: posts that are never made twice.
 
-Owns the contracts of `providers/interface/authorization.py` and `publishing.py`.
+Owns the contract of `providers/interface/publishing.py`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,51 +9,13 @@ from typing import Any
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, GrantRevoked, NotFound, Rejected, Temporary
+from providers.errors import Ambiguous, NotFound, Rejected
 from providers.interface import Access
 from providers.models.publishing import Begun, PublishPhase
-from providers.models.secret import Secret
 from tests.providers.conformance.harness import Contract, Power
 
 FILE_SIZE = 66_259_900
 """More than one chunk at every vendor that cuts."""
-
-
-class AuthorizationContract(Contract):
-    """Grants."""
-
-    async def test_a_refresh_gives_a_whole_new_pair(self) -> None:
-        """A new access token with an aware end, and the refresh token to use from now on."""
-        self.needs(Capability.OAUTH)
-        self.can(Power.SCOPES)
-        grant = (await self.harness.access()).grant
-
-        newer = await self.harness.provider.authorization.refresh(grant.refresh_token)
-
-        assert newer.access_token != grant.access_token
-        assert newer.access_expire_time.tzinfo is not None
-        assert newer.refresh_token is not None
-        assert newer.subject == grant.subject
-
-    async def test_a_dead_refresh_token_is_revoked_and_nothing_else(self) -> None:
-        """The vendor's refusal of a grant is told apart from everything that may pass."""
-        self.needs(Capability.OAUTH)
-        self.can(Power.FAULTS)
-        with pytest.raises(GrantRevoked):
-            await self.harness.provider.authorization.refresh(Secret("rft.canary-nobody-knows"))
-
-    @pytest.mark.parametrize(("how", "kind"), [("before", Ambiguous), ("after", Ambiguous), ("status", Ambiguous)])
-    async def test_a_lost_answer_to_a_refresh_is_ambiguous(self, how: str, kind: type[Exception]) -> None:
-        """Whoever does not hear the answer does not know which token lives, and no token stands in the error."""
-        self.needs(Capability.OAUTH)
-        self.can(Power.FAULTS, Power.SCOPES)
-        grant = (await self.harness.access()).grant
-        self.harness.fail("refresh", how)
-
-        with pytest.raises((kind, Temporary)) as caught:
-            await self.harness.provider.authorization.refresh(grant.refresh_token)
-
-        assert grant.refresh_token.reveal() not in f"{caught.value!r} {caught.value}"
 
 
 class PublishingContract(Contract):
