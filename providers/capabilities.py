@@ -35,14 +35,19 @@ class Capability(StrEnum):
     POST_PHOTO = "post_photo"
     POST_INBOX = "post_inbox"
     POST_PLANNER_DRAFT = "post_planner_draft"
+    POST_PLANNER_REVIEW = "post_planner_review"
+    POST_TEXT = "post_text"
     POST_SCHEDULE = "post_schedule"
     POST_EDIT = "post_edit"
     POST_CANCEL = "post_cancel"
     POST_DELETE = "post_delete"
     METRICS = "metrics"
+    ACCOUNT_METRICS = "account_metrics"
     COMMENT_LIST = "comment_list"
     COMMENT_REPLY = "comment_reply"
     COMMENT_MODERATE = "comment_moderate"
+    PLANNER_LABELS = "planner_labels"
+    POST_IMPORT = "post_import"
     WEBHOOKS = "webhooks"
     ADS = "ads"
     AUDIENCES = "audiences"
@@ -118,7 +123,10 @@ class CapabilityTable:
 
     `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
     `profile_scopes` says which scope each part of a profile needs, where they differ. `settings` are the names that
-    `Connection.provider_settings` may hold.
+    `Connection.provider_settings` may hold. `platform_limits` are of the networks inside a planner, where they differ.
+
+    With `library` files are put into the vendor's library before the one call that announces the post, and that call
+    may publish by itself. `statuses_at_once` says that one call can tell how many posts stand.
     """
 
     provider: str
@@ -129,6 +137,9 @@ class CapabilityTable:
     profile_scopes: Mapping[str, str] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
     quotas: tuple[QuotaRule, ...] = ()
+    platform_limits: Mapping[str, Limits] = field(default_factory=dict)
+    library: bool = False
+    statuses_at_once: bool = False
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
         """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
@@ -139,6 +150,10 @@ class CapabilityTable:
         """Tell which parts of a profile these scopes open."""
         have = frozenset(scopes)
         return frozenset(part for part, scope in self.profile_scopes.items() if scope in have)
+
+    def limits_of(self, platform: str) -> Limits:
+        """Give the limits of a network."""
+        return self.platform_limits.get(platform, self.limits)
 
     def quota(self, metric: str) -> QuotaRule | None:
         """Give the rule of a metric, None when the vendor has no such limit."""

@@ -1,42 +1,31 @@
 """A provider that refuses what its own table does not promise, before the network.
 
-Owns the check of capabilities and limits for every provider alike. Knows no vendor.
+Owns the check of capabilities for every provider alike; that of posts is checked_publishing.py. Knows no vendor.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 
 from providers.capabilities import Capability, CapabilityTable
-from providers.errors import CapabilityMissing, ContentRefused
+from providers.checked_planner import CheckedEngagement, CheckedPlanner
+from providers.checked_publishing import CheckedPublishing, CheckedRecords
+from providers.demand import demand
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
 from providers.models.grants import ConsentRequest, Grant
-from providers.models.publishing import (
-    Begun,
-    PhotoOrder,
-    PostMode,
-    PublishStatus,
-    PullOrder,
-    Transferred,
-    VideoFile,
-    VideoOrder,
-)
 from providers.models.secret import Secret
 from providers.models.videos import Video, VideoPage
 from providers.models.webhooks import Webhook
-
-NEEDED_BY_MODE = {
-    PostMode.DIRECT: Capability.POST_VIDEO_UPLOAD,
-    PostMode.CREATOR_INBOX: Capability.POST_INBOX,
-    PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT,
-}
 
 
 def checked(provider: Provider) -> Provider:
@@ -48,22 +37,13 @@ def checked(provider: Provider) -> Provider:
         authorization=_Authorization(provider.authorization, table),
         accounts=_Accounts(provider.accounts, table),
         videos=_Videos(provider.videos, table),
-        publishing=_Publishing(provider.publishing, table),
+        publishing=CheckedPublishing(provider.publishing, table),
+        records=CheckedRecords(provider.records, table),
         webhooks=_Webhooks(provider.webhooks, table),
+        engagement=CheckedEngagement(provider.engagement, table),
+        planner=CheckedPlanner(provider.planner, table),
         inner=provider,
     )
-
-
-def demand(table: CapabilityTable, capability: Capability) -> None:
-    """Raise CapabilityMissing, with the table's note, unless the capability may be used."""
-    if not table.can(capability):
-        cell = table.cell(capability)
-        raise CapabilityMissing(capability, cell.support, cell.note, provider=table.provider)
-
-
-def utf16_units(text: str) -> int:
-    """Count as vendors count captions: in UTF-16 units."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +56,10 @@ class _Checked:
     accounts: Accounts
     videos: Videos
     publishing: Publishing
+    records: Records
     webhooks: Webhooks
+    engagement: Engagement
+    planner: Planner
     inner: Provider
 
     async def close(self) -> None:
@@ -156,95 +139,6 @@ class _Videos:
         if metrics:
             demand(self.table, Capability.METRICS)
         return await self.inner.query_videos(access, ids, metrics=metrics)
-
-
-@dataclass(frozen=True, slots=True)
-class _Publishing:
-    """Publishing, as far as the table and its limits go."""
-
-    inner: Publishing
-    table: CapabilityTable
-
-    def check_video(self, order: VideoOrder) -> None:
-        """Needs what the mode needs, and a file and a caption within the limits."""
-        demand(self.table, NEEDED_BY_MODE[order.mode])
-        limits, name = self.table.limits, self.table.provider
-        if limits.video_mime_types and order.file.mime_type not in limits.video_mime_types:
-            raise ContentRefused(
-                f"{name} takes {', '.join(limits.video_mime_types)} only.", provider=name, code="mime_type_unsupported"
-            )
-        if 0 < limits.max_video_bytes < order.file.size:
-            raise ContentRefused(
-                f"{name} takes videos up to {limits.max_video_bytes} bytes.", provider=name, code="file_too_large"
-            )
-        self._check_length(order.caption, limits.max_caption_units, "captions")
-        self.inner.check_video(order)
-
-    def check_pull(self, order: PullOrder) -> None:
-        """Needs POST_VIDEO_PULL, what the mode needs, and a caption within the limits."""
-        demand(self.table, Capability.POST_VIDEO_PULL)
-        demand(self.table, NEEDED_BY_MODE[order.mode])
-        self._check_length(order.caption, self.table.limits.max_caption_units, "captions")
-        self.inner.check_pull(order)
-
-    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
-        """Checks the order first."""
-        self.check_pull(order)
-        return await self.inner.begin_pull(access, order)
-
-    def check_photos(self, order: PhotoOrder) -> None:
-        """Needs POST_PHOTO, what the mode needs, and as many photos and characters as the limits allow."""
-        demand(self.table, Capability.POST_PHOTO)
-        if order.mode is not PostMode.DIRECT:
-            demand(self.table, NEEDED_BY_MODE[order.mode])
-        limits, name = self.table.limits, self.table.provider
-        if 0 < limits.max_photos < len(order.uris):
-            raise ContentRefused(f"{name} takes up to {limits.max_photos} photos.", provider=name, code="photo_count")
-        self._check_length(order.title, limits.max_title_units, "titles")
-        self._check_length(order.caption, limits.max_photo_caption_units, "captions of photos")
-        self.inner.check_photos(order)
-
-    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
-        """Checks the order first."""
-        self.check_photos(order)
-        return await self.inner.begin_photos(access, order)
-
-    async def cancel(self, access: Access, publish_id: str) -> None:
-        """Needs POST_CANCEL."""
-        demand(self.table, Capability.POST_CANCEL)
-        await self.inner.cancel(access, publish_id)
-
-    def _check_length(self, text: str, limit: int, what: str) -> None:
-        if 0 < limit < utf16_units(text):
-            name = self.table.provider
-            raise ContentRefused(
-                f"{name} takes {what} up to {limit} UTF-16 units.", provider=name, code="caption_too_long"
-            )
-
-    async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
-        """Checks the order first."""
-        self.check_video(order)
-        return await self.inner.begin_video(access, order)
-
-    async def send_chunk(
-        self,
-        upload_url: Secret,
-        file: VideoFile,
-        *,
-        first: int,
-        end: int,
-        body: Callable[[], AsyncIterator[bytes]],
-    ) -> Transferred:
-        """Follows a begin, which was checked."""
-        return await self.inner.send_chunk(upload_url, file, first=first, end=end, body=body)
-
-    async def status(self, access: Access, publish_id: str) -> PublishStatus:
-        """Follows a begin, which was checked."""
-        return await self.inner.status(access, publish_id)
-
-    def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Makes no call."""
-        return self.inner.public_uri(username, post_id, photos=photos)
 
 
 @dataclass(frozen=True, slots=True)

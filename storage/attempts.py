@@ -86,6 +86,12 @@ async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
     return list((await tx.execute(query)).scalars())
 
 
+async def known_ids(tx: Transaction, publish_ids: Sequence[str]) -> set[str]:
+    """Give those of a vendor's publish ids that attempts of ours carry."""
+    query = select(col(AttemptRow.publish_id)).where(col(AttemptRow.publish_id).in_(publish_ids))
+    return set((await tx.execute(query)).scalars()) if publish_ids else set()
+
+
 async def without_id(tx: Transaction, provider: str, subject: str, before: datetime) -> list[AttemptRow]:
     """Give the attempts of a vendor's user, begun by then, that may have made a publish whose id never came here.
 

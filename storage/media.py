@@ -170,6 +170,12 @@ async def fetched(tx: Transaction, location: str, post: str, attempt: int) -> in
     return int((await tx.execute(query)).scalar_one())
 
 
+async def belong(tx: Transaction, location: str, post: str, attempt: int, digests: Sequence[bytes]) -> bool:
+    """Tell whether one of the digests is of a link of this attempt, whatever became of it."""
+    query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests)))
+    return bool((await tx.execute(query)).scalar_one())
+
+
 async def awaited(tx: Transaction, location: str, upload: str, now: datetime) -> bool:
     """Tell whether a vendor may still fetch an upload for a post whose outcome nobody knows."""
     query = select(

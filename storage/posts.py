@@ -20,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     tuple_,
     update,
 )
@@ -284,10 +285,18 @@ async def page(
     return list((await tx.execute(query.limit(limit))).scalars())
 
 
-async def twins(tx: Transaction, post: PostRow, since: datetime) -> bool:
+async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool = False) -> bool:
     """Tell whether another post of the vendor's user, in any location, has the same text and may be what the vendor
-    shows since then.
+    shows since then. With `named` one that has a publish id of its own cannot be meant.
     """
+    from storage.attempts import AttemptRow
+
+    its_attempt = exists().where(
+        col(AttemptRow.location) == col(PostRow.location),
+        col(AttemptRow.post) == col(PostRow.id),
+        col(AttemptRow.number) == col(PostRow.attempt),
+        col(AttemptRow.publish_id) != "",
+    )
     query = select(
         exists().where(
             _of_the_user(post),
@@ -297,6 +306,7 @@ async def twins(tx: Transaction, post: PostRow, since: datetime) -> bool:
             col(PostRow.provider_post_id) == "",
             col(PostRow.attempt) > 0,
             col(PostRow.state).not_in(("FAILED", "CANCELLED")),
+            ~its_attempt if named else true(),
         )
     )
     return bool((await tx.execute(query)).scalar_one())

@@ -4,17 +4,30 @@ Owns the hand-over from INTENT to INIT_OK, or to PROCESSING when the vendor fetc
 may publish. Before the call INIT_SENT is committed; a lost answer to a call that may publish is `reconciling`'s.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
 
 from gateway import reasons
-from gateway.domain import fetching, journal, media, orders, outcomes, preflight, quotas, reconciling, sources, steps
+from gateway.domain import (
+    addresses,
+    fetching,
+    journal,
+    orders,
+    outcomes,
+    preflight,
+    quotas,
+    reconciling,
+    seeking,
+    sources,
+    steps,
+)
 from gateway.domain.context import Domain
 from gateway.domain.errors import DomainError, QuotaExceeded
 from gateway.domain.journal import Overtaken, Work
+from gateway.domain.preflight import Ready
 from gateway.domain.steps import Again
 from providers.errors import (
     Ambiguous,
@@ -26,11 +39,10 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from providers.models.publishing import Begun, ChunkPlan
+from providers.models.publishing import Begun, ChunkPlan, Content
 from providers.models.secret import Secret
 from storage import attempts, webhooks
 from storage.database import DatabaseUnavailable, Transaction
-from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -40,8 +52,6 @@ KEEP_PAUSE = timedelta(seconds=1)
 """How long, and how often, the answer to an announcement is tried to be kept while the database is away."""
 
 NOT_SENT = "The gateway's database was away; nothing was sent."
-LINK_SLACK = timedelta(minutes=5)
-"""How much longer than the vendor's own time limit a media link lives."""
 
 
 async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Again:
@@ -59,15 +69,16 @@ async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Aga
         if back := await journal.step_back(domain, work.post):
             return await steps.rest(domain, work, back)
         await steps.access_of(domain, work.post).token()
-        files = await preflight.media_ready(domain, work.post)
+        ready = await preflight.ready(domain, work.post)
         await quotas.ready(domain, work.post)
+        work = await addresses.store(domain, work, ready.files)
     except QuotaExceeded as error:
         return await _put_off(domain, work, outcomes.retry_delay(work.attempt.failures), steps.kept_of(error))
     except DomainError as error:
         return await steps.fail(domain, work, steps.kept_of(error))
     except ProviderError as error:
         return await _not_begun(domain, work, error)
-    return await _announce(domain, work, files)
+    return await _announce(domain, work, ready)
 
 
 def _too_late(domain: Domain, work: Work) -> bool:
@@ -86,7 +97,7 @@ async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) 
     post = work.post
     # First what may make it wait, or end it: nothing is fetched for a post that cannot go out.
     await steps.access_of(domain, post).token()
-    await preflight.media_ready(domain, post)
+    await preflight.ready(domain, post)
     for position, source in enumerate(sources.of(post)):
         if source.to_fetch and not stopping():
             try:
@@ -103,29 +114,29 @@ def _named(error: DomainError | ProviderError, path: str) -> DomainError | Provi
     return error
 
 
-async def _announce(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Again:
-    acts = orders.acts_at_once(work.post)
+async def _announce(domain: Domain, work: Work, ready: Ready) -> Again:
+    acts = steps.acts_at_once(domain, work.post)
     sent = {"final_sent_time": domain.clock()} if acts else {}
     claimed = await journal.claim_hand_over(domain, work, **sent)
     if claimed is None:
         return await steps.rest(domain, work, journal.STEP_BACK)
     # Whoever is cut off in the middle would lose an answer that comes only once: from here to its commit it goes on.
-    return await domain.tokens.guard(_announced(domain, claimed, files))
+    return await domain.tokens.guard(_announced(domain, claimed, ready))
 
 
-async def _announced(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Again:
+async def _announced(domain: Domain, work: Work, ready: Ready) -> Again:
     """INIT_SENT: make the call, and keep what comes of it."""
-    acts = orders.acts_at_once(work.post)
+    acts = steps.acts_at_once(domain, work.post)
     try:
         await _count_draft(domain, work)
-        begun = await steps.call("init", _call(domain, work, files))
+        begun = await steps.call("init", _call(domain, work, ready))
     except (Ambiguous, ContractBroken) as error:
         return await (reconciling.lost(domain, work, error) if acts else lost_init(domain, work, error))
     except ProviderError as error:
         back = await _surely(domain, work, lambda: _back_to_intent(domain, work))
         await _learn(domain, work, error)
         return await _not_begun(domain, back, error)
-    size = sum(file.size_bytes for file in files)
+    size = sum(file.size_bytes for file in ready.files)
     keep = _acting if acts else _begun
     kept = await _kept(domain, work, begun, lambda: keep(domain, work, begun, size))
     if work.post.mode != "creator_inbox":
@@ -178,33 +189,19 @@ async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
         error.retry_at = await quotas.learn(domain, post.provider, post.location, post.account, metric)
 
 
-async def _call(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Begun:
+async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
     """Make the one vendor call that announces the post."""
     post = work.post
-    publishing, access = steps.publishing_of(domain, post), steps.access_of(domain, post)
-    kind = orders.kind(post)
-    if kind == "file":
-        return await publishing.begin_video(access, orders.video(post, files[0]))
-    try:
-        uris = await _uris(domain, work, files)
-    except DatabaseUnavailable as error:
-        raise Unavailable(NOT_SENT, provider=post.provider) from error
-    if kind == "pull":
-        return await publishing.begin_pull(access, orders.pull(post, uris[0]))
-    return await publishing.begin_photos(access, orders.photos(post, uris))
-
-
-async def _uris(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list[Secret]:
-    """Give an address for each medium, in order: the caller's own, or a fresh link of ours that is this attempt's."""
-    lifetime = _pull_timeout(domain, work) + LINK_SLACK
-    links = iter(
-        await media.links(domain, work.post, work.attempt.number, files, domain.clock(), lifetime) if files else []
-    )
-    return [next(links) if source.upload else Secret(source.uri) for source in sources.of(work.post)]
-
-
-def _pull_timeout(domain: Domain, work: Work) -> timedelta:
-    return domain.providers[work.post.provider].table.limits.pull_timeout or timedelta(hours=1)
+    content: Content
+    if not steps.acts_at_once(domain, post):
+        content = orders.file(ready.files[0])
+    else:
+        try:
+            content = await addresses.content(domain, work, ready.files)
+        except DatabaseUnavailable as error:
+            raise Unavailable(NOT_SENT, provider=post.provider) from error
+    order = orders.of(post, ready.account, content)
+    return await steps.publishing_of(domain, post).begin(steps.access_of(domain, post), order)
 
 
 async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
@@ -230,7 +227,8 @@ async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
 
 async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
     """The vendor fetches the media and publishes by itself: from here on it is only asked."""
-    shown = {"total_bytes": size, "due_at": domain.clock() + outcomes.POLL_FIRST, "error": None}
+    shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + outcomes.POLL_FIRST, "error": None}
+    taken = {} if begun.publish_id else {"media": {**work.attempt.media, seeking.TAKEN: True}}
     await journal.move(
         domain,
         work,
@@ -238,6 +236,7 @@ async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
         post_state="PROCESSING",
         post=shown,
         publish_id=begun.publish_id,
+        **taken,
         size=size,
         failures=0,
         polls=0,

@@ -5,7 +5,7 @@ Owns which state allows it. A post that the vendor is fetching is CANCELLING unt
 
 import structlog
 
-from gateway.domain import idempotency, journal, orders, steps
+from gateway.domain import idempotency, journal, steps
 from gateway.domain.context import Domain
 from gateway.domain.errors import CapabilityMissing, Conflict, StateForbids
 from gateway.domain.idempotency import RequestKey
@@ -40,7 +40,7 @@ async def cancel(domain: Domain, location: str, post: str, key: RequestKey | Non
     if first is not None or row.state in ("CANCELLED", "CANCELLING"):
         return row
     work = await _commit_soon(domain, location, post, key)
-    if work is not None:
+    if work is not None and work.attempt.publish_id:
         await _ask(domain, work)
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
@@ -87,7 +87,7 @@ async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
 
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     row, attempt, now = work.post, work.attempt, domain.clock()
-    acts = orders.acts_at_once(row)
+    acts = steps.acts_at_once(domain, row)
     if row.state in journal.FINAL:
         raise _forbidden(row)
     if attempt.state in NOTHING_PUBLIC or (attempt.state == "INIT_SENT" and not acts):

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from gateway import log
-from gateway.domain import health, journal, orders, reconciling, verdicts
+from gateway.domain import health, journal, reconciling, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Overtaken, Work
 from providers.errors import GrantRevoked
@@ -168,7 +168,7 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
     post, now = old.post, domain.clock()
     async with domain.db.transaction() as tx:
         newest = await attempts.find(tx, post.location, post.id, post.attempt)
-        if newest is None or newest.number == old.attempt.number or not _can_be_stopped(post, newest):
+        if newest is None or newest.number == old.attempt.number or not _can_be_stopped(domain, post, newest):
             return False
         values = {"publish_id": old.attempt.publish_id, "final_sent_time": old.attempt.final_sent_time or now}
         shown = {"due_at": now, "error": None}
@@ -179,10 +179,10 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
     return True
 
 
-def _can_be_stopped(post: PostRow, newest: AttemptRow) -> bool:
+def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
     """Tell whether nothing gets published by an attempt whose worker finds it moved on."""
     waiting = newest.state in ("INTENT", "INIT_OK", "UPLOADING")
-    return waiting or (newest.state == "INIT_SENT" and not orders.acts_at_once(post))
+    return waiting or (newest.state == "INIT_SENT" and not steps.acts_at_once(domain, post))
 
 
 async def _ahead(domain: Domain, work: Work, status: PublishStatus) -> str:

@@ -1,4 +1,4 @@
-"""What is handed to a provider, made of a post and its media: a video as a file, a video to be pulled, or photos.
+"""What is handed to a provider, made of a post and its media.
 
 Owns the translation. Decides nothing and makes no call: whether an order may go out is `preflight`.
 """
@@ -7,60 +7,61 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from gateway.domain import sources
+from providers.capabilities import CapabilityTable
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder, VideoFile, VideoOrder
+from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
 from providers.models.secret import Secret
+from storage.accounts import AccountRow
 from storage.posts import PostRow
 from storage.uploads import UploadRow
 
 
 def kind(post: PostRow) -> str:
-    """Tell how a post is handed over: `file`, `pull` (the vendor fetches a video) or `photos`."""
-    if post.content.get("kind") == "photos":
-        return "photos"
+    """Tell how a post is handed over: `file`, `pull` (the vendor fetches a video), `photos`, or `text`."""
+    shown = post.content.get("kind")
+    if shown in ("photos", "text"):
+        return str(shown)
     return "pull" if any(source.vendor_pull for source in sources.of(post)) else "file"
 
 
-def acts_at_once(post: PostRow) -> bool:
+def acts_at_once(post: PostRow, table: CapabilityTable) -> bool:
     """Tell whether the one announcing call may publish by itself, so that a lost answer leaves the outcome open."""
-    return kind(post) != "file"
+    return table.library or kind(post) != "file"
 
 
-def video(post: PostRow, upload: UploadRow) -> VideoOrder:
-    """Give the order of a video that is sent as a file."""
-    return VideoOrder(
+def of(post: PostRow, account: AccountRow, content: Content) -> Order:
+    """Give the order of a post that goes out with this account and content."""
+    offset = post.content.get("cover_offset_ms")
+    return Order(
         mode=PostMode(post.mode),
-        file=VideoFile(upload.size_bytes, upload.mime_type, upload.sha256),
+        content=content,
         caption=post.caption,
         options=options_of(post),
-        cover_offset=_cover_offset(post),
+        cover_offset=None if offset is None else timedelta(milliseconds=offset),
+        account=account.provider_account_id,
+        platform=account.platform,
+        schedule_time=post.schedule_time,
         extra=dict(post.provider_extra),
     )
 
 
-def pull(post: PostRow, uri: Secret) -> PullOrder:
-    """Give the order of a video that the vendor fetches from `uri`."""
-    return PullOrder(
-        mode=PostMode(post.mode),
-        uri=uri,
-        caption=post.caption,
-        options=options_of(post),
-        cover_offset=_cover_offset(post),
-        extra=dict(post.provider_extra),
-    )
+def file(upload: UploadRow) -> VideoFile:
+    """Give a video that is sent as a file."""
+    return VideoFile(upload.size_bytes, upload.mime_type, upload.sha256)
 
 
-def photos(post: PostRow, uris: Sequence[Secret]) -> PhotoOrder:
-    """Give the order of photos that the vendor fetches from `uris`."""
-    return PhotoOrder(
-        mode=PostMode(post.mode),
+def fetched(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[str] = ()) -> Content:
+    """Give what the vendor fetches from `uris`: photos, or the one video; nothing for a post of words."""
+    if kind(post) == "text":
+        return None
+    if kind(post) != "photos":
+        return VideoLink(uris[0], mime_types[0] if mime_types else "")
+    return Photos(
         uris=tuple(uris),
+        mime_types=tuple(mime_types),
         cover_index=int(post.content.get("cover_index", 0)),
         title=str(post.content.get("title", "")),
-        caption=post.caption,
-        options=options_of(post),
         auto_add_music=bool(post.content.get("auto_add_music", False)),
-        extra=dict(post.provider_extra),
     )
 
 
@@ -69,8 +70,3 @@ def options_of(post: PostRow) -> PostOptions:
     values = dict(post.options)
     level = values.pop("privacy_level", None)
     return PostOptions(privacy_level=None if level is None else PrivacyLevel(level), **values)
-
-
-def _cover_offset(post: PostRow) -> timedelta | None:
-    offset = post.content.get("cover_offset_ms")
-    return None if offset is None else timedelta(milliseconds=offset)

@@ -20,6 +20,19 @@ REAUTHORIZATION_WAIT = timedelta(minutes=10)
 LATE_TOLERANCE = timedelta(hours=24)
 """How late a post may still go out when the caller did not say."""
 
+AFTER_SCHEDULE = timedelta(seconds=30)
+"""How long after its time a post that the vendor keeps is first asked for."""
+
+SEEK_FIRST = timedelta(seconds=5)
+SEEK_MAX = timedelta(minutes=1)
+"""Looks for a post whose announcement was not answered, in the vendor's list: after 5, 10, 20, 40, 60 s, and so on."""
+
+SEEK_SPAN = timedelta(minutes=2)
+SEEK_LOOKS = 4
+"""How long, and how often in a row, the vendor's list must be without a post before it counts as never made. A vendor
+that cuts its own calls after some 100 seconds has none under way by then.
+"""
+
 OUTCOME_LIMIT = timedelta(hours=24)
 """After this long without a word from the vendor the outcome is for a human to decide."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import idempotency, journal, preflight, reconciling, steps, verdicts
+from gateway.domain import idempotency, journal, preflight, reconciling, seeking, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.errors import FieldInvalid, ResourceExists, UploadExpired
 from gateway.domain.idempotency import RequestKey
@@ -202,8 +202,9 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
     if row is None or attempt is None or attempt.state not in _ASKABLE:
         return await get(domain, location, post)
     if not attempt.publish_id:
+        look = seeking.seek if attempt.state == "PROCESSING" else reconciling.look
         with contextlib.suppress(Overtaken):
-            await reconciling.look(domain, Work(row, attempt))
+            await look(domain, Work(row, attempt))
         return await get(domain, location, post)
     work = Work(row, attempt)
     status = await steps.ask(domain, work, "asked-status", background=False)

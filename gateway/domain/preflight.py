@@ -53,6 +53,14 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
+class Ready:
+    """What a post goes out with: its account, and its uploads, one for each source that has one, in order."""
+
+    account: AccountRow
+    files: Sequence[UploadRow]
+
+
+@dataclass(frozen=True, slots=True)
 class _Medium:
     """One source of a post: the path of its field, its upload when there is one, and what was found in that."""
 
@@ -71,13 +79,14 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     account, connection = await _whose(domain, post)
     post.connection, post.provider = connection.id, account.provider
     table = domain.providers[account.provider].table
-    media = [] if provider_rules.too_many(post, table.limits) else await _media(domain, post)
+    limits = table.limits_of(account.platform)
+    media = [] if provider_rules.too_many(post, limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
     connected = list(_connection(post, account, connection, table))
     problems += connected
-    problems += _of_media(domain, post, media, table.limits)
-    problems += _of_fields(post, table)
-    problems += _of_provider(domain, post, problems)
+    problems += _of_media(domain, post, media, limits)
+    problems += _of_fields(post, table, limits)
+    problems += _of_provider(domain, post, account, problems)
     if not connected:
         problems += await _of_creator(domain, post, account, media)
     if not any(isinstance(problem, ProviderError) for problem in problems):
@@ -86,9 +95,9 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     return Checked(account, connection, sum(medium.file.size_bytes for medium in media if medium.file))
 
 
-async def media_ready(domain: Domain, post: PostRow) -> list[UploadRow]:
-    """Give the uploads of a post that is about to be handed over, one for each source that has one, in order; whatever
-    may have changed since the post was created, or was not here then, is checked again.
+async def ready(domain: Domain, post: PostRow) -> Ready:
+    """Give what a post that is about to be handed over goes out with; whatever may have changed since the post was
+    created, or was not here then, is checked again.
 
     Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
     """
@@ -97,11 +106,12 @@ async def media_ready(domain: Domain, post: PostRow) -> list[UploadRow]:
         media = await _media(domain, post)
     except GatewayUnavailable as error:
         raise providers.Unavailable(error.message, provider=post.provider) from None
-    _raise(list(_of_media(domain, post, media, domain.providers[post.provider].table.limits)))
-    if post.mode == PostMode.DIRECT:
+    limits = domain.providers[post.provider].table.limits_of(account.platform)
+    _raise(list(_of_media(domain, post, media, limits)))
+    if _asks_creator(domain, post):
         info = await creators.fresh(domain, account, max_age=CREATOR_INFO_AGE, background=True)
         _raise(list(_by_creator(domain, post, info, media)))
-    return [medium.file for medium in media if medium.file]
+    return Ready(account, [medium.file for medium in media if medium.file])
 
 
 async def stored(domain: Domain, location: str, upload: str) -> UploadRow:
@@ -204,21 +214,26 @@ def _connection(
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
 
 
-def _of_fields(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
-    yield from provider_rules.texts(post, table.limits)
+def _of_fields(post: PostRow, table: CapabilityTable, limits: Limits) -> Iterator[DomainError]:
+    yield from provider_rules.texts(post, limits)
     if post.mode == PostMode.DIRECT and table.can(Capability.CREATOR_INFO):
         yield from creator_rules.chosen(post)
 
 
-def _of_provider(domain: Domain, post: PostRow, known: Sequence[Problem]) -> Iterator[DomainError]:
+def _of_provider(domain: Domain, post: PostRow, account: AccountRow, known: Sequence[Problem]) -> Iterator[DomainError]:
     """Give what the provider refuses; what it says of the whole is news only when nothing else is wrong."""
-    for problem in provider_rules.options(domain, post):
+    for problem in provider_rules.options(domain, post, account):
         if problem.violations or not known:
             yield problem
 
 
+def _asks_creator(domain: Domain, post: PostRow) -> bool:
+    """Tell whether the vendor says what the creator of a direct post may do now."""
+    return post.mode == PostMode.DIRECT and domain.providers[post.provider].table.can(Capability.CREATOR_INFO)
+
+
 async def _of_creator(domain: Domain, post: PostRow, account: AccountRow, media: Sequence[_Medium]) -> list[Problem]:
-    if post.mode != PostMode.DIRECT:
+    if not _asks_creator(domain, post):
         return []
     try:
         info = await creators.fresh(domain, account, max_age=CREATOR_INFO_AGE)

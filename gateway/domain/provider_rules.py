@@ -3,8 +3,8 @@
 Owns asking the provider, without any call, until every option it refuses is named. Knows no creator and no media.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from gateway import reasons
@@ -20,17 +20,19 @@ from gateway.domain.errors import (
 )
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
-from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder, VideoOrder
+from providers.checked_publishing import NEEDED_BY_MODE
+from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile
 from providers.models.secret import Secret
+from storage.accounts import AccountRow
 from storage.posts import PostRow
-from storage.uploads import UploadRow
 
 _KINDS = {
+    "text": (Capability.POST_TEXT, "content"),
     "photos": (Capability.POST_PHOTO, "photos"),
     "pull": (Capability.POST_VIDEO_PULL, "video.source.vendor_pull"),
     "file": (Capability.POST_VIDEO_UPLOAD, "video"),
 }
-_MODES = {PostMode.CREATOR_INBOX: Capability.POST_INBOX, PostMode.PLANNER_DRAFT: Capability.POST_PLANNER_DRAFT}
+_MODES = NEEDED_BY_MODE
 MAX_LINKS = 100
 MAX_REFUSALS = 20
 """How many options are named at once: a provider is asked anew for each."""
@@ -38,16 +40,9 @@ MAX_REFUSALS = 20
 _LINK = Secret("https://media.example/link")
 """Stands for the address of a medium, of which some are made only when the post goes out."""
 
-_UNSET: dict[str, Any] = {"caption": "", "title": "", "cover_offset": None, "auto_add_music": False}
+_UNSET: dict[str, Any] = {"caption": "", "cover_offset": None, "schedule_time": None}
+_UNSET_OF_PHOTOS: dict[str, Any] = {"title": "", "auto_add_music": False}
 _PLACES = {"cover_offset": "video.", "title": "photos.", "cover_index": "photos.", "auto_add_music": "photos."}
-
-
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """An order, and the provider's check of it."""
-
-    order: VideoOrder | PullOrder | PhotoOrder
-    check: Callable[[Any], None]
 
 
 def capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]:
@@ -58,7 +53,9 @@ def capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]
     if post.schedule_time is not None:
         wanted.append((Capability.POST_SCHEDULE, "schedule_time"))
     for capability, path in wanted:
-        if not table.can(capability):
+        if capability is Capability.POST_TEXT and not table.can(capability):
+            yield FieldInvalid("post.video", f"a post for {table.display_name} needs a video or photos")
+        elif not table.can(capability):
             cell = table.cell(capability)
             missing = CapabilityMissing(capability.value, cell.support.value, cell.note)
             missing.violations = (Violation(f"post.{path}", cell.note or "not offered"),)
@@ -95,22 +92,23 @@ def _too_long(path: str, text: str, limit: int) -> Iterator[DomainError]:
         yield FieldInvalid(path, f"has {units} UTF-16 units, {limit} are allowed")
 
 
-def options(domain: Domain, post: PostRow) -> Iterator[DomainError]:
+def options(domain: Domain, post: PostRow, account: AccountRow) -> Iterator[DomainError]:
     """Ask the provider for each option that it cannot honour, as if media and texts were within its limits.
 
     A provider names one at a time, so it is asked again without that one; at most twenty are named.
     """
-    question: _Question | None = _question(domain, post)
+    provider = domain.providers[post.provider]
+    order: Order | None = _question(post, account, provider.table)
     for _ in range(MAX_REFUSALS):
-        if question is None:
+        if order is None:
             return
         try:
-            question.check(question.order)
+            provider.publishing.check(order)
             return
         except providers.OptionUnsupported as error:
-            path = _path(question.order, error.field)
+            path = _path(order, error.field)
             yield _unsupported(path, error.message, reasons.metadata_of(error))
-            question = _without(question, error.field)
+            order = _without(order, error.field)
         except providers.ContentRefused as error:
             yield ContentRejected(error.message, metadata=reasons.metadata_of(error))
             return
@@ -119,37 +117,38 @@ def options(domain: Domain, post: PostRow) -> Iterator[DomainError]:
             return
 
 
-def _question(domain: Domain, post: PostRow) -> _Question:
-    provider, kind = domain.providers[post.provider], orders.kind(post)
-    publishing, limits = provider.publishing, provider.table.limits
-    if kind == "photos":
-        count = min(len(sources.of(post)), limits.max_photos or MAX_LINKS)
-        photos = orders.photos(post, [_LINK] * count)
-        few = replace(photos, cover_index=0, title=photos.title[:1], caption=photos.caption[:1])
-        return _Question(few, publishing.check_photos)
-    if kind == "pull":
-        pull = orders.pull(post, _LINK)
-        return _Question(replace(pull, caption=pull.caption[:1]), publishing.check_pull)
-    mime_type = next(iter(limits.video_mime_types), "video/mp4")
-    video = orders.video(post, UploadRow(location=post.location, id="", mime_type=mime_type, size_bytes=1))
-    return _Question(replace(video, caption=video.caption[:1]), publishing.check_video)
+def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> Order:
+    kind, limits = orders.kind(post), table.limits_of(account.platform)
+    content: Content
+    if kind == "file":
+        content = VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
+    else:
+        count = min(len(sources.of(post)), limits.max_photos or MAX_LINKS) if kind == "photos" else 1
+        content = orders.fetched(post, [_LINK] * count)
+    if isinstance(content, Photos):
+        content = replace(content, cover_index=0, title=content.title[:1])
+    order = orders.of(post, account, content)
+    return replace(order, caption=order.caption[:1])
 
 
-def _without(question: _Question, field: str) -> _Question | None:
+def _without(order: Order, field: str) -> Order | None:
     """Take out an option that is refused; None when that is not possible."""
-    order = question.order
     if field in order.extra:
-        rest = {name: value for name, value in order.extra.items() if name != field}
-        return replace(question, order=replace(order, extra=rest))
+        return replace(order, extra={name: value for name, value in order.extra.items() if name != field})
     if field in PostOptions.__slots__:
         unset = replace(order.options, **{field: getattr(PostOptions(), field)})
-        return replace(question, order=replace(order, options=unset)) if unset != order.options else None
-    if field in _UNSET and getattr(order, field, _UNSET[field]) != _UNSET[field]:
-        return replace(question, order=replace(order, **{field: _UNSET[field]}))
+        return replace(order, options=unset) if unset != order.options else None
+    if field in _UNSET:
+        return replace(order, **{field: _UNSET[field]}) if getattr(order, field) != _UNSET[field] else None
+    photos = order.content
+    if isinstance(photos, Photos) and getattr(photos, field, None) != _UNSET_OF_PHOTOS.get(
+        field, getattr(photos, field, None)
+    ):
+        return replace(order, content=replace(photos, **{field: _UNSET_OF_PHOTOS[field]}))
     return None
 
 
-def _path(order: VideoOrder | PullOrder | PhotoOrder, field: str) -> str:
+def _path(order: Order, field: str) -> str:
     """Give the contract's path of an option."""
     if field in order.extra:
         return f"provider_extra.{field}"

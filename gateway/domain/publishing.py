@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import structlog
 
-from gateway.domain import announcing, cancelling, handover, journal, orders, outcomes, reconciling, steps, verdicts
+from gateway.domain import announcing, cancelling, handover, journal, outcomes, reconciling, seeking, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Overtaken, Work
 from gateway.domain.steps import Again
@@ -84,7 +84,7 @@ async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> W
     if attempt is None or attempt.state == "ABANDONED":
         return await journal.open_attempt(domain, post, attempt, state="QUEUED")
     if attempt.state == "INIT_SENT":
-        lost = reconciling.lost if orders.acts_at_once(post) else announcing.lost_init
+        lost = reconciling.lost if steps.acts_at_once(domain, post) else announcing.lost_init
         return await lost(domain, Work(post, attempt))
     if attempt.state == "FINAL_SENT":
         return await handover.doubt(domain, Work(post, attempt))
@@ -103,19 +103,21 @@ async def _after_the_end(domain: Domain, work: Work) -> Again:
 
 async def _poll(domain: Domain, work: Work) -> Again:
     """PROCESSING: one question to the vendor; while the post is being called back, one more request to stop."""
+    if not work.attempt.publish_id:
+        return await seeking.seek(domain, work)
     try:
         status = await steps.ask(domain, work, "status")
     except ProviderError as error:
         return await verdicts.status_unknown(domain, work, error)
-    if work.post.state == "CANCELLING" and status.phase is PublishPhase.RECEIVING:
+    if work.post.state == "CANCELLING" and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
         await cancelling.ask_again(domain, work)
     return await verdicts.settle(domain, work, status)
 
 
 async def _watch_late(domain: Domain, work: Work) -> Again:
     """PUBLISHED without an id, or AWAITING_CREATOR: ask ever more seldom whether the vendor knows more, for a day."""
-    attempt, now = work.attempt, domain.clock()
-    over = now - (attempt.final_sent_time or attempt.create_time) > outcomes.POST_ID_LIMIT
+    now = domain.clock()
+    over = now - verdicts.since(work) > outcomes.POST_ID_LIMIT
     try:
         status = await steps.ask(domain, work, "late-status")
     except ProviderError:

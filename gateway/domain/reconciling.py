@@ -1,21 +1,19 @@
 """An announcement whose answer was lost, of a post that the vendor may have published from that one call.
 
 Owns the search for proof: our own media links (what nobody fetched, and nobody can fetch any more, was not posted), the
-vendor's list, and an id that a webhook brings. Without proof nothing is sent again: a human decides.
+vendor's list (`seeking`), and an id that a webhook brings. Without proof nothing is sent again: a human decides.
 """
 
 from datetime import timedelta
 
 import structlog
 
-from gateway.domain import journal, media, outcomes, sources, steps, verdicts
+from gateway.domain import addresses, journal, media, outcomes, seeking, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Work
 from gateway.domain.steps import Again
-from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
-from providers.models.videos import Video
 from providers.models.webhooks import Webhook, WebhookKind
 from storage import attempts, posts, webhooks
 from storage.database import advisory_lock
@@ -25,15 +23,14 @@ log = structlog.get_logger(__name__)
 
 LOOK_FIRST = verdicts.LOOK_FIRST
 LOOK_MAX = timedelta(minutes=15)
-CLOCK_SLACK = timedelta(seconds=30)
-"""How much earlier than our announcement a vendor's clock may say that the post was made."""
-
-LISTED = 20
+CLOCK_SLACK = seeking.CLOCK_SLACK
 
 
 async def lost(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
     """INIT_SENT of a call that may publish, without an answer: prove that nothing came of it, or say INDETERMINATE."""
     error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
+    if domain.providers[work.post.provider].table.library:
+        return await seeking.begin(domain, work)
     if await _cannot_be_fetched(domain, work.post):
         return await steps.announce_again(domain, work, error)
     return await verdicts.indeterminate(domain, work, error)
@@ -41,7 +38,7 @@ async def lost(domain: Domain, work: Work, error: ProviderError | None = None) -
 
 async def _cannot_be_fetched(domain: Domain, post: PostRow) -> bool:
     """Close the attempt's links unless one was used: true when the vendor never had, and never gets, all the media."""
-    if not any(source.upload for source in sources.of(post)):
+    if not addresses.by_links(domain, post):
         return False
     return await media.revoke_unfetched(domain, post.location, post.id, post.attempt)
 
@@ -75,35 +72,13 @@ async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
         subject = await attempts.subject_of(tx, attempt)
         since = (attempt.final_sent_time or attempt.create_time) - CLOCK_SLACK
         await webhooks.look_again(tx, post.provider, subject, since)
-    video = await _listed(domain, work)
-    if video is None:
+    found, _ = await seeking.look(domain, work)
+    if found is None:
         return None
-    return PublishStatus(PublishPhase.PUBLISHED, post_ids=(video.provider_video_id,), public_uri=video.share_uri)
-
-
-async def _listed(domain: Domain, work: Work) -> Video | None:
-    """Find the one public video that can only be this post: same text, made since, and no other post's."""
-    post, since = work.post, (work.attempt.final_sent_time or work.attempt.create_time) - CLOCK_SLACK
-    provider = domain.providers[post.provider]
-    if post.mode != "direct" or not post.caption or not provider.table.can(Capability.VIDEO_LIST):
-        return None
-    if post.options.get("privacy_level") != "public":
-        return None
-    access = steps.access_of(domain, post)
-    page = await steps.call("list", provider.videos.list_videos(access, limit=LISTED, metrics=False))
-    alike = [
-        video
-        for video in page.videos
-        if video.publish_time is not None
-        and video.publish_time >= since
-        and post.caption.strip() in (video.title.strip(), video.description.strip())
-    ]
-    async with domain.db.read() as tx:
-        ids = [video.provider_video_id for video in alike]
-        taken = await posts.taken(tx, post, ids)
-        twins = await posts.twins(tx, post, since)
-    free = [video for video in alike if video.provider_video_id not in taken]
-    return free[0] if len(free) == 1 and not twins else None
+    if found.publish_id:
+        work = await journal.move(domain, work, attempt.state, publish_id=found.publish_id)
+        return await steps.ask(domain, work, "doubt-status")
+    return PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
 
 
 async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from gateway import reasons
-from gateway.domain import journal, outcomes
+from gateway.domain import journal, orders, outcomes
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import DomainError
@@ -29,6 +29,11 @@ Again = Work | None
 def publishing_of(domain: Domain, post: PostRow) -> Publishing:
     """Give the facet that publishes the post."""
     return domain.providers[post.provider].publishing
+
+
+def acts_at_once(domain: Domain, post: PostRow) -> bool:
+    """Tell whether the one announcing call of the post may publish by itself."""
+    return orders.acts_at_once(post, domain.providers[post.provider].table)
 
 
 def access_of(domain: Domain, post: PostRow, *, background: bool = True) -> ConnectionAccess:

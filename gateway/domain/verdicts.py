@@ -4,7 +4,7 @@ Owns every move from PROCESSING on. Asks nothing itself; who asked hands over th
 """
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -42,12 +42,33 @@ async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
         return await _awaiting(domain, work)
     if status.phase is PublishPhase.FAILED:
         return await _failed_there(domain, work, status)
+    if status.phase is PublishPhase.SCHEDULED:
+        return await _scheduled(domain, work)
     now, attempt = domain.clock(), work.attempt
-    if now - (attempt.final_sent_time or attempt.create_time) > outcomes.OUTCOME_LIMIT:
+    if now - since(work) > outcomes.OUTCOME_LIMIT:
         error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
         return await indeterminate(domain, work, error)
-    moved = await journal.move(domain, work, attempt.state, polls=attempt.polls + 1, failures=0, denials=0, faults=0)
+    begun = "PROCESSING" if work.post.state == "SCHEDULED" else None
+    calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
+    moved = await journal.move(domain, work, attempt.state, post_state=begun, **calm)
     return await steps.rest(domain, moved, outcomes.poll_delay(attempt.polls))
+
+
+def since(work: Work) -> datetime:
+    """Give from when on the outcome is the vendor's: when it got everything, or later, when it is to publish."""
+    attempt = work.attempt
+    sent = attempt.final_sent_time or attempt.create_time
+    return max(sent, work.post.schedule_time or sent)
+
+
+async def _scheduled(domain: Domain, work: Work) -> Again:
+    """The vendor keeps it until its time: nothing to ask before that, and then ever more seldom."""
+    attempt, due = work.attempt, since(work) + outcomes.AFTER_SCHEDULE
+    state = "SCHEDULED" if work.post.state != "CANCELLING" else None
+    calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
+    moved = await journal.move(domain, work, attempt.state, post_state=state, **calm)
+    wait = due - domain.clock() if state else timedelta(0)
+    return await steps.rest(domain, moved, max(wait, outcomes.poll_delay(attempt.polls)))
 
 
 async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
@@ -122,11 +143,10 @@ async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[st
 async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
     """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
     now, attempt = domain.clock(), work.attempt
-    since = attempt.final_sent_time or attempt.create_time
     denials = attempt.denials + isinstance(error, NotFound)
     denied = denials > outcomes.MAX_UNKNOWN_ID
     # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
-    over = attempt.failures >= outcomes.LAST_QUESTIONS and now - since > outcomes.OUTCOME_LIMIT
+    over = attempt.failures >= outcomes.LAST_QUESTIONS and now - since(work) > outcomes.OUTCOME_LIMIT
     if denied or over:
         return await indeterminate(domain, work, error)
     moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1, denials=denials)
@@ -159,5 +179,5 @@ async def learn(domain: Domain, work: Work, status: PublishStatus) -> None:
     """Take over an answer that somebody asked for beside the polls; one that says nothing new changes nothing."""
     if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
         await learn_late(domain, work, status)
-    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING):
+    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING, PublishPhase.SCHEDULED):
         await settle(domain, work, status)

@@ -122,8 +122,10 @@ def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], lis
         found, values = _photos(message.photos, location)
     elif kind == "video":
         found, values = _video(message.video, location)
+    elif message.caption:
+        kind, found, values = "text", [], {}
     else:
-        raise FieldInvalid("post.video", "a post needs a video or photos")
+        raise FieldInvalid("post.video", "a post needs a video, photos or a caption")
     return sources.content(kind, found, **values), sources.uploads(found)
 
 

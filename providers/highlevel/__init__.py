@@ -15,12 +15,15 @@ from providers.capabilities import CapabilityTable
 from providers.highlevel import config
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount
 from providers.highlevel.authorization import HighLevelAuthorization
-from providers.highlevel.capabilities import TABLE
+from providers.highlevel.capabilities import TABLE, table_of
 from providers.highlevel.client import Client
 from providers.highlevel.connecting import Choice, Record
+from providers.highlevel.engagement import HighLevelEngagement
 from providers.highlevel.installs import InstalledLocation, InstalledPage
+from providers.highlevel.planner import HighLevelPlanner
 from providers.http.client import make_clients
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
@@ -33,9 +36,12 @@ class HighLevel:
 
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
+    engagement: HighLevelEngagement
+    planner: HighLevelPlanner
     client: Client
     videos: Videos = field(default_factory=absent)
     publishing: Publishing = field(default_factory=absent)
+    records: Records = field(default_factory=absent)
     webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
@@ -55,5 +61,10 @@ def build(
     """
     client = Client(config.read(settings), make_clients(transport), clock)
     return HighLevel(
-        authorization=HighLevelAuthorization(client, clock), accounts=HighLevelAccounts(client), client=client
+        authorization=HighLevelAuthorization(client, clock),
+        accounts=HighLevelAccounts(client),
+        engagement=HighLevelEngagement(client),
+        planner=HighLevelPlanner(client),
+        client=client,
+        table=table_of(client.config),
     )

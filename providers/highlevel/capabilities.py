@@ -4,10 +4,11 @@ Owns the table and the scopes. Docs and specifications of GoHighLevel/highlevel-
 TikTok through HighLevel from its support article of 2025-07-29.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
-from providers.highlevel.config import PROVIDER
+from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.limits import BURST, DAY, WINDOW
 from providers.highlevel.places import SETTINGS
 
@@ -21,6 +22,8 @@ SCOPES = (
     "socialplanner/oauth.write",
     "socialplanner/post.readonly",
     "socialplanner/post.write",
+    "socialplanner/csv.readonly",
+    "socialplanner/csv.write",
     "socialplanner/category.readonly",
     "socialplanner/tag.readonly",
     "socialplanner/statistics.readonly",
@@ -32,7 +35,8 @@ SCOPES = (
 PROFILE_SCOPE = "locations.readonly"
 _NO_POSTS = Cell(Support.NOT_YET, "HighLevel's planner publishes posts; that is not built yet.")
 _NO_VIDEOS = Cell(Support.IMPOSSIBLE, "HighLevel lists the posts of its own planner, not the videos of an account.")
-_NO_COMMENTS = Cell(Support.NOT_YET, "HighLevel has comments in API version v3 only; they are not built yet.")
+_V3_ONLY = "In API version v3 only: GATEWAY_HIGHLEVEL_API_VERSION."
+_NO_COMMENTS = Cell(Support.IMPOSSIBLE, "Not in API version 2021-07-28; GATEWAY_HIGHLEVEL_API_VERSION=v3 has comments.")
 _NO_ADS = "HighLevel's Social Planner has no {0}."
 
 TABLE = CapabilityTable(
@@ -64,10 +68,17 @@ TABLE = CapabilityTable(
         Capability.POST_DELETE: Cell(
             Support.IMPOSSIBLE, "HighLevel deletes its own record only; a published post stays on its network."
         ),
-        Capability.METRICS: Cell(Support.NOT_YET, "HighLevel has figures per account, none per post; not built yet."),
-        Capability.COMMENT_LIST: _NO_COMMENTS,
-        Capability.COMMENT_REPLY: _NO_COMMENTS,
-        Capability.COMMENT_MODERATE: Cell(Support.IMPOSSIBLE, "HighLevel can like a comment, not hide or delete it."),
+        Capability.METRICS: Cell(Support.IMPOSSIBLE, "HighLevel has figures per account, none per post."),
+        Capability.ACCOUNT_METRICS: Cell(
+            Support.PARTIAL,
+            "Of TikTok businesses, LinkedIn pages, Facebook, Instagram, Google, Pinterest, YouTube; of the last week,"
+            " or in API version v3 of any days: GATEWAY_HIGHLEVEL_API_VERSION.",
+        ),
+        Capability.COMMENT_LIST: Cell(Support.PARTIAL, _V3_ONLY),
+        Capability.COMMENT_REPLY: Cell(Support.PARTIAL, f"Words only. {_V3_ONLY}"),
+        Capability.COMMENT_MODERATE: Cell(Support.PARTIAL, f"HighLevel likes; it hides and deletes none. {_V3_ONLY}"),
+        Capability.PLANNER_LABELS: Cell(Support.FULL),
+        Capability.POST_IMPORT: Cell(Support.PARTIAL, "CSV files; HighLevel documents no columns of theirs."),
         Capability.WEBHOOKS: Cell(
             Support.NOT_YET, "HighLevel tells of installations, never of posts; that is not built yet."
         ),
@@ -97,3 +108,12 @@ TABLE = CapabilityTable(
         QuotaRule(DAY, 200_000, timedelta(days=1), "subject", reserve=2_000),
     ),
 )
+
+
+def table_of(config: Config) -> CapabilityTable:
+    """Give the table as it is for one configuration: the older generation of the API has no comments."""
+    comments = (Capability.COMMENT_LIST, Capability.COMMENT_REPLY, Capability.COMMENT_MODERATE)
+    if not config.v3:
+        return replace(TABLE, cells={**TABLE.cells, **dict.fromkeys(comments, _NO_COMMENTS)})
+    # v3's specification names no scope for them (read 2026-11-20).
+    return replace(TABLE, grants={**TABLE.grants, "can_read_comments": frozenset()})

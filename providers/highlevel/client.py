@@ -17,10 +17,11 @@ from providers.errors import ContentRefused, RateLimited, ScopeNotGranted, Token
 from providers.highlevel import limits, wire
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.errors import refusal, unreadable
-from providers.http import strict_json
+from providers.http import feed, strict_json
 from providers.http.call import with_access
 from providers.http.client import Clients
 from providers.http.exchange import Answer, exchange
+from providers.http.multipart import FileForm
 from providers.http.retry import read_again
 from providers.interface.access import Access
 from providers.models.secret import Secret
@@ -28,6 +29,8 @@ from providers.models.secret import Secret
 T = TypeVar("T")
 Opening = Callable[[Answer, "Call", Secret], T]
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
+# For one piece of a file, and for the answer after the last one, before which HighLevel stores the file.
+_UPLOAD_STALL_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Call:
     form: Mapping[str, str] | None = None
     write: bool = True
     again: bool = False
+    file: FileForm | None = None
 
 
 def path(*parts: str) -> str:
@@ -88,6 +92,15 @@ class Client:
         """
         return await self.ask(access, Call(method, where, scope, query, body, form), opened)
 
+    async def upload(
+        self, access: Access, where: str, file: FileForm, *, scope: str, query: Mapping[str, str] | None = None
+    ) -> wire.Envelope:
+        """POST a form with a file, piece by piece: a call that changes something, as in `write`, that may take minutes.
+
+        Raises ProviderError, and whatever the file's stream raises.
+        """
+        return await self.ask(access, Call("POST", where, scope, query, file=file), opened)
+
     async def ask(self, access: Access, call: Call, opening: Opening[T]) -> T:
         """Make a call and open its answer; a refused token is renewed once, a 429 is told to `access`."""
 
@@ -102,14 +115,29 @@ class Client:
 
     async def once(self, token: Secret, call: Call, opening: Opening[T]) -> T:
         """Make a call with this token, once, uncounted."""
-        client = self.clients.writes if call.write else self.clients.reads
-        request = self._authorised(client, call, token)
-        answer = await exchange(client, request, write=call.write, provider=PROVIDER)
+        answer = await self._answer(token, call)
         try:
             return opening(answer, call, token)
         except ScopeNotGranted as refused:
             refused.metadata["scope"] = call.scope
             raise
+
+    async def _answer(self, token: Secret, call: Call) -> Answer:
+        """Send a call and read its answer."""
+        client = self.clients.writes if call.write else self.clients.reads
+        more = _authorisation(token)
+        if call.file is None:
+            return await exchange(client, self._request(client, call, more), write=call.write, provider=PROVIDER)
+        return await feed.send(
+            self.clients.uploads,
+            call.method,
+            Secret(self._url(call)),
+            {**self._headers(), **more, **call.file.headers},
+            call.file.stream(),
+            call.file.length,
+            provider=PROVIDER,
+            stall_seconds=_UPLOAD_STALL_SECONDS,
+        )
 
     async def form(self, where: str, fields: Mapping[str, str]) -> Answer:
         """POST a form without a token, once; raises Unavailable (nothing was sent) or Ambiguous (no answer)."""
@@ -117,26 +145,30 @@ class Client:
         request = self._request(client, Call("POST", where, form=fields), {"Cache-Control": "no-cache"})
         return await exchange(client, request, write=True, provider=PROVIDER)
 
-    def _authorised(self, client: httpx.AsyncClient, call: Call, token: Secret) -> httpx.Request:
-        """Build an authorised call."""
-        value = token.reveal()
-        if not strict_json.is_token(value):
-            raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
-        return self._request(client, call, {"Authorization": f"Bearer {value}"})
-
     def _request(self, client: httpx.AsyncClient, call: Call, more: Mapping[str, str]) -> httpx.Request:
-        """Build a call: the Version header picks the generation, and HighLevel turns strange agents away."""
-        headers = {"Version": self.config.api_version, "User-Agent": self.config.user_agent, **more}
-        content = None
+        """Build a call."""
+        headers, content = {**self._headers(), **more}, None
         if call.form is not None:
             content, headers["Content-Type"] = urlencode(call.form, errors="replace").encode(), _FORM
         elif call.body is not None:
             content = json.dumps(call.body, ensure_ascii=False).encode("utf-8", "replace")
             headers["Content-Type"] = _JSON
+        return client.build_request(call.method, self._url(call), content=content, headers=headers)
+
+    def _headers(self) -> dict[str, str]:
+        """Give what every call says: the version picks the generation, and HighLevel turns strange agents away."""
+        return {"Version": self.config.api_version, "User-Agent": self.config.user_agent}
+
+    def _url(self, call: Call) -> str:
         query = f"?{urlencode(call.query, errors='replace')}" if call.query else ""
-        return client.build_request(
-            call.method, f"{self.config.api_url}{call.path}{query}", content=content, headers=headers
-        )
+        return f"{self.config.api_url}{call.path}{query}"
+
+
+def _authorisation(token: Secret) -> dict[str, str]:
+    value = token.reveal()
+    if not strict_json.is_token(value):
+        raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
+    return {"Authorization": f"Bearer {value}"}
 
 
 class _Heard:
@@ -193,3 +225,9 @@ def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
     if 200 <= answer.status < 300 and said.success is not False:
         return said
     raise refusal(answer, said, write=call.write, secrets=(token,))
+
+
+def accepted(answer: Answer, call: Call, token: Secret) -> None:
+    """Open an answer for which no body is documented: a 2xx is enough, unless an envelope denies it."""
+    if not (200 <= answer.status < 300 and not answer.body.strip()):
+        opened(answer, call, token)

@@ -8,16 +8,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
-from providers.errors import Misconfigured, OptionUnsupported
+from providers.errors import OptionUnsupported
 from providers.highlevel import wire
 from providers.highlevel.client import Call, Client, opened, path
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.errors import contract
 from providers.http import strict_json
 from providers.http.exchange import Answer
-from providers.http.urls import check_url
+from providers.http.urls import may_open
 from providers.interface.access import Access
 from providers.models.accounts import Profile
 from providers.models.secret import Secret
@@ -221,7 +221,7 @@ def _page(answer: Answer, call: Call, token: Secret, config: Config) -> str:
     else:
         opened(answer, call, token)
         found = ""
-    if not _may_open(found, config):
+    if not may_open(found, config.allow_loopback):
         raise contract("HighLevel's answer names no page to consent on.", http_status=answer.status)
     return found
 
@@ -246,12 +246,3 @@ def _url_in(body: bytes) -> str:
         return root
     top = root if isinstance(root, dict) else {}
     return wire.text(top, *_URL_KEYS) or wire.text(strict_json.mapping(top, "results"), *_URL_KEYS)
-
-
-def _may_open(url: str, config: Config) -> bool:
-    """Tell whether a browser may be sent there: https, without user info."""
-    try:
-        check_url(url, (urlsplit(url).hostname or "",), config.allow_loopback)
-    except (Misconfigured, ValueError):
-        return False
-    return True

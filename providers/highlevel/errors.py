@@ -61,6 +61,7 @@ STATUSES: Mapping[int, type[ProviderError]] = {
     401: TokenRefused,
     404: NotFound,
     408: Unavailable,
+    413: ContentRefused,
     422: ContentRefused,
     429: RateLimited,
 }

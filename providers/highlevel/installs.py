@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from providers.errors import ContentRefused
 from providers.highlevel import wire
 from providers.highlevel.client import Client
-from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.grants import read_grant
+from providers.highlevel.paging import next_of, skip_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.grants import Grant
@@ -67,7 +66,7 @@ async def installed_locations(
 ) -> InstalledPage:
     """List one page of a company's locations, all of them or only those with or without the application."""
     v3, size = client.config.v3, max(1, min(limit, MAX_PAGE))
-    paging = {"pageSize": size, "pageToken": cursor or None} if v3 else {"skip": _skip(cursor), "limit": size}
+    paging = {"pageSize": size, "pageToken": cursor or None} if v3 else {"skip": skip_of(cursor), "limit": size}
     query = wire.strings({"companyId": company_id, "appId": client.config.app_id, "isInstalled": installed, **paging})
     said = await client.read(access, _LIST_PATHS[v3], scope="oauth.readonly", query=query)
     rows = wire.rows(said.body, "items" if v3 else "locations")
@@ -77,17 +76,8 @@ async def installed_locations(
     )
     if v3:
         return replace(page, **_next_of_pages(strict_json.mapping(said.body, "pagination")))
-    total, end = wire.integer(said.body.get("count")), _skip(cursor) + len(rows)
-    more = bool(rows) and (len(rows) >= size if total is None else end < total)
-    return replace(page, next_cursor=str(end) if more else "", total=total)
-
-
-def _skip(cursor: str) -> int:
-    """Read a cursor of the old generation, which counts."""
-    number = wire.integer(cursor or "0")
-    if number is None or number < 0:
-        raise ContentRefused("The cursor is none of HighLevel's.", provider=PROVIDER, code="cursor")
-    return number
+    total = wire.integer(said.body.get("count"))
+    return replace(page, next_cursor=next_of(skip_of(cursor), len(rows), size, total), total=total)
 
 
 def _next_of_pages(pagination: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The body of one chunk on its way to a vendor: counted, cut to small pieces, watched for standing still.
+"""A large body on its way to a vendor (a chunk, a form with a file): counted, cut small, watched for standing still.
 
 Owns what is true of every streamed body. Knows no vendor and not where the bytes come from.
 """
@@ -64,7 +64,22 @@ async def put(
     provider: str,
     stall_seconds: float = STALL_SECONDS,
 ) -> Answer:
-    """PUT exactly `size` bytes of `source` to `url`, once; memory is one piece, whatever the size.
+    """PUT exactly `size` bytes of `source` to `url`; see `send`."""
+    return await send(client, "PUT", url, headers, source, size, provider=provider, stall_seconds=stall_seconds)
+
+
+async def send(
+    client: httpx.AsyncClient,
+    method: str,
+    url: Secret,
+    headers: dict[str, str],
+    source: AsyncIterator[bytes],
+    size: int,
+    *,
+    provider: str,
+    stall_seconds: float = STALL_SECONDS,
+) -> Answer:
+    """Send exactly `size` bytes of `source` to `url`, once; memory is one piece, whatever the size.
 
     Raises Unavailable when nothing was sent, Ambiguous when the answer was lost or the vendor took longer than
     `stall_seconds` over one piece or its answer. A source that fails raises its own error.
@@ -74,7 +89,7 @@ async def put(
         with told_apart(write=True, provider=provider):
             async with asyncio.timeout(stall_seconds) as timer:
                 feed = Feed(source, size, timer, stall_seconds)
-                request = client.build_request("PUT", url.reveal(), headers=headers, content=feed, timeout=_TIMEOUT)
+                request = client.build_request(method, url.reveal(), headers=headers, content=feed, timeout=_TIMEOUT)
                 return await answer_of(client, request)
     except Exception:
         if feed is not None and feed.failure is not None:

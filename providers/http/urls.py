@@ -61,6 +61,15 @@ def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> N
         ) from None
 
 
+def may_open(url: str, allow_loopback: bool) -> bool:
+    """Tell whether an address that a vendor gave may be opened or passed on: https, on whatever host."""
+    try:
+        check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
+    except (Misconfigured, ValueError):
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a host (a name or an address, without brackets) is this machine, by its literal spelling."""
     try:

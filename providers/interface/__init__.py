@@ -7,9 +7,23 @@ Knows no vendor, no storage, no server.
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
-__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos", "Webhooks"]
+__all__ = [
+    "Access",
+    "Accounts",
+    "Authorization",
+    "Engagement",
+    "Planner",
+    "Provider",
+    "Publishing",
+    "Records",
+    "Videos",
+    "Webhooks",
+]

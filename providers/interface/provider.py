@@ -8,7 +8,10 @@ from typing import Protocol
 from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
 from providers.interface.publishing import Publishing
+from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
@@ -47,8 +50,23 @@ class Provider(Protocol):
         ...
 
     @property
+    def records(self) -> Records:
+        """A planner's records of posts."""
+        ...
+
+    @property
     def webhooks(self) -> Webhooks:
         """What the vendor tells by itself."""
+        ...
+
+    @property
+    def engagement(self) -> Engagement:
+        """Figures and comments."""
+        ...
+
+    @property
+    def planner(self) -> Planner:
+        """A planner's labels and files of posts."""
         ...
 
     async def close(self) -> None:

@@ -1,61 +1,45 @@
-"""Handing a post to a vendor, in steps that can each be resumed.
+"""Handing a post to a vendor, in steps that can each be resumed, and asking what became of it.
 
 Owns the contract that keeps a post from being published twice: every method makes at most one vendor call and never
 repeats a write by itself. What must be remembered between steps is the caller's journal's business.
 """
 
 from collections.abc import AsyncIterator, Callable
+from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PhotoOrder, PublishStatus, PullOrder, Transferred, VideoFile, VideoOrder
+from providers.models.publishing import Begun, Order, PublishStatus, Sighting, Transferred, VideoFile
 from providers.models.secret import Secret
 
 
 class Publishing(Protocol):
     """Publishing at one vendor."""
 
-    def check_video(self, order: VideoOrder) -> None:
+    def check(self, order: Order) -> None:
         """Refuse, without any vendor call, an order that can never be handed over: for pre-flight and `validate_only`.
 
-        Raises CapabilityMissing, OptionUnsupported (names the option), ContentRefused. `begin_video` checks the same
-        again.
+        Raises CapabilityMissing, OptionUnsupported (names the option), ContentRefused. `begin` checks the same again.
         """
         ...
 
-    async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
-        """Announce a video that will be sent as a file. Posts nothing by itself.
+    async def begin(self, access: Access, order: Order) -> Begun:
+        """Announce a post: one call that writes, and one more only after the vendor refused the token.
 
-        One vendor call, and one more only after the vendor refused the token. Raises Ambiguous when the answer was lost
-        (nothing was posted: begin again), Temporary (nothing was sent), CreatorBlocked, ContentRefused,
-        ScopeNotGranted, TokenRefused, Misconfigured (the upload address is outside the allow-list), ContractBroken
-        (nothing happened).
+        A file that is sent afterwards posts nothing by being announced. Anything else may publish by itself: then
+        Ambiguous (the answer was lost) and ContractBroken say that it may be published, else that nothing happened.
+        Raises Temporary (nothing was sent), CreatorBlocked, ContentRefused, ScopeNotGranted, TokenRefused,
+        Misconfigured (the upload address is outside the allow-list).
         """
         ...
 
-    def check_pull(self, order: PullOrder) -> None:
-        """Refuse, as `check_video` does, a pull that can never be begun. Raises what `check_video` raises."""
-        ...
+    async def store(
+        self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
+    ) -> Secret:
+        """Put a file into the vendor's library, where it announces from there; give its address. Posts nothing.
 
-    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
-        """Announce a video that the vendor fetches itself. May publish by itself: one vendor call, never repeated.
-
-        Raises what `begin_video` raises, but Ambiguous and ContractBroken say that it may be published.
-        """
-        ...
-
-    def check_photos(self, order: PhotoOrder) -> None:
-        """Refuse, as `check_video` does, photos that can never be handed over. Raises what `check_video` raises."""
-        ...
-
-    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
-        """Announce photos that the vendor fetches itself. May publish by itself: see `begin_pull`."""
-        ...
-
-    async def cancel(self, access: Access, publish_id: str) -> None:
-        """Ask the vendor to stop a pull: one vendor call. Its status tells later whether it did.
-
-        Raises Rejected when it is too late or nothing that can be stopped, NotFound, Ambiguous (asking again is safe).
+        `name` is what the library shows, different for each call. Storing again, also after Ambiguous, leaves one
+        file too many and does no other harm. Raises what `send_chunk` raises, and CapabilityMissing.
         """
         ...
 
@@ -79,6 +63,20 @@ class Publishing(Protocol):
 
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
         """Ask how a publish stands: a read, one vendor call. Raises NotFound when the vendor does not know the id."""
+        ...
+
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+        """List what an account posted, or has planned, between the two times, to look for what a lost answer made.
+
+        A read of a few pages at most. Raises ProviderError, ContractBroken when the vendor shows only a part of it.
+        """
+        ...
+
+    async def cancel(self, access: Access, publish_id: str) -> None:
+        """Ask the vendor to stop what is not published yet. Its status tells later whether it did.
+
+        Raises Rejected when it is too late or nothing that can be stopped, NotFound, Ambiguous (asking again is safe).
+        """
         ...
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:

@@ -18,6 +18,7 @@ class PostMode(StrEnum):
     DIRECT = "direct"
     CREATOR_INBOX = "creator_inbox"
     PLANNER_DRAFT = "planner_draft"
+    PLANNER_REVIEW = "planner_review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,41 +44,65 @@ class VideoFile:
 
 
 @dataclass(frozen=True, slots=True)
-class VideoOrder:
-    """One video post, ready to hand over; `caption` in plain text, `cover_offset` from the start."""
+class VideoLink:
+    """A video that the vendor fetches from `uri` (secret: a link of ours opens with what it holds).
 
-    mode: PostMode
-    file: VideoFile
-    caption: str = ""
-    options: PostOptions = PostOptions()
-    cover_offset: timedelta | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    `mime_type` is empty where nobody looked.
+    """
 
-
-@dataclass(frozen=True, slots=True)
-class PullOrder:
-    """One video post whose bytes the vendor fetches from `uri` (secret: a link of ours opens with what it holds)."""
-
-    mode: PostMode
     uri: Secret
-    caption: str = ""
-    options: PostOptions = PostOptions()
-    cover_offset: timedelta | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
+    mime_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoOrder:
-    """One post of photos, in order, that the vendor fetches from `uris`; `cover_index` counts from 0."""
+class Photos:
+    """Photos, in order, that the vendor fetches from `uris`; `cover_index` counts from 0.
 
-    mode: PostMode
+    `mime_types` are in the same order, empty where nobody looked.
+    """
+
     uris: tuple[Secret, ...]
+    mime_types: tuple[str, ...] = ()
     cover_index: int = 0
     title: str = ""
+    auto_add_music: bool = False
+
+
+Content = VideoFile | VideoLink | Photos | None
+"""What a post shows; None is a post of words alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One post, ready to hand over: `caption` in plain text, `cover_offset` from the start of a video.
+
+    `account` is the vendor's id of the account and `platform` its network; a grant that is one account needs neither.
+    With `schedule_time` the vendor itself publishes then.
+    """
+
+    mode: PostMode
+    content: Content
     caption: str = ""
     options: PostOptions = PostOptions()
-    auto_add_music: bool = False
+    cover_offset: timedelta | None = None
+    account: str = ""
+    platform: str = ""
+    schedule_time: datetime | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A post that the vendor has, which may be one whose answer was lost: what it says and which media it names.
+
+    `publish_id` is what `status` takes, where the vendor has one; `post_ids` name what is public already.
+    """
+
+    publish_id: str = ""
+    post_ids: tuple[str, ...] = ()
+    public_uri: str = ""
+    texts: tuple[str, ...] = ()
+    uris: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +126,10 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The vendor's answer to an init: its id of the post to be, and where the bytes go (secret: it carries a token)."""
+    """The vendor's answer to an init: its id of the post to be, and where the bytes go (secret: it carries a token).
+
+    `publish_id` is empty when the vendor took the post and did not say under which id.
+    """
 
     publish_id: str
     upload_url: Secret | None = None
@@ -118,8 +146,12 @@ class Transferred:
 
 
 class PublishPhase(StrEnum):
-    """The vendor's states in our words; RUNNING covers states nobody documents."""
+    """The vendor's states in our words; RUNNING covers states nobody documents.
 
+    SCHEDULED waits for its time, AWAITING_CREATOR for a person.
+    """
+
+    SCHEDULED = "scheduled"
     RECEIVING = "receiving"
     RUNNING = "running"
     AWAITING_CREATOR = "awaiting_creator"

@@ -4,14 +4,18 @@ Owns everything that is TikTok's own. Knows neither callers nor rows; `build` is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.engagement import Engagement
+from providers.interface.planner import Planner
+from providers.interface.records import Records
 from providers.tiktok import config
 from providers.tiktok.accounts import TikTokAccounts
 from providers.tiktok.authorization import TikTokAuthorization
@@ -35,6 +39,9 @@ class TikTok:
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
     client: Client
+    records: Records = field(default_factory=absent)
+    engagement: Engagement = field(default_factory=absent)
+    planner: Planner = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 
@@ -52,11 +59,12 @@ def build(
     missing client key or secret is only refused by the OAuth calls.
     """
     client = Client(config.read(settings), make_clients(transport), clock)
+    videos = TikTokVideos(client)
     return TikTok(
         authorization=TikTokAuthorization(client, clock),
         accounts=TikTokAccounts(client),
-        videos=TikTokVideos(client),
-        publishing=TikTokPublishing(client),
+        videos=videos,
+        publishing=TikTokPublishing(client, videos),
         webhooks=TikTokWebhooks(client.config),
         client=client,
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from providers.errors import ContentRefused, OptionUnsupported
-from providers.models.publishing import ChunkPlan, PhotoOrder, PostMode, PostOptions, PullOrder, VideoOrder
+from providers.models.publishing import ChunkPlan, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
 from providers.tiktok.creators import PRIVACY
 from providers.tiktok.errors import PROVIDER
 
@@ -17,10 +17,19 @@ EXTRA: frozenset[str] = frozenset()
 MAX_PHOTOS = 35
 
 
-def check_video(order: VideoOrder | PullOrder) -> None:
-    """Refuse what TikTok cannot do with a video or would silently drop; see the interface."""
+def check(order: Order) -> None:
+    """Refuse what TikTok cannot do or would silently drop; see the interface."""
     _check_common(order)
-    if isinstance(order, VideoOrder) and order.file.size < 1:
+    if isinstance(order.content, Photos):
+        _check_photos(order, order.content)
+    elif order.content is None:
+        raise OptionUnsupported("TikTok has no posts of words alone.", provider=PROVIDER, field="content")
+    else:
+        _check_video(order, order.content)
+
+
+def _check_video(order: Order, content: VideoFile | VideoLink) -> None:
+    if isinstance(content, VideoFile) and content.size < 1:
         raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
     if order.mode is PostMode.CREATOR_INBOX:
         # There is no post_info for an inbox video, so TikTok would drop all of this without a word.
@@ -30,16 +39,14 @@ def check_video(order: VideoOrder | PullOrder) -> None:
         _check_privacy(order.options)
 
 
-def check_photos(order: PhotoOrder) -> None:
-    """Refuse what TikTok cannot do with photos or would silently drop; see the interface."""
-    _check_common(order)
-    if not 1 <= len(order.uris) <= MAX_PHOTOS:
+def _check_photos(order: Order, photos: Photos) -> None:
+    if not 1 <= len(photos.uris) <= MAX_PHOTOS:
         raise ContentRefused(f"TikTok takes 1 to {MAX_PHOTOS} photos.", provider=PROVIDER, code="photo_count")
-    if not 0 <= order.cover_index < len(order.uris):
+    if not 0 <= photos.cover_index < len(photos.uris):
         raise ContentRefused("The cover is not one of the photos.", provider=PROVIDER, code="cover_index")
     options = order.options
     if order.mode is PostMode.CREATOR_INBOX:
-        more = {"auto_add_music": order.auto_add_music}
+        more = {"auto_add_music": photos.auto_add_music}
         _refuse(_chosen(options) | more, "TikTok takes photos with title and caption alone to the creator's inbox")
         return
     # "Photo Post" (developers.tiktok.com, 2026-11-20) has no duet, no stitch and no label for AI-made content.
@@ -48,7 +55,7 @@ def check_photos(order: PhotoOrder) -> None:
     _check_privacy(options)
 
 
-def video_body(order: VideoOrder | PullOrder, source: Mapping[str, Any]) -> dict[str, Any]:
+def video_body(order: Order, source: Mapping[str, Any]) -> dict[str, Any]:
     """Give the body of a video init; an inbox draft has no `post_info`."""
     if order.mode is PostMode.CREATOR_INBOX:
         return {"source_info": dict(source)}
@@ -65,32 +72,32 @@ def file_source(plan: ChunkPlan) -> dict[str, Any]:
     }
 
 
-def pull_source(order: PullOrder) -> dict[str, Any]:
+def pull_source(link: VideoLink) -> dict[str, Any]:
     """Give the `source_info` of a video that TikTok fetches."""
-    return {"source": "PULL_FROM_URL", "video_url": order.uri.reveal()}
+    return {"source": "PULL_FROM_URL", "video_url": link.uri.reveal()}
 
 
-def photo_body(order: PhotoOrder) -> dict[str, Any]:
+def photo_body(order: Order, photos: Photos) -> dict[str, Any]:
     """Give the body of a photo init, direct or for the inbox."""
     direct = order.mode is PostMode.DIRECT
-    info: dict[str, Any] = {"title": order.title} if order.title else {}
+    info: dict[str, Any] = {"title": photos.title} if photos.title else {}
     if order.caption:
         info["description"] = order.caption
     if direct:
-        info |= _shared_info(order.options) | {"auto_add_music": order.auto_add_music}
+        info |= _shared_info(order.options) | {"auto_add_music": photos.auto_add_music}
     return {
         "media_type": "PHOTO",
         "post_mode": "DIRECT_POST" if direct else "MEDIA_UPLOAD",
         "post_info": info,
         "source_info": {
             "source": "PULL_FROM_URL",
-            "photo_images": [uri.reveal() for uri in order.uris],
-            "photo_cover_index": order.cover_index,
+            "photo_images": [uri.reveal() for uri in photos.uris],
+            "photo_cover_index": photos.cover_index,
         },
     }
 
 
-def post_info(order: VideoOrder | PullOrder) -> dict[str, Any]:
+def post_info(order: Order) -> dict[str, Any]:
     """Give the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
     options = order.options
     info = _shared_info(options) | {
@@ -114,9 +121,11 @@ def _shared_info(options: PostOptions) -> dict[str, Any]:
     }
 
 
-def _check_common(order: VideoOrder | PullOrder | PhotoOrder) -> None:
-    if order.mode is PostMode.PLANNER_DRAFT:
-        raise OptionUnsupported("TikTok has no planner drafts.", provider=PROVIDER, field="mode")
+def _check_common(order: Order) -> None:
+    if order.mode not in (PostMode.DIRECT, PostMode.CREATOR_INBOX):
+        raise OptionUnsupported("TikTok has no planner.", provider=PROVIDER, field="mode")
+    if order.schedule_time is not None:
+        raise OptionUnsupported("TikTok has no schedule.", provider=PROVIDER, field="schedule_time")
     for name in sorted(order.extra.keys() - EXTRA):
         raise OptionUnsupported(f"TikTok has no option {name[:64]!r}.", provider=PROVIDER, field=name[:64])
 

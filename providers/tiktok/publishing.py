@@ -5,28 +5,29 @@ sending the bytes upload.py. Never repeats a write by itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from providers.errors import OptionUnsupported
 from providers.http.exchange import broken
 from providers.http.urls import check_url
 from providers.interface.access import Access
 from providers.models.publishing import (
     Begun,
-    PhotoOrder,
+    Order,
     PostMode,
     PublishPhase,
     PublishStatus,
-    PullOrder,
+    Sighting,
     Transferred,
     VideoFile,
-    VideoOrder,
+    VideoLink,
 )
 from providers.models.secret import Secret
 from providers.tiktok import orders, upload, wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
-from providers.tiktok.videos import video_uri
+from providers.tiktok.videos import TikTokVideos, video_uri
 
 DIRECT_PATH = "/v2/post/publish/video/init/"
 INBOX_PATH = "/v2/post/publish/inbox/video/init/"
@@ -35,6 +36,7 @@ STATUS_PATH = "/v2/post/publish/status/fetch/"
 CANCEL_PATH = "/v2/post/publish/cancel/"
 # "Upload Video": the address is valid for one hour, and the whole upload must finish inside it.
 UPLOAD_LIFETIME = timedelta(hours=1)
+LISTED = 20
 PHASES = {
     "PROCESSING_UPLOAD": PublishPhase.RECEIVING,
     "PROCESSING_DOWNLOAD": PublishPhase.RECEIVING,
@@ -47,41 +49,52 @@ PHASES = {
 class TikTokPublishing:
     """Publishing at TikTok."""
 
-    def __init__(self, client: Client) -> None:
-        """Use `client` for the calls."""
+    def __init__(self, client: Client, videos: TikTokVideos) -> None:
+        """Use `client` for the calls, and `videos` to look for what a lost answer made."""
         self._client = client
+        self._videos = videos
 
-    def check_video(self, order: VideoOrder) -> None:
+    def check(self, order: Order) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        orders.check_video(order)
+        orders.check(order)
 
-    async def begin_video(self, access: Access, order: VideoOrder) -> Begun:
-        """Announce a video that will be sent as a file; see the interface."""
-        self.check_video(order)
-        plan = upload.chunk_plan(order.file.size)
+    async def begin(self, access: Access, order: Order) -> Begun:
+        """Announce a file that will be sent, a video or photos that TikTok fetches; see the interface."""
+        self.check(order)
+        content = order.content
+        if isinstance(content, VideoFile):
+            return await self._begin_file(access, order, content)
+        if isinstance(content, VideoLink):
+            body = orders.video_body(order, orders.pull_source(content))
+            return Begun(_publish_id(await self._client.write(access, _video_path(order.mode), body)))
+        assert content is not None  # noqa: S101 - checked above
+        return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order, content))))
+
+    async def _begin_file(self, access: Access, order: Order, file: VideoFile) -> Begun:
+        plan = upload.chunk_plan(file.size)
         asked = self._client.clock()
         body = orders.video_body(order, orders.file_source(plan))
         publish_id, upload_url = self._begun(await self._client.write(access, _video_path(order.mode), body))
         return Begun(publish_id, upload_url, asked + UPLOAD_LIFETIME, plan)
 
-    def check_pull(self, order: PullOrder) -> None:
-        """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        orders.check_video(order)
+    async def store(
+        self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
+    ) -> Secret:
+        """Refuse: TikTok has no library. Makes no call."""
+        raise OptionUnsupported("TikTok has no library of media.", provider=PROVIDER, field="content")
 
-    async def begin_pull(self, access: Access, order: PullOrder) -> Begun:
-        """Announce a video that TikTok fetches; see the interface."""
-        self.check_pull(order)
-        body = orders.video_body(order, orders.pull_source(order))
-        return Begun(_publish_id(await self._client.write(access, _video_path(order.mode), body)))
-
-    def check_photos(self, order: PhotoOrder) -> None:
-        """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        orders.check_photos(order)
-
-    async def begin_photos(self, access: Access, order: PhotoOrder) -> Begun:
-        """Announce photos that TikTok fetches; see the interface."""
-        self.check_photos(order)
-        return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order))))
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+        """List the newest public videos, one page of them; see the interface."""
+        page = await self._videos.list_videos(access, limit=LISTED, metrics=False)
+        return tuple(
+            Sighting(
+                post_ids=(video.provider_video_id,),
+                public_uri=video.share_uri,
+                texts=(video.title, video.description),
+            )
+            for video in page.videos
+            if video.publish_time is not None and since <= video.publish_time <= until
+        )
 
     async def cancel(self, access: Access, publish_id: str) -> None:
         """Ask TikTok to stop a pull; see the interface."""

@@ -23,11 +23,11 @@ from gateway.ground import Ground, read_ring
 from gateway.ids import new_id
 from providers.errors import ProviderError, QuotaUsedUp
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoOrder
+from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
 from storage.database import Database
 from tests.flows.token_caller import settings_of
 
-VIDEO = VideoOrder(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
+VIDEO = Order(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
 HASTY = 1.5
 """Seconds that every second caller has: a second of them is for the call itself."""
 
@@ -46,7 +46,7 @@ async def announce(domain: Domain, order: dict[str, Any], patience: float | None
     while time.monotonic() < ends:
         deadline.begin(patience)
         try:
-            await domain.providers["tiktok"].publishing.begin_video(access, VIDEO)
+            await domain.providers["tiktok"].publishing.begin(access, VIDEO)
             told["accepted"] += 1
         except QuotaUsedUp as error:
             told["refused"] += 1

@@ -52,7 +52,9 @@ async def test_two_gateways_live_in_one_process(database_url: str, tmp_path: Pat
         running(database_url, tmp_path / "b", roles=CALLS) as two,
     ):
         assert target_of(one) != target_of(two)
-        assert [["providers/tiktok"]] * 2 == [await providers_of(target_of(each)) for each in (one, two)]
+        assert [["providers/highlevel", "providers/tiktok"]] * 2 == [
+            await providers_of(target_of(each)) for each in (one, two)
+        ]
 
 
 async def test_health_follows_the_gateway(database_url: str, tmp_path: Path) -> None:
@@ -80,7 +82,9 @@ async def test_replicas_that_start_at_once_migrate_once(empty_database_url: str,
     """Two replicas on an empty database wait for each other, and both serve."""
     made = [start(settings(empty_database_url, tmp_path / name)) for name in ("a", "b")]
     gateways = await asyncio.gather(*made)
-    assert [["providers/tiktok"]] * 2 == [await providers_of(target_of(each)) for each in gateways]
+    assert [["providers/highlevel", "providers/tiktok"]] * 2 == [
+        await providers_of(target_of(each)) for each in gateways
+    ]
     await asyncio.gather(*(end(gateway, grace=1) for gateway in gateways))
 
 
@@ -101,7 +105,7 @@ async def test_without_auto_migrate_calls_wait_for_the_operator(empty_database_u
     await migrate.upgrade(db)
     await db.close()
     gateway = await asyncio.wait_for(starting, 20)
-    assert ["providers/tiktok"] == await providers_of(target)
+    assert ["providers/highlevel", "providers/tiktok"] == await providers_of(target)
     await end(gateway, grace=1)
 
 
@@ -140,7 +144,7 @@ async def test_an_address_in_use_ends_the_start_and_leaves_nothing(
             with pytest.raises((OSError, RuntimeError), match=address.rpartition(":")[2]):
                 await start(settings(database_url, tmp_path / "b", **{setting: address}))
             gc.collect()
-        assert ["providers/tiktok"] == await providers_of(target_of(first))
+        assert ["providers/highlevel", "providers/tiktok"] == await providers_of(target_of(first))
     await until(lambda: _connections(database_admin, name) == 0)
 
 
@@ -177,7 +181,7 @@ async def test_a_stop_says_not_serving_before_it_refuses_calls(database_url: str
         assert SERVING == (await watch.read()).status
         stopping = asyncio.create_task(gateway.stop(delay=1, grace=1))
         assert NOT_SERVING == (await asyncio.wait_for(watch.read(), 5)).status
-        assert ["providers/tiktok"] == await providers_of(target)
+        assert ["providers/highlevel", "providers/tiktok"] == await providers_of(target)
         watch.cancel()
         await stopping
     with pytest.raises(grpc.aio.AioRpcError):

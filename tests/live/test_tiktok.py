@@ -18,7 +18,7 @@ from gateway.clock import now
 from providers.checked import checked
 from providers.interface import Provider
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import PostMode, PostOptions, VideoFile, VideoOrder
+from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import build
 from tests.fixtures import media
@@ -54,11 +54,11 @@ class Live:
         """Lend the one grant there is."""
         return Renewing(self.provider.authorization, self.grant)
 
-    def video_order(self, **changes: Any) -> VideoOrder:
+    def video_order(self, **changes: Any) -> Order:
         """Give a private video."""
         options = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
-        values = {"mode": PostMode.DIRECT, "file": VideoFile(len(self.video), "video/mp4"), "options": options}
-        return VideoOrder(**{**values, **changes})
+        values = {"mode": PostMode.DIRECT, "content": VideoFile(len(self.video), "video/mp4"), "options": options}
+        return Order(**{**values, **changes})
 
     async def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give bytes of the video."""

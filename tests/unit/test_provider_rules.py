@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from gateway.domain import provider_rules
-from providers.capabilities import Limits
+from providers.capabilities import CapabilityTable, Limits
 from providers.errors import OptionUnsupported
+from storage.accounts import AccountRow
 from storage.posts import PostRow
 
 
@@ -16,14 +17,14 @@ class Refusing:
     """A provider that knows no option by its own name, and counts how often it was asked."""
 
     asked = 0
-    table = SimpleNamespace(limits=Limits())
+    table = CapabilityTable("any", "Any", {}, Limits())
 
     @property
     def publishing(self) -> "Refusing":
         """Be one's own."""
         return self
 
-    def check_video(self, order: Any) -> None:
+    def check(self, order: Any) -> None:
         """Refuse the first option that is left."""
         self.asked += 1
         for name in order.extra:
@@ -36,7 +37,10 @@ def test_a_provider_is_asked_twenty_times_at_most() -> None:
     values: dict[str, Any] = {"account": "a", "connection": "c", "provider": "any", "mode": "direct", "state": "QUEUED"}
     post = PostRow(location="l1", id="p", **values)
     post.provider_extra, post.content, post.options = extra, {"kind": "video", "sources": []}, {}
+    account = AccountRow(location="l1", id="a", connection="c", provider="any", platform="any", provider_account_id="v")
     domain: Any = SimpleNamespace(providers={"any": provider})
-    named = [violation.field for refusal in provider_rules.options(domain, post) for violation in refusal.violations]
+    named = [
+        violation.field for refusal in provider_rules.options(domain, post, account) for violation in refusal.violations
+    ]
     assert [f"post.provider_extra.option{number}" for number in range(20)] == named
     assert 20 == provider.asked

@@ -15,7 +15,7 @@ from providers.errors import ProviderError
 from providers.interface import Provider
 from providers.models.accounts import ProfilePart
 from providers.models.grants import Grant
-from providers.models.publishing import PhotoOrder, PullOrder, VideoOrder
+from providers.models.publishing import Order
 from providers.models.secret import Secret
 from tests.providers.faking import Renewing
 
@@ -60,15 +60,15 @@ class Harness(Protocol):
         """Make a token at the vendor that needs no consent, and take it."""
         ...
 
-    def video_order(self, **changes: Any) -> VideoOrder:
+    def video_order(self, **changes: Any) -> Order:
         """Give an order for the file that `content` gives."""
         ...
 
-    def pull_order(self) -> PullOrder:
+    def pull_order(self) -> Order:
         """Give an order for a video that the vendor fetches."""
         ...
 
-    def photo_order(self) -> PhotoOrder:
+    def photo_order(self) -> Order:
         """Give an order for photos that the vendor fetches."""
         ...
 

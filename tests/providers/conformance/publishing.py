@@ -36,7 +36,7 @@ class PublishingContract(Contract):
     async def _chunk(self, begun: Begun, order: Any, first: int, end: int) -> Any:
         assert begun.upload_url is not None
         return await self.harness.provider.publishing.send_chunk(
-            begun.upload_url, order.file, first=first, end=end, body=lambda: self.harness.content(first, end)
+            begun.upload_url, order.content, first=first, end=end, body=lambda: self.harness.content(first, end)
         )
 
     async def test_a_file_is_posted_when_its_last_byte_is_there(self) -> None:
@@ -44,7 +44,7 @@ class PublishingContract(Contract):
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS)
         access, order = await self.harness.access(), self.harness.video_order()
-        begun = await self.harness.provider.publishing.begin_video(access, order)
+        begun = await self.harness.provider.publishing.begin(access, order)
         before = self.harness.posted()
         assert begun.publish_id
 
@@ -60,7 +60,7 @@ class PublishingContract(Contract):
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
         access, order = await self.harness.access(), self.harness.video_order()
-        begun = await self.harness.provider.publishing.begin_video(access, order)
+        begun = await self.harness.provider.publishing.begin(access, order)
         assert begun.plan is not None
         first, end, last = begun.plan.chunk_at(0)
         assert not last
@@ -74,10 +74,10 @@ class PublishingContract(Contract):
 
     async def _sent_from(self, begun: Begun, order: Any, offset: int) -> None:
         assert begun.plan is not None
-        while offset < order.file.size:
+        while offset < order.content.size:
             first, end, _ = begun.plan.chunk_at(offset)
             answer = await self._chunk(begun, order, first, end)
-            offset = order.file.size if answer.complete else answer.received
+            offset = order.content.size if answer.complete else answer.received
 
     @pytest.mark.parametrize("how", ["after", "status", "html"])
     @pytest.mark.parametrize("kind", ["begin_video", "begin_pull", "begin_photos"])
@@ -101,9 +101,9 @@ class PublishingContract(Contract):
     def _begin(self, kind: str) -> Callable[[Access], Awaitable[Begun]]:
         publishing, harness = self.harness.provider.publishing, self.harness
         return {
-            "begin_video": lambda access: publishing.begin_video(access, harness.video_order()),
-            "begin_pull": lambda access: publishing.begin_pull(access, harness.pull_order()),
-            "begin_photos": lambda access: publishing.begin_photos(access, harness.photo_order()),
+            "begin_video": lambda access: publishing.begin(access, harness.video_order()),
+            "begin_pull": lambda access: publishing.begin(access, harness.pull_order()),
+            "begin_photos": lambda access: publishing.begin(access, harness.photo_order()),
         }[kind]
 
     @pytest.mark.parametrize("kind", ["begin_pull", "begin_photos"])
@@ -130,6 +130,6 @@ class PublishingContract(Contract):
         self.needs(Capability.POST_CANCEL)
         self.can(Power.POSTS)
         access, order = await self.harness.access(), self.harness.video_order()
-        begun = await self.harness.provider.publishing.begin_video(access, order)
+        begun = await self.harness.provider.publishing.begin(access, order)
         with pytest.raises(Rejected):
             await self.harness.provider.publishing.cancel(access, begun.publish_id)

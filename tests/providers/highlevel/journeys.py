@@ -14,8 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from providers.highlevel import HighLevel, build
+from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
+from providers.simulators.highlevel.posts import new_record
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from tests.providers.faking import Renewing
 from tests.providers.highlevel.support import NOW, VERIFIER
@@ -64,6 +66,19 @@ class Journey:
         code = await self.code(*locations, agency=agency)
         grant = await self.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
+
+    def account(self, platform: str = "tiktok", location: str = BAKERY) -> AccountRef:
+        """Give one of the location's accounts, as its list would tell it."""
+        found = next(each for each in self.vendor.accounts.of(location) if each.platform == platform)
+        data = {"profile_id": found.profile_id, "origin_id": found.origin_id, "oauth_id": found.oauth_id}
+        return AccountRef(found.id, found.platform, found.type, data)
+
+    def posted(self, platform: str = "tiktok", location: str = BAKERY) -> str:
+        """Let there be a scheduled post of the account; give its id."""
+        media = [{"url": "https://media.example/a.mp4", "type": "video/mp4"}]
+        body = {"accountIds": [self.account(platform, location).id], "type": "post", "userId": OWNER, "media": media}
+        later = {"status": "scheduled", "scheduleDate": "2026-11-21T00:00:00Z"}
+        return new_record(self.vendor, location, {**body, **later, "summary": "Bread"}).id
 
     async def consent(self, access: Renewing, platform: str, **more: Any) -> str:
         """Walk through a network's page; gives the id that its popup tells."""

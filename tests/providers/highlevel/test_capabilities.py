@@ -14,7 +14,16 @@ from providers.highlevel.capabilities import SCOPES, TABLE
 from providers.simulators.highlevel import SCOPES as ENABLED
 from tests.providers.highlevel.support import highlevel
 
-BUILT = {Capability.OAUTH, Capability.STATIC_TOKEN}
+BUILT = {
+    Capability.OAUTH,
+    Capability.STATIC_TOKEN,
+    Capability.ACCOUNT_METRICS,
+    Capability.COMMENT_LIST,
+    Capability.COMMENT_REPLY,
+    Capability.COMMENT_MODERATE,
+    Capability.PLANNER_LABELS,
+    Capability.POST_IMPORT,
+}
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:

@@ -3,16 +3,24 @@
 Owns the walk that sends them all. What the answers mean is in the other files.
 """
 
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
 import httpx
 import pytest
 
+from providers.highlevel import labels, medias
 from providers.highlevel.connecting import BODIES, NETWORKS
 from providers.models.accounts import ProfilePart
+from providers.models.engagement import Span
+from providers.models.publishing import VideoFile
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel import specification
 from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.support import NOW
 from tests.providers.simulators.highlevel import contract
+from tests.providers.simulators.highlevel.test_csvs import GOOD, HEADERS
 
 _ROOT = "/social-media-posting"
 _OAUTH = f"{_ROOT}/oauth"
@@ -21,6 +29,17 @@ _BOTH = {
     "GET /locations/search",
     f"GET {_ROOT}/{{locationId}}/accounts",
     f"DELETE {_ROOT}/{{locationId}}/accounts/{{id}}",
+    f"GET {_ROOT}/{{locationId}}/categories",
+    f"GET {_ROOT}/{{locationId}}/tags",
+    f"POST {_ROOT}/statistics",
+    f"POST {_ROOT}/{{locationId}}/csv",
+    f"GET {_ROOT}/{{locationId}}/csv",
+    f"GET {_ROOT}/{{locationId}}/csv/{{id}}",
+    f"PATCH {_ROOT}/{{locationId}}/csv/{{id}}",
+    f"DELETE {_ROOT}/{{locationId}}/csv/{{id}}",
+    f"POST {_ROOT}/{{locationId}}/set-accounts",
+    "POST /medias/upload-file",
+    "DELETE /medias/{id}",
 }
 _V2_PATHS = {
     *(f"GET {_OAUTH}/{name}/start" for name in NETWORKS[False]),
@@ -37,6 +56,10 @@ _V3_PATHS = {
     f"POST {_OAUTH}/{{locationId}}/{{platform}}/accounts/{{accountId}}",
     "POST /oauth/location-token",
     "GET /oauth/installed-locations",
+    f"POST {_ROOT}/comments/{{platform}}",
+    f"POST {_ROOT}/comments/{{platform}}/list",
+    f"POST {_ROOT}/comments/{{platform}}/{{id}}/like",
+    f"DELETE {_ROOT}/comments/{{platform}}/{{id}}/like",
 }
 EXPECTED = {"v2": _BOTH | _V2_PATHS, "v3": _BOTH | _V3_PATHS}
 VERSIONS = {"v2": "2021-07-28", "v3": "v3"}
@@ -70,6 +93,49 @@ async def _networks(journey: Journey) -> None:
     await accounts.delete(access, BAKERY, second.id, user_id=OWNER)
 
 
+async def _library(journey: Journey) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"video"
+
+    access, client = await journey.connect(), journey.provider.client
+    medium = await medias.upload(client, access, VideoFile(5, "video/mp4"), body)
+    await medias.delete(client, access, medium.file_id)
+
+
+async def _planner(journey: Journey) -> None:
+    access, client = await journey.connect(), journey.provider.client
+    await labels.page(client, access, labels.CATEGORIES, search="a", cursor="0", limit=1)
+    await labels.category_id(client, access, "Recipes")
+    await labels.tag_ids(client, access, ["bread", "cake"])
+    planner = journey.provider.planner
+
+    async def body() -> AsyncIterator[bytes]:
+        yield f"{HEADERS}\n{GOOD}\n".encode()
+
+    sheet = await planner.send_sheet(access, name="a.csv", size=len(f"{HEADERS}\n{GOOD}\n"), body=body)
+    await planner.assign_sheet(access, sheet, [journey.account().id])
+    found = await planner.find_import(access, sheet)
+    journey.vendor.advance_clock(1)
+    await planner.get_import(access, found, cursor="0", limit=1)
+    await planner.finalize_import(access, found)
+    await planner.delete_import(access, found)
+
+
+async def _engagement(journey: Journey) -> None:
+    access, engagement, v3 = await journey.connect(), journey.provider.engagement, journey.provider.client.config.v3
+    await engagement.figures(access, journey.account("facebook"), None)
+    if not v3:
+        return
+    await engagement.figures(access, journey.account("facebook"), Span(NOW - timedelta(days=1), NOW))
+    account = journey.account()
+    below = await engagement.create_comment(access, account, text="a", parent=journey.posted(), reply=False)
+    await engagement.create_comment(access, account, text="b", parent=below.id, reply=True)
+    await engagement.list_comments(access, account)
+    await engagement.list_comments(access, account, parent=below.id, top=True, cursor="0", limit=1)
+    await engagement.set_liked(access, account, below.id, liked=True)
+    await engagement.set_liked(access, account, below.id, liked=False)
+
+
 def _name(generation: str, request: httpx.Request) -> str:
     found = specification.operation(generation, request)
     return f"{request.method} {found.path if found else request.url.path}"
@@ -81,7 +147,10 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
     contract.specs(generation)
     async with in_process(version=VERSIONS[generation]) as journey:
         await _grants(journey)
+        await _engagement(journey)
+        await _planner(journey)
         await _networks(journey)
+        await _library(journey)
         sent = journey.wire.requests
 
     assert [] == [each for request in sent for each in specification.wrong(generation, request)]

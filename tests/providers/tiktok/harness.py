@@ -13,7 +13,7 @@ from providers.checked import checked
 from providers.interface import Provider
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.grants import Grant
-from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder, VideoFile, VideoOrder
+from providers.models.publishing import Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
@@ -91,19 +91,19 @@ class Simulated:
         """There are none at TikTok."""
         raise NotImplementedError
 
-    def video_order(self, **changes: Any) -> VideoOrder:
+    def video_order(self, **changes: Any) -> Order:
         """Give a private video of several chunks."""
-        values = {"mode": PostMode.DIRECT, "file": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
-        return VideoOrder(**{**values, **changes})
+        values = {"mode": PostMode.DIRECT, "content": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
+        return Order(**{**values, **changes})
 
-    def pull_order(self) -> PullOrder:
+    def pull_order(self) -> Order:
         """Give a private video by address."""
-        return PullOrder(PostMode.DIRECT, Secret("https://media.example/canary.mp4"), options=ONLY_ME)
+        return Order(PostMode.DIRECT, VideoLink(Secret("https://media.example/canary.mp4")), options=ONLY_ME)
 
-    def photo_order(self) -> PhotoOrder:
+    def photo_order(self) -> Order:
         """Give two private photos."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
-        return PhotoOrder(PostMode.DIRECT, uris, options=ONLY_ME)
+        return Order(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give the endless file."""

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from providers.models.grants import ConsentRequest
-from providers.models.publishing import Begun, Transferred, VideoOrder
+from providers.models.publishing import Begun, Order, Transferred, VideoFile
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
@@ -57,17 +57,18 @@ class Journey:
         grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
-    async def chunk(self, begun: Begun, order: VideoOrder, offset: int) -> Transferred:
+    async def chunk(self, begun: Begun, order: Order, offset: int) -> Transferred:
         """Send the chunk that begins at `offset`."""
         assert begun.plan is not None
         assert begun.upload_url is not None
+        assert isinstance(order.content, VideoFile)
         first, end, _ = begun.plan.chunk_at(offset)
         self.sent.append((first, end))
         return await self.provider.publishing.send_chunk(
-            begun.upload_url, order.file, first=first, end=end, body=lambda: content(first, end)
+            begun.upload_url, order.content, first=first, end=end, body=lambda: content(first, end)
         )
 
-    async def transfer(self, begun: Begun, order: VideoOrder, offset: int = 0) -> None:
+    async def transfer(self, begun: Begun, order: Order, offset: int = 0) -> None:
         """Send everything from `offset` on."""
         answer = Transferred(offset, False)
         while not answer.complete:

@@ -3,15 +3,17 @@
 Owns the refusals before the network. What the vendor itself refuses is in test_errors.py.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from providers.capabilities import Capability, Support
-from providers.checked import checked, utf16_units
+from providers.checked import checked
+from providers.checked_publishing import utf16_units
 from providers.errors import CapabilityMissing, ContentRefused
 from providers.interface.provider import Provider
-from providers.models.publishing import PostMode, VideoFile, VideoOrder
+from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
 from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, order, tiktok
@@ -41,7 +43,7 @@ async def test_what_is_promised_passes() -> None:
     provider, vendor = tiktok(begun())
     wrapped: Provider = checked(provider)
 
-    await wrapped.publishing.begin_video(Lender(), order())
+    await wrapped.publishing.begin(Lender(), order())
 
     assert 1 == len(vendor.requests)
     assert (provider.name, provider.table, provider.authorization.scopes) == (
@@ -57,7 +59,7 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
     provider, vendor = tiktok(begun())
 
     with pytest.raises(CapabilityMissing) as raised:
-        await checked(provider).publishing.begin_video(Lender(), order(PostMode.PLANNER_DRAFT))
+        await checked(provider).publishing.begin(Lender(), order(PostMode.PLANNER_DRAFT))
 
     assert (Capability.POST_PLANNER_DRAFT, Support.IMPOSSIBLE, "TikTok has no planner.") == (
         raised.value.capability,
@@ -71,18 +73,17 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
     ("changes", "code"),
     [
         ({"caption": "🎬" * 1100 + "x"}, "caption_too_long"),
-        ({"file": VideoFile(4 * 1024**3 + 1, "video/mp4")}, "file_too_large"),
-        ({"file": VideoFile(10, "image/png")}, "mime_type_unsupported"),
+        ({"content": VideoFile(4 * 1024**3 + 1, "video/mp4")}, "file_too_large"),
+        ({"content": VideoFile(10, "image/png")}, "mime_type_unsupported"),
     ],
 )
 async def test_limits_are_checked_before_the_network(changes: dict[str, Any], code: str) -> None:
     """Captions in UTF-16 units, files in bytes, media types by name."""
     provider, vendor = tiktok(begun())
     base = order()
-    values = {"mode": base.mode, "file": base.file, "options": base.options, **changes}
 
     with pytest.raises(ContentRefused) as raised:
-        checked(provider).publishing.check_video(VideoOrder(**values))
+        checked(provider).publishing.check(replace(base, **changes))
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
@@ -90,7 +91,7 @@ def test_a_caption_of_exactly_the_limit_passes() -> None:
     """2200 units are allowed."""
     provider, _ = tiktok(begun())
 
-    checked(provider).publishing.check_video(order(caption="🎬" * 1100))
+    checked(provider).publishing.check(order(caption="🎬" * 1100))
 
 
 @pytest.mark.parametrize(("text", "units"), [("", 0), ("abc", 3), ("é", 1), ("🎬", 2), ("\ud800", 1)])

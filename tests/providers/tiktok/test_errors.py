@@ -104,7 +104,7 @@ async def test_codes_of_an_init(status: int, code: str, error: type[ProviderErro
     provider, _ = tiktok(refused(status, code))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.begin_video(Lender(), order())
+        await provider.publishing.begin(Lender(), order())
     assert (error, code) == (type(raised.value), raised.value.code)
 
 

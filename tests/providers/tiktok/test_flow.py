@@ -122,7 +122,7 @@ async def test_a_video_is_posted_in_process(size: int) -> None:
         access = await journey.connect()
         video = order(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
 
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
         status = await journey.provider.publishing.status(access, begun.publish_id)
 
@@ -140,7 +140,7 @@ async def test_a_video_is_posted_over_a_socket(size: int, chunks: int) -> None:
         access = await journey.connect()
         video = order(size=size)
 
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
 
         (post,) = journey.vendor.posts
@@ -152,7 +152,7 @@ async def test_an_inbox_draft_waits_for_its_creator() -> None:
     async with in_process() as journey:
         access = await journey.connect()
         video = order(PostMode.CREATOR_INBOX, size=1_000_000)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
 
         waiting = await journey.provider.publishing.status(access, begun.publish_id)
@@ -176,7 +176,7 @@ async def test_a_failed_publish_is_an_answer(reason: str, kind: FailureKind) -> 
         access = await journey.connect()
         video = order(size=1_000_000)
         journey.vendor.fail_next_publish(reason)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
 
         status = await journey.provider.publishing.status(access, begun.publish_id)
@@ -193,7 +193,7 @@ async def test_the_creators_cap_is_seen_before_and_at_the_init() -> None:
 
         creator = await journey.provider.accounts.creator_info(access)
         with pytest.raises(DailyCapReached):
-            await journey.provider.publishing.begin_video(access, order())
+            await journey.provider.publishing.begin(access, order())
 
         assert (False, "spam_risk_too_many_posts") == (creator.can_post, creator.cannot_post_reason)
 
@@ -204,7 +204,7 @@ async def test_an_unaudited_app_needs_a_private_account() -> None:
         access = await journey.connect()
 
         with pytest.raises(CreatorBlocked):
-            await journey.provider.publishing.begin_video(access, order())
+            await journey.provider.publishing.begin(access, order())
 
 
 @pytest.mark.parametrize("setting", [False, True], ids=["last index", "count"])
@@ -214,7 +214,7 @@ async def test_a_chunk_whose_answer_was_lost_is_sent_again(where: Where, setting
     async with where(progress_is_count=setting) as journey:
         access = await journey.connect()
         video = order(size=66_259_900)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
 
@@ -232,7 +232,7 @@ async def test_a_last_chunk_whose_answer_was_lost_is_complete() -> None:
     async with on_a_socket() as journey:
         access = await journey.connect()
         video = order(size=1_000_000)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
@@ -249,7 +249,7 @@ async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
     async with on_a_socket() as journey:
         access = await journey.connect()
         video = order(size=66_259_900)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind=kind, status=502 if kind == "status" else None))
 
         with pytest.raises(Ambiguous):
@@ -264,7 +264,7 @@ async def test_lost_progress_is_told() -> None:
     async with in_process() as journey:
         access = await journey.connect()
         video = order(size=66_259_900)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         await journey.chunk(begun, video, 10_000_000)
         journey.vendor.faults.add(Fault(match="upload", kind="lose_progress"))
@@ -282,7 +282,7 @@ async def test_an_expired_upload_address_is_gone() -> None:
     async with on_a_socket() as journey:
         access = await journey.connect()
         video = order(size=66_259_900)
-        begun = await journey.provider.publishing.begin_video(access, video)
+        begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="expire_upload"))
 
         with pytest.raises(UploadGone):
@@ -298,7 +298,7 @@ async def test_an_init_whose_answer_was_lost_posted_nothing(where: Where) -> Non
         journey.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
-            await journey.provider.publishing.begin_video(access, order())
+            await journey.provider.publishing.begin(access, order())
 
         assert (1, 0) == (len(journey.vendor.inits), len(journey.vendor.posts))
 

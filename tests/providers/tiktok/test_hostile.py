@@ -54,9 +54,9 @@ CALLS: dict[str, Call] = {
     "creator_info": lambda t: t.accounts.creator_info(Lender()),
     "list_videos": lambda t: t.videos.list_videos(Lender()),
     "query_videos": lambda t: t.videos.query_videos(Lender(), ["7602997517160123666", "2"]),
-    "begin_video": lambda t: t.publishing.begin_video(Lender(), order()),
-    "begin_pull": lambda t: t.publishing.begin_pull(Lender(), pull()),
-    "begin_photos": lambda t: t.publishing.begin_photos(Lender(), photos()),
+    "begin_video": lambda t: t.publishing.begin(Lender(), order()),
+    "begin_pull": lambda t: t.publishing.begin(Lender(), pull()),
+    "begin_photos": lambda t: t.publishing.begin(Lender(), photos()),
     "cancel": lambda t: t.publishing.cancel(Lender(), "p"),
     "status": lambda t: t.publishing.status(Lender(), "p"),
     "send_chunk": lambda t: t.publishing.send_chunk(

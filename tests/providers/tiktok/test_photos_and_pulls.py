@@ -22,7 +22,7 @@ from providers.errors import (
     Rejected,
 )
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import PhotoOrder, PostMode, PostOptions, PullOrder
+from providers.models.publishing import Order, Photos, PostMode, PostOptions, VideoLink
 from providers.models.secret import Secret
 from tests.providers.tiktok.support import Lender, ok, refused, tiktok
 
@@ -36,23 +36,25 @@ def accepted() -> httpx.Response:
     return ok({"publish_id": PUBLISH_ID})
 
 
-def pull(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PullOrder:
+def pull(mode: PostMode = PostMode.DIRECT, **changes: Any) -> Order:
     """Give a pull that TikTok accepts."""
     privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
-    return PullOrder(mode, Secret(URI), **{"options": PostOptions(privacy_level=privacy), **changes})
+    return Order(mode, VideoLink(Secret(URI)), **{"options": PostOptions(privacy_level=privacy), **changes})
 
 
-def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PhotoOrder:
+def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> Order:
     """Give photos that TikTok accepts."""
     privacy = PrivacyLevel.PUBLIC if mode is PostMode.DIRECT else None
-    return PhotoOrder(mode, **{"uris": PHOTOS, "options": PostOptions(privacy_level=privacy), **changes})
+    of_photos = {name: changes.pop(name) for name in list(changes) if name in Photos.__slots__}
+    shown = Photos(**{"uris": PHOTOS, **of_photos})
+    return Order(mode, shown, **{"options": PostOptions(privacy_level=privacy), **changes})
 
 
 async def test_a_pull_names_the_address_and_no_sizes() -> None:
     """The address goes out verbatim, with the same choices as a file."""
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin_pull(Lender(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
+    begun = await provider.publishing.begin(Lender(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
 
     assert "https://open.tiktokapis.com/v2/post/publish/video/init/" == str(vendor.last.url)
     assert {"source": "PULL_FROM_URL", "video_url": URI} == vendor.sent()["source_info"]
@@ -74,7 +76,7 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
     """The inbox endpoint has no post_info for pulls either."""
     provider, vendor = tiktok(accepted())
 
-    await provider.publishing.begin_pull(Lender(), pull(PostMode.CREATOR_INBOX))
+    await provider.publishing.begin(Lender(), pull(PostMode.CREATOR_INBOX))
 
     assert "https://open.tiktokapis.com/v2/post/publish/inbox/video/init/" == str(vendor.last.url)
     assert {"source_info": {"source": "PULL_FROM_URL", "video_url": URI}} == vendor.sent()
@@ -86,7 +88,7 @@ async def test_photos_are_announced_in_order() -> None:
     order = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin_photos(Lender(), order)
+    begun = await provider.publishing.begin(Lender(), order)
 
     assert "https://open.tiktokapis.com/v2/post/publish/content/init/" == str(vendor.last.url)
     assert {
@@ -114,7 +116,7 @@ async def test_photos_to_the_inbox_carry_title_and_description_alone() -> None:
     """MEDIA_UPLOAD takes the texts into the editor, and nothing else."""
     provider, vendor = tiktok(accepted())
 
-    await provider.publishing.begin_photos(Lender(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
+    await provider.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
 
     assert "MEDIA_UPLOAD" == vendor.sent()["post_mode"]
     assert {"title": "T", "description": "D"} == vendor.sent()["post_info"]
@@ -139,10 +141,10 @@ CHOICE = PrivacyLevel.PUBLIC
         (pull(PostMode.PLANNER_DRAFT), "mode"),
     ],
 )
-def test_what_would_be_dropped_is_refused_without_a_call(order: PhotoOrder | PullOrder, field: str) -> None:
+def test_what_would_be_dropped_is_refused_without_a_call(order: Order, field: str) -> None:
     """An option that TikTok does not take here is named, and nothing is sent."""
     provider, vendor = tiktok(accepted())
-    check: Any = provider.publishing.check_photos if isinstance(order, PhotoOrder) else provider.publishing.check_pull
+    check = provider.publishing.check
 
     with pytest.raises(OptionUnsupported) as caught:
         check(order)
@@ -161,12 +163,12 @@ def test_what_would_be_dropped_is_refused_without_a_call(order: PhotoOrder | Pul
         (photos(options=PostOptions()), "privacy_level_missing"),
     ],
 )
-async def test_photos_that_can_never_go_out_are_refused(order: PhotoOrder, code: str) -> None:
+async def test_photos_that_can_never_go_out_are_refused(order: Order, code: str) -> None:
     """Number, cover and privacy level are checked before the call, in the call too."""
     provider, vendor = tiktok(accepted())
 
     with pytest.raises(ContentRefused) as caught:
-        await provider.publishing.begin_photos(Lender(), order)
+        await provider.publishing.begin(Lender(), order)
 
     assert code == caught.value.code
     assert [] == vendor.requests
@@ -197,8 +199,8 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(
     provider, vendor = tiktok(answer)
 
     calls: list[tuple[Any, Any]] = [
-        (provider.publishing.begin_photos, photos()),
-        (provider.publishing.begin_pull, pull()),
+        (provider.publishing.begin, photos()),
+        (provider.publishing.begin, pull()),
     ]
     for begin, order in calls:
         with pytest.raises(kind) as caught:

@@ -22,6 +22,7 @@ class PostMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     POST_MODE_DIRECT: _ClassVar[PostMode]
     POST_MODE_CREATOR_INBOX: _ClassVar[PostMode]
     POST_MODE_PLANNER_DRAFT: _ClassVar[PostMode]
+    POST_MODE_PLANNER_REVIEW: _ClassVar[PostMode]
 
 class DisclosureLabel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -38,6 +39,7 @@ POST_MODE_UNSPECIFIED: PostMode
 POST_MODE_DIRECT: PostMode
 POST_MODE_CREATOR_INBOX: PostMode
 POST_MODE_PLANNER_DRAFT: PostMode
+POST_MODE_PLANNER_REVIEW: PostMode
 DISCLOSURE_LABEL_UNSPECIFIED: DisclosureLabel
 DISCLOSURE_LABEL_PROMOTIONAL_CONTENT: DisclosureLabel
 DISCLOSURE_LABEL_PAID_PARTNERSHIP: DisclosureLabel

@@ -30,14 +30,19 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_POST_PHOTO: _ClassVar[Capability]
     CAPABILITY_POST_INBOX: _ClassVar[Capability]
     CAPABILITY_POST_PLANNER_DRAFT: _ClassVar[Capability]
+    CAPABILITY_POST_PLANNER_REVIEW: _ClassVar[Capability]
+    CAPABILITY_POST_TEXT: _ClassVar[Capability]
     CAPABILITY_POST_SCHEDULE: _ClassVar[Capability]
     CAPABILITY_POST_EDIT: _ClassVar[Capability]
     CAPABILITY_POST_CANCEL: _ClassVar[Capability]
     CAPABILITY_POST_DELETE: _ClassVar[Capability]
     CAPABILITY_METRICS: _ClassVar[Capability]
+    CAPABILITY_ACCOUNT_METRICS: _ClassVar[Capability]
     CAPABILITY_COMMENT_LIST: _ClassVar[Capability]
     CAPABILITY_COMMENT_REPLY: _ClassVar[Capability]
     CAPABILITY_COMMENT_MODERATE: _ClassVar[Capability]
+    CAPABILITY_PLANNER_LABELS: _ClassVar[Capability]
+    CAPABILITY_POST_IMPORT: _ClassVar[Capability]
     CAPABILITY_WEBHOOKS: _ClassVar[Capability]
     CAPABILITY_ADS: _ClassVar[Capability]
     CAPABILITY_AUDIENCES: _ClassVar[Capability]
@@ -58,14 +63,19 @@ CAPABILITY_POST_VIDEO_PULL: Capability
 CAPABILITY_POST_PHOTO: Capability
 CAPABILITY_POST_INBOX: Capability
 CAPABILITY_POST_PLANNER_DRAFT: Capability
+CAPABILITY_POST_PLANNER_REVIEW: Capability
+CAPABILITY_POST_TEXT: Capability
 CAPABILITY_POST_SCHEDULE: Capability
 CAPABILITY_POST_EDIT: Capability
 CAPABILITY_POST_CANCEL: Capability
 CAPABILITY_POST_DELETE: Capability
 CAPABILITY_METRICS: Capability
+CAPABILITY_ACCOUNT_METRICS: Capability
 CAPABILITY_COMMENT_LIST: Capability
 CAPABILITY_COMMENT_REPLY: Capability
 CAPABILITY_COMMENT_MODERATE: Capability
+CAPABILITY_PLANNER_LABELS: Capability
+CAPABILITY_POST_IMPORT: Capability
 CAPABILITY_WEBHOOKS: Capability
 CAPABILITY_ADS: Capability
 CAPABILITY_AUDIENCES: Capability

@@ -1,0 +1,141 @@
+"""Finding a post in the vendor's own list: one whose announcement was not answered, or answered without an id.
+
+Owns what proves that a post there is ours: a media address that only its attempt used; else its words, when no other
+post of ours can be meant. A planner's list that goes on lacking a post for a while proves that it was never made.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from gateway.domain import addresses, journal, media, outcomes, steps, verdicts
+from gateway.domain.context import Domain
+from gateway.domain.journal import Work
+from gateway.domain.steps import Again
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, ProviderError
+from providers.models.publishing import PublishPhase, PublishStatus, Sighting
+from storage import accounts, attempts, posts
+from storage import media as links
+from storage.posts import PostRow
+
+CLOCK_SLACK = timedelta(seconds=30)
+"""How much earlier than our announcement a vendor's clock may say that the post was made."""
+
+PLAN_SLACK = timedelta(days=1)
+"""How much later than its time a planner may show a post."""
+
+TAKEN = "taken"
+"""Marks an attempt that the vendor took for sure, without saying under which id."""
+
+
+async def begin(domain: Domain, work: Work) -> Again:
+    """INIT_SENT without an answer, of a vendor that shows what it has: look for it there, from a moment later on."""
+    shown = {"due_at": domain.clock() + outcomes.SEEK_FIRST, "next_attempt_time": None}
+    await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=shown, polls=0, denials=0, failures=0)
+    return None
+
+
+async def seek(domain: Domain, work: Work) -> Again:
+    """PROCESSING without an id: look once more; what is found goes on as if its answer had come."""
+    try:
+        found, alike = await look(domain, work)
+    except ProviderError as error:
+        return await verdicts.status_unknown(domain, work, error)
+    if found is not None:
+        return await _found(domain, work, found)
+    now, attempt = domain.clock(), work.attempt
+    without = 0 if alike or attempt.media.get(TAKEN) else attempt.denials + 1
+    if without >= outcomes.SEEK_LOOKS and now - steps.announced(work) >= outcomes.SEEK_SPAN:
+        return await _never_made(domain, work)
+    if now - verdicts.since(work) > outcomes.OUTCOME_LIMIT:
+        text = "The provider's list never showed which post it is."
+        return await verdicts.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
+    polls = attempt.polls + 1
+    moved = await journal.move(domain, work, attempt.state, polls=polls, denials=without, failures=0, faults=0)
+    return await steps.rest(domain, moved, min(outcomes.SEEK_FIRST * 2.0 ** min(polls, 20), outcomes.SEEK_MAX))
+
+
+async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
+    if found.publish_id:
+        id = found.publish_id
+        return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)
+    status = PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
+    return await verdicts.settle(domain, work, status)
+
+
+async def _never_made(domain: Domain, work: Work) -> Again:
+    if work.post.state == "CANCELLING":
+        return await steps.fail(domain, work, None, state="CANCELLED")
+    text = "The announcement never reached the provider."
+    return await steps.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
+
+
+async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
+    """Give the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
+
+    Raises ProviderError when the vendor cannot say.
+    """
+    post = work.post
+    if not _shown(domain, post):
+        return None, True
+    listed = await _listed(domain, work)
+    certain = [each for each in listed if await _ours(domain, work, each)]
+    if certain:
+        return (certain[0] if len(certain) == 1 else None), True
+    free = await _unclaimed(domain, post, [each for each in listed if _says(each, post.caption)])
+    async with domain.db.read() as tx:
+        twins = await posts.twins(tx, post, steps.announced(work) - CLOCK_SLACK, named=_has_ids(free))
+    only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
+    return only, bool(free)
+
+
+def _shown(domain: Domain, post: PostRow) -> bool:
+    """Tell whether the vendor's list can show the post: a planner's shows all, any other only what is public."""
+    table = domain.providers[post.provider].table
+    if table.library:
+        return True
+    public = post.mode == "direct" and post.options.get("privacy_level") == "public"
+    return public and bool(post.caption) and table.can(Capability.VIDEO_LIST)
+
+
+async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
+    post, now = work.post, domain.clock()
+    async with domain.db.read() as tx:
+        account = await accounts.get(tx, post.location, post.account)
+    since = steps.announced(work) - CLOCK_SLACK
+    until = max(now, post.schedule_time or now) + PLAN_SLACK
+    finding = steps.publishing_of(domain, post).find(
+        steps.access_of(domain, post), account.provider_account_id, since=since, until=until
+    )
+    return await steps.call("list", finding)
+
+
+async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
+    """Tell whether a post names a medium by an address that no other attempt was given."""
+    own = addresses.own(work)
+    uris = [uri.reveal() for uri in sighting.uris]
+    if own.intersection(uris):
+        return True
+    digests = [media.digest_of(urlsplit(uri).path.rpartition("/")[2]) for uri in uris if domain.public_url in uri]
+    if not digests:
+        return False
+    async with domain.db.read() as tx:
+        return await links.belong(tx, work.post.location, work.post.id, work.attempt.number, digests)
+
+
+def _says(sighting: Sighting, caption: str) -> bool:
+    return caption.strip() in [text.strip() for text in sighting.texts]
+
+
+async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -> list[Sighting]:
+    """Leave out what other posts of ours became."""
+    found = list(found)
+    async with domain.db.read() as tx:
+        taken = await posts.taken(tx, post, [id for each in found for id in each.post_ids])
+        claimed = await attempts.known_ids(tx, [each.publish_id for each in found if each.publish_id])
+    return [each for each in found if not taken.intersection(each.post_ids) and each.publish_id not in claimed]
+
+
+def _has_ids(found: Iterable[Sighting]) -> bool:
+    return any(each.publish_id for each in found)

@@ -1,0 +1,252 @@
+"""Comments of v3: listed, written once, liked; and what each answer means.
+
+Owns /comments. What becomes of a lost answer is the gateway's business.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from providers.capabilities import Capability, Support
+from providers.checked import checked
+from providers.errors import Ambiguous, CapabilityMissing, ContentRefused, ContractBroken, NotFound, Rejected
+from providers.errors import Unavailable as Away
+from providers.models.engagement import AccountRef, Comment, CommentPage
+from providers.simulators.highlevel.tenants import BAKERY
+from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok, refused
+
+COMMENTS = f"{API}/social-media-posting/comments"
+POST, PARENT = "65f0c0de0000000000000001", "65f0c0de0000000000000002"
+TIKTOK = AccountRef("account-1", "tiktok", "profile", {"origin_id": "origin-1"})
+ROW: dict[str, Any] = {
+    "_id": "65f0c0de0000000000000003",
+    "platform": "tiktok",
+    "postId": POST,
+    "originId": "origin-1",
+    "isPost": False,
+    "content": "Schön 🥐",
+    "author": {"id": "origin-1", "name": "Bakery", "profilePic": "https://a.example/1.jpg"},
+    "level": 2,
+    "likeCount": 3,
+    "replyCount": 0,
+    "attachments": [{"type": "image/jpeg", "url": "https://a.example/2.jpg"}, {"type": "x"}],
+    "previewLink": "https://www.tiktok.com/@a/video/1?comment=2",
+    "isEdited": True,
+    "isDeleted": False,
+    "publishedAt": "2026-11-19T10:00:00.000Z",
+}
+
+
+def page(*rows: Any, **meta: Any) -> httpx.Response:
+    """Answer with a page of comments."""
+    return ok({"comments": list(rows), "meta": {"total": 9, "hasMore": False, **meta}}, 201)
+
+
+async def test_a_page_is_asked_and_read() -> None:
+    """Below one parent, of one account, paged by numbers; everything that is said of a comment."""
+    provider, vendor = highlevel(page(ROW, {"_id": "a"}, hasMore=True), api_version="v3")
+
+    found = await provider.engagement.list_comments(Lender(), TIKTOK, parent=PARENT, top=True, cursor="5", limit=1000)
+
+    first = Comment(
+        id=ROW["_id"],
+        post_id=POST,
+        text="Schön 🥐",
+        author_name="Bakery",
+        author_avatar_uri="https://a.example/1.jpg",
+        own=True,
+        depth=2,
+        like_count=3,
+        reply_count=0,
+        uri=ROW["previewLink"],
+        attachment_uris=("https://a.example/2.jpg",),
+        edited=True,
+        publish_time=datetime(2026, 11, 19, 10, tzinfo=UTC),
+    )
+    assert CommentPage((first, Comment("a")), "7", 9) == found
+    assert f"{COMMENTS}/tiktok/list?locationId={LOCATION}" == str(vendor.last.url)
+    expected = {"originIds": ["origin-1"], "sortBy": "top", "skip": 5, "limit": 100, "parentId": PARENT}
+    assert expected == vendor.sent()
+
+
+async def test_all_comments_of_an_account_have_no_parent() -> None:
+    """The latest first; a list that ends says so, whatever it claims of more."""
+    provider, vendor = highlevel(page(hasMore=True), api_version="v3")
+
+    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+
+    assert CommentPage((), "", 9) == found
+    assert {"originIds": ["origin-1"], "sortBy": "latest", "skip": 0, "limit": 20} == vendor.sent()
+
+
+async def test_what_is_no_comment_is_left_out() -> None:
+    """The post itself, deleted ones, and rows without an id count for the place in the list only."""
+    rows = [{**ROW, "isPost": True}, {**ROW, "isDeleted": True}, {"content": "no id"}, None, ROW]
+    provider, _ = highlevel(page(*rows, hasMore=True), api_version="v3")
+
+    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+
+    assert [ROW["_id"]] == [each.id for each in found.comments]
+    assert "4" == found.next_cursor
+
+
+@pytest.mark.parametrize("results", [None, {}, {"comments": {}}])
+async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
+    """An own comment would be taken for missing."""
+    provider, _ = highlevel(ok(results, 201), api_version="v3")
+
+    with pytest.raises(ContractBroken):
+        await provider.engagement.list_comments(Lender(), TIKTOK)
+
+
+@pytest.mark.parametrize(("reply", "parent"), [(True, PARENT), (False, POST)])
+async def test_a_comment_goes_out_once(reply: bool, parent: str) -> None:
+    """Below a comment or below a post; the answer is the comment."""
+    provider, vendor = highlevel(ok(ROW, 201), api_version="v3")
+
+    made = await provider.engagement.create_comment(Lender(), TIKTOK, text="Danke 🥐", parent=parent, reply=reply)
+
+    assert (ROW["_id"], POST) == (made.id, made.post_id)
+    assert ("POST", f"{COMMENTS}/tiktok?locationId={LOCATION}") == (vendor.last.method, str(vendor.last.url))
+    assert {"parentId": parent, "isParentThread": not reply, "content": "Danke 🥐"} == vendor.sent()
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.ConnectError("refused"), Away),
+        (httpx.ReadTimeout("late"), Ambiguous),
+        (httpx.Response(500), Ambiguous),
+        (ok(None, 201), Ambiguous),
+        (ok({"content": "no id"}, 201), Ambiguous),
+        (refused(404, "Parent not found"), NotFound),
+        (refused(422, ["content must be shorter"]), ContentRefused),
+    ],
+    ids=repr,
+)
+async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception]) -> None:
+    """What may stand there is in doubt, what was refused is not, and nothing is repeated."""
+    provider, vendor = highlevel(answer, api_version="v3")
+
+    with pytest.raises(kind) as raised:
+        await provider.engagement.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)
+    assert (kind, 1) == (type(raised.value), len(vendor.requests))
+
+
+@pytest.mark.parametrize(
+    ("platform", "text", "taken"),
+    [
+        ("tiktok", "a" * 150, True),
+        ("tiktok", "a" * 151, False),
+        ("tiktok", "🥐" * 75, True),
+        ("tiktok", "🥐" * 76, False),
+        ("tiktok-business", "a" * 151, False),
+        ("facebook", "a" * 8000, True),
+        ("threads", "a" * 501, False),
+        ("facebook", "", False),
+        ("facebook", " \n", False),
+    ],
+)
+def test_each_network_has_its_longest_comment(platform: str, text: str, taken: bool) -> None:
+    """In UTF-16 units; an empty one is none. No call is made for it."""
+    provider, vendor = highlevel(api_version="v3")
+    account = AccountRef("a", platform)
+
+    if taken:
+        provider.engagement.check_comment(account, text)
+    else:
+        with pytest.raises(ContentRefused) as raised:
+            provider.engagement.check_comment(account, text)
+        assert "comment_length" == raised.value.code
+    assert [] == vendor.requests
+
+
+@pytest.mark.parametrize(("liked", "method", "status"), [(True, "POST", 201), (False, "DELETE", 200)])
+async def test_a_like_comes_and_goes(liked: bool, method: str, status: int) -> None:
+    """One call on the comment's own address."""
+    provider, vendor = highlevel(ok(None, status), api_version="v3")
+
+    await provider.engagement.set_liked(Lender(), TIKTOK, "c/d", liked=liked)
+
+    assert (method, f"{COMMENTS}/tiktok/c%2Fd/like?locationId={LOCATION}") == (
+        vendor.last.method,
+        str(vendor.last.url),
+    )
+
+
+@pytest.mark.parametrize(
+    ("liked", "words", "fine"),
+    [
+        (True, "Comment is already liked", True),
+        (False, "Comment is not liked", True),
+        (False, "Comment is not currently liked", True),
+        (True, "Comment is not liked", False),
+        (False, "Comment is already liked", False),
+        (True, "Unsupported platform", False),
+    ],
+)
+async def test_what_is_so_already_is_no_error(liked: bool, words: str, fine: bool) -> None:
+    """A 400 says both that and what really is one."""
+    provider, _ = highlevel(refused(400, words), api_version="v3")
+
+    if fine:
+        await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+    else:
+        with pytest.raises(Rejected):
+            await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+
+
+async def test_some_networks_have_no_comments_or_no_likes() -> None:
+    """They are refused before any call, and so is an account that nobody knows by the network's id."""
+    provider, vendor = highlevel(api_version="v3")
+    engagement = provider.engagement
+
+    with pytest.raises(CapabilityMissing):
+        await engagement.list_comments(Lender(), AccountRef("a", "pinterest", "", {"origin_id": "o"}))
+    with pytest.raises(CapabilityMissing):
+        await engagement.set_liked(Lender(), AccountRef("a", "instagram"), PARENT, liked=True)
+    with pytest.raises(CapabilityMissing):
+        await engagement.list_comments(Lender(), AccountRef("a", "tiktok"))
+    assert [] == vendor.requests
+
+
+async def test_the_older_generation_has_none() -> None:
+    """The table says so, naming the setting, and nothing is asked; of figures and labels it has some."""
+    provider, vendor = highlevel()
+    held = checked(provider).engagement
+
+    for capability, call in (
+        (Capability.COMMENT_LIST, held.list_comments(Lender(), TIKTOK)),
+        (Capability.COMMENT_REPLY, held.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)),
+        (Capability.COMMENT_MODERATE, held.set_liked(Lender(), TIKTOK, PARENT, liked=True)),
+    ):
+        with pytest.raises(CapabilityMissing) as raised:
+            await call
+        assert (capability, Support.IMPOSSIBLE) == (raised.value.capability, raised.value.support)
+        assert "GATEWAY_HIGHLEVEL_API_VERSION=v3" in raised.value.note
+    assert [] == vendor.requests
+    assert not provider.table.granted([])["can_read_comments"]
+    assert highlevel(api_version="v3")[0].table.granted([])["can_read_comments"]
+
+
+async def test_the_simulators_comments() -> None:
+    """One is written below a post, answered, liked twice and unliked twice, and found in both lists."""
+    async with in_process(version="v3") as journey:
+        access, engagement, account = await journey.connect(), journey.provider.engagement, journey.account()
+        post = journey.posted()
+        below = await engagement.create_comment(access, account, text="Fresh!", parent=post, reply=False)
+        answer = await engagement.create_comment(access, account, text="Thanks", parent=below.id, reply=True)
+        for liked in (True, True, False, False, True):
+            await engagement.set_liked(access, account, below.id, liked=liked)
+        everything = await engagement.list_comments(access, account)
+        thread = await engagement.list_comments(access, account, parent=below.id)
+        with pytest.raises(NotFound):
+            await engagement.create_comment(access, account, text="a", parent="0" * 24, reply=True)
+
+    assert {below.id, answer.id} == {each.id for each in everything.comments}
+    assert [("Thanks", post)] == [(each.text, each.post_id) for each in thread.comments]
+    assert journey.vendor.comments[below.id].liked
+    assert BAKERY == journey.vendor.comments[below.id].location_id

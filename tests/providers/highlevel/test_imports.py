@@ -1,0 +1,285 @@
+"""Files of posts: sent, given their accounts, found by name, looked through, finalized, taken away.
+
+Owns …/csv and …/set-accounts. In what order, and what a lost answer means, is the gateway's business.
+"""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from providers.errors import Ambiguous, ContractBroken, NotFound, Rejected, Unavailable
+from providers.highlevel.imports import read_row
+from providers.models.grants import AccessToken
+from providers.models.planner import ImportPhase, ImportRow, RowError, Sheet
+from providers.models.secret import Secret
+from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.specification import multipart
+from tests.providers.highlevel.support import API, LOCATION, NOW, USER, Lender, highlevel, ok, refused
+from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
+
+ROOT = f"{API}/social-media-posting/{LOCATION}"
+FILE = f"{HEADERS}\n{GOOD}\n{BAD}\n".encode()
+SHEET = Sheet("social-import/1.csv", "i1-1.csv", 2, "basic")
+SENT = {"filePath": "social-import/1.csv", "rowsCount": 2, "fileName": "i1-1.csv"}
+
+
+def bytes_of(content: bytes) -> Any:
+    """Give what opens a stream of the content."""
+
+    async def body() -> AsyncIterator[bytes]:
+        yield content
+
+    return body
+
+
+async def send(provider: Any, access: Any, name: str = "i1-1.csv", content: bytes = FILE) -> Sheet:
+    """Send a file."""
+    sheet: Sheet = await provider.planner.send_sheet(access, name=name, size=len(content), body=bytes_of(content))
+    return sheet
+
+
+async def test_a_file_goes_out_as_a_form() -> None:
+    """Typed and named; what HighLevel says of it is kept, to be given back."""
+    provider, vendor = highlevel(ok({**SENT, "csvFileType": "basic", "fileSize": 1}, 201), api_version="v3")
+
+    sheet = await send(provider, Lender())
+
+    assert SHEET == sheet
+    assert ("POST", f"{ROOT}/csv") == (vendor.last.method, str(vendor.last.url))
+    assert {"file": FILE.decode("latin-1")} == multipart(vendor.last)
+    assert b'filename="i1-1.csv"\r\nContent-Type: text/csv\r\n' in vendor.last.content
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (ok(None, 201), ContractBroken),
+        (ok({**SENT, "filePath": ""}, 201), ContractBroken),
+        (ok({**SENT, "rowsCount": 0}, 201), ContractBroken),
+        (ok({**SENT, "rowsCount": "many"}, 201), ContractBroken),
+        (httpx.ReadTimeout("late"), Ambiguous),
+        (httpx.ConnectError("refused"), Unavailable),
+        (refused(400, "File is required"), Rejected),
+    ],
+    ids=repr,
+)
+async def test_what_an_answer_to_a_file_means(answer: Any, kind: type[Exception]) -> None:
+    """Nothing came of it yet, so that no answer is dangerous; it is sent once all the same."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(kind) as raised:
+        await send(provider, Lender())
+    assert (kind, 1) == (type(raised.value), len(vendor.requests))
+
+
+async def test_a_refused_file_keeps_highlevels_code() -> None:
+    """v3 has codes of its own for them."""
+    provider, _ = highlevel(refused(400, "Missing headers: content", code="CSV_MISSING_HEADERS"), api_version="v3")
+
+    with pytest.raises(Rejected) as raised:
+        await send(provider, Lender())
+    assert ("CSV_MISSING_HEADERS", "Missing headers: content") == (
+        raised.value.code,
+        raised.value.metadata["provider_message"],
+    )
+
+
+async def test_accounts_are_given_in_each_generations_words() -> None:
+    """v3 takes the file's kind and tells the import's id; the older one knows neither."""
+    new, new_vendor = highlevel(ok({"csvId": "65f0"}, 201), api_version="v3")
+    old, old_vendor = highlevel(ok(None, 201))
+
+    ids = [await each.planner.assign_sheet(Lender(), SHEET, ["a", "b"]) for each in (new, old)]
+
+    body = {"accountIds": ["a", "b"], **SENT, "userId": USER}
+    assert ["65f0", ""] == ids
+    assert [{**body, "csvFileType": "basic"}, body] == [new_vendor.sent(), old_vendor.sent()]
+
+
+class Nameless(Lender):
+    """A grant of which nobody knows the user."""
+
+    async def token(self) -> AccessToken:
+        """Lend a token that says only where."""
+        return AccessToken(Secret("t"), 1, self.scopes, NOW, settings={"location_id": LOCATION})
+
+
+async def test_v3_needs_a_user() -> None:
+    """It is said before any call; the older generation does without."""
+    new, new_vendor = highlevel(api_version="v3")
+    old, old_vendor = highlevel(ok(None, 201))
+
+    for call in (new.planner.assign_sheet(Nameless(), SHEET, ["a"]), new.planner.finalize_import(Nameless(), "i")):
+        with pytest.raises(Rejected) as raised:
+            await call
+        assert "user_missing" == raised.value.code
+    await old.planner.assign_sheet(Nameless(), SHEET, ["a"])
+
+    assert [] == new_vendor.requests
+    assert "userId" not in old_vendor.sent()
+
+
+@pytest.mark.parametrize(
+    "row", [{"_id": "i", "file": SHEET.path}, {"id": "i", "fileName": SHEET.name}, {"_id": "i", "fileName": SHEET.name}]
+)
+async def test_an_import_is_found_by_its_files_name(row: dict[str, Any]) -> None:
+    """Or by where HighLevel keeps the file; on whatever page it is."""
+    others = [{"_id": "x", "fileName": "other.csv", "file": "other"}]
+    provider, vendor = highlevel(ok({"csvs": others, "count": 2}), ok({"csvs": [row], "count": 2}))
+
+    assert "i" == await provider.planner.find_import(Lender(), SHEET)
+    assert ["0", "1"] == [request.url.params["skip"] for request in vendor.requests]
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls"), [([{"csvs": [], "count": 0}], 1), ([{"csvs": [{"_id": "x"}], "count": 10**6}], 10)]
+)
+async def test_an_import_that_is_not_there_is_not_found(answers: list[Any], calls: int) -> None:
+    """After ten pages at most."""
+    provider, vendor = highlevel(*(ok(each) for each in answers))
+
+    assert "" == await provider.planner.find_import(Lender(), SHEET)
+    assert calls == len(vendor.requests)
+
+
+async def test_no_list_is_no_empty_list() -> None:
+    """An import that is there would be begun again."""
+    provider, _ = highlevel(ok({}))
+
+    with pytest.raises(ContractBroken):
+        await provider.planner.find_import(Lender(), SHEET)
+
+
+@pytest.mark.parametrize(
+    ("told", "phase"),
+    [
+        ("pending", ImportPhase.READY),
+        ("in_review", ImportPhase.READY),
+        ("in_progress", ImportPhase.CHECKING),
+        ("importing", ImportPhase.CHECKING),
+        ("completed", ImportPhase.FINALIZED),
+        ("failed", ImportPhase.FAILED),
+        ("deleted", ImportPhase.GONE),
+        ("somewhere", ImportPhase.CHECKING),
+    ],
+)
+async def test_an_import_tells_how_it_stands(told: str, phase: ImportPhase) -> None:
+    """HighLevel's own word is kept; one that nobody knows is no reason to finalize."""
+    rows = [{"summary": "Bread", "medias": []}]
+    provider, vendor = highlevel(ok({"csv": {"_id": "i", "status": told}, "count": 3, "posts": rows}))
+
+    found = await provider.planner.get_import(Lender(), "i", cursor="1", limit=1)
+
+    assert (phase, told, 3, "2") == (found.phase, found.told, found.row_count, found.next_cursor)
+    assert (ImportRow("Bread"),) == found.rows
+    assert f"{ROOT}/csv/i?skip=1&limit=1" == str(vendor.last.url)
+
+
+async def test_an_import_without_a_word_is_a_broken_contract() -> None:
+    """Nobody can say how it stands."""
+    provider, _ = highlevel(ok({"csv": {"_id": "i"}, "posts": []}))
+
+    with pytest.raises(ContractBroken):
+        await provider.planner.get_import(Lender(), "i")
+
+
+def test_a_row_says_what_is_wrong_with_it() -> None:
+    """In HighLevel's own codes, by medium and by network."""
+    row = {
+        "summary": "Bread",
+        "scheduleDate": "2026-11-21T10:00:00.000Z",
+        "errorMessage": "Invalid media format",
+        "link": {"error": "InvalidLink"},
+        "medias": [
+            {"url": "https://a.example/1.mp4", "tiktokError": "videoCodec", "tiktokBusinessError": "videoSize"},
+            {"url": "", "error": "Image is larger than 10MB", "invalidError": "imageSize", "gmbError": None},
+        ],
+    }
+
+    assert ImportRow(
+        "Bread",
+        datetime(2026, 11, 21, 10, tzinfo=UTC),
+        ("https://a.example/1.mp4",),
+        (
+            RowError("Invalid media format"),
+            RowError("InvalidLink", "link"),
+            RowError("videoCodec", "media[0]", "tiktok"),
+            RowError("videoSize", "media[0]", "tiktok-business"),
+            RowError("Image is larger than 10MB", "media[1]"),
+            RowError("imageSize", "media[1]"),
+        ),
+    ) == read_row(row)
+
+
+def test_a_hostile_row_stays_small() -> None:
+    """As many errors as a person reads, whatever is sent."""
+    row = {"medias": [{f"{letter * 3}Error": "x"} for letter in "abcdefghij"] * 100}
+
+    assert 50 == len(read_row(row).errors)
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.ReadTimeout("late"), Ambiguous),
+        (httpx.Response(502), Ambiguous),
+        (httpx.ConnectError("refused"), Unavailable),
+        (refused(400, "CSV is not ready to be imported"), Rejected),
+        (refused(404, "CSV not found"), NotFound),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("verb", ["finalize_import", "delete_import"])
+async def test_changes_are_made_once(verb: str, answer: Any, kind: type[Exception]) -> None:
+    """What may have happened is in doubt, what was refused is not, and nothing is repeated."""
+    provider, vendor = highlevel(answer)
+
+    with pytest.raises(kind) as raised:
+        await getattr(provider.planner, verb)(Lender(), "i")
+    assert (kind, 1) == (type(raised.value), len(vendor.requests))
+
+
+async def imported(journey: Journey, access: Any) -> str:
+    """Begin an import at the simulator; give its id."""
+    planner, sheet = journey.provider.planner, await send(journey.provider, access, "first.csv")
+    assert "" == await planner.find_import(access, sheet)
+    told = await planner.assign_sheet(access, sheet, [journey.account().id])
+    found = await planner.find_import(access, sheet)
+    assert told in ("", found)
+    return found
+
+
+@pytest.mark.parametrize("version", ["2021-07-28", "v3"])
+async def test_the_simulators_import_becomes_posts(version: str) -> None:
+    """It is looked through, tells its bad row, and makes a post of the good one, once."""
+    async with in_process(version=version) as journey:
+        access, planner = await journey.connect(), journey.provider.planner
+        id = await imported(journey, access)
+        early = await planner.get_import(access, id)
+        journey.vendor.advance_clock(1)
+        ready = await planner.get_import(access, id)
+        await planner.finalize_import(access, id)
+        done = await planner.get_import(access, id)
+        with pytest.raises(Rejected):
+            await planner.finalize_import(access, id)
+        await planner.delete_import(access, id)
+        with pytest.raises(NotFound):
+            await planner.get_import(access, id)
+
+    phases = [ImportPhase.CHECKING, ImportPhase.READY, ImportPhase.FINALIZED]
+    assert phases == [early.phase, ready.phase, done.phase]
+    assert [0, 2] == [len(row.errors) for row in ready.rows]
+    assert RowError("scheduleDate must be after current date", "media[0]", "tiktok") in ready.rows[1].errors
+    assert ["Bread"] == [row.summary for row in journey.vendor.created]
+
+
+async def test_the_simulator_refuses_a_file_with_its_code() -> None:
+    """A file without the columns that it wants."""
+    async with in_process(version="v3") as journey:
+        with pytest.raises(Rejected) as raised:
+            await send(journey.provider, await journey.connect(), content=b"a,b\n1,2\n")
+
+    assert "CSV_MISSING_HEADERS" == raised.value.code

@@ -1,0 +1,248 @@
+"""Files in HighLevel's library: what goes over the wire, what each answer means, the limits, the simulator's hash.
+
+Owns /medias. Real sockets are in tests/providers/http/test_feed.py.
+"""
+
+import asyncio
+import hashlib
+import tracemalloc
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from providers.errors import (
+    Ambiguous,
+    ContentRefused,
+    ContractBroken,
+    NotFound,
+    RateLimited,
+    Rejected,
+    ScopeNotGranted,
+    Unavailable,
+)
+from providers.highlevel import medias
+from providers.highlevel.medias import Medium
+from providers.models.publishing import VideoFile
+from providers.simulators.highlevel.tenants import BAKERY
+from tests.providers.faking import Answering, FakeVendor
+from tests.providers.highlevel import specification
+from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, refused
+
+CLIP = bytes(range(256)) * 4000
+STORED = {"fileId": "65f0c0de00000000000000bb", "url": "https://assets.cdn.filesafe.space/x/media/1.mp4"}
+
+
+async def bytes_of(content: bytes, block: int = 300_000) -> AsyncIterator[bytes]:
+    """Give the content in blocks."""
+    for start in range(0, len(content), block):
+        yield content[start : start + block]
+
+
+async def upload(*answers: Answering, mime_type: str = "video/mp4") -> tuple[Medium, FakeVendor]:
+    """Upload the clip to a vendor that gives these answers."""
+    provider, vendor = highlevel(*answers)
+    file = VideoFile(len(CLIP), mime_type)
+    return await medias.upload(provider.client, Lender(), file, lambda: bytes_of(CLIP)), vendor
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "file_name"),
+    [("video/mp4", "video.mp4"), ("video/quicktime", "video.mov"), ("video/webm", "video.webm")],
+)
+async def test_a_file_goes_out_whole_and_says_nothing_of_its_owner(mime_type: str, file_name: str) -> None:
+    """One form with its exact length, the part typed, a name that is every video's; the address comes back."""
+    medium, vendor = await upload(httpx.Response(200, json=STORED), mime_type=mime_type)
+
+    assert Medium(STORED["fileId"], STORED["url"]) == medium
+    assert ("POST", f"{API}/medias/upload-file?altType=location&altId={LOCATION}") == (
+        vendor.last.method,
+        str(vendor.last.url),
+    )
+    assert str(len(vendor.last.content)) == vendor.last.headers["content-length"]
+    assert "transfer-encoding" not in vendor.last.headers
+    assert "Bearer canary-token-1" == vendor.last.headers["authorization"]
+    head, _, content = vendor.last.content.partition(b"\r\n\r\n")
+    assert f'filename="{file_name}"\r\nContent-Type: {mime_type}'.encode() in head
+    assert {"file": CLIP.decode("latin-1")} == specification.multipart(vendor.last)
+    assert content.startswith(CLIP)
+
+
+async def test_no_two_forms_have_the_same_boundary() -> None:
+    """A file that holds the boundary of another form ends nothing."""
+    types = {(await upload(httpx.Response(200, json=STORED)))[1].last.headers["content-type"] for _ in range(3)}
+
+    assert 3 == len(types)
+
+
+async def test_a_refused_token_sends_the_file_again_from_its_start() -> None:
+    """The second try opens a stream of its own."""
+    medium, vendor = await upload(refused(401, "Invalid JWT"), httpx.Response(200, json=STORED))
+
+    assert STORED["url"] == medium.uri
+    assert 2 == len(vendor.requests)
+    assert {"file": CLIP.decode("latin-1")} == specification.multipart(vendor.last)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"fileId": "a"},
+        {"url": STORED["url"]},
+        {**STORED, "url": "http://assets.cdn.filesafe.space/x.mp4"},
+        {**STORED, "url": "https://user@evil.example/x.mp4"},
+        {**STORED, "url": "https://a.example/x y.mp4"},
+        {**STORED, "url": "https:///x.mp4"},
+        {**STORED, "url": "//a.example/x.mp4"},
+        {**STORED, "url": ["https://a.example/x.mp4"]},
+        {**STORED, "url": "file:///etc/passwd"},
+        {**STORED, "url": "https://[::1/x.mp4"},
+    ],
+)
+async def test_an_address_that_nobody_can_fetch_is_none(answer: object) -> None:
+    """Only https, without user info, can be given on; the answer breaks its contract, and nothing was posted."""
+    with pytest.raises(ContractBroken):
+        await upload(httpx.Response(200, json=answer))
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (httpx.ConnectError("refused"), Unavailable),
+        (httpx.ReadTimeout("late"), Ambiguous),
+        (httpx.RemoteProtocolError("cut"), Ambiguous),
+        (httpx.Response(500), Ambiguous),
+        (httpx.Response(200, html="<html>"), Ambiguous),
+        (refused(413, "File size exceeds the limit"), ContentRefused),
+        (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
+        (refused(403, "The token does not have access to this location."), Rejected),
+        (refused(429, "Too Many Requests"), RateLimited),
+    ],
+    ids=repr,
+)
+async def test_what_an_answer_to_an_upload_means(answer: Answering, kind: type[Exception]) -> None:
+    """A lost answer is in doubt, a refusal is not, and neither is repeated."""
+    with pytest.raises(kind) as raised:
+        await upload(answer)
+    assert kind is type(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "size", "code"),
+    [
+        ("video/mp4", 500_000_001, "file_size"),
+        ("image/png", 25_000_001, "file_size"),
+        ("video/mp4", 0, "file_size"),
+        ("application/zip", 1, "media_type"),
+        ("video/mp4\r\nX-Evil: 1", 1, "media_type"),
+        ("", 1, "media_type"),
+    ],
+)
+async def test_what_the_library_does_not_take_is_not_sent(mime_type: str, size: int, code: str) -> None:
+    """500 MB of video, 25 MB of anything else, six kinds of files: no call for another."""
+    provider, vendor = highlevel()
+
+    with pytest.raises(ContentRefused) as raised:
+        await medias.upload(provider.client, Lender(), VideoFile(size, mime_type), lambda: bytes_of(b""))
+    assert (code, []) == (raised.value.code, vendor.requests)
+
+
+async def test_a_source_that_fails_keeps_its_error() -> None:
+    """The gateway's own storage is not the vendor's doing."""
+
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise FileNotFoundError("the blob is gone")
+
+    provider, _ = highlevel(httpx.Response(200, json=STORED))
+
+    with pytest.raises(FileNotFoundError):
+        await medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), broken)
+
+
+async def test_memory_does_not_grow_with_the_file() -> None:
+    """A file of 64 MB costs a few pieces of memory on its way."""
+    size, taken = 64_000_000, 0
+
+    async def zeros() -> AsyncIterator[bytes]:
+        for _ in range(64):
+            yield bytes(1_000_000)
+
+    class Draining(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            nonlocal taken
+            assert isinstance(request.stream, httpx.AsyncByteStream)
+            async for piece in request.stream:
+                taken += len(piece)
+            return httpx.Response(200, json=STORED)
+
+    provider, _ = highlevel()
+    provider.client.clients.uploads._transport = Draining()
+    tracemalloc.start()
+    try:
+        await medias.upload(provider.client, Lender(), VideoFile(size, "video/mp4"), zeros)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert size < taken < size + 1000
+    assert peak < 8_000_000
+
+
+async def test_a_cancelled_upload_stops() -> None:
+    """Whoever waits no longer is not kept."""
+    started = asyncio.Event()
+
+    async def endless() -> AsyncIterator[bytes]:
+        started.set()
+        yield b"x"
+        await asyncio.Event().wait()
+
+    provider, vendor = highlevel(httpx.Response(200, json=STORED))
+    sending = asyncio.create_task(medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), endless))
+    await started.wait()
+    sending.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await sending
+    assert [] == vendor.requests
+
+
+@pytest.mark.parametrize("version", ["2021-07-28", "v3"])
+async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str) -> None:
+    """Hash, size and type are the file's; a deleted one is not found a second time."""
+    async with in_process(version=version) as journey:
+        access, client = await journey.connect(), journey.provider.client
+        medium = await medias.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
+        [stored] = journey.vendor.medias.of(BAKERY)
+        await medias.delete(client, access, medium.file_id)
+        with pytest.raises(NotFound):
+            await medias.delete(client, access, medium.file_id)
+
+    assert (medium.file_id, medium.uri) == (stored.id, stored.url)
+    assert (hashlib.sha256(CLIP).hexdigest(), len(CLIP), "video/webm") == (
+        stored.sha256,
+        stored.size,
+        stored.media_type,
+    )
+    assert [] == journey.vendor.medias.of(BAKERY)
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(200, json={"succeded": True})])
+async def test_any_success_ends_a_file(answer: httpx.Response) -> None:
+    """No body is documented for it."""
+    provider, vendor = highlevel(answer)
+
+    await medias.delete(provider.client, Lender(), "file")
+
+    where = f"{API}/medias/file?altType=location&altId={LOCATION}"
+    assert ("DELETE", where) == (vendor.last.method, str(vendor.last.url))
+
+
+def test_quicktime_has_another_name_in_v3() -> None:
+    """Both ways; every other type has its own name in both generations."""
+    assert ["video/mov", "video/mp4"] == [medias.media_type(each, v3=True) for each in ("video/quicktime", "video/mp4")]
+    assert "video/quicktime" == medias.media_type("video/quicktime", v3=False)
+    assert ["video/quicktime", "image/png"] == [medias.mime_type(each) for each in ("video/mov", "image/png")]

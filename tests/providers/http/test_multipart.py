@@ -1,0 +1,60 @@
+"""Forms with a file: their length, their bytes, and what may not stand in their heads.
+
+Owns the encoding. How it is sent is in test_feed.py.
+"""
+
+from collections.abc import AsyncIterator
+from email import message_from_bytes
+from email.policy import HTTP
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from providers.http.multipart import FileForm
+
+
+def form(content: bytes = b"", **changes: str) -> FileForm:
+    """Make a form."""
+
+    async def body() -> AsyncIterator[bytes]:
+        for at in range(0, len(content), 7):
+            yield content[at : at + 7]
+
+    names = {"file_name": "video.mp4", "mime_type": "video/mp4", **changes}
+    return FileForm(size=len(content), body=body, **names)
+
+
+@given(st.binary(max_size=200))
+async def test_a_form_has_the_announced_length_and_the_files_bytes(content: bytes) -> None:
+    """Whatever the bytes are, also line ends and dashes; somebody else's code reads them back."""
+    made = form(content)
+
+    sent = b"".join([piece async for piece in made.stream()])
+
+    assert made.headers["Content-Length"] == str(len(sent))
+    head = f"Content-Type: {made.headers['Content-Type']}\r\n\r\n".encode()
+    [part] = message_from_bytes(head + sent, policy=HTTP).iter_parts()
+    assert ("video.mp4", "video/mp4", content) == (
+        part.get_filename(),
+        part.get_content_type(),
+        part.get_payload(decode=True),
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"file_name": 'a".mp4'},
+        {"file_name": "a\r\nX: y"},
+        {"file_name": ""},
+        {"name": "file\n"},
+        {"mime_type": "video/mp4\r\n\r\nbody"},
+        {"mime_type": ""},
+        {"boundary": "a b"},
+    ],
+)
+def test_nothing_in_a_head_can_end_it(changes: dict[str, str]) -> None:
+    """Names that would have to be quoted, and types that are none, are refused."""
+    with pytest.raises(ValueError, match="part"):
+        form(b"", **changes)
