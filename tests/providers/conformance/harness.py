@@ -12,7 +12,7 @@ import pytest
 
 from providers.capabilities import Capability, Support
 from providers.errors import ProviderError
-from providers.interface import Provider
+from providers.interface import Access, Provider
 from providers.models.accounts import ProfilePart
 from providers.models.grants import Grant
 from providers.models.publishing import Order
@@ -35,6 +35,7 @@ class Harness(Protocol):
     """One provider over one vendor; `now` is the time that both go by.
 
     A grant of `narrow` opens as little as there is: `narrow_missing` are the parts of a profile that it does not open.
+    `unknown_publish` is an id that the vendor never gave.
     """
 
     provider: Provider
@@ -43,6 +44,12 @@ class Harness(Protocol):
     verifier: Secret
     redirect_uri: str
     narrow_missing: Set[ProfilePart]
+    unknown_publish: str
+
+    @property
+    def unchecked(self) -> Any:
+        """The provider without the check of its table: a dataclass with a `table`."""
+        ...
 
     async def access(self) -> Renewing:
         """Connect, with everything granted."""
@@ -72,6 +79,42 @@ class Harness(Protocol):
         """Give an order for photos that the vendor fetches."""
         ...
 
+    def draft_order(self) -> Order:
+        """Give an order for a draft in the creator's inbox, of the file that `content` gives."""
+        ...
+
+    def planner_order(self, kind: str) -> Order:
+        """Give an order for a `draft` in a planner, or for one that waits there for its `review`."""
+        ...
+
+    def text_order(self) -> Order:
+        """Give an order for words alone."""
+        ...
+
+    def scheduled_order(self) -> Order:
+        """Give an order that the vendor publishes tomorrow."""
+        ...
+
+    def public_order(self, caption: str) -> Order:
+        """Give an order for a video that the vendor fetches, and that everybody sees."""
+        ...
+
+    def around(self) -> tuple[datetime, datetime]:
+        """Give two times between which everything happens."""
+        ...
+
+    async def stoppable(self, access: Access) -> str:
+        """Hand over what can still be called back; give its publish id."""
+        ...
+
+    async def is_stopped(self, access: Access, publish_id: str) -> bool:
+        """Tell whether the vendor says that it was called back."""
+        ...
+
+    async def unstoppable(self, access: Access) -> str:
+        """Hand over what can no longer be called back; give its publish id."""
+        ...
+
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give bytes [first, end) of the file."""
         ...
@@ -87,8 +130,16 @@ class Harness(Protocol):
         """Count the calls of an operation that the vendor got."""
         ...
 
+    def sent(self) -> int:
+        """Count all calls that the vendor got."""
+        ...
+
     def cut_off(self) -> None:
         """Let no connection to the vendor succeed from now on."""
+        ...
+
+    def fail_publish(self, reason: str) -> None:
+        """Let the next publish fail for this reason, in the vendor's words."""
         ...
 
     def posted(self) -> int:

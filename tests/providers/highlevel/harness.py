@@ -49,6 +49,11 @@ class Simulated:
         """The provider as the gateway uses it, held to its own table."""
         return checked(self.journey.provider)
 
+    @property
+    def unchecked(self) -> Any:
+        """The provider itself."""
+        return self.journey.provider
+
     async def access(self) -> Renewing:
         """Walk through the page where a location is picked."""
         return await self.journey.connect()
@@ -74,6 +79,10 @@ class Simulated:
     def calls(self, operation: str) -> int:
         """Count what came to the simulator."""
         return sum(call.operation == OPERATIONS[operation] for call in self.journey.vendor.requests)
+
+    def sent(self) -> int:
+        """Count everything that came to the simulator."""
+        return len(self.journey.vendor.requests)
 
     def cut_off(self) -> None:
         """Take the line down."""

@@ -1,4 +1,4 @@
-"""HighLevel keeps the contracts of the facets that are built: shown over its simulator.
+"""HighLevel keeps the contract of every facet it promises: shown over its simulator.
 
 Owns nothing but the pairs of contract and harness.
 """
@@ -9,6 +9,10 @@ import pytest
 
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.authorization import AuthorizationContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.refusals import RefusalsContract
+from tests.providers.conformance.videos import VideosContract
+from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.highlevel.harness import Simulated
 from tests.providers.highlevel.journeys import in_process
 
@@ -31,3 +35,19 @@ class TestHighLevelAuthorization(OverTheSimulator, AuthorizationContract):
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
     """Profiles of a location."""
+
+
+class TestHighLevelVideos(OverTheSimulator, VideosContract):
+    """Videos."""
+
+
+class TestHighLevelPublishing(OverTheSimulator, PublishingContract):
+    """Posts."""
+
+
+class TestHighLevelWebhooks(OverTheSimulator, WebhooksContract):
+    """Deliveries."""
+
+
+class TestHighLevelRefusals(OverTheSimulator, RefusalsContract):
+    """What HighLevel's table does not promise."""

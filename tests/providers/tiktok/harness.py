@@ -5,15 +5,24 @@ Owns which of the simulator's operations stands for which step of a provider.
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from providers.checked import checked
-from providers.interface import Provider
+from providers.interface import Access, Provider
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.grants import Grant
-from providers.models.publishing import Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
+from providers.models.publishing import (
+    FailureKind,
+    Order,
+    Photos,
+    PostMode,
+    PostOptions,
+    PublishPhase,
+    VideoFile,
+    VideoLink,
+)
 from providers.models.secret import Secret
 from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
@@ -51,11 +60,13 @@ def answer(data: dict[str, Any]) -> str:
 
 
 STRANGE: dict[str, dict[str, Any]] = {
+    "status": {"kind": "body", "body": answer({"status": "STRANGE_NEW_STATE"})},
     "creator": {
         "kind": "body",
         "body": answer({"creator_nickname": "n", "privacy_level_options": ["SELF_ONLY", "STRANGE_CIRCLE"]}),
     },
 }
+UNKNOWN_PUBLISH = "v_pub_file~v2-1.1"
 ONLY_ME = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
 
 
@@ -68,12 +79,18 @@ class Simulated:
     powers: frozenset[Power] = frozenset(Power)
     verifier: Secret = VERIFIER
     redirect_uri: str = REDIRECT
+    unknown_publish: str = UNKNOWN_PUBLISH
     narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.PROFILE, ProfilePart.STATS})
 
     @property
     def provider(self) -> Provider:
         """The provider as the gateway uses it, held to its own table."""
         return checked(self.journey.provider)
+
+    @property
+    def unchecked(self) -> Any:
+        """The provider itself."""
+        return self.journey.provider
 
     async def access(self) -> Renewing:
         """Walk through the consent page."""
@@ -105,6 +122,37 @@ class Simulated:
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return Order(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
+    def draft_order(self) -> Order:
+        """Give a draft of several chunks; TikTok takes no options for one."""
+        return Order(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
+
+    def public_order(self, caption: str) -> Order:
+        """Give a public video by address."""
+        return replace(self.pull_order(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
+
+    def around(self) -> tuple[datetime, datetime]:
+        """Time stands still here."""
+        return self.now - timedelta(minutes=1), self.now + timedelta(minutes=1)
+
+    async def stoppable(self, access: Access) -> str:
+        """Begin a pull that takes a while."""
+        works = self.journey.vendor.works
+        works.config = replace(works.config, processing_seconds=60)
+        return (await self.provider.publishing.begin(access, self.pull_order())).publish_id
+
+    async def is_stopped(self, access: Access, publish_id: str) -> bool:
+        """TikTok calls it a failure."""
+        status = await self.provider.publishing.status(access, publish_id)
+        return (PublishPhase.FAILED, FailureKind.CANCELLED) == (status.phase, status.fail_kind)
+
+    async def unstoppable(self, access: Access) -> str:
+        """Announce a file: TikTok calls back only what it fetches itself."""
+        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
+
+    def fail_publish(self, reason: str) -> None:
+        """Let the next publish fail."""
+        self.journey.vendor.fail_next_publish(reason)
+
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give the endless file."""
         return content(first, end)
@@ -117,6 +165,10 @@ class Simulated:
     def calls(self, operation: str) -> int:
         """Count what came to the simulator."""
         return sum(call.operation == OPERATIONS[operation] for call in self.journey.vendor.requests)
+
+    def sent(self) -> int:
+        """Count everything that came to the simulator."""
+        return len(self.journey.vendor.requests)
 
     def cut_off(self) -> None:
         """Take the line down."""

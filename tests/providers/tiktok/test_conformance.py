@@ -10,6 +10,7 @@ import pytest
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.authorization import AuthorizationContract
 from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.refusals import RefusalsContract
 from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.tiktok.harness import Simulated
@@ -46,3 +47,7 @@ class TestTikTokPublishing(OverTheSimulator, PublishingContract):
 
 class TestTikTokWebhooks(OverTheSimulator, WebhooksContract):
     """Deliveries."""
+
+
+class TestTikTokRefusals(OverTheSimulator, RefusalsContract):
+    """What TikTok's table does not promise."""
