@@ -21,9 +21,9 @@ from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.engagement import HighLevelEngagement
 from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.highlevel.planner import HighLevelPlanner
+from providers.highlevel.publishing import HighLevelPublishing
+from providers.highlevel.records import HighLevelRecords
 from providers.http.client import make_clients
-from providers.interface.publishing import Publishing
-from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
@@ -38,10 +38,10 @@ class HighLevel:
     accounts: HighLevelAccounts
     engagement: HighLevelEngagement
     planner: HighLevelPlanner
+    publishing: HighLevelPublishing
+    records: HighLevelRecords
     client: Client
     videos: Videos = field(default_factory=absent)
-    publishing: Publishing = field(default_factory=absent)
-    records: Records = field(default_factory=absent)
     webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
@@ -65,6 +65,8 @@ def build(
         accounts=HighLevelAccounts(client),
         engagement=HighLevelEngagement(client),
         planner=HighLevelPlanner(client),
+        publishing=HighLevelPublishing(client),
+        records=HighLevelRecords(client),
         client=client,
         table=table_of(client.config),
     )

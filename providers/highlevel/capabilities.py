@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER, Config
-from providers.highlevel.limits import BURST, DAY, WINDOW
+from providers.highlevel.limits import BURST, DAY, MAX_FILE_BYTES, MAX_VIDEO_BYTES, WINDOW
 from providers.highlevel.places import SETTINGS
 
 # In the order a consent page should ask for them: the planner, what posts need, what agencies need.
@@ -33,11 +33,21 @@ SCOPES = (
     "oauth.write",
 )
 PROFILE_SCOPE = "locations.readonly"
-_NO_POSTS = Cell(Support.NOT_YET, "HighLevel's planner publishes posts; that is not built yet.")
+_PLANNED = "In its planner, as long as it is not published: a published post stays on its network."
 _NO_VIDEOS = Cell(Support.IMPOSSIBLE, "HighLevel lists the posts of its own planner, not the videos of an account.")
 _V3_ONLY = "In API version v3 only: GATEWAY_HIGHLEVEL_API_VERSION."
 _NO_COMMENTS = Cell(Support.IMPOSSIBLE, "Not in API version 2021-07-28; GATEWAY_HIGHLEVEL_API_VERSION=v3 has comments.")
 _NO_ADS = "HighLevel's Social Planner has no {0}."
+
+_LIMITS = Limits(
+    max_video_bytes=MAX_VIDEO_BYTES,
+    video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
+    photo_mime_types=("image/jpeg", "image/png", "image/gif"),
+    max_photo_bytes=MAX_FILE_BYTES,
+    # Nobody says until when a network fetches what was published under an address.
+    pull_timeout=timedelta(hours=24),
+)
+_TIKTOK = replace(_LIMITS, max_posts_per_day=15, min_frame_rate=23, max_frame_rate=60, min_video_side=360)
 
 TABLE = CapabilityTable(
     provider=PROVIDER,
@@ -57,14 +67,18 @@ TABLE = CapabilityTable(
         ),
         Capability.VIDEO_LIST: _NO_VIDEOS,
         Capability.VIDEO_QUERY: _NO_VIDEOS,
-        Capability.POST_VIDEO_UPLOAD: _NO_POSTS,
-        Capability.POST_VIDEO_PULL: _NO_POSTS,
-        Capability.POST_PHOTO: Cell(Support.NOT_YET, "HighLevel takes no photos for TikTok; others are not built yet."),
+        Capability.POST_VIDEO_UPLOAD: Cell(Support.PARTIAL, "Through HighLevel's media library, up to 500 MB."),
+        Capability.POST_VIDEO_PULL: Cell(
+            Support.PARTIAL, "From any public https address, when the post goes out; HighLevel does not tell whether."
+        ),
+        Capability.POST_PHOTO: Cell(Support.PARTIAL, "JPEG, PNG and GIF, on every network but TikTok."),
+        Capability.POST_TEXT: Cell(Support.PARTIAL, "On networks that have posts of words alone; TikTok has none."),
         Capability.POST_INBOX: Cell(Support.IMPOSSIBLE, "HighLevel has no way into a creator's inbox."),
-        Capability.POST_PLANNER_DRAFT: _NO_POSTS,
-        Capability.POST_SCHEDULE: _NO_POSTS,
-        Capability.POST_EDIT: Cell(Support.NOT_YET, "HighLevel replaces what is not published yet; not built yet."),
-        Capability.POST_CANCEL: Cell(Support.NOT_YET, "HighLevel deletes what is not published yet; not built yet."),
+        Capability.POST_PLANNER_DRAFT: Cell(Support.FULL),
+        Capability.POST_PLANNER_REVIEW: Cell(Support.PARTIAL, "With a time, and an approver among HighLevel's users."),
+        Capability.POST_SCHEDULE: Cell(Support.PARTIAL, "By HighLevel's clock, to the second it starts publishing."),
+        Capability.POST_EDIT: Cell(Support.PARTIAL, f"Words, options and time, not the media. {_PLANNED}"),
+        Capability.POST_CANCEL: Cell(Support.PARTIAL, _PLANNED),
         Capability.POST_DELETE: Cell(
             Support.IMPOSSIBLE, "HighLevel deletes its own record only; a published post stays on its network."
         ),
@@ -86,22 +100,21 @@ TABLE = CapabilityTable(
         Capability.AUDIENCES: Cell(Support.IMPOSSIBLE, _NO_ADS.format("audiences")),
     },
     # What is not built is granted to nobody, whatever the scopes.
-    grants={"can_read_profile": frozenset({PROFILE_SCOPE})},
+    grants={
+        "can_read_profile": frozenset({PROFILE_SCOPE}),
+        "can_publish": frozenset({"socialplanner/post.write", "socialplanner/post.readonly", "medias.write"}),
+    },
     # A location has a name and no figures; the second part costs nothing more.
     profile_scopes={"basic": PROFILE_SCOPE, "profile": PROFILE_SCOPE},
     settings=SETTINGS,
-    # The wider of what holds for personal and for business accounts: 150 units and 3 minutes are a personal one's.
-    limits=Limits(
-        max_caption_units=2200,
-        max_video_bytes=1_000_000_000,
-        max_video_duration=timedelta(minutes=10),
-        max_posts_per_day=15,
-        video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
-        min_frame_rate=23,
-        max_frame_rate=60,
-        min_video_side=360,
-        max_video_side=4096,
-    ),
+    # Of the networks only TikTok's numbers are documented; what the library takes bounds all of them.
+    limits=_LIMITS,
+    platform_limits={
+        "tiktok": replace(_TIKTOK, max_caption_units=150, max_video_duration=timedelta(minutes=3), max_video_side=4096),
+        "tiktok_business": replace(_TIKTOK, max_caption_units=2200, max_video_duration=timedelta(minutes=10)),
+    },
+    library=True,
+    statuses_at_once=True,
     # "Rate Limits": per application and location (or company), whatever the call; only a token's own call is free.
     quotas=(
         QuotaRule(BURST, 100, WINDOW, "subject", reserve=37, low=3),

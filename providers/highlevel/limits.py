@@ -1,4 +1,4 @@
-"""HighLevel's rate limits as its answers tell them: the burst of ten seconds, the day, and how long to wait.
+"""HighLevel's limits: the rates as its answers tell them (a burst of ten seconds, a day), and what its library takes.
 
 Owns the names of the two quotas and the headers. Does not know who counts.
 """
@@ -16,6 +16,9 @@ WINDOW = timedelta(seconds=10)
 # When the day begins again is not documented: it is asked again in an hour.
 DAY_WAIT = timedelta(hours=1)
 _MAX_WAIT = 86_400
+# Specification of v3 (read 2026-11-20): 25 MB, and 500 MB for videos. Which MB is not said; these are the fewer.
+MAX_VIDEO_BYTES = 500_000_000
+MAX_FILE_BYTES = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)

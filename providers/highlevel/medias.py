@@ -12,6 +12,7 @@ from providers.highlevel import wire
 from providers.highlevel.client import Call, Client, accepted, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
+from providers.highlevel.limits import MAX_FILE_BYTES, MAX_VIDEO_BYTES
 from providers.highlevel.places import place_of
 from providers.http.multipart import FileForm
 from providers.http.urls import may_open
@@ -20,9 +21,6 @@ from providers.models.publishing import VideoFile
 
 SCOPE = "medias.write"
 UPLOAD_PATH = "/medias/upload-file"
-# Specification of v3 (read 2026-11-20): 25 MB, and 500 MB for videos. Which MB is not said; these are the fewer.
-MAX_VIDEO_BYTES = 500_000_000
-MAX_FILE_BYTES = 25_000_000
 # A file's name is shown in the library and ends its address; it says what the file is and nothing of whose.
 FILE_NAMES: Mapping[str, str] = {
     "video/mp4": "video.mp4",

@@ -23,6 +23,15 @@ BUILT = {
     Capability.COMMENT_MODERATE,
     Capability.PLANNER_LABELS,
     Capability.POST_IMPORT,
+    Capability.POST_VIDEO_UPLOAD,
+    Capability.POST_VIDEO_PULL,
+    Capability.POST_PHOTO,
+    Capability.POST_TEXT,
+    Capability.POST_PLANNER_DRAFT,
+    Capability.POST_PLANNER_REVIEW,
+    Capability.POST_SCHEDULE,
+    Capability.POST_EDIT,
+    Capability.POST_CANCEL,
 }
 
 
@@ -61,10 +70,11 @@ def test_the_scopes_are_asked_once_each() -> None:
 
 
 def test_a_grant_allows_what_is_built() -> None:
-    """Reading the location, and no publishing yet, whatever was granted."""
+    """Reading the location and publishing, for which posts and media are needed."""
     granted = TABLE.granted(SCOPES)
 
-    assert ["can_read_profile"] == [name for name, allowed in granted.items() if allowed]
+    assert not TABLE.granted({"socialplanner/post.write", "medias.write"})["can_publish"]
+    assert ["can_read_profile", "can_publish"] == [name for name, allowed in granted.items() if allowed]
     assert {"basic", "profile"} == TABLE.profile_parts(SCOPES)
 
 

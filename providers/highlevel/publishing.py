@@ -1,0 +1,128 @@
+"""Publishing through HighLevel's planner: media into its library, a post made there, and what became of it.
+
+Owns `posts` and `posts/list` but for changing a record (records.py); what a post may carry is orders.py. A post is made
+by one call, which may publish it; it is never repeated here.
+"""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from providers.errors import OptionUnsupported, Rejected
+from providers.highlevel import labels, medias, orders, wire
+from providers.highlevel.client import Client, path
+from providers.highlevel.config import PROVIDER
+from providers.highlevel.errors import contract
+from providers.highlevel.listing import listed, posts_path, record_of, sighting
+from providers.highlevel.orders import Labels
+from providers.highlevel.places import place_of
+from providers.highlevel.states import PUBLISHED, UNDER_WAY, read_status
+from providers.interface.access import Access
+from providers.models.publishing import Begun, Order, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.secret import Secret
+
+READ_SCOPE, WRITE_SCOPE = "socialplanner/post.readonly", "socialplanner/post.write"
+
+
+class HighLevelPublishing:
+    """Publishing at HighLevel."""
+
+    def __init__(self, client: Client) -> None:
+        """Use `client` for the calls."""
+        self._client = client
+
+    def check(self, order: Order) -> None:
+        """Refuse, without any call, what HighLevel or the order's network cannot do; see the interface."""
+        orders.check(order, self._client.clock())
+
+    async def begin(self, access: Access, order: Order) -> Begun:
+        """Make a post: one call that writes, after reads that find the ids of its category and tags.
+
+        Without `results` in the answer (reported of posts that go out at once, read 2026-11-20) the id is empty.
+        """
+        self.check(order)
+        if isinstance(order.content, VideoFile):
+            raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
+        place, found = await place_of(access), await find_labels(self._client, access, order)
+        body = orders.body(order, place, found, self._client.clock(), v3=self._client.config.v3)
+        where = posts_path(place.location_id)
+        said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body)
+        return Begun(wire.identifier(record_of(said), "_id", "id"))
+
+    async def store(
+        self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
+    ) -> Secret:
+        """Put a file into the library of the location; see the interface. The library names its files by itself."""
+        return Secret((await medias.upload(self._client, access, file, body)).uri)
+
+    async def send_chunk(
+        self,
+        upload_url: Secret,
+        file: VideoFile,
+        *,
+        first: int,
+        end: int,
+        body: Callable[[], AsyncIterator[bytes]],
+    ) -> Transferred:
+        """Refuse: HighLevel gives no address for chunks. Makes no call."""
+        raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
+
+    async def status(self, access: Access, publish_id: str) -> PublishStatus:
+        """Ask how a post stands: one call; a failed post is an answer, not an error."""
+        return read_status(await fetch(self._client, access, publish_id))
+
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+        """List what an account posted or has planned, what was taken away again too; see the interface."""
+        rows = [
+            row
+            for kind in ("all", "deleted")
+            for row in await listed(self._client, access, kind=kind, account=account, since=since, until=until)
+        ]
+        return tuple(sighting(row) for row in rows if _made(row, since))
+
+    async def cancel(self, access: Access, publish_id: str) -> None:
+        """Take a post away that is not published yet: a look first, because HighLevel would delete its own record of a
+        published one too, and the post would stay on its network.
+        """
+        found = await fetch(self._client, access, publish_id)
+        state = wire.text(found, "status")
+        if state in PUBLISHED:
+            text = "The post is published: HighLevel can only forget it, and it stays on its network."
+            raise Rejected(text, provider=PROVIDER, code="published")
+        if state in UNDER_WAY:
+            raise Rejected("The post is being published.", provider=PROVIDER, code=state)
+        if state != "deleted":
+            await remove(self._client, access, publish_id)
+
+    def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
+        """Give nothing: only HighLevel itself tells the page."""
+        return ""
+
+
+async def fetch(client: Client, access: Access, publish_id: str) -> Mapping[str, Any]:
+    """Get one post as HighLevel shows it. Raises NotFound."""
+    where = posts_path((await place_of(access)).location_id) + path(publish_id)
+    said = await client.read(access, where, scope=READ_SCOPE)
+    found = record_of(said)
+    if not wire.text(found, "status"):
+        raise contract("HighLevel's post has no status.", log_id=said.log_id)
+    return found
+
+
+async def remove(client: Client, access: Access, publish_id: str) -> None:
+    """Delete HighLevel's own record of a post. Raises NotFound, Ambiguous (asking again is safe)."""
+    where = posts_path((await place_of(access)).location_id) + path(publish_id)
+    await client.write(access, "DELETE", where, scope=WRITE_SCOPE)
+
+
+async def find_labels(client: Client, access: Access, order: Order) -> Labels:
+    """Find the ids of an order's category and tags; none of them makes no call."""
+    name, names = order.extra.get("category", ""), order.extra.get("tags", [])
+    category = await labels.category_id(client, access, name) if name else ""
+    return Labels(category, await labels.tag_ids(client, access, names))
+
+
+def _made(row: Mapping[str, Any], since: datetime) -> bool:
+    """Tell whether a post was made since then; one that does not say when is not left out."""
+    made = wire.instant(row, "createdAt")
+    return made is None or made >= since

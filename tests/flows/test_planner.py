@@ -1,0 +1,117 @@
+"""Posts through a planner: at once, at a time, as drafts; answers that are lost; what is taken back."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.domain import cancelling
+from providers.simulators.highlevel import SimulatorConfig
+from tests.flows.planner import PlannerStage, planning
+from tests.flows.stage import LOCATION
+
+VIDEO = b"v" * 5000
+
+
+@pytest.mark.parametrize("named", [True, False], ids=["with an id", "without an id"])
+async def test_a_post_goes_out_at_once(named: bool, database_url: str, tmp_path: Path) -> None:
+    """Its video is put into the library, the post is made, and found by its medium when the answer names no id."""
+    async with planning(database_url, tmp_path, SimulatorConfig(publish_now_results=named)) as stage:
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Hello")
+        post = await stage.finish(post)
+
+    assert ("PUBLISHED", 1) == (post.state, len(stage.published))
+    [published] = stage.published
+    assert (published.platform_post_id, published.preview_link, "Hello") == (
+        post.provider_post_id,
+        post.public_uri,
+        published.summary,
+    )
+    assert {"enableComment": False, "privacyLevel": "PUBLIC_TO_EVERYONE"}.items() <= published.details[
+        "tiktokPostDetails"
+    ].items()
+
+
+async def test_a_post_waits_at_the_planner_for_its_time(database_url: str, tmp_path: Path) -> None:
+    """It is handed over at once, shows as scheduled, is not asked for before its time, and is then published."""
+    async with planning(database_url, tmp_path) as stage:
+        time = stage.clock() + timedelta(hours=3)
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Later", schedule_time=time)
+        post = await stage.step(post)
+        post = await stage.step(post)
+        calls = len(stage.planner.requests)
+        stage.clock.advance(timedelta(hours=2))
+        post = await stage.step(post)
+        shown, asked = post.state, len(stage.planner.requests) - calls
+        post = await stage.finish(post)
+
+    assert ("SCHEDULED", 1) == (shown, asked)
+    assert ("PUBLISHED", 1) == (post.state, len(stage.published))
+    assert post.publish_time is not None
+    assert post.publish_time >= time
+
+
+@pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
+async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: Path) -> None:
+    """The planner's list says whether the post was made: what it has goes on, what it lacks for long is made again."""
+    async with planning(database_url, tmp_path) as stage:
+        account, upload = await stage.connect(), await stage.upload(VIDEO)
+        stage.fail("posts.create", kind, **({"status": 502} if kind == "status" else {}))
+        post = await stage.finish(await stage.planned(account, upload, "Once"))
+
+    assert ("PUBLISHED", 1) == (post.state, len(stage.published)), post.error
+
+
+async def test_two_equal_posts_are_told_apart(database_url: str, tmp_path: Path) -> None:
+    """Both answers are lost: each post finds its own by the medium that only it was given."""
+    async with planning(database_url, tmp_path) as stage:
+        account, upload = await stage.connect(), await stage.upload(VIDEO)
+        stage.fail("posts.create", "drop_after", times=2)
+        first = await stage.planned(account, upload, "Twin")
+        second = await stage.planned(account, upload, "Twin")
+        posts = [await stage.finish(first), await stage.finish(second)]
+
+    assert ["PUBLISHED", "PUBLISHED"] == [post.state for post in posts]
+    assert 2 == len({post.provider_post_id for post in posts}) == len(stage.published)
+
+
+async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> None:
+    """It is kept in the planner and published by nobody here."""
+    async with planning(database_url, tmp_path) as stage:
+        account, upload = await stage.connect(), await stage.upload(VIDEO)
+        post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))
+
+    assert ("AWAITING_CREATOR", []) == (post.state, stage.published)
+    assert ["draft"] == [record.status for record in stage.planner.planner.records.values()]
+
+
+async def test_a_post_of_words_goes_out(database_url: str, tmp_path: Path) -> None:
+    """A network that has them takes words alone."""
+    async with planning(database_url, tmp_path) as stage:
+        await stage.connect()
+        text = {"kind": "text", "sources": []}
+        post = await stage.planned("a1-facebook", "", "Words", content=text, uploads=[], options={})
+        post = await stage.finish(post)
+
+    assert ("PUBLISHED", ["Words"]) == (post.state, [each.summary for each in stage.published])
+
+
+async def _scheduled(stage: PlannerStage) -> tuple[str, object]:
+    time = stage.clock() + timedelta(hours=3)
+    post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Later", schedule_time=time)
+    await stage.step(post)
+    return post.id, await stage.step(post)
+
+
+@pytest.mark.parametrize("lost", ["", "drop_before", "drop_after"])
+async def test_a_scheduled_post_is_called_back(lost: str, database_url: str, tmp_path: Path) -> None:
+    """Its record is taken away before its time, whatever becomes of the answer; nothing is published."""
+    async with planning(database_url, tmp_path) as stage:
+        id, post = await _scheduled(stage)
+        if lost:
+            stage.fail("posts.delete", lost)
+        await cancelling.cancel(stage.domain, LOCATION, id, None)
+        post = await stage.finish(post)  # type: ignore[arg-type]
+        stage.clock.advance(timedelta(hours=5))
+
+    assert ("CANCELLED", []) == (post.state, stage.published)
