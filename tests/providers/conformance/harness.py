@@ -14,6 +14,7 @@ from providers.capabilities import Capability, Support
 from providers.errors import ProviderError
 from providers.interface import Access, Provider
 from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef
 from providers.models.grants import Grant
 from providers.models.publishing import Order
 from providers.models.secret import Secret
@@ -160,6 +161,38 @@ class Harness(Protocol):
 
     def show_bare_video(self) -> None:
         """Let the next list of videos be of one that tells nothing but its id."""
+        ...
+
+    def measured(self) -> AccountRef:
+        """Give an account of which the vendor has figures."""
+        ...
+
+    def commented(self) -> AccountRef:
+        """Give an account under whose posts there are comments, and for which posts may be imported."""
+        ...
+
+    def post_to_comment(self) -> str:
+        """Let there be a post of the account that people comment; give its id."""
+        ...
+
+    def add_comments(self, post: str, count: int) -> list[str]:
+        """Let people comment a post; give the comments' ids."""
+        ...
+
+    def label_names(self, kind: str) -> list[str]:
+        """Give the names of all `categories`, or of all `tags`."""
+        ...
+
+    def sheet(self) -> bytes:
+        """Give a file of two posts, of which the second has something wrong."""
+        ...
+
+    def planned(self) -> int:
+        """Count the posts in the planner."""
+        ...
+
+    def wait(self) -> None:
+        """Let the vendor have the time that it needs."""
         ...
 
     def delivery(self, **changes: Any) -> tuple[dict[str, str], bytes]:

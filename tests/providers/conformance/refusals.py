@@ -16,12 +16,14 @@ from providers.checked import checked
 from providers.demand import demand
 from providers.errors import CapabilityMissing
 from providers.interface import Access, Provider
+from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
 from providers.models.publishing import Order, Photos, PostMode, VideoFile, VideoLink
 from providers.models.secret import Secret
 from tests.providers.conformance.harness import Contract
 
 TIME = datetime(2026, 11, 20, tzinfo=UTC)
+ACCOUNT = AccountRef("1", "tiktok")
 SECRET = Secret("canary-of-a-refusal")
 REQUEST = ConsentRequest("state", SECRET, "https://gateway.example/", ())
 Ask = Callable[[Provider, Access], Any]
@@ -43,6 +45,12 @@ ASKS: Mapping[Capability, Ask] = {
     Capability.POST_SCHEDULE: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, None, schedule_time=TIME)),
     Capability.POST_EDIT: lambda it, access: it.records.edit(access, "1", Order(PostMode.DIRECT, None)),
     Capability.POST_CANCEL: lambda it, access: it.publishing.cancel(access, "1"),
+    Capability.POST_IMPORT: lambda it, access: it.planner.get_import(access, "1"),
+    Capability.PLANNER_LABELS: lambda it, access: it.planner.list_tags(access),
+    Capability.ACCOUNT_METRICS: lambda it, access: it.engagement.figures(access, ACCOUNT, None),
+    Capability.COMMENT_LIST: lambda it, access: it.engagement.list_comments(access, ACCOUNT),
+    Capability.COMMENT_REPLY: lambda it, _: it.engagement.check_comment(ACCOUNT, "words"),
+    Capability.COMMENT_MODERATE: lambda it, access: it.engagement.set_liked(access, ACCOUNT, "1", liked=True),
     Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
 }
 """What a caller does who wants it. Nothing asks for the others: a facet that will, comes with a row here."""

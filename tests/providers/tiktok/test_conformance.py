@@ -7,9 +7,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from providers.tiktok.capabilities import TABLE
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.authorization import AuthorizationContract
+from tests.providers.conformance.engagement import EngagementContract
+from tests.providers.conformance.planner import PlannerContract
 from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.records import RecordsContract
 from tests.providers.conformance.refusals import RefusalsContract
 from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
@@ -20,6 +24,7 @@ from tests.providers.tiktok.journeys import in_process
 class OverTheSimulator:
     """Sets the harness."""
 
+    table = TABLE
     harness: Simulated
 
     @pytest.fixture(autouse=True)
@@ -43,6 +48,18 @@ class TestTikTokVideos(OverTheSimulator, VideosContract):
 
 class TestTikTokPublishing(OverTheSimulator, PublishingContract):
     """Posts."""
+
+
+class TestTikTokRecords(OverTheSimulator, RecordsContract):
+    """A planner's records."""
+
+
+class TestTikTokEngagement(OverTheSimulator, EngagementContract):
+    """Figures and comments."""
+
+
+class TestTikTokPlanner(OverTheSimulator, PlannerContract):
+    """Labels and files of posts."""
 
 
 class TestTikTokWebhooks(OverTheSimulator, WebhooksContract):
