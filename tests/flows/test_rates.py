@@ -38,6 +38,7 @@ from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.quotas import QuotaRow
 from tests.fixtures.waiting import no_time
+from tests.flows.planner import planning
 from tests.flows.stage import Clock, make_settings
 from tests.flows.trouble import Outage
 
@@ -440,3 +441,32 @@ async def test_a_call_that_finds_no_slot_counts_for_no_day(agencies: Agencies) -
             await agencies.ask()
 
     assert 1 == sum((await agencies.row(DAY)).counts.values())
+
+
+# Posts
+
+
+async def test_a_create_that_was_refused_for_its_rate_goes_out_once_after_the_wait(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Nothing happened: the post rests as long as HighLevel said, visibly, and is then made with its first attempt."""
+    async with planning(database_url, tmp_path) as stage:
+        account = await stage.connect()
+        stage.fail("posts.create", "error", message="Too Many Requests", status=429, headers={"Retry-After": "30"})
+        post = await stage.planned(account, await stage.upload(b"video"), "words")
+        while "posts.create" not in (asked := [call.operation for call in stage.planner.requests]):
+            post = await stage.step(post)
+
+        assert ("QUEUED", 1, 0) == (post.state, post.attempt, len(stage.published))
+        assert post.error is not None
+        assert "PROVIDER_RATE_LIMITED" == post.error["reason"]
+        assert stage.clock() + timedelta(seconds=30) == post.next_attempt_time
+        stage.clock.advance(timedelta(seconds=29))
+        await stage.step(post)
+        assert len(asked) == len(stage.planner.requests)
+
+        stage.clock.advance(2 * SECOND)
+        done = await stage.finish(post)
+
+    created = [call.status for call in stage.planner.requests if call.operation == "posts.create"]
+    assert ("PUBLISHED", 1, [429, 201], 1) == (done.state, done.attempt, created, len(stage.published))
