@@ -102,15 +102,18 @@ class Limits:
 class QuotaRule:
     """At most `limit` of `metric` in any `window`, counted per grant, per account, or for the whole application.
 
-    `limit` 0 means that the vendor has one and nobody knows it before it refuses. Background work leaves `reserve` of
-    it to callers. `spent_by` names the posts that use one, as `mode:kind` (`direct:file`, `creator_inbox:photos`).
+    Per `subject` means: by whom the grant speaks for, whichever of our connections and locations hold such a grant.
+    `limit` 0 means that the vendor has one and nobody knows it before it refuses. The last `low` of it are never used;
+    background work leaves `reserve` more to callers. `spent_by` names the posts that use one, as `mode:kind`
+    (`direct:file`, `creator_inbox:photos`).
     """
 
     metric: str
     limit: int
     window: timedelta
-    per: Literal["connection", "account", "provider"] = "connection"
+    per: Literal["connection", "subject", "account", "provider"] = "connection"
     reserve: int = 0
+    low: int = 0
     spent_by: frozenset[str] = frozenset()
 
 

@@ -13,14 +13,16 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction
-from storage.types import time_field
+from storage.types import json_field, time_field
 
 
 class QuotaRow(SQLModel, table=True):
-    """One metric of one subject, which is a resource name (of a connection, an account, or a provider).
+    """One metric of one subject: a resource name, or the provider's name for whom several connections speak.
 
-    `stamps` are the times of what was used, in seconds since 1970, oldest first. `learned_limit` is what a refusal
-    showed; until `blocked_until` the vendor is known to refuse.
+    `stamps` are the times of what was used, in seconds since 1970, oldest first; `counts` are numbers of uses by slice
+    of time, where a stamp for each would be too much. `learned_limit` is what a refusal showed; until `blocked_until`
+    the vendor is known to refuse. `told_limit` and `told_left` are what its headers said, the latter good until
+    `told_until` and less what was used since.
     """
 
     __tablename__ = "quotas"
@@ -28,8 +30,12 @@ class QuotaRow(SQLModel, table=True):
     subject: str = Field(primary_key=True)
     metric: str = Field(primary_key=True)
     stamps: list[float] = Field(default_factory=list, sa_type=ARRAY(Float))
+    counts: dict[str, int] = json_field()
     learned_limit: int | None = None
     blocked_until: datetime | None = time_field(nullable=True)
+    told_limit: int | None = None
+    told_left: int | None = None
+    told_until: datetime | None = time_field(nullable=True)
     update_time: datetime = time_field(index=True)
 
 
@@ -38,7 +44,7 @@ async def hold(tx: Transaction, subject: str, metric: str, now: datetime) -> Quo
 
     One statement: between two of them another process could remove the row.
     """
-    made = pg_insert(QuotaRow).values(subject=subject, metric=metric, stamps=[], update_time=now)
+    made = pg_insert(QuotaRow).values(subject=subject, metric=metric, stamps=[], counts={}, update_time=now)
     held = made.on_conflict_do_update(index_elements=["subject", "metric"], set_={"update_time": now})
     query = held.returning(QuotaRow).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one()

@@ -24,7 +24,7 @@ WORDS = {
     Support.NOT_YET: "not yet",
     Support.IMPOSSIBLE: "impossible",
 }
-COUNTED = {"connection": "grant", "account": "account", "provider": "application"}
+COUNTED = {"connection": "grant", "subject": "whom the grant is for", "account": "account", "provider": "application"}
 
 
 def refreshed(page: str) -> str:

@@ -5,11 +5,13 @@ Owns nothing of its own: tokens are `tokens`, the ledger is `quotas`.
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
-from gateway.domain import quotas
+from gateway.domain import slots, subjects
 from gateway.domain.context import Domain
+from gateway.domain.ledger import Reckoning, Said
+from gateway.domain.subjects import Subject
 from providers.errors import Unavailable
 from providers.models.grants import AccessToken
 from storage.database import DatabaseUnavailable
@@ -28,26 +30,40 @@ class ConnectionAccess:
     location: str
     connection: str
     background: bool = False
+    _subjects: list[Subject] = field(default_factory=list, init=False, repr=False, compare=False)
+    _thought: dict[str, Reckoning | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def token(self) -> AccessToken:
         """Give a token that is valid now."""
         with self._nothing_sent():
-            return await self.domain.tokens.fresh(self.location, self.connection)
+            return self._lent(await self.domain.tokens.fresh(self.location, self.connection))
 
     async def refused(self, used: AccessToken) -> AccessToken:
         """Give a newer token than the one the vendor refused."""
         with self._nothing_sent():
-            return await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
+            fresh = await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
+            return self._lent(fresh)
+
+    def _lent(self, token: AccessToken) -> AccessToken:
+        """Remember whom the token speaks for: nobody needs to look it up then."""
+        self._subjects[:] = [Subject(self.provider, self.location, connection=self.connection, granted=token.subject)]
+        return token
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
         """Hold a slot of one of the connection's quotas."""
-        subject = f"locations/{self.location}/connections/{self.connection}"
         async with AsyncExitStack() as held:
             with self._nothing_sent():
-                slot = quotas.slot(self.domain, self.provider, subject, metric, background=self.background)
-                await held.enter_async_context(slot)
+                slot = slots.slot(self.domain, await self._subject(), metric, background=self.background)
+                self._thought[metric] = await held.enter_async_context(slot)
             yield
+
+    async def _subject(self) -> Subject:
+        """Give whose quotas the connection's calls use."""
+        if not self._subjects:
+            found = await subjects.of_connection(self.domain, self.provider, self.location, self.connection)
+            self._subjects.append(found)
+        return self._subjects[0]
 
     @contextmanager
     def _nothing_sent(self) -> Iterator[None]:
@@ -60,5 +76,11 @@ class ConnectionAccess:
 
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Keep in mind that the vendor refused for its rate."""
-        subject = f"locations/{self.location}/connections/{self.connection}"
-        await quotas.limited(self.domain, self.provider, subject, metric, retry_after)
+        await slots.limited(self.domain, await self._subject(), metric, retry_after)
+
+    async def observed(
+        self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
+    ) -> None:
+        """Keep in mind what the vendor's headers said, if it is news."""
+        said = Said(limit, remaining, resets_in)
+        await slots.observed(self.domain, await self._subject(), metric, said, self._thought.get(metric))

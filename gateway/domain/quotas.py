@@ -1,150 +1,44 @@
-"""The quota ledger: what a vendor still allows, shared by all processes, refused here before the vendor would.
+"""What a vendor still allows: caps of a day, counted and learned from refusals, and how every quota stands.
 
-Owns the sliding windows and what is learned from refusals. Which limits there are is the provider's table's business;
-a caller's patience is its own deadline.
+Owns what posts use, and what callers are shown. Which limits there are is the provider's table's business; the slots of
+single calls are `slots`'.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from math import ceil
+from datetime import UTC, datetime
 
-import structlog
-
-from gateway import deadline
-from gateway.domain import orders, windows
+from gateway.domain import ledger, orders, slots, subjects, windows
 from gateway.domain.context import Domain
 from gateway.domain.errors import DailyCapReached, QuotaExceeded
+from gateway.domain.subjects import Subject
 from providers.capabilities import QuotaRule
-from providers.errors import QuotaUsedUp
 from storage import posts, quotas
 from storage.accounts import AccountRow
-from storage.database import DatabaseUnavailable, Transaction
+from storage.database import Transaction
 from storage.posts import PostRow
 from storage.quotas import QuotaRow
 
-log = structlog.get_logger(__name__)
-
-PATIENCE_SECONDS = 10.0
-BACKGROUND_PATIENCE_SECONDS = 1.0
-ANSWER_SECONDS = 1.0
-"""What is left of a caller's time for the call itself."""
-
-NAP_SECONDS = 0.001
-"""The shortest wait: less would be lost in the arithmetic of times."""
+OF_DAYS = frozenset({"account", "provider"})
+"""Whose quotas posts use up for a day; the others are about single calls, which wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a quota stands now: `limit` 0 is not known, `reset_time` None says that one is free."""
+    """How a quota stands now: `limit` 0 is not known, `reset_time` None says that one is free.
+
+    `subject` is what a caller is shown, `key` what the ledger counts by. `learned` is what a refusal showed, `told`
+    what the vendor's headers say.
+    """
 
     rule: QuotaRule
     subject: str
+    key: str
     limit: int
     used: int
     reset_time: datetime | None
     learned: bool
-
-
-@asynccontextmanager
-async def slot(domain: Domain, provider: str, subject: str, metric: str, *, background: bool) -> AsyncIterator[None]:
-    """Hold a slot around one vendor call; it counts from the end of the call, when the vendor has surely seen it.
-
-    Waits while a slot is near and the caller has time. Raises QuotaUsedUp, DatabaseUnavailable: then nothing was sent.
-    """
-    rule = domain.providers[provider].table.quota(metric)
-    if rule is None:
-        yield
-        return
-    stamp = await _take(domain, provider, subject, rule, background)
-    try:
-        yield
-    finally:
-        # A process that dies here, or a database that fails, leaves the slot used for longer than it was; what the
-        # vendor answered counts more than that.
-        try:
-            await domain.tokens.guard(_restamp(domain, subject, metric, stamp, domain.clock().timestamp()))
-        except Exception as error:
-            log.warning("quota.not_restamped", subject=subject, metric=metric, error=type(error).__name__)
-
-
-async def _take(domain: Domain, provider: str, subject: str, rule: QuotaRule, background: bool) -> float:
-    waited = 0.0
-    while True:
-        stamp, delay = await _try(domain, subject, rule, background)
-        if not delay:
-            return stamp
-        if delay > _patience(background, waited):
-            raise _used_up(domain, provider, subject, rule, delay)
-        await domain.sleep(delay)
-        waited += delay
-
-
-async def _try(domain: Domain, subject: str, rule: QuotaRule, background: bool) -> tuple[float, float]:
-    """Take a slot that is free: give its stamp and 0, or 0 and the seconds until one may be."""
-    limit = max(1, rule.limit - rule.reserve) if background and rule.limit else rule.limit
-    async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, subject, rule.metric, domain.clock())
-        # Only now: the row may have been held by others for a while.
-        now = domain.clock()
-        at = _next(row, rule, now, limit)
-        if at > now.timestamp():
-            return 0.0, max(at - now.timestamp(), NAP_SECONDS)
-        stamp = now.timestamp() + windows.CALL_SECONDS
-        _add(row, rule, now, stamp)
-        return stamp, 0.0
-
-
-def _patience(background: bool, waited: float) -> float:
-    """Give how many seconds more a caller waits for a slot."""
-    most = (BACKGROUND_PATIENCE_SECONDS if background else PATIENCE_SECONDS) - waited
-    left = deadline.left()
-    return most if left is None else min(most, left - ANSWER_SECONDS)
-
-
-def _next(row: QuotaRow, rule: QuotaRule, now: datetime, limit: int) -> float:
-    """Give when the next one may be used, in seconds since 1970; now or earlier when at once."""
-    blocked = row.blocked_until.timestamp() if row.blocked_until is not None else 0.0
-    return max(blocked, windows.free_at(row.stamps, limit, now.timestamp(), rule.window.total_seconds()))
-
-
-def _counted(row: QuotaRow, rule: QuotaRule, now: datetime) -> list[float]:
-    return windows.live(row.stamps, now.timestamp(), rule.window.total_seconds())
-
-
-def _add(row: QuotaRow, rule: QuotaRule, now: datetime, stamp: float) -> None:
-    row.stamps = windows.kept([*row.stamps, stamp], now.timestamp(), rule.window.total_seconds())
-
-
-def _used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay: float) -> QuotaUsedUp:
-    # Rounded up: who comes back after exactly this long finds the slot free.
-    after = timedelta(milliseconds=ceil(delay * 1000))
-    at = domain.clock() + after
-    return QuotaUsedUp(
-        rule.metric, subject=subject, limit=rule.limit, provider=provider, retry_after=after, retry_at=at
-    )
-
-
-async def _restamp(domain: Domain, subject: str, metric: str, stamp: float, at: float) -> None:
-    """Put another time in the place of a stamp."""
-    async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, subject, metric, domain.clock())
-        # Also when the stamp is gone, because a frozen process took its call for over: the vendor has seen it.
-        row.stamps = sorted([*windows.without(row.stamps, stamp), at])
-
-
-async def limited(domain: Domain, provider: str, subject: str, metric: str, retry_after: timedelta) -> None:
-    """The vendor refused although a slot was held: nobody calls before it said that one may.
-
-    A database that is away changes nothing about the vendor's answer, so it is not raised.
-    """
-    log.warning("quota.limited", provider=provider, subject=subject, metric=metric)
-    with suppress(DatabaseUnavailable):
-        async with domain.db.transaction() as tx:
-            row = await quotas.hold(tx, subject, metric, domain.clock())
-            until = domain.clock() + retry_after
-            row.blocked_until = max(row.blocked_until or until, until)
+    told: bool
 
 
 async def learn(
@@ -160,9 +54,9 @@ async def learn(
         return None
     now = domain.clock()
     async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, _subject(rule, provider, location, account, ""), metric, now)
+        row = await quotas.hold(tx, Subject(provider, location, account).key(rule), metric, now)
         row.stamps = windows.without(row.stamps, vain)
-        used = _counted(row, rule, now)
+        used = ledger.live(row, rule, now)
         row.learned_limit = max(1, len(used))
         row.blocked_until = (datetime.fromtimestamp(used[0], UTC) if used else now) + rule.window
         return row.blocked_until
@@ -173,13 +67,13 @@ async def allowed(domain: Domain, provider: str, location: str, account: str) ->
 
     Who has posted within the window counts already, and proves nothing about a limit on how many creators do.
     """
-    rules = [rule for rule in domain.providers[provider].table.quotas if rule.per != "connection" and not rule.limit]
-    subjects = {rule.metric: _subject(rule, provider, location, account, "") for rule in rules}
-    blocked = [each for each in _needed(await _standings(domain, rules, subjects)) if each.reset_time is not None]
+    rules = [rule for rule in domain.providers[provider].table.quotas if rule.per in OF_DAYS and not rule.limit]
+    standings = await _standings(domain, rules, Subject(provider, location, account))
+    blocked = [each for each in _needed(standings) if each.reset_time is not None]
     if blocked:
         async with domain.db.transaction() as tx:
             for each in blocked:
-                await quotas.unblock(tx, each.subject, [each.rule.metric])
+                await quotas.unblock(tx, each.key, [each.rule.metric])
 
 
 async def use(domain: Domain, post: PostRow, stamp: float) -> None:
@@ -194,17 +88,17 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
         for rule in sorted(_day_rules(domain, post), key=lambda rule: rule.per):
             if rule.per == "provider" and rule.spent_by in counted:
                 continue
-            row = await quotas.hold(tx, _subject_of(rule, post), rule.metric, now)
-            if rule.per == "account" and _counted(row, rule, now):
+            row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, now)
+            if rule.per == "account" and ledger.live(row, rule, now):
                 counted.add(rule.spent_by)
-            _add(row, rule, now, stamp)
+            ledger.add(row, rule, now, stamp)
 
 
 async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
     """Give back, with this transaction, what a draft held that was refused, failed, or published by its creator."""
     for rule in _day_rules(domain, post):
         if rule.limit:
-            row = await quotas.hold(tx, _subject_of(rule, post), rule.metric, domain.clock())
+            row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, domain.clock())
             row.stamps = windows.without(row.stamps, stamp)
             # A place became free: that the vendor had none is past, and who waited for one need wait no longer.
             row.blocked_until = None
@@ -212,7 +106,11 @@ async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> 
 
 
 def _day_rules(domain: Domain, post: PostRow) -> list[QuotaRule]:
-    return [rule for rule in spent_by(domain, post) if rule.per != "connection"]
+    return [rule for rule in spent_by(domain, post) if rule.per in OF_DAYS]
+
+
+def _day_subject(post: PostRow) -> Subject:
+    return Subject(post.provider, post.location, post.account)
 
 
 def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
@@ -226,7 +124,7 @@ async def check(domain: Domain, post: PostRow) -> list[QuotaExceeded]:
     return [
         _exceeded(post, each)
         for each in await costs(domain, post)
-        if each.rule.per != "connection" and each.reset_time is not None
+        if each.rule.per in OF_DAYS and each.reset_time is not None
     ]
 
 
@@ -248,13 +146,12 @@ async def ready(domain: Domain, post: PostRow) -> None:
     for each in await costs(domain, post):
         if each.rule.limit and not each.rule.reserve and each.reset_time is not None:
             delay = (each.reset_time - domain.clock()).total_seconds()
-            raise _used_up(domain, post.provider, each.subject, each.rule, delay)
+            raise slots.used_up(domain, post.provider, each.subject, each.rule, delay)
 
 
 async def costs(domain: Domain, post: PostRow) -> list[Standing]:
     """Give how each quota stands of which the post would use one."""
-    rules = spent_by(domain, post)
-    return _needed(await _standings(domain, rules, {rule.metric: _subject_of(rule, post) for rule in rules}))
+    return _needed(await _standings(domain, spent_by(domain, post), await subjects.of_post(domain, post)))
 
 
 def _needed(standings: Sequence[Standing]) -> list[Standing]:
@@ -266,41 +163,35 @@ def _needed(standings: Sequence[Standing]) -> list[Standing]:
 async def of_account(domain: Domain, account: AccountRow) -> list[Standing]:
     """Give every quota that bears on an account, by metric."""
     rules = sorted(domain.providers[account.provider].table.quotas, key=lambda rule: rule.metric)
-    subjects = {
-        rule.metric: _subject(rule, account.provider, account.location, account.id, account.connection)
-        for rule in rules
-    }
-    return await _standings(domain, rules, subjects)
+    return await _standings(domain, rules, await subjects.of_account(domain, account))
 
 
-async def _standings(domain: Domain, rules: Sequence[QuotaRule], subjects: Mapping[str, str]) -> list[Standing]:
+async def _standings(domain: Domain, rules: Sequence[QuotaRule], subject: Subject) -> list[Standing]:
     async with domain.db.read() as tx:
-        rows = await quotas.find(tx, sorted(set(subjects.values())))
+        rows = await quotas.find(tx, sorted({subject.key(rule) for rule in rules}))
     now = domain.clock()
-    return [_standing(rule, subjects[rule.metric], rows, now) for rule in rules]
+    return [_standing(rule, subject, rows, now) for rule in rules]
 
 
-def _standing(rule: QuotaRule, subject: str, rows: Mapping[tuple[str, str], QuotaRow], now: datetime) -> Standing:
-    row = rows.get((subject, rule.metric))
+def _standing(rule: QuotaRule, subject: Subject, rows: Mapping[tuple[str, str], QuotaRow], now: datetime) -> Standing:
+    name, key = subject.name(rule), subject.key(rule)
+    row = rows.get((key, rule.metric))
     if row is None:
-        return Standing(rule, subject, rule.limit, 0, None, False)
-    used = len(_counted(row, rule, now))
-    at = _next(row, rule, now, rule.limit)
+        return Standing(rule, name, key, rule.limit, 0, None, learned=False, told=False)
+    used = ledger.used(row, rule, now)
+    at = ledger.next_at(row, rule, now)
     reset = datetime.fromtimestamp(at, UTC) if at > now.timestamp() else None
     blocked = row.blocked_until is not None and row.blocked_until > now
     # What once did not fit and now does has told nothing about today.
     shown = row.learned_limit or 0
     learned = shown if not rule.limit and (blocked or shown > used) else 0
-    return Standing(rule, subject, rule.limit or learned, used, reset, blocked or learned > 0)
-
-
-def _subject_of(rule: QuotaRule, post: PostRow) -> str:
-    return _subject(rule, post.provider, post.location, post.account, post.connection)
-
-
-def _subject(rule: QuotaRule, provider: str, location: str, account: str, connection: str) -> str:
-    """Name whose limit it is."""
-    if rule.per == "provider":
-        return f"providers/{provider}"
-    kind, id = ("accounts", account) if rule.per == "account" else ("connections", connection)
-    return f"locations/{location}/{kind}/{id}"
+    return Standing(
+        rule,
+        name,
+        key,
+        ledger.limit(row, rule) or learned,
+        used,
+        reset,
+        learned=blocked or learned > 0,
+        told=row.told_limit is not None,
+    )

@@ -52,17 +52,24 @@ def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:
         subject=standing.subject,
         limit=standing.limit,
         used=standing.used,
-        source=quota_pb2.Quota.LEARNED if standing.learned else quota_pb2.Quota.DOCUMENTED,
+        source=_source(standing),
     )
     message.window.FromTimedelta(standing.rule.window)
     write_times(message, reset_time=standing.reset_time)
     return message
 
 
+def _source(standing: Standing) -> quota_pb2.Quota.Source:
+    if standing.told:
+        return quota_pb2.Quota.HEADER
+    return quota_pb2.Quota.LEARNED if standing.learned else quota_pb2.Quota.DOCUMENTED
+
+
 def cost_to_proto(name: str, standing: Standing) -> quota_pb2.QuotaCost:
     """Write that one more of a quota would be used."""
     message = quota_pb2.QuotaCost(quota=name, amount=1)
     if standing.limit:
-        message.available = 0 if standing.reset_time else max(0, standing.limit - standing.used)
+        free = standing.limit - standing.rule.low - standing.used
+        message.available = 0 if standing.reset_time else max(0, free)
     write_times(message, available_time=standing.reset_time)
     return message

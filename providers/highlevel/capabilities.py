@@ -117,8 +117,8 @@ TABLE = CapabilityTable(
     statuses_at_once=True,
     # "Rate Limits": per application and location (or company), whatever the call; only a token's own call is free.
     quotas=(
-        QuotaRule(BURST, 100, WINDOW, reserve=40),
-        QuotaRule(DAY, 200_000, timedelta(days=1), reserve=2_000),
+        QuotaRule(BURST, 100, WINDOW, "subject", reserve=37, low=3),
+        QuotaRule(DAY, 200_000, timedelta(days=1), "subject", reserve=2_000),
     ),
 )
 

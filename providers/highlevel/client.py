@@ -105,8 +105,8 @@ class Client:
         """Make a call and open its answer; a refused token is renewed once, a 429 is told to `access`."""
 
         async def send(token: Secret) -> T:
-            async with _counted(access):
-                return await self.once(token, call, opening)
+            async with _counted(access) as heard:
+                return await self.once(token, call, heard.opening(opening))
 
         async def with_token(token: Secret) -> T:
             return await (read_again(lambda: send(token)) if call.again else send(token))
@@ -171,15 +171,49 @@ def _authorisation(token: Secret) -> dict[str, str]:
     return {"Authorization": f"Bearer {value}"}
 
 
+class _Heard:
+    """The answer to a call, if there was one, kept when it is opened."""
+
+    def __init__(self) -> None:
+        self.answer: Answer | None = None
+
+    def opening(self, opening: Opening[T]) -> Opening[T]:
+        """Open with `opening`, and keep the answer."""
+
+        def opened_and_kept(answer: Answer, call: Call, token: Secret) -> T:
+            self.answer = answer
+            return opening(answer, call, token)
+
+        return opened_and_kept
+
+
 @asynccontextmanager
-async def _counted(access: Access) -> AsyncIterator[None]:
-    """Hold a slot of the day and of the burst, and say so when HighLevel refuses for its rate all the same."""
-    async with access.slot(limits.DAY), access.slot(limits.BURST):
+async def _counted(access: Access) -> AsyncIterator[_Heard]:
+    """Hold a slot of the burst and of the day, and say what HighLevel's answer tells of both.
+
+    The burst comes first: a call that finds no slot in it must not count for the day.
+    """
+    heard = _Heard()
+    async with access.slot(limits.BURST), access.slot(limits.DAY):
         try:
-            yield
+            yield heard
         except RateLimited as error:
             await access.limited(error.metadata.get("quota", limits.BURST), error.retry_after or limits.WINDOW)
             raise
+        finally:
+            if heard.answer is not None:
+                await _tell(access, limits.rates(heard.answer.headers))
+
+
+async def _tell(access: Access, rates: limits.Rates) -> None:
+    """Say what the headers of an answer tell; there are none on calls that HighLevel does not count."""
+    burst, day = (rates.maximum, rates.remaining), (rates.daily_limit, rates.daily_remaining)
+    for metric, (limit, remaining), holds in (
+        (limits.BURST, burst, rates.interval or limits.WINDOW),
+        (limits.DAY, day, limits.DAY_WAIT),
+    ):
+        if limit is not None or remaining is not None:
+            await access.observed(metric, limit=limit, remaining=remaining, resets_in=holds)
 
 
 def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:

@@ -36,3 +36,13 @@ class Access(Protocol):
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Say that the vendor refused a call of `metric` for its rate although a slot was held."""
         ...
+
+    async def observed(
+        self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
+    ) -> None:
+        """Say what an answer's headers tell of `metric`: how many are allowed, and left; None where they say nothing.
+
+        What is left holds for `resets_in` at most. For every answer, inside the slot: it costs nothing unless it is
+        news, and never raises because of the ledger.
+        """
+        ...

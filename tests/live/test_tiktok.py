@@ -16,17 +16,19 @@ import pytest
 
 from gateway.clock import now
 from providers.checked import checked
-from providers.interface import Provider
+from providers.interface import Access, Provider
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import build
 from tests.fixtures import media
 from tests.live.costs import COSTS
+from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.harness import Power
-from tests.providers.conformance.reading import AccountsContract, VideosContract
-from tests.providers.conformance.writing import PublishingContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.videos import VideosContract
 from tests.providers.faking import Renewing
+from tests.providers.tiktok.harness import UNKNOWN_PUBLISH
 
 NEEDED = ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE")
 MISSING = [name for name in NEEDED if not os.environ.get(name)]
@@ -48,6 +50,7 @@ class Live:
     grant: Any
     powers: frozenset[Power]
     video: bytes
+    unknown_publish: str = UNKNOWN_PUBLISH
 
     async def access(self, *scopes: str) -> Renewing:
         """Lend the one grant there is."""
@@ -62,6 +65,10 @@ class Live:
     async def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give bytes of the video."""
         yield self.video[first:end]
+
+    async def unstoppable(self, access: Access) -> str:
+        """Announce a file: TikTok calls back only what it fetches itself."""
+        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
 
     def posted(self) -> int:
         """TikTok shows nobody how many private posts there are."""

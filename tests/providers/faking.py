@@ -50,12 +50,27 @@ class FakeVendor:
         return {name: values[0] for name, values in fields.items()}
 
 
+class Line(httpx.AsyncBaseTransport):
+    """The line to a vendor in process; when it is `down`, no connection succeeds."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self.inner = inner
+        self.down = False
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Pass a request on."""
+        if self.down:
+            raise httpx.ConnectError("Nobody listens there.", request=request)
+        return await self.inner.handle_async_request(request)
+
+
 class Counting:
     """The part of an Access that lets every call through and remembers what it counted as."""
 
     def __init__(self) -> None:
         self.slots: list[str] = []
         self.limits: list[tuple[str, timedelta]] = []
+        self.heard: list[tuple[str, int | None, int | None, timedelta]] = []
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
@@ -66,6 +81,12 @@ class Counting:
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Hear that the vendor refused for its rate."""
         self.limits.append((metric, retry_after))
+
+    async def observed(
+        self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
+    ) -> None:
+        """Hear what an answer's headers say."""
+        self.heard.append((metric, limit, remaining, resets_in))
 
 
 class Renewing(Counting):

@@ -53,11 +53,11 @@ def test_what_highlevel_has_no_call_for_is_impossible(capability: Capability) ->
 
 
 def test_the_quotas_are_the_documented_ones() -> None:
-    """100 in ten seconds and 200,000 a day, for each grant; background work leaves some of both."""
+    """100 in ten seconds and 200,000 a day, for each location or company; background work leaves some of both."""
     found = {rule.metric: (rule.limit, rule.window.total_seconds(), rule.per) for rule in TABLE.quotas}
 
-    assert {"requests": (100, 10, "connection"), "requests_per_day": (200_000, 86_400, "connection")} == found
-    assert [True, True] == [0 < rule.reserve < rule.limit for rule in TABLE.quotas]
+    assert {"requests": (100, 10, "subject"), "requests_per_day": (200_000, 86_400, "subject")} == found
+    assert [True, True] == [0 < rule.reserve + rule.low < rule.limit for rule in TABLE.quotas]
 
 
 def test_the_scopes_are_asked_once_each() -> None:

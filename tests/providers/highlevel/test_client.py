@@ -3,13 +3,14 @@
 Owns what is common to all calls. What refusals mean is in test_errors.py.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from providers.errors import Ambiguous, ContentRefused, RateLimited, TokenRefused, Unavailable
+from providers.errors import Ambiguous, ContentRefused, ProviderError, RateLimited, TokenRefused, Unavailable
 from providers.highlevel import Choice
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
@@ -23,6 +24,7 @@ RATES = {
     "X-RateLimit-Max": "100",
     "X-RateLimit-Remaining": "0",
 }
+DAY = ("requests_per_day", 200_000, 199_000, 3_600)
 NO_DAY = {**RATES, "X-RateLimit-Daily-Remaining": "0"}
 
 
@@ -50,14 +52,14 @@ async def test_our_own_name_is_sent_by_default() -> None:
     assert vendor.last.headers["user-agent"].startswith("social-gateway")
 
 
-async def test_every_call_counts_for_the_day_and_for_the_burst() -> None:
-    """Both quotas are held around each call, a repeated one too."""
+async def test_every_call_counts_for_the_burst_and_for_the_day() -> None:
+    """Both quotas are held around each call, a repeated one too; what finds no slot in the burst counts for no day."""
     provider, _ = highlevel(httpx.Response(503), ok(ACCOUNTS))
     access = Lender()
 
     await provider.accounts.social_accounts(access, LOCATION)
 
-    assert ["requests_per_day", "requests"] * 2 == access.slots
+    assert ["requests", "requests_per_day"] * 2 == access.slots
     assert [] == access.limits
 
 
@@ -168,6 +170,44 @@ async def test_a_rate_limit_says_which_and_when(headers: dict[str, str], metric:
     assert [(metric, timedelta(seconds=seconds))] == access.limits
     assert (timedelta(seconds=seconds), metric) == (raised.value.retry_after, raised.value.metadata["quota"])
     assert 1 == len(vendor.requests)
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({}, []),
+        (RATES, [("requests", 100, 0, 10), DAY]),
+        ({"X-RateLimit-Remaining": "7"}, [("requests", None, 7, 10)]),
+        ({**RATES, "X-RateLimit-Interval-Milliseconds": "0"}, [("requests", 100, 0, 10), DAY]),
+        ({**RATES, "X-RateLimit-Interval-Milliseconds": "60000"}, [("requests", 100, 0, 60), DAY]),
+        ({"X-RateLimit-Max": "-1", "X-RateLimit-Remaining": "1e3"}, []),
+        ({"X-RateLimit-Max": "+5", "X-RateLimit-Remaining": "9" * 40, "X-RateLimit-Limit-Daily": "0x10"}, []),
+    ],
+)
+@pytest.mark.parametrize("status", [200, 404, 429, 500])
+async def test_what_the_headers_say_is_told(status: int, headers: dict[str, str], told: list[Any]) -> None:
+    """Whatever the answer is: limit, what is left, and how long that holds; what is no number is not told."""
+    answer = ok(ACCOUNTS) if status == 200 else refused(status)
+    answer.headers.update(headers)
+    provider, _ = highlevel(answer)
+    access = Lender()
+
+    with suppress(ProviderError):
+        await provider.accounts.delete(access, LOCATION, "account")
+
+    expected = [(metric, limit, left, timedelta(seconds=holds)) for metric, limit, left, holds in told]
+    assert expected == access.heard
+
+
+async def test_without_an_answer_nothing_is_told() -> None:
+    """There are no headers to read."""
+    provider, _ = highlevel(httpx.ReadTimeout("late"))
+    access = Lender()
+
+    with pytest.raises(Ambiguous):
+        await provider.accounts.delete(access, LOCATION, "account")
+
+    assert [] == access.heard
 
 
 async def test_a_rate_limit_without_a_body_is_one_too() -> None:

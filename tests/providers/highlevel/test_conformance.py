@@ -1,75 +1,104 @@
-"""HighLevel keeps the contracts of the facets that are built: shown over its simulator.
+"""HighLevel keeps the contract of every facet it promises: shown over its simulator, in both generations of its API.
 
-Owns which of the simulator's operations stands for which step of a provider, and the pairs of contract and harness.
+Owns nothing but the pairs of contract and harness.
 """
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import Any
 
 import pytest
 
-from providers.highlevel import HighLevel
-from providers.simulators.highlevel import Fault
-from tests.providers.conformance.harness import Power
-from tests.providers.conformance.reading import AccountsContract
-from tests.providers.conformance.writing import AuthorizationContract
-from tests.providers.faking import Renewing
-from tests.providers.highlevel.journeys import Journey, in_process
-
-OPERATIONS = {"profile": "locations.search", "refresh": "oauth.token"}
-FAULTS: dict[str, dict[str, Any]] = {
-    "before": {"kind": "drop_before"},
-    "after": {"kind": "drop_after"},
-    "status": {"kind": "status", "status": 503},
-    "html": {"kind": "html"},
-    "rate": {"kind": "error", "message": "Too Many Requests", "status": 429},
-}
-
-
-@dataclass
-class Simulated:
-    """The harness over the simulator, as far as the provider goes."""
-
-    journey: Journey
-    powers: frozenset[Power]
-
-    @property
-    def provider(self) -> HighLevel:
-        """The provider itself: the wrapper around it asks for every facet."""
-        return self.journey.provider
-
-    async def access(self) -> Renewing:
-        """Walk through the page where a location is picked."""
-        return await self.journey.connect()
-
-    def fail(self, operation: str, how: str, **values: Any) -> None:
-        """Order a fault."""
-        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**FAULTS[how], **values}))
-
-    def expire_tokens(self) -> None:
-        """End all access tokens."""
-        self.journey.vendor.expire_access_tokens()
+from providers.highlevel.capabilities import table_of
+from providers.highlevel.config import V2, V3, read
+from tests.providers.conformance.accounts import AccountsContract
+from tests.providers.conformance.authorization import AuthorizationContract
+from tests.providers.conformance.engagement import EngagementContract
+from tests.providers.conformance.planner import PlannerContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.records import RecordsContract
+from tests.providers.conformance.refusals import RefusalsContract
+from tests.providers.conformance.videos import VideosContract
+from tests.providers.conformance.webhooks import WebhooksContract
+from tests.providers.highlevel.harness import Simulated
+from tests.providers.highlevel.journeys import in_process
 
 
 class OverTheSimulator:
     """Sets the harness."""
 
+    version = V2
+    table = table_of(read({"api_version": V2}))
     harness: Simulated
-    powers = frozenset({Power.FAULTS, Power.TIME})
 
     @pytest.fixture(autouse=True)
     async def _over_the_simulator(self) -> AsyncIterator[None]:
-        async with in_process(rate_limits=False) as journey:
-            self.harness = Simulated(journey, self.powers)
+        settings = {"rate_limits": False, "processing_seconds": 0}
+        async with in_process(version=self.version, **settings) as journey:
+            self.harness = Simulated(journey)
             yield
+
+
+class InV3(OverTheSimulator):
+    """Sets the harness in the newer generation."""
+
+    version = V3
+    table = table_of(read({"api_version": V3}))
 
 
 class TestHighLevelAuthorization(OverTheSimulator, AuthorizationContract):
     """Grants."""
 
-    powers = frozenset({Power.FAULTS, Power.SCOPES})
+
+class TestHighLevelAuthorizationInV3(InV3, AuthorizationContract):
+    """Grants, in other spellings."""
 
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
-    """Profiles. A location's parts have one scope, so nothing can be left out for lack of another."""
+    """Profiles of a location."""
+
+
+class TestHighLevelVideos(OverTheSimulator, VideosContract):
+    """Videos."""
+
+
+class TestHighLevelPublishing(OverTheSimulator, PublishingContract):
+    """Posts."""
+
+
+class TestHighLevelPublishingInV3(InV3, PublishingContract):
+    """Posts, in other spellings."""
+
+
+class TestHighLevelRecords(OverTheSimulator, RecordsContract):
+    """The planner's records."""
+
+
+class TestHighLevelRecordsInV3(InV3, RecordsContract):
+    """The planner's records, in other spellings."""
+
+
+class TestHighLevelEngagement(OverTheSimulator, EngagementContract):
+    """Figures; there are no comments."""
+
+
+class TestHighLevelEngagementInV3(InV3, EngagementContract):
+    """Figures and comments."""
+
+
+class TestHighLevelPlanner(OverTheSimulator, PlannerContract):
+    """Labels and files of posts."""
+
+
+class TestHighLevelPlannerInV3(InV3, PlannerContract):
+    """Labels and files of posts, in other spellings."""
+
+
+class TestHighLevelWebhooks(OverTheSimulator, WebhooksContract):
+    """Deliveries."""
+
+
+class TestHighLevelRefusals(OverTheSimulator, RefusalsContract):
+    """What HighLevel's table does not promise."""
+
+
+class TestHighLevelRefusalsInV3(InV3, RefusalsContract):
+    """What it does not promise in the newer generation."""

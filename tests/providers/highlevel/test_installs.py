@@ -140,7 +140,7 @@ async def test_a_location_token_is_asked_with_the_companys() -> None:
 
     assert {"companyId": AGENCY, "locationId": LOCATION} == vendor.form()
     assert "Bearer canary-token-1" == vendor.last.headers["authorization"]
-    assert ["requests_per_day", "requests"] == access.slots
+    assert ["requests", "requests_per_day"] == access.slots
     assert (Secret("l"), None, LOCATION) == (grant.access_token, grant.refresh_token, grant.subject)
 
 

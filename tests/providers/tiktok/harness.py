@@ -5,25 +5,36 @@ Owns which of the simulator's operations stands for which step of a provider.
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from providers.checked import checked
-from providers.interface import Provider
-from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
+from providers.interface import Access, Provider
+from providers.models.accounts import PrivacyLevel, ProfilePart
+from providers.models.grants import Grant
+from providers.models.publishing import (
+    FailureKind,
+    Order,
+    Photos,
+    PostMode,
+    PostOptions,
+    PublishPhase,
+    VideoFile,
+    VideoLink,
+)
 from providers.models.secret import Secret
 from providers.simulators.tiktok import Fault
 from providers.simulators.tiktok.webhooks import body_of, signature
 from tests.providers.conformance.harness import Power
-from tests.providers.conformance.writing import FILE_SIZE
+from tests.providers.conformance.publishing import FILE_SIZE
 from tests.providers.faking import Renewing
-from tests.providers.tiktok.journeys import Journey, content
-from tests.providers.tiktok.support import NOW
+from tests.providers.tiktok.journeys import REDIRECT, Journey, content
+from tests.providers.tiktok.support import NOW, VERIFIER
 
 OPERATIONS = {
     "profile": "user.info",
+    "creator": "creator_info",
     "videos": "video.list",
     "begin_video": "video.init",
     "begin_pull": "video.init",
@@ -39,7 +50,23 @@ FAULTS: dict[str, dict[str, Any]] = {
     "status": {"kind": "status", "status": 503},
     "html": {"kind": "html"},
     "rate": {"kind": "error", "code": "rate_limit_exceeded", "status": 429},
+    "unknown": {"kind": "error", "code": "something_new", "status": 400},
 }
+
+
+def answer(data: dict[str, Any]) -> str:
+    """Give an answer of TikTok's."""
+    return json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "2026"}})
+
+
+STRANGE: dict[str, dict[str, Any]] = {
+    "status": {"kind": "body", "body": answer({"status": "STRANGE_NEW_STATE"})},
+    "creator": {
+        "kind": "body",
+        "body": answer({"creator_nickname": "n", "privacy_level_options": ["SELF_ONLY", "STRANGE_CIRCLE"]}),
+    },
+}
+UNKNOWN_PUBLISH = "v_pub_file~v2-1.1"
 ONLY_ME = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
 
 
@@ -50,15 +77,36 @@ class Simulated:
     journey: Journey
     now: datetime = NOW
     powers: frozenset[Power] = frozenset(Power)
+    verifier: Secret = VERIFIER
+    redirect_uri: str = REDIRECT
+    unknown_publish: str = UNKNOWN_PUBLISH
+    narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.PROFILE, ProfilePart.STATS})
 
     @property
     def provider(self) -> Provider:
         """The provider as the gateway uses it, held to its own table."""
         return checked(self.journey.provider)
 
-    async def access(self, *scopes: str) -> Renewing:
+    @property
+    def unchecked(self) -> Any:
+        """The provider itself."""
+        return self.journey.provider
+
+    async def access(self) -> Renewing:
         """Walk through the consent page."""
-        return await self.journey.connect(*scopes)
+        return await self.journey.connect()
+
+    async def narrow(self) -> Renewing:
+        """Walk through the consent page, where only the first scope is left ticked."""
+        return await self.journey.connect("user.info.basic")
+
+    async def code(self) -> str:
+        """Walk through the consent page."""
+        return (await self.journey.consent())["code"][0]
+
+    async def static(self) -> Grant:
+        """There are none at TikTok."""
+        raise NotImplementedError
 
     def video_order(self, **changes: Any) -> Order:
         """Give a private video of several chunks."""
@@ -74,13 +122,70 @@ class Simulated:
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return Order(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
+    def draft_order(self) -> Order:
+        """Give a draft of several chunks; TikTok takes no options for one."""
+        return Order(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
+
+    def public_order(self, caption: str) -> Order:
+        """Give a public video by address."""
+        return replace(self.pull_order(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
+
+    def around(self) -> tuple[datetime, datetime]:
+        """Time stands still here."""
+        return self.now - timedelta(minutes=1), self.now + timedelta(minutes=1)
+
+    async def stoppable(self, access: Access) -> str:
+        """Begin a pull that takes a while."""
+        works = self.journey.vendor.works
+        works.config = replace(works.config, processing_seconds=60)
+        return (await self.provider.publishing.begin(access, self.pull_order())).publish_id
+
+    async def is_stopped(self, access: Access, publish_id: str) -> bool:
+        """TikTok calls it a failure."""
+        status = await self.provider.publishing.status(access, publish_id)
+        return (PublishPhase.FAILED, FailureKind.CANCELLED) == (status.phase, status.fail_kind)
+
+    async def unstoppable(self, access: Access) -> str:
+        """Announce a file: TikTok calls back only what it fetches itself."""
+        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
+
+    def fail_publish(self, reason: str) -> None:
+        """Let the next publish fail."""
+        self.journey.vendor.fail_next_publish(reason)
+
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
         """Give the endless file."""
         return content(first, end)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
-        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**FAULTS[how], **values}))
+        ordered = STRANGE[operation] if how == "strange" else FAULTS[how]
+        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**ordered, **values}))
+
+    def calls(self, operation: str) -> int:
+        """Count what came to the simulator."""
+        return sum(call.operation == OPERATIONS[operation] for call in self.journey.vendor.requests)
+
+    def sent(self) -> int:
+        """Count everything that came to the simulator."""
+        return len(self.journey.vendor.requests)
+
+    def cut_off(self) -> None:
+        """Take the line down."""
+        assert self.journey.line is not None
+        self.journey.line.down = True
+
+    def show_empty_page(self) -> None:
+        """Say that there is more, and show none of it; the cursor is where a list begins."""
+        now = int(self.now.timestamp() * 1000)
+        self._shows("videos", {"videos": [], "cursor": now, "has_more": True})
+
+    def show_bare_video(self) -> None:
+        """Show one video with nothing but its id."""
+        self._shows("videos", {"videos": [{"id": "7602997517160123000"}], "cursor": 0, "has_more": False})
+
+    def _shows(self, operation: str, data: dict[str, Any]) -> None:
+        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], kind="body", body=answer(data)))
 
     def posted(self) -> int:
         """Count the simulator's ledger."""

@@ -18,7 +18,7 @@ from providers.models.publishing import Begun, Order, Transferred, VideoFile
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
-from tests.providers.faking import Renewing
+from tests.providers.faking import Line, Renewing
 from tests.providers.tiktok.support import NOW, VERIFIER
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
@@ -32,6 +32,7 @@ class Journey:
     provider: TikTok
     vendor: Vendor
     browser: httpx.AsyncClient
+    line: Line | None = None
     sent: list[tuple[int, int]] = field(default_factory=list)
 
     async def consent(self, *, scopes: tuple[str, ...] | None = None, approve: bool = True) -> dict[str, list[str]]:
@@ -104,9 +105,10 @@ async def in_process(**config: Any) -> AsyncIterator[Journey]:
     settings = SimulatorConfig(processing_seconds=0, moderation_seconds=0, **config)
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
-    provider = build(_settings(settings), clock=lambda: NOW, transport=transport)
+    line = Line(transport)
+    provider = build(_settings(settings), clock=lambda: NOW, transport=line)
     async with httpx.AsyncClient(transport=transport) as browser:
-        yield Journey(provider, app.state.vendor, browser)
+        yield Journey(provider, app.state.vendor, browser, line)
     await provider.close()
 
 

@@ -7,9 +7,16 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.providers.conformance.reading import AccountsContract, VideosContract
+from providers.tiktok.capabilities import TABLE
+from tests.providers.conformance.accounts import AccountsContract
+from tests.providers.conformance.authorization import AuthorizationContract
+from tests.providers.conformance.engagement import EngagementContract
+from tests.providers.conformance.planner import PlannerContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.records import RecordsContract
+from tests.providers.conformance.refusals import RefusalsContract
+from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
-from tests.providers.conformance.writing import AuthorizationContract, PublishingContract
 from tests.providers.tiktok.harness import Simulated
 from tests.providers.tiktok.journeys import in_process
 
@@ -17,6 +24,7 @@ from tests.providers.tiktok.journeys import in_process
 class OverTheSimulator:
     """Sets the harness."""
 
+    table = TABLE
     harness: Simulated
 
     @pytest.fixture(autouse=True)
@@ -42,5 +50,21 @@ class TestTikTokPublishing(OverTheSimulator, PublishingContract):
     """Posts."""
 
 
+class TestTikTokRecords(OverTheSimulator, RecordsContract):
+    """A planner's records."""
+
+
+class TestTikTokEngagement(OverTheSimulator, EngagementContract):
+    """Figures and comments."""
+
+
+class TestTikTokPlanner(OverTheSimulator, PlannerContract):
+    """Labels and files of posts."""
+
+
 class TestTikTokWebhooks(OverTheSimulator, WebhooksContract):
     """Deliveries."""
+
+
+class TestTikTokRefusals(OverTheSimulator, RefusalsContract):
+    """What TikTok's table does not promise."""

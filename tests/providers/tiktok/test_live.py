@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.live import costs
-from tests.providers.conformance.reading import AccountsContract, VideosContract
-from tests.providers.conformance.writing import PublishingContract
+from tests.providers.conformance.accounts import AccountsContract
+from tests.providers.conformance.publishing import PublishingContract
+from tests.providers.conformance.videos import VideosContract
 
 ROOT = Path(__file__).parents[3]
 

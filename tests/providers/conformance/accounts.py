@@ -1,0 +1,169 @@
+"""What reading accounts promises: profiles by scope, what a creator may do, one newer token and no more.
+
+Owns the contract of `providers/interface/accounts.py`.
+"""
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import (
+    Ambiguous,
+    ContractBroken,
+    GrantRevoked,
+    ProviderError,
+    RateLimited,
+    Rejected,
+    ScopeNotGranted,
+    TokenRefused,
+    Unavailable,
+)
+from providers.models.accounts import PrivacyLevel, ProfilePart
+from providers.models.grants import AccessToken
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+from tests.providers.faking import Renewing
+
+EVERY_PART = frozenset(ProfilePart)
+
+
+class AccountsContract(Contract):
+    """Profiles and creators."""
+
+    async def test_a_profile_says_whose_it_is(self) -> None:
+        """The id is an exact string, and parts that were granted are not missing."""
+        self.needs()
+        profile = await self.harness.provider.accounts.profile(await self.harness.access(), EVERY_PART)
+
+        assert isinstance(profile.provider_account_id, str)
+        assert profile.provider_account_id
+        assert ProfilePart.BASIC not in profile.missing
+
+    async def test_parts_without_their_scope_are_left_out_and_named(self) -> None:
+        """A missing scope does not fail the rest, and absent numbers are None."""
+        self.needs()
+        self.can(Power.CONSENT)
+        profile = await self.harness.provider.accounts.profile(await self.harness.narrow(), EVERY_PART)
+
+        assert self.harness.narrow_missing == profile.missing
+        assert ProfilePart.STATS in profile.missing
+        assert profile.display_name
+        numbers = (profile.follower_count, profile.following_count, profile.like_count, profile.video_count)
+        assert (None,) * 4 == numbers
+
+    async def test_a_part_alone_that_is_not_granted_is_refused(self) -> None:
+        """Nothing that was asked for is granted: ScopeNotGranted, without a refresh of the token."""
+        self.needs()
+        self.can(Power.CONSENT)
+        access = await self.harness.narrow()
+
+        with pytest.raises(ScopeNotGranted):
+            await self.harness.provider.accounts.profile(access, frozenset({ProfilePart.STATS}))
+
+        assert 1 == access.version
+
+    async def test_a_creator_says_what_may_be_posted(self) -> None:
+        """Privacy levels are ours, the time is aware, and a creator who can post has no reason against it."""
+        self.needs(Capability.CREATOR_INFO)
+        info = await self.harness.provider.accounts.creator_info(await self.harness.access())
+
+        assert info.privacy_levels
+        assert info.fetch_time is not None
+        assert info.fetch_time.tzinfo is not None
+        assert info.can_post == (info.cannot_post_reason == "")
+
+    async def test_a_privacy_level_that_nobody_knows_is_not_offered(self) -> None:
+        """The others are, and the vendor's own word is kept."""
+        self.needs(Capability.CREATOR_INFO)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("creator", "strange")
+
+        info = await self.harness.provider.accounts.creator_info(access)
+
+        assert info.privacy_levels
+        assert set(info.privacy_levels) < set(PrivacyLevel)
+        assert "STRANGE" in str(info.raw)
+
+    @pytest.mark.parametrize(
+        ("how", "kind"), [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited)]
+    )
+    async def test_a_read_that_fails_says_how(self, how: str, kind: type[Exception]) -> None:
+        """Down, nonsense and too fast are three things."""
+        self.needs()
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("profile", how, times=None)
+
+        with pytest.raises(kind) as caught:
+            await self.harness.provider.accounts.profile(access, EVERY_PART)
+
+        assert_silent(caught.value, access.grant.access_token, access.grant.refresh_token)
+
+    async def test_a_refusal_that_nobody_documented_is_kept(self) -> None:
+        """It says nothing of token or scope: neither is blamed, and the vendor's own id of the answer is kept."""
+        self.needs()
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("profile", "unknown", times=None)
+
+        with pytest.raises((ContractBroken, Rejected)) as caught:
+            await self.harness.provider.accounts.profile(access, EVERY_PART)
+
+        assert not isinstance(caught.value, TokenRefused | GrantRevoked | ScopeNotGranted)
+        assert caught.value.log_id
+        assert 1 == access.version
+
+    @pytest.mark.parametrize("how", ["before", "after", "cut off"])
+    async def test_a_read_is_never_in_doubt(self, how: str) -> None:
+        """Whether the question or its answer was lost, it can be asked again."""
+        self.needs()
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        if how == "cut off":
+            self.harness.cut_off()
+        else:
+            self.harness.fail("profile", how, times=None)
+
+        with pytest.raises(ProviderError) as caught:
+            await self.harness.provider.accounts.profile(access, EVERY_PART)
+
+        assert isinstance(caught.value, Unavailable)
+        assert not isinstance(caught.value, Ambiguous)
+        assert_silent(caught.value, access.grant.access_token)
+
+    async def test_a_refused_token_is_renewed_once(self) -> None:
+        """A token that the vendor refuses is answered with one newer one, and the call is made once more."""
+        self.needs()
+        self.can(Power.TIME)
+        access = await self.harness.access()
+        before = self.harness.calls("profile"), self.harness.calls("refresh")
+        self.harness.expire_tokens()
+
+        profile = await self.harness.provider.accounts.profile(access, EVERY_PART)
+
+        assert profile.provider_account_id
+        after = self.harness.calls("profile"), self.harness.calls("refresh")
+        assert (2, 1, 2) == (after[0] - before[0], after[1] - before[1], access.version)
+
+    async def test_a_second_refusal_is_the_end(self) -> None:
+        """A fresh token that is refused too is said; nothing is tried a third time."""
+        self.needs()
+        self.can(Power.TIME)
+        harness = self.harness
+
+        class Unlucky(Renewing):
+            async def refused(self, used: AccessToken) -> AccessToken:
+                """Renew a pair that the vendor ends at once."""
+                newer = await super().refused(used)
+                harness.expire_tokens()
+                return newer
+
+        given = await harness.access()
+        access = Unlucky(given.authorization, given.grant)
+        before = harness.calls("profile")
+        harness.expire_tokens()
+
+        with pytest.raises(TokenRefused):
+            await harness.provider.accounts.profile(access, EVERY_PART)
+
+        assert 2 == harness.calls("profile") - before
+        assert 2 == access.version

@@ -1,0 +1,169 @@
+"""What grants promise: one call for each step, never repeated, and no grant lost by our doing.
+
+Owns the contract of `providers/interface/authorization.py`.
+"""
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, ContractBroken, GrantRevoked, ProviderError, Temporary, TokenRefused
+from providers.models.accounts import ProfilePart
+from providers.models.grants import ConsentRequest, Grant
+from providers.models.secret import Secret
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+
+DEAD = Secret("rft.canary-nobody-knows")
+
+
+class AuthorizationContract(Contract):
+    """Grants."""
+
+    async def test_a_consent_page_is_opened_without_a_secret(self) -> None:
+        """The address carries the state and where to come back to; what proves the exchange stays here."""
+        self.needs(Capability.OAUTH)
+        scopes = self.harness.provider.authorization.scopes
+        request = ConsentRequest("the-state", self.harness.verifier, self.harness.redirect_uri, scopes)
+
+        uri = self.harness.provider.authorization.consent_uri(request)
+
+        assert uri.startswith("https://")
+        assert "the-state" in uri
+        assert self.harness.verifier.reveal() not in uri
+
+    async def test_a_code_becomes_a_grant(self) -> None:
+        """Whose it is, what was granted, and ends that are absolute and aware; it does not show its tokens."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.CONSENT)
+        grant = await self._exchange(await self.harness.code())
+
+        self._good(grant)
+        assert grant.subject
+        assert set(grant.scopes) <= set(self.harness.provider.authorization.scopes)
+
+    async def test_a_code_works_once(self) -> None:
+        """A second exchange of one code is a dead grant, and no token stands in the error."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.CONSENT)
+        code = await self.harness.code()
+        await self._exchange(code)
+
+        with pytest.raises(GrantRevoked) as caught:
+            await self._exchange(code)
+
+        assert_silent(caught.value, Secret(code), self.harness.verifier)
+
+    async def test_a_refresh_gives_a_whole_new_pair(self) -> None:
+        """A new access token, and the refresh token to use from now on: with it the next refresh works."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.CONSENT)
+        first = (await self.harness.access()).grant
+
+        second = await self.harness.provider.authorization.refresh(first.refresh_token)
+        third = await self.harness.provider.authorization.refresh(second.refresh_token)
+
+        for grant in (second, third):
+            self._good(grant)
+            assert grant.subject == first.subject
+        assert 3 == len({grant.access_token.reveal() for grant in (first, second, third)})
+
+    async def test_a_dead_refresh_token_is_revoked_and_nothing_else(self) -> None:
+        """The vendor's refusal of a grant is told apart from everything that may pass."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.FAULTS)
+        with pytest.raises(GrantRevoked) as caught:
+            await self.harness.provider.authorization.refresh(DEAD)
+
+        assert_silent(caught.value, DEAD)
+
+    @pytest.mark.parametrize("how", ["before", "after", "status", "html"])
+    async def test_a_lost_answer_to_a_refresh_is_ambiguous(self, how: str) -> None:
+        """Whoever does not hear the answer does not know which token lives: one call, and no token in the error."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.FAULTS, Power.CONSENT)
+        grant = (await self.harness.access()).grant
+        before = self.harness.calls("refresh")
+        self.harness.fail("refresh", how)
+
+        with pytest.raises(Ambiguous) as caught:
+            await self.harness.provider.authorization.refresh(grant.refresh_token)
+
+        assert 1 == self.harness.calls("refresh") - before
+        assert_silent(caught.value, grant.refresh_token, grant.access_token)
+
+    @pytest.mark.parametrize("how", ["before", "status", "rate", "unknown"])
+    async def test_a_refresh_that_failed_loses_nothing(self, how: str) -> None:
+        """The vendor did not exchange the token: it still works afterwards, because nobody called it dead."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.FAULTS, Power.CONSENT)
+        grant = (await self.harness.access()).grant
+        self.harness.fail("refresh", how)
+
+        with pytest.raises((Ambiguous, Temporary, ContractBroken)) as caught:
+            await self.harness.provider.authorization.refresh(grant.refresh_token)
+
+        assert not isinstance(caught.value, GrantRevoked)
+        self._good(await self.harness.provider.authorization.refresh(grant.refresh_token))
+
+    async def test_a_refusal_that_nobody_documented_is_kept(self) -> None:
+        """No grant dies of it: the contract is broken, and the vendor's own id of the answer says which."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.FAULTS, Power.CONSENT)
+        grant = (await self.harness.access()).grant
+        self.harness.fail("refresh", "unknown")
+
+        with pytest.raises(ContractBroken) as caught:
+            await self.harness.provider.authorization.refresh(grant.refresh_token)
+
+        assert caught.value.log_id
+
+    async def test_what_was_never_sent_is_temporary(self) -> None:
+        """No connection to the vendor: nothing happened, and the token is as good as before."""
+        self.needs(Capability.OAUTH)
+        self.can(Power.FAULTS, Power.CONSENT)
+        grant = (await self.harness.access()).grant
+        self.harness.cut_off()
+
+        with pytest.raises(Temporary) as caught:
+            await self.harness.provider.authorization.refresh(grant.refresh_token)
+
+        assert_silent(caught.value, grant.refresh_token)
+
+    async def test_a_grant_that_is_given_back_is_dead(self) -> None:
+        """Neither of its tokens works any more, and giving it back again is no error."""
+        self.needs(Capability.REVOKE)
+        self.can(Power.FAULTS, Power.CONSENT)
+        access = await self.harness.access()
+        grant = access.grant
+
+        await self.harness.provider.authorization.revoke(grant.access_token)
+        await self.harness.provider.authorization.revoke(grant.access_token)
+
+        with pytest.raises((GrantRevoked, TokenRefused)):
+            await self.harness.provider.accounts.profile(access, frozenset({ProfilePart.BASIC}))
+        with pytest.raises(GrantRevoked):
+            await self.harness.provider.authorization.refresh(grant.refresh_token)
+
+    async def test_a_static_token_is_a_grant_that_nothing_renews(self) -> None:
+        """It was tried at the vendor; it has an end that is aware, and no refresh token."""
+        self.needs(Capability.STATIC_TOKEN)
+        self.can(Power.CONSENT)
+        grant = await self.harness.static()
+
+        assert grant.access_expire_time > self.harness.now
+        assert (None, None) == (grant.refresh_token, grant.refresh_expire_time)
+        assert grant.subject
+        assert grant.access_token.reveal() not in f"{grant!r} {grant}"
+
+    async def _exchange(self, code: str) -> Grant:
+        grant: Grant = await self.harness.provider.authorization.exchange(
+            code, verifier=self.harness.verifier, redirect_uri=self.harness.redirect_uri
+        )
+        return grant
+
+    def _good(self, grant: Grant) -> None:
+        """Expect a pair with ends in the future, that shows neither of its tokens."""
+        assert grant.access_expire_time.tzinfo is not None
+        assert grant.access_expire_time > self.harness.now
+        assert grant.refresh_token is not None
+        assert grant.refresh_expire_time is None or grant.refresh_expire_time > self.harness.now
+        assert_silent(ProviderError(f"{grant!r} {grant}"), grant.access_token, grant.refresh_token)

@@ -1,0 +1,134 @@
+"""What engagement promises: figures that are told or not there, comments that are written once.
+
+Owns the contract of `providers/interface/engagement.py`.
+"""
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound, RateLimited, Temporary, Unavailable
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+
+FAR = 100_000
+"""More characters than any network takes for a comment."""
+
+
+class EngagementContract(Contract):
+    """Figures and comments."""
+
+    async def test_figures_are_numbers_or_not_there(self) -> None:
+        """Each metric once; what the vendor does not give is left out, never 0."""
+        self.needs(Capability.ACCOUNT_METRICS)
+        figures = await self.harness.provider.engagement.figures(
+            await self.harness.access(), self.harness.measured(), None
+        )
+
+        assert len(figures.series) == len({each.metric for each in figures.series})
+        assert all(isinstance(each.total, int) for each in figures.series)
+        assert figures.span is None or figures.span.start < figures.span.end
+
+    @pytest.mark.parametrize(
+        ("how", "kind"),
+        [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
+    )
+    async def test_figures_that_fail_say_how(self, how: str, kind: type[Exception]) -> None:
+        """It is a read: never in doubt, and no token stands in the error."""
+        self.needs(Capability.ACCOUNT_METRICS)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("figures", how, times=None)
+
+        with pytest.raises(kind) as caught:
+            await self.harness.provider.engagement.figures(access, self.harness.measured(), None)
+
+        assert_silent(caught.value, access.grant.access_token)
+
+    async def test_pages_of_comments_end_and_repeat_nothing(self) -> None:
+        """Every comment comes once, and the last page says that it is the last."""
+        self.needs(Capability.COMMENT_LIST)
+        self.can(Power.POSTS)
+        access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
+        expected = self.harness.add_comments(post, 5)
+        ids: list[str] = []
+        cursor = ""
+        for _ in range(10):
+            page = await self.harness.provider.engagement.list_comments(access, account, cursor=cursor, limit=2)
+            ids += [each.id for each in page.comments]
+            assert all(each.publish_time is None or each.publish_time.tzinfo for each in page.comments)
+            cursor = page.next_cursor
+            if not cursor:
+                break
+
+        assert ("", sorted(expected)) == (cursor, sorted(ids))
+
+    async def test_a_comment_stands_where_it_was_written(self) -> None:
+        """Below the post, and an answer below it, each once and in its own words."""
+        self.needs(Capability.COMMENT_REPLY, Capability.COMMENT_LIST)
+        self.can(Power.POSTS)
+        access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
+        engagement = self.harness.provider.engagement
+
+        made = await engagement.create_comment(access, account, text="canary words", parent=post, reply=False)
+        await engagement.create_comment(access, account, text="an answer", parent=made.id, reply=True)
+
+        [answer] = (await engagement.list_comments(access, account, parent=made.id)).comments
+        assert "an answer" == answer.text
+        everything = (await engagement.list_comments(access, account)).comments
+        assert ["an answer", "canary words"] == sorted(each.text for each in everything)
+
+    @pytest.mark.parametrize("how", ["after", "status", "html"])
+    async def test_a_lost_answer_to_a_comment_is_ambiguous(self, how: str) -> None:
+        """It may stand there for everybody to read: one call, never repeated."""
+        self.needs(Capability.COMMENT_REPLY)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
+        self.harness.fail("comment", how)
+
+        with pytest.raises(Ambiguous) as caught:
+            await self.harness.provider.engagement.create_comment(access, account, text="a", parent=post, reply=False)
+
+        assert 1 == self.harness.calls("comment")
+        assert_silent(caught.value, access.grant.access_token)
+
+    async def test_a_comment_that_was_never_sent_is_temporary(self) -> None:
+        """No connection to the vendor: nothing happened."""
+        self.needs(Capability.COMMENT_REPLY)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
+        self.harness.cut_off()
+
+        with pytest.raises(Temporary):
+            await self.harness.provider.engagement.create_comment(access, account, text="a", parent=post, reply=False)
+
+    async def test_a_comment_below_nothing_is_not_found(self) -> None:
+        """The parent is not there: nothing is written."""
+        self.needs(Capability.COMMENT_REPLY)
+        access, account = await self.harness.access(), self.harness.commented()
+
+        with pytest.raises(NotFound):
+            await self.harness.provider.engagement.create_comment(
+                access, account, text="a", parent=self.harness.unknown_publish, reply=True
+            )
+
+    async def test_a_comment_that_is_too_long_is_refused_without_a_call(self) -> None:
+        """The network would cut it, or refuse it later."""
+        self.needs(Capability.COMMENT_REPLY)
+        before = self.harness.sent()
+
+        with pytest.raises(ContentRefused):
+            self.harness.provider.engagement.check_comment(self.harness.commented(), "x" * FAR)
+
+        assert before == self.harness.sent()
+
+    async def test_a_like_is_safe_to_repeat(self) -> None:
+        """What is so already is no error, in either direction."""
+        self.needs(Capability.COMMENT_MODERATE)
+        self.can(Power.POSTS)
+        access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
+        [comment] = self.harness.add_comments(post, 1)
+
+        for liked in (True, True, False, False, True):
+            await self.harness.provider.engagement.set_liked(access, account, comment, liked=liked)
+
+        [shown] = (await self.harness.provider.engagement.list_comments(access, account)).comments
+        assert 1 == shown.like_count

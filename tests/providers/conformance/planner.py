@@ -1,0 +1,143 @@
+"""What a planner promises beside posts: labels in pages, and files of posts that become posts once.
+
+Owns the contract of `providers/interface/planner.py`.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, NotFound, Rejected, Temporary, Unavailable
+from providers.interface import Access
+from providers.models.planner import ImportPhase, Label, Sheet
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+
+
+class PlannerContract(Contract):
+    """Labels and files of posts."""
+
+    @pytest.mark.parametrize("kind", ["categories", "tags"])
+    async def test_pages_of_labels_end_and_repeat_nothing(self, kind: str) -> None:
+        """Every label comes once, by the name that people gave it."""
+        self.needs(Capability.PLANNER_LABELS)
+        self.can(Power.POSTS)
+        access, expected = await self.harness.access(), self.harness.label_names(kind)
+        found: list[Label] = []
+        cursor = ""
+        for _ in range(10):
+            ask = getattr(self.harness.provider.planner, f"list_{kind}")
+            page = await ask(access, cursor=cursor, limit=1)
+            found += page.labels
+            cursor = page.next_cursor
+            if not cursor:
+                break
+
+        assert ("", sorted(expected)) == (cursor, sorted(each.name for each in found))
+        assert len(found) == len({each.id for each in found})
+
+    @pytest.mark.parametrize("how", ["status", "after"])
+    async def test_a_list_of_labels_is_never_in_doubt(self, how: str) -> None:
+        """It is a read, and no token stands in the error."""
+        self.needs(Capability.PLANNER_LABELS)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("tags", how, times=None)
+
+        with pytest.raises(Unavailable) as caught:
+            await self.harness.provider.planner.list_tags(access)
+
+        assert_silent(caught.value, access.grant.access_token)
+
+    async def test_a_file_becomes_posts_once(self) -> None:
+        """Nothing of it is a post before it is finalized; its rows are told with what is wrong in them."""
+        self.needs(Capability.POST_IMPORT)
+        self.can(Power.POSTS, Power.TIME)
+        access, planner = await self.harness.access(), self.harness.provider.planner
+        id = await self._import(access)
+        checking = await planner.get_import(access, id)
+        self.harness.wait()
+        ready = await planner.get_import(access, id)
+        before = self.harness.planned()
+
+        await planner.finalize_import(access, id)
+
+        assert (ImportPhase.CHECKING, ImportPhase.READY) == (checking.phase, ready.phase)
+        assert ([False, True], 0) == ([bool(row.errors) for row in ready.rows], before)
+        assert ImportPhase.FINALIZED is (await planner.get_import(access, id)).phase
+        with pytest.raises(Rejected):
+            await planner.finalize_import(access, id)
+        assert 1 == self.harness.planned()
+
+    async def test_a_lost_answer_to_a_finalization_is_ambiguous(self) -> None:
+        """Posts may have come of it: one call, never repeated, and how the import stands tells."""
+        self.needs(Capability.POST_IMPORT)
+        self.can(Power.POSTS, Power.TIME, Power.FAULTS)
+        access, planner = await self.harness.access(), self.harness.provider.planner
+        id = await self._import(access)
+        self.harness.wait()
+        self.harness.fail("finalize", "after")
+
+        with pytest.raises(Ambiguous) as caught:
+            await planner.finalize_import(access, id)
+
+        assert (1, 1) == (self.harness.calls("finalize"), self.harness.planned())
+        assert ImportPhase.FINALIZED is (await planner.get_import(access, id)).phase
+        assert_silent(caught.value, access.grant.access_token)
+
+    async def test_a_file_sent_again_is_a_second_file_and_no_more(self) -> None:
+        """The answer was lost, so it is sent again under another name: nothing became a post."""
+        self.needs(Capability.POST_IMPORT)
+        self.can(Power.POSTS, Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("sheet", "after")
+
+        with pytest.raises(Ambiguous):
+            await self._sheet(access, "first.csv")
+        await self._sheet(access, "second.csv")
+
+        assert 0 == self.harness.planned()
+
+    async def test_a_file_that_was_never_sent_is_temporary(self) -> None:
+        """No connection to the vendor: nothing happened."""
+        self.needs(Capability.POST_IMPORT)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.cut_off()
+
+        with pytest.raises(Temporary):
+            await self._sheet(access, "first.csv")
+
+    async def test_an_import_that_is_taken_away_is_not_found(self) -> None:
+        """Neither is one that never was."""
+        self.needs(Capability.POST_IMPORT)
+        self.can(Power.POSTS)
+        access, planner = await self.harness.access(), self.harness.provider.planner
+        id = await self._import(access)
+
+        await planner.delete_import(access, id)
+
+        for gone in (id, self.harness.unknown_publish):
+            with pytest.raises(NotFound):
+                await planner.get_import(access, gone)
+
+    async def _sheet(self, access: Access, name: str) -> Sheet:
+        content: bytes = self.harness.sheet()
+
+        async def body() -> AsyncIterator[bytes]:
+            yield content
+
+        sheet: Any = await self.harness.provider.planner.send_sheet(access, name=name, size=len(content), body=body)
+        assert isinstance(sheet, Sheet)
+        return sheet
+
+    async def _import(self, access: Access) -> str:
+        """Begin an import of a good row and a bad one; give its id, which is told, or found by the file."""
+        planner, sheet = self.harness.provider.planner, await self._sheet(access, "first.csv")
+        assert "" == await planner.find_import(access, sheet)
+        told = await planner.assign_sheet(access, sheet, [self.harness.commented().id])
+        found: str = await planner.find_import(access, sheet)
+        assert told in ("", found)
+        assert found
+        return found

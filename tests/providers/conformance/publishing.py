@@ -1,0 +1,395 @@
+"""What publishing promises: posts that are never made twice, and an answer to what became of each.
+
+Owns the contract of `providers/interface/publishing.py`, for vendors that take a file in pieces after its announcement
+and for those that take it into a library before.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, ContentRefused, NotFound, Rejected, Temporary
+from providers.interface import Access
+from providers.models.publishing import (
+    Begun,
+    FailureKind,
+    Order,
+    Photos,
+    PublishPhase,
+    PublishStatus,
+    VideoFile,
+    VideoLink,
+)
+from providers.models.secret import Secret
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+
+FILE_SIZE = 66_259_900
+"""More than one chunk at every vendor that cuts."""
+
+LOST = ("after", "status", "html")
+FAR = 100_000
+"""More characters than any network takes for a caption."""
+
+
+def _addresses(order: Order) -> tuple[Secret, ...]:
+    """Give where the vendor fetches a post's media from."""
+    if isinstance(order.content, Photos):
+        return order.content.uris
+    return (order.content.uri,) if isinstance(order.content, VideoLink) else ()
+
+
+class PublishingContract(Contract):
+    """Posts."""
+
+    # Files
+
+    async def test_a_file_is_posted_when_its_last_byte_is_there(self) -> None:
+        """Nothing is posted before; then the vendor works on it, and posts it once."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        self.can(Power.POSTS)
+        access, order = await self.harness.access(), self.harness.video_order()
+
+        begun = await self._begin(access, order)
+        before = self.harness.posted()
+        await self._send(begun, order)
+
+        assert 0 == before or begun.plan is None
+        status = await self._status(access, begun, order)
+        assert status.phase in (PublishPhase.PUBLISHED, PublishPhase.RUNNING, PublishPhase.RECEIVING)
+        assert self.harness.posted() <= 1
+
+    async def test_bytes_twice_are_no_post_twice(self) -> None:
+        """Sending a piece again on its own address, or a file again into a library, is safe: one post comes of it."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.video_order()
+        if self.harness.provider.table.library:
+            await self._stored(access, order)
+        begun = await self._begin(access, order)
+        if begun.plan is not None:
+            first, end, last = begun.plan.chunk_at(0)
+            assert not last
+            await self._chunk(begun, order, first, end)
+
+            again = await self._chunk(begun, order, first, end)
+
+            assert end == again.received
+            await self._send(begun, order, end)
+        assert 1 == self.harness.posted()
+
+    @pytest.mark.parametrize("how", ["after", "status"])
+    async def test_bytes_whose_answer_was_lost_are_in_doubt(self, how: str) -> None:
+        """They may have arrived: Ambiguous, nothing is repeated, and sending them again then works."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.video_order()
+        send = await self._first_bytes(access, order)
+        before = self.harness.calls("chunk")
+        self.harness.fail("chunk", how)
+
+        with pytest.raises(Ambiguous) as caught:
+            await send()
+
+        assert 1 == self.harness.calls("chunk") - before
+        assert_silent(caught.value, access.grant.access_token)
+        await send()
+
+    async def test_bytes_that_were_never_sent_are_temporary(self) -> None:
+        """No connection to the vendor: nothing happened."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.video_order()
+        send = await self._first_bytes(access, order)
+        self.harness.cut_off()
+
+        with pytest.raises(Temporary):
+            await send()
+
+    # Announcements
+
+    @pytest.mark.parametrize("how", LOST)
+    async def test_a_lost_answer_to_a_video_is_ambiguous(self, how: str) -> None:
+        """Nobody knows whether it was heard: Ambiguous, never repeated by the provider itself."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        self.can(Power.FAULTS, Power.POSTS)
+        await self._lost("begin_video", self.harness.video_order(), how)
+
+    @pytest.mark.parametrize("how", LOST)
+    async def test_a_lost_answer_to_a_pull_is_ambiguous(self, how: str) -> None:
+        """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.FAULTS, Power.POSTS)
+        await self._lost("begin_pull", self.harness.pull_order(), how)
+
+    @pytest.mark.parametrize("how", LOST)
+    async def test_a_lost_answer_to_photos_is_ambiguous(self, how: str) -> None:
+        """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
+        self.needs(Capability.POST_PHOTO)
+        self.can(Power.FAULTS, Power.POSTS)
+        await self._lost("begin_photos", self.harness.photo_order(), how)
+
+    async def test_what_was_never_announced_is_temporary(self) -> None:
+        """No connection to the vendor: nothing happened, and it may be announced again."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.FAULTS, Power.POSTS)
+        access, order = await self.harness.access(), self.harness.pull_order()
+        self.harness.cut_off()
+
+        with pytest.raises(Temporary) as caught:
+            await self.harness.provider.publishing.begin(access, order)
+
+        assert_silent(caught.value, order.content.uri, access.grant.access_token)
+
+    async def test_an_announcement_that_came_too_fast_may_be_made_again(self) -> None:
+        """It was refused before anything happened: Temporary, never repeated by the provider itself."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.FAULTS, Power.POSTS)
+        access, order = await self.harness.access(), self.harness.pull_order()
+        self.harness.fail("begin_pull", "rate")
+
+        with pytest.raises(Temporary):
+            await self.harness.provider.publishing.begin(access, order)
+
+        assert (0, 1) == (self.harness.posted(), self.harness.calls("begin_pull"))
+        await self.harness.provider.publishing.begin(access, order)
+        assert 1 == self.harness.posted()
+
+    async def test_a_pulled_video_has_an_id_and_no_address(self) -> None:
+        """There is nothing to send: the id is all there is, and its status can be asked for."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.POSTS)
+        await self._acts(self.harness.pull_order())
+
+    async def test_photos_have_an_id_and_no_address(self) -> None:
+        """There is nothing to send: the id is all there is, and its status can be asked for."""
+        self.needs(Capability.POST_PHOTO)
+        self.can(Power.POSTS)
+        await self._acts(self.harness.photo_order())
+
+    async def test_words_alone_have_an_id_and_no_address(self) -> None:
+        """There is nothing to send, and its status can be asked for."""
+        self.needs(Capability.POST_TEXT)
+        self.can(Power.POSTS)
+        await self._acts(self.harness.text_order())
+
+    async def test_a_draft_in_an_inbox_waits_for_its_creator(self) -> None:
+        """Nothing is posted; it is the creator's turn."""
+        self.needs(Capability.POST_INBOX)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.draft_order()
+        begun = await self._begin(access, order)
+        await self._send(begun, order)
+
+        status = await self._status(access, begun, order)
+
+        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+
+    async def test_a_draft_in_a_planner_waits_there(self) -> None:
+        """Nothing is posted; it is the turn of whoever keeps the planner."""
+        self.needs(Capability.POST_PLANNER_DRAFT)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.planner_order("draft")
+        begun = await self._begin(access, order)
+
+        status = await self._status(access, begun, order)
+
+        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+
+    async def test_a_post_in_review_waits_for_its_approver(self) -> None:
+        """Nothing is posted before somebody approves."""
+        self.needs(Capability.POST_PLANNER_REVIEW)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.planner_order("review")
+        begun = await self._begin(access, order)
+
+        status = await self._status(access, begun, order)
+
+        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+
+    async def test_a_scheduled_post_waits_for_its_time(self) -> None:
+        """The vendor itself publishes it then: until that nothing is posted."""
+        self.needs(Capability.POST_SCHEDULE)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.scheduled_order()
+        begun = await self._begin(access, order)
+
+        status = await self._status(access, begun, order)
+
+        assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
+
+    async def test_what_can_never_be_handed_over_is_refused_without_a_call(self) -> None:
+        """Before anything is sent: pre-flight asks the same, as often as it likes."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        access = await self.harness.access()
+        order = replace(self.harness.pull_order(), caption="x" * FAR)
+        before = self.harness.sent()
+
+        with pytest.raises(ContentRefused):
+            self.harness.provider.publishing.check(order)
+        with pytest.raises(ContentRefused):
+            await self.harness.provider.publishing.begin(access, order)
+
+        assert before == self.harness.sent()
+
+    # Afterwards
+
+    async def test_an_unknown_publish_is_not_found(self) -> None:
+        """An id that the vendor never gave is told apart from one whose status it cannot tell."""
+        self.needs(Capability.POST_VIDEO_UPLOAD)
+        access = await self.harness.access()
+        with pytest.raises(NotFound):
+            await self.harness.provider.publishing.status(access, self.harness.unknown_publish)
+
+    async def test_a_state_that_nobody_knows_is_no_end(self) -> None:
+        """The vendor still works on it, and its own word is kept."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.POSTS, Power.FAULTS)
+        access = await self.harness.access()
+        order = self.harness.pull_order()
+        begun = await self.harness.provider.publishing.begin(access, order)
+        publish_id = await self._publish_id(access, begun, order)
+        self.harness.fail("status", "strange")
+
+        status = await self.harness.provider.publishing.status(access, publish_id)
+
+        assert (PublishPhase.RUNNING, None) == (status.phase, status.fail_kind)
+        assert "STRANGE" in status.vendor_status.upper()
+
+    async def test_a_failure_that_nobody_knows_is_not_retried(self) -> None:
+        """It has the vendor's own reason, and a kind that says that nobody knows what may be done."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.POSTS, Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail_publish("something_strange")
+        order = self.harness.pull_order()
+        begun = await self.harness.provider.publishing.begin(access, order)
+
+        status = await self._status(access, begun, order)
+
+        assert (PublishPhase.FAILED, FailureKind.UNKNOWN) == (status.phase, status.fail_kind)
+        assert ("something_strange", 0) == (status.fail_code, self.harness.posted())
+
+    async def test_what_a_lost_answer_made_is_found(self) -> None:
+        """Whoever did not hear the answer looks: the post is there once, by the words that it was given."""
+        self.needs(Capability.POST_VIDEO_PULL)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.public_order("canary words of a lost post")
+        since, until = self.harness.around()
+        before = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        self.harness.fail("begin_pull", "after")
+        with pytest.raises(Ambiguous):
+            await self.harness.provider.publishing.begin(access, order)
+
+        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+
+        assert 1 == self.harness.posted()
+        assert 1 == sum(any(order.caption in text for text in each.texts) for each in found)
+        assert [] == [each for each in before if any(order.caption in text for text in each.texts)]
+
+    async def test_what_is_not_out_yet_can_be_called_back(self) -> None:
+        """It is over then, as its status tells, and nothing is posted."""
+        self.needs(Capability.POST_CANCEL)
+        self.can(Power.POSTS, Power.FAULTS)
+        access = await self.harness.access()
+        publish_id = await self.harness.stoppable(access)
+
+        await self.harness.provider.publishing.cancel(access, publish_id)
+
+        assert await self.harness.is_stopped(access, publish_id)
+        assert 0 == self.harness.posted()
+
+    async def test_what_cannot_be_stopped_is_refused(self) -> None:
+        """It is too late, or nothing that can be called back: Rejected, and nothing is changed."""
+        self.needs(Capability.POST_CANCEL)
+        self.can(Power.POSTS)
+        access = await self.harness.access()
+        publish_id = await self.harness.unstoppable(access)
+        before = self.harness.posted()
+
+        with pytest.raises(Rejected):
+            await self.harness.provider.publishing.cancel(access, publish_id)
+
+        assert before == self.harness.posted()
+
+    # How it is done
+
+    async def _begin(self, access: Access, order: Order) -> Begun:
+        """Announce a post; a file is put into the library first, where there is one."""
+        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
+            order = replace(order, content=await self._stored(access, order))
+        begun: Begun = await self.harness.provider.publishing.begin(access, order)
+        return begun
+
+    async def _publish_id(self, access: Access, begun: Begun, order: Order) -> str:
+        """Give the id of a post; a vendor that took it and told none has it in its list, under the same words."""
+        if begun.publish_id:
+            return begun.publish_id
+        since, until = self.harness.around()
+        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        [ours] = [each for each in found if order.caption in each.texts]
+        return str(ours.publish_id)
+
+    async def _status(self, access: Access, begun: Begun, order: Order) -> PublishStatus:
+        publish_id = await self._publish_id(access, begun, order)
+        status: PublishStatus = await self.harness.provider.publishing.status(access, publish_id)
+        return status
+
+    async def _stored(self, access: Access, order: Order) -> VideoLink:
+        file = order.content
+        assert isinstance(file, VideoFile)
+        uri = await self.harness.provider.publishing.store(access, file, self._body(0, file.size), name="canary")
+        return VideoLink(uri, file.mime_type)
+
+    async def _send(self, begun: Begun, order: Order, offset: int = 0) -> None:
+        """Send what is left of a file; nothing when the vendor has it already."""
+        file = order.content
+        while begun.plan is not None and isinstance(file, VideoFile) and offset < file.size:
+            first, end, _ = begun.plan.chunk_at(offset)
+            answer = await self._chunk(begun, order, first, end)
+            offset = file.size if answer.complete else answer.received
+
+    async def _chunk(self, begun: Begun, order: Order, first: int, end: int) -> Any:
+        assert begun.upload_url is not None
+        return await self.harness.provider.publishing.send_chunk(
+            begun.upload_url, order.content, first=first, end=end, body=self._body(first, end)
+        )
+
+    def _body(self, first: int, end: int) -> Callable[[], AsyncIterator[bytes]]:
+        def body() -> AsyncIterator[bytes]:
+            stream: AsyncIterator[bytes] = self.harness.content(first, end)
+            return stream
+
+        return body
+
+    async def _first_bytes(self, access: Access, order: Order) -> Callable[[], Any]:
+        """Give what sends the first bytes of a file: its first piece, or all of it into a library."""
+        if self.harness.provider.table.library:
+            return lambda: self._stored(access, order)
+        begun = await self._begin(access, order)
+        assert begun.plan is not None
+        first, end, _ = begun.plan.chunk_at(0)
+        return lambda: self._chunk(begun, order, first, end)
+
+    async def _lost(self, operation: str, order: Order, how: str) -> None:
+        """Announce once, and do not hear the answer."""
+        access = await self.harness.access()
+        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
+            order = replace(order, content=await self._stored(access, order))
+        self.harness.fail(operation, how)
+
+        with pytest.raises(Ambiguous) as caught:
+            await self.harness.provider.publishing.begin(access, order)
+
+        assert 1 == self.harness.calls(operation)
+        assert_silent(caught.value, *_addresses(order), access.grant.access_token)
+
+    async def _acts(self, order: Order) -> None:
+        access = await self.harness.access()
+
+        begun = await self._begin(access, order)
+
+        assert begun.upload_url is None
+        assert PublishPhase.FAILED is not (await self._status(access, begun, order)).phase

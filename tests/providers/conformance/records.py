@@ -1,0 +1,89 @@
+"""What a planner's records promise: a change that takes nothing else away, and many states in one call.
+
+Owns the contract of `providers/interface/records.py`.
+"""
+
+from dataclasses import replace
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import NotFound, Rejected
+from providers.interface import Access
+from providers.models.publishing import FailureKind, PublishPhase, Sighting
+from tests.providers.conformance.harness import Contract, Power
+
+
+class RecordsContract(Contract):
+    """A planner's own copies of posts."""
+
+    async def test_a_post_that_is_not_out_can_be_changed(self) -> None:
+        """New words stand in the place of the old ones, its media stay, and it still waits for its time."""
+        self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
+        self.can(Power.POSTS, Power.FAULTS)
+        access, order = await self.harness.access(), self.harness.scheduled_order()
+        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
+        [before] = await self._seen(access, order.account)
+
+        await self.harness.provider.records.edit(access, publish_id, replace(order, caption="other words"))
+
+        [after] = await self._seen(access, order.account)
+        assert (("other words",), before.uris) == (after.texts, after.uris)
+        status = await self.harness.provider.publishing.status(access, publish_id)
+        assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
+
+    async def test_a_post_that_is_out_is_not_changed(self) -> None:
+        """It is too late: Rejected, and nothing is sent that could change it."""
+        self.needs(Capability.POST_EDIT)
+        self.can(Power.POSTS)
+        access = await self.harness.access()
+        publish_id = await self.harness.unstoppable(access)
+        before = self.harness.calls("edit")
+
+        with pytest.raises(Rejected):
+            await self.harness.provider.records.edit(access, publish_id, self.harness.pull_order())
+
+        assert before == self.harness.calls("edit")
+
+    async def test_a_post_that_is_not_there_is_not_found(self) -> None:
+        """An id that the vendor never gave."""
+        self.needs(Capability.POST_EDIT)
+        access = await self.harness.access()
+        with pytest.raises(NotFound):
+            await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_order())
+
+    async def test_many_posts_are_told_at_once(self) -> None:
+        """Each under its own id, as if it were asked for by itself; one that is not there is left out."""
+        self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
+        self.can(Power.POSTS)
+        access, order = await self.harness.access(), self.harness.scheduled_order()
+        publishing = self.harness.provider.publishing
+        ids = [(await publishing.begin(access, replace(order, caption=f"post {at}"))).publish_id for at in range(3)]
+        since, until = self.harness.around()
+
+        told = await self.harness.provider.records.statuses(
+            access, [*ids, self.harness.unknown_publish], since=since, until=until
+        )
+
+        assert {id: await publishing.status(access, id) for id in ids} == told
+
+    async def test_a_record_that_is_taken_away_is_gone(self) -> None:
+        """It was not out and never will be; taking it away again is no error."""
+        self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
+        self.can(Power.POSTS)
+        access, order = await self.harness.access(), self.harness.scheduled_order()
+        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
+
+        await self.harness.provider.records.delete(access, publish_id)
+        await self.harness.provider.records.delete(access, publish_id)
+
+        status = await self.harness.provider.publishing.status(access, publish_id)
+        assert (PublishPhase.FAILED, FailureKind.CANCELLED, 0) == (
+            status.phase,
+            status.fail_kind,
+            self.harness.posted(),
+        )
+
+    async def _seen(self, access: Access, account: str) -> list[Sighting]:
+        since, until = self.harness.around()
+        return list(await self.harness.provider.publishing.find(access, account, since=since, until=until))

@@ -1,0 +1,98 @@
+"""What a provider does not promise is refused before the network, with the sentence that its table gives.
+
+Owns one way to ask for each capability that the checked provider watches over. Knows no vendor.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from inspect import isawaitable
+from typing import Any
+
+import pytest
+
+from providers.capabilities import Capability, CapabilityTable, Cell, Support
+from providers.checked import checked
+from providers.demand import demand
+from providers.errors import CapabilityMissing
+from providers.interface import Access, Provider
+from providers.models.engagement import AccountRef
+from providers.models.grants import ConsentRequest
+from providers.models.publishing import Order, Photos, PostMode, VideoFile, VideoLink
+from providers.models.secret import Secret
+from tests.providers.conformance.harness import Contract
+
+TIME = datetime(2026, 11, 20, tzinfo=UTC)
+ACCOUNT = AccountRef("1", "tiktok")
+SECRET = Secret("canary-of-a-refusal")
+REQUEST = ConsentRequest("state", SECRET, "https://gateway.example/", ())
+Ask = Callable[[Provider, Access], Any]
+
+ASKS: Mapping[Capability, Ask] = {
+    Capability.OAUTH: lambda it, _: it.authorization.consent_uri(REQUEST),
+    Capability.REVOKE: lambda it, _: it.authorization.revoke(SECRET),
+    Capability.CREATOR_INFO: lambda it, access: it.accounts.creator_info(access),
+    Capability.VIDEO_LIST: lambda it, access: it.videos.list_videos(access),
+    Capability.VIDEO_QUERY: lambda it, access: it.videos.query_videos(access, ["1"]),
+    Capability.METRICS: lambda it, access: it.videos.list_videos(access, metrics=True),
+    Capability.POST_VIDEO_UPLOAD: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, VideoFile(1, "video/mp4"))),
+    Capability.POST_VIDEO_PULL: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, VideoLink(SECRET))),
+    Capability.POST_PHOTO: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, Photos((SECRET,)))),
+    Capability.POST_TEXT: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, None)),
+    Capability.POST_INBOX: lambda it, _: it.publishing.check(Order(PostMode.CREATOR_INBOX, None)),
+    Capability.POST_PLANNER_DRAFT: lambda it, _: it.publishing.check(Order(PostMode.PLANNER_DRAFT, None)),
+    Capability.POST_PLANNER_REVIEW: lambda it, _: it.publishing.check(Order(PostMode.PLANNER_REVIEW, None)),
+    Capability.POST_SCHEDULE: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, None, schedule_time=TIME)),
+    Capability.POST_EDIT: lambda it, access: it.records.edit(access, "1", Order(PostMode.DIRECT, None)),
+    Capability.POST_CANCEL: lambda it, access: it.publishing.cancel(access, "1"),
+    Capability.POST_IMPORT: lambda it, access: it.planner.get_import(access, "1"),
+    Capability.PLANNER_LABELS: lambda it, access: it.planner.list_tags(access),
+    Capability.ACCOUNT_METRICS: lambda it, access: it.engagement.figures(access, ACCOUNT, None),
+    Capability.COMMENT_LIST: lambda it, access: it.engagement.list_comments(access, ACCOUNT),
+    Capability.COMMENT_REPLY: lambda it, _: it.engagement.check_comment(ACCOUNT, "words"),
+    Capability.COMMENT_MODERATE: lambda it, access: it.engagement.set_liked(access, ACCOUNT, "1", liked=True),
+    Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
+}
+"""What a caller does who wants it. Nothing asks for the others: a facet that will, comes with a row here."""
+
+
+def missing(table: CapabilityTable) -> dict[Capability, Cell]:
+    """Give what a table does not promise."""
+    return {each: table.cell(each) for each in Capability if not table.can(each)}
+
+
+async def _asked(capability: Capability, provider: Provider, access: Access) -> None:
+    if capability not in ASKS:
+        demand(provider.table, capability)
+        return
+    answer = ASKS[capability](provider, access)
+    if isawaitable(answer):
+        await answer
+
+
+class RefusalsContract(Contract):
+    """Everything that the table does not promise."""
+
+    async def test_what_is_not_promised_is_refused_with_the_tables_note(self) -> None:
+        """Each by itself, as if all else were there: the capability, how far it goes, and why; no call is made."""
+        self.needs()
+        access = await self.harness.access()
+        before = self.harness.sent()
+
+        told = {each: await self._refusal(each, cell, access) for each, cell in self._missing().items()}
+
+        assert {each: (cell.support, cell.note) for each, cell in self._missing().items()} == told
+        assert before == self.harness.sent()
+
+    def _missing(self) -> dict[Capability, Cell]:
+        return missing(self.harness.provider.table)
+
+    async def _refusal(self, capability: Capability, cell: Cell, access: Access) -> tuple[Support, str]:
+        """Ask for one thing and give how it is refused: by its facet, or where no facet has it by the table alone."""
+        unchecked = self.harness.unchecked
+        cells = {**{each: Cell(Support.FULL) for each in Capability}, capability: cell}
+        alone = checked(replace(unchecked, table=replace(unchecked.table, cells=cells)))
+        with pytest.raises(CapabilityMissing) as caught:
+            await _asked(capability, alone, access)
+        assert capability is caught.value.capability
+        return caught.value.support, caught.value.note

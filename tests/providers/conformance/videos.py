@@ -1,0 +1,104 @@
+"""What reading videos promises: pages that end, ids that are exact, and no number that the vendor did not tell.
+
+Owns the contract of `providers/interface/videos.py`.
+"""
+
+import pytest
+
+from providers.capabilities import Capability
+from providers.errors import ContractBroken, RateLimited, Unavailable
+from providers.models.videos import VideoMetrics
+from tests.providers.conformance.harness import Contract, Power, assert_silent
+
+
+class VideosContract(Contract):
+    """Videos."""
+
+    async def _ids(self, pages: int = 10) -> list[str]:
+        """Read page by page until the last one."""
+        access, ids, cursor = await self.harness.access(), list[str](), ""
+        for _ in range(pages):
+            page = await self.harness.provider.videos.list_videos(access, cursor=cursor, limit=20)
+            ids += [video.provider_video_id for video in page.videos]
+            cursor = page.next_cursor
+            if not cursor:
+                return ids
+        raise AssertionError(f"no end after {pages} pages")
+
+    async def test_pages_end_and_repeat_nothing(self) -> None:
+        """Every video comes once, newest first, and the last page says that it is the last."""
+        self.needs(Capability.VIDEO_LIST)
+        self.can(Power.VIDEOS)
+        expected = self.harness.add_videos(45)
+
+        assert expected[::-1] == await self._ids()
+
+    async def test_an_empty_page_is_not_the_end(self) -> None:
+        """A page may be empty because what was on it is hidden: what comes after it is still read."""
+        self.needs(Capability.VIDEO_LIST)
+        self.can(Power.VIDEOS, Power.FAULTS)
+        expected = self.harness.add_videos(5)
+        self.harness.show_empty_page()
+
+        assert expected[::-1] == await self._ids()
+
+    async def test_a_list_can_be_read(self) -> None:
+        """Ids are exact strings, times aware, absent counts None."""
+        self.needs(Capability.VIDEO_LIST)
+        page = await self.harness.provider.videos.list_videos(await self.harness.access(), limit=5)
+
+        for video in page.videos:
+            assert video.provider_video_id.strip()
+            assert video.publish_time is None or video.publish_time.tzinfo is not None
+            assert video.cover_expire_time is None or video.cover_uri
+
+    async def test_figures_are_told_with_a_video(self) -> None:
+        """Asked for, they are numbers; not asked for, they are not there."""
+        self.needs(Capability.VIDEO_LIST, Capability.METRICS)
+        self.can(Power.VIDEOS)
+        access, _ = await self.harness.access(), self.harness.add_videos(1)
+
+        [told] = (await self.harness.provider.videos.list_videos(access)).videos
+        [bare] = (await self.harness.provider.videos.list_videos(access, metrics=False)).videos
+
+        assert isinstance(told.metrics.view_count, int)
+        assert bare.metrics is None
+
+    async def test_what_the_vendor_does_not_tell_is_not_zero(self) -> None:
+        """A video without figures, times or sizes has None where a number would be a lie."""
+        self.needs(Capability.VIDEO_LIST, Capability.METRICS)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.show_bare_video()
+
+        [video] = (await self.harness.provider.videos.list_videos(access)).videos
+
+        assert video.provider_video_id
+        assert VideoMetrics() == video.metrics
+        assert (None, None) == (video.publish_time, video.duration)
+
+    async def test_a_lookup_gives_what_there_is(self) -> None:
+        """Ids that the account does not have are left out, and nothing fails for them."""
+        self.needs(Capability.VIDEO_QUERY)
+        self.can(Power.VIDEOS)
+        access, ids = await self.harness.access(), self.harness.add_videos(3)
+
+        found = await self.harness.provider.videos.query_videos(access, [ids[0], "1", ids[2]])
+
+        assert {ids[0], ids[2]} == {video.provider_video_id for video in found}
+
+    @pytest.mark.parametrize(
+        ("how", "kind"),
+        [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
+    )
+    async def test_a_list_that_fails_says_how(self, how: str, kind: type[Exception]) -> None:
+        """A read is never in doubt, and no token stands in the error."""
+        self.needs(Capability.VIDEO_LIST)
+        self.can(Power.FAULTS)
+        access = await self.harness.access()
+        self.harness.fail("videos", how, times=None)
+
+        with pytest.raises(kind) as caught:
+            await self.harness.provider.videos.list_videos(access)
+
+        assert_silent(caught.value, access.grant.access_token)

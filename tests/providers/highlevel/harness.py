@@ -1,0 +1,249 @@
+"""HighLevel for the contract tests: the provider over the simulator, which does what it is told.
+
+Owns which of the simulator's operations stands for which step of a provider.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from providers.checked import checked
+from providers.interface import Access, Provider
+from providers.models.accounts import PrivacyLevel, ProfilePart
+from providers.models.engagement import AccountRef
+from providers.models.grants import Grant
+from providers.models.publishing import (
+    Content,
+    FailureKind,
+    Order,
+    Photos,
+    PostMode,
+    PostOptions,
+    PublishPhase,
+    VideoFile,
+    VideoLink,
+)
+from providers.models.secret import Secret
+from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel.tenants import BAKERY, OWNER
+from tests.providers.conformance.harness import Power
+from tests.providers.faking import Line, Renewing
+from tests.providers.highlevel.journeys import REDIRECT, Journey
+from tests.providers.highlevel.support import NOW, VERIFIER
+from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
+from tests.providers.tiktok.journeys import content
+
+OPERATIONS = {
+    "profile": "locations.search",
+    "refresh": "oauth.token",
+    "begin_video": "posts.create",
+    "begin_pull": "posts.create",
+    "begin_photos": "posts.create",
+    "chunk": "medias.upload",
+    "status": "posts.get",
+    "edit": "posts.update",
+    "figures": "statistics",
+    "comment": "comments.create",
+    "tags": "tags.list",
+    "sheet": "csv.upload",
+    "finalize": "csv.finalize",
+}
+FAULTS: dict[str, dict[str, Any]] = {
+    "before": {"kind": "drop_before"},
+    "after": {"kind": "drop_after"},
+    "status": {"kind": "status", "status": 503},
+    "html": {"kind": "html"},
+    "rate": {"kind": "error", "message": "Too Many Requests", "status": 429},
+    "unknown": {"kind": "error", "message": "Something new", "status": 400},
+}
+POST = {"_id": "65f0c0de0000000000000001", "status": "strange_new_state"}
+STRANGE: dict[str, dict[str, Any]] = {
+    "status": {"kind": "body", "body": json.dumps({"success": True, "statusCode": 200, "results": {"post": POST}})},
+}
+FILE_SIZE = 300_000
+PUBLIC, ONLY_ME = (PostOptions(privacy_level=each) for each in (PrivacyLevel.PUBLIC, PrivacyLevel.ONLY_ME))
+
+
+@dataclass
+class Simulated:
+    """The harness over the simulator, as far as the provider goes."""
+
+    journey: Journey
+    now: datetime = NOW
+    powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS})
+    verifier: Secret = VERIFIER
+    redirect_uri: str = REDIRECT
+    unknown_publish: str = "65f0c0de0000000000009999"
+    # A location has no figures, whatever is granted.
+    narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.STATS})
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the gateway uses it, held to its own table."""
+        return checked(self.journey.provider)
+
+    @property
+    def unchecked(self) -> Any:
+        """The provider itself."""
+        return self.journey.provider
+
+    async def access(self) -> Renewing:
+        """Walk through the page where a location is picked."""
+        return await self.journey.connect()
+
+    async def narrow(self) -> Renewing:
+        """Connect as ever: HighLevel's page offers no scopes to leave out."""
+        return await self.journey.connect()
+
+    async def code(self) -> str:
+        """Walk through the page where a location is picked."""
+        return await self.journey.code()
+
+    async def static(self) -> Grant:
+        """Make a Private Integration Token of a location, and take it."""
+        token = Secret(self.journey.vendor.private_token(BAKERY))
+        authorization = self.journey.provider.authorization
+        return await authorization.static(token, location_id=BAKERY, scopes=authorization.scopes)
+
+    def fail(self, operation: str, how: str, **values: Any) -> None:
+        """Order a fault."""
+        ordered = STRANGE[operation] if how == "strange" else FAULTS[how]
+        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**ordered, **values}))
+
+    # Posts
+
+    def video_order(self, **changes: Any) -> Order:
+        """Give a private video of TikTok's."""
+        return self._order(VideoFile(FILE_SIZE, "video/mp4"), **changes)
+
+    def pull_order(self) -> Order:
+        """Give a private video by address."""
+        return self._order(VideoLink(Secret("https://media.example/canary.mp4"), "video/mp4"))
+
+    def photo_order(self) -> Order:
+        """Give two photos of Facebook's: for TikTok HighLevel takes none."""
+        uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
+        return self._order(Photos(uris, ("image/jpeg",) * 2), platform="facebook", options=PostOptions())
+
+    def text_order(self) -> Order:
+        """Give words for Facebook."""
+        return self._order(None, platform="facebook", options=PostOptions())
+
+    def planner_order(self, kind: str) -> Order:
+        """Give a draft, or a post that its approver looks at before tomorrow."""
+        link = self.pull_order().content
+        if kind == "draft":
+            return self._order(link, mode=PostMode.PLANNER_DRAFT)
+        tomorrow, extra = self.now + timedelta(days=1), {"approver": OWNER}
+        return self._order(link, mode=PostMode.PLANNER_REVIEW, schedule_time=tomorrow, extra=extra)
+
+    def scheduled_order(self) -> Order:
+        """Give a video for tomorrow."""
+        return replace(self.pull_order(), schedule_time=self.now + timedelta(days=1))
+
+    def public_order(self, caption: str) -> Order:
+        """Give a public video by address."""
+        return replace(self.pull_order(), caption=caption, options=PUBLIC)
+
+    def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> Order:
+        account = self.journey.account(platform).id
+        values = {"mode": PostMode.DIRECT, "caption": "canary words", "options": ONLY_ME, **changes}
+        return Order(content=content, account=account, platform=platform, **values)
+
+    def content(self, first: int, end: int) -> AsyncIterator[bytes]:
+        """Give the endless file."""
+        return content(first, end)
+
+    def around(self) -> tuple[datetime, datetime]:
+        """From yesterday to the day after tomorrow, when what is planned here goes out."""
+        return self.now - timedelta(days=1), self.now + timedelta(days=2)
+
+    async def stoppable(self, access: Access) -> str:
+        """Plan a post for tomorrow."""
+        return (await self.provider.publishing.begin(access, self.scheduled_order())).publish_id
+
+    async def is_stopped(self, access: Access, publish_id: str) -> bool:
+        """HighLevel calls it deleted."""
+        status = await self.provider.publishing.status(access, publish_id)
+        return (PublishPhase.FAILED, FailureKind.CANCELLED) == (status.phase, status.fail_kind)
+
+    async def unstoppable(self, access: Access) -> str:
+        """Publish a post, whose id only the list tells."""
+        order = self.pull_order()
+        await self.provider.publishing.begin(access, order)
+        since, until = self.around()
+        [found] = await self.provider.publishing.find(access, order.account, since=since, until=until)
+        return found.publish_id
+
+    def fail_publish(self, reason: str) -> None:
+        """Let the next publish fail."""
+        self.journey.vendor.fail_next_publish(reason)
+
+    def posted(self) -> int:
+        """Count what is on the networks."""
+        return len(self.journey.vendor.posts)
+
+    # What stands beside posts
+
+    def measured(self) -> AccountRef:
+        """Give the bakery's page: TikTok's profiles have no figures."""
+        return self.journey.account("facebook")
+
+    def commented(self) -> AccountRef:
+        """Give the bakery's profile."""
+        return self.journey.account()
+
+    def post_to_comment(self) -> str:
+        """Let there be a post of the planner's."""
+        return self.journey.posted()
+
+    def add_comments(self, post: str, count: int) -> list[str]:
+        """Let people write below it."""
+        made = [
+            self.journey.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=post) for _ in range(count)
+        ]
+        return [each.id for each in made if each is not None]
+
+    def label_names(self, kind: str) -> list[str]:
+        """Read the simulator's own."""
+        vendor = self.journey.vendor
+        rows, name = {"categories": (vendor.categories, "name"), "tags": (vendor.tags, "tag")}[kind]
+        return [str(row[name]) for row in rows]
+
+    def sheet(self) -> bytes:
+        """Give a good row, and one whose time is over."""
+        return f"{HEADERS}\n{GOOD}\n{BAD}\n".encode()
+
+    def planned(self) -> int:
+        """Count the posts that were made."""
+        return len(self.journey.vendor.created)
+
+    def wait(self) -> None:
+        """Let the simulator look a file through."""
+        self.journey.vendor.advance_clock(1)
+
+    def calls(self, operation: str) -> int:
+        """Count what came to the simulator."""
+        return sum(call.operation == OPERATIONS[operation] for call in self.journey.vendor.requests)
+
+    def sent(self) -> int:
+        """Count everything that came to the simulator."""
+        return len(self.journey.vendor.requests)
+
+    def cut_off(self) -> None:
+        """Take the line down."""
+        line = Line(httpx.ASGITransport(_nobody))
+        line.down = True
+        self.journey.wire.inner = line
+
+    def expire_tokens(self) -> None:
+        """End all access tokens."""
+        self.journey.vendor.expire_access_tokens()
+
+
+async def _nobody(*_: Any) -> None:
+    raise AssertionError("the line is down")

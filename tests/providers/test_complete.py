@@ -1,0 +1,221 @@
+"""Every promise of every provider is shown by a contract test that runs, and every cell of the matrix is backed.
+
+Owns the reading of the contracts: what each test needs stands in its first line. That what is read is what happens is
+shown by running them all.
+"""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_type_hints
+from xml.etree import ElementTree
+
+import pytest
+
+from gateway.cli import providers as printer
+from providers import registry
+from providers.capabilities import Capability, CapabilityTable, Cell, Support
+from tests.providers.conformance import refusals
+from tests.providers.conformance.harness import Contract, Power
+from tests.providers.conformance.refusals import RefusalsContract
+
+ROOT = Path(__file__).parents[2]
+CONTRACTS = ROOT / "tests/providers/conformance"
+FACETS = sorted({path.stem for path in CONTRACTS.glob("*.py")} - {"__init__", "harness"})
+MATRIX = re.compile(r"\| `([A-Z_]+)` \| ([\w ]+) \| (.*) \|")
+WAYS_OUT = re.compile(r"\b(skip|skipif|xfail|importorskip)\b\(")
+PROVIDERS = sorted(registry.PROVIDERS)
+Function = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a contract test needs of a table, and of a harness."""
+
+    needs: frozenset[Capability]
+    powers: frozenset[Power]
+
+
+def table_of(provider: str) -> CapabilityTable:
+    """Give a provider's own table."""
+    table: CapabilityTable = import_module(f"{registry.PROVIDERS[provider]}.capabilities").TABLE
+    return table
+
+
+def contract_of(facet: str) -> type[Contract]:
+    """Give the one contract of a facet's file."""
+    module = import_module(f"tests.providers.conformance.{facet}")
+    [found] = [
+        each
+        for each in vars(module).values()
+        if inspect.isclass(each) and issubclass(each, Contract) and each.__module__ == module.__name__
+    ]
+    return found
+
+
+@cache
+def suites(provider: str) -> tuple[type[Contract], ...]:
+    """Give the classes that run contracts over a provider, as pytest collects them."""
+    folder = ROOT / "tests/providers" / provider
+    modules = [import_module(f"tests.providers.{provider}.{path.stem}") for path in folder.glob("test_conformance*.py")]
+    found = {name: each for module in modules for name, each in vars(module).items() if name.startswith("Test")}
+    return tuple(each for each in found.values() if inspect.isclass(each) and issubclass(each, Contract))
+
+
+def functions_of(suite: type) -> dict[str, Function]:
+    """Give the test functions of a class, inherited ones too."""
+    return {name: each for name, each in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")}
+
+
+def _calls(test: Function) -> list[ast.Call]:
+    """Give the calls of its own that a test makes as statements, in order."""
+    [function] = ast.parse(textwrap.dedent(inspect.getsource(test))).body
+    assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+    return [each.value for each in function.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
+
+
+def _named(calls: list[ast.Call], method: str, of: str) -> list[str]:
+    """Give what is written out as `self.method(Of.X, Of.Y)`; raises ValueError for anything that is not."""
+    found = []
+    for call in calls:
+        if ast.unparse(call.func) != f"self.{method}":
+            continue
+        for argument in call.args:
+            text = ast.unparse(argument)
+            if not text.startswith(f"{of}.") or call.keywords:
+                raise ValueError(f"{text} is not written out")
+            found.append(text.removeprefix(f"{of}."))
+    return found
+
+
+@cache
+def ask_of(test: Function) -> Ask:
+    """Read what a contract test needs."""
+    calls = _calls(test)
+    needs = frozenset(Capability[name] for name in _named(calls, "needs", "Capability"))
+    return Ask(needs, frozenset(Power[name] for name in _named(calls, "can", "Power")))
+
+
+def powers_of(suite: type) -> frozenset[Power]:
+    """Give what the suite's harness can do to its vendor."""
+    powers: frozenset[Power] = get_type_hints(suite)["harness"].powers
+    return powers
+
+
+def running(provider: str) -> Iterator[tuple[type[Contract], str, Ask]]:
+    """Give each test that is not skipped over a provider, whose table a suite names: it may depend on its settings."""
+    for suite in suites(provider):
+        table: CapabilityTable = suite.table  # type: ignore[attr-defined]
+        for name, test in functions_of(suite).items():
+            ask = ask_of(test)
+            if all(table.can(each) for each in ask.needs) and ask.powers <= powers_of(suite):
+                yield suite, name, ask
+
+
+def shown(provider: str) -> set[Capability]:
+    """Give what a test of a provider shows."""
+    return {each for _, _, ask in running(provider) for each in ask.needs}
+
+
+def unbacked(provider: str, table: CapabilityTable) -> set[Capability]:
+    """Give the promises of a table that no test of a provider shows."""
+    return {each for each in Capability if table.can(each)} - shown(provider)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_promise_is_shown(provider: str) -> None:
+    """Each capability that is promised has a contract test that runs over the provider."""
+    assert set() == unbacked(provider, table_of(provider))
+
+
+def test_a_promise_that_nothing_shows_is_seen() -> None:
+    """The rule above can fail: a table that promises what no contract asks for is found out."""
+    table = table_of("tiktok")
+    more = replace(table, cells={**table.cells, Capability.ADS: Cell(Support.FULL)})
+
+    assert {Capability.ADS} == unbacked("tiktok", more)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+@pytest.mark.parametrize("facet", FACETS)
+def test_every_facet_is_asked_of_every_provider(provider: str, facet: str) -> None:
+    """A provider inherits every contract; one of whose capabilities none is promised is all skipped, with the notes."""
+    contract, table = contract_of(facet), table_of(provider)
+    own = [suite for suite in suites(provider) if issubclass(suite, contract)]
+    asked = {each for test in functions_of(contract).values() for each in ask_of(test).needs}
+    runs = [name for suite, name, _ in running(provider) if issubclass(suite, contract)]
+
+    assert own, f"no suite of {provider} inherits {contract.__name__}"
+    assert runs or not any(table.can(each) for each in asked)
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_every_cell_of_the_matrix_is_backed(provider: str) -> None:
+    """What docs/providers.md says is offered was shown by a test that ran; what it says is not was refused by one."""
+    table = table_of(provider)
+    page = (ROOT / "docs/providers.md").read_text().partition(f"\n## {table.display_name}\n")[2].partition("\n## ")[0]
+    rows = {Capability[name]: (word, note) for name, word, note in MATRIX.findall(page)}
+    asked = any(issubclass(suite, RefusalsContract) for suite in suites(provider))
+    refused = refusals.missing(table) if asked else {}
+
+    backed = {each: (printer.WORDS[table.cell(each).support], table.cell(each).note) for each in shown(provider)}
+    backed |= {each: (printer.WORDS[cell.support], cell.note) for each, cell in refused.items()}
+    assert set(Capability) == set(rows)
+    assert {} == {each: row for each, row in rows.items() if backed.get(each) != row}
+
+
+def test_every_watched_capability_is_asked_for() -> None:
+    """What the checked provider watches over is what the refusals ask for, no more and no less."""
+    sources = "".join(path.read_text() for path in sorted((ROOT / "providers").glob("checked*.py")))
+    watched = {Capability[name] for name in re.findall(r"\bCapability\.([A-Z_]+)", sources)}
+
+    assert watched == set(refusals.ASKS)
+
+
+@pytest.mark.parametrize("facet", FACETS)
+def test_a_contract_test_begins_with_what_it_needs(facet: str) -> None:
+    """It is the first line, with every capability written out, so that what is skipped can be read."""
+    tests = functions_of(contract_of(facet))
+
+    assert tests
+    for name, test in tests.items():
+        assert ["self.needs"] == [ast.unparse(call.func) for call in _calls(test)[:1]], name
+        ask_of(test)
+
+
+def test_nothing_else_skips() -> None:
+    """Neither a contract nor a provider's harness has another way out, and no suite puts a test of its own in place."""
+    files = [*CONTRACTS.glob("*.py"), *CONTRACTS.parent.glob("*/harness.py"), *CONTRACTS.parent.glob("*/test_conf*.py")]
+    found = {path.relative_to(CONTRACTS.parent).as_posix(): WAYS_OUT.findall(path.read_text()) for path in files}
+
+    assert {"conformance/harness.py": ["skip", "skip"]} == {name: ways for name, ways in found.items() if ways}
+    for suite in (each for provider in PROVIDERS for each in suites(provider)):
+        assert [] == [name for name in vars(suite) if name.startswith("test_")], suite
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_what_should_run_does(provider: str, tmp_path: Path) -> None:
+    """All contracts of a provider run by themselves: what passes is what was read to run, and nothing fails."""
+    report = tmp_path / "report.xml"
+    files = sorted(str(path) for path in (ROOT / "tests/providers" / provider).glob("test_conformance*.py"))
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110, check=False)
+
+    assert 0 == done.returncode, done.stdout
+    cases = list(ElementTree.parse(report).iter("testcase"))  # noqa: S314 - written by the line above
+    ran = {
+        (case.attrib["classname"].rpartition(".")[2], case.attrib["name"].partition("[")[0])
+        for case in cases
+        if case.find("skipped") is None
+    }
+    expected = {(suite.__name__, name) for suite, name, _ in running(provider)}
+    assert expected == ran & {(suite.__name__, name) for suite in suites(provider) for name in functions_of(suite)}
