@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway import provider_settings
 
 PREFIX = "GATEWAY_"
 MIN_BOOTSTRAP_KEY = 32
@@ -134,6 +136,8 @@ class Settings(BaseSettings):
         10, gt=0, le=600, description="After so long without a heartbeat a worker's jobs go to others."
     )
 
+    _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
+
     _split = field_validator("allowed_redirect_uris", "tiktok_upload_hosts", mode="before")(split)
 
     @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
@@ -167,12 +171,24 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _read_declared(self) -> "Settings":
+        """Read what providers declare by themselves."""
+        self._declared = provider_settings.read(type(self).model_fields, os.environ, PREFIX)
+        return self
+
+    @model_validator(mode="after")
     def _safe_urls(self) -> "Settings":
         """Refuse addresses that would send secrets in clear; the untouched default of the public URL is let through."""
         checked = {
             name.upper(): getattr(self, name)
             for name in type(self).model_fields
             if name.endswith(("_api_url", "_authorize_url"))
+        }
+        checked |= {
+            f"{provider}_{name}".upper(): value
+            for provider, values in self._declared.items()
+            for name, value in values.items()
+            if name.endswith("_url")
         }
         if "public_url" in self.model_fields_set:
             checked["PUBLIC_URL"] = self.public_url
@@ -198,12 +214,14 @@ class Settings(BaseSettings):
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
+        for provider, setting in provider_settings.declared(type(self).model_fields):
+            found += [self._declared[provider][setting.name]] if setting.secret else []
         url = "" if self.database_url is None else self.database_url.get_secret_value()
         return [*found, unquote(urlsplit(url).password or "")]
 
     def provider(self, name: str) -> dict[str, Any]:
         """Give the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""
-        found: dict[str, Any] = {"allow_loopback": self.allow_loopback_vendors}
+        found: dict[str, Any] = {"allow_loopback": self.allow_loopback_vendors, **self._declared.get(name, {})}
         for field in type(self).model_fields:
             if field.startswith(f"{name}_"):
                 value = getattr(self, field)
@@ -238,6 +256,7 @@ def new_encryption_key(random: bytes, *, key_id: str = "k1") -> str:
 def unknown_names(environment: Mapping[str, str]) -> list[str]:
     """Give the GATEWAY_* variables that mean nothing to us, sorted: most often a typing error, so worth a warning."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
+    known |= {PREFIX + provider_settings.variable(*each) for each in provider_settings.declared(Settings.model_fields)}
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
 
 
@@ -253,6 +272,8 @@ def describe() -> Iterator[tuple[str, str, str]]:
             "~/.local/share/social-gateway" if name == "data_dir" else text,
             field.description or "",
         )
+    for provider, setting in provider_settings.declared(Settings.model_fields):
+        yield PREFIX + provider_settings.variable(provider, setting), setting.default, setting.description
 
 
 def url_trouble(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:

@@ -9,11 +9,18 @@ from importlib import import_module
 from typing import Any, cast
 
 from providers.interface.provider import Provider
+from providers.settings import Setting
 
 PROVIDERS: dict[str, str] = {
     "tiktok": "providers.tiktok",
     "highlevel": "providers.highlevel",
 }
+
+
+def settings(name: str) -> tuple[Setting, ...]:
+    """Give the settings that a provider declares by itself; raises KeyError for a name that is not registered."""
+    declared: tuple[Setting, ...] = getattr(import_module(f"{PROVIDERS[name]}.config"), "SETTINGS", ())
+    return declared
 
 
 def build(name: str, settings: Mapping[str, Any], *, clock: Callable[[], datetime], **seams: Any) -> Provider:

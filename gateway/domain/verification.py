@@ -116,7 +116,9 @@ async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findin
     parts = set(ProfilePart)
     # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
     found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
-    if found.profile is not None and found.profile.missing - {ProfilePart.STATS}:
+    # A part that the provider never has is nothing that this grant lacks.
+    had = {ProfilePart(part) for part in table.profile_scopes} - {ProfilePart.STATS}
+    if found.profile is not None and found.profile.missing & had:
         found.capabilities["can_read_profile"] = False
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
