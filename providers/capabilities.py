@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
+from providers.models.grants import GrantKind
+
 CONNECTION_CAPABILITIES = (
     "can_read_profile",
     "can_list_videos",
@@ -27,6 +29,7 @@ class Capability(StrEnum):
     OAUTH = "oauth"
     STATIC_TOKEN = "static_token"  # noqa: S105 - the name of a capability
     REVOKE = "revoke"
+    AGENCY_GRANTS = "agency_grants"
     CREATOR_INFO = "creator_info"
     VIDEO_LIST = "video_list"
     VIDEO_QUERY = "video_query"
@@ -115,7 +118,8 @@ class CapabilityTable:
 
     `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
     `profile_scopes` says which scope each part of a profile needs, where they differ. `settings` are the names that
-    `Connection.provider_settings` may hold.
+    `Connection.provider_settings` may hold; `place` is the one among them that says which of an agency's places a
+    connection is for. `kinds` are those of its grants, the usual one first.
     """
 
     provider: str
@@ -125,6 +129,8 @@ class CapabilityTable:
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     profile_scopes: Mapping[str, str] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
+    place: str = ""
+    kinds: tuple[GrantKind, ...] = (GrantKind.USER,)
     quotas: tuple[QuotaRule, ...] = ()
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:

@@ -9,7 +9,8 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.limits import BURST, DAY, WINDOW
-from providers.highlevel.places import SETTINGS
+from providers.highlevel.places import LOCATION, SETTINGS
+from providers.models.grants import GrantKind
 
 # In the order a consent page should ask for them: the planner, what posts need, what agencies need.
 SCOPES = (
@@ -48,6 +49,10 @@ TABLE = CapabilityTable(
         Capability.REVOKE: Cell(
             Support.IMPOSSIBLE, "HighLevel has no call that ends a grant; uninstalling the application ends it."
         ),
+        Capability.AGENCY_GRANTS: Cell(
+            Support.PARTIAL,
+            "An agency's OAuth grant gives its locations' grants; its Private Integration Token does not.",
+        ),
         Capability.CREATOR_INFO: Cell(
             Support.IMPOSSIBLE, "HighLevel does not pass on what a network lets its creator post now."
         ),
@@ -79,6 +84,8 @@ TABLE = CapabilityTable(
     # A location has a name and no figures; the second part costs nothing more.
     profile_scopes={"basic": PROFILE_SCOPE, "profile": PROFILE_SCOPE},
     settings=SETTINGS,
+    place=LOCATION,
+    kinds=(GrantKind.LOCATION, GrantKind.COMPANY),
     # The wider of what holds for personal and for business accounts: 150 units and 3 minutes are a personal one's.
     limits=Limits(
         max_caption_units=2200,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from providers.errors import ContentRefused
+from providers.errors import ContentRefused, GrantRevoked, Rejected
 from providers.highlevel import wire
 from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
@@ -17,12 +17,14 @@ from providers.highlevel.errors import contract
 from providers.highlevel.grants import read_grant
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.grants import Grant
+from providers.models.grants import Grant, GrantKind
 
 # The old names answer 400 "not available in API version v3" (issue 304, read 2026-11-20).
 _TOKEN_PATHS = {False: "/oauth/locationToken", True: "/oauth/location-token"}
 _LIST_PATHS = {False: "/oauth/installedLocations", True: "/oauth/installed-locations"}
 MAX_PAGE = 100
+# "Location not found or app is not installed in it": the words are reported, not documented (read 2026-11-20).
+_NOT_INSTALLED = "not installed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +56,17 @@ async def location_token(client: Client, access: Access, company_id: str, locati
     """
     asked = client.clock()
     form = {"companyId": company_id, "locationId": location_id}
-    said = await client.write(access, "POST", _TOKEN_PATHS[client.config.v3], scope="oauth.write", form=form)
+    try:
+        said = await client.write(access, "POST", _TOKEN_PATHS[client.config.v3], scope="oauth.write", form=form)
+    except Rejected as refused:
+        if _NOT_INSTALLED in refused.metadata.get("provider_message", "").lower():
+            raise GrantRevoked(refused.message, **{**vars(refused), "code": "not_installed"}) from None
+        raise
     grant = read_grant(said, asked)
     if grant.settings.get("location_id", location_id) != location_id:
         raise contract("HighLevel's grant is for another location.", write=True, log_id=said.log_id)
     settings = {"user_type": "Location", "company_id": company_id, "location_id": location_id, **grant.settings}
-    return replace(grant, subject=location_id, settings=settings)
+    return replace(grant, subject=location_id, settings=settings, kind=GrantKind.LOCATION)
 
 
 async def installed_locations(

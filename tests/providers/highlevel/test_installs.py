@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.errors import Ambiguous, ContentRefused, ProviderError, Rejected, ScopeNotGranted
+from providers.errors import Ambiguous, ContentRefused, GrantRevoked, ProviderError, Rejected, ScopeNotGranted
 from providers.highlevel import InstalledLocation, InstalledPage
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
@@ -150,7 +150,8 @@ async def test_a_location_token_is_asked_with_the_companys() -> None:
         (httpx.Response(200, json={"access_token": "l", "locationId": "another"}), Ambiguous),
         (httpx.Response(200, json={"userId": "u"}), Ambiguous),
         (httpx.ReadTimeout("late"), Ambiguous),
-        (refused(400, "Location not found or app is not installed in it"), Rejected),
+        (refused(400, "Location not found or app is not installed in it"), GrantRevoked),
+        (refused(400, "Something new"), Rejected),
         (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
     ],
 )
