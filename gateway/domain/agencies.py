@@ -9,6 +9,7 @@ import asyncio
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ from gateway.domain import grants, health
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, StateForbids
-from providers.errors import Ambiguous, ContractBroken, GrantRevoked, ProviderError, Temporary
+from providers.errors import Ambiguous, ContractBroken, GrantRevoked, ProviderError, RateLimited, Temporary
 from providers.models.grants import Grant, GrantKind
 from storage import connections, locations, posts, tokens, webhooks
 from storage.connections import ConnectionRow
@@ -31,6 +32,7 @@ BATCH = 50
 """Places that get their grant in one go; then others have their turn."""
 
 AT_ONCE = 4
+AGAIN = timedelta(minutes=5)
 MAX_PAGES = 1000
 WAITING = ("PENDING", "EXPIRED")
 LIVE = ("VALID", "LIMITED", "ERROR")
@@ -48,10 +50,9 @@ class Want:
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What came of one go: `more` waits for the next one, `troubled` for a vendor that answers again."""
+    """What came of one go: when the rest has its turn, None when there is no rest."""
 
-    more: bool = False
-    troubled: bool = False
+    again: timedelta | None = None
 
 
 def bind(domain: Domain) -> None:
@@ -235,23 +236,31 @@ def _is_location(place: str) -> bool:
 async def _give_all(domain: Domain, agency: ConnectionRow, access: ConnectionAccess, wanted: list[Want]) -> Round:
     # In no order: one that always fails must not keep its place at the front.
     some = random.sample(wanted, min(BATCH, len(wanted)))
-    slots, given, troubled = asyncio.Semaphore(AT_ONCE), 0, False
+    slots, served, failed = asyncio.Semaphore(AT_ONCE), list[bool](), list[ProviderError]()
 
     async def one(want: Want) -> None:
-        nonlocal given, troubled
         async with slots:
+            if any(isinstance(error, RateLimited) for error in failed):
+                return
             try:
-                given += await _give(domain, agency, access, want) is not None
+                served.append(await _give(domain, agency, access, want) is not None)
             except (Temporary, Ambiguous, ContractBroken) as error:
-                troubled = True
+                failed.append(error)
                 log.warning("agency.not_served", agency=health.subject(agency), place=want.place, code=error.code)
             except (ProviderError, NotFound, StateForbids) as error:
-                log.warning(
-                    "agency.not_served", agency=health.subject(agency), place=want.place, error=type(error).__name__
-                )
+                name = type(error).__name__
+                log.warning("agency.not_served", agency=health.subject(agency), place=want.place, error=name)
 
     await asyncio.gather(*(one(want) for want in some))
-    return Round(more=given > 0 and len(wanted) > len(some), troubled=troubled)
+    return Round(_again(failed, more=any(served) and len(wanted) > len(some)))
+
+
+def _again(failed: list[ProviderError], *, more: bool) -> timedelta | None:
+    """Give when the rest has its turn: at once, when the vendor said that it may be asked again, or soon."""
+    if not failed:
+        return timedelta(0) if more else None
+    waits = [error.retry_after for error in failed if isinstance(error, RateLimited)]
+    return min([wait for wait in waits if wait is not None], default=AGAIN)
 
 
 async def _give(domain: Domain, agency: ConnectionRow, access: ConnectionAccess, want: Want) -> ConnectionRow | None:

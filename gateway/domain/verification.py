@@ -155,8 +155,8 @@ async def _look_at_agency(domain: Domain, row: ConnectionRow, background: bool) 
     found = _Findings({}, {}, frozenset())
     try:
         if background:
-            came = await agencies.reconcile(domain, row)
-            found.again = AGAIN if came.troubled else timedelta(0) if came.more else EVERY
+            again = (await agencies.reconcile(domain, row)).again
+            found.again = EVERY if again is None else again
         else:
             access = ConnectionAccess(domain, row.provider, row.location, row.id)
             await domain.providers[row.provider].authorization.places(access)

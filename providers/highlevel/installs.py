@@ -77,16 +77,24 @@ async def installed_locations(
     paging = {"pageSize": size, "pageToken": cursor or None} if v3 else {"skip": _skip(cursor), "limit": size}
     query = wire.strings({"companyId": company_id, "appId": client.config.app_id, "isInstalled": installed, **paging})
     said = await client.read(access, _LIST_PATHS[v3], scope="oauth.readonly", query=query)
-    rows = wire.rows(said.body, "items" if v3 else "locations")
+    rows = _rows(said, "items" if v3 else "locations")
     page = InstalledPage(
-        locations=tuple(_location(row) for row in rows if wire.identifier(row, "_id")),
+        locations=tuple(_location(row, installed is True) for row in rows if wire.identifier(row, "_id")),
         future=strict_json.flag(said.body, "installToFutureLocations"),
     )
     if v3:
         return replace(page, **_next_of_pages(strict_json.mapping(said.body, "pagination")))
+    # The count is that of all the company's locations, whatever was asked for (specification, read 2026-11-20): it says
+    # nothing about whether the list is whole.
     total, end = wire.integer(said.body.get("count")), _skip(cursor) + len(rows)
     more = bool(rows) and (len(rows) >= size if total is None else end < total)
     return replace(page, next_cursor=str(end) if more else "", total=total)
+
+
+def _rows(said: wire.Envelope, key: str) -> list[dict[str, Any]]:
+    if not isinstance(said.body.get(key), list):
+        raise contract("HighLevel's answer has no list of locations.", log_id=said.log_id)
+    return wire.rows(said.body, key)
 
 
 def _skip(cursor: str) -> int:
@@ -98,19 +106,23 @@ def _skip(cursor: str) -> int:
 
 
 def _next_of_pages(pagination: Mapping[str, Any]) -> dict[str, Any]:
-    more = strict_json.flag(pagination, "hasNextPage")
+    more, token = strict_json.flag(pagination, "hasNextPage"), wire.text(pagination, "nextPageToken")
+    if more and not token:
+        raise contract("HighLevel's list of locations has a next page that nothing leads to.")
     return {
-        "next_cursor": wire.text(pagination, "nextPageToken") if more else "",
+        "next_cursor": token if more else "",
         "total": wire.integer(pagination.get("totalRecords")),
     }
 
 
-def _location(row: Mapping[str, Any]) -> InstalledLocation:
+def _location(row: Mapping[str, Any], asked: bool) -> InstalledLocation:
+    """Read a location; one that does not say whether it has the application has it when that was asked for."""
+    said = row.get("isInstalled")
     return InstalledLocation(
         id=wire.identifier(row, "_id"),
         name=wire.text(row, "name"),
         address=wire.text(row, "address"),
-        installed=strict_json.flag(row, "isInstalled"),
+        installed=said if isinstance(said, bool) else asked,
         version_id=wire.identifier(row, "versionId"),
         install_time=wire.instant(row, "installedAt"),
     )
