@@ -12,7 +12,7 @@ from typing import Any
 
 from gateway import ids, log
 from gateway.clock import Clock, now
-from gateway.domain import api_keys
+from gateway.domain import agencies, api_keys
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.domain.signals import Signals
@@ -155,7 +155,7 @@ async def build_domain(
     replayed = await tokens.replay()
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
-    return Domain(
+    domain = Domain(
         db=ground.db,
         sealer=sealer,
         blobs=BlobStore.open(settings.blobs),
@@ -171,6 +171,8 @@ async def build_domain(
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
     )
+    agencies.bind(domain)
+    return domain
 
 
 def build_fetcher(settings: Settings) -> Fetcher:

@@ -14,6 +14,7 @@ PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
     providers.DailyCapReached: "PROVIDER_DAILY_CAP",
     providers.CreatorBlocked: "CREATOR_RULE_BROKEN",
     providers.OptionUnsupported: "OPTION_UNSUPPORTED",
+    providers.SettingInvalid: "FIELD_INVALID",
     providers.CapabilityMissing: "CAPABILITY_MISSING",
     providers.ContentRefused: "CONTENT_REJECTED",
     providers.UploadGone: "UPLOAD_EXPIRED",

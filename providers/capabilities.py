@@ -9,6 +9,8 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Literal
 
+from providers.models.grants import GrantKind
+
 CONNECTION_CAPABILITIES = (
     "can_read_profile",
     "can_list_videos",
@@ -27,6 +29,7 @@ class Capability(StrEnum):
     OAUTH = "oauth"
     STATIC_TOKEN = "static_token"  # noqa: S105 - the name of a capability
     REVOKE = "revoke"
+    AGENCY_GRANTS = "agency_grants"
     CREATOR_INFO = "creator_info"
     VIDEO_LIST = "video_list"
     VIDEO_QUERY = "video_query"
@@ -123,7 +126,9 @@ class CapabilityTable:
 
     `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
     `profile_scopes` says which scope each part of a profile needs, where they differ. `settings` are the names that
-    `Connection.provider_settings` may hold. `platform_limits` are of the networks inside a planner, where they differ.
+    `Connection.provider_settings` may hold; `place` is the one among them that says which of an agency's places a
+    connection is for. `kinds` are those of its grants, the usual one first. `platform_limits` are of the networks
+    inside a planner, where they differ.
 
     With `library` files are put into the vendor's library before the one call that announces the post, and that call
     may publish by itself. `statuses_at_once` says that one call can tell how many posts stand.
@@ -136,6 +141,8 @@ class CapabilityTable:
     grants: Mapping[str, frozenset[str]] = field(default_factory=dict)
     profile_scopes: Mapping[str, str] = field(default_factory=dict)
     settings: frozenset[str] = frozenset()
+    place: str = ""
+    kinds: tuple[GrantKind, ...] = (GrantKind.USER,)
     quotas: tuple[QuotaRule, ...] = ()
     platform_limits: Mapping[str, Limits] = field(default_factory=dict)
     library: bool = False

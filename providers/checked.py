@@ -22,7 +22,7 @@ from providers.interface.records import Records
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 from providers.models.accounts import CreatorInfo, Profile, ProfilePart
-from providers.models.grants import ConsentRequest, Grant
+from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
 from providers.models.secret import Secret
 from providers.models.videos import Video, VideoPage
 from providers.models.webhooks import Webhook
@@ -79,6 +79,19 @@ class _Authorization:
         """All scopes the provider knows."""
         return self.inner.scopes
 
+    @property
+    def returns_state(self) -> bool:
+        """Says only what is known."""
+        return self.inner.returns_state
+
+    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
+        """Makes no call."""
+        return self.inner.settings(location, kind, given)
+
+    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+        """Makes no call."""
+        return self.inner.fitting(kind, settings, grant)
+
     def consent_uri(self, request: ConsentRequest) -> str:
         """Needs OAUTH."""
         demand(self.table, Capability.OAUTH)
@@ -98,6 +111,25 @@ class _Authorization:
         """Needs REVOKE."""
         demand(self.table, Capability.REVOKE)
         await self.inner.revoke(access_token)
+
+    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
+        """Needs STATIC_TOKEN."""
+        demand(self.table, Capability.STATIC_TOKEN)
+        return await self.inner.static(token, settings=settings, scopes=scopes)
+
+    async def settle(self, access: Access) -> dict[str, str]:
+        """Every provider knows what it needs."""
+        return await self.inner.settle(access)
+
+    async def places(self, access: Access, *, cursor: str = "") -> Places:
+        """Needs AGENCY_GRANTS."""
+        demand(self.table, Capability.AGENCY_GRANTS)
+        return await self.inner.places(access, cursor=cursor)
+
+    async def derive(self, access: Access, place: str) -> Grant:
+        """Needs AGENCY_GRANTS."""
+        demand(self.table, Capability.AGENCY_GRANTS)
+        return await self.inner.derive(access, place)
 
 
 @dataclass(frozen=True, slots=True)

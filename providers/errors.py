@@ -9,6 +9,7 @@
     │   │   └── DailyCapReached      a cap per day (posts, drafts, active creators) is used up
     │   ├── ContentRefused       this media or these options are refused
     │   │   └── OptionUnsupported    this option does not exist there, and would be dropped without a word
+    │   ├── SettingInvalid       a setting of a connection that cannot be what it should name; refused before any call
     │   ├── CapabilityMissing    the provider's table does not promise this; refused before any call
     │   ├── UploadGone           the upload URL expired or its task is unknown: a new init is needed
     │   ├── NotFound             the vendor does not know this id
@@ -110,6 +111,16 @@ class OptionUnsupported(ContentRefused):
         """Name the `field` of ours that cannot be honoured."""
         super().__init__(message, provider=provider, code="option_unsupported", metadata={"field": field})
         self.field = field
+
+
+class SettingInvalid(Rejected):
+    """The setting of this connection cannot be used."""
+
+    def __init__(self, name: str, description: str, *, provider: str = "") -> None:
+        """Name the setting, and say what is expected of it."""
+        super().__init__(f"{name}: {description}", provider=provider, code="setting", metadata={"setting": name})
+        self.name = name
+        self.description = description
 
 
 class CapabilityMissing(Rejected):

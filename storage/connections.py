@@ -12,17 +12,24 @@ from sqlalchemy import ColumnElement, Index, Text, and_, delete, select, text, t
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
+from storage import tokens
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
 from storage.types import json_field, time_field
 
 TOPIC = "connections"
+CONSENT, STATIC_TOKEN, PARENT = "CONSENT", "STATIC_TOKEN", "PARENT"
+"""How a connection came by its grant: a person's consent, a token that a person brought, the grant of an agency."""
+
+LENT = frozenset({"provider_settings", "provider_subject"})
+"""What goes along with a lent token, and makes cached ones stale when it changes."""
 
 
 class ConnectionRow(SQLModel, table=True):
     """One connection; `version` grows with every change and is the etag, times are aware UTC.
 
-    The parent is the connection of an agency whose grant gives this one's, if there is one.
+    `grant_origin` is empty before there was a grant; the parent is the connection of the agency whose grant gives this
+    one's, if there is one.
     """
 
     __tablename__ = "connections"
@@ -52,6 +59,7 @@ class ConnectionRow(SQLModel, table=True):
     last_error_code: str = ""
     last_error_message: str = ""
     provider_subject: str = ""
+    grant_origin: str = ""
     parent_location: str = ""
     parent_connection: str = ""
     last_verify_time: datetime | None = time_field(nullable=True)
@@ -135,6 +143,31 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
     return list((await tx.execute(query)).scalars())
 
 
+async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:
+    """Give the connections whose grants come from this one's, of any location, by location and id."""
+    query = (
+        select(ConnectionRow)
+        .where(col(ConnectionRow.parent_location) == location, col(ConnectionRow.parent_connection) == connection)
+        .order_by(col(ConnectionRow.location), col(ConnectionRow.id))
+    )
+    return list((await tx.execute(query)).scalars())
+
+
+async def for_places(
+    tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
+) -> list[ConnectionRow]:
+    """Give an agency's connections to a provider whose `setting` is one of these places, oldest first."""
+    from storage.locations import LocationRow
+
+    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+    query = select(ConnectionRow).where(
+        col(ConnectionRow.location).in_(owned),
+        col(ConnectionRow.provider) == provider,
+        col(ConnectionRow.provider_settings)[setting].astext.in_(places),
+    )
+    return list((await tx.execute(query.order_by(col(ConnectionRow.create_time), col(ConnectionRow.id)))).scalars())
+
+
 async def change(
     tx: Transaction, location: str, connection: str, now: datetime, *, expect_version: int | None = None, **values: Any
 ) -> ConnectionRow | None:
@@ -154,6 +187,8 @@ async def change(
     row = (await tx.execute(statement)).scalar_one_or_none()
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, row.provider))
+        if not LENT.isdisjoint(values):
+            await notify(tx, tokens.TOPIC, tokens.cache_key(location, connection))
     return row
 
 

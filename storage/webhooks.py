@@ -16,6 +16,9 @@ from storage.types import time_field
 UNKNOWN_PUBLISH = "unknown_publish"
 """The outcome of a delivery about a publish that nobody here had begun, as far as was known then."""
 
+UNKNOWN_AGENCY = "unknown_agency"
+"""The outcome of a delivery about a place of an agency that had not consented here then."""
+
 
 class WebhookRow(SQLModel, table=True):
     """One delivery: `dedupe_key` is what makes two the same, `outcome` what came of it (empty until it was applied)."""
@@ -127,15 +130,17 @@ async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
     return len(gone.scalars().all())
 
 
-async def look_again(tx: Transaction, provider: str, subject: str, since: datetime) -> None:
-    """Make deliveries about a vendor's user, received since then and not placed, due once more."""
+async def look_again(
+    tx: Transaction, provider: str, subject: str, since: datetime | None = None, *, outcome: str = UNKNOWN_PUBLISH
+) -> None:
+    """Make deliveries about a vendor's user, received since then (None: ever) and not placed, due once more."""
     missed = (
         select(col(WebhookRow.id))
         .where(
             col(WebhookRow.provider) == provider,
             col(WebhookRow.subject) == subject,
-            col(WebhookRow.receive_time) >= since,
-            col(WebhookRow.outcome) == UNKNOWN_PUBLISH,
+            col(WebhookRow.outcome) == outcome,
+            *([] if since is None else [col(WebhookRow.receive_time) >= since]),
         )
         # In one order: two who do this at once must not wait for each other.
         .order_by(col(WebhookRow.id))

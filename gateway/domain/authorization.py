@@ -7,24 +7,22 @@ transport; tokens are handed to `gateway/domain/tokens.py` as soon as they are t
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import structlog
 
 from gateway import reasons
-from gateway.domain import consent, health, idempotency, verification
+from gateway.domain import agencies, consent, grants, idempotency, verification
 from gateway.domain.context import Domain
-from gateway.domain.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
+from gateway.domain.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid
 from gateway.domain.idempotency import RequestKey
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
-from providers.models.grants import Grant
+from providers.models.grants import Grant, GrantKind
 from providers.models.secret import Secret
-from storage import accounts, authorizations, connections, events, posts
-from storage.accounts import AccountRow
+from storage import authorizations, connections, events, posts
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
-from storage.database import DatabaseUnavailable, Transaction, advisory_lock
+from storage.database import DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer
 
 log = structlog.get_logger(__name__)
@@ -69,8 +67,8 @@ async def complete(
 
     A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
     ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
-    StateForbids (another user of the vendor than the connection's), ProviderError. An error that is raised after the
-    state was found carries `connection` (a resource name), `return_uri` and `openers`.
+    StateForbids (another user, or another place, of the vendor than the connection's), ProviderError. An error that is
+    raised after the state was found carries `connection` (a resource name), `return_uri` and `openers`.
     """
     id = consent.opened(domain.oauth_secret, state)
     async with domain.db.read() as tx:
@@ -145,12 +143,32 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
         connection = await _claim_surely(domain, row, grant)
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
-        verified = await verification.verify(domain, row.location, connection.id)
+        verified = await _served(domain, row, connection)
     except Exception:
         await _end(domain, row, "failed", row.connection)
         raise
-    await _end(domain, row, "completed", connection.id)
+    await _end(domain, row, "completed", verified.id)
     return Completed(verified, row.return_uri, row.openers)
+
+
+async def _served(domain: Domain, row: AuthorizationRow, holder: ConnectionRow) -> ConnectionRow:
+    """Verify the connection that was consented for, after getting its own grant where an agency's came.
+
+    The agency's connection is verified by the sweeper, which then serves the agency's other places too.
+    """
+    mine = holder
+    if holder.grant_kind == GrantKind.COMPANY and await _is_place(domain, row):
+        mine = await agencies.serve(domain, holder, row.location, row.connection)
+    if not mine.grant_origin:
+        return mine
+    return await verification.verify(domain, mine.location, mine.id)
+
+
+async def _is_place(domain: Domain, row: AuthorizationRow) -> bool:
+    """Tell whether the consent was opened for a place, and not for an agency."""
+    async with domain.db.read() as tx:
+        asked = await connections.find(tx, row.location, row.connection)
+    return asked is not None and grants.kind_of(domain, asked) is not GrantKind.COMPANY
 
 
 async def _end(domain: Domain, row: AuthorizationRow, outcome: str, connection: str) -> None:
@@ -207,57 +225,7 @@ async def _claim_surely(domain: Domain, row: AuthorizationRow, grant: Grant) -> 
 
 
 async def _claim(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    """Give the connection the grant belongs to: the same vendor user in one location has one, however often it
-    consents. One that was given up comes back to life here, and its account with it.
-    """
-    now = domain.clock()
-    # Two consents of one user at once: the second sees what the first made.
-    await advisory_lock(tx, f"subject|{row.location}|{row.provider}|{grant.subject}")
-    mine = await connections.get(tx, row.location, row.connection, lock=True)
-    known = mine.provider_subject
-    if known and known != grant.subject and mine.status != "PENDING":
-        raise StateForbids(
-            mine.status,
-            "The consent was given by another user of the provider than the one this connection belongs to.",
-            resource=health.subject(mine),
-        )
-    held = await connections.by_subject(tx, row.location, row.provider, grant.subject)
-    target = held or mine
-    if target.id != mine.id:
-        # The user was connected here before: that connection is renewed, the new one was only the way to it.
-        await _remove(tx, mine, into=target, now=now)
-    values = {"provider_subject": grant.subject, "requested_scopes": mine.requested_scopes, "verify_at": now}
-    if target.status == "DISCONNECTED":
-        values |= {"status": "PENDING", "reason_code": "", "reason_message": "The connection is being verified."}
-    claimed = await health.move(tx, target, now, **values)
-    await _attach(domain, tx, claimed)
-    return claimed
-
-
-async def _remove(tx: Transaction, row: ConnectionRow, *, into: ConnectionRow, now: datetime) -> None:
-    payload = {"connection": row.model_dump(mode="json"), "merged_into": health.subject(into)}
-    kind, name = "CONNECTION_DISCONNECTED", health.subject(row)
-    await events.append(tx, row.location, type=kind, subject=name, payload=payload, now=now)
-    await connections.remove(tx, row)
-
-
-async def _attach(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
-    """A grant that is one account makes that account by itself."""
-    now = domain.clock()
-    account = await accounts.attach(
-        tx,
-        AccountRow(
-            location=row.location,
-            id=domain.new_id(),
-            connection=row.id,
-            provider=row.provider,
-            platform=row.provider,
-            provider_account_id=row.provider_subject,
-            create_time=now,
-            update_time=now,
-        ),
-    )
-    if account.create_time == now:
-        name = f"locations/{row.location}/accounts/{account.id}"
-        payload = {"account": account.model_dump(mode="json")}
-        await events.append(tx, row.location, type="ACCOUNT_ATTACHED", subject=name, payload=payload, now=now)
+    mine = await connections.get(tx, row.location, row.connection)
+    if agencies.is_agencys(domain, mine, grant):
+        return await agencies.claim(domain, tx, mine, grant)
+    return await grants.claim(domain, tx, mine, grant)

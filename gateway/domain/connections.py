@@ -1,112 +1,37 @@
-"""Connections as callers see them: made, authorised again, read, verified, disconnected, deleted.
+"""Connections as callers see them: read, authorised again, verified, disconnected, deleted.
 
-Owns what may be done with a connection and when. The consent itself is `authorization`, its health `health` and
-`verification`, its tokens `tokens`.
+Owns what may be done with a connection and when. How one is made is `new_connections`, the consent itself
+`authorization`, its health `health` and `verification`, its tokens `tokens`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from gateway.caller import Caller
-from gateway.domain import consent, health, idempotency, locations, verification
+from gateway.domain import consent, health, idempotency, verification
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.errors import (
     CapabilityMissing,
     Conflict,
     EtagMismatch,
-    FieldInvalid,
-    ResourceExists,
     ResourceNotFound,
     StateForbids,
 )
 from gateway.domain.idempotency import RequestKey
-from gateway.domain.locations import Owners
-from providers.capabilities import Capability
+from providers.capabilities import Capability, Support
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
 from storage import accounts, authorizations, connections, events, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
-from storage.errors import AlreadyExists
 
+NO_PAGE = "A static token has no consent page: create the connection again with the new token, and it is replaced."
+NOT_REVOCABLE = (
+    "GRANT_REMAINS",
+    "The connection was disconnected here; the provider has no call that ends a grant: end it there, too.",
+)
 DISCONNECT_TRIES = 5
 """How often a pair that came in the middle of a disconnect is given back too, before the caller is told."""
-
-
-@dataclass(frozen=True, slots=True)
-class NewConnection:
-    """What a caller asks for; empty `scopes` are all that the provider knows."""
-
-    location: str
-    id: str
-    provider: str
-    grant_kind: str
-    scopes: Sequence[str]
-    settings: dict[str, str] = field(default_factory=dict)
-    return_uri: str = ""
-    redirect_uri: str = ""
-    static_token: bool = False
-
-
-async def create(
-    domain: Domain, owners: Owners, caller: Caller, new: NewConnection, key: RequestKey | None
-) -> ConnectionView:
-    """Make a connection that waits for its consent: no vendor call; all of it, the location's claim too, or nothing.
-
-    Raises LocationForbidden, CapabilityMissing, FieldInvalid (scopes, settings, URIs), ResourceNotFound (the provider),
-    ResourceExists, Misconfigured (no application set up).
-    """
-    _check(domain, new)
-    consent.check_uris(domain, caller, new.provider, return_uri=new.return_uri, redirect_uri=new.redirect_uri)
-    row = _row(domain, new)
-    async with domain.db.transaction() as tx:
-        await locations.claim_location(tx, owners, caller, new.location)
-        first = await idempotency.claim(tx, key, new.id, row.create_time)
-        if first is None:
-            await _insert(tx, row)
-            await consent.start(domain, tx, row, caller, redirect_uri=new.redirect_uri, return_uri=new.return_uri)
-    return await get(domain, new.location, first or new.id)
-
-
-def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
-    now = domain.clock()
-    known = domain.providers[new.provider].authorization.scopes
-    return ConnectionRow(
-        location=new.location,
-        id=new.id,
-        provider=new.provider,
-        grant_kind=new.grant_kind,
-        requested_scopes=[scope for scope in known if scope in new.scopes or not new.scopes],
-        provider_settings=new.settings,
-        reason_code="AWAITING_AUTHORIZATION",
-        reason_message="The account's owner has not consented yet.",
-        create_time=now,
-        update_time=now,
-    )
-
-
-async def _insert(tx: Transaction, row: ConnectionRow) -> None:
-    try:
-        await connections.insert(tx, row)
-    except AlreadyExists:
-        raise ResourceExists(health.subject(row)) from None
-
-
-def _check(domain: Domain, new: NewConnection) -> None:
-    provider = domain.providers.get(new.provider)
-    if provider is None:
-        raise ResourceNotFound(f"providers/{new.provider}")
-    wanted = Capability.STATIC_TOKEN if new.static_token else Capability.OAUTH
-    if not provider.table.can(wanted):
-        cell = provider.table.cell(wanted)
-        raise CapabilityMissing(wanted.value, cell.support.value, cell.note)
-    unknown = sorted(set(new.scopes) - set(provider.authorization.scopes))
-    if unknown:
-        raise FieldInvalid("connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider")
-    foreign = sorted(set(new.settings) - provider.table.settings)
-    if foreign:
-        raise FieldInvalid("connection.provider_settings", f"{foreign[0][:100]!r} is no setting of this provider")
 
 
 async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
@@ -165,11 +90,13 @@ async def reauthorize(
 ) -> ConnectionView:
     """Open a new consent for a connection in any state; nothing else changes until that is completed.
 
-    Raises storage's NotFound, FieldInvalid, Misconfigured.
+    Raises storage's NotFound, CapabilityMissing (a static token has no page), FieldInvalid, Misconfigured.
     """
     now = domain.clock()
     async with domain.db.transaction() as tx:
         row = await connections.get(tx, location, connection, lock=True)
+        if row.grant_origin == connections.STATIC_TOKEN:
+            raise CapabilityMissing(Capability.OAUTH.value, Support.IMPOSSIBLE.value, NO_PAGE)
         consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
         if await idempotency.claim(tx, key, connection, now) is None:
             await consent.start(domain, tx, row, caller, redirect_uri=redirect_uri, return_uri=return_uri)
@@ -226,8 +153,10 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
 
 async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int, ProviderError | None]:
     """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives the version of the pair that
-    is given back, and a refusal that will last.
+    is given back, and a refusal that will last. A vendor that has no call for it is not asked.
     """
+    if not domain.providers[row.provider].table.can(Capability.REVOKE):
+        return version, None
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         version = token.version
@@ -248,6 +177,8 @@ async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: Pr
     await authorizations.remove_for(tx, row.location, row.id)
     await _detach(tx, row, domain)
     told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
+    if not domain.providers[row.provider].table.can(Capability.REVOKE):
+        told = NOT_REVOCABLE
     if refused is not None:
         told = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
     await health.move(

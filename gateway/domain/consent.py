@@ -8,6 +8,8 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from gateway.caller import Caller
@@ -21,6 +23,7 @@ from storage.connections import ConnectionRow
 from storage.database import Transaction
 
 LIFETIME = timedelta(minutes=10)
+SEVERAL = "More than one consent is open in this browser."
 
 
 def sign(secret: bytes, id: str) -> str:
@@ -72,10 +75,53 @@ async def start(
 
 
 async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
-    """Give the page of a consent that is open."""
+    """Give the page of a consent that is open: the vendor's, or ours that leads there, so that the browser is known
+    again when the vendor sends it to our callback without the state.
+    """
+    provider = domain.providers[row.provider].authorization
+    if provider.returns_state or row.redirect_uri != callback_uri(domain, row.provider):
+        return Consent(Secret(await _uri(domain, tx, row)), row.expire_time)
+    start = f"{domain.public_url.rstrip('/')}/oauth/{row.provider}/start?state={sign(domain.oauth_secret, row.id)}"
+    return Consent(Secret(start), row.expire_time)
+
+
+async def _uri(domain: Domain, tx: Transaction, row: AuthorizationRow) -> str:
     seal = await domain.sealer.for_location(tx, row.location)
-    uri = seal.open("authorizations", row.id, "uri", 1, row.uri_sealed).decode()
-    return Consent(Secret(uri), row.expire_time)
+    return seal.open("authorizations", row.id, "uri", 1, row.uri_sealed).decode()
+
+
+async def page_behind(domain: Domain, provider: str, state: str) -> str:
+    """Give the vendor's page of an open consent; raises AuthorizationStateInvalid."""
+    id = opened(domain.oauth_secret, state)
+    async with domain.db.read() as tx:
+        row = await authorizations.find(tx, id)
+        if row is None or row.provider != provider or not _is_open(domain, row):
+            raise AuthorizationStateInvalid()
+        return await _uri(domain, tx, row)
+
+
+async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
+    """Give the one state of these whose consent is open, for a vendor that did not send it back.
+
+    With two nobody knows which of them was given, and one may have been slipped in: raises AuthorizationStateInvalid,
+    as with none.
+    """
+    if domain.providers[provider].authorization.returns_state:
+        raise AuthorizationStateInvalid()
+    found = set()
+    async with domain.db.read() as tx:
+        for state in states:
+            with suppress(AuthorizationStateInvalid):
+                row = await authorizations.find(tx, opened(domain.oauth_secret, state))
+                if row is not None and row.provider == provider and _is_open(domain, row):
+                    found.add(state)
+    if len(found) != 1:
+        raise AuthorizationStateInvalid(SEVERAL if found else "")
+    return found.pop()
+
+
+def _is_open(domain: Domain, row: AuthorizationRow) -> bool:
+    return row.consume_time is None and row.expire_time > domain.clock()
 
 
 def callback_uri(domain: Domain, provider: str) -> str:

@@ -29,6 +29,7 @@ REASONS = {
 }
 OK = ("VERIFICATION_OK", "The connection was verified.")
 GIVEN_UP = "The provider no longer accepts the grant: the account's owner must authorise it again."
+NEW_ONE_NEEDED = "The provider no longer accepts the token: create the connection again with a new one."
 
 
 def subject(row: ConnectionRow) -> str:

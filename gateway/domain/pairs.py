@@ -23,7 +23,7 @@ from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import connections
 from storage import tokens as rows
-from storage.database import Database, DatabaseUnavailable
+from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.tokens import SealedPair
 
@@ -81,12 +81,14 @@ class Pairs:
         *,
         read_version: int,
         previous: Secret | None,
+        ahead: bool = False,
     ) -> None:
         """Save a pair over the version that was read, unless another one was saved over it meanwhile.
 
-        The save is tried until the database says yes or no; until then the spill keeps the pair.
+        The save is tried until the database says yes or no; until then the spill keeps the pair. `previous` is kept
+        when no new refresh token came; `ahead` lets a pair without any be renewed ahead of its end.
         """
-        spill = await self._spill(seal, connection, grant, read_version, previous)
+        spill = await self._spill(seal, connection, grant, read_version, previous, ahead)
         await self._surely(partial(self._save, spill))
         await self._drop(spill)
 
@@ -105,6 +107,18 @@ class Pairs:
                 return await self._drop(spill)
             before = spill
 
+    async def put(self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, ahead: bool) -> None:
+        """Save a pair over whatever is there within `tx`, which holds the connection: for one that its giver still has,
+        so that nothing is lost with the transaction.
+        """
+        location = seal.location
+        row = await rows.find(tx, location, connection)
+        version = 0 if row is None else row.version
+        pair = self._seal(seal, connection, grant, version + 1, grant.refresh_token, ahead)
+        if not await rows.save(tx, location, connection, pair, read_version=version):
+            raise RuntimeError("a pair was saved while its connection was held")
+        await health.revive(tx, location, connection, grant.scopes, self._clock())
+
     async def replay(self, *of: str) -> int:
         """Save every pair that was spilled and may not have been saved, or those of one (location, connection)."""
         found = await asyncio.to_thread(lambda: list(spills.pending(self._folder)))
@@ -120,11 +134,17 @@ class Pairs:
         return 0 if row is None else row.version
 
     async def _spill(
-        self, seal: LocationSealer, connection: str, grant: Grant, read_version: int, previous: Secret | None
+        self,
+        seal: LocationSealer,
+        connection: str,
+        grant: Grant,
+        read_version: int,
+        previous: Secret | None,
+        ahead: bool = False,
     ) -> Spill:
         """Seal the pair as the next version and put it on disk; the database is not needed for that."""
         location = seal.location
-        pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous)
+        pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous, ahead)
         path = await asyncio.to_thread(
             spills.write, self._folder, location, connection, read_version, pair, grant.scopes
         )
@@ -132,7 +152,7 @@ class Pairs:
         return Spill(location, connection, read_version, pair, grant.scopes, path)
 
     def _seal(
-        self, seal: LocationSealer, connection: str, grant: Grant, version: int, refresh: Secret | None
+        self, seal: LocationSealer, connection: str, grant: Grant, version: int, refresh: Secret | None, ahead: bool
     ) -> SealedPair:
         now = self._clock()
 
@@ -146,7 +166,7 @@ class Pairs:
             access_expire_time=grant.access_expire_time,
             access_issue_time=now,
             refresh_expire_time=grant.refresh_expire_time,
-            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh else None,
+            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh or ahead else None,
         )
 
     def _refresh_at(self, now: datetime, lifetime: timedelta) -> datetime:

@@ -7,7 +7,7 @@ pair is saved is `pairs`. Knows no transport and no vendor beyond `Authorization
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -36,6 +36,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 NOT_NOW = "The provider could not renew the token just now."
+UNRENEWABLE = "The provider refused the token, or its time is over, and nothing renews it."
+
+FromParent = Callable[[ConnectionRow], Awaitable[Grant]]
+"""Gets the grant of a connection anew from the agency's that it comes from: see `agencies.renewed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,10 @@ class Tokens:
         timing: Timing = USUAL,
         cache_size: int = 20_000,
     ) -> None:
-        """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end."""
+        """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end.
+
+        `from_parent` is set when the rules of agencies stand; until then what comes from one cannot be renewed there.
+        """
         self._db = db
         self._sealer = sealer
         self._providers = providers
@@ -71,6 +78,7 @@ class Tokens:
         self._flights: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
         self._cache: CoherentCache[str, AccessToken] = CoherentCache(listener, rows.TOPIC, size=cache_size)
+        self.from_parent: FromParent | None = None
         self._pairs = Pairs(db, sealer, clock=clock, folder=spill_folder, timing=timing, saved=self._cache.invalidate)
 
     async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:
@@ -233,7 +241,7 @@ class Tokens:
             seal = await self._pairs.seal_for(location)
             refresh = self._refresh_token(held, seal)
             reach("token.before-exchange")
-            grant = await self._providers[held.connection.provider].authorization.refresh(refresh)
+            grant, previous = await self._renewed(held.connection, refresh)
             reach("token.after-exchange")
         except GrantRevoked as error:
             return await self._refused(held, used, abandoned, error)
@@ -243,16 +251,30 @@ class Tokens:
             # A consent may have brought another pair while the vendor was asked.
             now = await self._read(location, connection)
             return now.token if self._good(now.token, used) else self._make_do(held, used, _as_temporary(error))
-        await self._pairs.keep(seal, connection, grant, read_version=held.row.version, previous=refresh)
+        ahead = bool(held.connection.parent_connection)
+        await self._pairs.keep(seal, connection, grant, read_version=held.row.version, previous=previous, ahead=ahead)
         reach("token.after-save")
         return (await self._read(location, connection)).token
 
-    def _refresh_token(self, held: _Held, seal: LocationSealer) -> Secret:
+    async def _renewed(self, connection: ConnectionRow, refresh: Secret | None) -> tuple[Grant, Secret | None]:
+        """Exchange the refresh token, and give what to keep when no new one came; a grant that comes from an agency's,
+        and whose token is refused or that never had one, is got from there again.
+        """
+        try:
+            if refresh is None:
+                raise _dead(UNRENEWABLE, connection.location, connection.id)
+            return await self._providers[connection.provider].authorization.refresh(refresh), refresh
+        except GrantRevoked:
+            if not connection.parent_connection or self.from_parent is None:
+                raise
+            return await self.from_parent(connection), None
+
+    def _refresh_token(self, held: _Held, seal: LocationSealer) -> Secret | None:
         row = held.row
-        if row.refresh_sealed is None or (
-            row.refresh_expire_time is not None and row.refresh_expire_time <= self._clock()
-        ):
-            raise _dead("The refresh token has expired.", row.location, row.connection)
+        if row.refresh_sealed is None:
+            return None
+        if row.refresh_expire_time is not None and row.refresh_expire_time <= self._clock():
+            return None
         return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
 
     async def keep(self, location: str, connection: str, grant: Grant, *, read_version: int) -> AccessToken:
@@ -269,9 +291,23 @@ class Tokens:
 
         `seal` is the location's, fetched before the vendor was asked: its answer must not wait for the database.
         """
-        location = seal.location
         await self._pairs.adopt(seal, connection, grant)
-        # Nobody waits any longer for what the vendor says about the old grant; its flight ends by itself.
+        self.replaced(seal.location, connection)
+
+    async def put(
+        self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, ahead: bool = False
+    ) -> None:
+        """Save a pair over whatever is there with this transaction, which holds the connection; `replaced` follows.
+
+        `ahead` lets one without refresh token be renewed ahead of its end.
+        """
+        await self._pairs.put(tx, seal, connection, grant, ahead=ahead)
+
+    def replaced(self, location: str, connection: str) -> None:
+        """Forget the old pair here at once. Nobody waits any longer for what the vendor says about the old grant; its
+        flight ends by itself.
+        """
+        self._cache.invalidate(rows.cache_key(location, connection))
         flight = self._flights.pop(rows.cache_key(location, connection), None)
         if flight is not None:
             self._watch(flight)
@@ -302,18 +338,21 @@ class Tokens:
                 break
             await asyncio.sleep(self._timing.save_retry.total_seconds())
             waited += self._timing.save_retry
-        if not await self._expire(row, error):
+        if not await self._expire(held, error):
             return (await self._read(row.location, row.connection)).token
         error.metadata["connection"] = _name(row.location, row.connection)
         raise error
 
-    async def _expire(self, row: TokenRow, error: GrantRevoked) -> bool:
+    async def _expire(self, held: _Held, error: GrantRevoked) -> bool:
         """Give the connection up, unless a newer pair was saved in this very moment."""
-        now = self._clock()
+        row, now = held.row, self._clock()
         expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
         reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"
+        message = _given_up(held.connection, error)
         async with self._db.transaction() as tx:
-            return await health.expire(tx, row.location, row.connection, reason, error, now, at_version=row.version)
+            return await health.expire(
+                tx, row.location, row.connection, reason, error, now, at_version=row.version, message=message
+            )
 
     async def forget(self, tx: Transaction, location: str, connection: str) -> None:
         """Wipe the pair for good, with this transaction."""
@@ -323,6 +362,13 @@ class Tokens:
         """Wait for the exchanges and the guarded work under way: a token that was paid for is saved."""
         while self._flights or self._guarded:
             await asyncio.gather(*self._flights.values(), *self._guarded, return_exceptions=True)
+
+
+def _given_up(connection: ConnectionRow, error: GrantRevoked) -> str:
+    """Say what must be done; the word about a grant that comes from an agency's is the rules' of agencies."""
+    if connection.parent_connection:
+        return error.message
+    return health.NEW_ONE_NEEDED if connection.grant_origin == connection_rows.STATIC_TOKEN else health.GIVEN_UP
 
 
 def _as_temporary(error: ProviderError) -> ProviderError:

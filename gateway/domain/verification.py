@@ -1,20 +1,21 @@
 """Verification: what a connection can really do, by doing it.
 
-Owns the calls that prove a grant (profile, video list, metrics, each under its scope) and what their answers make of
-the status. A vendor that cannot answer now changes no status; the connection says that it could not be asked.
+Owns the calls that prove a grant (profile, video list, metrics, each under its scope; an agency's by its places) and
+what their answers make of the status. A vendor that cannot answer now changes no status; the connection says that it
+could not be asked.
 """
 
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 import structlog
 
-from gateway.domain import health, profiles
+from gateway.domain import agencies, health, profiles
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids
@@ -27,7 +28,10 @@ from providers.errors import (
     Rejected,
     ScopeNotGranted,
 )
+from providers.errors import NotFound as NotFoundThere
+from providers.interface import Provider
 from providers.models.accounts import Profile, ProfilePart
+from providers.models.grants import GrantKind
 from storage import connections, tokens
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
@@ -43,19 +47,23 @@ LEASE = timedelta(minutes=5)
 
 AT_ONCE = 4
 NO_COUNTS = ("MISSING_PROFILE_SCOPE", "The profile's counts cannot be read: their scope was not granted.")
+NO_USER = ("MISSING_ACTING_USER", "There is nobody in whose name posts could be made, or nobody may be asked for.")
 INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics for this kind of account.")
 
 
 @dataclass(slots=True)
 class _Findings:
-    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, and the first
-    error of each weight.
+    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, settings that
+    nobody had said, the first error of each weight, and when to come again if sooner than usual.
     """
 
     capabilities: dict[str, bool]
     wanted: dict[str, bool]
     parts: frozenset[ProfilePart]
     profile: Profile | None = None
+    settled: dict[str, str] = field(default_factory=dict)
+    again: timedelta = EVERY
+    lacking: ProviderError | None = None
     ineligible: ProviderError | None = None
     failed: ProviderError | None = None
     unanswered: ProviderError | None = None
@@ -108,6 +116,8 @@ async def _forget(domain: Domain, location: str, connection: str) -> None:
 
 
 async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
+    if row.grant_kind == GrantKind.COMPANY:
+        return await _look_at_agency(domain, row, background)
     provider = domain.providers[row.provider]
     table = provider.table
     asked = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
@@ -123,6 +133,44 @@ async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findin
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
             await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
+    if found.unanswered is None and found.failed is None:
+        await _settle(found, provider, access)
+    return found
+
+
+async def _settle(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
+    """Let the provider find what its calls need and nobody said."""
+    try:
+        found.settled = await provider.authorization.settle(access)
+    except (ScopeNotGranted, NotFoundThere) as error:
+        found.lacking = error
+    except GrantRevoked:
+        raise
+    except Rejected as error:
+        found.failed = error
+    except ProviderError as error:
+        found.unanswered = error
+
+
+async def _look_at_agency(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
+    """An agency's grant is proved by the list of its places; in the background what it serves is brought up to date."""
+    found = _Findings({}, {}, frozenset())
+    try:
+        if background:
+            again = (await agencies.reconcile(domain, row)).again
+            found.again = EVERY if again is None else again
+        else:
+            access = ConnectionAccess(domain, row.provider, row.location, row.id)
+            await domain.providers[row.provider].authorization.places(access)
+            found.again = timedelta(0)
+    except GrantRevoked:
+        raise
+    except Misconfigured as error:
+        found.unanswered = error
+    except Rejected as error:
+        found.failed = error
+    except ProviderError as error:
+        found.unanswered = error
     return found
 
 
@@ -161,7 +209,11 @@ async def _conclude(domain: Domain, row: ConnectionRow, found: _Findings) -> Con
             return current
         if found.profile is not None:
             await profiles.save(tx, current, found.profile, now)
-        return await health.move(tx, current, now, **_values(found, now))
+        values = _values(found, now)
+        if not found.settled.items() <= current.provider_settings.items():
+            # What was said meanwhile wins.
+            values["provider_settings"] = {**found.settled, **current.provider_settings}
+        return await health.move(tx, current, now, **values)
 
 
 def _values(found: _Findings, now: datetime) -> dict[str, Any]:
@@ -174,15 +226,19 @@ def _values(found: _Findings, now: datetime) -> dict[str, Any]:
         }
     status, code, message = _judge(found)
     return {
-        **_error(found.failed or found.ineligible),
+        **_error(found.failed or found.lacking or found.ineligible),
         "status": status,
         "capabilities": found.capabilities,
         "reason_code": code,
         "reason_message": message,
         "last_verify_time": now,
-        # Spread, so that connections made together are not verified together for ever.
-        "verify_at": now + EVERY - SPREAD * random.random(),  # noqa: S311 - no secret
+        "verify_at": now + _next(found.again),
     }
+
+
+def _next(again: timedelta) -> timedelta:
+    """Spread the usual span, so that connections made together are not verified together for ever."""
+    return again - SPREAD * random.random() if again == EVERY else again  # noqa: S311 - no secret
 
 
 def _judge(found: _Findings) -> tuple[str, str, str]:
@@ -193,6 +249,8 @@ def _judge(found: _Findings) -> tuple[str, str, str]:
         found.profile.missing if found.profile else frozenset()
     ):
         return "LIMITED", *NO_COUNTS
+    if status == "VALID" and found.lacking is not None:
+        return "LIMITED", *NO_USER
     return (status, *INELIGIBLE) if found.ineligible is not None else (status, code, message)
 
 

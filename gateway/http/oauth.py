@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import log
 from gateway.aip import names
-from gateway.domain import authorization
+from gateway.domain import authorization, consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
-from gateway.http import pages
+from gateway.http import pages, starting
 from gateway.http.pages import Outcome
 from providers.errors import ProviderError
 from storage.database import DatabaseUnavailable
@@ -60,23 +60,29 @@ class Callback:
         if provider is None:
             return pages.NO_PROVIDER
         values = read(request.url.query)
-        if values is None or not values["state"] or not (values["code"] or values["error"]):
+        if values is None or not (values["code"] or values["error"]):
             return pages.EXPIRED
         name = provider.table.display_name
         try:
             done = await authorization.complete(
                 domain,
-                state=values["state"],
+                state=values["state"] or await self._remembered(domain, request, provider.name),
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
                 provider=provider.name,
             )
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
+            if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
+                return pages.EXPIRED if provider.authorization.returns_state else pages.UNASKED
             return _refused(error, name, said=values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
+
+    async def _remembered(self, domain: Domain, request: Request, provider: str) -> str:
+        """Find which consent this browser began, when the vendor did not send the state back."""
+        return await consent.only_open(domain, provider, starting.remembered(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:

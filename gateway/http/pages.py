@@ -38,6 +38,13 @@ EXPIRED = Outcome(
     "Go back to the application that sent you here and start again.",
     400,
 )
+UNASKED = Outcome(
+    "expired",
+    "Nobody here asked for this",
+    "To connect a network, begin in the application that uses it: this browser has not begun there within the last ten "
+    "minutes, or more than once. Nothing was changed. Go back to the application and start again.",
+    400,
+)
 NO_PROVIDER = Outcome("failed", "There is nothing here", "No network of this name can be connected here.", 404)
 UNAVAILABLE = Outcome("failed", "Not just now", "The service is starting. Reload this page in a moment.", 503)
 BROKEN = Outcome("failed", "Something went wrong", "The fault is ours. Start again in a moment.", 500)

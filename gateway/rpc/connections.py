@@ -12,13 +12,14 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
 from gateway.caller import current_caller
-from gateway.domain import authorization, connections, health, locations
-from gateway.domain.connections import NewConnection
+from gateway.domain import authorization, connections, health, locations, new_connections
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.new_connections import NewConnection
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
 from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.request import Door
+from providers.models.secret import Secret
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
 from storage import errors as storage_errors
@@ -42,7 +43,7 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
     async def CreateConnection(
         self, request: connection_service_pb2.CreateConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Make a connection that waits for consent."""
+        """Make a connection that waits for consent, or one of a static token."""
         location = names.location(request.parent)
         # Claimed with the rest of what is written: a refused request leaves nothing behind.
         caller = await self._door.enter(location)
@@ -57,9 +58,9 @@ class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
             settings=dict(wanted.provider_settings),
             return_uri=request.return_uri,
             redirect_uri=request.redirect_uri,
-            static_token=bool(request.static_token),
+            static_token=Secret(request.static_token),
         )
-        return self._changed(await connections.create(self._domain, self._door.owners, caller, new, key))
+        return self._changed(await new_connections.create(self._domain, self._door.owners, caller, new, key))
 
     async def GetConnection(
         self, request: connection_service_pb2.GetConnectionRequest, context: Any
@@ -213,6 +214,8 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         provider_subject=row.provider_subject,
         granted_scopes=row.granted_scopes,
         etag=str(row.version),
+        grant_origin=f"GRANT_ORIGIN_{row.grant_origin}" if row.grant_origin else "GRANT_ORIGIN_UNSPECIFIED",
+        parent_connection=_parent(row),
     )
     write_times(
         message,
@@ -228,10 +231,16 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
     return message
 
 
+def _parent(row: rows.ConnectionRow) -> str:
+    return names.CONNECTION.format(row.parent_location, row.parent_connection) if row.parent_connection else ""
+
+
 def _grant_kind(message: connection_pb2.Connection) -> str:
-    if message.grant_kind in (connection_pb2.GRANT_KIND_UNSPECIFIED, connection_pb2.GRANT_KIND_USER):
-        return "USER"
-    raise FieldInvalid("connection.grant_kind", "this provider gives grants of the kind GRANT_KIND_USER")
+    if message.grant_kind == connection_pb2.GRANT_KIND_UNSPECIFIED:
+        return ""
+    if message.grant_kind not in connection_pb2.GrantKind.values():
+        raise FieldInvalid("connection.grant_kind", "is no kind that this version knows")
+    return connection_pb2.GrantKind.Name(message.grant_kind).removeprefix("GRANT_KIND_")
 
 
 async def _known(location: str, connection: str, call: Awaitable[T]) -> T:

@@ -10,8 +10,8 @@ from typing import NoReturn
 from urllib.parse import quote, urlencode
 
 from providers.capabilities import Capability
-from providers.errors import CapabilityMissing, GrantRevoked, Rejected, TokenRefused
-from providers.highlevel import installs, wire
+from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
+from providers.highlevel import installs, people, places, wire
 from providers.highlevel.accounts import LIST_SCOPE, accounts_path
 from providers.highlevel.capabilities import SCOPES, TABLE
 from providers.highlevel.client import Call, Client, opened
@@ -20,7 +20,7 @@ from providers.highlevel.errors import contract, oauth_refusal, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.grants import ConsentRequest, Grant
+from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
 from providers.models.secret import Secret
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
@@ -43,6 +43,19 @@ class HighLevelAuthorization:
         GoHighLevel/highlevel-api-docs, read 2026-11-20).
         """
         return SCOPES
+
+    @property
+    def returns_state(self) -> bool:
+        """No page of the documentation mentions a state (read 2026-11-20)."""
+        return False
+
+    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
+        """See places.py: `location_id`, `company_id`, `user_id`."""
+        return places.complete(location, kind, given)
+
+    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+        """See places.py."""
+        return places.fitting(kind, settings, grant)
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Give the page where a location, or an agency's locations, are picked.
@@ -78,14 +91,15 @@ class HighLevelAuthorization:
         cell = TABLE.cell(Capability.REVOKE)
         raise CapabilityMissing(Capability.REVOKE, cell.support, cell.note, provider=PROVIDER)
 
-    async def static(self, token: Secret, *, location_id: str, scopes: tuple[str, ...]) -> Grant:
+    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
         """Take a location's Private Integration Token after one read with it: the list of accounts.
 
-        HighLevel tells nobody which scopes such a token has: they are what its maker says. Raises Rejected for a token
-        that is none of these, GrantRevoked for a dead one, ScopeNotGranted, Temporary.
+        HighLevel tells nobody which scopes such a token has: they are what its maker says.
         """
-        if not token.reveal().startswith(_PRIVATE):
-            raise Rejected("This is no Private Integration Token.", provider=PROVIDER, code="no_private_token")
+        if not token.reveal().startswith(_PRIVATE) or not strict_json.is_token(token.reveal()):
+            text = "must be a Private Integration Token, which begins with pit-"
+            raise SettingInvalid("static_token", text, provider=PROVIDER)
+        location_id = places.place_in(settings).location_id
         call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
         try:
             await self._client.once(token, call, opened)
@@ -100,7 +114,22 @@ class HighLevelAuthorization:
             scopes=tuple(dict.fromkeys(scopes)),
             subject=location_id,
             settings={"user_type": "Location", "location_id": location_id},
+            kind=GrantKind.LOCATION,
         )
+
+    async def settle(self, access: Access) -> dict[str, str]:
+        """Find the acting user: see people.py."""
+        return await people.settle(self._client, access)
+
+    async def places(self, access: Access, *, cursor: str = "") -> Places:
+        """List the locations where a company's application is installed."""
+        company = (await access.token()).subject
+        page = await self.installed_locations(access, company_id=company, cursor=cursor, limit=installs.MAX_PAGE)
+        return Places(tuple(each.id for each in page.locations if each.installed), page.next_cursor)
+
+    async def derive(self, access: Access, place: str) -> Grant:
+        """Get the grant of one of a company's locations."""
+        return await self.location_token(access, company_id=(await access.token()).subject, location_id=place)
 
     async def location_token(self, access: Access, *, company_id: str, location_id: str) -> Grant:
         """Get the grant of a location where an agency installed the application, for the company's access."""

@@ -10,7 +10,8 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.limits import BURST, DAY, MAX_FILE_BYTES, MAX_VIDEO_BYTES, WINDOW
-from providers.highlevel.places import SETTINGS
+from providers.highlevel.places import LOCATION, SETTINGS
+from providers.models.grants import GrantKind
 
 # In the order a consent page should ask for them: the planner, what posts need, what agencies need.
 SCOPES = (
@@ -61,6 +62,10 @@ TABLE = CapabilityTable(
         ),
         Capability.REVOKE: Cell(
             Support.IMPOSSIBLE, "HighLevel has no call that ends a grant; uninstalling the application ends it."
+        ),
+        Capability.AGENCY_GRANTS: Cell(
+            Support.PARTIAL,
+            "An agency's OAuth grant gives its locations' grants; its Private Integration Token does not.",
         ),
         Capability.CREATOR_INFO: Cell(
             Support.IMPOSSIBLE, "HighLevel does not pass on what a network lets its creator post now."
@@ -115,6 +120,8 @@ TABLE = CapabilityTable(
     },
     library=True,
     statuses_at_once=True,
+    place=LOCATION,
+    kinds=(GrantKind.LOCATION, GrantKind.COMPANY),
     # "Rate Limits": per application and location (or company), whatever the call; only a token's own call is free.
     quotas=(
         QuotaRule(BURST, 100, WINDOW, "subject", reserve=37, low=3),

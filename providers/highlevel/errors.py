@@ -42,7 +42,7 @@ class Text(NamedTuple):
 
 TEXTS = (
     # 401 has many meanings: only a dead or malformed token is answered with a newer one.
-    Text((401,), "invalid private integration token", "private_token_invalid", GrantRevoked),
+    Text((401,), "invalid private integration token", "private_token_invalid", TokenRefused),
     Text((401,), "not authorized for this scope", "scope_not_granted", ScopeNotGranted),
     Text((401,), "version header", "api_version", Misconfigured),
     Text((401,), "invalid jwt", "invalid_jwt", TokenRefused),

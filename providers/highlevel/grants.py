@@ -11,7 +11,7 @@ from typing import Any
 from providers.highlevel import wire
 from providers.highlevel.errors import contract
 from providers.http import strict_json
-from providers.models.grants import Grant
+from providers.models.grants import Grant, GrantKind
 from providers.models.secret import Secret
 
 # Kept when HighLevel forgets `expires_in`: short enough to be refreshed soon, long enough not to spin. Refusing the
@@ -46,14 +46,18 @@ def read_grant(said: wire.Envelope, asked: datetime, http_status: int = 0) -> Gr
     renewable = strict_json.is_token(refresh_token)
     found = {name: wire.identifier(data, spelling) for name, spelling in _SETTINGS.items()}
     settings = {name: value for name, value in found.items() if value}
+    kinds = {"Location": GrantKind.LOCATION, "Company": GrantKind.COMPANY}
+    guess = GrantKind.LOCATION if "location_id" in settings else GrantKind.COMPANY
+    kind = kinds.get(settings.get("user_type", ""), guess)
     return Grant(
         access_token=Secret(str(access_token)),
         access_expire_time=asked + _lifetime(_either(data, "expires_in", "expiresIn")),
         refresh_token=Secret(str(refresh_token)) if renewable else None,
         refresh_expire_time=asked + REFRESH_LIFETIME if renewable else None,
         scopes=tuple(dict.fromkeys(wire.text(data, "scope").split())),
-        subject=settings.get("location_id") or settings.get("company_id", ""),
+        subject=settings.get("company_id" if kind is GrantKind.COMPANY else "location_id", ""),
         settings=settings,
+        kind=kind,
     )
 
 

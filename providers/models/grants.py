@@ -6,8 +6,19 @@ Owns the values of OAuth. Knows nothing of how they are kept.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from providers.models.secret import Secret
+
+
+class GrantKind(StrEnum):
+    """Whose grant it is; values match the enum of the API without its prefix."""
+
+    USER = "USER"
+    BUSINESS_ACCOUNT = "BUSINESS_ACCOUNT"
+    ADVERTISER = "ADVERTISER"
+    LOCATION = "LOCATION"
+    COMPANY = "COMPANY"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +36,8 @@ class Grant:
     """One pair of tokens as the vendor just gave it; times are absolute and aware.
 
     `refresh_token` is None when the vendor gave none (keep the one you have); `scopes` are those really granted.
+    `settings` are what it says of where it is at work, by the provider's own names; `kind` is None when the provider
+    has only one.
     """
 
     access_token: Secret
@@ -34,6 +47,15 @@ class Grant:
     scopes: tuple[str, ...]
     subject: str
     settings: dict[str, str] = field(default_factory=dict)
+    kind: GrantKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """One page of the places where an agency's grant is at work, by the vendor's ids; the last has no `next_cursor`."""
+
+    ids: tuple[str, ...]
+    next_cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,18 @@ holds.
 import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote, urlencode
 
-from providers.errors import GrantRevoked, ProviderError, TokenRefused
+from providers.capabilities import Capability
+from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, TokenRefused
 from providers.http import strict_json
 from providers.http.exchange import Answer, broken
-from providers.models.grants import ConsentRequest, Grant
+from providers.interface.access import Access
+from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
 from providers.tiktok import wire
+from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, unreadable
 
@@ -56,6 +59,19 @@ class TikTokAuthorization:
     def scopes(self) -> tuple[str, ...]:
         """All scopes of the user-side API."""
         return SCOPES
+
+    @property
+    def returns_state(self) -> bool:
+        """Documented ("Login Kit for Web")."""
+        return True
+
+    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
+        """A user's grant has no settings."""
+        return {}
+
+    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+        """Whose grant it is says its subject alone."""
+        return {}
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Give the consent page; it always shows itself, so that an agency sees which account it will connect."""
@@ -103,6 +119,22 @@ class TikTokAuthorization:
         except (GrantRevoked, TokenRefused):
             return
 
+    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> NoReturn:
+        """Refuse: see the table."""
+        raise _missing(Capability.STATIC_TOKEN)
+
+    async def settle(self, access: Access) -> dict[str, str]:
+        """Nothing lacks."""
+        return {}
+
+    async def places(self, access: Access, *, cursor: str = "") -> NoReturn:
+        """Refuse: see the table."""
+        raise _missing(Capability.AGENCY_GRANTS)
+
+    async def derive(self, access: Access, place: str) -> NoReturn:
+        """Refuse: see the table."""
+        raise _missing(Capability.AGENCY_GRANTS)
+
     async def _grant(self, fields: Mapping[str, str], secret_fields: tuple[str, ...]) -> Grant:
         """Call the token endpoint and read the pair; expiries count from before the call, to be on the safe side."""
         asked = self._clock()
@@ -117,6 +149,11 @@ class TikTokAuthorization:
         hidden = (client_secret, *(Secret(fields[name]) for name in secret_fields))
         form = {"client_key": client_key, "client_secret": client_secret.reveal(), **fields}
         return await self._client.form(path, form), hidden
+
+
+def _missing(capability: Capability) -> CapabilityMissing:
+    cell = TABLE.cell(capability)
+    return CapabilityMissing(capability, cell.support, cell.note, provider=PROVIDER)
 
 
 def _opened(answer: Answer, hidden: tuple[Secret, ...]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ TABLE = CapabilityTable(
         Capability.OAUTH: _FULL,
         Capability.STATIC_TOKEN: Cell(Support.IMPOSSIBLE, "TikTok gives tokens only after a user's consent."),
         Capability.REVOKE: _FULL,
+        Capability.AGENCY_GRANTS: Cell(Support.IMPOSSIBLE, "Each TikTok user grants for themselves."),
         Capability.CREATOR_INFO: _FULL,
         Capability.VIDEO_LIST: Cell(Support.PARTIAL, "Public videos only."),
         Capability.VIDEO_QUERY: Cell(Support.PARTIAL, "Public videos of the account itself, 20 at a time."),

@@ -9,7 +9,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from gateway.failpoints import VARIABLE
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
+from tests.fixtures import highlevel
 from tests.fixtures.gateway import VENDOR, World, opened
 from tests.fixtures.waiting import until
 
@@ -42,9 +43,13 @@ class RealTime:
 
 @dataclass
 class Stage:
-    """A connected user with an expired token, and how to start processes that ask for it."""
+    """A connected user with an expired token, and how to start processes that ask for it.
+
+    `exchanges` gives how the vendor answered to refresh tokens.
+    """
 
     world: World
+    exchanges: Callable[[], list[str]]
     vendor_url: str
     made: connection_pb2.Connection
     folder: Path
@@ -143,29 +148,54 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
         world.vendor.expire_access_tokens()
         async with world.domain.db.transaction() as tx:
             await tx.execute(text("UPDATE tokens SET access_expire_time = now() - interval '1 second'"))
-        yield Stage(world, url, made, tmp_path)
+        yield Stage(world, world.exchanges, url, made, tmp_path)
 
 
-async def test_four_processes_with_64_callers_each_make_one_exchange(stage: Stage) -> None:
+@pytest.fixture
+async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
+    """Give the same of a location at HighLevel, whose refresh token dies when it is used."""
+    clock: Any = RealTime()
+    app = highlevel.create_app(highlevel.SIMULATED, clock=clock)
+    async with (
+        serve(app) as url,
+        highlevel.opened(database_url, tmp_path / "first", clock=clock, simulator=app) as high,
+    ):
+        made = await high.connect()
+        high.vendor.expire_access_tokens()
+        async with high.world.domain.db.transaction() as tx:
+            await tx.execute(text("UPDATE tokens SET access_expire_time = now() - interval '1 second'"))
+        yield Stage(high.world, high.exchanges, url, made, tmp_path)
+
+
+@pytest.fixture(params=["stage", "planner"])
+def either(request: pytest.FixtureRequest) -> Stage:
+    """Give the one, then the other."""
+    found: Stage = request.getfixturevalue(request.param)
+    return found
+
+
+async def test_four_processes_with_64_callers_each_make_one_exchange(either: Stage) -> None:
     """256 callers in four processes find one expired grant: the vendor is asked once, all get the new token."""
+    stage = either
     async with contextlib.AsyncExitStack() as stack:
         children = [await stack.enter_async_context(stage.process(f"p{number}", 64)) for number in range(4)]
         got = await asyncio.gather(*(answers(child) for child in children))
 
     assert {"2"} == {version for versions in got for version in versions}
     assert 256 == sum(len(versions) for versions in got)
-    assert ["ok"] == stage.world.exchanges()
+    assert ["ok"] == stage.exchanges()
 
 
 @pytest.mark.parametrize("place", ["token.after-spill", "token.after-save"])
-async def test_a_holder_killed_after_its_spill_loses_nothing(stage: Stage, place: str) -> None:
+async def test_a_holder_killed_after_its_spill_loses_nothing(either: Stage, place: str) -> None:
     """SIGKILL anywhere after the pair is on disk: the next start on that folder has it, without another exchange."""
+    stage = either
     async with stage.process("killed", failpoint=f"{place}=kill") as child:
         go(child)
         assert -signal.SIGKILL == await child.wait()
 
     assert ["2"] == await stage.ask("killed")
-    assert (["ok"], VALID) == (stage.world.exchanges(), await stage.status())
+    assert (["ok"], VALID) == (stage.exchanges(), await stage.status())
 
 
 async def test_a_holder_killed_before_the_exchange_costs_nothing(stage: Stage) -> None:
@@ -175,7 +205,7 @@ async def test_a_holder_killed_before_the_exchange_costs_nothing(stage: Stage) -
         assert -signal.SIGKILL == await child.wait()
 
     assert ["2"] == await stage.ask("other")
-    assert (["ok"], VALID) == (stage.world.exchanges(), await stage.status())
+    assert (["ok"], VALID) == (stage.exchanges(), await stage.status())
 
 
 async def test_a_pair_on_a_dead_holders_disk_is_adopted_by_those_who_wait(stage: Stage) -> None:
@@ -185,11 +215,11 @@ async def test_a_pair_on_a_dead_holders_disk_is_adopted_by_those_who_wait(stage:
         assert -signal.SIGKILL == await child.wait()
     async with stage.process("other", grace=60) as waiting:
         asking = asyncio.create_task(answers(waiting))
-        await until(lambda: "invalid_grant" in stage.world.exchanges())
+        await until(lambda: "invalid_grant" in stage.exchanges())
         assert ["2"] == await stage.ask("killed")
         assert ["2"] == await asking
 
-    assert (["ok", "invalid_grant"], VALID) == (stage.world.exchanges(), await stage.status())
+    assert (["ok", "invalid_grant"], VALID) == (stage.exchanges(), await stage.status())
 
 
 async def test_a_holder_killed_with_the_only_copy_ends_the_grant(stage: Stage) -> None:

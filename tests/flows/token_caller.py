@@ -23,6 +23,7 @@ from gateway.ids import new_id
 from gateway.settings import Settings
 from providers.errors import ProviderError
 from storage.database import Database
+from tests.fixtures import highlevel
 
 
 def settings_of(order: dict[str, Any]) -> Settings:
@@ -37,6 +38,7 @@ def settings_of(order: dict[str, Any]) -> Settings:
         tiktok_api_url=order["vendor_url"],
         tiktok_authorize_url=f"{order['vendor_url']}/v2/auth/authorize/",
         tiktok_upload_hosts=("127.0.0.1",),
+        **highlevel.settings(url=order["vendor_url"]),
     )
 
 

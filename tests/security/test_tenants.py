@@ -97,8 +97,8 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
-    # A made-up code is no code, a queued post cannot be retried, one that was called back not changed, a complete upload
-    # takes no more bytes, what a post needs stays.
+    # A made-up code is no code, a queued post cannot be retried, one that was called back not changed, a complete
+    # upload takes no more bytes, what a post needs stays.
     expected = {
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",
         "ConnectionService/DeleteConnection": "STATE_FORBIDS",

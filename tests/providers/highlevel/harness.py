@@ -107,7 +107,7 @@ class Simulated:
         """Make a Private Integration Token of a location, and take it."""
         token = Secret(self.journey.vendor.private_token(BAKERY))
         authorization = self.journey.provider.authorization
-        return await authorization.static(token, location_id=BAKERY, scopes=authorization.scopes)
+        return await authorization.static(token, settings={"location_id": BAKERY}, scopes=authorization.scopes)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""

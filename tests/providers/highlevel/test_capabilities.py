@@ -17,6 +17,7 @@ from tests.providers.highlevel.support import highlevel
 BUILT = {
     Capability.OAUTH,
     Capability.STATIC_TOKEN,
+    Capability.AGENCY_GRANTS,
     Capability.ACCOUNT_METRICS,
     Capability.COMMENT_LIST,
     Capability.COMMENT_REPLY,

@@ -21,6 +21,7 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
+from providers.models.grants import AccessToken
 from providers.simulators.highlevel.errors import BLOCKED_PAGE
 from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
 
@@ -32,7 +33,7 @@ TEXTS: list[tuple[int, str, str, type[ProviderError]]] = [
     (401, "Invalid JWT", "invalid_jwt", TokenRefused),
     (401, "Invalid token: access token is invalid", "token_invalid", TokenRefused),
     (401, "Some new trouble with a token", "", TokenRefused),
-    (401, "Invalid Private Integration token", "private_token_invalid", GrantRevoked),
+    (401, "Invalid Private Integration token", "private_token_invalid", TokenRefused),
     (401, "The token is not authorized for this scope.", "scope_not_granted", ScopeNotGranted),
     (401, CLOSED, "route_closed", Rejected),
     (403, CLOSED, "route_closed", Rejected),
@@ -168,10 +169,18 @@ async def test_a_denied_success_is_none() -> None:
     assert (ContractBroken, "t", "Failed") == (type(error), error.log_id, error.metadata["provider_message"])
 
 
-async def test_a_dead_private_token_is_not_answered_with_another() -> None:
-    """Nothing renews it: one call, and the word for its owner."""
+class Ending(Lender):
+    """Lends what nothing renews."""
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """End the grant."""
+        raise GrantRevoked("ended")
+
+
+async def test_a_dead_private_token_is_told_to_whoever_lent_it() -> None:
+    """Nothing renews it, and its end is for the tokens' rules to say: one call, and their word."""
     provider, vendor = highlevel(refused(401, "Invalid Private Integration token"))
 
-    with pytest.raises(GrantRevoked):
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+    with pytest.raises(GrantRevoked, match="ended"):
+        await provider.accounts.social_accounts(Ending(), LOCATION)
     assert 1 == len(vendor.requests)

@@ -19,7 +19,9 @@ async def test_a_static_token_is_tried_by_a_cheap_read() -> None:
     """One list of accounts; then it is a grant without refresh, of the location, with the scopes it is said to have."""
     provider, vendor = highlevel(ok({"accounts": [], "groups": []}))
 
-    grant = await provider.authorization.static(Secret("pit-1"), location_id=LOCATION, scopes=("a", "b", "a"))
+    grant = await provider.authorization.static(
+        Secret("pit-1"), settings={"location_id": LOCATION}, scopes=("a", "b", "a")
+    )
 
     assert f"{API}/social-media-posting/{LOCATION}/accounts" == str(vendor.last.url)
     assert "Bearer pit-1" == vendor.last.headers["authorization"]
@@ -47,7 +49,7 @@ async def test_a_static_token_that_does_not_open_is_refused(answer: httpx.Respon
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.authorization.static(Secret("pit-canary"), location_id=LOCATION, scopes=())
+        await provider.authorization.static(Secret("pit-canary"), settings={"location_id": LOCATION}, scopes=())
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
     assert answer.status_code == raised.value.http_status
 
@@ -57,7 +59,7 @@ async def test_another_token_is_no_static_one() -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(Rejected):
-        await provider.authorization.static(Secret("eyJ.a.b"), location_id=LOCATION, scopes=())
+        await provider.authorization.static(Secret("eyJ.a.b"), settings={"location_id": LOCATION}, scopes=())
     assert [] == vendor.requests
 
 
@@ -107,8 +109,8 @@ async def test_a_static_token_of_another_location_opens_nothing() -> None:
     """The cheap read proves the location too."""
     async with in_process() as journey:
         token = Secret(journey.vendor.private_token(BAKERY))
-        grant = await journey.provider.authorization.static(token, location_id=BAKERY, scopes=("x",))
+        grant = await journey.provider.authorization.static(token, settings={"location_id": BAKERY}, scopes=("x",))
         with pytest.raises(Rejected) as raised:
-            await journey.provider.authorization.static(token, location_id=GARAGE, scopes=("x",))
+            await journey.provider.authorization.static(token, settings={"location_id": GARAGE}, scopes=("x",))
 
     assert (BAKERY, "wrong_location") == (grant.subject, raised.value.code)

@@ -27,7 +27,7 @@ CALLS: dict[str, Call] = {
         "canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"
     ),
     "refresh": lambda it: it.authorization.refresh(Secret("canary-refresh")),
-    "static": lambda it: it.authorization.static(Secret("pit-canary"), location_id=LOCATION, scopes=()),
+    "static": lambda it: it.authorization.static(Secret("pit-canary"), settings={"location_id": LOCATION}, scopes=()),
     "location_token": lambda it: it.authorization.location_token(Lender(), company_id=COMPANY, location_id=LOCATION),
     "installed": lambda it: it.authorization.installed_locations(Lender(), company_id=COMPANY),
     "profile": lambda it: it.accounts.profile(Lender(), frozenset(ProfilePart)),

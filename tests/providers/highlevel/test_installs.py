@@ -9,7 +9,15 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.errors import Ambiguous, ContentRefused, ProviderError, Rejected, ScopeNotGranted
+from providers.errors import (
+    Ambiguous,
+    ContentRefused,
+    ContractBroken,
+    GrantRevoked,
+    ProviderError,
+    Rejected,
+    ScopeNotGranted,
+)
 from providers.highlevel import InstalledLocation, InstalledPage
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
@@ -64,7 +72,6 @@ async def test_a_page_of_locations(version: str, path: str, query: dict[str, str
         ({"locations": [ROW, ROW]}, "2"),
         ({"locations": [ROW]}, ""),
         ({"locations": [], "count": 9}, ""),
-        ({}, ""),
     ],
 )
 async def test_the_old_generation_counts(answer: dict[str, Any], cursor: str) -> None:
@@ -74,6 +81,35 @@ async def test_the_old_generation_counts(answer: dict[str, Any], cursor: str) ->
     page = await provider.authorization.installed_locations(Lender(), company_id=AGENCY, limit=2)
 
     assert cursor == page.next_cursor
+
+
+@pytest.mark.parametrize(
+    ("version", "answer"),
+    [
+        ("2021-07-28", {}),
+        ("2021-07-28", {"locations": None, "count": 0}),
+        ("v3", {"pagination": {}}),
+        ("v3", {"items": [ROW], "pagination": {"hasNextPage": True, "totalRecords": 2}}),
+    ],
+)
+async def test_a_list_that_is_not_whole_is_none(version: str, answer: dict[str, Any]) -> None:
+    """Whoever is not on the list loses their grant: what is no list, or not the end of one, is a broken contract."""
+    provider, _ = highlevel(httpx.Response(200, json=answer), api_version=version)
+
+    with pytest.raises(ContractBroken):
+        await provider.authorization.places(Lender())
+
+
+@pytest.mark.parametrize(
+    ("row", "ids"), [({}, (LOCATION,)), ({"isInstalled": True}, (LOCATION,)), ({"isInstalled": False}, ())]
+)
+async def test_a_place_is_where_the_application_is(row: dict[str, Any], ids: tuple[str, ...]) -> None:
+    """Only those with it are asked for: one that is listed all the same and denies it is none."""
+    provider, vendor = highlevel(httpx.Response(200, json={"locations": [{"_id": LOCATION, **row}], "count": 7000}))
+
+    page = await provider.authorization.places(Lender())
+
+    assert ("true", "100", ids) == (vendor.last.url.params["isInstalled"], vendor.last.url.params["limit"], page.ids)
 
 
 @pytest.mark.parametrize("cursor", ["-1", "soon", "1.5"])
@@ -150,7 +186,8 @@ async def test_a_location_token_is_asked_with_the_companys() -> None:
         (httpx.Response(200, json={"access_token": "l", "locationId": "another"}), Ambiguous),
         (httpx.Response(200, json={"userId": "u"}), Ambiguous),
         (httpx.ReadTimeout("late"), Ambiguous),
-        (refused(400, "Location not found or app is not installed in it"), Rejected),
+        (refused(400, "Location not found or app is not installed in it"), GrantRevoked),
+        (refused(400, "Something new"), Rejected),
         (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
     ],
 )

@@ -76,7 +76,7 @@ async def _grants(journey: Journey) -> None:
             await authorization.installed_locations(company, company_id=COMPANY, cursor=page.next_cursor)
     await authorization.location_token(company, company_id=COMPANY, location_id=BAKERY)
     token = Secret(journey.vendor.private_token(BAKERY))
-    await authorization.static(token, location_id=BAKERY, scopes=())
+    await authorization.static(token, settings={"location_id": BAKERY}, scopes=())
 
 
 async def _networks(journey: Journey) -> None:

@@ -26,6 +26,15 @@ class ReasonCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_CODE_UNKNOWN_ERROR: _ClassVar[ReasonCode]
     REASON_CODE_MISSING_PUBLISH_SCOPE: _ClassVar[ReasonCode]
     REASON_CODE_AWAITING_AUTHORIZATION: _ClassVar[ReasonCode]
+    REASON_CODE_MISSING_ACTING_USER: _ClassVar[ReasonCode]
+    REASON_CODE_GRANT_REMAINS: _ClassVar[ReasonCode]
+
+class GrantOrigin(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    GRANT_ORIGIN_UNSPECIFIED: _ClassVar[GrantOrigin]
+    GRANT_ORIGIN_CONSENT: _ClassVar[GrantOrigin]
+    GRANT_ORIGIN_STATIC_TOKEN: _ClassVar[GrantOrigin]
+    GRANT_ORIGIN_PARENT: _ClassVar[GrantOrigin]
 
 class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -34,6 +43,7 @@ class GrantKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     GRANT_KIND_BUSINESS_ACCOUNT: _ClassVar[GrantKind]
     GRANT_KIND_ADVERTISER: _ClassVar[GrantKind]
     GRANT_KIND_LOCATION: _ClassVar[GrantKind]
+    GRANT_KIND_COMPANY: _ClassVar[GrantKind]
 REASON_CODE_UNSPECIFIED: ReasonCode
 REASON_CODE_VERIFICATION_OK: ReasonCode
 REASON_CODE_TOKEN_INVALID_OR_EXPIRED: ReasonCode
@@ -47,14 +57,21 @@ REASON_CODE_CONNECTION_NOT_FOUND: ReasonCode
 REASON_CODE_UNKNOWN_ERROR: ReasonCode
 REASON_CODE_MISSING_PUBLISH_SCOPE: ReasonCode
 REASON_CODE_AWAITING_AUTHORIZATION: ReasonCode
+REASON_CODE_MISSING_ACTING_USER: ReasonCode
+REASON_CODE_GRANT_REMAINS: ReasonCode
+GRANT_ORIGIN_UNSPECIFIED: GrantOrigin
+GRANT_ORIGIN_CONSENT: GrantOrigin
+GRANT_ORIGIN_STATIC_TOKEN: GrantOrigin
+GRANT_ORIGIN_PARENT: GrantOrigin
 GRANT_KIND_UNSPECIFIED: GrantKind
 GRANT_KIND_USER: GrantKind
 GRANT_KIND_BUSINESS_ACCOUNT: GrantKind
 GRANT_KIND_ADVERTISER: GrantKind
 GRANT_KIND_LOCATION: GrantKind
+GRANT_KIND_COMPANY: GrantKind
 
 class Connection(_message.Message):
-    __slots__ = ("name", "provider", "grant_kind", "requested_scopes", "provider_settings", "status", "capabilities", "reason_code", "reason_message", "last_error_code", "last_error_message", "provider_subject", "authorization", "granted_scopes", "access_expire_time", "refresh_expire_time", "last_verify_time", "create_time", "update_time", "etag")
+    __slots__ = ("name", "provider", "grant_kind", "requested_scopes", "provider_settings", "status", "capabilities", "reason_code", "reason_message", "last_error_code", "last_error_message", "provider_subject", "authorization", "granted_scopes", "access_expire_time", "refresh_expire_time", "last_verify_time", "create_time", "update_time", "grant_origin", "parent_connection", "etag")
     class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATUS_UNSPECIFIED: _ClassVar[Connection.Status]
@@ -121,6 +138,8 @@ class Connection(_message.Message):
     LAST_VERIFY_TIME_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    GRANT_ORIGIN_FIELD_NUMBER: _ClassVar[int]
+    PARENT_CONNECTION_FIELD_NUMBER: _ClassVar[int]
     ETAG_FIELD_NUMBER: _ClassVar[int]
     name: str
     provider: str
@@ -141,5 +160,7 @@ class Connection(_message.Message):
     last_verify_time: _timestamp_pb2.Timestamp
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
+    grant_origin: GrantOrigin
+    parent_connection: str
     etag: str
-    def __init__(self, name: _Optional[str] = ..., provider: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., requested_scopes: _Optional[_Iterable[str]] = ..., provider_settings: _Optional[_Mapping[str, str]] = ..., status: _Optional[_Union[Connection.Status, str]] = ..., capabilities: _Optional[_Union[Connection.Capabilities, _Mapping]] = ..., reason_code: _Optional[_Union[ReasonCode, str]] = ..., reason_message: _Optional[str] = ..., last_error_code: _Optional[str] = ..., last_error_message: _Optional[str] = ..., provider_subject: _Optional[str] = ..., authorization: _Optional[_Union[Connection.Authorization, _Mapping]] = ..., granted_scopes: _Optional[_Iterable[str]] = ..., access_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_verify_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ...) -> None: ...
+    def __init__(self, name: _Optional[str] = ..., provider: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., requested_scopes: _Optional[_Iterable[str]] = ..., provider_settings: _Optional[_Mapping[str, str]] = ..., status: _Optional[_Union[Connection.Status, str]] = ..., capabilities: _Optional[_Union[Connection.Capabilities, _Mapping]] = ..., reason_code: _Optional[_Union[ReasonCode, str]] = ..., reason_message: _Optional[str] = ..., last_error_code: _Optional[str] = ..., last_error_message: _Optional[str] = ..., provider_subject: _Optional[str] = ..., authorization: _Optional[_Union[Connection.Authorization, _Mapping]] = ..., granted_scopes: _Optional[_Iterable[str]] = ..., access_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_verify_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., grant_origin: _Optional[_Union[GrantOrigin, str]] = ..., parent_connection: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...

@@ -108,13 +108,19 @@ class ConnectionServiceServicer:
         """Makes a PENDING connection with the page on which a person consents, or a verified one from a static token.
 
         Connecting the same person twice in one location updates the older connection when consent completes; the newer one is
-        then removed, and CompleteConnection and `return_uri` name the older.
+        then removed, and CompleteConnection and `return_uri` name the older. A static token for a place that the location is
+        connected to replaces the token there, and the older connection is answered: so a token is rotated.
 
-        Cost: no vendor call; with a static token up to three, to verify it.
+        A static token is proved before anything is written; refused, it leaves nothing behind. requested_scopes are then what
+        its maker says that it has. When the vendor cannot verify it after it was kept, the answer is PENDING with
+        TEMPORARY_API_FAILURE, and it is verified soon.
+
+        Cost: no vendor call; with a static token one that proves it and up to four that verify it.
         Idempotent: with request_id, for 30 days.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND (the provider), RESOURCE_EXISTS (connection_id), REQUEST_ID_REUSED, CAPABILITY_MISSING,
-        OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, PROVIDER_UNAVAILABLE.
+        OPTION_UNSUPPORTED, PROVIDER_MISCONFIGURED, and of a static token AUTHORIZATION_DENIED (dead, or for another place),
+        SCOPE_NOT_GRANTED, STATE_FORBIDS, PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -182,13 +188,17 @@ class ConnectionServiceServicer:
         The gateway's own callback does the same; it is one function with two doors. The state works once: a second call
         answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id.
 
+        When an agency consents to a location's connection, its grant is kept as a connection of its own, of the kind
+        GRANT_KIND_COMPANY, and gives the location's. Its other locations that wait, or whose id is a location of the caller's
+        agency, get theirs in the background.
+
         AIP-136: keyed by state, because the browser that comes back knows no resource name.
 
-        Cost: one vendor call to exchange the code and up to three to verify.
+        Cost: one vendor call to exchange the code, one for a location's grant from an agency's, and up to four to verify.
         Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
         Scope: connections.write.
         Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
-        connection's consented; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
+        connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
         PROVIDER_MISCONFIGURED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -211,12 +221,14 @@ class ConnectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyConnection(self, request, context):
-        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
+        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission; of an agency's
+        connection the places where the application is installed, which are then brought up to date in the background. A
+        setting that calls need and nobody said is looked for, and kept.
 
         A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
         reason_code TEMPORARY_API_FAILURE.
 
-        Cost: up to three vendor calls, and one more when the access token must be renewed first.
+        Cost: up to four vendor calls, and one more when the access token must be renewed first.
         Idempotent: yes; each call asks anew, unless request_id repeats.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (there is no grant: nobody consented, or DISCONNECTED).
@@ -231,9 +243,10 @@ class ConnectionServiceServicer:
         Posts that are not yet with the vendor wait, showing REAUTHORIZATION_REQUIRED, until the connection is authorised again
         or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
         never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
-        the grant may still be listed there.
+        the grant may still be listed there. A vendor without CAPABILITY_REVOKE is not called: the answer says GRANT_REMAINS.
+        What an agency's grant gave to other connections works until it must be renewed.
 
-        Cost: one vendor call, or two when the access token must be renewed before it can be revoked.
+        Cost: one vendor call, or two when the access token must be renewed before it can be revoked, or none.
         Idempotent: yes; a DISCONNECTED connection is answered as it is.
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,

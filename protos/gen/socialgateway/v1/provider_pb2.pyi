@@ -22,6 +22,7 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_OAUTH: _ClassVar[Capability]
     CAPABILITY_STATIC_TOKEN: _ClassVar[Capability]
     CAPABILITY_REVOKE: _ClassVar[Capability]
+    CAPABILITY_AGENCY_GRANTS: _ClassVar[Capability]
     CAPABILITY_CREATOR_INFO: _ClassVar[Capability]
     CAPABILITY_VIDEO_LIST: _ClassVar[Capability]
     CAPABILITY_VIDEO_QUERY: _ClassVar[Capability]
@@ -55,6 +56,7 @@ CAPABILITY_UNSPECIFIED: Capability
 CAPABILITY_OAUTH: Capability
 CAPABILITY_STATIC_TOKEN: Capability
 CAPABILITY_REVOKE: Capability
+CAPABILITY_AGENCY_GRANTS: Capability
 CAPABILITY_CREATOR_INFO: Capability
 CAPABILITY_VIDEO_LIST: Capability
 CAPABILITY_VIDEO_QUERY: Capability

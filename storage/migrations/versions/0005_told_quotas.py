@@ -1,14 +1,14 @@
 """quotas that are counted by slices of time, and what a vendor's headers say of them
 
-Owns the step from 0003 to 0004; knows nothing of the code's tables, which may have moved on since.
+Owns the step from 0004 to 0005; knows nothing of the code's tables, which may have moved on since.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0004"
-down_revision = "0003"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
