@@ -28,6 +28,9 @@ class Capability(StrEnum):
     STATIC_TOKEN = "static_token"  # noqa: S105 - the name of a capability
     REVOKE = "revoke"
     CREATOR_INFO = "creator_info"
+    ACCOUNT_LIST = "account_list"
+    ACCOUNT_ATTACH = "account_attach"
+    ACCOUNT_DETACH = "account_detach"
     VIDEO_LIST = "video_list"
     VIDEO_QUERY = "video_query"
     POST_VIDEO_UPLOAD = "post_video_upload"

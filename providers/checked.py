@@ -12,11 +12,20 @@ from providers.errors import CapabilityMissing, ContentRefused
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.networks import Networks
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
-from providers.models.accounts import CreatorInfo, Profile, ProfilePart
+from providers.models.accounts import (
+    AttachableAccount,
+    Attached,
+    ConsentSignal,
+    CreatorInfo,
+    LinkedAccount,
+    Profile,
+    ProfilePart,
+)
 from providers.models.grants import ConsentRequest, Grant
 from providers.models.publishing import (
     Begun,
@@ -47,6 +56,7 @@ def checked(provider: Provider) -> Provider:
         table=table,
         authorization=_Authorization(provider.authorization, table),
         accounts=_Accounts(provider.accounts, table),
+        networks=_Networks(provider.networks, table),
         videos=_Videos(provider.videos, table),
         publishing=_Publishing(provider.publishing, table),
         webhooks=_Webhooks(provider.webhooks, table),
@@ -74,6 +84,7 @@ class _Checked:
     table: CapabilityTable
     authorization: Authorization
     accounts: Accounts
+    networks: Networks
     videos: Videos
     publishing: Publishing
     webhooks: Webhooks
@@ -124,14 +135,55 @@ class _Accounts:
     inner: Accounts
     table: CapabilityTable
 
-    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
-        """Every provider has profiles."""
-        return await self.inner.profile(access, parts)
+    async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
+        """Every provider has profiles; those of single accounts need ACCOUNT_LIST."""
+        if account:
+            demand(self.table, Capability.ACCOUNT_LIST)
+        return await self.inner.profile(access, parts, account)
 
     async def creator_info(self, access: Access) -> CreatorInfo:
         """Needs CREATOR_INFO."""
         demand(self.table, Capability.CREATOR_INFO)
         return await self.inner.creator_info(access)
+
+
+@dataclass(frozen=True, slots=True)
+class _Networks:
+    """Accounts inside a grant, as far as the table goes."""
+
+    inner: Networks
+    table: CapabilityTable
+
+    @property
+    def signal(self) -> ConsentSignal:
+        """Needs ACCOUNT_ATTACH."""
+        demand(self.table, Capability.ACCOUNT_ATTACH)
+        return self.inner.signal
+
+    async def linked(self, access: Access) -> tuple[LinkedAccount, ...]:
+        """Needs ACCOUNT_LIST."""
+        demand(self.table, Capability.ACCOUNT_LIST)
+        return await self.inner.linked(access)
+
+    async def start(self, access: Access, platform: str, *, reconnect: bool = False) -> str:
+        """Needs ACCOUNT_ATTACH."""
+        demand(self.table, Capability.ACCOUNT_ATTACH)
+        return await self.inner.start(access, platform, reconnect=reconnect)
+
+    async def choices(self, access: Access, platform: str, authorization_id: str) -> tuple[AttachableAccount, ...]:
+        """Needs ACCOUNT_ATTACH."""
+        demand(self.table, Capability.ACCOUNT_ATTACH)
+        return await self.inner.choices(access, platform, authorization_id)
+
+    async def attach(self, access: Access, platform: str, authorization_id: str, provider_account_id: str) -> Attached:
+        """Needs ACCOUNT_ATTACH."""
+        demand(self.table, Capability.ACCOUNT_ATTACH)
+        return await self.inner.attach(access, platform, authorization_id, provider_account_id)
+
+    async def detach(self, access: Access, provider_account_id: str) -> None:
+        """Needs ACCOUNT_DETACH."""
+        demand(self.table, Capability.ACCOUNT_DETACH)
+        await self.inner.detach(access, provider_account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,16 @@ async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
     return bool((await tx.execute(query)).scalar_one())
 
 
+async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
+    """Tell whether a post of the account is under way."""
+    query = select(
+        exists().where(
+            col(PostRow.location) == location, col(PostRow.account) == account, col(PostRow.state).in_(UNFINISHED)
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())
+
+
 async def of_account(tx: Transaction, location: str, account: str) -> bool:
     """Tell whether there is any post of the account."""
     query = select(exists().where(col(PostRow.location) == location, col(PostRow.account) == account))

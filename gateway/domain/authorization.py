@@ -12,7 +12,7 @@ from datetime import datetime
 import structlog
 
 from gateway import reasons
-from gateway.domain import consent, health, idempotency, verification
+from gateway.domain import consent, health, idempotency, linked, verification
 from gateway.domain.context import Domain
 from gateway.domain.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
 from gateway.domain.idempotency import RequestKey
@@ -230,7 +230,8 @@ async def _claim(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: 
     if target.status == "DISCONNECTED":
         values |= {"status": "PENDING", "reason_code": "", "reason_message": "The connection is being verified."}
     claimed = await health.move(tx, target, now, **values)
-    await _attach(domain, tx, claimed)
+    if not linked.is_list(domain, row.provider):
+        await _attach(domain, tx, claimed)
     return claimed
 
 

@@ -1,7 +1,8 @@
 """Verification: what a connection can really do, by doing it.
 
-Owns the calls that prove a grant (profile, video list, metrics, each under its scope) and what their answers make of
-the status. A vendor that cannot answer now changes no status; the connection says that it could not be asked.
+Owns the calls that prove a grant (profile, video list, metrics, each under its scope; the list of its accounts, where
+it holds several) and what their answers make of the status. A vendor that cannot answer now changes no status; the
+connection says that it could not be asked.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from gateway.domain import health, profiles
+from gateway.domain import health, linked, profiles
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids
@@ -27,7 +28,8 @@ from providers.errors import (
     Rejected,
     ScopeNotGranted,
 )
-from providers.models.accounts import Profile, ProfilePart
+from providers.interface import Provider
+from providers.models.accounts import LinkedAccount, Profile, ProfilePart
 from storage import connections, tokens
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
@@ -48,14 +50,16 @@ INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics
 
 @dataclass(slots=True)
 class _Findings:
-    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, and the first
-    error of each weight.
+    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, the accounts
+    as listed at `ask_time`, and the first error of each weight.
     """
 
     capabilities: dict[str, bool]
     wanted: dict[str, bool]
     parts: frozenset[ProfilePart]
+    ask_time: datetime
     profile: Profile | None = None
+    accounts: tuple[LinkedAccount, ...] | None = None
     ineligible: ProviderError | None = None
     failed: ProviderError | None = None
     unanswered: ProviderError | None = None
@@ -111,17 +115,25 @@ async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findin
     provider = domain.providers[row.provider]
     table = provider.table
     asked = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
-    found = _Findings(table.granted(row.granted_scopes), table.granted(row.requested_scopes), asked)
+    granted, wanted = table.granted(row.granted_scopes), table.granted(row.requested_scopes)
+    found = _Findings(granted, wanted, asked, domain.clock())
     access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
+    if linked.is_list(domain, row.provider):
+        found.accounts = await _try(found, "can_read_profile", lambda: provider.networks.linked(access))
+    else:
+        await _look_at_profile(found, provider, access)
+    for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
+        if found.capabilities[name] and found.unanswered is None:
+            await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
+    return found
+
+
+async def _look_at_profile(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
     parts = set(ProfilePart)
     # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
     found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
     if found.profile is not None and found.profile.missing - {ProfilePart.STATS}:
         found.capabilities["can_read_profile"] = False
-    for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
-        if found.capabilities[name] and found.unanswered is None:
-            await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
-    return found
 
 
 async def _try(found: _Findings, capability: str, call: Callable[[], Awaitable[Any]]) -> Any:
@@ -159,6 +171,9 @@ async def _conclude(domain: Domain, row: ConnectionRow, found: _Findings) -> Con
             return current
         if found.profile is not None:
             await profiles.save(tx, current, found.profile, now)
+        if found.accounts is not None:
+            # Who attached or let go of one meanwhile has saved a newer list.
+            await linked.save(domain, tx, row, found.accounts, found.ask_time)
         return await health.move(tx, current, now, **_values(found, now))
 
 

@@ -18,6 +18,7 @@ from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
 from gateway.rpc.convert import keyset, write_times
+from gateway.rpc.networks import NetworkMethods
 from gateway.rpc.request import Door
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
@@ -28,8 +29,8 @@ T = TypeVar("T")
 CACHED_STATUSES = 50_000
 
 
-class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
-    """Serves connections."""
+class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionServiceServicer):
+    """Serves connections, and the networks inside them."""
 
     def __init__(self, domain: Domain, door: Door) -> None:
         """Serve the rules in `domain` to whom `door` lets in."""

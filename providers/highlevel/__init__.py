@@ -19,6 +19,7 @@ from providers.highlevel.capabilities import TABLE
 from providers.highlevel.client import Client
 from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.installs import InstalledLocation, InstalledPage
+from providers.highlevel.networks import HighLevelNetworks
 from providers.http.client import make_clients
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
@@ -33,6 +34,7 @@ class HighLevel:
 
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
+    networks: HighLevelNetworks
     client: Client
     videos: Videos = field(default_factory=absent)
     publishing: Publishing = field(default_factory=absent)
@@ -54,6 +56,10 @@ def build(
     unknown version or a refused name; a missing client id or secret is only refused by the OAuth calls.
     """
     client = Client(config.read(settings), make_clients(transport), clock)
+    accounts = HighLevelAccounts(client)
     return HighLevel(
-        authorization=HighLevelAuthorization(client, clock), accounts=HighLevelAccounts(client), client=client
+        authorization=HighLevelAuthorization(client, clock),
+        accounts=accounts,
+        networks=HighLevelNetworks(client, accounts),
+        client=client,
     )

@@ -30,6 +30,7 @@ SCOPES = (
     "oauth.write",
 )
 PROFILE_SCOPE = "locations.readonly"
+LIST_SCOPE = "socialplanner/account.readonly"
 _NO_POSTS = Cell(Support.NOT_YET, "HighLevel's planner publishes posts; that is not built yet.")
 _NO_VIDEOS = Cell(Support.IMPOSSIBLE, "HighLevel lists the posts of its own planner, not the videos of an account.")
 _NO_COMMENTS = Cell(Support.NOT_YET, "HighLevel has comments in API version v3 only; they are not built yet.")
@@ -51,6 +52,14 @@ TABLE = CapabilityTable(
         Capability.CREATOR_INFO: Cell(
             Support.IMPOSSIBLE, "HighLevel does not pass on what a network lets its creator post now."
         ),
+        Capability.ACCOUNT_LIST: Cell(
+            Support.PARTIAL, "Name, picture, kind and end of each account; HighLevel shows no text and no figures."
+        ),
+        Capability.ACCOUNT_ATTACH: Cell(
+            Support.PARTIAL,
+            "TikTok Business and Bluesky in HighLevel only; with version 2021-07-28 YouTube, Pinterest, Threads too.",
+        ),
+        Capability.ACCOUNT_DETACH: Cell(Support.PARTIAL, "In HighLevel; what its owner granted on the network stays."),
         Capability.VIDEO_LIST: _NO_VIDEOS,
         Capability.VIDEO_QUERY: _NO_VIDEOS,
         Capability.POST_VIDEO_UPLOAD: _NO_POSTS,
@@ -75,9 +84,9 @@ TABLE = CapabilityTable(
         Capability.AUDIENCES: Cell(Support.IMPOSSIBLE, _NO_ADS.format("audiences")),
     },
     # What is not built is granted to nobody, whatever the scopes.
-    grants={"can_read_profile": frozenset({PROFILE_SCOPE})},
-    # A location has a name and no figures; the second part costs nothing more.
-    profile_scopes={"basic": PROFILE_SCOPE, "profile": PROFILE_SCOPE},
+    grants={"can_read_profile": frozenset({LIST_SCOPE})},
+    # Accounts have a name and a picture; nobody could grant more.
+    profile_scopes={"basic": LIST_SCOPE},
     settings=SETTINGS,
     # The wider of what holds for personal and for business accounts: 150 units and 3 minutes are a personal one's.
     limits=Limits(

@@ -7,9 +7,10 @@ Knows no vendor, no storage, no server.
 from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.networks import Networks
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
 
-__all__ = ["Access", "Accounts", "Authorization", "Provider", "Publishing", "Videos", "Webhooks"]
+__all__ = ["Access", "Accounts", "Authorization", "Networks", "Provider", "Publishing", "Videos", "Webhooks"]

@@ -8,6 +8,7 @@ from typing import Protocol
 from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
+from providers.interface.networks import Networks
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
 from providers.interface.webhooks import Webhooks
@@ -34,6 +35,11 @@ class Provider(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Profiles and creator info."""
+        ...
+
+    @property
+    def networks(self) -> Networks:
+        """Accounts inside grants that hold several."""
         ...
 
     @property

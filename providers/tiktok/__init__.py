@@ -4,14 +4,16 @@ Owns everything that is TikTok's own. Knows neither callers nor rows; `build` is
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import httpx
 
+from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
+from providers.interface.networks import Networks
 from providers.tiktok import config
 from providers.tiktok.accounts import TikTokAccounts
 from providers.tiktok.authorization import TikTokAuthorization
@@ -35,6 +37,7 @@ class TikTok:
     publishing: TikTokPublishing
     webhooks: TikTokWebhooks
     client: Client
+    networks: Networks = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 

@@ -14,7 +14,13 @@ from providers.highlevel.capabilities import SCOPES, TABLE
 from providers.simulators.highlevel import SCOPES as ENABLED
 from tests.providers.highlevel.support import highlevel
 
-BUILT = {Capability.OAUTH, Capability.STATIC_TOKEN}
+BUILT = {
+    Capability.OAUTH,
+    Capability.STATIC_TOKEN,
+    Capability.ACCOUNT_LIST,
+    Capability.ACCOUNT_ATTACH,
+    Capability.ACCOUNT_DETACH,
+}
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
@@ -52,11 +58,11 @@ def test_the_scopes_are_asked_once_each() -> None:
 
 
 def test_a_grant_allows_what_is_built() -> None:
-    """Reading the location, and no publishing yet, whatever was granted."""
+    """Reading the accounts, and no publishing yet, whatever was granted."""
     granted = TABLE.granted(SCOPES)
 
     assert ["can_read_profile"] == [name for name, allowed in granted.items() if allowed]
-    assert {"basic", "profile"} == TABLE.profile_parts(SCOPES)
+    assert {"basic"} == TABLE.profile_parts(SCOPES)
 
 
 def test_the_provider_shows_its_table() -> None:
