@@ -9,7 +9,7 @@ from typing import Any
 
 import uvloop
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway"]
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fixtures.highlevel"]
 
 
 def pytest_collection_finish() -> None:

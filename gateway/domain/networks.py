@@ -4,6 +4,7 @@ Owns what may be done and in which order, and the one-time address of the gatewa
 go can be repeated is the contract of `providers/interface/networks.py`; the copy of the accounts is `linked`.
 """
 
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,10 @@ LIFETIME = timedelta(minutes=10)
 PURPOSE = b"network-consent"
 PATH = "connect"
 MAX_ID = 512
-"""Characters of an id that came from a browser; the longest that is known is Google's of a location, of some 60."""
+"""Characters of a network's id; the longest that is known is Google's of a location, of some 60."""
+
+_AUTHORIZATION = re.compile(r"[A-Za-z0-9_-]{1,128}")
+"""What came from a browser becomes a part of an address at the vendor. HighLevel's have 24 hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ async def attachable(
     grant's).
     """
     row = await _connection(domain, location, connection)
-    _check(authorization_id=authorization_id)
+    _check(authorization_id)
     found = await _vendor(domain, row).choices(_access(domain, row), platform, authorization_id)
     return sorted(found, key=lambda each: each.provider_account_id)
 
@@ -147,7 +151,7 @@ async def attach(
         if first is not None:
             return await accounts.get(tx, location, first)
     row = await _connection(domain, location, connection)
-    _check(authorization_id=authorization_id, provider_account_id=provider_account_id)
+    _check(authorization_id, provider_account_id)
     return await domain.tokens.guard(_attach(domain, row, platform, authorization_id, provider_account_id, key))
 
 
@@ -297,8 +301,9 @@ def _demand(domain: Domain, provider: str, capability: Capability) -> None:
         raise CapabilityMissing(capability.value, cell.support.value, cell.note)
 
 
-def _check(**ids: str) -> None:
+def _check(authorization_id: str, provider_account_id: str = "") -> None:
     """Refuse what no vendor gives as an id; raises FieldInvalid."""
-    for name, value in ids.items():
-        if not value or len(value) > MAX_ID or not value.isprintable():
-            raise FieldInvalid(name, f"must be an id of at most {MAX_ID} characters")
+    if _AUTHORIZATION.fullmatch(authorization_id) is None:
+        raise FieldInvalid("authorization_id", "must be what the vendor's page told: letters, digits, - and _")
+    if len(provider_account_id) > MAX_ID or not provider_account_id.isprintable():
+        raise FieldInvalid("provider_account_id", f"must be an id of at most {MAX_ID} characters")

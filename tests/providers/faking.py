@@ -80,7 +80,14 @@ class Renewing(Counting):
     async def token(self) -> AccessToken:
         """Lend the current token."""
         grant = self.grant
-        return AccessToken(grant.access_token, self.version, frozenset(grant.scopes), grant.access_expire_time)
+        return AccessToken(
+            grant.access_token,
+            self.version,
+            frozenset(grant.scopes),
+            grant.access_expire_time,
+            subject=grant.subject,
+            settings=grant.settings,
+        )
 
     async def refused(self, used: AccessToken) -> AccessToken:
         """Renew the pair."""

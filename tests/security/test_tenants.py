@@ -104,8 +104,8 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
-    # A grant of TikTok's is one account, a made-up code is no code, a queued post cannot be retried, a complete upload takes no more bytes, what a post
-    # needs stays.
+    # A grant of TikTok's is one account, a made-up code is no code, a queued post cannot be retried, a complete upload
+    # takes no more bytes, what a post needs stays.
     expected = {
         **dict.fromkeys(NETWORKS, "CAPABILITY_MISSING"),
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",

@@ -12,12 +12,19 @@ import pytest
 from providers.highlevel import HighLevel
 from providers.simulators.highlevel import Fault
 from tests.providers.conformance.harness import Power
+from tests.providers.conformance.networks import NetworksContract
 from tests.providers.conformance.reading import AccountsContract
 from tests.providers.conformance.writing import AuthorizationContract
 from tests.providers.faking import Renewing
 from tests.providers.highlevel.journeys import Journey, in_process
 
-OPERATIONS = {"profile": "locations.search", "refresh": "oauth.token"}
+OPERATIONS = {
+    "profile": "locations.search",
+    "refresh": "oauth.token",
+    "linked": "accounts.list",
+    "attach": "connect.attach",
+    "detach": "accounts.delete",
+}
 FAULTS: dict[str, dict[str, Any]] = {
     "before": {"kind": "drop_before"},
     "after": {"kind": "drop_after"},
@@ -42,6 +49,10 @@ class Simulated:
     async def access(self) -> Renewing:
         """Walk through the page where a location is picked."""
         return await self.journey.connect()
+
+    async def consent(self, access: Renewing, platform: str) -> str:
+        """Walk through a network's page; give the id that its signal tells."""
+        return await self.journey.consent(access, platform)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
@@ -73,3 +84,7 @@ class TestHighLevelAuthorization(OverTheSimulator, AuthorizationContract):
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
     """Profiles. A location's parts have one scope, so nothing can be left out for lack of another."""
+
+
+class TestHighLevelNetworks(OverTheSimulator, NetworksContract):
+    """Accounts of a location."""
