@@ -20,7 +20,20 @@ from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, c
 from storage import accounts, connections
 from tests.fixtures.highlevel import HighWorld
 from tests.rpc.answers import assert_error
-from tests.rpc.networks import NOW, SAID, by_vendor_id, connect, delete, events, get, listed, of_vendor, put_post
+from tests.rpc.networks import (
+    NOW,
+    SAID,
+    attach,
+    by_vendor_id,
+    connect,
+    consent,
+    delete,
+    events,
+    get,
+    listed,
+    of_vendor,
+    put_post,
+)
 
 Account = account_pb2.Account
 USABLE = account_pb2.ACCOUNT_HEALTH_USABLE
@@ -284,7 +297,7 @@ async def test_each_days_verification_brings_the_accounts_up_to_date(high: HighW
 
 
 async def test_a_list_from_before_undoes_nothing(high: HighWorld) -> None:
-    """A list that was asked for before an account was let go does not bring it back, and says that it is too old."""
+    """A list from before an account was let go, or attached, neither brings it back nor takes it away."""
     made = await connect(high)
     domain, row = high.world.domain, await high.row(made)
     access = ConnectionAccess(domain, "highlevel", BAKERY, row.id)
@@ -296,6 +309,13 @@ async def test_a_list_from_before_undoes_nothing(high: HighWorld) -> None:
         saved = await linked.save(domain, tx, row, old, asked)
 
     assert (False, Account.DETACHED) == (saved, (await get(high, tiktok.name)).state)
+
+    row = await high.row(made)
+    attached = await attach(high, made, await consent(high, made), "tiktok-1-origin")
+    async with domain.db.transaction() as tx:
+        saved = await linked.save(domain, tx, row, old, asked)
+
+    assert (False, Account.ACTIVE) == (saved, (await get(high, attached.name)).state)
 
 
 async def test_an_older_list_never_replaces_a_newer_one(high: HighWorld) -> None:

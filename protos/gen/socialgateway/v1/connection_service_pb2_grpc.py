@@ -227,7 +227,8 @@ class ConnectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyConnection(self, request, context):
-        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
+        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+        holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date.
 
         A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
         reason_code TEMPORARY_API_FAILURE.

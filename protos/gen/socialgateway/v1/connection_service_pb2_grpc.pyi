@@ -124,7 +124,8 @@ class ConnectionServiceStub:
     PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]
-    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
+    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+    holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date.
 
     A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
     reason_code TEMPORARY_API_FAILURE.
@@ -284,7 +285,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
-    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
+    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+    holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date.
 
     A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
     reason_code TEMPORARY_API_FAILURE.
@@ -489,7 +491,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connection_service_pb2.VerifyConnectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
-        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission.
+        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+        holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date.
 
         A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
         reason_code TEMPORARY_API_FAILURE.
