@@ -111,6 +111,10 @@ class Settings(BaseSettings):
     highlevel_api_version: Literal["2021-07-28", "v3"] = Field(
         "2021-07-28", description="Generation of HighLevel's API: 2021-07-28, or v3, which has comments."
     )
+    highlevel_popup_hosts: Names = Field(
+        ("leadconnectorhq.com", "gohighlevel.com"),
+        description="Host suffixes whose pages may tell that a network's consent is over; white-label ones too.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")
     drain_delay_seconds: float = Field(
@@ -138,7 +142,9 @@ class Settings(BaseSettings):
 
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
 
-    _split = field_validator("allowed_redirect_uris", "tiktok_upload_hosts", mode="before")(split)
+    _split = field_validator("allowed_redirect_uris", "tiktok_upload_hosts", "highlevel_popup_hosts", mode="before")(
+        split
+    )
 
     @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
     @classmethod

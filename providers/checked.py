@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from providers.capabilities import Capability, CapabilityTable
+from providers.checked_networks import CheckedNetworks
 from providers.checked_planner import CheckedEngagement, CheckedPlanner
 from providers.checked_publishing import CheckedPublishing, CheckedRecords
 from providers.demand import demand
@@ -15,6 +16,7 @@ from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
+from providers.interface.networks import Networks
 from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
@@ -36,6 +38,7 @@ def checked(provider: Provider) -> Provider:
         table=table,
         authorization=_Authorization(provider.authorization, table),
         accounts=_Accounts(provider.accounts, table),
+        networks=CheckedNetworks(provider.networks, table),
         videos=_Videos(provider.videos, table),
         publishing=CheckedPublishing(provider.publishing, table),
         records=CheckedRecords(provider.records, table),
@@ -54,6 +57,7 @@ class _Checked:
     table: CapabilityTable
     authorization: Authorization
     accounts: Accounts
+    networks: Networks
     videos: Videos
     publishing: Publishing
     records: Records
@@ -139,9 +143,11 @@ class _Accounts:
     inner: Accounts
     table: CapabilityTable
 
-    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
-        """Every provider has profiles."""
-        return await self.inner.profile(access, parts)
+    async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
+        """Every provider has profiles; those of single accounts need ACCOUNT_LIST."""
+        if account:
+            demand(self.table, Capability.ACCOUNT_LIST)
+        return await self.inner.profile(access, parts, account)
 
     async def creator_info(self, access: Access) -> CreatorInfo:
         """Needs CREATOR_INFO."""

@@ -110,6 +110,20 @@ async def change(tx: Transaction, location: str, account: str, now: datetime, **
     return (await tx.execute(statement)).scalar_one_or_none()
 
 
+async def by_provider_id(
+    tx: Transaction, location: str, provider: str, platform: str, provider_account_id: str
+) -> AccountRow | None:
+    """Give the account of a vendor's id, whatever connection it is reached through, held until the transaction ends."""
+    query = select(AccountRow).where(
+        col(AccountRow.location) == location,
+        col(AccountRow.provider) == provider,
+        col(AccountRow.platform) == platform,
+        col(AccountRow.provider_account_id) == provider_account_id,
+    )
+    held = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.execute(held)).scalar_one_or_none()
+
+
 async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
     """Give all accounts of a connection."""
     query = select(AccountRow).where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)

@@ -29,7 +29,8 @@ class ConnectionRow(SQLModel, table=True):
     """One connection; `version` grows with every change and is the etag, times are aware UTC.
 
     `grant_origin` is empty before there was a grant; the parent is the connection of the agency whose grant gives this
-    one's, if there is one.
+    one's, if there is one. `accounts_version` counts the accounts that were attached and let go through us, so that a
+    list from before one of these is known; neither it nor `accounts_fetch_time` changes the version.
     """
 
     __tablename__ = "connections"
@@ -64,6 +65,8 @@ class ConnectionRow(SQLModel, table=True):
     parent_connection: str = ""
     last_verify_time: datetime | None = time_field(nullable=True)
     verify_at: datetime | None = time_field(nullable=True)
+    accounts_version: int = 0
+    accounts_fetch_time: datetime | None = time_field(nullable=True)
     create_time: datetime = time_field()
     update_time: datetime = time_field()
     version: int = 1
@@ -133,6 +136,14 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
     return (await tx.execute(query)).scalar_one_or_none()
 
 
+async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
+    """Give the connections of a location that somebody consented to and nobody gave up, by id."""
+    query = select(ConnectionRow).where(
+        col(ConnectionRow.location) == location, col(ConnectionRow.status).not_in(("PENDING", "DISCONNECTED"))
+    )
+    return list((await tx.execute(query.order_by(col(ConnectionRow.id)))).scalars())
+
+
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
     """Give the connections of every location to one vendor user, disconnected ones too, by location and id."""
     query = (
@@ -190,6 +201,13 @@ async def change(
         if not LENT.isdisjoint(values):
             await notify(tx, tokens.TOPIC, tokens.cache_key(location, connection))
     return row
+
+
+async def note_accounts(tx: Transaction, row: ConnectionRow, **values: Any) -> None:
+    """Say of a connection's accounts how fresh their copy is (`accounts_fetch_time`), or which change was the last
+    (`accounts_version`). The connection itself does not change by that, nor does its etag.
+    """
+    await tx.execute(update(ConnectionRow).where(_is(row.location, row.id)).values(**values))
 
 
 async def remove(tx: Transaction, row: ConnectionRow) -> None:

@@ -168,6 +168,12 @@ async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
     return bool((await tx.execute(query)).scalar_one())
 
 
+async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
+    """Tell whether a post of the account is under way."""
+    query = select(exists().where(_refers_to(location, account), col(PostRow.state).in_(UNFINISHED)))
+    return bool((await tx.execute(query)).scalar_one())
+
+
 async def of_connection(
     tx: Transaction, location: str, connection: str, states: Sequence[str], due: datetime, limit: int
 ) -> list[str]:
@@ -195,8 +201,13 @@ async def remove(tx: Transaction, location: str, post: str, *, expect: str) -> b
 
 async def of_account(tx: Transaction, location: str, account: str) -> bool:
     """Tell whether there is any post of the account."""
-    query = select(exists().where(col(PostRow.location) == location, col(PostRow.account) == account))
-    return bool((await tx.execute(query)).scalar_one())
+    return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
+
+
+def _refers_to(location: str, account: str) -> ColumnElement[bool]:
+    """Match the posts that were made on an account, or that go out through it."""
+    either = or_(col(PostRow.account) == account, col(PostRow.route_account) == account)
+    return and_(col(PostRow.location) == location, either)
 
 
 async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *, also_idle: bool = False) -> None:

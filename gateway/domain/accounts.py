@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import creators, profiles
+from gateway.domain import creators, linked, profiles
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import ReauthorizationRequired, ScopeNotGranted
@@ -27,9 +27,10 @@ async def get(
     parts: frozenset[ProfilePart] | None = None,
     max_age: timedelta = MAX_AGE,
 ) -> AccountRow:
-    """Give an account with these parts of its profile at most `max_age` old: one vendor call when one is older.
+    """Give an account with these parts of its profile at most `max_age` old: one vendor call when one is older. Where a
+    grant holds several accounts that call brings all of them up to date.
 
-    Parts whose scope is missing are left out, and the row says so; None is whatever was granted. Raises storage's
+    Parts that cannot be had are left out, and the row says so; None is whatever was granted. Raises storage's
     NotFound, ReauthorizationRequired for a detached account that would have to be fetched, ScopeNotGranted when none of
     the named parts was granted, ProviderError.
     """
@@ -42,7 +43,8 @@ async def get(
             return row
         row = await _fetch(domain, row, wanted)
     out_of_reach = sorted(part.value for part in wanted if f"{profiles.MISSING}{part.value}" in row.fetch_times)
-    if parts and len(out_of_reach) == len(parts):
+    grantable = domain.providers[row.provider].table.profile_scopes.keys()
+    if parts and len(out_of_reach) == len(parts) and grantable & set(out_of_reach):
         raise ScopeNotGranted(
             f"These parts of the profile were not granted: {', '.join(out_of_reach)}.",
             metadata={"provider": row.provider, "connection": _connection(row), "parts": ",".join(out_of_reach)},
@@ -53,6 +55,9 @@ async def get(
 async def _fetch(domain: Domain, row: AccountRow, parts: frozenset[ProfilePart]) -> AccountRow:
     if row.state == "DETACHED":
         raise ReauthorizationRequired(metadata={"connection": _connection(row)}, resource=_connection(row))
+    if linked.is_list(domain, row.provider):
+        await linked.refresh(domain, row.location, row.connection)
+        return await known(domain, row.location, row.id)
     access = ConnectionAccess(domain, row.provider, row.location, row.connection)
     try:
         profile = await domain.providers[row.provider].accounts.profile(access, parts)
@@ -84,7 +89,7 @@ async def known(domain: Domain, location: str, account: str) -> AccountRow:
 
 
 async def page(domain: Domain, location: str, **filters: Any) -> Sequence[AccountRow]:
-    """List accounts: see `storage.accounts.page`."""
+    """List accounts as they are known here: see `storage.accounts.page`."""
     async with domain.db.read() as tx:
         return await accounts.page(tx, location, **filters)
 

@@ -34,6 +34,7 @@ PEPPER = "api_keys"
 SCOPES = frozenset(
     {
         "accounts.read",
+        "accounts.write",
         "connections.read",
         "connections.write",
         "posts.read",

@@ -24,18 +24,21 @@ from storage.database import Transaction
 
 LIFETIME = timedelta(minutes=10)
 SEVERAL = "More than one consent is open in this browser."
+STATE = b"oauth-state"
 
 
-def sign(secret: bytes, id: str) -> str:
-    """Give the state that goes to the vendor and comes back: the id, and a signature that only we can make."""
-    digest = hmac.digest(secret, b"oauth-state\0" + id.encode(), hashlib.sha256)
+def sign(secret: bytes, id: str, purpose: bytes = STATE) -> str:
+    """Give the state that goes to the vendor and comes back: the id, and a signature that only we can make. One that
+    was made for another purpose is none.
+    """
+    digest = hmac.digest(secret, purpose + b"\0" + id.encode(), hashlib.sha256)
     return f"{id}.{base64.urlsafe_b64encode(digest[:18]).decode()}"
 
 
-def opened(secret: bytes, state: str) -> str:
+def opened(secret: bytes, state: str, purpose: bytes = STATE) -> str:
     """Give the id inside a state of ours; raises AuthorizationStateInvalid for any other text."""
     id, _, _ = state.partition(".")
-    if len(state) > 200 or not state.isascii() or not hmac.compare_digest(sign(secret, id), state):
+    if len(state) > 200 or not state.isascii() or not hmac.compare_digest(sign(secret, id, purpose), state):
         raise AuthorizationStateInvalid()
     return id
 

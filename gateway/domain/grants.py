@@ -7,7 +7,7 @@ other subject and no other place ever taking one over. Holds no token; calls no 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from gateway.domain import health
+from gateway.domain import health, linked
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids
 from providers.errors import Rejected
@@ -98,7 +98,7 @@ async def give(
     if target.status == "DISCONNECTED":
         values |= {"status": "PENDING", "reason_code": "", "reason_message": "The connection is being verified."}
     claimed = await health.move(tx, target, now, **values)
-    if kind_of(domain, claimed) in SINGLE:
+    if kind_of(domain, claimed) in SINGLE and not linked.is_list(domain, claimed.provider):
         await _attach(domain, tx, claimed)
     return claimed
 

@@ -3,6 +3,7 @@
 Owns which fields belong to which part, because each part costs a scope of its own. Asks no vendor.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +47,10 @@ def _values(row: AccountRow, profile: Profile, asked: frozenset[ProfilePart], no
     # What may no longer be seen is not kept: the person took that permission back.
     gone: dict[str, Any] = {name: getattr(_NOTHING, name) for part in profile.missing for name in FIELDS[part]}
     old = {key: time for key, time in row.fetch_times.items() if key.removeprefix(MISSING) not in asked}
-    fetched = {part.value: now.isoformat() for part in parts}
-    missing = {f"{MISSING}{part.value}": now.isoformat() for part in profile.missing}
-    return {**values, **gone, "fetch_times": old | fetched | missing, "state": "ACTIVE"}
+    return {**values, **gone, "fetch_times": old | stamps(parts, profile.missing, now), "state": "ACTIVE"}
+
+
+def stamps(fetched: Iterable[ProfilePart], missing: Iterable[ProfilePart], now: datetime) -> dict[str, str]:
+    """Give the times of an account's parts: of those that were fetched, and of those that were found out of reach."""
+    found = {part.value: now.isoformat() for part in fetched}
+    return found | {f"{MISSING}{part.value}": now.isoformat() for part in missing}

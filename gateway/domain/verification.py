@@ -1,8 +1,8 @@
 """Verification: what a connection can really do, by doing it.
 
-Owns the calls that prove a grant (profile, video list, metrics, each under its scope; an agency's by its places) and
-what their answers make of the status. A vendor that cannot answer now changes no status; the connection says that it
-could not be asked.
+Owns the calls that prove a grant (profile, video list, metrics, each under its scope; the list of its accounts, where
+it holds several; an agency's by its places) and what their answers make of the status. A vendor that cannot answer now
+changes no status; the connection says that it could not be asked.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 
-from gateway.domain import agencies, health, profiles
+from gateway.domain import agencies, health, linked, profiles
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import StateForbids
@@ -30,7 +30,7 @@ from providers.errors import (
 )
 from providers.errors import NotFound as NotFoundThere
 from providers.interface import Provider
-from providers.models.accounts import Profile, ProfilePart
+from providers.models.accounts import LinkedAccount, Profile, ProfilePart
 from providers.models.grants import GrantKind
 from storage import connections, tokens
 from storage.connections import ConnectionRow
@@ -53,14 +53,17 @@ INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics
 
 @dataclass(slots=True)
 class _Findings:
-    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, settings that
-    nobody had said, the first error of each weight, and when to come again if sooner than usual.
+    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, the accounts
+    as listed at `ask_time`, settings that nobody had said, the first error of each weight, and when to come again if
+    sooner than usual.
     """
 
     capabilities: dict[str, bool]
     wanted: dict[str, bool]
     parts: frozenset[ProfilePart]
+    ask_time: datetime
     profile: Profile | None = None
+    accounts: tuple[LinkedAccount, ...] | None = None
     settled: dict[str, str] = field(default_factory=dict)
     again: timedelta = EVERY
     lacking: ProviderError | None = None
@@ -121,21 +124,29 @@ async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findin
     provider = domain.providers[row.provider]
     table = provider.table
     asked = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
-    found = _Findings(table.granted(row.granted_scopes), table.granted(row.requested_scopes), asked)
+    granted, wanted = table.granted(row.granted_scopes), table.granted(row.requested_scopes)
+    found = _Findings(granted, wanted, asked, domain.clock())
     access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
-    parts = set(ProfilePart)
-    # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
-    found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
-    # A part that the provider never has is nothing that this grant lacks.
-    had = {ProfilePart(part) for part in table.profile_scopes} - {ProfilePart.STATS}
-    if found.profile is not None and found.profile.missing & had:
-        found.capabilities["can_read_profile"] = False
+    if linked.is_list(domain, row.provider):
+        found.accounts = await _try(found, "can_read_profile", lambda: provider.networks.linked(access))
+    else:
+        await _look_at_profile(found, provider, access)
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
             await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
     if found.unanswered is None and found.failed is None:
         await _settle(found, provider, access)
     return found
+
+
+async def _look_at_profile(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
+    parts = set(ProfilePart)
+    # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
+    found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
+    # A part that the provider never has is nothing that this grant lacks.
+    had = {ProfilePart(part) for part in provider.table.profile_scopes} - {ProfilePart.STATS}
+    if found.profile is not None and found.profile.missing & had:
+        found.capabilities["can_read_profile"] = False
 
 
 async def _settle(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
@@ -154,7 +165,7 @@ async def _settle(found: _Findings, provider: Provider, access: ConnectionAccess
 
 async def _look_at_agency(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     """An agency's grant is proved by the list of its places; in the background what it serves is brought up to date."""
-    found = _Findings({}, {}, frozenset())
+    found = _Findings({}, {}, frozenset(), domain.clock())
     try:
         if background:
             again = (await agencies.reconcile(domain, row)).again
@@ -209,6 +220,9 @@ async def _conclude(domain: Domain, row: ConnectionRow, found: _Findings) -> Con
             return current
         if found.profile is not None:
             await profiles.save(tx, current, found.profile, now)
+        if found.accounts is not None:
+            # Who attached or let go of one meanwhile has saved a newer list.
+            await linked.save(domain, tx, row, found.accounts, found.ask_time)
         values = _values(found, now)
         if not found.settled.items() <= current.provider_settings.items():
             # What was said meanwhile wins.

@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from gateway.clock import Clock, now
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
-from gateway.http import connections, health, media, oauth, starting, webhooks
+from gateway.http import connections, health, media, networks, oauth, starting, webhooks
 from gateway.http.frame import framed
 from gateway.interceptors.frame import Steps
 from gateway.readiness import Report
@@ -37,6 +37,7 @@ class Edge:
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
         inbox = webhooks.Inbox(lambda: self.domain)
+        network = networks.Networks(lambda: self.domain, self.redirect_uris)
         app = Starlette(
             routes=[
                 Route("/healthz", health.alive, methods=["GET"]),
@@ -51,6 +52,11 @@ class Edge:
                 Route("/media/{token}", media.Media(lambda: self.domain), methods=["GET"]),
                 Route("/webhooks/{provider}", inbox, methods=["POST"]),
                 Route("/connect/webhook/{provider}", inbox, methods=["POST"]),
+                Route("/connect/{token}", network.page, methods=["GET"]),
+                Route("/connect/{token}/vendor", network.vendor, methods=["GET"]),
+                Route("/connect/{token}/choices", network.choices, methods=["POST"]),
+                Route("/connect/{token}/attach", network.attach, methods=["POST"]),
+                Route("/connect/{token}/look", network.look, methods=["POST"]),
             ],
             exception_handlers={HTTPException: _refused},
         )

@@ -18,6 +18,8 @@ _log = log.get("gateway.http")
 
 MAX_BODY_BYTES = 1024 * 1024
 QUIET = ("/healthz", "/readyz")
+OPENING = ("/media/", "/connect/")
+"""What follows is a secret, but for the webhooks under the second."""
 
 HEADERS = {
     "cache-control": "no-store",
@@ -86,8 +88,11 @@ def _problem(status: int, sentence: str, known: str) -> ASGIApp:
 
 def shown(path: str) -> str:
     """Give a path as the log may have it: what opens something is left out."""
-    before, link, _ = path.partition("/media/")
-    return f"{before[:200]}/media/…" if link else path[:200]
+    for opening in OPENING:
+        before, link, rest = path.partition(opening)
+        if link and not rest.startswith("webhook/"):
+            return f"{before[:200]}{link}…"
+    return path[:200]
 
 
 def _line(request: Request, status: int, started: float) -> None:

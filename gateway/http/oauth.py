@@ -4,7 +4,7 @@ Owns reading what it brings, and what the person sees then: a page, or their own
 `gateway/domain/authorization.py`, which the RPC CompleteConnection uses too.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -112,8 +112,12 @@ def read(query: str) -> dict[str, str] | None:
 
 def returning(outcome: Outcome) -> str:
     """Give the application's own address with the outcome in its query, beside what stood there."""
-    parts = urlsplit(outcome.return_uri)
-    added = urlencode({"connection": outcome.connection, "status": outcome.status})
+    return extended(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
+
+
+def extended(uri: str, values: Mapping[str, str]) -> str:
+    """Give an address with more in its query."""
+    parts, added = urlsplit(uri), urlencode(values)
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
 
 

@@ -78,7 +78,7 @@ def troubled(provider: str, *, connection: str, return_uri: str) -> Outcome:
     return Outcome("failed", "Not connected", text, 503, connection=connection, return_uri=return_uri)
 
 
-_STYLE = """
+STYLE = """
 :root { color-scheme: light dark; --ink: #1c2024; --soft: #4d555e; --ground: #f6f7f8; --card: #fff; --good: #0a7a42;
   --bad: #b3261e; }
 @media (prefers-color-scheme: dark) { :root { --ink: #eceef0; --soft: #b4bcc4; --ground: #16191c; --card: #212529;
@@ -130,7 +130,7 @@ def _html(outcome: Outcome, openers: Sequence[str], nonce: str) -> str:
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f'<title>{title}</title>\n<style nonce="{nonce}">{_STYLE}</style>\n</head>\n<body>\n'
+        f'<title>{title}</title>\n<style nonce="{nonce}">{STYLE}</style>\n</head>\n<body>\n'
         f'<main class="{escape(outcome.status)}" data-again="{again}" '
         f'data-message="{message}" data-openers="{origins}">\n'
         f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_said(outcome.said)}'

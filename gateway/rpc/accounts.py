@@ -4,11 +4,13 @@ Owns which fields of an account cost which part of a profile. Decides nothing.
 """
 
 from collections.abc import Awaitable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
+from google.protobuf import empty_pb2
+
 from gateway.aip import masks, names, paging
-from gateway.domain import accounts, creators, profiles
+from gateway.domain import accounts, creators, linked, networks, profiles
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_messages
@@ -21,7 +23,17 @@ from storage.accounts import AccountRow
 
 T = TypeVar("T")
 _COUNTS = profiles.FIELDS[ProfilePart.STATS]
-_TEXTS = ("provider_account_id", "username", "display_name", "bio", "avatar_uri", "profile_uri", "union_id", "platform")
+_TEXTS = (
+    "provider_account_id",
+    "username",
+    "display_name",
+    "bio",
+    "avatar_uri",
+    "profile_uri",
+    "union_id",
+    "platform",
+    "kind",
+)
 
 
 class AccountService(account_service_pb2_grpc.AccountServiceServicer):
@@ -39,7 +51,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
         age = max_staleness(request, accounts.MAX_AGE)
         reading = accounts.get(self._domain, location, account, parts=_parts(paths), max_age=age)
-        message = to_proto(await _known(names.ACCOUNT.format(location, account), reading))
+        message = to_proto(await _known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
         masks.keep(message, paths, always=("name", "unavailable_fields"))
         return message
 
@@ -50,10 +62,14 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         location = names.location(request.parent)
         await self._door.enter(location)
         page = paging.read(request, secret=self._door.page_secret)
+        connection, unreachable = _connection(request, location), []
+        if request.HasField("max_staleness") and not page.after:
+            age = max_staleness(request, timedelta(0))
+            unreachable = await linked.refresh_old(self._domain, location, age, connection)
         found = await accounts.page(
             self._domain,
             location,
-            connection=_connection(request, location),
+            connection=connection,
             platform=request.platform,
             after=_after(page.after),
             limit=page.size + 1,
@@ -62,9 +78,18 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         if len(found) > page.size:
             cursor = (shown[-1].create_time.isoformat(), shown[-1].id)
             token = paging.next_token(request, cursor, secret=self._door.page_secret)
+        now = self._domain.clock()
         return account_service_pb2.ListAccountsResponse(
-            accounts=[to_proto(row) for row in shown], next_page_token=token
+            accounts=[to_proto(row, now) for row in shown], next_page_token=token, unreachable=unreachable
         )
+
+    async def DeleteAccount(self, request: account_service_pb2.DeleteAccountRequest, context: Any) -> empty_pb2.Empty:
+        """Let an account go."""
+        location, account = names.ACCOUNT.parse(request.name)
+        caller = await self._door.enter(location)
+        key = self._door.request_key(caller, location, request)
+        await _known(names.ACCOUNT.format(location, account), networks.detach(self._domain, location, account, key))
+        return empty_pb2.Empty()
 
     async def GetCreatorInfo(
         self, request: account_service_pb2.GetCreatorInfoRequest, context: Any
@@ -88,8 +113,8 @@ def _connection(request: account_service_pb2.ListAccountsRequest, location: str)
     return connection
 
 
-def to_proto(row: AccountRow) -> account_pb2.Account:
-    """Write an account as it is."""
+def to_proto(row: AccountRow, now: datetime) -> account_pb2.Account:
+    """Write an account as it is at a time."""
     message = account_pb2.Account(
         name=names.ACCOUNT.format(row.location, row.id),
         connection=names.CONNECTION.format(row.location, row.connection),
@@ -97,6 +122,7 @@ def to_proto(row: AccountRow) -> account_pb2.Account:
         verified=row.verified,
         avatar_uris=row.avatar_uris,
         state=row.state,
+        health=f"ACCOUNT_HEALTH_{linked.health_of(row, now) or 'UNSPECIFIED'}",
         **{name: getattr(row, name) for name in _TEXTS},
     )
     for name in _COUNTS:
@@ -106,7 +132,10 @@ def to_proto(row: AccountRow) -> account_pb2.Account:
     fetched = [time for key, time in row.fetch_times.items() if not key.startswith(profiles.MISSING)]
     message.unavailable_fields.extend(_unavailable(row))
     write_times(
-        message, create_time=row.create_time, fetch_time=datetime.fromisoformat(min(fetched)) if fetched else None
+        message,
+        create_time=row.create_time,
+        fetch_time=datetime.fromisoformat(min(fetched)) if fetched else None,
+        expire_time=row.expire_time,
     )
     return message
 
@@ -117,6 +146,8 @@ def _unavailable(row: AccountRow) -> list[str]:
         for part in ProfilePart
         if f"{profiles.MISSING}{part.value}" in row.fetch_times
         for name in profiles.FIELDS[part]
+        # A consent may have told what the list of accounts does not.
+        if not getattr(row, name)
     )
 
 

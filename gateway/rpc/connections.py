@@ -18,6 +18,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.domain.new_connections import NewConnection
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
 from gateway.rpc.convert import keyset, write_times
+from gateway.rpc.networks import NetworkMethods
 from gateway.rpc.request import Door
 from providers.models.secret import Secret
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
@@ -29,8 +30,8 @@ T = TypeVar("T")
 CACHED_STATUSES = 50_000
 
 
-class ConnectionService(connection_service_pb2_grpc.ConnectionServiceServicer):
-    """Serves connections."""
+class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionServiceServicer):
+    """Serves connections, and the networks inside them."""
 
     def __init__(self, domain: Domain, door: Door) -> None:
         """Serve the rules in `domain` to whom `door` lets in."""

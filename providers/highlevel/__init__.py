@@ -20,6 +20,7 @@ from providers.highlevel.client import Client
 from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.engagement import HighLevelEngagement
 from providers.highlevel.installs import InstalledLocation, InstalledPage
+from providers.highlevel.networks import HighLevelNetworks
 from providers.highlevel.planner import HighLevelPlanner
 from providers.highlevel.publishing import HighLevelPublishing
 from providers.highlevel.records import HighLevelRecords
@@ -37,6 +38,7 @@ class HighLevel:
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
     engagement: HighLevelEngagement
+    networks: HighLevelNetworks
     planner: HighLevelPlanner
     publishing: HighLevelPublishing
     records: HighLevelRecords
@@ -60,10 +62,12 @@ def build(
     unknown version or a refused name; a missing client id or secret is only refused by the OAuth calls.
     """
     client = Client(config.read(settings), make_clients(transport), clock)
+    accounts = HighLevelAccounts(client)
     return HighLevel(
         authorization=HighLevelAuthorization(client, clock),
-        accounts=HighLevelAccounts(client),
+        accounts=accounts,
         engagement=HighLevelEngagement(client),
+        networks=HighLevelNetworks(client, accounts),
         planner=HighLevelPlanner(client),
         publishing=HighLevelPublishing(client),
         records=HighLevelRecords(client),

@@ -1,7 +1,7 @@
 """A location at HighLevel and the social accounts that are connected to it: reading, health, taking away.
 
 Owns the list of accounts and the location's own profile. How an account gets connected is connecting.py;
-`HighLevelAccounts` offers both.
+`HighLevelAccounts` offers both, call by call. What becomes of an answer that is lost is networks.py.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -10,22 +10,24 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 from providers.capabilities import Capability
-from providers.errors import CapabilityMissing, Rejected, ScopeNotGranted
+from providers.errors import CapabilityMissing, NotFound, Rejected, ScopeNotGranted
 from providers.highlevel import connecting, wire
-from providers.highlevel.capabilities import PROFILE_SCOPE, TABLE
+from providers.highlevel.capabilities import LIST_SCOPE, TABLE
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import Choice, Record
+from providers.highlevel.connecting import Choice, Record, ours
 from providers.highlevel.errors import contract
+from providers.highlevel.people import LOCATION_SCOPE
+from providers.highlevel.places import place_of
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.accounts import Profile, ProfilePart
+from providers.models.accounts import AccountHealth, LinkedAccount, Profile, ProfilePart
 
-LIST_SCOPE = "socialplanner/account.readonly"
 DELETE_SCOPE = "socialplanner/account.write"
-# The specification opens it to a location's token too, without naming the location, which no `Access` does.
+# The specification opens it to a location's token too, without naming the location.
 SEARCH_PATH = "/locations/search"
-PARTS = frozenset(ProfilePart(part) for part in TABLE.profile_scopes)
+# A location has a name, and nothing of the other parts.
+PARTS = frozenset({ProfilePart.BASIC})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,29 @@ class SocialAccount:
 
     def usable(self, now: datetime) -> bool:
         """Tell whether a post could go out through it; one that expired is connected again by its owner."""
-        late = self.expired or (self.expire_time is not None and self.expire_time <= now)
-        return self.active and not self.deleted and not late
+        return self.health(now) is AccountHealth.USABLE and not self.deleted
+
+    def health(self, now: datetime) -> AccountHealth:
+        """Say what stands in the way of a post; what its owner must do comes first."""
+        if self.expired or (self.expire_time is not None and self.expire_time <= now):
+            return AccountHealth.EXPIRED
+        return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
+
+    def linked(self, now: datetime, username: str = "") -> LinkedAccount:
+        """Give it in the words of every provider's accounts; the list names no `username`, a consent may."""
+        ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, "origin_id": self.origin_id}
+        return LinkedAccount(
+            provider_account_id=self.id,
+            platform=ours(self.platform),
+            display_name=self.name,
+            username=username,
+            avatar_uri=self.avatar_uri,
+            kind=self.kind,
+            health=self.health(now),
+            expire_time=self.expire_time,
+            data={name: value for name, value in ids.items() if value},
+            raw=self.raw,
+        )
 
 
 def accounts_path(location_id: str) -> str:
@@ -67,24 +90,34 @@ class HighLevelAccounts:
         """Use `client` for the calls."""
         self._client = client
 
-    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
-        """Fetch the location of the grant: one call. It has a name and no figures, so STATS is always missing.
+    async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
+        """Fetch the location of the grant, or one `account` of it from their list: one call. Either has a name, and
+        every part but BASIC is missing.
 
-        Raises ScopeNotGranted when no asked part is granted, Rejected for a company's grant.
+        Raises ScopeNotGranted when no asked part can be had, Rejected for a company's grant, NotFound.
         """
         asked = parts & PARTS
-        if not asked or PROFILE_SCOPE not in (await access.token()).scopes:
+        if account and asked:
+            return (await self._one(access, account)).profile(parts)
+        if not asked or LOCATION_SCOPE not in (await access.token()).scopes:
             raise ScopeNotGranted(
                 "None of the asked profile parts is granted.", provider=PROVIDER, code="scope_not_granted"
             )
         query = wire.strings({"limit": 2})
-        said = await self._client.read(access, SEARCH_PATH, scope=PROFILE_SCOPE, query=query)
+        said = await self._client.read(access, SEARCH_PATH, scope=LOCATION_SCOPE, query=query)
         found = [row for row in wire.rows(said.body, "locations") if wire.identifier(row, "id", "_id")]
         if not found:
             raise contract("HighLevel's answer has no location.", log_id=said.log_id)
         if len(found) > 1:
             raise Rejected("The grant is not of one location.", provider=PROVIDER, code="wrong_token_class")
         return read_location(found[0], frozenset(parts - asked))
+
+    async def _one(self, access: Access, account: str) -> LinkedAccount:
+        listed = await self.social_accounts(access, (await place_of(access)).location_id)
+        found = next((each for each in listed if each.id == account and not each.deleted), None)
+        if found is None:
+            raise NotFound("The location has no such account.", provider=PROVIDER, code="account_unknown")
+        return found.linked(self._client.clock())
 
     async def creator_info(self, access: Access) -> NoReturn:
         """Refuse: see the table. Makes no call."""

@@ -12,8 +12,8 @@ from urllib.parse import quote, urlencode
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
 from providers.highlevel import installs, people, places, wire
-from providers.highlevel.accounts import LIST_SCOPE, accounts_path
-from providers.highlevel.capabilities import SCOPES, TABLE
+from providers.highlevel.accounts import accounts_path
+from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
 from providers.highlevel.client import Call, Client, opened
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract, oauth_refusal, unreadable

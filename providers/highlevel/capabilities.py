@@ -33,7 +33,7 @@ SCOPES = (
     "oauth.readonly",
     "oauth.write",
 )
-PROFILE_SCOPE = "locations.readonly"
+LIST_SCOPE = "socialplanner/account.readonly"
 _PLANNED = "In its planner, as long as it is not published: a published post stays on its network."
 _NO_VIDEOS = Cell(Support.IMPOSSIBLE, "HighLevel lists the posts of its own planner, not the videos of an account.")
 _V3_ONLY = "In API version v3 only: GATEWAY_HIGHLEVEL_API_VERSION."
@@ -70,6 +70,14 @@ TABLE = CapabilityTable(
         Capability.CREATOR_INFO: Cell(
             Support.IMPOSSIBLE, "HighLevel does not pass on what a network lets its creator post now."
         ),
+        Capability.ACCOUNT_LIST: Cell(
+            Support.PARTIAL, "Name, picture, kind and end of each account; HighLevel shows no text and no figures."
+        ),
+        Capability.ACCOUNT_ATTACH: Cell(
+            Support.PARTIAL,
+            "TikTok Business and Bluesky in HighLevel only; with version 2021-07-28 YouTube, Pinterest, Threads too.",
+        ),
+        Capability.ACCOUNT_DETACH: Cell(Support.PARTIAL, "In HighLevel; what its owner granted on the network stays."),
         Capability.VIDEO_LIST: _NO_VIDEOS,
         Capability.VIDEO_QUERY: _NO_VIDEOS,
         Capability.POST_VIDEO_UPLOAD: Cell(Support.PARTIAL, "Through HighLevel's media library, up to 500 MB."),
@@ -106,11 +114,11 @@ TABLE = CapabilityTable(
     },
     # What is not built is granted to nobody, whatever the scopes.
     grants={
-        "can_read_profile": frozenset({PROFILE_SCOPE}),
+        "can_read_profile": frozenset({LIST_SCOPE}),
         "can_publish": frozenset({"socialplanner/post.write", "socialplanner/post.readonly", "medias.write"}),
     },
-    # A location has a name and no figures; the second part costs nothing more.
-    profile_scopes={"basic": PROFILE_SCOPE, "profile": PROFILE_SCOPE},
+    # Accounts have a name and a picture; nobody could grant more.
+    profile_scopes={"basic": LIST_SCOPE},
     settings=SETTINGS,
     # Of the networks only TikTok's numbers are documented; what the library takes bounds all of them.
     limits=_LIMITS,

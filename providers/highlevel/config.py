@@ -18,11 +18,14 @@ API_URL = "https://services.leadconnectorhq.com"
 # Its path has `/v2` since 2026-05-27 (docs of GoHighLevel/highlevel-api-docs, read 2026-11-20); white-label agencies
 # use marketplace.leadconnectorhq.com.
 AUTHORIZE_URL = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+# Nobody documents which host tells that a network's consent is over; white-label agencies have hosts of their own.
+POPUP_HOSTS = ("leadconnectorhq.com", "gohighlevel.com")
 V2, V3 = "2021-07-28", "v3"
 VERSIONS = (V2, V3)
 # Beginnings of names that Cloudflare, in front of HighLevel, answers with 403 `error code: 1010` (two reports, read
 # 2026-11-20), and of what Python's libraries call themselves by default.
 _REFUSED_AGENTS = ("python", "aiohttp")
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
 _AGENT = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -36,6 +39,7 @@ class Config:
     authorize_url: str = AUTHORIZE_URL
     api_version: str = V2
     user_agent: str = field(default_factory=user_agent)
+    popup_hosts: tuple[str, ...] = POPUP_HOSTS
     allow_loopback: bool = False
 
     @property
@@ -57,11 +61,12 @@ class Config:
 
 
 def read(settings: Mapping[str, Any]) -> Config:
-    """Read `client_id client_secret api_url authorize_url api_version user_agent allow_loopback`; empty ones take their
-    default.
+    """Read `client_id client_secret api_url authorize_url api_version user_agent popup_hosts allow_loopback`; empty
+    ones take their default.
 
     `client_secret` is a Secret or a string. Raises Misconfigured for an address that is not https (loopback excepted,
-    when allowed), a version that is not spoken here, and a name that HighLevel turns away; other keys are not read.
+    when allowed), a version that is not spoken here, a name that HighLevel turns away, and what is no host; other keys
+    are not read.
     """
     config = Config(
         client_id=str(settings.get("client_id") or "").strip(),
@@ -70,6 +75,7 @@ def read(settings: Mapping[str, Any]) -> Config:
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
         api_version=str(settings.get("api_version") or V2).strip(),
         user_agent=str(settings.get("user_agent") or user_agent()).strip(),
+        popup_hosts=tuple(settings.get("popup_hosts") or POPUP_HOSTS),
         allow_loopback=bool(settings.get("allow_loopback", False)),
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
@@ -78,6 +84,8 @@ def read(settings: Mapping[str, Any]) -> Config:
         raise _wrong("api_version", f"It is not one of {', '.join(VERSIONS)}.", "api_version_unknown")
     if not _AGENT.fullmatch(config.user_agent) or config.user_agent.lower().startswith(_REFUSED_AGENTS):
         raise _wrong("user_agent", "HighLevel would turn it away.", "user_agent_refused")
+    if not all(_HOST.fullmatch(host) for host in config.popup_hosts):
+        raise _wrong("popup_hosts", "It is not a list of host names in lower case.", "host_malformed")
     return config
 
 

@@ -27,6 +27,9 @@ _COMMON = frozenset({"facebook", "google", "instagram", "linkedin", "tiktok", "t
 # Specifications of both generations, read 2026-11-20. Twitter is left out (dead since 2024-12-04), and bluesky, whose
 # start is documented to fail.
 NETWORKS = {False: _COMMON, True: _COMMON | {"youtube", "pinterest", "threads"}}
+# Where our name of a network is not HighLevel's.
+OURS = {"google": "google_business", "tiktok-business": "tiktok_business"}
+THEIRS = {ours: theirs for theirs, ours in OURS.items()}
 _BRIEF = ("originId", "name", "avatar")
 _WHO = ("type", *_BRIEF)
 # What each network's attach takes in both generations: `companyId` is gone from v3, so it is never sent. TikTok
@@ -44,6 +47,10 @@ BODIES: Mapping[str, tuple[str, ...]] = {
 # v3's specification (read 2026-11-20) lets through of a Google location everything that is shown but
 # `relationshipData`.
 _GOOGLE = ("name", "storeCode", "title", "storefrontAddress", "metadata", "maxLocation", "isVerified", "isConnected")
+NOT_ATTACHED = (
+    "HighLevel documents no call that attaches a TikTok Business account: "
+    "connect it in HighLevel's Social Planner, and it appears in the list of accounts."
+)
 _LISTS = (("pages", "page"), ("accounts", "page"), ("profile", "profile"))
 _REDIRECTS = (301, 302, 303, 307, 308)
 _URL_KEYS = ("url", "redirectUrl", "redirectUri", "redirect_url", "authUrl", "location")
@@ -89,6 +96,11 @@ class Record:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
+def ours(platform: str) -> str:
+    """Give our name of a network; one that we have no name for keeps HighLevel's."""
+    return OURS.get(platform, platform)
+
+
 async def start(
     client: Client, access: Access, location_id: str, platform: str, *, user_id: str, page: str, reconnect: bool
 ) -> str:
@@ -129,8 +141,7 @@ async def attach(
     """Connect one of those who consented."""
     _check(client.config, platform)
     if platform not in BODIES:
-        text = "HighLevel documents no call that attaches a TikTok Business account."
-        raise OptionUnsupported(text, field="platform", provider=PROVIDER)
+        raise OptionUnsupported(NOT_ATTACHED, field="platform", provider=PROVIDER)
     where = _path(client.config, location_id, platform, account_id)
     said = await client.write(access, "POST", where, scope=WRITE_SCOPE, body=attach_body(platform, choice))
     return Record(
@@ -202,8 +213,14 @@ def _google(row: Mapping[str, Any]) -> Choice:
 def _check(config: Config, platform: str) -> None:
     """Refuse a network that this generation does not document."""
     if platform not in NETWORKS[config.v3]:
-        text = f"HighLevel's API version {config.api_version} does not connect {platform[:40]!r}."
-        raise OptionUnsupported(text, field="platform", provider=PROVIDER)
+        raise unsupported(config, platform)
+
+
+def unsupported(config: Config, platform: str) -> OptionUnsupported:
+    """Say which networks this generation connects, by our names."""
+    known = ", ".join(sorted(map(ours, NETWORKS[config.v3])))
+    text = f"HighLevel's API version {config.api_version} does not connect {platform[:40]!r}; it connects {known}."
+    return OptionUnsupported(text, field="platform", provider=PROVIDER)
 
 
 def _path(config: Config, location_id: str, platform: str, account_id: str) -> str:

@@ -8,6 +8,7 @@ from providers.interface.access import Access
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
+from providers.interface.networks import Networks
 from providers.interface.planner import Planner
 from providers.interface.provider import Provider
 from providers.interface.publishing import Publishing
@@ -20,6 +21,7 @@ __all__ = [
     "Accounts",
     "Authorization",
     "Engagement",
+    "Networks",
     "Planner",
     "Provider",
     "Publishing",

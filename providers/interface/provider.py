@@ -9,6 +9,7 @@ from providers.capabilities import CapabilityTable
 from providers.interface.accounts import Accounts
 from providers.interface.authorization import Authorization
 from providers.interface.engagement import Engagement
+from providers.interface.networks import Networks
 from providers.interface.planner import Planner
 from providers.interface.publishing import Publishing
 from providers.interface.records import Records
@@ -37,6 +38,11 @@ class Provider(Protocol):
     @property
     def accounts(self) -> Accounts:
         """Profiles and creator info."""
+        ...
+
+    @property
+    def networks(self) -> Networks:
+        """Accounts inside grants that hold several."""
         ...
 
     @property

@@ -14,6 +14,7 @@ from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.http.client import make_clients
 from providers.interface.engagement import Engagement
+from providers.interface.networks import Networks
 from providers.interface.planner import Planner
 from providers.interface.records import Records
 from providers.tiktok import config
@@ -42,6 +43,7 @@ class TikTok:
     records: Records = field(default_factory=absent)
     engagement: Engagement = field(default_factory=absent)
     planner: Planner = field(default_factory=absent)
+    networks: Networks = field(default_factory=absent)
     name: str = "tiktok"
     table: CapabilityTable = TABLE
 

@@ -34,8 +34,9 @@ class TikTokAccounts:
         """Use `client` for the calls."""
         self._client = client
 
-    async def profile(self, access: Access, parts: Set[ProfilePart]) -> Profile:
+    async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
         """Fetch the asked parts that are granted, in one call; `open_id` comes along when the basic scope is granted.
+        A grant is one account, so there is none to name.
 
         A scope that was taken back at TikTok fails the whole call: each part is then asked for alone. Raises
         ScopeNotGranted when no asked part is granted.

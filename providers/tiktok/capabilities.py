@@ -13,6 +13,7 @@ _MINUTE = timedelta(minutes=1)
 _DAY = timedelta(days=1)
 _DIRECT = frozenset({"direct:file", "direct:pull", "direct:photos"})
 _INBOX = frozenset({"creator_inbox:file", "creator_inbox:pull", "creator_inbox:photos"})
+_ONE = "A grant of TikTok's is one account: {0}"
 _BUSINESS = "TikTok's user API has no {0}; the Business API has, which is not built yet."
 
 TABLE = CapabilityTable(
@@ -24,6 +25,9 @@ TABLE = CapabilityTable(
         Capability.REVOKE: _FULL,
         Capability.AGENCY_GRANTS: Cell(Support.IMPOSSIBLE, "Each TikTok user grants for themselves."),
         Capability.CREATOR_INFO: _FULL,
+        Capability.ACCOUNT_LIST: Cell(Support.IMPOSSIBLE, _ONE.format("it comes with its connection.")),
+        Capability.ACCOUNT_ATTACH: Cell(Support.IMPOSSIBLE, _ONE.format("connect each with a connection of its own.")),
+        Capability.ACCOUNT_DETACH: Cell(Support.IMPOSSIBLE, _ONE.format("disconnect or delete its connection.")),
         Capability.VIDEO_LIST: Cell(Support.PARTIAL, "Public videos only."),
         Capability.VIDEO_QUERY: Cell(Support.PARTIAL, "Public videos of the account itself, 20 at a time."),
         Capability.POST_VIDEO_UPLOAD: _FULL,

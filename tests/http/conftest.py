@@ -3,16 +3,18 @@
 Owns the fixtures. Knows no page.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import grpc
 import httpx
 import pytest
+from playwright.async_api import Browser, Page
 
 from socialgateway.v1 import connection_service_pb2_grpc
 from tests.fixtures.whole import CALLS, base_of, running, simulated, target_of
 from tests.http.asking import Asking
+from tests.http.browser import chromium, driven
 from tests.http.consents import Walk, walk
 
 RETURN_URI = "http://localhost:9/done?tab=2#top"
@@ -47,3 +49,25 @@ async def asking(database_url: str, tmp_path: Path) -> AsyncIterator[Asking]:
         httpx.AsyncClient(base_url=base_of(gateway), trust_env=False, timeout=30) as client,
     ):
         yield Asking(gateway, client, connection_service_pb2_grpc.ConnectionServiceStub(channel))
+
+
+@pytest.fixture(scope="session")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run one browser for all tests: starting it costs more than most of them."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as address:
+        yield address
+
+
+@pytest.fixture
+async def browser(address: str) -> AsyncIterator[Browser]:
+    """Give the browser."""
+    async with driven(address) as browser:
+        yield browser
+
+
+@pytest.fixture
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """Give an empty window, which knows nothing of other tests."""
+    context = await browser.new_context()
+    yield await context.new_page()
+    await context.close()

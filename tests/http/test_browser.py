@@ -1,6 +1,5 @@
 """The whole consent walk in a real browser: a person, the vendor's page, and the gateway's."""
 
-from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -17,7 +16,7 @@ from providers.simulators import serving
 from storage import authorizations
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import CALLS, running, simulated, target_of
-from tests.http.browser import chromium, driven, watch
+from tests.http.browser import watch
 from tests.http.conftest import OPENER
 from tests.http.consents import Walk, walk
 
@@ -28,28 +27,6 @@ OPENER_PAGE = """<!doctype html><title>app</title><script>
 addEventListener("message", event => { window.heard = {origin: event.origin, data: event.data}; });
 function connect(uri) { window.open(uri, "consent", "popup,width=500,height=600"); }
 </script>"""
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run one browser for all tests: starting it costs more than most of them."""
-    with chromium(tmp_path_factory.mktemp("chromium")) as address:
-        yield address
-
-
-@pytest.fixture
-async def browser(address: str) -> AsyncIterator[Browser]:
-    """Give the browser."""
-    async with driven(address) as browser:
-        yield browser
-
-
-@pytest.fixture
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """Give an empty window, which knows nothing of other tests."""
-    context = await browser.new_context()
-    yield await context.new_page()
-    await context.close()
 
 
 async def press(page: Page, uri: str, button: str) -> None:

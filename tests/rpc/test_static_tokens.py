@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked
+from providers.highlevel.capabilities import SCOPES as OURS
 from providers.simulators.highlevel import SCOPES, Fault
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
@@ -26,7 +27,7 @@ VALID, EXPIRED, PENDING, DISCONNECTED = (
     connection_pb2.Connection.PENDING,
     connection_pb2.Connection.DISCONNECTED,
 )
-ALL = 15
+ALL = len(OURS)
 
 
 async def test_a_static_token_makes_a_verified_connection(high: HighWorld) -> None:
@@ -41,17 +42,19 @@ async def test_a_static_token_makes_a_verified_connection(high: HighWorld) -> No
     assert not made.HasField("authorization")
     assert not made.HasField("refresh_expire_time")
     assert (ALL, ALL) == (len(made.requested_scopes), len(made.granted_scopes))
-    assert ["accounts.list", "locations.search", "users.list"] == [call.operation for call in high.vendor.requests]
-    assert ["CONNECTION_STATUS_CHANGED"] == [event.type for event in await high.world.events(BAKERY)]
+    assert ["accounts.list", "accounts.list", "users.list"] == [call.operation for call in high.vendor.requests]
+    assert [*["ACCOUNT_ATTACHED"] * 3, "CONNECTION_STATUS_CHANGED"] == [
+        event.type for event in await high.world.events(BAKERY)
+    ]
 
 
 async def test_its_maker_says_what_it_may(high: HighWorld) -> None:
-    """Named scopes are those it is taken to have: without the profile's it is LIMITED."""
+    """Named scopes are those it is taken to have: with the accounts' alone there is nothing to publish with."""
     named = ["socialplanner/account.readonly", "users.readonly"]
     made = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY), requested_scopes=named)
 
     assert (set(named), set(named)) == (set(made.requested_scopes), set(made.granted_scopes))
-    assert not made.capabilities.can_read_profile
+    assert (True, False) == (made.capabilities.can_read_profile, made.capabilities.can_publish)
 
 
 async def test_a_request_id_makes_one_connection(high: HighWorld) -> None:
@@ -158,7 +161,7 @@ async def test_an_agency_s_token_is_none(high: HighWorld) -> None:
 
 async def test_what_was_kept_and_not_verified_is_verified_later(high: HighWorld) -> None:
     """A process that dies between the two leaves a connection with its token, which the sweeper verifies."""
-    high.vendor.faults.add(Fault(match="locations.search", kind="status", status=503, times=2))
+    high.vendor.faults.add(Fault(match="users.list", kind="status", status=503, times=2))
 
     made = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))
     high.world.clock.advance(timedelta(minutes=6))
@@ -220,7 +223,8 @@ async def test_a_token_that_dies_ends_the_connection(high: HighWorld) -> None:
 
     assert (EXPIRED, connection_pb2.REASON_CODE_TOKEN_REVOKED) == (now.status, now.reason_code)
     assert "create the connection again" in now.reason_message
-    assert (now.etag, 2) == (later.etag, len(await high.world.events(BAKERY)))
+    told = [event.type for event in await high.world.events(BAKERY) if event.type != "ACCOUNT_ATTACHED"]
+    assert (now.etag, ["CONNECTION_STATUS_CHANGED"] * 2) == (later.etag, told)
     _, location, _, id = made.name.split("/")
     with pytest.raises(GrantRevoked):
         await ConnectionAccess(high.world.domain, "highlevel", location, id).token()

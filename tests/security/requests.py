@@ -92,26 +92,38 @@ def _of_account(**values: Any) -> Callable[[Things], dict[str, Any]]:
     return lambda things: {"parent": things.name("accounts", things.account), **values}
 
 
+def _network(**values: Any) -> Callable[[Things], dict[str, Any]]:
+    return lambda things: {
+        "parent": things.name("connections", things.connection),
+        "platform": "tiktok",
+        **values,
+    }
+
+
 def _video(things: Things) -> str:
     return f"{things.name('accounts', things.account)}/videos/{VIDEO_ID}"
 
 
 NOW = {"seconds": 0}
 VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
+    "AccountService/DeleteAccount": _named("accounts"),
     "AccountService/GetAccount": _named("accounts", max_staleness=NOW),
     "AccountService/GetCreatorInfo": lambda things: {
         "name": f"{things.name('accounts', things.account)}/creatorInfo",
         "max_staleness": NOW,
     },
     "AccountService/ListAccounts": _listed,
+    "ConnectionService/AttachAccount": _network(authorization_id="a", provider_account_id="b"),
     "ConnectionService/CompleteConnection": lambda things: {"state": things.state, "code": "a-code-of-the-vendor"},
     "ConnectionService/CreateConnection": _connection,
     "ConnectionService/DeleteConnection": _named("connections"),
     "ConnectionService/DisconnectConnection": _named("connections"),
     "ConnectionService/GetConnection": _named("connections"),
     "ConnectionService/GetConnectionStatus": lambda things: {"parent": things.parent, "provider": "providers/tiktok"},
+    "ConnectionService/ListAttachableAccounts": _network(authorization_id="a"),
     "ConnectionService/ListConnections": _listed,
     "ConnectionService/ReauthorizeConnection": _named("connections"),
+    "ConnectionService/StartAccountAuthorization": _network(),
     "ConnectionService/VerifyConnection": _named("connections"),
     "PostService/CancelPost": _named("posts"),
     "PostService/CreatePost": _post,

@@ -68,6 +68,10 @@ class Harness(Protocol):
         """Make a token at the vendor that needs no consent, and take it."""
         ...
 
+    async def consent(self, access: Renewing, platform: str) -> str:
+        """Walk through a network's consent page; give the id that its signal tells."""
+        ...
+
     def video_order(self, **changes: Any) -> Order:
         """Give an order for the file that `content` gives."""
         ...

@@ -31,6 +31,9 @@ Ask = Callable[[Provider, Access], Any]
 ASKS: Mapping[Capability, Ask] = {
     Capability.OAUTH: lambda it, _: it.authorization.consent_uri(REQUEST),
     Capability.REVOKE: lambda it, _: it.authorization.revoke(SECRET),
+    Capability.ACCOUNT_LIST: lambda it, access: it.networks.linked(access),
+    Capability.ACCOUNT_ATTACH: lambda it, access: it.networks.start(access, "tiktok"),
+    Capability.ACCOUNT_DETACH: lambda it, access: it.networks.detach(access, "1"),
     Capability.CREATOR_INFO: lambda it, access: it.accounts.creator_info(access),
     Capability.VIDEO_LIST: lambda it, access: it.videos.list_videos(access),
     Capability.VIDEO_QUERY: lambda it, access: it.videos.query_videos(access, ["1"]),

@@ -40,6 +40,9 @@ from tests.providers.tiktok.journeys import content
 OPERATIONS = {
     "profile": "locations.search",
     "refresh": "oauth.token",
+    "linked": "accounts.list",
+    "attach": "connect.attach",
+    "detach": "accounts.delete",
     "begin_video": "posts.create",
     "begin_pull": "posts.create",
     "begin_photos": "posts.create",
@@ -78,8 +81,8 @@ class Simulated:
     verifier: Secret = VERIFIER
     redirect_uri: str = REDIRECT
     unknown_publish: str = "65f0c0de0000000000009999"
-    # A location has no figures, whatever is granted.
-    narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.STATS})
+    # A location has a name and no more, whatever is granted.
+    narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.PROFILE, ProfilePart.STATS})
 
     @property
     def provider(self) -> Provider:
@@ -102,6 +105,10 @@ class Simulated:
     async def code(self) -> str:
         """Walk through the page where a location is picked."""
         return await self.journey.code()
+
+    async def consent(self, access: Renewing, platform: str) -> str:
+        """Walk through a network's page."""
+        return await self.journey.consent(access, platform)
 
     async def static(self) -> Grant:
         """Make a Private Integration Token of a location, and take it."""

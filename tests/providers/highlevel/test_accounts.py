@@ -39,7 +39,7 @@ ROW: dict[str, Any] = {
 
 
 async def test_a_location_is_read_in_one_call() -> None:
-    """The grant's only location, found without its name; it has no figures, and no part that says so."""
+    """The grant's only location, found without its name; it has a name, and no part beyond."""
     row = {"id": LOCATION, "name": "Bakery", "timezone": "Europe/Berlin"}
     provider, vendor = highlevel(httpx.Response(200, json={"locations": [row]}))
 
@@ -51,7 +51,7 @@ async def test_a_location_is_read_in_one_call() -> None:
             provider_account_id=LOCATION,
             platform="highlevel",
             display_name="Bakery",
-            missing=frozenset({ProfilePart.STATS}),
+            missing=ALL_PARTS - {ProfilePart.BASIC},
             raw=row,
         )
         == profile

@@ -33,6 +33,9 @@ BUILT = {
     Capability.POST_SCHEDULE,
     Capability.POST_EDIT,
     Capability.POST_CANCEL,
+    Capability.ACCOUNT_LIST,
+    Capability.ACCOUNT_ATTACH,
+    Capability.ACCOUNT_DETACH,
 }
 
 
@@ -71,12 +74,12 @@ def test_the_scopes_are_asked_once_each() -> None:
 
 
 def test_a_grant_allows_what_is_built() -> None:
-    """Reading the location and publishing, for which posts and media are needed."""
+    """Reading the accounts and publishing, for which posts and media are needed."""
     granted = TABLE.granted(SCOPES)
 
     assert not TABLE.granted({"socialplanner/post.write", "medias.write"})["can_publish"]
     assert ["can_read_profile", "can_publish"] == [name for name, allowed in granted.items() if allowed]
-    assert {"basic", "profile"} == TABLE.profile_parts(SCOPES)
+    assert {"basic"} == TABLE.profile_parts(SCOPES)
 
 
 def test_the_provider_shows_its_table() -> None:

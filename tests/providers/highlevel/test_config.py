@@ -38,15 +38,16 @@ def test_what_is_set_is_read() -> None:
     """Addresses lose their last slash, strings become secrets."""
     config = read(
         {"client_id": " a-b ", "client_secret": "s", "api_url": "https://x.example/", "api_version": "v3"}
-        | {"user_agent": "agency/1"}
+        | {"user_agent": "agency/1", "popup_hosts": ("app.agency.example",)}
     )
 
-    assert ("a-b", Secret("s"), "https://x.example", True, "agency/1") == (
+    assert ("a-b", Secret("s"), "https://x.example", True, "agency/1", ("app.agency.example",)) == (
         config.client_id,
         config.client_secret,
         config.api_url,
         config.v3,
         config.user_agent,
+        config.popup_hosts,
     )
 
 
@@ -62,9 +63,13 @@ def test_what_is_set_is_read() -> None:
         ({"user_agent": "python-httpx/0.28"}, "user_agent_refused"),
         ({"user_agent": "Python-urllib/3.11"}, "user_agent_refused"),
         ({"user_agent": "zwei\nZeilen"}, "user_agent_refused"),
+        ({"popup_hosts": ("localhost",)}, "host_malformed"),
+        ({"popup_hosts": ("*.agency.example",)}, "host_malformed"),
+        ({"popup_hosts": ("agency.example", "https://agency.example")}, "host_malformed"),
+        ({"popup_hosts": ("Agency.example",)}, "host_malformed"),
     ],
 )
-def test_what_cannot_work_is_refused_at_the_start(settings: dict[str, str], code: str) -> None:
+def test_what_cannot_work_is_refused_at_the_start(settings: dict[str, Any], code: str) -> None:
     """The error names the setting, and no call was made."""
     name = next(iter(settings))
 

@@ -12,6 +12,7 @@ from providers.highlevel.config import V2, V3, read
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.authorization import AuthorizationContract
 from tests.providers.conformance.engagement import EngagementContract
+from tests.providers.conformance.networks import NetworksContract
 from tests.providers.conformance.planner import PlannerContract
 from tests.providers.conformance.publishing import PublishingContract
 from tests.providers.conformance.records import RecordsContract
@@ -54,6 +55,14 @@ class TestHighLevelAuthorizationInV3(InV3, AuthorizationContract):
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
     """Profiles of a location."""
+
+
+class TestHighLevelNetworks(OverTheSimulator, NetworksContract):
+    """Accounts of a location."""
+
+
+class TestHighLevelNetworksInV3(InV3, NetworksContract):
+    """Accounts of a location, in other spellings."""
 
 
 class TestHighLevelVideos(OverTheSimulator, VideosContract):

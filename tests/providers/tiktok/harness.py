@@ -104,6 +104,10 @@ class Simulated:
         """Walk through the consent page."""
         return (await self.journey.consent())["code"][0]
 
+    async def consent(self, access: Renewing, platform: str) -> str:
+        """A grant of TikTok's is one account."""
+        raise NotImplementedError
+
     async def static(self) -> Grant:
         """There are none at TikTok."""
         raise NotImplementedError

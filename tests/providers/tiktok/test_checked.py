@@ -13,6 +13,7 @@ from providers.checked import checked
 from providers.checked_publishing import utf16_units
 from providers.errors import CapabilityMissing, ContentRefused
 from providers.interface.provider import Provider
+from providers.models.accounts import ProfilePart
 from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
@@ -66,6 +67,28 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
         raised.value.support,
         raised.value.note,
     )
+    assert [] == vendor.requests
+
+
+async def test_a_grant_that_is_one_account_has_no_networks() -> None:
+    """The facet that TikTok does not have is refused by its table, with what to do instead."""
+    provider, vendor = tiktok()
+    networks = checked(provider).networks
+    calls = (
+        networks.linked(Lender()),
+        networks.start(Lender(), "tiktok"),
+        networks.choices(Lender(), "tiktok", "a"),
+        networks.attach(Lender(), "tiktok", "a", "b"),
+        networks.detach(Lender(), "a"),
+        checked(provider).accounts.profile(Lender(), frozenset(ProfilePart), "a"),
+    )
+
+    for call in calls:
+        with pytest.raises(CapabilityMissing, match=r"A grant of TikTok's is one account") as raised:
+            await call
+        assert Support.IMPOSSIBLE is raised.value.support
+    with pytest.raises(CapabilityMissing):
+        _ = networks.signal
     assert [] == vendor.requests
 
 

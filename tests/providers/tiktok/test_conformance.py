@@ -11,6 +11,7 @@ from providers.tiktok.capabilities import TABLE
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.authorization import AuthorizationContract
 from tests.providers.conformance.engagement import EngagementContract
+from tests.providers.conformance.networks import NetworksContract
 from tests.providers.conformance.planner import PlannerContract
 from tests.providers.conformance.publishing import PublishingContract
 from tests.providers.conformance.records import RecordsContract
@@ -40,6 +41,10 @@ class TestTikTokAuthorization(OverTheSimulator, AuthorizationContract):
 
 class TestTikTokAccounts(OverTheSimulator, AccountsContract):
     """Profiles and creators."""
+
+
+class TestTikTokNetworks(OverTheSimulator, NetworksContract):
+    """Accounts inside a grant."""
 
 
 class TestTikTokVideos(OverTheSimulator, VideosContract):

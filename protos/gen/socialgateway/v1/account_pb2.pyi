@@ -12,6 +12,13 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class AccountHealth(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    ACCOUNT_HEALTH_UNSPECIFIED: _ClassVar[AccountHealth]
+    ACCOUNT_HEALTH_USABLE: _ClassVar[AccountHealth]
+    ACCOUNT_HEALTH_EXPIRED: _ClassVar[AccountHealth]
+    ACCOUNT_HEALTH_INACTIVE: _ClassVar[AccountHealth]
+
 class PrivacyLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     PRIVACY_LEVEL_UNSPECIFIED: _ClassVar[PrivacyLevel]
@@ -19,6 +26,10 @@ class PrivacyLevel(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     PRIVACY_LEVEL_FOLLOWERS: _ClassVar[PrivacyLevel]
     PRIVACY_LEVEL_FRIENDS: _ClassVar[PrivacyLevel]
     PRIVACY_LEVEL_ONLY_ME: _ClassVar[PrivacyLevel]
+ACCOUNT_HEALTH_UNSPECIFIED: AccountHealth
+ACCOUNT_HEALTH_USABLE: AccountHealth
+ACCOUNT_HEALTH_EXPIRED: AccountHealth
+ACCOUNT_HEALTH_INACTIVE: AccountHealth
 PRIVACY_LEVEL_UNSPECIFIED: PrivacyLevel
 PRIVACY_LEVEL_PUBLIC: PrivacyLevel
 PRIVACY_LEVEL_FOLLOWERS: PrivacyLevel
@@ -26,7 +37,7 @@ PRIVACY_LEVEL_FRIENDS: PrivacyLevel
 PRIVACY_LEVEL_ONLY_ME: PrivacyLevel
 
 class Account(_message.Message):
-    __slots__ = ("name", "connection", "provider", "platform", "provider_account_id", "username", "display_name", "bio", "avatar_uri", "profile_uri", "verified", "follower_count", "following_count", "like_count", "video_count", "state", "fetch_time", "create_time", "union_id", "avatar_uris", "unavailable_fields")
+    __slots__ = ("name", "connection", "provider", "platform", "provider_account_id", "username", "display_name", "bio", "avatar_uri", "profile_uri", "verified", "follower_count", "following_count", "like_count", "video_count", "state", "fetch_time", "create_time", "union_id", "avatar_uris", "unavailable_fields", "kind", "health", "expire_time")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Account.State]
@@ -65,6 +76,9 @@ class Account(_message.Message):
     UNION_ID_FIELD_NUMBER: _ClassVar[int]
     AVATAR_URIS_FIELD_NUMBER: _ClassVar[int]
     UNAVAILABLE_FIELDS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    HEALTH_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     connection: str
     provider: str
@@ -86,7 +100,10 @@ class Account(_message.Message):
     union_id: str
     avatar_uris: _containers.ScalarMap[str, str]
     unavailable_fields: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., connection: _Optional[str] = ..., provider: _Optional[str] = ..., platform: _Optional[str] = ..., provider_account_id: _Optional[str] = ..., username: _Optional[str] = ..., display_name: _Optional[str] = ..., bio: _Optional[str] = ..., avatar_uri: _Optional[str] = ..., profile_uri: _Optional[str] = ..., verified: _Optional[bool] = ..., follower_count: _Optional[int] = ..., following_count: _Optional[int] = ..., like_count: _Optional[int] = ..., video_count: _Optional[int] = ..., state: _Optional[_Union[Account.State, str]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., union_id: _Optional[str] = ..., avatar_uris: _Optional[_Mapping[str, str]] = ..., unavailable_fields: _Optional[_Iterable[str]] = ...) -> None: ...
+    kind: str
+    health: AccountHealth
+    expire_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., connection: _Optional[str] = ..., provider: _Optional[str] = ..., platform: _Optional[str] = ..., provider_account_id: _Optional[str] = ..., username: _Optional[str] = ..., display_name: _Optional[str] = ..., bio: _Optional[str] = ..., avatar_uri: _Optional[str] = ..., profile_uri: _Optional[str] = ..., verified: _Optional[bool] = ..., follower_count: _Optional[int] = ..., following_count: _Optional[int] = ..., like_count: _Optional[int] = ..., video_count: _Optional[int] = ..., state: _Optional[_Union[Account.State, str]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., union_id: _Optional[str] = ..., avatar_uris: _Optional[_Mapping[str, str]] = ..., unavailable_fields: _Optional[_Iterable[str]] = ..., kind: _Optional[str] = ..., health: _Optional[_Union[AccountHealth, str]] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class CreatorInfo(_message.Message):
     __slots__ = ("name", "privacy_levels", "comment_disabled", "duet_disabled", "stitch_disabled", "max_video_duration", "can_post", "cannot_post_reason", "fetch_time", "nickname", "username", "avatar_uri")

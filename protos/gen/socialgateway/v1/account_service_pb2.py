@@ -24,11 +24,12 @@ _sym_db = _symbol_database.Default()
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
 from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
 from socialgateway.v1 import account_pb2 as socialgateway_dot_v1_dot_account__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/account_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1esocialgateway/v1/account.proto\"\x94\x01\n\x11GetAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"\x90\x01\n\x13ListAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nconnection\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08platform\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\"q\n\x14ListAccountsResponse\x12+\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\"c\n\x15GetCreatorInfoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x32\xa6\x02\n\x0e\x41\x63\x63ountService\x12Q\n\nGetAccount\x12#.socialgateway.v1.GetAccountRequest\x1a\x19.socialgateway.v1.Account\"\x03\x90\x02\x01\x12\x62\n\x0cListAccounts\x12%.socialgateway.v1.ListAccountsRequest\x1a&.socialgateway.v1.ListAccountsResponse\"\x03\x90\x02\x01\x12]\n\x0eGetCreatorInfo\x12\'.socialgateway.v1.GetCreatorInfoRequest\x1a\x1d.socialgateway.v1.CreatorInfo\"\x03\x90\x02\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&socialgateway/v1/account_service.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1bgoogle/protobuf/empty.proto\x1a google/protobuf/field_mask.proto\x1a\x1esocialgateway/v1/account.proto\"\x94\x01\n\x11GetAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x12\x33\n\tread_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMaskB\x04\xe2\x41\x01\x01\"\xc8\x01\n\x13ListAccountsRequest\x12\x14\n\x06parent\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x17\n\tpage_size\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x01\x12\x18\n\npage_token\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x18\n\nconnection\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08platform\x18\x05 \x01(\tB\x04\xe2\x41\x01\x01\x12\x36\n\rmax_staleness\x18\x06 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\"q\n\x14ListAccountsResponse\x12+\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0b\x32\x19.socialgateway.v1.Account\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x13\n\x0bunreachable\x18\x03 \x03(\t\"D\n\x14\x44\x65leteAccountRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x18\n\nrequest_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x01\"c\n\x15GetCreatorInfoRequest\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x02\x12\x36\n\rmax_staleness\x18\x02 \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x01\x32\xf7\x02\n\x0e\x41\x63\x63ountService\x12Q\n\nGetAccount\x12#.socialgateway.v1.GetAccountRequest\x1a\x19.socialgateway.v1.Account\"\x03\x90\x02\x01\x12\x62\n\x0cListAccounts\x12%.socialgateway.v1.ListAccountsRequest\x1a&.socialgateway.v1.ListAccountsResponse\"\x03\x90\x02\x01\x12O\n\rDeleteAccount\x12&.socialgateway.v1.DeleteAccountRequest\x1a\x16.google.protobuf.Empty\x12]\n\x0eGetCreatorInfo\x12\'.socialgateway.v1.GetCreatorInfoRequest\x1a\x1d.socialgateway.v1.CreatorInfo\"\x03\x90\x02\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,6 +52,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTACCOUNTSREQUEST'].fields_by_name['connection']._serialized_options = b'\342A\001\001'
   _globals['_LISTACCOUNTSREQUEST'].fields_by_name['platform']._loaded_options = None
   _globals['_LISTACCOUNTSREQUEST'].fields_by_name['platform']._serialized_options = b'\342A\001\001'
+  _globals['_LISTACCOUNTSREQUEST'].fields_by_name['max_staleness']._loaded_options = None
+  _globals['_LISTACCOUNTSREQUEST'].fields_by_name['max_staleness']._serialized_options = b'\342A\001\001'
+  _globals['_DELETEACCOUNTREQUEST'].fields_by_name['name']._loaded_options = None
+  _globals['_DELETEACCOUNTREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
+  _globals['_DELETEACCOUNTREQUEST'].fields_by_name['request_id']._loaded_options = None
+  _globals['_DELETEACCOUNTREQUEST'].fields_by_name['request_id']._serialized_options = b'\342A\001\001'
   _globals['_GETCREATORINFOREQUEST'].fields_by_name['name']._loaded_options = None
   _globals['_GETCREATORINFOREQUEST'].fields_by_name['name']._serialized_options = b'\342A\001\002'
   _globals['_GETCREATORINFOREQUEST'].fields_by_name['max_staleness']._loaded_options = None
@@ -61,14 +68,16 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ACCOUNTSERVICE'].methods_by_name['ListAccounts']._serialized_options = b'\220\002\001'
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetCreatorInfo']._loaded_options = None
   _globals['_ACCOUNTSERVICE'].methods_by_name['GetCreatorInfo']._serialized_options = b'\220\002\001'
-  _globals['_GETACCOUNTREQUEST']._serialized_start=192
-  _globals['_GETACCOUNTREQUEST']._serialized_end=340
-  _globals['_LISTACCOUNTSREQUEST']._serialized_start=343
-  _globals['_LISTACCOUNTSREQUEST']._serialized_end=487
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=489
-  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=602
-  _globals['_GETCREATORINFOREQUEST']._serialized_start=604
-  _globals['_GETCREATORINFOREQUEST']._serialized_end=703
-  _globals['_ACCOUNTSERVICE']._serialized_start=706
-  _globals['_ACCOUNTSERVICE']._serialized_end=1000
+  _globals['_GETACCOUNTREQUEST']._serialized_start=221
+  _globals['_GETACCOUNTREQUEST']._serialized_end=369
+  _globals['_LISTACCOUNTSREQUEST']._serialized_start=372
+  _globals['_LISTACCOUNTSREQUEST']._serialized_end=572
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_start=574
+  _globals['_LISTACCOUNTSRESPONSE']._serialized_end=687
+  _globals['_DELETEACCOUNTREQUEST']._serialized_start=689
+  _globals['_DELETEACCOUNTREQUEST']._serialized_end=757
+  _globals['_GETCREATORINFOREQUEST']._serialized_start=759
+  _globals['_GETCREATORINFOREQUEST']._serialized_end=858
+  _globals['_ACCOUNTSERVICE']._serialized_start=861
+  _globals['_ACCOUNTSERVICE']._serialized_end=1236
 # @@protoc_insertion_point(module_scope)

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
 from socialgateway.v1 import account_pb2 as socialgateway_dot_v1_dot_account__pb2
 from socialgateway.v1 import account_service_pb2 as socialgateway_dot_v1_dot_account__service__pb2
 
@@ -29,7 +30,9 @@ if _version_not_supported:
 class AccountServiceStub:
     """Reads the accounts that a location's connections reach.
 
-    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
+    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one. Those of a
+    grant that holds several, as a planner's does, are copies of the vendor's list: brought up to date each day, when a
+    reader asks for it by max_staleness, and by AttachAccount. All of them come with one vendor call.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
     API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
@@ -52,6 +55,11 @@ class AccountServiceStub:
                 request_serializer=socialgateway_dot_v1_dot_account__service__pb2.ListAccountsRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_v1_dot_account__service__pb2.ListAccountsResponse.FromString,
                 _registered_method=True)
+        self.DeleteAccount = channel.unary_unary(
+                '/socialgateway.v1.AccountService/DeleteAccount',
+                request_serializer=socialgateway_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
+                response_deserializer=google_dot_protobuf_dot_empty__pb2.Empty.FromString,
+                _registered_method=True)
         self.GetCreatorInfo = channel.unary_unary(
                 '/socialgateway.v1.AccountService/GetCreatorInfo',
                 request_serializer=socialgateway_dot_v1_dot_account__service__pb2.GetCreatorInfoRequest.SerializeToString,
@@ -62,7 +70,9 @@ class AccountServiceStub:
 class AccountServiceServicer:
     """Reads the accounts that a location's connections reach.
 
-    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
+    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one. Those of a
+    grant that holds several, as a planner's does, are copies of the vendor's list: brought up to date each day, when a
+    reader asks for it by max_staleness, and by AttachAccount. All of them come with one vendor call.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
     API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
@@ -76,8 +86,8 @@ class AccountServiceServicer:
         Idempotent: yes, a read.
         Scope: accounts.read.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED (every masked field
-        needs one; otherwise unavailable_fields says what is missing), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
-        PROVIDER_CONTRACT_BROKEN.
+        needs one; otherwise unavailable_fields says what is missing), CONFLICT (accounts that kept being attached or detached
+        meanwhile), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -86,10 +96,30 @@ class AccountServiceServicer:
     def ListAccounts(self, request, context):
         """Lists accounts, newest first, from the copies here.
 
-        Cost: no vendor call.
+        A connection whose list cannot be had now does not fail the call: `unreachable` names it, and the copy is answered.
+
+        Cost: no vendor call, unless max_staleness is given: then one for each connection that holds several accounts and
+        whose copy is older.
         Idempotent: yes, a read.
         Scope: accounts.read.
         Reasons: PAGE_TOKEN_INVALID.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteAccount(self, request, context):
+        """Lets an account go that a planner holds beside others: there first, then here. What its owner granted on the network
+        stays; attaching it again brings it back. An account that a post was made on stays, DETACHED; another one is removed.
+
+        An account that is a grant of its own is let go with its connection: DisconnectConnection, DeleteConnection.
+
+        Cost: one vendor call, and one more to look when its answer was lost; none for one that is DETACHED.
+        Idempotent: with request_id, for 30 days; without it the second call may answer RESOURCE_NOT_FOUND.
+        Scope: accounts.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CAPABILITY_MISSING, STATE_FORBIDS (a post of it is not finished),
+        REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE (also when nobody can say
+        whether it happened: ask again), PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -123,6 +153,11 @@ def add_AccountServiceServicer_to_server(servicer, server):
                     request_deserializer=socialgateway_dot_v1_dot_account__service__pb2.ListAccountsRequest.FromString,
                     response_serializer=socialgateway_dot_v1_dot_account__service__pb2.ListAccountsResponse.SerializeToString,
             ),
+            'DeleteAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteAccount,
+                    request_deserializer=socialgateway_dot_v1_dot_account__service__pb2.DeleteAccountRequest.FromString,
+                    response_serializer=google_dot_protobuf_dot_empty__pb2.Empty.SerializeToString,
+            ),
             'GetCreatorInfo': grpc.unary_unary_rpc_method_handler(
                     servicer.GetCreatorInfo,
                     request_deserializer=socialgateway_dot_v1_dot_account__service__pb2.GetCreatorInfoRequest.FromString,
@@ -139,7 +174,9 @@ def add_AccountServiceServicer_to_server(servicer, server):
 class AccountService:
     """Reads the accounts that a location's connections reach.
 
-    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one.
+    Accounts are not created here: completing a connection makes the account of a grant that holds exactly one. Those of a
+    grant that holds several, as a planner's does, are copies of the vendor's list: brought up to date each day, when a
+    reader asks for it by max_staleness, and by AttachAccount. All of them come with one vendor call.
 
     Freshness is the caller's choice: `max_staleness` says how old an answer may be. Every RPC can also answer
     API_KEY_INVALID, LOCATION_FORBIDDEN, SCOPE_MISSING, FIELD_INVALID, QUOTA_EXCEEDED, GATEWAY_UNAVAILABLE,
@@ -190,6 +227,33 @@ class AccountService:
             '/socialgateway.v1.AccountService/ListAccounts',
             socialgateway_dot_v1_dot_account__service__pb2.ListAccountsRequest.SerializeToString,
             socialgateway_dot_v1_dot_account__service__pb2.ListAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.AccountService/DeleteAccount',
+            socialgateway_dot_v1_dot_account__service__pb2.DeleteAccountRequest.SerializeToString,
+            google_dot_protobuf_dot_empty__pb2.Empty.FromString,
             options,
             channel_credentials,
             insecure,

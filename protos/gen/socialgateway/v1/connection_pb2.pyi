@@ -164,3 +164,29 @@ class Connection(_message.Message):
     parent_connection: str
     etag: str
     def __init__(self, name: _Optional[str] = ..., provider: _Optional[str] = ..., grant_kind: _Optional[_Union[GrantKind, str]] = ..., requested_scopes: _Optional[_Iterable[str]] = ..., provider_settings: _Optional[_Mapping[str, str]] = ..., status: _Optional[_Union[Connection.Status, str]] = ..., capabilities: _Optional[_Union[Connection.Capabilities, _Mapping]] = ..., reason_code: _Optional[_Union[ReasonCode, str]] = ..., reason_message: _Optional[str] = ..., last_error_code: _Optional[str] = ..., last_error_message: _Optional[str] = ..., provider_subject: _Optional[str] = ..., authorization: _Optional[_Union[Connection.Authorization, _Mapping]] = ..., granted_scopes: _Optional[_Iterable[str]] = ..., access_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., refresh_expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., last_verify_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., grant_origin: _Optional[_Union[GrantOrigin, str]] = ..., parent_connection: _Optional[str] = ..., etag: _Optional[str] = ...) -> None: ...
+
+class AccountAuthorization(_message.Message):
+    __slots__ = ("uri", "expire_time", "provider_uri")
+    URI_FIELD_NUMBER: _ClassVar[int]
+    EXPIRE_TIME_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_URI_FIELD_NUMBER: _ClassVar[int]
+    uri: str
+    expire_time: _timestamp_pb2.Timestamp
+    provider_uri: str
+    def __init__(self, uri: _Optional[str] = ..., expire_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., provider_uri: _Optional[str] = ...) -> None: ...
+
+class AttachableAccount(_message.Message):
+    __slots__ = ("provider_account_id", "username", "display_name", "avatar_uri", "attached", "kind")
+    PROVIDER_ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    USERNAME_FIELD_NUMBER: _ClassVar[int]
+    DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
+    AVATAR_URI_FIELD_NUMBER: _ClassVar[int]
+    ATTACHED_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    provider_account_id: str
+    username: str
+    display_name: str
+    avatar_uri: str
+    attached: bool
+    kind: str
+    def __init__(self, provider_account_id: _Optional[str] = ..., username: _Optional[str] = ..., display_name: _Optional[str] = ..., avatar_uri: _Optional[str] = ..., attached: _Optional[bool] = ..., kind: _Optional[str] = ...) -> None: ...

@@ -1,5 +1,6 @@
 from google.api import field_behavior_pb2 as _field_behavior_pb2
 from google.protobuf import empty_pb2 as _empty_pb2
+from socialgateway.v1 import account_pb2 as _account_pb2
 from socialgateway.v1 import connection_pb2 as _connection_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
@@ -114,3 +115,53 @@ class DisconnectConnectionRequest(_message.Message):
     name: str
     request_id: str
     def __init__(self, name: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class StartAccountAuthorizationRequest(_message.Message):
+    __slots__ = ("parent", "platform", "reconnect", "request_id", "return_uri")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    RECONNECT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    RETURN_URI_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    platform: str
+    reconnect: bool
+    request_id: str
+    return_uri: str
+    def __init__(self, parent: _Optional[str] = ..., platform: _Optional[str] = ..., reconnect: _Optional[bool] = ..., request_id: _Optional[str] = ..., return_uri: _Optional[str] = ...) -> None: ...
+
+class ListAttachableAccountsRequest(_message.Message):
+    __slots__ = ("parent", "platform", "authorization_id", "page_size", "page_token")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    platform: str
+    authorization_id: str
+    page_size: int
+    page_token: str
+    def __init__(self, parent: _Optional[str] = ..., platform: _Optional[str] = ..., authorization_id: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListAttachableAccountsResponse(_message.Message):
+    __slots__ = ("attachable_accounts", "next_page_token")
+    ATTACHABLE_ACCOUNTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    attachable_accounts: _containers.RepeatedCompositeFieldContainer[_connection_pb2.AttachableAccount]
+    next_page_token: str
+    def __init__(self, attachable_accounts: _Optional[_Iterable[_Union[_connection_pb2.AttachableAccount, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class AttachAccountRequest(_message.Message):
+    __slots__ = ("parent", "platform", "authorization_id", "provider_account_id", "request_id")
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_FIELD_NUMBER: _ClassVar[int]
+    AUTHORIZATION_ID_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_ACCOUNT_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    parent: str
+    platform: str
+    authorization_id: str
+    provider_account_id: str
+    request_id: str
+    def __init__(self, parent: _Optional[str] = ..., platform: _Optional[str] = ..., authorization_id: _Optional[str] = ..., provider_account_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...

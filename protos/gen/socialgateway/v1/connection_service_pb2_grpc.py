@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from google.protobuf import empty_pb2 as google_dot_protobuf_dot_empty__pb2
+from socialgateway.v1 import account_pb2 as socialgateway_dot_v1_dot_account__pb2
 from socialgateway.v1 import connection_pb2 as socialgateway_dot_v1_dot_connection__pb2
 from socialgateway.v1 import connection_service_pb2 as socialgateway_dot_v1_dot_connection__service__pb2
 
@@ -89,6 +90,21 @@ class ConnectionServiceStub:
                 '/socialgateway.v1.ConnectionService/DisconnectConnection',
                 request_serializer=socialgateway_dot_v1_dot_connection__service__pb2.DisconnectConnectionRequest.SerializeToString,
                 response_deserializer=socialgateway_dot_v1_dot_connection__pb2.Connection.FromString,
+                _registered_method=True)
+        self.StartAccountAuthorization = channel.unary_unary(
+                '/socialgateway.v1.ConnectionService/StartAccountAuthorization',
+                request_serializer=socialgateway_dot_v1_dot_connection__service__pb2.StartAccountAuthorizationRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_connection__pb2.AccountAuthorization.FromString,
+                _registered_method=True)
+        self.ListAttachableAccounts = channel.unary_unary(
+                '/socialgateway.v1.ConnectionService/ListAttachableAccounts',
+                request_serializer=socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsResponse.FromString,
+                _registered_method=True)
+        self.AttachAccount = channel.unary_unary(
+                '/socialgateway.v1.ConnectionService/AttachAccount',
+                request_serializer=socialgateway_dot_v1_dot_connection__service__pb2.AttachAccountRequest.SerializeToString,
+                response_deserializer=socialgateway_dot_v1_dot_account__pb2.Account.FromString,
                 _registered_method=True)
 
 
@@ -221,9 +237,10 @@ class ConnectionServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def VerifyConnection(self, request, context):
-        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission; of an agency's
-        connection the places where the application is installed, which are then brought up to date in the background. A
-        setting that calls need and nobody said is looked for, and kept.
+        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+        holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date; of an
+        agency's connection the places where the application is installed, which are then brought up to date in the background.
+        A setting that calls need and nobody said is looked for, and kept.
 
         A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
         reason_code TEMPORARY_API_FAILURE.
@@ -251,6 +268,60 @@ class ConnectionServiceServicer:
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
         PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartAccountAuthorization(self, request, context):
+        """Starts the consent of an account's owner on a network, inside a planner's grant: gives the page to open.
+
+        `uri` is a page of the gateway's that does the rest. A caller with a page of its own opens `provider_uri` there, and
+        goes on with ListAttachableAccounts and AttachAccount. When the vendor's page says nothing, the account can be connected
+        in the planner's own pages: it then appears in ListAccounts with max_staleness.
+
+        Cost: one vendor call.
+        Idempotent: with request_id, for as long as the page lives; without it each call gives a new page.
+        Scope: connections.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, AUTHORIZATION_STATE_INVALID (the page of this request_id is over),
+        CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: the vendor's API does not connect it), REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, PROVIDER_MISCONFIGURED (the connection names no user to act for), PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListAttachableAccounts(self, request, context):
+        """Lists who is behind a consent that was given on a network, by provider_account_id.
+
+        What names the consent comes from a browser and may be anything: it is worth what the vendor answers to this
+        connection's own token.
+
+        Cost: one vendor call for each page.
+        Idempotent: yes, a read.
+        Scope: connections.read.
+        Reasons: RESOURCE_NOT_FOUND (the connection, or the consent is not this grant's), PAGE_TOKEN_INVALID, CAPABILITY_MISSING,
+        OPTION_UNSUPPORTED (`field` platform), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AttachAccount(self, request, context):
+        """Attaches one of those accounts to the grant, or renews one that is attached, and brings the copies of all up to date.
+
+        When the vendor's answer is lost its list is looked at; PROVIDER_UNAVAILABLE is answered when that does not show the
+        account either, and attaching it again is safe then.
+
+        Cost: three vendor calls: who is behind the consent, the attachment, the list.
+        Idempotent: yes: attaching the same account again renews it. With request_id the first answer is repeated for 30 days.
+        Scope: connections.write.
+        Reasons: RESOURCE_NOT_FOUND (the connection, or neither consent nor account are this grant's), REQUEST_ID_REUSED,
+        CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: it takes the planner's own pages; the sentence says so),
+        STATE_FORBIDS (the connection was disconnected meanwhile), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CONTENT_REJECTED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -303,6 +374,21 @@ def add_ConnectionServiceServicer_to_server(servicer, server):
                     servicer.DisconnectConnection,
                     request_deserializer=socialgateway_dot_v1_dot_connection__service__pb2.DisconnectConnectionRequest.FromString,
                     response_serializer=socialgateway_dot_v1_dot_connection__pb2.Connection.SerializeToString,
+            ),
+            'StartAccountAuthorization': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartAccountAuthorization,
+                    request_deserializer=socialgateway_dot_v1_dot_connection__service__pb2.StartAccountAuthorizationRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_connection__pb2.AccountAuthorization.SerializeToString,
+            ),
+            'ListAttachableAccounts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListAttachableAccounts,
+                    request_deserializer=socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsResponse.SerializeToString,
+            ),
+            'AttachAccount': grpc.unary_unary_rpc_method_handler(
+                    servicer.AttachAccount,
+                    request_deserializer=socialgateway_dot_v1_dot_connection__service__pb2.AttachAccountRequest.FromString,
+                    response_serializer=socialgateway_dot_v1_dot_account__pb2.Account.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -557,6 +643,87 @@ class ConnectionService:
             '/socialgateway.v1.ConnectionService/DisconnectConnection',
             socialgateway_dot_v1_dot_connection__service__pb2.DisconnectConnectionRequest.SerializeToString,
             socialgateway_dot_v1_dot_connection__pb2.Connection.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartAccountAuthorization(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.ConnectionService/StartAccountAuthorization',
+            socialgateway_dot_v1_dot_connection__service__pb2.StartAccountAuthorizationRequest.SerializeToString,
+            socialgateway_dot_v1_dot_connection__pb2.AccountAuthorization.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListAttachableAccounts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.ConnectionService/ListAttachableAccounts',
+            socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsRequest.SerializeToString,
+            socialgateway_dot_v1_dot_connection__service__pb2.ListAttachableAccountsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AttachAccount(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/socialgateway.v1.ConnectionService/AttachAccount',
+            socialgateway_dot_v1_dot_connection__service__pb2.AttachAccountRequest.SerializeToString,
+            socialgateway_dot_v1_dot_account__pb2.Account.FromString,
             options,
             channel_credentials,
             insecure,

@@ -6,6 +6,7 @@ How a location gives, checks, renews and takes back a grant."""
 from collections import abc as _abc
 from google.protobuf import empty_pb2 as _empty_pb2
 from grpc import aio as _aio
+from socialgateway.v1 import account_pb2 as _account_pb2
 from socialgateway.v1 import connection_pb2 as _connection_pb2
 from socialgateway.v1 import connection_service_pb2 as _connection_service_pb2
 import abc as _abc_1
@@ -133,9 +134,10 @@ class ConnectionServiceStub:
     PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]
-    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission; of an agency's
-    connection the places where the application is installed, which are then brought up to date in the background. A
-    setting that calls need and nobody said is looked for, and kept.
+    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+    holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date; of an
+    agency's connection the places where the application is installed, which are then brought up to date in the background.
+    A setting that calls need and nobody said is looked for, and kept.
 
     A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
     reason_code TEMPORARY_API_FAILURE.
@@ -159,6 +161,48 @@ class ConnectionServiceStub:
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
     PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    """
+    StartAccountAuthorization: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.StartAccountAuthorizationRequest, _connection_pb2.AccountAuthorization]
+    """Starts the consent of an account's owner on a network, inside a planner's grant: gives the page to open.
+
+    `uri` is a page of the gateway's that does the rest. A caller with a page of its own opens `provider_uri` there, and
+    goes on with ListAttachableAccounts and AttachAccount. When the vendor's page says nothing, the account can be connected
+    in the planner's own pages: it then appears in ListAccounts with max_staleness.
+
+    Cost: one vendor call.
+    Idempotent: with request_id, for as long as the page lives; without it each call gives a new page.
+    Scope: connections.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, AUTHORIZATION_STATE_INVALID (the page of this request_id is over),
+    CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: the vendor's API does not connect it), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, PROVIDER_MISCONFIGURED (the connection names no user to act for), PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    ListAttachableAccounts: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.ListAttachableAccountsRequest, _connection_service_pb2.ListAttachableAccountsResponse]
+    """Lists who is behind a consent that was given on a network, by provider_account_id.
+
+    What names the consent comes from a browser and may be anything: it is worth what the vendor answers to this
+    connection's own token.
+
+    Cost: one vendor call for each page.
+    Idempotent: yes, a read.
+    Scope: connections.read.
+    Reasons: RESOURCE_NOT_FOUND (the connection, or the consent is not this grant's), PAGE_TOKEN_INVALID, CAPABILITY_MISSING,
+    OPTION_UNSUPPORTED (`field` platform), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    AttachAccount: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.AttachAccountRequest, _account_pb2.Account]
+    """Attaches one of those accounts to the grant, or renews one that is attached, and brings the copies of all up to date.
+
+    When the vendor's answer is lost its list is looked at; PROVIDER_UNAVAILABLE is answered when that does not show the
+    account either, and attaching it again is safe then.
+
+    Cost: three vendor calls: who is behind the consent, the attachment, the list.
+    Idempotent: yes: attaching the same account again renews it. With request_id the first answer is repeated for 30 days.
+    Scope: connections.write.
+    Reasons: RESOURCE_NOT_FOUND (the connection, or neither consent nor account are this grant's), REQUEST_ID_REUSED,
+    CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: it takes the planner's own pages; the sentence says so),
+    STATE_FORBIDS (the connection was disconnected meanwhile), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CONTENT_REJECTED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
 
 @_typing.type_check_only
@@ -264,9 +308,10 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     PROVIDER_MISCONFIGURED.
     """
     VerifyConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.VerifyConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
-    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission; of an agency's
-    connection the places where the application is installed, which are then brought up to date in the background. A
-    setting that calls need and nobody said is looked for, and kept.
+    """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+    holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date; of an
+    agency's connection the places where the application is installed, which are then brought up to date in the background.
+    A setting that calls need and nobody said is looked for, and kept.
 
     A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
     reason_code TEMPORARY_API_FAILURE.
@@ -290,6 +335,48 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Scope: connections.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
     PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+    """
+    StartAccountAuthorization: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.StartAccountAuthorizationRequest, _connection_pb2.AccountAuthorization]  # type: ignore[assignment]
+    """Starts the consent of an account's owner on a network, inside a planner's grant: gives the page to open.
+
+    `uri` is a page of the gateway's that does the rest. A caller with a page of its own opens `provider_uri` there, and
+    goes on with ListAttachableAccounts and AttachAccount. When the vendor's page says nothing, the account can be connected
+    in the planner's own pages: it then appears in ListAccounts with max_staleness.
+
+    Cost: one vendor call.
+    Idempotent: with request_id, for as long as the page lives; without it each call gives a new page.
+    Scope: connections.write.
+    Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, AUTHORIZATION_STATE_INVALID (the page of this request_id is over),
+    CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: the vendor's API does not connect it), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, PROVIDER_MISCONFIGURED (the connection names no user to act for), PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    ListAttachableAccounts: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ListAttachableAccountsRequest, _connection_service_pb2.ListAttachableAccountsResponse]  # type: ignore[assignment]
+    """Lists who is behind a consent that was given on a network, by provider_account_id.
+
+    What names the consent comes from a browser and may be anything: it is worth what the vendor answers to this
+    connection's own token.
+
+    Cost: one vendor call for each page.
+    Idempotent: yes, a read.
+    Scope: connections.read.
+    Reasons: RESOURCE_NOT_FOUND (the connection, or the consent is not this grant's), PAGE_TOKEN_INVALID, CAPABILITY_MISSING,
+    OPTION_UNSUPPORTED (`field` platform), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED,
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    AttachAccount: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.AttachAccountRequest, _account_pb2.Account]  # type: ignore[assignment]
+    """Attaches one of those accounts to the grant, or renews one that is attached, and brings the copies of all up to date.
+
+    When the vendor's answer is lost its list is looked at; PROVIDER_UNAVAILABLE is answered when that does not show the
+    account either, and attaching it again is safe then.
+
+    Cost: three vendor calls: who is behind the consent, the attachment, the list.
+    Idempotent: yes: attaching the same account again renews it. With request_id the first answer is repeated for 30 days.
+    Scope: connections.write.
+    Reasons: RESOURCE_NOT_FOUND (the connection, or neither consent nor account are this grant's), REQUEST_ID_REUSED,
+    CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: it takes the planner's own pages; the sentence says so),
+    STATE_FORBIDS (the connection was disconnected meanwhile), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CONTENT_REJECTED,
+    PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
 
 class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -440,9 +527,10 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _connection_service_pb2.VerifyConnectionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
-        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission; of an agency's
-        connection the places where the application is installed, which are then brought up to date in the background. A
-        setting that calls need and nobody said is looked for, and kept.
+        """Asks the vendor what works now: profile, list of videos and metrics, each only under its own permission. Of a grant that
+        holds several accounts their list is asked for instead of the profile, and the copies here are brought up to date; of an
+        agency's connection the places where the application is installed, which are then brought up to date in the background.
+        A setting that calls need and nobody said is looked for, and kept.
 
         A temporary fault of the vendor is not an error of this call: the answer keeps the last known status, with
         reason_code TEMPORARY_API_FAILURE.
@@ -472,6 +560,66 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: connections.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, CONFLICT (consents that kept coming meanwhile), PROVIDER_UNAVAILABLE,
         PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def StartAccountAuthorization(
+        self,
+        request: _connection_service_pb2.StartAccountAuthorizationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connection_pb2.AccountAuthorization, _abc.Awaitable[_connection_pb2.AccountAuthorization]]:
+        """Starts the consent of an account's owner on a network, inside a planner's grant: gives the page to open.
+
+        `uri` is a page of the gateway's that does the rest. A caller with a page of its own opens `provider_uri` there, and
+        goes on with ListAttachableAccounts and AttachAccount. When the vendor's page says nothing, the account can be connected
+        in the planner's own pages: it then appears in ListAccounts with max_staleness.
+
+        Cost: one vendor call.
+        Idempotent: with request_id, for as long as the page lives; without it each call gives a new page.
+        Scope: connections.write.
+        Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, AUTHORIZATION_STATE_INVALID (the page of this request_id is over),
+        CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: the vendor's API does not connect it), REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, PROVIDER_MISCONFIGURED (the connection names no user to act for), PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def ListAttachableAccounts(
+        self,
+        request: _connection_service_pb2.ListAttachableAccountsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_connection_service_pb2.ListAttachableAccountsResponse, _abc.Awaitable[_connection_service_pb2.ListAttachableAccountsResponse]]:
+        """Lists who is behind a consent that was given on a network, by provider_account_id.
+
+        What names the consent comes from a browser and may be anything: it is worth what the vendor answers to this
+        connection's own token.
+
+        Cost: one vendor call for each page.
+        Idempotent: yes, a read.
+        Scope: connections.read.
+        Reasons: RESOURCE_NOT_FOUND (the connection, or the consent is not this grant's), PAGE_TOKEN_INVALID, CAPABILITY_MISSING,
+        OPTION_UNSUPPORTED (`field` platform), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED,
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def AttachAccount(
+        self,
+        request: _connection_service_pb2.AttachAccountRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_account_pb2.Account, _abc.Awaitable[_account_pb2.Account]]:
+        """Attaches one of those accounts to the grant, or renews one that is attached, and brings the copies of all up to date.
+
+        When the vendor's answer is lost its list is looked at; PROVIDER_UNAVAILABLE is answered when that does not show the
+        account either, and attaching it again is safe then.
+
+        Cost: three vendor calls: who is behind the consent, the attachment, the list.
+        Idempotent: yes: attaching the same account again renews it. With request_id the first answer is repeated for 30 days.
+        Scope: connections.write.
+        Reasons: RESOURCE_NOT_FOUND (the connection, or neither consent nor account are this grant's), REQUEST_ID_REUSED,
+        CAPABILITY_MISSING, OPTION_UNSUPPORTED (`field` platform: it takes the planner's own pages; the sentence says so),
+        STATE_FORBIDS (the connection was disconnected meanwhile), REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CONTENT_REJECTED,
+        PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_ConnectionServiceServicer_to_server(servicer: ConnectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,6 +24,9 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_REVOKE: _ClassVar[Capability]
     CAPABILITY_AGENCY_GRANTS: _ClassVar[Capability]
     CAPABILITY_CREATOR_INFO: _ClassVar[Capability]
+    CAPABILITY_ACCOUNT_LIST: _ClassVar[Capability]
+    CAPABILITY_ACCOUNT_ATTACH: _ClassVar[Capability]
+    CAPABILITY_ACCOUNT_DETACH: _ClassVar[Capability]
     CAPABILITY_VIDEO_LIST: _ClassVar[Capability]
     CAPABILITY_VIDEO_QUERY: _ClassVar[Capability]
     CAPABILITY_POST_VIDEO_UPLOAD: _ClassVar[Capability]
@@ -58,6 +61,9 @@ CAPABILITY_STATIC_TOKEN: Capability
 CAPABILITY_REVOKE: Capability
 CAPABILITY_AGENCY_GRANTS: Capability
 CAPABILITY_CREATOR_INFO: Capability
+CAPABILITY_ACCOUNT_LIST: Capability
+CAPABILITY_ACCOUNT_ATTACH: Capability
+CAPABILITY_ACCOUNT_DETACH: Capability
 CAPABILITY_VIDEO_LIST: Capability
 CAPABILITY_VIDEO_QUERY: Capability
 CAPABILITY_POST_VIDEO_UPLOAD: Capability

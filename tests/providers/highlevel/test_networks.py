@@ -1,0 +1,129 @@
+"""Networks inside a location: what differs from the calls themselves, which test_connecting.py and test_start.py show.
+
+Owns the names, the place, and who is found in a list after a lost answer. The contract is test_conformance.py's.
+"""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from providers.errors import Ambiguous, Misconfigured, Rejected
+from providers.highlevel.networks import PAGE
+from providers.models.accounts import AccountHealth, AttachableAccount
+from providers.models.grants import AccessToken
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok
+from tests.providers.highlevel.test_accounts import ROW
+from tests.providers.highlevel.test_connecting import OAUTH, TIKTOK
+
+WHO = "-000origin"
+
+
+class Placed(Lender):
+    """Access to a connection with settings."""
+
+    def __init__(self, **settings: str) -> None:
+        super().__init__()
+        self.settings = settings
+
+    async def token(self) -> AccessToken:
+        """Lend a token that says them."""
+        lent = await super().token()
+        return AccessToken(lent.value, lent.version, lent.scopes, lent.expire_time, settings=self.settings)
+
+
+HERE = {"location_id": LOCATION, "user_id": USER}
+
+
+async def test_a_start_names_place_user_and_page() -> None:
+    """From the connection's settings; the network by HighLevel's own name."""
+    provider, vendor = highlevel(httpx.Response(302, headers={"location": "https://google.example/consent"}))
+
+    page = await provider.networks.start(Placed(**HERE), "google_business", reconnect=True)
+
+    query = f"locationId={LOCATION}&userId={USER}&page={PAGE}&reconnect=true"
+    assert (f"{OAUTH}/google/start?{query}", "https://google.example/consent") == (str(vendor.last.url), page)
+    assert PAGE in provider.networks.signal.fields["page"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind"), [({"location_id": LOCATION}, Misconfigured), ({"user_id": USER}, Rejected), ({}, Rejected)]
+)
+async def test_without_place_or_user_nothing_is_started(settings: dict[str, str], kind: type[Exception]) -> None:
+    """Refused without a call."""
+    provider, vendor = highlevel()
+
+    with pytest.raises(kind):
+        await provider.networks.start(Placed(**settings), "tiktok")
+    assert [] == vendor.requests
+
+
+async def test_accounts_are_told_in_our_words() -> None:
+    """Networks by our names, health in one word, further ids kept; those that are deleted are not told."""
+    rows = [
+        ROW,
+        {**ROW, "id": "2", "platform": "Google", "active": False},
+        {**ROW, "id": "3", "platform": "tiktok-business", "isExpired": True, "active": False},
+        {**ROW, "id": "4", "deleted": True},
+        {"id": "5", "platform": "community"},
+    ]
+    provider, _ = highlevel(ok({"accounts": rows}))
+
+    found = await provider.networks.linked(Placed(**HERE))
+
+    assert [
+        ("tiktok", AccountHealth.USABLE),
+        ("google_business", AccountHealth.INACTIVE),
+        ("tiktok_business", AccountHealth.EXPIRED),
+        ("community", AccountHealth.USABLE),
+    ] == [(each.platform, each.health) for each in found]
+    assert {"profile_id": "profile-1", "oauth_id": "oauth-1", "origin_id": WHO} == found[0].data
+    assert {} == found[-1].data
+
+
+async def test_choices_are_told_in_our_words() -> None:
+    """As HighLevel's own words say, without what only its next call needs."""
+    provider, _ = highlevel(ok({"profile": [TIKTOK]}))
+
+    found = await provider.networks.choices(Placed(**HERE), "tiktok", RECORD)
+
+    assert (
+        AttachableAccount(
+            WHO,
+            display_name="Bäckerei",
+            username="baker",
+            avatar_uri="https://a.example/1.jpg",
+            kind="business",
+            attached=False,
+        ),
+    ) == found
+
+
+SAME = {**ROW, "oauthId": "another"}
+LISTS: list[tuple[list[dict[str, Any]], bool]] = [
+    ([SAME], True),
+    ([{**SAME, "originId": None, "id": f"another_{LOCATION}_{WHO}_profile"}], True),
+    ([{**SAME, "originId": "somebody"}], False),
+    ([{**SAME, "platform": "tiktok-business"}], False),
+    ([{**SAME, "isExpired": True}], False),
+    ([{**SAME, "deleted": True}], False),
+    ([SAME, {**SAME, "id": "twin"}], False),
+    ([], False),
+]
+
+
+@pytest.mark.parametrize(("rows", "found"), LISTS)
+async def test_who_was_attached_is_found_without_the_answer(rows: list[dict[str, Any]], found: bool) -> None:
+    """By network and the network's id, working, and only one: else nobody knows."""
+    provider, vendor = highlevel(
+        ok({"profile": [TIKTOK]}), httpx.ReadTimeout("late"), ok({"accounts": rows}), httpx.Response(500)
+    )
+    attaching = provider.networks.attach(Placed(**HERE), "tiktok", RECORD, WHO)
+
+    if found:
+        assert (rows[0]["id"], "baker") == ((told := (await attaching).account).provider_account_id, told.username)
+    else:
+        with pytest.raises(Ambiguous, match="Attach it again: that is safe"):
+            await attaching
+    assert ["GET", "POST", "GET"] == [each.method for each in vendor.requests]
+    assert f"{API}/social-media-posting/{LOCATION}/accounts" == str(vendor.last.url)
