@@ -29,7 +29,7 @@ from providers.models.publishing import (
 )
 from providers.models.secret import Secret
 from providers.simulators.highlevel import Fault
-from providers.simulators.highlevel.tenants import BAKERY, OWNER
+from providers.simulators.highlevel.tenants import BAKERY, GARAGE, OWNER
 from tests.providers.conformance.harness import Power
 from tests.providers.faking import Line, Renewing
 from tests.providers.highlevel.journeys import REDIRECT, Journey
@@ -77,9 +77,16 @@ class Simulated:
     powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS})
     verifier: Secret = VERIFIER
     redirect_uri: str = REDIRECT
+    agency_places: tuple[str, ...] = (BAKERY, GARAGE)
+    unknown_place: str = "LocationOfNobody0001"
     unknown_publish: str = "65f0c0de0000000000009999"
     # A location has no figures, whatever is granted.
     narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.STATS})
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The bakery, by HighLevel's own name."""
+        return {"location_id": BAKERY}
 
     @property
     def provider(self) -> Provider:
@@ -99,6 +106,10 @@ class Simulated:
         """Connect as ever: HighLevel's page offers no scopes to leave out."""
         return await self.journey.connect()
 
+    async def agency(self) -> Renewing:
+        """Pick both locations, as their agency."""
+        return await self.journey.connect(*self.agency_places, agency=True)
+
     async def code(self) -> str:
         """Walk through the page where a location is picked."""
         return await self.journey.code()
@@ -106,8 +117,8 @@ class Simulated:
     async def static(self) -> Grant:
         """Make a Private Integration Token of a location, and take it."""
         token = Secret(self.journey.vendor.private_token(BAKERY))
-        authorization = self.journey.provider.authorization
-        return await authorization.static(token, settings={"location_id": BAKERY}, scopes=authorization.scopes)
+        authorization = self.provider.authorization
+        return await authorization.static(token, settings=self.place, scopes=authorization.scopes)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
