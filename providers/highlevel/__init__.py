@@ -19,10 +19,10 @@ from providers.highlevel.capabilities import TABLE
 from providers.highlevel.client import Client
 from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.installs import InstalledLocation, InstalledPage
+from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
 from providers.interface.publishing import Publishing
 from providers.interface.videos import Videos
-from providers.interface.webhooks import Webhooks
 
 __all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
 
@@ -33,10 +33,10 @@ class HighLevel:
 
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
+    webhooks: HighLevelWebhooks
     client: Client
     videos: Videos = field(default_factory=absent)
     publishing: Publishing = field(default_factory=absent)
-    webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
 
@@ -55,5 +55,8 @@ def build(
     """
     client = Client(config.read(settings), make_clients(transport), clock)
     return HighLevel(
-        authorization=HighLevelAuthorization(client, clock), accounts=HighLevelAccounts(client), client=client
+        authorization=HighLevelAuthorization(client, clock),
+        accounts=HighLevelAccounts(client),
+        webhooks=HighLevelWebhooks(client.config),
+        client=client,
     )

@@ -73,9 +73,7 @@ TABLE = CapabilityTable(
         Capability.COMMENT_LIST: _NO_COMMENTS,
         Capability.COMMENT_REPLY: _NO_COMMENTS,
         Capability.COMMENT_MODERATE: Cell(Support.IMPOSSIBLE, "HighLevel can like a comment, not hide or delete it."),
-        Capability.WEBHOOKS: Cell(
-            Support.NOT_YET, "HighLevel tells of installations, never of posts; that is not built yet."
-        ),
+        Capability.WEBHOOKS: Cell(Support.PARTIAL, "HighLevel tells of installations, never of posts."),
         Capability.ADS: Cell(Support.IMPOSSIBLE, _NO_ADS.format("ads")),
         Capability.AUDIENCES: Cell(Support.IMPOSSIBLE, _NO_ADS.format("audiences")),
     },

@@ -14,7 +14,7 @@ from providers.highlevel.capabilities import SCOPES, TABLE
 from providers.simulators.highlevel import SCOPES as ENABLED
 from tests.providers.highlevel.support import highlevel
 
-BUILT = {Capability.OAUTH, Capability.STATIC_TOKEN, Capability.AGENCY_GRANTS}
+BUILT = {Capability.OAUTH, Capability.STATIC_TOKEN, Capability.AGENCY_GRANTS, Capability.WEBHOOKS}
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:

@@ -3,19 +3,25 @@
 Owns which of the simulator's operations stands for which step of a provider, and the pairs of contract and harness.
 """
 
+import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from providers.highlevel import HighLevel
 from providers.simulators.highlevel import Fault
 from tests.providers.conformance.harness import Power
 from tests.providers.conformance.reading import AccountsContract
+from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.conformance.writing import AuthorizationContract
 from tests.providers.faking import Renewing
 from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.support import NOW
 
 OPERATIONS = {"profile": "locations.search", "refresh": "oauth.token"}
 FAULTS: dict[str, dict[str, Any]] = {
@@ -51,6 +57,36 @@ class Simulated:
         """End all access tokens."""
         self.journey.vendor.expire_access_tokens()
 
+    # Webhooks
+
+    @property
+    def now(self) -> datetime:
+        """Give the present."""
+        return NOW
+
+    def delivery(
+        self,
+        *,
+        age: timedelta = timedelta(0),
+        secret: str = "",
+        body: bytes | None = None,
+        application: str = "",
+        event: str = "UNINSTALL",
+        unsigned: bool = False,
+    ) -> tuple[dict[str, str], bytes]:
+        """Sign a delivery as HighLevel does, or not quite."""
+        told = {
+            "type": event,
+            "appId": application or self.journey.vendor.config.app_id,
+            "locationId": "canary-location",
+            "timestamp": (NOW - age).isoformat(),
+            "webhookId": "canary-webhook",
+        }
+        sent = json.dumps(told).encode() if body is None else body
+        by = Ed25519PrivateKey.from_private_bytes(b"s" * 32) if secret else None
+        signature = b64encode(by.sign(sent)).decode() if by else self.journey.vendor.webhooks.signature(sent)
+        return ({} if unsigned else {"x-ghl-signature": signature}), sent
+
 
 class OverTheSimulator:
     """Sets the harness."""
@@ -73,3 +109,9 @@ class TestHighLevelAuthorization(OverTheSimulator, AuthorizationContract):
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
     """Profiles. A location's parts have one scope, so nothing can be left out for lack of another."""
+
+
+class TestHighLevelWebhooks(OverTheSimulator, WebhooksContract):
+    """Deliveries."""
+
+    powers = frozenset({Power.WEBHOOKS})
