@@ -20,6 +20,7 @@ from gateway.domain import (
     preflight,
     quotas,
     reconciling,
+    routes,
     seeking,
     sources,
     steps,
@@ -73,9 +74,11 @@ async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Aga
         await quotas.ready(domain, work.post)
         work = await addresses.store(domain, work, ready.files)
     except QuotaExceeded as error:
-        return await _put_off(domain, work, outcomes.retry_delay(work.attempt.failures), steps.kept_of(error))
+        other = await routes.switch(domain, work, error)
+        delay = outcomes.retry_delay(work.attempt.failures)
+        return other or await _put_off(domain, work, delay, steps.kept_of(error))
     except DomainError as error:
-        return await steps.fail(domain, work, steps.kept_of(error))
+        return await routes.switch(domain, work, error) or await steps.fail(domain, work, steps.kept_of(error))
     except ProviderError as error:
         return await _not_begun(domain, work, error)
     return await _announce(domain, work, ready)
@@ -266,7 +269,9 @@ async def _back_to_intent(domain: Domain, work: Work) -> Work:
 
 
 async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """Nothing was begun: wait when waiting can help, else fail."""
+    """Nothing was begun: go another way if there is one, wait when waiting can help, else fail."""
+    if (other := await routes.switch(domain, work, error)) is not None:
+        return other
     if isinstance(error, GrantRevoked | TokenRefused):
         return await steps.wait_for_human(domain, work, error)
     if isinstance(error, Temporary | Ambiguous | ContractBroken):

@@ -23,9 +23,9 @@ from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.highlevel.planner import HighLevelPlanner
 from providers.highlevel.publishing import HighLevelPublishing
 from providers.highlevel.records import HighLevelRecords
+from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
 from providers.interface.videos import Videos
-from providers.interface.webhooks import Webhooks
 
 __all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
 
@@ -40,9 +40,9 @@ class HighLevel:
     planner: HighLevelPlanner
     publishing: HighLevelPublishing
     records: HighLevelRecords
+    webhooks: HighLevelWebhooks
     client: Client
     videos: Videos = field(default_factory=absent)
-    webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
 
@@ -67,6 +67,7 @@ def build(
         planner=HighLevelPlanner(client),
         publishing=HighLevelPublishing(client),
         records=HighLevelRecords(client),
+        webhooks=HighLevelWebhooks(client.config),
         client=client,
         table=table_of(client.config),
     )

@@ -1,4 +1,4 @@
-"""The stage of a planner: a gateway's rules, the simulated HighLevel in process, and a clock that is moved by hand.
+"""The stage of a planner: a gateway's rules, both simulated vendors in process, and a clock that is moved by hand.
 
 Owns the connection of a location with its accounts. Posts are carried on as on the stage of TikTok.
 """
@@ -19,6 +19,7 @@ from gateway.ground import Ground, read_ring
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import Grant
 from providers.models.secret import Secret
+from providers.simulators import tiktok
 from providers.simulators.faults import Fault
 from providers.simulators.highlevel import Published, SimulatorConfig, create_app
 from providers.simulators.highlevel import Vendor as Planner
@@ -80,6 +81,15 @@ class PlannerStage(Stage):
         """Carry the post on to its end."""
         return await super().finish(post, within=within)
 
+    async def connect_direct(self, connection: str = "direct", account: str = "direct") -> str:
+        """Connect a user of TikTok's own API; give the account's id."""
+        return await super().connect(connection, account)
+
+    async def name(self, account: str, username: str) -> None:
+        """Let an account have this handle."""
+        async with self.domain.db.transaction() as tx:
+            await accounts.change(tx, LOCATION, account, self.clock(), username=username)
+
     @property
     def published(self) -> list[Published]:
         """What is on a network now."""
@@ -109,6 +119,7 @@ async def planning(
     clock, transport = Clock(), EdgeTransport()
     settings = config or SimulatorConfig()
     simulator = create_app(settings, clock=clock, transport=transport)
+    direct = tiktok.create_app(tiktok.SimulatorConfig(), clock=clock, transport=transport)
     named = make_settings(database_url, folder).model_copy(
         update={
             "highlevel_client_id": settings.client_id,
@@ -121,14 +132,18 @@ async def planning(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
         stack.push_async_callback(simulator.state.vendor.aclose)
+        stack.push_async_callback(direct.state.vendor.aclose)
         domain = await app.build_domain(
             stack,
             Ground(named, db, read_ring(named), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
-            seams={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
+            seams={
+                "highlevel": {"transport": httpx.ASGITransport(simulator)},
+                "tiktok": {"transport": httpx.ASGITransport(direct)},
+            },
             public_url="http://127.0.0.1",
         )
         domain = replace(domain, sleep=no_time)
         transport.edge.domain = domain
-        yield PlannerStage(domain, None, clock, transport, planner=simulator.state.vendor)  # type: ignore[arg-type]
+        yield PlannerStage(domain, direct.state.vendor, clock, transport, planner=simulator.state.vendor)

@@ -4,12 +4,14 @@ Owns which of the simulator's operations stands for which step of a provider.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from providers.checked import checked
 from providers.interface import Access, Provider
@@ -74,7 +76,7 @@ class Simulated:
 
     journey: Journey
     now: datetime = NOW
-    powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS})
+    powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
     verifier: Secret = VERIFIER
     redirect_uri: str = REDIRECT
     agency_places: tuple[str, ...] = (BAKERY, GARAGE)
@@ -254,6 +256,31 @@ class Simulated:
     def expire_tokens(self) -> None:
         """End all access tokens."""
         self.journey.vendor.expire_access_tokens()
+
+    # Webhooks
+
+    def delivery(
+        self,
+        *,
+        age: timedelta = timedelta(0),
+        secret: str = "",
+        body: bytes | None = None,
+        application: str = "",
+        event: str = "UNINSTALL",
+        unsigned: bool = False,
+    ) -> tuple[dict[str, str], bytes]:
+        """Sign a delivery as HighLevel does, or not quite."""
+        told = {
+            "type": event,
+            "appId": application or self.journey.vendor.config.app_id,
+            "locationId": "canary-location",
+            "timestamp": (NOW - age).isoformat(),
+            "webhookId": "canary-webhook",
+        }
+        sent = json.dumps(told).encode() if body is None else body
+        by = Ed25519PrivateKey.from_private_bytes(b"s" * 32) if secret else None
+        signature = b64encode(by.sign(sent)).decode() if by else self.journey.vendor.webhooks.signature(sent)
+        return ({} if unsigned else {"x-ghl-signature": signature}), sent
 
 
 async def _nobody(*_: Any) -> None:

@@ -33,6 +33,7 @@ BUILT = {
     Capability.POST_SCHEDULE,
     Capability.POST_EDIT,
     Capability.POST_CANCEL,
+    Capability.WEBHOOKS,
 }
 
 

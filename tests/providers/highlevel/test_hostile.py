@@ -6,8 +6,10 @@ Owns the random answers and the canaries. What sane answers mean is in the other
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -18,9 +20,23 @@ from hypothesis import strategies as st
 from providers.errors import ProviderError
 from providers.highlevel import Choice, HighLevel
 from providers.models.accounts import ProfilePart
+from providers.models.publishing import Order, PostMode, VideoFile, VideoLink
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import COMPANY, LOCATION, RECORD, USER, VERIFIER, Lender, highlevel
+from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
 
+
+async def _bytes() -> AsyncIterator[bytes]:
+    yield b"video"
+
+
+ORDER = Order(
+    mode=PostMode.DIRECT,
+    content=VideoLink(Secret("https://media.example/canary")),
+    caption="a",
+    account="a",
+    platform="facebook",
+    schedule_time=NOW + timedelta(hours=1),
+)
 Call = Callable[[HighLevel], Awaitable[Any]]
 CALLS: dict[str, Call] = {
     "exchange": lambda it: it.authorization.exchange(
@@ -36,6 +52,15 @@ CALLS: dict[str, Call] = {
     "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
     "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
     "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
+    "begin": lambda it: it.publishing.begin(Lender(), ORDER),
+    "labelled": lambda it: it.publishing.begin(Lender(), replace(ORDER, extra={"category": "a", "tags": ["b"]})),
+    "store": lambda it: it.publishing.store(Lender(), VideoFile(5, "video/mp4"), _bytes, name="a"),
+    "status": lambda it: it.publishing.status(Lender(), RECORD),
+    "find": lambda it: it.publishing.find(Lender(), "a", since=NOW, until=NOW),
+    "cancel": lambda it: it.publishing.cancel(Lender(), RECORD),
+    "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
+    "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
+    "delete_record": lambda it: it.records.delete(Lender(), RECORD),
 }
 # Words of the vendor, so that random answers come close to sane ones.
 WORDS = (
@@ -56,6 +81,18 @@ WORDS = (
     *("location", "account", "url", "access_token", "accessToken", "scope", "expires_in", "refresh_token", "_id"),
     *("locationId", "companyId", "userId", "items", "pagination", "hasNextPage", "nextPageToken", "count"),
     *("installedAt", "error_description", "invalid_grant", "https://a.example/"),
+    *("post", "posts", "status", "scheduled", "published", "draft", "failed", "postId", "previewLink", "parentPostId"),
+    *(
+        "media",
+        "summary",
+        "createdAt",
+        "displayDate",
+        "publishedAt",
+        "video/mp4",
+        "2026-11-20T14:00:00Z",
+        "https://[::1",
+    ),
+    *("fileId", "tags", "categories", "tag"),
 )
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
@@ -65,12 +102,12 @@ JSON = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner)), max_leaves=6
 )
 PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
-LISTS = ("accounts", "profile", "pages", "locations", "items")
+LISTS = ("accounts", "profile", "pages", "locations", "items", "posts", "tags", "categories")
 NESTED = st.builds(
     lambda item: {
         "success": True,
         **item,
-        "results": {**item, **{name: [item] for name in LISTS}},
+        "results": {**item, **{name: [item] for name in LISTS}, "post": {"_id": "a", **item, "media": [item]}},
         "locations": [item],
     },
     PAYLOAD,
