@@ -165,11 +165,13 @@ async def test_a_video_within_the_limits_is_taken(desk: Desk, make: Make, mime_t
         (partial(media.clip, seconds=601, fps=23), "video/mp4", 1),
         (media.jpeg, "image/jpeg", 2),
         (partial(media.clip, width=358, fps=10, container="mov"), "video/webm", 3),
+        (partial(bytes, b"content\nBread\n"), "text/csv", 2),
         *((partial(bytes, data), "video/mp4", 1) for data in media.HOSTILE.values() if data),
     ],
     ids=[
         "codec", "av1", "mkv", "mp4 as webm", "webm as mp4", "jpeg as mp4", "png as mp4", "22 fps", "61 fps", "narrow",
-        "wide", "long", "a photo", "container, rate and sides", *(name for name, data in media.HOSTILE.items() if data),
+        "wide", "long", "a photo", "container, rate and sides", "csv",
+        *(name for name, data in media.HOSTILE.items() if data),
     ],
 )  # fmt: skip
 async def test_a_video_beyond_a_limit_is_refused(desk: Desk, make: Make, mime_type: str, count: int) -> None:
