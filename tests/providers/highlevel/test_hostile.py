@@ -6,7 +6,7 @@ Owns the random answers and the canaries. What sane answers mean is in the other
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,12 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import ProviderError
-from providers.highlevel import Choice, HighLevel
+from providers.highlevel import Choice, HighLevel, labels, medias
 from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef
+from providers.models.planner import Sheet
+from providers.models.publishing import VideoFile
 from providers.models.secret import Secret
 from tests.providers.highlevel.support import COMPANY, LOCATION, RECORD, USER, VERIFIER, Lender, highlevel
 
 Call = Callable[[HighLevel], Awaitable[Any]]
+ACCOUNT = AccountRef("a", "facebook", "page", {"profile_id": "p", "origin_id": "o"})
+SHEET = Sheet("path", "a.csv", 1)
+
+
+async def body() -> AsyncIterator[bytes]:
+    """Give a file."""
+    yield b"12345"
+
+
 CALLS: dict[str, Call] = {
     "exchange": lambda it: it.authorization.exchange(
         "canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"
@@ -36,6 +48,20 @@ CALLS: dict[str, Call] = {
     "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
     "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
     "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
+    "upload": lambda it: medias.upload(it.client, Lender(), VideoFile(5, "video/mp4"), body),
+    "delete medium": lambda it: medias.delete(it.client, Lender(), "a"),
+    "categories": lambda it: it.planner.list_categories(Lender()),
+    "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
+    "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=body),
+    "assign sheet": lambda it: it.planner.assign_sheet(Lender(), SHEET, ["a"]),
+    "find import": lambda it: it.planner.find_import(Lender(), SHEET),
+    "import": lambda it: it.planner.get_import(Lender(), "a"),
+    "finalize": lambda it: it.planner.finalize_import(Lender(), "a"),
+    "delete import": lambda it: it.planner.delete_import(Lender(), "a"),
+    "figures": lambda it: it.engagement.figures(Lender(), ACCOUNT, None),
+    "comments": lambda it: it.engagement.list_comments(Lender(), ACCOUNT),
+    "comment": lambda it: it.engagement.create_comment(Lender(), ACCOUNT, text="a", parent="b", reply=True),
+    "like": lambda it: it.engagement.set_liked(Lender(), ACCOUNT, "a", liked=True),
 }
 # Words of the vendor, so that random answers come close to sane ones.
 WORDS = (
@@ -56,6 +82,9 @@ WORDS = (
     *("location", "account", "url", "access_token", "accessToken", "scope", "expires_in", "refresh_token", "_id"),
     *("locationId", "companyId", "userId", "items", "pagination", "hasNextPage", "nextPageToken", "count"),
     *("installedAt", "error_description", "invalid_grant", "https://a.example/"),
+    *("fileId", "categories", "tags", "tag", "csv", "csvs", "posts", "status", "pending", "filePath", "rowsCount"),
+    *("medias", "tiktokError", "dayRange", "totals", "breakdowns", "platformTotals", "facebook", "likes", "series"),
+    *("comments", "meta", "hasMore", "author", "likeCount", "publishedAt", "value", "change", "total"),
 )
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
@@ -65,7 +94,7 @@ JSON = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner)), max_leaves=6
 )
 PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
-LISTS = ("accounts", "profile", "pages", "locations", "items")
+LISTS = ("accounts", "profile", "pages", "locations", "items", "categories", "tags", "csvs", "posts", "comments")
 NESTED = st.builds(
     lambda item: {
         "success": True,
