@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.domain import accounts
+from gateway.domain import accounts, doubt
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import FieldInvalid, ReauthorizationRequired, StateForbids
+from providers.errors import Ambiguous
 from providers.interface import Engagement
 from providers.models.engagement import AccountRef, Comment, Figures, Span
 from storage import attempts, posts
@@ -142,4 +143,7 @@ async def set_liked(domain: Domain, location: str, account: str, comment: str, *
     Raises as `connected` does, ProviderError.
     """
     reached = await connected(domain, location, account)
-    await reached.facet.set_liked(reached.access, reached.ref, comment, liked=liked)
+    try:
+        await reached.facet.set_liked(reached.access, reached.ref, comment, liked=liked)
+    except Ambiguous as error:
+        raise doubt.harmless(error) from None

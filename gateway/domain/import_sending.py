@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from gateway import reasons
-from gateway.domain import planner, uploads
+from gateway.domain import doubt, planner, uploads
 from gateway.domain.context import Domain
 from gateway.domain.errors import Conflict
 from gateway.domain.planner import Reached
@@ -103,7 +103,7 @@ async def _upload(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow
         )
     except (Ambiguous, ContractBroken) as error:
         await _anew(domain, row)
-        raise _later(error) from None
+        raise doubt.harmless(error) from None
     except Rejected as error:
         return await _failed(domain, row, error)
     return await _move(domain, row, state="SENT", sheet=asdict(sheet))
@@ -157,13 +157,6 @@ async def _failed(domain: Domain, row: ImportRow, error: Rejected) -> ImportRow:
     if isinstance(error, _SOMEBODY_ELSE):
         raise error
     return await _move(domain, row, state="FAILED", error=reasons.kept(error), busy_until=None)
-
-
-def _later(error: ProviderError) -> Unavailable:
-    """Give the error of a file whose arrival is in doubt: nothing came of it, and it may be sent again."""
-    return Unavailable(
-        "The vendor's answer to the file was lost; nothing came of it.", provider=error.provider, code=error.code
-    )
 
 
 async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:

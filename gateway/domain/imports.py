@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from gateway import reasons
-from gateway.domain import idempotency, import_sending, planner
+from gateway.domain import doubt, idempotency, import_sending, planner
 from gateway.domain.context import Domain
 from gateway.domain.errors import (
     Conflict,
@@ -292,6 +292,8 @@ async def _delete(domain: Domain, row: ImportRow, key: RequestKey | None) -> Non
             await reached.facet.delete_import(reached.access, row.provider_import_id)
         except NotFound:
             log.info("imports.gone", location=row.location, id=row.id)
+        except Ambiguous as error:
+            raise doubt.harmless(error) from None
     async with domain.db.transaction() as tx:
         await idempotency.claim(tx, key, row.id, domain.clock())
         if not await imports.remove(tx, row):

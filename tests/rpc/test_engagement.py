@@ -473,6 +473,19 @@ async def test_a_like_comes_and_goes_however_often(stage: Planned) -> None:
     assert [True, True, False, False] == likes
 
 
+async def test_a_lost_answer_to_a_like_is_no_doubt(stage: Planned) -> None:
+    """Whoever asks is told to ask again, which does no harm."""
+    await stage.post()
+    made = await create(stage)
+    stage.fault("comments.like")
+
+    error = await error_of(stage.api.engagement.LikeComment(LikeCommentRequest(name=made.name)))
+    await stage.api.engagement.LikeComment(LikeCommentRequest(name=made.name))
+
+    assert_error(error, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE", provider="highlevel")
+    assert stage.vendor.comments[made.name.rpartition("/")[2]].liked
+
+
 async def test_a_comment_that_is_not_there_cannot_be_liked(stage: Planned) -> None:
     """The vendor knows none of it."""
     name = f"{stage.account()}/comments/{'0' * 24}"

@@ -577,7 +577,7 @@ async def test_a_lost_answer_to_a_deletion_is_asked_again(new: Planned, kind: st
     between = await get(new, made.name)
     await delete(new, made.name, key)
 
-    assert_error(error, Code.ABORTED, "OUTCOME_UNKNOWN", provider="highlevel")
+    assert_error(error, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE", provider="highlevel")
     assert State.DELETING == between.state
     assert ({}, 0) == (new.vendor.imports, await count(new))
 

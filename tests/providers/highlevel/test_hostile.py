@@ -18,8 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import ProviderError
-from providers.highlevel import Choice, HighLevel
+from providers.highlevel import Choice, HighLevel, labels, medias
 from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef
+from providers.models.planner import Sheet
 from providers.models.publishing import Order, PostMode, VideoFile, VideoLink
 from providers.models.secret import Secret
 from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
@@ -38,6 +40,10 @@ ORDER = Order(
     schedule_time=NOW + timedelta(hours=1),
 )
 Call = Callable[[HighLevel], Awaitable[Any]]
+ACCOUNT = AccountRef("a", "facebook", "page", {"profile_id": "p", "origin_id": "o"})
+SHEET = Sheet("path", "a.csv", 1)
+
+
 CALLS: dict[str, Call] = {
     "exchange": lambda it: it.authorization.exchange(
         "canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"
@@ -61,6 +67,20 @@ CALLS: dict[str, Call] = {
     "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
     "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
     "delete_record": lambda it: it.records.delete(Lender(), RECORD),
+    "upload": lambda it: medias.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
+    "delete medium": lambda it: medias.delete(it.client, Lender(), "a"),
+    "categories": lambda it: it.planner.list_categories(Lender()),
+    "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
+    "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=_bytes),
+    "assign sheet": lambda it: it.planner.assign_sheet(Lender(), SHEET, ["a"]),
+    "find import": lambda it: it.planner.find_import(Lender(), SHEET),
+    "import": lambda it: it.planner.get_import(Lender(), "a"),
+    "finalize": lambda it: it.planner.finalize_import(Lender(), "a"),
+    "delete import": lambda it: it.planner.delete_import(Lender(), "a"),
+    "figures": lambda it: it.engagement.figures(Lender(), ACCOUNT, None),
+    "comments": lambda it: it.engagement.list_comments(Lender(), ACCOUNT),
+    "comment": lambda it: it.engagement.create_comment(Lender(), ACCOUNT, text="a", parent="b", reply=True),
+    "like": lambda it: it.engagement.set_liked(Lender(), ACCOUNT, "a", liked=True),
 }
 # Words of the vendor, so that random answers come close to sane ones.
 WORDS = (
@@ -93,6 +113,9 @@ WORDS = (
         "https://[::1",
     ),
     *("fileId", "tags", "categories", "tag"),
+    *("fileId", "categories", "tags", "tag", "csv", "csvs", "posts", "status", "pending", "filePath", "rowsCount"),
+    *("medias", "tiktokError", "dayRange", "totals", "breakdowns", "platformTotals", "facebook", "likes", "series"),
+    *("comments", "meta", "hasMore", "author", "likeCount", "publishedAt", "value", "change", "total"),
 )
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
@@ -102,7 +125,7 @@ JSON = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner)), max_leaves=6
 )
 PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
-LISTS = ("accounts", "profile", "pages", "locations", "items", "posts", "tags", "categories")
+LISTS = ("accounts", "profile", "pages", "locations", "items", "categories", "tags", "csvs", "posts", "comments")
 NESTED = st.builds(
     lambda item: {
         "success": True,

@@ -142,7 +142,7 @@ class EngagementServiceServicer:
         Idempotent: yes.
         Scope: engagement.write.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-        PROVIDER_UNAVAILABLE.
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -155,7 +155,7 @@ class EngagementServiceServicer:
         Idempotent: yes.
         Scope: engagement.write.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-        PROVIDER_UNAVAILABLE.
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -92,7 +92,7 @@ class EngagementServiceStub:
     Idempotent: yes.
     Scope: engagement.write.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-    PROVIDER_UNAVAILABLE.
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     UnlikeComment: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.UnlikeCommentRequest, _empty_pb2.Empty]
     """Takes the account's like of a comment back; where there is none nothing changes. AIP-155: see LikeComment.
@@ -101,7 +101,7 @@ class EngagementServiceStub:
     Idempotent: yes.
     Scope: engagement.write.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-    PROVIDER_UNAVAILABLE.
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
 
 @_typing.type_check_only
@@ -166,7 +166,7 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     Idempotent: yes.
     Scope: engagement.write.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-    PROVIDER_UNAVAILABLE.
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     UnlikeComment: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.UnlikeCommentRequest, _empty_pb2.Empty]  # type: ignore[assignment]
     """Takes the account's like of a comment back; where there is none nothing changes. AIP-155: see LikeComment.
@@ -175,7 +175,7 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     Idempotent: yes.
     Scope: engagement.write.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-    PROVIDER_UNAVAILABLE.
+    PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
 
 class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -261,7 +261,7 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes.
         Scope: engagement.write.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-        PROVIDER_UNAVAILABLE.
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod
@@ -276,7 +276,7 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes.
         Scope: engagement.write.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED,
-        PROVIDER_UNAVAILABLE.
+        PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_EngagementServiceServicer_to_server(servicer: EngagementServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

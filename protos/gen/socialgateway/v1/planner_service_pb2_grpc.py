@@ -128,7 +128,7 @@ class PlannerServiceServicer:
         Scope: planner.write.
         Reasons: RESOURCE_NOT_FOUND (upload or account), REQUEST_ID_REUSED, STATE_FORBIDS (upload open), UPLOAD_EXPIRED,
         MEDIA_INVALID (upload of another type, too large, or no longer whole), CONFLICT, REAUTHORIZATION_REQUIRED,
-        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -201,7 +201,8 @@ class PlannerServiceServicer:
         Idempotent: yes; with request_id a retry does not even look.
         Scope: planner.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (FINALIZING, or CREATING by a call that still runs),
-        CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+        PROVIDER_CONTRACT_BROKEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -70,7 +70,7 @@ class PlannerServiceStub:
     Scope: planner.write.
     Reasons: RESOURCE_NOT_FOUND (upload or account), REQUEST_ID_REUSED, STATE_FORBIDS (upload open), UPLOAD_EXPIRED,
     MEDIA_INVALID (upload of another type, too large, or no longer whole), CONFLICT, REAUTHORIZATION_REQUIRED,
-    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     GetPostImport: _grpc.UnaryUnaryMultiCallable[_planner_service_pb2.GetPostImportRequest, _planner_pb2.PostImport]
     """Gets an import. Until it is final the vendor is asked how it stands.
@@ -123,7 +123,8 @@ class PlannerServiceStub:
     Idempotent: yes; with request_id a retry does not even look.
     Scope: planner.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (FINALIZING, or CREATING by a call that still runs),
-    CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+    PROVIDER_CONTRACT_BROKEN.
     """
 
 @_typing.type_check_only
@@ -166,7 +167,7 @@ class PlannerServiceAsyncStub(PlannerServiceStub):
     Scope: planner.write.
     Reasons: RESOURCE_NOT_FOUND (upload or account), REQUEST_ID_REUSED, STATE_FORBIDS (upload open), UPLOAD_EXPIRED,
     MEDIA_INVALID (upload of another type, too large, or no longer whole), CONFLICT, REAUTHORIZATION_REQUIRED,
-    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     GetPostImport: _aio.UnaryUnaryMultiCallable[_planner_service_pb2.GetPostImportRequest, _planner_pb2.PostImport]  # type: ignore[assignment]
     """Gets an import. Until it is final the vendor is asked how it stands.
@@ -219,7 +220,8 @@ class PlannerServiceAsyncStub(PlannerServiceStub):
     Idempotent: yes; with request_id a retry does not even look.
     Scope: planner.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (FINALIZING, or CREATING by a call that still runs),
-    CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+    CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+    PROVIDER_CONTRACT_BROKEN.
     """
 
 class PlannerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -277,7 +279,7 @@ class PlannerServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: planner.write.
         Reasons: RESOURCE_NOT_FOUND (upload or account), REQUEST_ID_REUSED, STATE_FORBIDS (upload open), UPLOAD_EXPIRED,
         MEDIA_INVALID (upload of another type, too large, or no longer whole), CONFLICT, REAUTHORIZATION_REQUIRED,
-        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod
@@ -360,7 +362,8 @@ class PlannerServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: yes; with request_id a retry does not even look.
         Scope: planner.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS (FINALIZING, or CREATING by a call that still runs),
-        CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE.
+        CONFLICT, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE,
+        PROVIDER_CONTRACT_BROKEN.
         """
 
 def add_PlannerServiceServicer_to_server(servicer: PlannerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
