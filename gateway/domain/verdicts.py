@@ -66,7 +66,9 @@ async def _scheduled(domain: Domain, work: Work) -> Again:
     attempt, due = work.attempt, since(work) + outcomes.AFTER_SCHEDULE
     state = "SCHEDULED" if work.post.state != "CANCELLING" else None
     calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
-    moved = await journal.move(domain, work, attempt.state, post_state=state, **calm)
+    # One whose outcome was unknown waits for its time again like any other.
+    calm["post"] = {"error": None} if work.post.error else None
+    moved = await journal.move(domain, work, "PROCESSING", post_state=state, **calm)
     wait = due - domain.clock() if state else timedelta(0)
     return await steps.rest(domain, moved, max(wait, outcomes.poll_delay(attempt.polls)))
 
