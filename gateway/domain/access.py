@@ -6,7 +6,7 @@ Owns nothing of its own: tokens are `tokens`, the ledger is `quotas`.
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.domain import quotas
 from gateway.domain.context import Domain
@@ -20,7 +20,7 @@ class ConnectionAccess:
     """One connection's `Access`; `background` work leaves a part of each quota to callers, and hardly waits.
 
     To background work a database that is away before the vendor was asked is one more reason to come back later: as an
-    error of its own it could not be told from one that came after.
+    error of its own it could not be told from one that came after. After `until` no call leaves any more.
     """
 
     domain: Domain
@@ -28,6 +28,7 @@ class ConnectionAccess:
     location: str
     connection: str
     background: bool = False
+    until: datetime | None = None
 
     async def token(self) -> AccessToken:
         """Give a token that is valid now."""
@@ -41,12 +42,14 @@ class ConnectionAccess:
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
-        """Hold a slot of one of the connection's quotas."""
+        """Hold a slot of one of the connection's quotas: the last thing before a call leaves."""
         subject = f"locations/{self.location}/connections/{self.connection}"
         async with AsyncExitStack() as held:
             with self._nothing_sent():
                 slot = quotas.slot(self.domain, self.provider, subject, metric, background=self.background)
                 await held.enter_async_context(slot)
+            if self.until is not None and self.domain.clock() > self.until:
+                raise Unavailable("It is too late for this call; nothing was sent.", provider=self.provider)
             yield
 
     @contextmanager
