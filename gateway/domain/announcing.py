@@ -193,18 +193,20 @@ async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
 
 
 async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
-    """Make the one vendor call that announces the post."""
+    """Make the one vendor call that announces the post; one that may publish leaves soon or not at all."""
     post = work.post
     content: Content
+    until = None
     if not steps.acts_at_once(domain, post):
         content = orders.file(ready.files[0])
     else:
+        until = steps.announced(work) + outcomes.LEAVES_WITHIN
         try:
             content = await addresses.content(domain, work, ready.files)
         except DatabaseUnavailable as error:
             raise Unavailable(NOT_SENT, provider=post.provider) from error
     order = orders.of(post, ready.account, content)
-    return await steps.publishing_of(domain, post).begin(steps.access_of(domain, post), order)
+    return await steps.publishing_of(domain, post).begin(steps.access_of(domain, post, until=until), order)
 
 
 async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:

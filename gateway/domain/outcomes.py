@@ -33,6 +33,12 @@ SEEK_LOOKS = 4
 that cuts its own calls after some 100 seconds has none under way by then.
 """
 
+LEAVES_WITHIN = timedelta(seconds=20)
+"""How long after its announcement was written down a call that may publish may still leave. A worker that was frozen
+in between must not make it when it wakes: another has looked for the post in vain by then, and made it. The rest of
+SEEK_SPAN is the vendor's.
+"""
+
 OUTCOME_LIMIT = timedelta(hours=24)
 """After this long without a word from the vendor the outcome is for a human to decide."""
 

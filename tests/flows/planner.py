@@ -6,7 +6,7 @@ Owns the connection of a location with its accounts. Posts are carried on as on 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import httpx
 from pydantic import SecretStr
 
 from gateway import app
+from gateway.domain.context import Domain
 from gateway.ground import Ground, read_ring
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import Grant
@@ -45,32 +46,7 @@ class PlannerStage(Stage):
 
     async def connect(self, connection: str = "c1", account: str = "a1", user: int = 0) -> str:
         """Make a verified connection of the bakery, with an account for each network; give TikTok's id."""
-        grant = self.planner.grant(BAKERY)
-        now = self.clock()
-        settings = {"location_id": BAKERY, "company_id": COMPANY, "user_id": OWNER}
-        async with self.domain.db.transaction() as tx:
-            await locations.claim(tx, LOCATION, "agency", now)
-            row = ConnectionRow(
-                location=LOCATION, id=connection, provider="highlevel", create_time=now, update_time=now
-            )
-            row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
-            row.provider_subject, row.provider_settings = BAKERY, settings
-            await connections.insert(tx, row)
-            for each in self.planner.accounts.of(BAKERY):
-                await accounts.attach(
-                    tx,
-                    AccountRow(
-                        location=LOCATION,
-                        id=f"{account}-{PLATFORMS[each.platform]}".replace("_", "-"),
-                        connection=connection,
-                        provider="highlevel",
-                        platform=PLATFORMS[each.platform],
-                        provider_account_id=each.id,
-                        create_time=now,
-                        update_time=now,
-                    ),
-                )
-        await self.domain.tokens.keep(LOCATION, connection, _as_grant(grant, self), read_version=0)
+        await connected(self.domain, self.planner, LOCATION, "agency", connection, account)
         return f"{account}-tiktok"
 
     async def planned(self, account: str, upload: str, caption: str = "", **changes: Any) -> PostRow:
@@ -100,12 +76,46 @@ class PlannerStage(Stage):
         self.planner.faults.add(Fault(match=operation, kind=kind, **more))
 
 
-def _as_grant(values: dict[str, Any], stage: Stage) -> Grant:
+async def connected(
+    domain: Domain, planner: Planner, location: str, agency: str, connection: str, account: str
+) -> list[str]:
+    """Make a verified connection of the bakery in a location of ours, with an account for each network; give their ids,
+    which end with the network.
+    """
+    grant, now = planner.grant(BAKERY), domain.clock()
+    settings = {"location_id": BAKERY, "company_id": COMPANY, "user_id": OWNER}
+    async with domain.db.transaction() as tx:
+        await locations.claim(tx, location, agency, now)
+        row = ConnectionRow(location=location, id=connection, provider="highlevel", create_time=now, update_time=now)
+        row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+        row.provider_subject, row.provider_settings = BAKERY, settings
+        await connections.insert(tx, row)
+        made = [
+            await accounts.attach(
+                tx,
+                AccountRow(
+                    location=location,
+                    id=f"{account}-{each.platform}",
+                    connection=connection,
+                    provider="highlevel",
+                    platform=PLATFORMS[each.platform],
+                    provider_account_id=each.id,
+                    create_time=now,
+                    update_time=now,
+                ),
+            )
+            for each in planner.accounts.of(BAKERY)
+        ]
+    await domain.tokens.keep(location, connection, _as_grant(grant, now), read_version=0)
+    return [each.id for each in made]
+
+
+def _as_grant(values: dict[str, Any], now: datetime) -> Grant:
     return Grant(
         access_token=Secret(values["access_token"]),
-        access_expire_time=stage.clock() + timedelta(seconds=values["expires_in"]),
+        access_expire_time=now + timedelta(seconds=values["expires_in"]),
         refresh_token=Secret(values["refresh_token"]),
-        refresh_expire_time=stage.clock() + timedelta(days=365),
+        refresh_expire_time=now + timedelta(days=365),
         scopes=tuple(values["scope"].split()),
         subject=BAKERY,
     )

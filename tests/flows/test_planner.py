@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain import cancelling
+from gateway.domain import cancelling, outcomes, steps
 from providers.simulators.highlevel import SimulatorConfig
 from tests.flows.planner import PlannerStage, planning
 from tests.flows.stage import LOCATION
@@ -60,6 +60,27 @@ async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: 
         post = await stage.finish(await stage.planned(account, upload, "Once"))
 
     assert ("PUBLISHED", 1) == (post.state, len(stage.published)), post.error
+
+
+async def test_an_announcement_that_did_not_leave_soon_never_leaves(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that stood still between writing it down and the call makes none: another may have made it by then."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Slow")
+
+        def stand_still(place: str) -> None:
+            if place == "publish.before-call.init":
+                stage.clock.advance(outcomes.LEAVES_WITHIN + timedelta(milliseconds=1))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(steps, "reach", stand_still)
+            post = await stage.step(post)
+        asleep = post.state, len(stage.planner.created)
+        post = await stage.finish(post)
+
+    assert ("QUEUED", 0) == asleep
+    assert ("PUBLISHED", 1, 1) == (post.state, len(stage.published), len(stage.planner.created))
 
 
 async def test_two_equal_posts_are_told_apart(database_url: str, tmp_path: Path) -> None:
