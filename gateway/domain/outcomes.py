@@ -23,6 +23,9 @@ LATE_TOLERANCE = timedelta(hours=24)
 AFTER_SCHEDULE = timedelta(seconds=30)
 """How long after its time a post that the vendor keeps is first asked for."""
 
+OVERDUE = timedelta(minutes=5)
+"""How long after its time a planner may keep a post before callers are told."""
+
 SEEK_FIRST = timedelta(seconds=5)
 SEEK_MAX = timedelta(minutes=1)
 """Looks for a post whose announcement was not answered, in the vendor's list: after 5, 10, 20, 40, 60 s, and so on."""

@@ -104,4 +104,5 @@ def _sighting(id: str, rows: Iterable[Mapping[str, Any]]) -> Sighting:
         publish_id=id,
         texts=tuple(dict.fromkeys(wire.text(row, "summary") for row in rows)),
         uris=tuple(Secret(uri) for uri in dict.fromkeys(uris) if uri),
+        made=min(filter(None, (wire.instant(row, "createdAt") for row in rows)), default=None),
     )
