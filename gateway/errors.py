@@ -27,6 +27,7 @@ __all__ = [
     "MediaInvalid",
     "MediaUnreachable",
     "OptionUnsupported",
+    "OutcomeUnknown",
     "PageTokenInvalid",
     "QuotaExceeded",
     "ReauthorizationRequired",
@@ -218,6 +219,12 @@ class AuthorizationDenied(DomainError):
     reason = "AUTHORIZATION_DENIED"
     connection = ""
     return_uri = ""
+
+
+class OutcomeUnknown(DomainError):
+    """The provider may have done it and does not say."""
+
+    reason = "OUTCOME_UNKNOWN"
 
 
 class ReauthorizationRequired(DomainError):

@@ -115,6 +115,19 @@ class Settings(BaseSettings):
         ("leadconnectorhq.com", "gohighlevel.com"),
         description="Host suffixes whose pages may tell that a network's consent is over; white-label ones too.",
     )
+    highlevel_webhook_keys: Names = Field(
+        (),
+        description="Ed25519 keys of HighLevel's webhooks: base64 of SPKI or 32 bytes, comma separated, several during "
+        "a change. Unset: the one that is published.",
+    )
+    highlevel_legacy_webhook_signature: bool = Field(
+        False, description="Take HighLevel's older RSA signature too, where a delivery has no newer one."
+    )
+    highlevel_webhook_window_seconds: int = Field(
+        5400,
+        ge=1,
+        description="How old a webhook of HighLevel's may be: it repeats one for 70 minutes under its first time.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")
     drain_delay_seconds: float = Field(
@@ -142,9 +155,13 @@ class Settings(BaseSettings):
 
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
 
-    _split = field_validator("allowed_redirect_uris", "tiktok_upload_hosts", "highlevel_popup_hosts", mode="before")(
-        split
-    )
+    _split = field_validator(
+        "allowed_redirect_uris",
+        "tiktok_upload_hosts",
+        "highlevel_popup_hosts",
+        "highlevel_webhook_keys",
+        mode="before",
+    )(split)
 
     @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
     @classmethod

@@ -90,7 +90,7 @@ REASONS: dict[str, Row] = {
     "PROVIDER_UNAVAILABLE": Row(_C.UNAVAILABLE, _NETWORK, _SECOND),
     "PROVIDER_CONTRACT_BROKEN": Row(_C.UNAVAILABLE, _NETWORK, timedelta(seconds=30)),
     "PROVIDER_MISCONFIGURED": Row(_C.FAILED_PRECONDITION, "The application is not set up for this social network."),
-    # Never the answer to a write, where it is a state of the resource; ABORTED, since UNAVAILABLE would be repeated.
+    # Of a resource it is a state, and an answer only where there is none; ABORTED, since UNAVAILABLE would be repeated.
     "OUTCOME_UNKNOWN": Row(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
     "CURSOR_INVALID": Row(_C.INVALID_ARGUMENT, _BAD),
     "CURSOR_EXPIRED": Row(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),

@@ -186,6 +186,11 @@ class _Webhooks:
     inner: Webhooks
     table: CapabilityTable
 
+    @property
+    def come_again(self) -> int:
+        """Says only what is known."""
+        return self.inner.come_again
+
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
         """Needs WEBHOOKS."""
         demand(self.table, Capability.WEBHOOKS)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, UniqueConstraint, and_, delete, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, UniqueConstraint, and_, delete, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -128,6 +128,16 @@ async def of_connection(tx: Transaction, location: str, connection: str) -> list
     """Give all accounts of a connection."""
     query = select(AccountRow).where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
     return list((await tx.execute(query.order_by(col(AccountRow.id)))).scalars())
+
+
+async def by_username(tx: Transaction, location: str, username: str) -> list[AccountRow]:
+    """Give the active accounts of a location with this handle, whatever its case, on any network, the oldest first."""
+    query = select(AccountRow).where(
+        col(AccountRow.location) == location,
+        func.lower(col(AccountRow.username)) == username.lower(),
+        col(AccountRow.state) == "ACTIVE",
+    )
+    return list((await tx.execute(query.order_by(col(AccountRow.create_time), col(AccountRow.id)))).scalars())
 
 
 async def page(

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, or_, select, update
 from sqlmodel import Field, SQLModel, col
 
 from storage.connections import ConnectionRow
@@ -84,6 +84,26 @@ async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
     """Give the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of ours)."""
     query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)
     return list((await tx.execute(query)).scalars())
+
+
+async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
+    """Tell whether an attempt of the post may have posted, for all that is known."""
+    query = select(
+        exists().where(
+            col(AttemptRow.location) == location,
+            col(AttemptRow.post) == post,
+            or_(
+                col(AttemptRow.state) == "INDETERMINATE",
+                # Given up by somebody's decision after everything had left.
+                and_(
+                    col(AttemptRow.state).not_in(("INTENT", "ABANDONED", "CANCELLED")),
+                    col(AttemptRow.final_sent_time).is_not(None),
+                    col(AttemptRow.fail_code) == "",
+                ),
+            ),
+        )
+    )
+    return bool((await tx.execute(query)).scalar_one())
 
 
 async def known_ids(tx: Transaction, publish_ids: Sequence[str]) -> set[str]:

@@ -108,13 +108,18 @@ async def get(tx: Transaction, location: str, connection: str, *, lock: bool = F
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:
-    """Give the connection that speaks for a provider in a location: a live one before a disconnected one, then the
-    newest.
+    """Give the connection that speaks for a provider in a location: its own before an agency's, a live one before a
+    disconnected one, then the newest.
     """
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.location) == location, col(ConnectionRow.provider) == provider)
-        .order_by(text("status = 'DISCONNECTED'"), text("status = 'PENDING'"), col(ConnectionRow.create_time).desc())
+        .order_by(
+            text("grant_kind = 'COMPANY'"),
+            text("status = 'DISCONNECTED'"),
+            text("status = 'PENDING'"),
+            col(ConnectionRow.create_time).desc(),
+        )
         .limit(1)
     )
     return (await tx.execute(query)).scalar_one_or_none()

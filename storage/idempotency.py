@@ -52,6 +52,18 @@ async def find(tx: Transaction, agency: str, location: str, method: str, request
     return await tx.get(IdempotencyRow, (agency, location, method, request_id), populate_existing=True)
 
 
+async def release(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> None:
+    """Give a claim up: what it was made for certainly did not happen, and may be asked for again."""
+    await tx.execute(
+        delete(IdempotencyRow).where(
+            col(IdempotencyRow.agency) == agency,
+            col(IdempotencyRow.location) == location,
+            col(IdempotencyRow.method) == method,
+            col(IdempotencyRow.request_id) == request_id,
+        )
+    )
+
+
 async def prune(tx: Transaction, before: datetime) -> None:
     """Forget ids claimed before a time."""
     await tx.execute(delete(IdempotencyRow).where(col(IdempotencyRow.create_time) < before))

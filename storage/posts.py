@@ -40,7 +40,8 @@ UNFINISHED = ("SCHEDULED", "QUEUED", "TRANSFERRING", "PROCESSING", "CANCELLING")
 class PostRow(SQLModel, table=True):
     """One post of one account; `attempt` is the number of its newest journal row, `version` grows with every change.
 
-    A round begins at `queue_time` with attempt `round_start`: when the post was made, or when somebody tried it again.
+    `account` carries the post; `named_account` is the one that the caller named, when that is another. A round begins
+    at `queue_time` with attempt `round_start`: when the post was made, or when somebody tried it again.
     """
 
     __tablename__ = "posts"
@@ -74,7 +75,7 @@ class PostRow(SQLModel, table=True):
     consent: dict[str, Any] | None = json_or_null()
     route_policy: str = ""
     route_reason: str = ""
-    route_account: str = ""
+    named_account: str = ""
     schedule_time: datetime | None = time_field(nullable=True)
     late_tolerance_seconds: int | None = None
     state: str
@@ -206,7 +207,7 @@ async def of_account(tx: Transaction, location: str, account: str) -> bool:
 
 def _refers_to(location: str, account: str) -> ColumnElement[bool]:
     """Match the posts that were made on an account, or that go out through it."""
-    either = or_(col(PostRow.account) == account, col(PostRow.route_account) == account)
+    either = or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
     return and_(col(PostRow.location) == location, either)
 
 
@@ -304,7 +305,7 @@ async def page(
     if locations is not None:
         query = query.where(col(PostRow.location).in_(locations))
     if account:
-        query = query.where(col(PostRow.account) == account)
+        query = query.where(or_(col(PostRow.account) == account, col(PostRow.named_account) == account))
     if states:
         query = query.where(col(PostRow.state).in_(states))
     if create_after is not None:

@@ -1,6 +1,6 @@
-"""What `doctor` looks at: settings, keys, database, blobs, addresses, certificates, the vendors' applications.
+"""What `doctor` looks at: settings, keys, database, blobs, addresses, certificates, and `applications` at the vendors.
 
-Owns the checks; each gives findings and raises nothing. Changes nothing that is not its own scratch.
+Owns the checks and their order; each gives findings and raises nothing. Changes nothing that is not its own scratch.
 """
 
 import asyncio
@@ -8,56 +8,21 @@ import errno
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from enum import Enum
 from urllib.parse import urlsplit
 
 from gateway import clock
 from gateway import settings as configuration
+from gateway.cli.applications import highlevel, tiktok
+from gateway.cli.findings import Finding, note, ok, wrong
 from gateway.cli.trouble import sentences
 from gateway.ground import Ground, opened, read_ring
 from gateway.http.serving import listen
 from gateway.settings import Settings, SettingsError, url_trouble
 from gateway.tls import CertificateFiles
-from providers.errors import Misconfigured
-from providers.http.urls import check_url
 from storage import keys, migrate
 from storage.blobs import BlobStore
 
 DATABASE_SECONDS = 30.0
-
-
-class Verdict(Enum):
-    """How a check ended."""
-
-    OK = "ok"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, what was found, and what to do about it."""
-
-    verdict: Verdict
-    subject: str
-    text: str
-    fix: str = ""
-
-
-def ok(subject: str, text: str) -> Finding:
-    """Say that something is as it should be."""
-    return Finding(Verdict.OK, subject, text)
-
-
-def note(subject: str, text: str, fix: str = "") -> Finding:
-    """Say what may surprise, and is not wrong."""
-    return Finding(Verdict.NOTE, subject, text, fix)
-
-
-def wrong(subject: str, text: str, fix: str = "") -> Finding:
-    """Say what keeps the gateway from working."""
-    return Finding(Verdict.WRONG, subject, text, fix)
 
 
 async def examine() -> list[Finding]:
@@ -103,40 +68,6 @@ def public_url(settings: Settings) -> Iterator[Finding]:
         yield note("public URL", f"{settings.public_url}: this machine alone; real consent pages need https")
     else:
         yield ok("public URL", f"{settings.public_url}; register {settings.callback_url} with the providers")
-
-
-def tiktok(settings: Settings) -> Iterator[Finding]:
-    """Check the TikTok application and where it points."""
-    missing = [
-        f"GATEWAY_TIKTOK_{name.upper()}"
-        for name, value in settings.provider("tiktok").items()
-        if name in ("client_key", "client_secret") and not value
-    ]
-    if missing:
-        fix = "take them from your application at developers.tiktok.com, or run `social-gateway simulate tiktok`"
-        yield wrong("TikTok application", f"{' and '.join(missing)} not set: nobody can connect an account", fix)
-    else:
-        yield ok("TikTok application", f"client key {settings.tiktok_client_key[:6]}…")
-    simulated = urlsplit(settings.tiktok_api_url).hostname != "open.tiktokapis.com"
-    if simulated:
-        yield note("TikTok addresses", f"{settings.tiktok_api_url} is not TikTok: a simulator?")
-    elif settings.allow_loopback_vendors or settings.pull_allow_loopback:
-        fix = "unset GATEWAY_ALLOW_LOOPBACK_VENDORS and GATEWAY_PULL_ALLOW_LOOPBACK"
-        yield note("loopback", "addresses of this machine are allowed, beside the real TikTok", fix)
-    yield from _upload_hosts(settings)
-
-
-def _upload_hosts(settings: Settings) -> Iterator[Finding]:
-    """Ask whether bytes could be sent to where the API is: TikTok's upload hosts lie beside it."""
-    if not settings.tiktok_upload_hosts:
-        yield wrong("TikTok upload hosts", "none: no video could be sent", "unset GATEWAY_TIKTOK_UPLOAD_HOSTS")
-        return
-    try:
-        check_url(settings.tiktok_api_url, settings.tiktok_upload_hosts, settings.allow_loopback_vendors)
-    except Misconfigured:
-        host = urlsplit(settings.tiktok_api_url).hostname or ""
-        fix = f"GATEWAY_TIKTOK_UPLOAD_HOSTS={host}"
-        yield wrong("TikTok upload hosts", f"{','.join(settings.tiktok_upload_hosts)} without {host}", fix)
 
 
 def blobs(settings: Settings) -> Iterator[Finding]:
@@ -200,6 +131,7 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     blobs,
     public_url,
     tiktok,
+    highlevel,
     ports,
     tls,
 )

@@ -11,7 +11,8 @@ def doctor() -> None:
 
     It serves nothing and changes nothing, except that a private PostgreSQL is started to look at it.
     """
-    from gateway.cli.checks import Verdict, examine
+    from gateway.cli.checks import examine
+    from gateway.cli.findings import Verdict
     from gateway.cli.running import in_loop
 
     signs = {Verdict.OK: "ok   ", Verdict.NOTE: "note ", Verdict.WRONG: "WRONG"}

@@ -51,7 +51,6 @@ def _tables() -> Iterator[str]:
         yield "\n| a connection | needs the scopes |\n|---|---|\n"
         for name, scopes in table.grants.items():
             yield f"| `{name}` | {', '.join(f'`{scope}`' for scope in sorted(scopes))} |\n"
-        yield "\n| limit | value |\n|---|---|\n"
         yield from _limits(table)
         yield "\n| quota | allowed | in | counted per |\n|---|---|---|---|\n"
         yield from (_quota(rule) for rule in table.quotas)
@@ -59,11 +58,16 @@ def _tables() -> Iterator[str]:
 
 
 def _limits(table: CapabilityTable) -> Iterator[str]:
-    """Give the limits that the vendor has; the name says the unit."""
+    """Give the limits that the vendor has, one column for all networks and one for each that has its own; the names say
+    the units.
+    """
+    columns = {"value": table.limits, **table.platform_limits}
+    yield f"\n| limit | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     for each in fields(table.limits):
-        value = getattr(table.limits, each.name)
-        if value:
-            yield f"| {each.name.replace('_', ' ')} | {_value(value)} |\n"
+        values = [getattr(limits, each.name) for limits in columns.values()]
+        if any(values):
+            cells = (_value(value) if value else "" for value in values)
+            yield f"| {each.name.replace('_', ' ')} | {' | '.join(cells)} |\n"
 
 
 def _quota(rule: QuotaRule) -> str:

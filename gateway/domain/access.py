@@ -6,7 +6,7 @@ Owns nothing of its own: tokens are `tokens`, the ledger is `quotas`.
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.domain import slots, subjects
 from gateway.domain.context import Domain
@@ -22,7 +22,7 @@ class ConnectionAccess:
     """One connection's `Access`; `background` work leaves a part of each quota to callers, and hardly waits.
 
     To background work a database that is away before the vendor was asked is one more reason to come back later: as an
-    error of its own it could not be told from one that came after.
+    error of its own it could not be told from one that came after. After `until` no call leaves any more.
     """
 
     domain: Domain
@@ -30,6 +30,7 @@ class ConnectionAccess:
     location: str
     connection: str
     background: bool = False
+    until: datetime | None = None
     _subjects: list[Subject] = field(default_factory=list, init=False, repr=False, compare=False)
     _thought: dict[str, Reckoning | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -51,11 +52,13 @@ class ConnectionAccess:
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
-        """Hold a slot of one of the connection's quotas."""
+        """Hold a slot of one of the connection's quotas: the last thing before a call leaves."""
         async with AsyncExitStack() as held:
             with self._nothing_sent():
                 slot = slots.slot(self.domain, await self._subject(), metric, background=self.background)
                 self._thought[metric] = await held.enter_async_context(slot)
+            if self.until is not None and self.domain.clock() > self.until:
+                raise Unavailable("It is too late for this call; nothing was sent.", provider=self.provider)
             yield
 
     async def _subject(self) -> Subject:

@@ -20,6 +20,7 @@ from gateway.domain import (
     preflight,
     quotas,
     reconciling,
+    routes,
     seeking,
     sources,
     steps,
@@ -73,9 +74,11 @@ async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Aga
         await quotas.ready(domain, work.post)
         work = await addresses.store(domain, work, ready.files)
     except QuotaExceeded as error:
-        return await _put_off(domain, work, outcomes.retry_delay(work.attempt.failures), steps.kept_of(error))
+        other = await routes.switch(domain, work, error)
+        delay = outcomes.retry_delay(work.attempt.failures)
+        return other or await _put_off(domain, work, delay, steps.kept_of(error))
     except DomainError as error:
-        return await steps.fail(domain, work, steps.kept_of(error))
+        return await routes.switch(domain, work, error) or await steps.fail(domain, work, steps.kept_of(error))
     except ProviderError as error:
         return await _not_begun(domain, work, error)
     return await _announce(domain, work, ready)
@@ -190,18 +193,20 @@ async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
 
 
 async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
-    """Make the one vendor call that announces the post."""
+    """Make the one vendor call that announces the post; one that may publish leaves soon or not at all."""
     post = work.post
     content: Content
+    until = None
     if not steps.acts_at_once(domain, post):
         content = orders.file(ready.files[0])
     else:
+        until = steps.announced(work) + outcomes.LEAVES_WITHIN
         try:
             content = await addresses.content(domain, work, ready.files)
         except DatabaseUnavailable as error:
             raise Unavailable(NOT_SENT, provider=post.provider) from error
     order = orders.of(post, ready.account, content)
-    return await steps.publishing_of(domain, post).begin(steps.access_of(domain, post), order)
+    return await steps.publishing_of(domain, post).begin(steps.access_of(domain, post, until=until), order)
 
 
 async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
@@ -266,7 +271,9 @@ async def _back_to_intent(domain: Domain, work: Work) -> Work:
 
 
 async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """Nothing was begun: wait when waiting can help, else fail."""
+    """Nothing was begun: go another way if there is one, wait when waiting can help, else fail."""
+    if (other := await routes.switch(domain, work, error)) is not None:
+        return other
     if isinstance(error, GrantRevoked | TokenRefused):
         return await steps.wait_for_human(domain, work, error)
     if isinstance(error, Temporary | Ambiguous | ContractBroken):

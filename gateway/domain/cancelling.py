@@ -21,6 +21,9 @@ log = structlog.get_logger(__name__)
 NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
 """States of an attempt from which nothing gets published unless we go on; INIT_SENT too, when a file is to be sent."""
 
+PLANNED = ("planner_draft", "planner_review")
+"""Posts that wait in a planner for a person: their records can be taken away."""
+
 TRIES = 5
 PAUSE_SECONDS = 0.2
 """How often, and after which pause, a post is looked at again whose worker was faster."""
@@ -88,6 +91,9 @@ async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     row, attempt, now = work.post, work.attempt, domain.clock()
     acts = steps.acts_at_once(domain, row)
+    if row.state == "AWAITING_CREATOR" and row.mode in PLANNED and attempt.publish_id:
+        _demand(domain, row)
+        return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
     if row.state in journal.FINAL:
         raise _forbidden(row)
     if attempt.state in NOTHING_PUBLIC or (attempt.state == "INIT_SENT" and not acts):

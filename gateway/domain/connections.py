@@ -73,6 +73,9 @@ async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow])
     views = []
     for row, key in zip(rows, keys, strict=True):
         access, refresh = expiries.get(key, (None, None))
+        if row.grant_origin == connections.STATIC_TOKEN:
+            # It lives until somebody ends it.
+            access = None
         page = await consent.page_of(domain, tx, consents[key]) if key in consents else None
         views.append(ConnectionView(row, access, refresh, page))
     return views

@@ -51,6 +51,12 @@ async def seen(tx: Transaction, key: RequestKey | None) -> str | None:
     return _first(key, await idempotency.find(tx, key.agency, key.location, key.method, key.request_id))
 
 
+async def release(tx: Transaction, key: RequestKey | None) -> None:
+    """Free the key with this transaction: the change was committed as begun, and certainly did not happen."""
+    if key is not None:
+        await idempotency.release(tx, key.agency, key.location, key.method, key.request_id)
+
+
 def _first(key: RequestKey, row: idempotency.IdempotencyRow | None) -> str | None:
     if row is None:
         return None

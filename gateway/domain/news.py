@@ -12,10 +12,11 @@ from datetime import datetime
 from typing import Any
 
 from gateway import log
-from gateway.domain import health, journal, reconciling, steps, verdicts
+from gateway.domain import agencies, health, journal, reconciling, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.journal import Overtaken, Work
-from providers.errors import GrantRevoked
+from providers.errors import GrantRevoked, Rejected
+from providers.models.grants import GrantKind
 from providers.models.publishing import PublishPhase, PublishStatus
 from providers.models.webhooks import Webhook, WebhookKind
 from storage import attempts, connections, events, posts, tokens
@@ -23,7 +24,7 @@ from storage.attempts import AttemptRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.webhooks import UNKNOWN_PUBLISH
+from storage.webhooks import UNKNOWN_AGENCY, UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
 
@@ -220,9 +221,37 @@ def _notes(attempt: AttemptRow, provider: str, webhook: Webhook, outcome: str) -
 
 
 async def grant_removed(domain: Domain, provider: str, webhook: Webhook, told: datetime) -> Result:
-    """Make every live connection of the user EXPIRED, with the reason, unless it was authorised after `told`."""
-    outcomes = {await _expire(domain, row, webhook, told) for row in await _live(domain, provider, webhook)}
+    """Make every live connection of the user EXPIRED, with the reason, unless it was authorised after `told`; and what
+    came from an agency's grant with it.
+    """
+    rows = await _live(domain, provider, webhook)
+    async with domain.db.read() as tx:
+        children = [child for row in rows for child in await connections.of_parent(tx, row.location, row.id)]
+    outcomes = {await _expire(domain, row, webhook, told) for row in (*rows, *children)}
     return Result("+".join(sorted(outcomes)) or NOT_OURS)
+
+
+async def installed(domain: Domain, provider: str, webhook: Webhook) -> Result:
+    """Give an agency's new place its grant: one vendor call for each of the agency's connections here. Without any the
+    delivery is looked at again when one comes. Raises Temporary, Ambiguous, ContractBroken.
+    """
+    agencys = [row for row in await _live(domain, provider, webhook) if row.grant_kind == GrantKind.COMPANY]
+    outcomes = {await _install(domain, row, webhook.place) for row in agencys}
+    return Result("+".join(sorted(outcomes)) or UNKNOWN_AGENCY)
+
+
+async def _install(domain: Domain, agency: ConnectionRow, place: str) -> str:
+    if not place:
+        async with domain.db.transaction() as tx:
+            await connections.change(tx, agency.location, agency.id, domain.clock(), verify_at=domain.clock())
+        return APPLIED
+    try:
+        return APPLIED if await agencies.install(domain, agency, place) else KNOWN
+    except GrantRevoked as error:
+        # The agency's own grant may be the dead one: its next one will see this delivery again.
+        return UNKNOWN_AGENCY if error.metadata.get("connection") else f"refused: {error.code}"
+    except Rejected as error:
+        return f"refused: {error.code}"
 
 
 async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told: datetime) -> str:
@@ -233,6 +262,9 @@ async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told
         pair = await tokens.find(tx, location, id)
         if row is None or row.status == "DISCONNECTED":
             return NOT_OURS
+        if row.grant_origin == connections.STATIC_TOKEN:
+            # It was not given to the application, and does not end with it.
+            return KNOWN
         # The vendor tells whole seconds; a pair that it gave later than that proves that the grant lives.
         if pair is not None and pair.access_issue_time.replace(microsecond=0) > told:
             return STALE

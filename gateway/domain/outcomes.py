@@ -23,6 +23,9 @@ LATE_TOLERANCE = timedelta(hours=24)
 AFTER_SCHEDULE = timedelta(seconds=30)
 """How long after its time a post that the vendor keeps is first asked for."""
 
+OVERDUE = timedelta(minutes=5)
+"""How long after its time a planner may keep a post before callers are told."""
+
 SEEK_FIRST = timedelta(seconds=5)
 SEEK_MAX = timedelta(minutes=1)
 """Looks for a post whose announcement was not answered, in the vendor's list: after 5, 10, 20, 40, 60 s, and so on."""
@@ -31,6 +34,12 @@ SEEK_SPAN = timedelta(minutes=2)
 SEEK_LOOKS = 4
 """How long, and how often in a row, the vendor's list must be without a post before it counts as never made. A vendor
 that cuts its own calls after some 100 seconds has none under way by then.
+"""
+
+LEAVES_WITHIN = timedelta(seconds=20)
+"""How long after its announcement was written down a call that may publish may still leave. A worker that was frozen
+in between must not make it when it wakes: another has looked for the post in vain by then, and made it. The rest of
+SEEK_SPAN is the vendor's.
 """
 
 OUTCOME_LIMIT = timedelta(hours=24)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import idempotency, journal, preflight, reconciling, seeking, steps, verdicts
+from gateway.domain import idempotency, journal, reconciling, routes, seeking, steps, verdicts
 from gateway.domain.context import Domain
 from gateway.domain.errors import FieldInvalid, ResourceExists, UploadExpired
 from gateway.domain.idempotency import RequestKey
@@ -75,7 +75,7 @@ async def create(
     if first is not None:
         return await get(domain, new.location, first)
     row = _row(domain, new)
-    checked = await preflight.check(domain, row, faults)
+    checked = await routes.choose(domain, row, faults)
     row.total_bytes = checked.total_bytes
     if validate_only:
         return row
@@ -89,13 +89,12 @@ async def create(
 def _row(domain: Domain, new: NewPost) -> PostRow:
     now = domain.clock()
     values = {name: getattr(new, name) for name in NewPost.__slots__}
-    route = "The account that the caller named."
     return PostRow(
         **values,
         connection="",
         provider="",
         state="QUEUED",
-        route_reason=route,
+        route_reason=routes.NAMED,
         queue_time=now,
         create_time=now,
         update_time=now,

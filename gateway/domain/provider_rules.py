@@ -56,8 +56,6 @@ def capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]
             missing = CapabilityMissing(capability.value, cell.support.value, cell.note)
             missing.violations = (Violation(f"post.{path}", cell.note or "not offered"),)
             yield missing
-    if post.route_policy == "ANY":
-        yield _unsupported("route_policy", "only ACCOUNT_ONLY is offered")
     if post.content.get("cover"):
         yield _unsupported("video.cover", "a cover of its own is not offered; choose a frame with cover_offset")
 

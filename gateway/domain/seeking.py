@@ -1,11 +1,12 @@
 """Finding a post in the vendor's own list: one whose announcement was not answered, or answered without an id.
 
 Owns what proves that a post there is ours: a media address that only its attempt used; else its words, when no other
-post of ours can be meant. A planner's list that goes on lacking a post for a while proves that it was never made.
+post of ours can be meant. A planner's list that goes on lacking a post for a while proves that it was never made; any
+post of the account that was made about then, and is nobody's here, may be the one, whatever it says by now.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from gateway.domain import addresses, journal, media, outcomes, steps, verdicts
@@ -21,6 +22,12 @@ from storage.posts import PostRow
 
 CLOCK_SLACK = timedelta(seconds=30)
 """How much earlier than our announcement a vendor's clock may say that the post was made."""
+
+PLANNER_SLACK = timedelta(minutes=5)
+"""The same of a planner, where a wrong clock would let a post be made twice."""
+
+MADE_WITHIN = timedelta(minutes=5)
+"""How long after its announcement a post may have been made, whatever its words are by now."""
 
 PLAN_SLACK = timedelta(days=1)
 """How much later than its time a planner may show a post."""
@@ -45,10 +52,11 @@ async def seek(domain: Domain, work: Work) -> Again:
     if found is not None:
         return await _found(domain, work, found)
     now, attempt = domain.clock(), work.attempt
+    over = now - steps.announced(work) > outcomes.OUTCOME_LIMIT
     without = 0 if alike or attempt.media.get(TAKEN) else attempt.denials + 1
     if without >= outcomes.SEEK_LOOKS and now - steps.announced(work) >= outcomes.SEEK_SPAN:
         return await _never_made(domain, work)
-    if now - verdicts.since(work) > outcomes.OUTCOME_LIMIT:
+    if over:
         text = "The provider's list never showed which post it is."
         return await verdicts.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
     polls = attempt.polls + 1
@@ -65,6 +73,8 @@ async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
 
 
 async def _never_made(domain: Domain, work: Work) -> Again:
+    # What a late call of this attempt would let the vendor fetch opens nothing any more.
+    await media.revoke(domain, work.post.location, work.post.id, work.attempt.number)
     if work.post.state == "CANCELLING":
         return await steps.fail(domain, work, None, state="CANCELLED")
     text = "The announcement never reached the provider."
@@ -83,11 +93,18 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     certain = [each for each in listed if await _ours(domain, work, each)]
     if certain:
         return (certain[0] if len(certain) == 1 else None), True
-    free = await _unclaimed(domain, post, [each for each in listed if _says(each, post.caption)])
+    about_then = await _unclaimed(domain, post, listed)
+    free = [each for each in about_then if _says(each, post.caption)]
     async with domain.db.read() as tx:
-        twins = await posts.twins(tx, post, steps.announced(work) - CLOCK_SLACK, named=_has_ids(free))
+        twins = await posts.twins(tx, post, _from(domain, work), named=_has_ids(free))
     only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
-    return only, bool(free)
+    return only, any(each.made is None or each.made <= steps.announced(work) + MADE_WITHIN for each in about_then)
+
+
+def _from(domain: Domain, work: Work) -> datetime:
+    """Give the earliest time at which the vendor may say that the post was made."""
+    planner = domain.providers[work.post.provider].table.library
+    return steps.announced(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
 
 
 def _shown(domain: Domain, post: PostRow) -> bool:
@@ -103,7 +120,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
     post, now = work.post, domain.clock()
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
-    since = steps.announced(work) - CLOCK_SLACK
+    since = _from(domain, work)
     until = max(now, post.schedule_time or now) + PLAN_SLACK
     finding = steps.publishing_of(domain, post).find(
         steps.access_of(domain, post), account.provider_account_id, since=since, until=until

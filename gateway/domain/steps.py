@@ -36,9 +36,11 @@ def acts_at_once(domain: Domain, post: PostRow) -> bool:
     return orders.acts_at_once(post, domain.providers[post.provider].table)
 
 
-def access_of(domain: Domain, post: PostRow, *, background: bool = True) -> ConnectionAccess:
-    """Give access to the grant that the post goes out with."""
-    return ConnectionAccess(domain, post.provider, post.location, post.connection, background)
+def access_of(
+    domain: Domain, post: PostRow, *, background: bool = True, until: datetime | None = None
+) -> ConnectionAccess:
+    """Give access to the grant that the post goes out with; after `until` it lets no call out."""
+    return ConnectionAccess(domain, post.provider, post.location, post.connection, background, until)
 
 
 async def call(name: str, call: Awaitable[T]) -> T:

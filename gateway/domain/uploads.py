@@ -34,6 +34,9 @@ from storage.uploads import UploadPartRow, UploadRow
 log = structlog.get_logger(__name__)
 
 MIME_TYPES = ("video/mp4", "video/quicktime", "video/webm", "image/jpeg", "image/webp")
+SHEET_TYPE = "text/csv"
+"""Of files of posts for a planner, which are no medium of a post."""
+
 MAX_SIZE = 4 * 1024**3
 """Of one file, in bytes: what the most generous provider takes."""
 
@@ -89,8 +92,8 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
 
 
 def _check(new: NewUpload) -> None:
-    if new.mime_type not in MIME_TYPES:
-        raise _invalid("mimeType", new.mime_type[:64], ", ".join(MIME_TYPES))
+    if new.mime_type not in (*MIME_TYPES, SHEET_TYPE):
+        raise _invalid("mimeType", new.mime_type[:64], ", ".join((*MIME_TYPES, SHEET_TYPE)))
     if new.size_bytes < 0:
         raise FieldInvalid("upload.size_bytes", "must not be negative")
     if new.size_bytes > MAX_SIZE:

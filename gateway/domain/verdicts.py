@@ -66,9 +66,21 @@ async def _scheduled(domain: Domain, work: Work) -> Again:
     attempt, due = work.attempt, since(work) + outcomes.AFTER_SCHEDULE
     state = "SCHEDULED" if work.post.state != "CANCELLING" else None
     calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
-    moved = await journal.move(domain, work, attempt.state, post_state=state, **calm)
     wait = due - domain.clock() if state else timedelta(0)
+    if wait < -outcomes.OVERDUE:
+        return await _overdue(domain, await journal.move(domain, work, "PROCESSING", post_state=state, **calm))
+    # One whose outcome was unknown waits for its time again like any other.
+    calm["post"] = {"error": None} if work.post.error else None
+    moved = await journal.move(domain, work, "PROCESSING", post_state=state, **calm)
     return await steps.rest(domain, moved, max(wait, outcomes.poll_delay(attempt.polls)))
+
+
+async def _overdue(domain: Domain, work: Work) -> Again:
+    """Its time is over and the vendor still keeps it: say so, and ask more seldom."""
+    text = "The provider keeps the post beyond its time: its account there may have to be connected again."
+    kept = steps.error_of("PROVIDER_UNAVAILABLE", text, provider=work.post.provider)
+    delay = outcomes.poll_delay(work.attempt.polls, outcomes.POST_ID_POLL_MAX)
+    return await steps.rest(domain, work, delay, error=kept)
 
 
 async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
@@ -86,7 +98,7 @@ async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
 async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
     """Give the post's id and page as far as the vendor told them."""
     if not status.post_ids:
-        return {}
+        return {"public_uri": status.public_uri} if status.public_uri else {}
     username = await preflight.username(domain, post)
     photos = orders.kind(post) == "photos"
     uri = status.public_uri or steps.publishing_of(domain, post).public_uri(username, status.post_ids[0], photos=photos)
@@ -143,6 +155,9 @@ async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[st
 async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
     """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
     now, attempt = domain.clock(), work.attempt
+    if isinstance(error, NotFound) and work.post.state == "CANCELLING" and _is_planner(domain, work.post):
+        # Its record is gone, which is how a planner calls a post back.
+        return await steps.fail(domain, work, None, state="CANCELLED")
     denials = attempt.denials + isinstance(error, NotFound)
     denied = denials > outcomes.MAX_UNKNOWN_ID
     # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
@@ -163,11 +178,21 @@ async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Aga
     return None
 
 
+_DECIDED = (PublishPhase.SCHEDULED, PublishPhase.FAILED)
+"""What may become of a draft, or of a post in review, beside being published."""
+
+
+def _is_planner(domain: Domain, post: PostRow) -> bool:
+    return domain.providers[post.provider].table.library
+
+
 async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> Again:
     """Take over what a vendor says after the end: an id that was missing, or a draft its creator published."""
     post, now = work.post, domain.clock()
     if status.phase is PublishPhase.PUBLISHED and post.state == "AWAITING_CREATOR":
         return await published(domain, work, status)
+    if post.state == "AWAITING_CREATOR" and _is_planner(domain, post) and status.phase in _DECIDED:
+        return await settle(domain, work, status)
     found = await _found(domain, post, status) if not post.provider_post_id else {}
     delay = outcomes.poll_delay(work.attempt.polls, outcomes.POST_ID_POLL_MAX)
     due = None if over or found or post.provider_post_id else now + delay

@@ -95,6 +95,8 @@ async def _result(domain: Domain, row: WebhookRow) -> Result:
 async def _meaning(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result:
     if webhook.kind is WebhookKind.GRANT_REMOVED:
         return await news.grant_removed(domain, row.provider, webhook, webhook.occur_time or row.receive_time)
+    if webhook.kind is WebhookKind.INSTALLED:
+        return await news.installed(domain, row.provider, webhook)
     if webhook.kind is WebhookKind.UNKNOWN:
         return await news.unknown(domain, row.provider, webhook)
     return await news.publish(domain, row.provider, webhook)

@@ -1,7 +1,8 @@
 """Where vendors tell by themselves what happened: `POST /webhooks/{provider}`.
 
-Owns reading a delivery's bytes within limits, and what is answered. 200 says that it is kept, committed; anything else
-makes the vendor try again. Why a delivery was refused is logged and not told: a forger learns nothing from it.
+Owns reading a delivery's bytes within limits, and what is answered. 200 says that it is kept, committed; when it cannot
+be kept now, the answer is whatever makes this vendor come again. Why a delivery was refused is logged and not told: a
+forger learns nothing from it.
 """
 
 import asyncio
@@ -31,7 +32,9 @@ TOO_LARGE = (413, {"error": "The body is too large."})
 TOO_SLOW = (408, {"error": "The body did not arrive in time."})
 NOT_PROVED = (401, {"error": "The delivery is not proved to be the provider's."})
 CANNOT_BE_READ = (400, {"error": "The delivery cannot be read."})
-NOT_NOW = (503, {"error": "The gateway cannot take deliveries now."})
+NOT_NOW = {"error": "The gateway cannot take deliveries now."}
+STARTING = 429
+"""What is answered before any vendor is known here: there is one that comes again after this alone."""
 
 Answer = tuple[int, dict[str, str]]
 
@@ -45,24 +48,36 @@ class Inbox:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one delivery."""
         request = Request(scope, receive)
-        status, body = await self._answer(request)
+        try:
+            status, body = await self._answer(request)
+        except Exception as error:  # whatever it is, a vendor may come again for one answer only
+            _log.error("webhook failed", exc_info=error)
+            status, body = self._not_now(request)
         response: Response = JSONResponse(body, status)
         await response(scope, receive, send)
 
     async def _answer(self, request: Request) -> Answer:
         domain, provider = self.domain(), request.path_params["provider"]
         if domain is None:
-            return NOT_NOW
+            return self._not_now(request)
         if provider not in domain.providers:
             return NOTHING_HERE
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(request)
         except TimeoutError:
-            return TOO_SLOW
+            # It may have been this machine that was slow.
+            status, _ = self._not_now(request)
+            return TOO_SLOW if status >= 500 else self._not_now(request)
         except ClientDisconnect:
             return CANNOT_BE_READ
         return TOO_LARGE if body is None else await _take(domain, provider, request, body)
+
+    def _not_now(self, request: Request) -> Answer:
+        domain, provider = self.domain(), request.path_params["provider"]
+        if domain is None or provider not in domain.providers:
+            return STARTING, NOT_NOW
+        return domain.providers[provider].webhooks.come_again, NOT_NOW
 
 
 async def _take(domain: Domain, provider: str, request: Request, body: bytes) -> Answer:
@@ -75,10 +90,10 @@ async def _take(domain: Domain, provider: str, request: Request, body: bytes) ->
         return NOTHING_HERE
     except Misconfigured as error:
         _log.error("webhooks cannot be proved", provider=provider, code=error.code)
-        return NOT_NOW
+        return domain.providers[provider].webhooks.come_again, NOT_NOW
     except DatabaseUnavailable:
         _log.error("webhook not kept", provider=provider, error="DatabaseUnavailable")
-        return NOT_NOW
+        return domain.providers[provider].webhooks.come_again, NOT_NOW
     return KEPT
 
 

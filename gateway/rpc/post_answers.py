@@ -3,6 +3,7 @@
 Owns the writing. What a caller may send is read in `post_messages.py`; decides nothing.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -18,11 +19,11 @@ from socialgateway.v1 import post_pb2
 from storage.posts import PostRow
 
 
-def to_proto(row: PostRow) -> post_pb2.Post:
-    """Write a post as it is."""
+def to_proto(row: PostRow, with_videos: Collection[str]) -> post_pb2.Post:
+    """Write a post as it is; `with_videos` are the providers whose videos can be looked up."""
     post = post_pb2.Post(
         name=names.POST.format(row.location, row.id),
-        account=names.ACCOUNT.format(row.location, row.account),
+        account=names.ACCOUNT.format(row.location, row.named_account or row.account),
         mode=f"POST_MODE_{row.mode.upper()}",
         caption=row.caption,
         options=_options_to_proto(row.options),
@@ -34,8 +35,9 @@ def to_proto(row: PostRow) -> post_pb2.Post:
         route_policy="ROUTE_POLICY_ANY" if row.route_policy else "ROUTE_POLICY_ACCOUNT_ONLY",
         etag=str(row.version),
     )
-    if row.provider_post_id and row.content.get("kind") != "photos":
-        post.published_video = f"{post.account}/videos/{row.provider_post_id}"
+    if row.provider_post_id and row.content.get("kind") not in ("photos", "text") and row.provider in with_videos:
+        account = names.ACCOUNT.format(row.location, row.account)
+        post.published_video = f"{account}/videos/{row.provider_post_id}"
     _write_content(post, row)
     _write_times(post, row)
     _write_progress(post, row)
@@ -101,13 +103,13 @@ def _write_times(post: post_pb2.Post, row: PostRow) -> None:
 
 
 def _write_progress(post: post_pb2.Post, row: PostRow) -> None:
+    if row.attempt or row.route_policy:
+        post.route.account = names.ACCOUNT.format(row.location, row.account)
+        post.route.provider = names.PROVIDER.format(row.provider)
+        post.route.reason = row.route_reason
     if row.attempt == 0 and row.next_attempt_time is None:
         return
     post.progress.sent_bytes = row.sent_bytes
     post.progress.total_bytes = row.total_bytes
     if row.next_attempt_time is not None:
         post.progress.next_attempt_time.FromDatetime(row.next_attempt_time)
-    if row.attempt:
-        post.route.account = post.account
-        post.route.provider = names.PROVIDER.format(row.provider)
-        post.route.reason = row.route_reason

@@ -17,6 +17,7 @@ from gateway.rpc import post_answers, post_messages
 from gateway.rpc.convert import keyset
 from gateway.rpc.quotas import cost_to_proto
 from gateway.rpc.request import Door
+from providers.capabilities import Capability
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
 from storage import posts as rows
@@ -33,6 +34,8 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         """Serve the rules in `domain` to whom `door` lets in."""
         self._domain = domain
         self._door = door
+        able = (name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
+        self._with_videos = frozenset(able)
         self._answers: CoherentCache[str, post_pb2.Post] = CoherentCache(domain.listener, rows.TOPIC, size=CACHED_POSTS)
 
     async def CreatePost(self, request: post_service_pb2.CreatePostRequest, context: Any) -> post_pb2.Post:
@@ -44,7 +47,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new, faults = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
         row = await posts.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
-        message = post_answers.to_proto(row)
+        message = self._written(row)
         if request.validate_only:
             # There is no such post: whoever looked for it by this name would not find it.
             message.ClearField("name")
@@ -63,7 +66,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
         try:
-            return post_answers.to_proto(await posts.get(self._domain, location, post))
+            return self._written(await posts.get(self._domain, location, post))
         except storage_errors.NotFound:
             raise ResourceNotFound(names.POST.format(location, post)) from None
 
@@ -90,7 +93,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         shown, token = found[: page.size], ""
         if len(found) > page.size:
             token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._door.page_secret)
-        messages = [post_answers.to_proto(row) for row in shown]
+        messages = [self._written(row) for row in shown]
         return post_service_pb2.ListPostsResponse(posts=messages, next_page_token=token)
 
     async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
@@ -150,9 +153,12 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
                 if row is None:
                     yield post_service_pb2.WatchPostResponse(checkpoint=True)
                 else:
-                    yield post_service_pb2.WatchPostResponse(post=post_answers.to_proto(row))
+                    yield post_service_pb2.WatchPostResponse(post=self._written(row))
         except storage_errors.NotFound:
             raise ResourceNotFound(names.POST.format(location, post)) from None
+
+    def _written(self, row: PostRow) -> post_pb2.Post:
+        return post_answers.to_proto(row, self._with_videos)
 
     async def _known(self, location: str, post: str, call: Any) -> PostRow:
         try:
@@ -165,7 +171,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     def _changed(self, row: PostRow) -> post_pb2.Post:
         """Forget the cached answer at once, so that this replica's caller reads what it just changed."""
         self._answers.invalidate(rows.cache_key(row.location, row.id))
-        return post_answers.to_proto(row)
+        return self._written(row)
 
 
 def _account(request: post_service_pb2.ListPostsRequest, location: str) -> str:

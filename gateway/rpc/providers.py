@@ -51,6 +51,7 @@ def to_proto(table: CapabilityTable) -> provider_pb2.Provider:
         display_name=table.display_name,
         capabilities=[_support(table, capability) for capability in Capability],
         publishing_limits=_limits(table.limits),
+        platform_limits={platform: _limits(limits) for platform, limits in table.platform_limits.items()},
     )
 
 
@@ -65,12 +66,19 @@ def _support(table: CapabilityTable, capability: Capability) -> provider_pb2.Cap
 
 
 def _limits(limits: Limits) -> provider_pb2.PublishingLimits:
-    """Write the numbers; 0 where the vendor has no such limit."""
-    return provider_pb2.PublishingLimits(
+    """Write the numbers; 0, or nothing, where the vendor has no such limit."""
+    message = provider_pb2.PublishingLimits(
         max_caption_length=limits.max_caption_units,
         max_photos=limits.max_photos,
         max_video_bytes=limits.max_video_bytes,
         min_chunk_bytes=limits.min_chunk_bytes,
         max_chunk_bytes=limits.max_chunk_bytes,
         max_posts_per_day=limits.max_posts_per_day,
+        max_title_length=limits.max_title_units,
+        max_photo_caption_length=limits.max_photo_caption_units,
+        max_photo_bytes=limits.max_photo_bytes,
+        max_photo_short_side=limits.max_photo_short_side,
     )
+    if limits.max_video_duration is not None:
+        message.max_video_duration.FromTimedelta(limits.max_video_duration)
+    return message

@@ -11,6 +11,8 @@ from gateway.domain.locations import Owners
 from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.connections import ConnectionService
+from gateway.rpc.engagement import EngagementService
+from gateway.rpc.planner import PlannerService
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
 from gateway.rpc.quotas import QuotaService
@@ -23,6 +25,10 @@ from socialgateway.v1 import (
     account_service_pb2_grpc,
     connection_service_pb2,
     connection_service_pb2_grpc,
+    engagement_service_pb2,
+    engagement_service_pb2_grpc,
+    planner_service_pb2,
+    planner_service_pb2_grpc,
     post_service_pb2,
     post_service_pb2_grpc,
     provider_service_pb2,
@@ -43,6 +49,8 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
     "QuotaService": (quota_service_pb2, quota_service_pb2_grpc),
     "UploadService": (upload_service_pb2, upload_service_pb2_grpc),
     "PostService": (post_service_pb2, post_service_pb2_grpc),
+    "EngagementService": (engagement_service_pb2, engagement_service_pb2_grpc),
+    "PlannerService": (planner_service_pb2, planner_service_pb2_grpc),
 }
 
 
@@ -58,6 +66,8 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
         "QuotaService": QuotaService(domain, door),
         "UploadService": UploadService(domain, door),
         "PostService": PostService(domain, door),
+        "EngagementService": EngagementService(domain, door),
+        "PlannerService": PlannerService(domain, door),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
 

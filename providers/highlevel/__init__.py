@@ -24,9 +24,9 @@ from providers.highlevel.networks import HighLevelNetworks
 from providers.highlevel.planner import HighLevelPlanner
 from providers.highlevel.publishing import HighLevelPublishing
 from providers.highlevel.records import HighLevelRecords
+from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
 from providers.interface.videos import Videos
-from providers.interface.webhooks import Webhooks
 
 __all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
 
@@ -42,9 +42,9 @@ class HighLevel:
     planner: HighLevelPlanner
     publishing: HighLevelPublishing
     records: HighLevelRecords
+    webhooks: HighLevelWebhooks
     client: Client
     videos: Videos = field(default_factory=absent)
-    webhooks: Webhooks = field(default_factory=absent)
     name: str = config.PROVIDER
     table: CapabilityTable = TABLE
 
@@ -71,6 +71,7 @@ def build(
         planner=HighLevelPlanner(client),
         publishing=HighLevelPublishing(client),
         records=HighLevelRecords(client),
+        webhooks=HighLevelWebhooks(client.config),
         client=client,
         table=table_of(client.config),
     )

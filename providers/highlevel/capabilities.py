@@ -106,9 +106,7 @@ TABLE = CapabilityTable(
         Capability.COMMENT_MODERATE: Cell(Support.PARTIAL, f"HighLevel likes; it hides and deletes none. {_V3_ONLY}"),
         Capability.PLANNER_LABELS: Cell(Support.FULL),
         Capability.POST_IMPORT: Cell(Support.PARTIAL, "CSV files; HighLevel documents no columns of theirs."),
-        Capability.WEBHOOKS: Cell(
-            Support.NOT_YET, "HighLevel tells of installations, never of posts; that is not built yet."
-        ),
+        Capability.WEBHOOKS: Cell(Support.PARTIAL, "HighLevel tells of installations, never of posts."),
         Capability.ADS: Cell(Support.IMPOSSIBLE, _NO_ADS.format("ads")),
         Capability.AUDIENCES: Cell(Support.IMPOSSIBLE, _NO_ADS.format("audiences")),
     },

@@ -35,7 +35,10 @@ _UPLOAD_STALL_SECONDS = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authorised call. `scope` is what it needs, to be named when it is missing; `again` is for reads only."""
+    """One authorised call. `scope` is what it needs, to be named when it is missing; `again` is for reads only.
+
+    `secrets` stand in the body, and no error may repeat them.
+    """
 
     method: str
     path: str
@@ -46,6 +49,7 @@ class Call:
     write: bool = True
     again: bool = False
     file: FileForm | None = None
+    secrets: tuple[Secret, ...] = ()
 
 
 def path(*parts: str) -> str:
@@ -85,12 +89,13 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
+        secrets: tuple[Secret, ...] = (),
     ) -> wire.Envelope:
         """Make a call that changes something, once; the only repetition is after HighLevel refused the token.
 
-        Raises ProviderError, Ambiguous when nobody can say whether it happened.
+        `secrets` stand in the body. Raises ProviderError, Ambiguous when nobody can say whether it happened.
         """
-        return await self.ask(access, Call(method, where, scope, query, body, form), opened)
+        return await self.ask(access, Call(method, where, scope, query, body, form, secrets=secrets), opened)
 
     async def upload(
         self, access: Access, where: str, file: FileForm, *, scope: str, query: Mapping[str, str] | None = None
@@ -218,13 +223,14 @@ async def _tell(access: Access, rates: limits.Rates) -> None:
 
 def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
     """Open an answer: success is a 2xx whose envelope does not deny it; anything else is an error."""
+    secrets = (token, *call.secrets)
     try:
         said = wire.envelope(answer.body)
     except strict_json.Malformed:
-        raise unreadable(answer, write=call.write, secrets=(token,)) from None
+        raise unreadable(answer, write=call.write, secrets=secrets) from None
     if 200 <= answer.status < 300 and said.success is not False:
         return said
-    raise refusal(answer, said, write=call.write, secrets=(token,))
+    raise refusal(answer, said, write=call.write, secrets=secrets)
 
 
 def accepted(answer: Answer, call: Call, token: Secret) -> None:

@@ -4,11 +4,15 @@ Owns the settings' names, defaults and refusals. Does not know where settings co
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
 from providers.errors import Misconfigured
+from providers.highlevel import keys
 from providers.http.client import user_agent
 from providers.http.urls import check_setting
 from providers.models.secret import Secret, secret_setting
@@ -20,6 +24,8 @@ API_URL = "https://services.leadconnectorhq.com"
 AUTHORIZE_URL = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
 # Nobody documents which host tells that a network's consent is over; white-label agencies have hosts of their own.
 POPUP_HOSTS = ("leadconnectorhq.com", "gohighlevel.com")
+# HighLevel repeats a delivery for some 70 minutes, and does not say when it signed it again: see webhooks.py.
+WINDOW = timedelta(minutes=90)
 V2, V3 = "2021-07-28", "v3"
 VERSIONS = (V2, V3)
 # Beginnings of names that Cloudflare, in front of HighLevel, answers with 403 `error code: 1010` (two reports, read
@@ -40,6 +46,9 @@ class Config:
     api_version: str = V2
     user_agent: str = field(default_factory=user_agent)
     popup_hosts: tuple[str, ...] = POPUP_HOSTS
+    keys: tuple[Ed25519PublicKey, ...] = (keys.read(keys.PUBLISHED),)
+    legacy_signature: bool = False
+    webhook_window: timedelta = WINDOW
     allow_loopback: bool = False
 
     @property
@@ -61,12 +70,12 @@ class Config:
 
 
 def read(settings: Mapping[str, Any]) -> Config:
-    """Read `client_id client_secret api_url authorize_url api_version user_agent popup_hosts allow_loopback`; empty
-    ones take their default.
+    """Read `client_id client_secret api_url authorize_url api_version user_agent popup_hosts webhook_keys
+    legacy_webhook_signature webhook_window_seconds allow_loopback`; empty ones take their default.
 
-    `client_secret` is a Secret or a string. Raises Misconfigured for an address that is not https (loopback excepted,
-    when allowed), a version that is not spoken here, a name that HighLevel turns away, and what is no host; other keys
-    are not read.
+    `client_secret` is a Secret or a string, `popup_hosts` and `webhook_keys` several texts. Raises Misconfigured for an
+    address that is not https (loopback excepted, when allowed), a version that is not spoken here, a name that
+    HighLevel turns away, what is no host, and what is no Ed25519 key; nothing else is read.
     """
     config = Config(
         client_id=str(settings.get("client_id") or "").strip(),
@@ -76,6 +85,9 @@ def read(settings: Mapping[str, Any]) -> Config:
         api_version=str(settings.get("api_version") or V2).strip(),
         user_agent=str(settings.get("user_agent") or user_agent()).strip(),
         popup_hosts=tuple(settings.get("popup_hosts") or POPUP_HOSTS),
+        keys=_keys(settings.get("webhook_keys") or (keys.PUBLISHED,)),
+        legacy_signature=bool(settings.get("legacy_webhook_signature", False)),
+        webhook_window=timedelta(seconds=int(settings.get("webhook_window_seconds") or WINDOW.total_seconds())),
         allow_loopback=bool(settings.get("allow_loopback", False)),
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
@@ -87,6 +99,13 @@ def read(settings: Mapping[str, Any]) -> Config:
     if not all(_HOST.fullmatch(host) for host in config.popup_hosts):
         raise _wrong("popup_hosts", "It is not a list of host names in lower case.", "host_malformed")
     return config
+
+
+def _keys(values: Iterable[str]) -> tuple[Ed25519PublicKey, ...]:
+    try:
+        return tuple(keys.read(value) for value in values)
+    except ValueError as error:
+        raise _wrong("webhook_keys", f"One of them cannot be used: {error}.", "webhook_keys") from None
 
 
 def _wrong(name: str, reason: str, code: str) -> Misconfigured:

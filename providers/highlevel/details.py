@@ -26,14 +26,20 @@ YOUTUBE_PRIVACY = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private
 _NO_FIRST_COMMENT = (*TIKTOK, "google_business", "pinterest")
 EVENT_TYPES = ("STANDARD", "EVENT", "OFFER")
 ACTIONS = ("none", "order", "book", "shop", "learn_more", "call", "sign_up")
-MAX_TEXT, MAX_NAMES, MAX_BOARDS = 5_000, 50, 25
+MAX_TEXT, MAX_NAMES, MAX_BOARDS, MAX_TITLE = 5_000, 50, 25, 100
 
 Check = Callable[[str, Any], None]
 
 
-def _text(name: str, value: Any) -> None:
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TEXT:
-        raise _wrong(name, f"must be a text of 1 to {MAX_TEXT} characters")
+def _up_to(most: int) -> Check:
+    def check(name: str, value: Any) -> None:
+        if not isinstance(value, str) or not 0 < len(value) <= most:
+            raise _wrong(name, f"must be a text of 1 to {most} characters")
+
+    return check
+
+
+_text = _up_to(MAX_TEXT)
 
 
 def _one_of(*words: str) -> Check:
@@ -67,7 +73,7 @@ def _group(members: Mapping[str, Check]) -> Check:
             raise _wrong(name, f"must be an object of {', '.join(members)}")
         for member, inner in value.items():
             if member not in members:
-                raise _wrong(name, f"has no option {member[:64]!r}; it knows {', '.join(members)}")
+                raise _wrong(name, f"has no option {_shown(member)!r}; it knows {', '.join(members)}")
             members[member](f"{name}.{member}", inner)
 
     return check
@@ -94,18 +100,28 @@ OPTIONS: Mapping[str, Check] = {
     "requester_note": _text,
     "link_preview": _group({"image": _text, "link": _text, "title": _text, "description": _text}),
     "google_business": _group(GOOGLE),
-    "youtube": _group({"title": _text, "type": _one_of("video", "short")}),
+    "youtube": _group({"title": _up_to(MAX_TITLE), "type": _one_of("video", "short")}),
     "pinterest": _group({"title": _text, "link": _text, "boards": _names(MAX_BOARDS)}),
 }
 """What `provider_extra` may hold, and what each must look like."""
 
 
-def check_extra(order: Order) -> None:
+def check_extra(order: Order, *, v3: bool) -> None:
     """Refuse an option that nobody knows, that is not written as it must be, or that its network does not take."""
-    for name, value in sorted(order.extra.items()):
+    for name in sorted(order.extra, key=str):
         if name not in OPTIONS:
-            raise OptionUnsupported(f"HighLevel has no option {name[:64]!r}.", provider=PROVIDER, field=name[:64])
-        OPTIONS[name](name, value)
+            text = f"HighLevel has no option {_shown(name)!r}."
+            raise OptionUnsupported(text, provider=PROVIDER, field=_shown(name))
+        OPTIONS[name](name, order.extra[name])
+    _check_fit(order, v3=v3)
+    if order.mode is PostMode.PLANNER_REVIEW and "approver" not in order.extra:
+        text = "A post in review needs provider_extra.approver, the id of a HighLevel user."
+        raise ContentRefused(text, provider=PROVIDER, code="approver_missing")
+    _check_google(order.extra.get("google_business", {}))
+
+
+def _check_fit(order: Order, *, v3: bool) -> None:
+    """Refuse what the order's network, its mode, or the generation of the API does not take."""
     platform = order.platform
     unfit = {
         "first_comment": platform in _NO_FIRST_COMMENT,
@@ -121,10 +137,13 @@ def check_extra(order: Order) -> None:
         if unfit.get(name):
             text = f"{name} cannot be set for {platform or 'this account'} in this mode."
             raise OptionUnsupported(text, provider=PROVIDER, field=name)
-    if order.mode is PostMode.PLANNER_REVIEW and "approver" not in order.extra:
-        text = "A post in review needs provider_extra.approver, the id of a HighLevel user."
-        raise ContentRefused(text, provider=PROVIDER, code="approver_missing")
-    _check_google(order.extra.get("google_business", {}))
+    if not v3 and {"title", "description"} & order.extra.get("link_preview", {}).keys():
+        raise _wrong("link_preview", "has a title and a description in API version v3 only")
+
+
+def _shown(name: Any) -> str:
+    """Give the name of an option as a refusal may repeat it; from within, it need not even be a text."""
+    return str(name)[:64]
 
 
 def _check_google(said: Mapping[str, Any]) -> None:

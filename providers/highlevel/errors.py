@@ -20,6 +20,7 @@ from providers.errors import (
     RateLimited,
     Rejected,
     ScopeNotGranted,
+    Temporary,
     TokenRefused,
     Unavailable,
 )
@@ -56,6 +57,8 @@ TEXTS = (
     # The agency suspended the location; its grant is not spent, and works again when the location does.
     Text((400,), "location is not active", "location_not_active", CreatorBlocked),
     Text((400,), "a string of 24 hex characters", "not_an_id", ContentRefused),
+    # HighLevel's clock is ahead of ours, or the call took its time: what is asked again says another time, or none.
+    Text((400, 422), "scheduledate must be after", "schedule_passed", Temporary),
 )
 STATUSES: Mapping[int, type[ProviderError]] = {
     401: TokenRefused,

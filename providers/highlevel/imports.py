@@ -38,6 +38,8 @@ _ASSIGN = ("accountIds", "filePath", "rowsCount", "fileName", "userId")
 # `tiktokBusinessError` and its like: one key for each network.
 _ERROR_KEY = re.compile(r"([a-z]+(?:[A-Z][a-z]+)*)Error")
 _MAX_ERRORS = 50
+# More than any file of ours can hold.
+_MAX_ROWS = 10_000_000
 
 
 async def send(
@@ -47,7 +49,7 @@ async def send(
     where = _root(await place_of(access), "csv")
     said = await client.upload(access, where, FileForm(name, MIME_TYPE, size, body), scope=WRITE_SCOPE)
     kept, rows = wire.identifier(said.results, "filePath"), wire.integer(said.results.get("rowsCount"))
-    if not kept or rows is None or rows < 1:
+    if not kept or rows is None or not 1 <= rows <= _MAX_ROWS:
         raise contract("HighLevel's answer to a file of posts says not where it is.", log_id=said.log_id)
     named = wire.identifier(said.results, "fileName") or name
     return Sheet(kept, named, rows, wire.text(said.results, "csvFileType"))
@@ -103,7 +105,7 @@ async def get(client: Client, access: Access, id: str, *, cursor: str, limit: in
         id=wire.identifier(row, "_id", "id") or id,
         phase=_PHASES.get(told, ImportPhase.CHECKING),
         told=told,
-        row_count=max(0, count),
+        row_count=max(0, min(count, _MAX_ROWS)),
         rows=tuple(read_row(each) for each in rows),
         next_cursor=next_of(skip, len(rows), size, total),
     )

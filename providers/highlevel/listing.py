@@ -3,7 +3,7 @@
 Owns `posts/list`. Knows not what a state means.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -36,15 +36,16 @@ async def listed(
 
     Which of a post's dates is meant is not documented: a post has all of its own between being made and going out.
     Numbers are strings here: others are refused (issue 178 of GoHighLevel/highlevel-api-docs, read 2026-11-20). Raises
-    ContractBroken for more than a thousand.
+    ContractBroken for more than a thousand, and for a list that is not whole: whoever looks for a post there concludes
+    from its absence.
     """
     where = posts_path((await place_of(access)).location_id) + "/list"
     found: list[Mapping[str, Any]] = []
-    for page in range(MAX_PAGES):
+    for _ in range(MAX_PAGES):
         body = {
             "type": kind,
             "accounts": account or None,
-            "skip": str(page * PAGE),
+            "skip": str(len(found)),
             "limit": str(PAGE),
             "fromDate": instant(since),
             "toDate": instant(until),
@@ -52,14 +53,28 @@ async def listed(
         }
         call = Call("POST", where, SCOPE, body=wire.allowed(body, body), write=False, again=True)
         said = await client.ask(access, call, opened)
-        if not isinstance(said.results.get("posts"), list):
-            raise contract("HighLevel's answer has no list of posts.", log_id=said.log_id)
-        rows = wire.rows(said.results, "posts")
+        rows = _whole(said)
         found += rows
-        total = wire.integer(said.results.get("count"))
-        if len(rows) < PAGE or (total is not None and len(found) >= total):
+        if _is_last(len(rows), len(found), wire.integer(said.results.get("count"))):
             return found
     raise contract("HighLevel lists more posts than can be looked through.")
+
+
+def _whole(said: wire.Envelope) -> list[dict[str, Any]]:
+    """Give the rows of a page; raises ContractBroken when one of them is no post."""
+    rows = said.results.get("posts")
+    if not isinstance(rows, list) or not all(
+        isinstance(each, dict) and wire.identifier(each, "_id", "id") for each in rows
+    ):
+        raise contract("HighLevel's answer has no list of posts, or lists something else.", log_id=said.log_id)
+    return rows
+
+
+def _is_last(rows: int, found: int, total: int | None) -> bool:
+    """Tell whether a page ends the list: a short one proves nothing, the most that HighLevel gives is undocumented."""
+    if not rows and total is not None and found < total:
+        raise contract("HighLevel counts more posts than it shows.")
+    return not rows or (rows < PAGE and total is not None and found >= total)
 
 
 def record_of(said: wire.Envelope) -> Mapping[str, Any]:
@@ -70,11 +85,24 @@ def record_of(said: wire.Envelope) -> Mapping[str, Any]:
     return {}
 
 
-def sighting(row: Mapping[str, Any]) -> Sighting:
-    """Give a post of the list as one that may be ours."""
-    uris = (wire.text(each, name) for each in wire.rows(row, "media") for name in _ADDRESSES)
+def sightings(rows: Iterable[Mapping[str, Any]]) -> tuple[Sighting, ...]:
+    """Give the posts of a list, each once, as ones that may be ours.
+
+    A planned post may be split into children, which name it; it is their parent that is asked for and called back
+    (report of a live user, read 2026-11-20). A list that moves while it is paged shows a row twice.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(wire.identifier(row, "parentPostId", "_id", "id"), []).append(row)
+    return tuple(_sighting(id, group) for id, group in found.items())
+
+
+def _sighting(id: str, rows: Iterable[Mapping[str, Any]]) -> Sighting:
+    rows = list(rows)
+    uris = (wire.text(each, name) for row in rows for each in wire.rows(row, "media") for name in _ADDRESSES)
     return Sighting(
-        publish_id=wire.identifier(row, "_id", "id"),
-        texts=(wire.text(row, "summary"),),
-        uris=tuple(Secret(uri) for uri in uris if uri),
+        publish_id=id,
+        texts=tuple(dict.fromkeys(wire.text(row, "summary") for row in rows)),
+        uris=tuple(Secret(uri) for uri in dict.fromkeys(uris) if uri),
+        made=min(filter(None, (wire.instant(row, "createdAt") for row in rows)), default=None),
     )

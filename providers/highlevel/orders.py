@@ -16,9 +16,11 @@ from providers.highlevel.config import PROVIDER
 from providers.highlevel.details import TIKTOK
 from providers.highlevel.places import Place
 from providers.models.publishing import Content, Order, Photos, PostMode, VideoFile, VideoLink
+from providers.models.secret import Secret
 
 # The specification lets a date be in the future only; live users keep a minute and more (read 2026-11-20).
 MARGIN = timedelta(seconds=60)
+LATER = timedelta(seconds=10)
 POST_TYPES = ("post", "story", "reel")
 # Without `status` a post goes out at once, whatever its date says (reports of live users, read 2026-11-20).
 STATUSES = {PostMode.PLANNER_DRAFT: "draft", PostMode.PLANNER_REVIEW: "in_review"}
@@ -41,6 +43,10 @@ FIELDS = (
     "pinterestPostDetails",
     "youtubePostDetails",
 )
+# What else a medium may carry, by the specifications; the rest of what is shown of one is HighLevel's own.
+KEPT, KEPT_V3 = ("caption", "id"), ("altText",)
+# With one a video for TikTok is not published (report of a live user, read 2026-11-20).
+THUMBNAILS = ("thumbnail",)
 _BY_SUFFIX = {
     ".mp4": "video/mp4",
     ".mov": "video/quicktime",
@@ -60,11 +66,11 @@ class Labels:
     tags: tuple[str, ...] = ()
 
 
-def check(order: Order, now: datetime) -> None:
+def check(order: Order, now: datetime, *, v3: bool) -> None:
     """Refuse what the planner or the order's network cannot do, or would silently drop; see the interface."""
     if order.mode is PostMode.CREATOR_INBOX:
         raise _unsupported("HighLevel has no way into a creator's inbox.", "mode")
-    details.check_extra(order)
+    details.check_extra(order, v3=v3)
     _check_content(order)
     _check_time(order, now)
     details.check_options(order)
@@ -108,8 +114,7 @@ def body(order: Order, place: Place, labels: Labels, now: datetime, *, v3: bool)
     if not place.user_id:
         text = "HighLevel posts in a user's name, and none is known: set provider_settings user_id of the connection."
         raise Rejected(text, provider=PROVIDER, code="user_missing")
-    planned = order.schedule_time if order.mode is not PostMode.PLANNER_DRAFT else None
-    later = planned is not None and planned > now + MARGIN
+    planned = _planned(order, now)
     return wire.allowed(
         FIELDS,
         {
@@ -119,13 +124,24 @@ def body(order: Order, place: Place, labels: Labels, now: datetime, *, v3: bool)
             "createdBy": place.user_id,
             "media": media(order.content, v3=v3),
             "summary": order.caption,
-            "status": STATUSES.get(order.mode) or ("scheduled" if later else "published"),
-            "scheduleDate": instant(planned) if planned is not None and later else None,
+            "status": STATUSES.get(order.mode) or ("scheduled" if planned else "published"),
+            "scheduleDate": instant(planned) if planned else None,
             "tags": list(labels.tags),
             "categoryId": labels.category or None,
             **details.of(order),
         },
     )
+
+
+def _planned(order: Order, now: datetime) -> datetime | None:
+    """Give when HighLevel is to publish, None for a draft and for now.
+
+    Never before its time: one that is nearer than HighLevel takes goes out some seconds late.
+    """
+    time = order.schedule_time
+    if time is None or time <= now or order.mode is PostMode.PLANNER_DRAFT:
+        return None
+    return max(time, now + MARGIN + LATER)
 
 
 def media(content: Content, *, v3: bool) -> list[dict[str, str]]:
@@ -143,26 +159,40 @@ def media(content: Content, *, v3: bool) -> list[dict[str, str]]:
     return [{"url": url, "type": medias.media_type(mime_type, v3=v3)} for url, mime_type in pairs]
 
 
-def again(found: Mapping[str, Any], *, v3: bool) -> list[dict[str, str]]:
-    """Give the media of a post that HighLevel showed, as an update must say them: as MIME types, all of them.
+def again(found: Mapping[str, Any], platform: str, *, v3: bool) -> list[dict[str, str]]:
+    """Give the media of a post that HighLevel showed, as an update must say them: as MIME types, all of them, with
+    what a person gave them.
 
     Raises ContentRefused when one has no address or no type that can be said: an update would lose it.
     """
-    kept = []
-    for row in wire.rows(found, "media"):
-        url = wire.text(row, "url")
-        said = wire.text(row, "type")
-        mime_type = medias.mime_type(said) if "/" in said else guessed(url, "")
-        if not url or not mime_type:
-            text = "HighLevel shows a medium that an update would lose."
-            raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
-        kept.append({"url": url, "type": medias.media_type(mime_type, v3=v3)})
-    return kept
+    shown = found.get("media")
+    rows = shown if isinstance(shown, list) else [] if shown is None else [shown]
+    names = [*KEPT, *(KEPT_V3 if v3 else ()), *(() if platform in TIKTOK else THUMBNAILS)]
+    return [_again(row, names, v3=v3) for row in rows]
+
+
+def _again(row: Any, names: Sequence[str], *, v3: bool) -> dict[str, str]:
+    found = row if isinstance(row, dict) else {}
+    url, said = wire.text(found, "url"), wire.text(found, "type")
+    mime_type = medias.mime_type(said) if "/" in said else guessed(url, "")
+    if not url or not mime_type:
+        text = "HighLevel shows a medium that an update would lose."
+        raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
+    kept = {name: value for name in names if (value := wire.text(found, name))}
+    return {"url": url, "type": medias.media_type(mime_type, v3=v3), **kept}
+
+
+def addresses(body: Mapping[str, Any]) -> tuple[Secret, ...]:
+    """Give the addresses of media that a body holds: one of ours opens with what it holds."""
+    return tuple(Secret(each["url"]) for each in body["media"])
 
 
 def guessed(url: str, otherwise: str) -> str:
     """Tell a media type by the end of an address."""
-    return _BY_SUFFIX.get(PurePosixPath(urlsplit(url).path).suffix.lower(), otherwise)
+    try:
+        return _BY_SUFFIX.get(PurePosixPath(urlsplit(url).path).suffix.lower(), otherwise)
+    except ValueError:
+        return otherwise
 
 
 def instant(moment: datetime) -> str:

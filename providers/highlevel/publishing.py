@@ -8,15 +8,16 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from providers.errors import OptionUnsupported, Rejected
+from providers.errors import ContractBroken, OptionUnsupported, Rejected, Unavailable
 from providers.highlevel import labels, medias, orders, wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
-from providers.highlevel.listing import listed, posts_path, record_of, sighting
+from providers.highlevel.listing import listed, posts_path, record_of, sightings
 from providers.highlevel.orders import Labels
 from providers.highlevel.places import place_of
-from providers.highlevel.states import PUBLISHED, UNDER_WAY, read_status
+from providers.highlevel.states import PLANNED, PUBLISHED, going_out, is_gone, read_status
+from providers.http.refusals import safe_id
 from providers.interface.access import Access
 from providers.models.publishing import Begun, Order, PublishStatus, Sighting, Transferred, VideoFile
 from providers.models.secret import Secret
@@ -33,7 +34,7 @@ class HighLevelPublishing:
 
     def check(self, order: Order) -> None:
         """Refuse, without any call, what HighLevel or the order's network cannot do; see the interface."""
-        orders.check(order, self._client.clock())
+        orders.check(order, self._client.clock(), v3=self._client.config.v3)
 
     async def begin(self, access: Access, order: Order) -> Begun:
         """Make a post: one call that writes, after reads that find the ids of its category and tags.
@@ -43,11 +44,19 @@ class HighLevelPublishing:
         self.check(order)
         if isinstance(order.content, VideoFile):
             raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
-        place, found = await place_of(access), await find_labels(self._client, access, order)
+        place, found = await place_of(access), await self._labels(access, order)
         body = orders.body(order, place, found, self._client.clock(), v3=self._client.config.v3)
         where = posts_path(place.location_id)
-        said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body)
+        hidden = orders.addresses(body)
+        said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         return Begun(wire.identifier(record_of(said), "_id", "id"))
+
+    async def _labels(self, access: Access, order: Order) -> Labels:
+        try:
+            return await find_labels(self._client, access, order)
+        except ContractBroken as error:
+            # Of an announcement it would say that the post may be out, and nothing was sent yet.
+            raise Unavailable(error.message, provider=PROVIDER, code=error.code, log_id=error.log_id) from None
 
     async def store(
         self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
@@ -78,21 +87,22 @@ class HighLevelPublishing:
             for kind in ("all", "deleted")
             for row in await listed(self._client, access, kind=kind, account=account, since=since, until=until)
         ]
-        return tuple(sighting(row) for row in rows if _made(row, since))
+        return sightings(row for row in rows if _made(row, since))
 
     async def cancel(self, access: Access, publish_id: str) -> None:
         """Take a post away that is not published yet: a look first, because HighLevel would delete its own record of a
-        published one too, and the post would stay on its network.
+        published one too, and the post would stay on its network. What is about to go out is too late for it.
         """
         found = await fetch(self._client, access, publish_id)
+        if is_gone(found):
+            return
         state = wire.text(found, "status")
         if state in PUBLISHED:
             text = "The post is published: HighLevel can only forget it, and it stays on its network."
             raise Rejected(text, provider=PROVIDER, code="published")
-        if state in UNDER_WAY:
-            raise Rejected("The post is being published.", provider=PROVIDER, code=state)
-        if state != "deleted":
-            await remove(self._client, access, publish_id)
+        if state not in PLANNED or going_out(found, self._client.clock()):
+            raise Rejected("The post is being published.", provider=PROVIDER, code=safe_id(state, ()))
+        await remove(self._client, access, publish_id)
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
         """Give nothing: only HighLevel itself tells the page."""

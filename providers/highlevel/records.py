@@ -14,9 +14,13 @@ from providers.highlevel.config import PROVIDER
 from providers.highlevel.listing import listed, posts_path
 from providers.highlevel.places import place_of
 from providers.highlevel.publishing import WRITE_SCOPE, fetch, find_labels, remove
-from providers.highlevel.states import PUBLISHED, UNDER_WAY, read_status
+from providers.highlevel.states import due, going_out, is_gone, read_status
+from providers.http.refusals import safe_id
 from providers.interface.access import Access
-from providers.models.publishing import Order, PublishStatus
+from providers.models.publishing import Order, Photos, PostMode, PublishStatus
+
+# What a person, or time, has not moved on yet. A draft that somebody scheduled is no draft any more.
+CHANGEABLE = ("draft", "in_review", "scheduled")
 
 
 class HighLevelRecords:
@@ -40,21 +44,19 @@ class HighLevelRecords:
         The media are those that HighLevel shows, said again as MIME types: what an update leaves out is gone (reports
         of live users, read 2026-11-20).
         """
-        orders.check(order, self._client.clock())
+        orders.check(order, self._client.clock(), v3=self._client.config.v3)
         shown = await fetch(self._client, access, publish_id)
         body = await self._body(access, order, shown)
         where = posts_path((await place_of(access)).location_id) + path(publish_id)
-        await self._client.write(access, "PUT", where, scope=WRITE_SCOPE, body=body)
+        hidden = orders.addresses(body)
+        await self._client.write(access, "PUT", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         _check_taken(body, await fetch(self._client, access, publish_id))
 
     async def _body(self, access: Access, order: Order, shown: Mapping[str, Any]) -> dict[str, Any]:
-        state = wire.text(shown, "status")
-        if state in (*PUBLISHED, *UNDER_WAY, "deleted"):
-            text = f"A post that is {state} can no longer be changed."
-            raise Rejected(text, provider=PROVIDER, code=state)
-        v3 = self._client.config.v3
-        media = orders.again(shown, v3=v3)
-        if order.content is not None and not media:
+        now, v3 = self._client.clock(), self._client.config.v3
+        _check_state(order, shown, now)
+        media = orders.again(shown, order.platform, v3=v3)
+        if len(media) < _media_of(order):
             text = "HighLevel shows the post without its media: an update would lose them."
             raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
         place, found = await place_of(access), await find_labels(self._client, access, order)
@@ -68,9 +70,30 @@ class HighLevelRecords:
             return
 
 
+def _check_state(order: Order, shown: Mapping[str, Any], now: datetime) -> None:
+    """Refuse what an update would publish twice, take out of a person's hands, or come too late for."""
+    state = "deleted" if is_gone(shown) else wire.text(shown, "status")
+    released = order.mode is PostMode.PLANNER_DRAFT and state != "draft"
+    if state not in CHANGEABLE or released or going_out(shown, now):
+        said = safe_id(state, ())
+        raise Rejected(f"A post that is {said} can no longer be changed so.", provider=PROVIDER, code=said)
+
+
+def _media_of(order: Order) -> int:
+    """Give how many media a post must have."""
+    return len(order.content.uris) if isinstance(order.content, Photos) else int(order.content is not None)
+
+
 def _check_taken(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
     """Compare what was sent with what the planner has now: it drops things without a word."""
-    taken = {"media": len(wire.rows(shown, "media")), "summary": wire.text(shown, "summary")}
-    if taken != {"media": len(sent["media"]), "summary": sent["summary"]}:
+    taken = [len(wire.rows(shown, "media")), wire.text(shown, "summary").strip(), _minute(due(shown))]
+    given = [len(sent["media"]), sent["summary"].strip(), _minute(wire.instant(sent, "scheduleDate"))]
+    timed = sent["status"] == wire.text(shown, "status") == "scheduled"
+    if (taken if timed else taken[:2]) != (given if timed else given[:2]):
         text = "HighLevel kept something else than it was given."
         raise ContentRefused(text, provider=PROVIDER, code="kept_otherwise")
+
+
+def _minute(time: datetime | None) -> datetime | None:
+    """Give a time to the minute, as the planner may keep it."""
+    return None if time is None else time.replace(second=0, microsecond=0)

@@ -146,4 +146,7 @@ def _days(value: object, count: int) -> tuple[int, ...]:
 
 
 def _percent(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if isinstance(value, float):
+        return value
+    number = wire.integer(value) if isinstance(value, int) else None
+    return None if number is None else float(number)

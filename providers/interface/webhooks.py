@@ -13,6 +13,11 @@ from providers.models.webhooks import Webhook
 class Webhooks(Protocol):
     """Webhooks of one vendor."""
 
+    @property
+    def come_again(self) -> int:
+        """The HTTP status of an answer after which the vendor repeats a delivery."""
+        ...
+
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
         """Prove that the untouched `body` came from the vendor within its window, and read it; no call.
 

@@ -95,13 +95,15 @@ class Order:
 class Sighting:
     """A post that the vendor has, which may be one whose answer was lost: what it says and which media it names.
 
-    `publish_id` is what `status` takes, where the vendor has one; `post_ids` name what is public already.
+    `publish_id` is what `status` takes, where the vendor has one; `post_ids` name what is public already. `made` is
+    None where the vendor does not say it.
     """
 
     publish_id: str = ""
     post_ids: tuple[str, ...] = ()
     public_uri: str = ""
     texts: tuple[str, ...] = ()
+    made: datetime | None = None
     uris: tuple[Secret, ...] = ()
 
 

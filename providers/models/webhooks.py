@@ -17,6 +17,7 @@ UNREADABLE = "unreadable"
 class WebhookKind(StrEnum):
     """What happened; UNKNOWN is kept and shown, never dropped."""
 
+    INSTALLED = "installed"
     GRANT_REMOVED = "grant_removed"
     PUBLISH_FAILED = "publish_failed"
     PUBLISHED = "published"
@@ -32,8 +33,8 @@ class Webhook:
 
     `event` is the vendor's own name of it, `subject` whom it is about (the vendor's user id), `dedupe_key` what makes
     two deliveries the same. `reason` says why: the vendor's own code of a failed publish, a sentence for a removed
-    grant. `mode` is how the publish was begun (`direct`, `creator_inbox`), where the vendor says so. `raw` is the
-    event's content.
+    grant. `place` is where an agency, the subject, is at work from now on, empty when everywhere. `mode` is how the
+    publish was begun (`direct`, `creator_inbox`), where the vendor says so. `raw` is the event's content.
     """
 
     kind: WebhookKind
@@ -41,6 +42,7 @@ class Webhook:
     subject: str
     dedupe_key: str
     occur_time: datetime | None = None
+    place: str = ""
     publish_id: str = ""
     post_id: str = ""
     mode: str = ""

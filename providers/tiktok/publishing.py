@@ -91,6 +91,7 @@ class TikTokPublishing:
                 post_ids=(video.provider_video_id,),
                 public_uri=video.share_uri,
                 texts=(video.title, video.description),
+                made=video.publish_time,
             )
             for video in page.videos
             if video.publish_time is not None and since <= video.publish_time <= until

@@ -63,6 +63,11 @@ class TikTokWebhooks:
         """Use the application's key, secret and window."""
         self._config = config
 
+    @property
+    def come_again(self) -> int:
+        """Any answer but a 200 is followed by others for 72 hours ("Webhooks Overview")."""
+        return 503
+
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
         """Prove a delivery by its signature over the untouched bytes, its age and its application; see the interface.
 

@@ -1,4 +1,5 @@
-"""A gateway that dies before and after every commit there is: of a file, a draft, photos, a pull, and one called back.
+"""A gateway that dies before and after every commit there is: of a file, a draft, photos, a pull, one called back, and
+of posts through a planner.
 
 Owns the deaths at commits that have no name of their own, the quota ledger's and the links' among them. The clock is
 moved by hand and the death is an exception that nothing catches; after each, a fresh step goes on, as another process
@@ -22,6 +23,7 @@ from structlog.testing import capture_logs
 from gateway.domain import cancelling, media, sources
 from gateway.domain.errors import ResourceExists
 from gateway.domain.sources import Source
+from providers.simulators.highlevel import SimulatorConfig as PlannerConfig
 from providers.simulators.tiktok import SimulatorConfig
 from storage import attempts
 from storage import posts as rows
@@ -29,6 +31,7 @@ from storage.database import Database, Transaction
 from storage.posts import PostRow
 from tests.chaos.test_kill_side_paths import Death, publish_drafts
 from tests.fixtures import media as files
+from tests.flows.planner import PlannerStage, planning
 from tests.flows.stage import LOCATION, Stage, opened
 from tests.flows.test_photos import FETCHING, PHOTOS, TYPES
 from tests.flows.trouble import pulled
@@ -52,7 +55,26 @@ CONFIGS = {
     "pull": PATIENT,
     "cancelled pull": replace(PATIENT, processing_seconds=3000),
 }
-FEWEST = {"file": 28, "draft": 25, "photos": 18, "pull": 26, "cancelled pull": 16}
+# Without an id in its answer a post is found in the planner's list.
+PLANNER = PlannerConfig(rate_limits=False, posts_per_day=None, access_token_seconds=31_000_000)
+PLANNERS = {
+    "planner": PLANNER,
+    "planner with ids": replace(PLANNER, publish_now_results=True),
+    "planner later": PLANNER,
+    "planner called back": PLANNER,
+}
+PLANNED = ("planner later", "planner called back")
+FEWEST = {
+    "file": 28,
+    "draft": 25,
+    "photos": 18,
+    "pull": 26,
+    "cancelled pull": 16,
+    "planner": 28,
+    "planner with ids": 19,
+    "planner later": 25,
+    "planner called back": 35,
+}
 """How many commits each path has at least: fewer would mean that some are not seen any more."""
 
 FETCHED = ("media.open_link", "media.note")
@@ -115,7 +137,12 @@ class Route:
     stage: Stage
     account: str
     upload: str
-    photos: list[str]
+    photos: list[str] = field(default_factory=list)
+
+    @property
+    def posted(self) -> int:
+        """Count what is on the network."""
+        return len(self.stage.vendor.posts)
 
     async def made(self, id: str) -> PostRow:
         """Create the post; one that was made before the caller lost its answer is found again under its id."""
@@ -161,6 +188,29 @@ class Route:
         return self.name != "photos" or await media.fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
 
 
+@dataclass
+class PlannerRoute(Route):
+    """One path on the stage of a planner."""
+
+    stage: PlannerStage
+
+    @property
+    def posted(self) -> int:
+        """Count what is on the network."""
+        return len(self.stage.published)
+
+    async def _create(self, id: str) -> PostRow:
+        later = self.stage.clock() + timedelta(hours=3) if self.name in PLANNED else None
+        return await self.stage.planned(self.account, self.upload, id, id=id, schedule_time=later)
+
+    async def act(self, post: PostRow) -> PostRow:
+        """Do what is next: a worker's step, and the caller's call to stop once the planner keeps the post."""
+        post = await self.stage.step(post)
+        if self.name == "planner called back" and post.state == "SCHEDULED":
+            post = await cancelling.cancel(self.stage.domain, LOCATION, post.id, None)
+        return post
+
+
 async def fetching_over(stage: Stage) -> None:
     """Let the vendor fetch what it was told to."""
     for _ in range(200):
@@ -171,7 +221,7 @@ async def fetching_over(stage: Stage) -> None:
 
 async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
     """Take the path once to its very end; give the post, how many were made, and whether its outcome may be open."""
-    stage, made, open_ = route.stage, len(route.stage.vendor.posts), False
+    stage, made, open_ = route.stage, route.posted, False
     # A place in the inbox that a lost announcement holds is free the next day.
     stage.clock.advance(timedelta(hours=25))
     try:
@@ -190,7 +240,7 @@ async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
         # The day of looking for proof is made short: nothing happens in it.
         hurry = timedelta(hours=25) if post.state == "INDETERMINATE" else timedelta(0)
         stage.clock.time = max(stage.clock.time, post.due_at) + hurry
-    return post, len(stage.vendor.posts) - made, open_ and await route.in_reach(post)
+    return post, route.posted - made, open_ and await route.in_reach(post)
 
 
 def over(post: PostRow) -> bool:
@@ -200,6 +250,8 @@ def over(post: PostRow) -> bool:
 
 def expected(route: Route, *, open_: bool) -> list[tuple[str, int]]:
     """Give how the path may end: in which state, with how many posts made."""
+    if route.name == "planner called back":
+        return [("CANCELLED", 0)]
     if route.name == "cancelled pull":
         # A death in the one call takes the id with it by which the vendor could be asked to stop.
         return [("CANCELLED", 0), *([("INDETERMINATE", 0), ("INDETERMINATE", 1)] if open_ else [])]
@@ -241,5 +293,21 @@ async def test_a_death_around_any_commit_loses_doubles_and_sticks_nothing(
             commits, deaths, wrong = await deaths_of(Route(name, stage, account, upload, photos))
 
     assert [] == wrong
-    assert FEWEST[name] <= commits
+    assert FEWEST[name] <= commits, commits
+    assert 2 * commits == len(deaths)
+
+
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+@pytest.mark.parametrize("name", PLANNERS)
+async def test_a_death_around_any_commit_of_a_planned_post_loses_doubles_and_sticks_nothing(
+    name: str, database_url: str, tmp_path: Path
+) -> None:
+    """One post per death: whatever answer died with it, a planner's list says what came of it, and it ends well."""
+    with capture_logs():
+        async with planning(database_url, tmp_path, PLANNERS[name]) as stage:
+            account, upload = await stage.connect(), await stage.upload(files.video(30_000))
+            commits, deaths, wrong = await deaths_of(PlannerRoute(name, stage, account, upload))
+
+    assert [] == wrong
+    assert FEWEST[name] <= commits, commits
     assert 2 * commits == len(deaths)

@@ -17,9 +17,9 @@ from tests.chaos.test_kill_publish import SIZE, vendor_config
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
 
-async def until_frozen(gateway: processes.Gateway) -> None:
+async def until_frozen(gateway: processes.Gateway, seconds: float = 20) -> None:
     """Wait until the process stands still at its failpoint."""
-    for _ in range(400):
+    for _ in range(int(seconds * 20)):
         if gateway.freeze_state() == "T":
             return
         await asyncio.sleep(0.05)

@@ -20,6 +20,10 @@ GOOD = {
     "http_address": "127.0.0.1:0",
 }
 
+PAGE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+HIGHLEVEL = {"highlevel_client_id": "65f0c0de0000-app", "highlevel_client_secret": "canary-secret"}
+LOOPBACK = {"allow_loopback_vendors": "true"}
+
 
 def examine(database_url: str, folder: Path, **settings: str) -> Ran:
     """Run it over a good configuration with these changes."""
@@ -48,6 +52,13 @@ def test_nothing_is_wrong_with_a_good_configuration(database_url: str, tmp_path:
         ({"public_url": "http://social.example"}, "GATEWAY_PUBLIC_URL"),
         ({"tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_SECRET not set"),
         ({"tiktok_api_url": "https://tiktok.example"}, "GATEWAY_TIKTOK_UPLOAD_HOSTS"),
+        ({"highlevel_client_id": "65f0-app"}, "GATEWAY_HIGHLEVEL_CLIENT_SECRET not set"),
+        ({"highlevel_client_secret": "canary-secret"}, "GATEWAY_HIGHLEVEL_CLIENT_ID not set"),
+        ({"highlevel_api_version": "v1"}, "GATEWAY_HIGHLEVEL_API_VERSION"),
+        ({"highlevel_authorize_url": "http://marketplace.example/v2/oauth/chooselocation"}, "HIGHLEVEL_AUTHORIZE_URL"),
+        ({**HIGHLEVEL, "highlevel_authorize_url": f"{PAGE}?client_id=canary"}, "HIGHLEVEL_AUTHORIZE_URL ends before"),
+        ({**HIGHLEVEL, **LOOPBACK, "highlevel_api_url": "http://127.0.0.1:9"}, "HighLevel addresses"),
+        ({"tiktok_client_key": "", "tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_KEY and"),
         ({"grpc_address": "nowhere"}, "GATEWAY_GRPC_ADDRESS"),
         ({"http_address": "203.0.113.1:80"}, "GATEWAY_HTTP_ADDRESS"),
         ({"blob_url": "ftp://x/y"}, "blob"),
@@ -90,6 +101,54 @@ def test_a_look_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None
 
     with psycopg.connect(database_url) as connection:
         assert [] == connection.execute("SELECT key_id FROM key_checks").fetchall()
+
+
+def line_of(ran: Ran, subject: str) -> str:
+    """Give the one line about a subject."""
+    [line] = [line for line in ran.out.splitlines() if line[5:].strip().startswith(f"{subject}:")]
+    return line
+
+
+def test_highlevel_alone_is_a_whole_configuration(database_url: str, tmp_path: Path) -> None:
+    """With HighLevel's application TikTok's own is not missed, and which generation of the API is spoken is told."""
+    ran = examine(
+        database_url, tmp_path, tiktok_client_key="", tiktok_client_secret="", highlevel_api_version="v3", **HIGHLEVEL
+    )
+    assert (0, []) == (ran.code, wrong(ran)), ran.out
+    assert line_of(ran, "TikTok application").startswith("note")
+    assert "API version v3" in line_of(ran, "HighLevel application")
+    assert "canary" not in ran.out
+
+
+def test_without_an_application_of_highlevel_its_addresses_are_not_looked_at(database_url: str, tmp_path: Path) -> None:
+    """Nobody has to use HighLevel: one note, which says what would work without an application."""
+    ran = examine(database_url, tmp_path)
+    assert "Private Integration Token" in line_of(ran, "HighLevel application")
+    assert 1 == ran.out.count("HighLevel application")
+    assert "HighLevel addresses" not in ran.out
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        ({"highlevel_authorize_url": "https://crm.example/somewhere"}, "HighLevel consent page"),
+        (
+            {
+                **LOOPBACK,
+                "highlevel_api_url": "http://127.0.0.1:9",
+                "highlevel_authorize_url": "http://[::1]:9/oauth/chooselocation",
+            },
+            "HighLevel addresses",
+        ),
+    ],
+    ids=["an unusual page", "a simulator"],
+)
+def test_what_may_surprise_at_highlevel_is_a_note(
+    change: dict[str, str], subject: str, database_url: str, tmp_path: Path
+) -> None:
+    """A page elsewhere may be an agency's own, and a simulator is meant by whoever sets both addresses."""
+    ran = examine(database_url, tmp_path, **HIGHLEVEL, **change)
+    assert (0, True) == (ran.code, line_of(ran, subject).startswith("note")), ran.out
 
 
 SIMULATOR = {"tiktok_api_url": "http://127.0.0.1:9", "tiktok_authorize_url": "http://127.0.0.1:9/authorize/"}

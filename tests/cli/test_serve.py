@@ -79,7 +79,7 @@ def test_one_signal_ends_it_in_order(
     """It says where it serves, serves, and after one signal ends with 0, its database connections given back."""
     with process("serve", database_url, tmp_path) as running:
         serving = line(running, "serving")
-        assert (["tiktok"], True) == (serving["providers"], serving["jobs"])
+        assert (["highlevel", "tiktok"], True) == (serving["providers"], serving["jobs"])
         assert grpc.StatusCode.OK == call(serving["grpc"], KEY)
         running.send_signal(how)
         line(running, "stopped")

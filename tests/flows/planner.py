@@ -1,4 +1,4 @@
-"""The stage of a planner: a gateway's rules, the simulated HighLevel in process, and a clock that is moved by hand.
+"""The stage of a planner: a gateway's rules, both simulated vendors in process, and a clock that is moved by hand.
 
 Owns the connection of a location with its accounts. Posts are carried on as on the stage of TikTok.
 """
@@ -6,7 +6,7 @@ Owns the connection of a location with its accounts. Posts are carried on as on 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ import httpx
 from pydantic import SecretStr
 
 from gateway import app
+from gateway.domain.context import Domain
 from gateway.ground import Ground, read_ring
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import Grant
 from providers.models.secret import Secret
+from providers.simulators import tiktok
 from providers.simulators.faults import Fault
 from providers.simulators.highlevel import Published, SimulatorConfig, create_app
 from providers.simulators.highlevel import Vendor as Planner
@@ -44,32 +46,7 @@ class PlannerStage(Stage):
 
     async def connect(self, connection: str = "c1", account: str = "a1", user: int = 0) -> str:
         """Make a verified connection of the bakery, with an account for each network; give TikTok's id."""
-        grant = self.planner.grant(BAKERY)
-        now = self.clock()
-        settings = {"location_id": BAKERY, "company_id": COMPANY, "user_id": OWNER}
-        async with self.domain.db.transaction() as tx:
-            await locations.claim(tx, LOCATION, "agency", now)
-            row = ConnectionRow(
-                location=LOCATION, id=connection, provider="highlevel", create_time=now, update_time=now
-            )
-            row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
-            row.provider_subject, row.provider_settings = BAKERY, settings
-            await connections.insert(tx, row)
-            for each in self.planner.accounts.of(BAKERY):
-                await accounts.attach(
-                    tx,
-                    AccountRow(
-                        location=LOCATION,
-                        id=f"{account}-{PLATFORMS[each.platform]}".replace("_", "-"),
-                        connection=connection,
-                        provider="highlevel",
-                        platform=PLATFORMS[each.platform],
-                        provider_account_id=each.id,
-                        create_time=now,
-                        update_time=now,
-                    ),
-                )
-        await self.domain.tokens.keep(LOCATION, connection, _as_grant(grant, self), read_version=0)
+        await connected(self.domain, self.planner, LOCATION, "agency", connection, account)
         return f"{account}-tiktok"
 
     async def planned(self, account: str, upload: str, caption: str = "", **changes: Any) -> PostRow:
@@ -79,6 +56,15 @@ class PlannerStage(Stage):
     async def finish(self, post: PostRow, *, within: timedelta = timedelta(hours=2)) -> PostRow:
         """Carry the post on to its end."""
         return await super().finish(post, within=within)
+
+    async def connect_direct(self, connection: str = "direct", account: str = "direct") -> str:
+        """Connect a user of TikTok's own API; give the account's id."""
+        return await super().connect(connection, account)
+
+    async def name(self, account: str, username: str) -> None:
+        """Let an account have this handle."""
+        async with self.domain.db.transaction() as tx:
+            await accounts.change(tx, LOCATION, account, self.clock(), username=username)
 
     @property
     def published(self) -> list[Published]:
@@ -90,12 +76,46 @@ class PlannerStage(Stage):
         self.planner.faults.add(Fault(match=operation, kind=kind, **more))
 
 
-def _as_grant(values: dict[str, Any], stage: Stage) -> Grant:
+async def connected(
+    domain: Domain, planner: Planner, location: str, agency: str, connection: str, account: str
+) -> list[str]:
+    """Make a verified connection of the bakery in a location of ours, with an account for each network; give their ids,
+    which end with the network.
+    """
+    grant, now = planner.grant(BAKERY), domain.clock()
+    settings = {"location_id": BAKERY, "company_id": COMPANY, "user_id": OWNER}
+    async with domain.db.transaction() as tx:
+        await locations.claim(tx, location, agency, now)
+        row = ConnectionRow(location=location, id=connection, provider="highlevel", create_time=now, update_time=now)
+        row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+        row.provider_subject, row.provider_settings = BAKERY, settings
+        await connections.insert(tx, row)
+        made = [
+            await accounts.attach(
+                tx,
+                AccountRow(
+                    location=location,
+                    id=f"{account}-{each.platform}",
+                    connection=connection,
+                    provider="highlevel",
+                    platform=PLATFORMS[each.platform],
+                    provider_account_id=each.id,
+                    create_time=now,
+                    update_time=now,
+                ),
+            )
+            for each in planner.accounts.of(BAKERY)
+        ]
+    await domain.tokens.keep(location, connection, _as_grant(grant, now), read_version=0)
+    return [each.id for each in made]
+
+
+def _as_grant(values: dict[str, Any], now: datetime) -> Grant:
     return Grant(
         access_token=Secret(values["access_token"]),
-        access_expire_time=stage.clock() + timedelta(seconds=values["expires_in"]),
+        access_expire_time=now + timedelta(seconds=values["expires_in"]),
         refresh_token=Secret(values["refresh_token"]),
-        refresh_expire_time=stage.clock() + timedelta(days=365),
+        refresh_expire_time=now + timedelta(days=365),
         scopes=tuple(values["scope"].split()),
         subject=BAKERY,
     )
@@ -109,6 +129,7 @@ async def planning(
     clock, transport = Clock(), EdgeTransport()
     settings = config or SimulatorConfig()
     simulator = create_app(settings, clock=clock, transport=transport)
+    direct = tiktok.create_app(tiktok.SimulatorConfig(), clock=clock, transport=transport)
     named = make_settings(database_url, folder).model_copy(
         update={
             "highlevel_client_id": settings.client_id,
@@ -121,14 +142,18 @@ async def planning(
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
         stack.push_async_callback(simulator.state.vendor.aclose)
+        stack.push_async_callback(direct.state.vendor.aclose)
         domain = await app.build_domain(
             stack,
             Ground(named, db, read_ring(named), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
-            seams={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
+            seams={
+                "highlevel": {"transport": httpx.ASGITransport(simulator)},
+                "tiktok": {"transport": httpx.ASGITransport(direct)},
+            },
             public_url="http://127.0.0.1",
         )
         domain = replace(domain, sleep=no_time)
         transport.edge.domain = domain
-        yield PlannerStage(domain, None, clock, transport, planner=simulator.state.vendor)  # type: ignore[arg-type]
+        yield PlannerStage(domain, direct.state.vendor, clock, transport, planner=simulator.state.vendor)

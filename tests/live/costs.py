@@ -1,10 +1,12 @@
-"""What the live suite spends, said before it spends it: `python -m tests.live.costs`.
+"""What the live suites spend, said before they spend it: `python -m tests.live.costs`.
 
-Owns the table: one row for every contract test that a live harness can run, and none for the others.
+Owns the tables: one row for every test that a live run can make, and none for the others; and who must be set up.
 """
 
+import os
 import sys
 from collections import Counter
+from dataclasses import dataclass
 
 COSTS: dict[str, dict[str, int]] = {
     "test_a_profile_says_whose_it_is": {"user/info": 1},
@@ -21,26 +23,90 @@ COSTS: dict[str, dict[str, int]] = {
 ONCE = {"oauth/token (refresh)": 1}
 POSTING = ("test_a_file_is_posted_when_its_last_byte_is_there", "test_what_cannot_be_stopped_is_refused")
 
+HIGHLEVEL_TRACES = {
+    "draft in the planner, deleted again": 1,
+    "video of one second in the media library, which stays": 1,
+}
+"""What is no call, and what somebody may find there."""
 
-def total(*, posting: bool) -> Counter[str]:
-    """Add up what a run spends, with or without the tests that post."""
-    spent = Counter(ONCE)
-    for name, costs in COSTS.items():
-        if posting or name not in POSTING:
-            spent.update(costs)
-    return spent
+HIGHLEVEL_COSTS: dict[str, dict[str, int]] = {
+    "test_a_token_opens_its_location": {"locations/search": 1},
+    "test_the_accounts_of_a_location_are_listed": {"accounts": 1},
+    "test_labels_are_listed": {"categories": 1, "tags": 1},
+    "test_the_planner_is_listed": {"posts/list": 2},
+    "test_an_unknown_post_is_not_found": {"posts/{id}": 1},
+    "test_a_draft_is_made_found_and_taken_away": {
+        "accounts": 1,
+        "medias/upload-file": 1,
+        "posts (create)": 1,
+        "posts/list": 2,
+        "posts/{id}": 1,
+        "posts (delete)": 1,
+        **HIGHLEVEL_TRACES,
+    },
+}
+HIGHLEVEL_POSTING = ("test_a_draft_is_made_found_and_taken_away",)
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One vendor's live suite: what must be set for it, what lets it write, and what it spends."""
+
+    vendor: str
+    needed: tuple[str, ...]
+    leave: str
+    costs: dict[str, dict[str, int]]
+    once: dict[str, int]
+    posting: tuple[str, ...]
+
+    def missing(self) -> list[str]:
+        """Give what is not set."""
+        return [name for name in self.needed if not os.environ.get(name)]
+
+    def may_post(self) -> bool:
+        """Tell whether it was given leave to write."""
+        return os.environ.get(self.leave) == "1"
+
+    def total(self, *, posting: bool) -> Counter[str]:
+        """Add up what a run spends, with or without the tests that write."""
+        spent = Counter(self.once)
+        for name, costs in self.costs.items():
+            if posting or name not in self.posting:
+                spent.update(costs)
+        return spent
+
+    def lines(self) -> list[str]:
+        """Say what a run would spend."""
+        if self.missing():
+            return [f"{self.vendor} is not called: {', '.join(self.missing())} not set."]
+        spent = sorted(self.total(posting=self.may_post()).items())
+        said = [f"This calls {self.vendor} itself, as {self.needed[-1]} allows, and spends:"]
+        said += [f"  {count:3} {what}" for what, count in spent]
+        return said if self.may_post() else [*said, f"Nothing is written there without {self.leave}=1."]
+
+
+TIKTOK = Suite(
+    "TikTok",
+    ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE"),
+    "TIKTOK_LIVE_POST",
+    COSTS,
+    ONCE,
+    POSTING,
+)
+HIGHLEVEL = Suite(
+    "HighLevel",
+    ("HIGHLEVEL_LIVE_LOCATION", "HIGHLEVEL_LIVE_USER", "HIGHLEVEL_LIVE_TOKEN_FILE"),
+    "HIGHLEVEL_LIVE_POST",
+    HIGHLEVEL_COSTS,
+    {},
+    HIGHLEVEL_POSTING,
+)
 
 
 def main() -> None:
     """Print what a run would spend."""
-    import os
-
-    posting = os.environ.get("TIKTOK_LIVE_POST") == "1"
-    print("This calls TikTok itself, for the account behind TIKTOK_LIVE_TOKEN_FILE, and spends:")
-    for what, count in sorted(total(posting=posting).items()):
-        print(f"  {count:3} {what}")
-    if not posting:
-        print("Nothing is posted without TIKTOK_LIVE_POST=1.")
+    for suite in (TIKTOK, HIGHLEVEL):
+        print("\n".join(suite.lines()))
     sys.stdout.flush()
 
 

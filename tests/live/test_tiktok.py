@@ -22,7 +22,7 @@ from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import build
 from tests.fixtures import media
-from tests.live.costs import COSTS
+from tests.live.costs import COSTS, TIKTOK
 from tests.providers.conformance.accounts import AccountsContract
 from tests.providers.conformance.harness import Power
 from tests.providers.conformance.publishing import PublishingContract
@@ -30,8 +30,7 @@ from tests.providers.conformance.videos import VideosContract
 from tests.providers.faking import Renewing
 from tests.providers.tiktok.harness import UNKNOWN_PUBLISH
 
-NEEDED = ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE")
-MISSING = [name for name in NEEDED if not os.environ.get(name)]
+MISSING = TIKTOK.missing()
 INIT_SECONDS = 11.0
 """Between two tests that begin a post: TikTok takes six in a minute."""
 
@@ -120,7 +119,7 @@ class OverTikTok:
             await provider.close()
         settings = {name: os.environ[f"TIKTOK_LIVE_{name.upper()}"] for name in ("client_key", "client_secret")}
         provider = checked(build(settings, clock=now))
-        powers = frozenset({Power.POSTS} if os.environ.get("TIKTOK_LIVE_POST") == "1" else ())
+        powers = frozenset({Power.POSTS} if TIKTOK.may_post() else ())
         self.harness = Live(provider, shared["grant"], powers, media.video(6_000_000, seconds=5))
         yield
         await provider.close()

@@ -163,6 +163,6 @@ def test_the_contracts_run_over_it(tmp_path: Path) -> None:
     passed = re.search(r"(\d+) passed, (\d+) skipped", done.stdout)
     assert passed is not None
     assert int(passed[1]) > 30
-    assert {"revoke", "static_token", "creator_info", "video_query"} == set(
+    assert {"agency_grants", "revoke", "static_token", "creator_info", "video_query"} == set(
         re.findall(r"harness\.py:\d+: (\w+):", done.stdout)
     )

@@ -3,6 +3,7 @@
 Owns companies' connections and what comes from them. What webhooks add is in tests/flows/test_installs.py.
 """
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from gateway.domain import agencies
 from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked, Unavailable
 from providers.simulators.highlevel import Fault
-from socialgateway.v1 import connection_pb2
+from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
 from tests.fixtures.gateway import REDIRECT_URI
 from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
@@ -64,6 +65,18 @@ async def test_an_agency_s_consent_connects_the_location(high: HighWorld) -> Non
     )
     assert "location_id" not in agency.provider_settings
     assert agency.name.startswith(f"locations/{BAKERY}/")
+
+
+async def test_the_location_s_own_connection_speaks_for_it(high: HighWorld) -> None:
+    """A page that asks whether the location is connected hears of its own connection, never of the agency's."""
+    made = await high.connect_agency(BAKERY, BAKERY)
+    request = connection_service_pb2.GetConnectionStatusRequest(
+        parent=f"locations/{BAKERY}", provider="providers/highlevel"
+    )
+    connected = await high.api.GetConnectionStatus(request)
+    await high.disconnect(made.name)
+
+    assert (made.name, made.name) == (connected.name, (await high.api.GetConnectionStatus(request)).name)
 
 
 async def test_an_agency_connects_itself(high: HighWorld) -> None:
@@ -197,8 +210,6 @@ async def test_a_child_whose_refresh_token_is_refused_asks_the_agency(database_u
 
 async def test_64_callers_of_an_expired_child_ask_the_agency_once(high: HighWorld) -> None:
     """One flight, one exchange of the agency's token, one of the child's."""
-    import asyncio
-
     made = await high.connect_agency(BAKERY, BAKERY)
     before = len(high.exchanges("location_token"))
     high.world.clock.advance(DAY)
@@ -234,8 +245,6 @@ async def test_a_dead_agency_ends_its_children_when_they_must_be_renewed(high: H
 
 async def reauthorize(high: HighWorld, name: str) -> None:
     """Let the agency consent again, to its own connection."""
-    from socialgateway.v1 import connection_service_pb2
-
     request = connection_service_pb2.ReauthorizeConnectionRequest(name=name, redirect_uri=REDIRECT_URI)
     opened_again = await high.api.ReauthorizeConnection(request)
     await high.complete(await high.consent(opened_again.authorization.uri, BAKERY, agency=True))

@@ -230,7 +230,7 @@ async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: 
 
 
 async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
-    """A schedule, a cover of its own and another route are refused by name, never ignored."""
+    """A schedule and a cover of its own are refused by name, never ignored."""
     later = served.post()
     later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
     cover = served.post()
@@ -238,7 +238,6 @@ async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
 
     await served.refused("CAPABILITY_MISSING", later)
     await served.refused("OPTION_UNSUPPORTED", cover)
-    await served.refused("OPTION_UNSUPPORTED", served.post(route_policy=post_pb2.ROUTE_POLICY_ANY))
 
 
 async def test_a_schedule_in_the_past_is_refused(served: Served) -> None:

@@ -4,7 +4,7 @@ Owns the proofs of `gateway/rpc/providers.py`. Does not know what a provider's t
 """
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import grpc
@@ -23,6 +23,12 @@ TABLES = {
         display_name=name.title(),
         cells={Capability.OAUTH: Cell(Support.FULL), Capability.POST_EDIT: Cell(Support.IMPOSSIBLE, "No call for it.")},
         limits=Limits(max_caption_units=2200, max_photos=35, max_video_bytes=2**32, max_posts_per_day=15),
+        platform_limits={
+            "inner": Limits(max_caption_units=150, max_video_duration=timedelta(minutes=3)),
+            "other": Limits(
+                max_title_units=90, max_photo_caption_units=4000, max_photo_bytes=20_000_000, max_photo_short_side=1080
+            ),
+        },
     )
     for name in ("zeta", "alpha", "mu")
 }
@@ -49,6 +55,25 @@ async def test_a_provider_shows_its_whole_table(stub: Any) -> None:
             max_caption_length=2200, max_photos=35, max_video_bytes=4_294_967_296, max_posts_per_day=15
         )
         == provider.publishing_limits
+    )
+
+
+async def test_a_network_inside_a_planner_shows_its_own_limits(stub: Any) -> None:
+    """Each network whose limits differ has all of its own, and one that the vendor does not limit has none."""
+    provider = await stub.GetProvider(provider_service_pb2.GetProviderRequest(name="providers/mu"), metadata=AUTH)
+    inner, other = provider.platform_limits["inner"], provider.platform_limits["other"]
+    assert {"inner", "other"} == set(provider.platform_limits)
+    assert (150, 0, timedelta(minutes=3)) == (
+        inner.max_caption_length,
+        inner.max_video_bytes,
+        inner.max_video_duration.ToTimedelta(),
+    )
+    assert not other.HasField("max_video_duration")
+    assert (90, 4000, 20_000_000, 1080) == (
+        other.max_title_length,
+        other.max_photo_caption_length,
+        other.max_photo_bytes,
+        other.max_photo_short_side,
     )
 
 

@@ -16,6 +16,9 @@ from google.rpc import error_details_pb2
 
 from gateway.domain import windows
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, quota_pb2, quota_service_pb2
+from storage import accounts
+from storage.accounts import AccountRow
+from tests.fixtures import highlevel
 from tests.fixtures.gateway import Clock, World, opened
 from tests.rpc.answers import assert_error, detail, status_of
 from tests.rpc.test_accounts import account_of
@@ -241,3 +244,51 @@ async def test_a_learned_cap_is_listed_as_learned(gateway: World) -> None:
     await ask(gateway, account)
     free = (await listed(gateway, account))["posts_per_day"]
     assert (quota_pb2.Quota.LEARNED, 1, False) == (free.source, free.limit, free.HasField("reset_time"))
+
+
+async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Two agencies are connected to one location of HighLevel: the vendor's numbers, and nothing of each other."""
+    async with highlevel.opened(database_url, tmp_path, rate_limits=True) as high:
+        stranger = high.world.client(await high.world.key("other"))
+        mine = await high.create(highlevel.BAKERY, static_token=high.vendor.private_token(highlevel.BAKERY))
+        theirs = await high.create(
+            "elsewhere",
+            api=stranger.connections,
+            said={"location_id": highlevel.BAKERY},
+            static_token=high.vendor.private_token(highlevel.BAKERY),
+        )
+        shown = await listed(high.world, await _account(high, mine))
+        request = quota_service_pb2.ListQuotasRequest(parent=await _account(high, theirs))
+        shown_there = {each.metric: each for each in (await stranger.quotas.ListQuotas(request)).quotas}
+        calls = len(high.vendor.requests)
+
+    for metric, limit in (("requests", 100), ("requests_per_day", 200_000)):
+        here, there = shown[metric], shown_there[metric]
+        assert (quota_pb2.Quota.HEADER, limit, mine.name) == (here.source, here.limit, here.subject)
+        assert (quota_pb2.Quota.HEADER, limit, theirs.name) == (there.source, there.limit, there.subject)
+        # Each token was proved by one call that is not counted here, there was no connection yet; the vendor counts it.
+        assert calls - 2 <= here.used == there.used <= calls
+        assert [] == [word for word in ("elsewhere", theirs.name, "subjects") if word in str(here)]
+
+
+async def _account(high: highlevel.HighWorld, made: connection_pb2.Connection) -> str:
+    """Attach an account of the connection; give its name."""
+    _, location, _, connection = made.name.split("/")
+    now = high.world.clock()
+    async with high.world.domain.db.transaction() as tx:
+        row = await accounts.attach(
+            tx,
+            AccountRow(
+                location=location,
+                id="a1",
+                connection=connection,
+                provider="highlevel",
+                platform="tiktok",
+                provider_account_id="x",
+                create_time=now,
+                update_time=now,
+            ),
+        )
+    return f"locations/{location}/accounts/{row.id}"

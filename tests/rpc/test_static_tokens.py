@@ -41,6 +41,7 @@ async def test_a_static_token_makes_a_verified_connection(high: HighWorld) -> No
     )
     assert not made.HasField("authorization")
     assert not made.HasField("refresh_expire_time")
+    assert not made.HasField("access_expire_time")
     assert (ALL, ALL) == (len(made.requested_scopes), len(made.granted_scopes))
     assert ["accounts.list", "accounts.list", "users.list"] == [call.operation for call in high.vendor.requests]
     assert [*["ACCOUNT_ATTACHED"] * 3, "CONNECTION_STATUS_CHANGED"] == [

@@ -165,11 +165,13 @@ async def test_a_video_within_the_limits_is_taken(desk: Desk, make: Make, mime_t
         (partial(media.clip, seconds=601, fps=23), "video/mp4", 1),
         (media.jpeg, "image/jpeg", 2),
         (partial(media.clip, width=358, fps=10, container="mov"), "video/webm", 3),
+        (partial(bytes, b"content\nBread\n"), "text/csv", 2),
         *((partial(bytes, data), "video/mp4", 1) for data in media.HOSTILE.values() if data),
     ],
     ids=[
         "codec", "av1", "mkv", "mp4 as webm", "webm as mp4", "jpeg as mp4", "png as mp4", "22 fps", "61 fps", "narrow",
-        "wide", "long", "a photo", "container, rate and sides", *(name for name, data in media.HOSTILE.items() if data),
+        "wide", "long", "a photo", "container, rate and sides", "csv",
+        *(name for name, data in media.HOSTILE.items() if data),
     ],
 )  # fmt: skip
 async def test_a_video_beyond_a_limit_is_refused(desk: Desk, make: Make, mime_type: str, count: int) -> None:
@@ -413,13 +415,12 @@ async def test_photos_have_no_duet_stitch_or_label(desk: Desk) -> None:
 
 
 async def test_what_the_provider_cannot_do_is_named(desk: Desk) -> None:
-    """Planner, schedule, cover and route are each named by the path that asks for them."""
+    """Planner, schedule and cover are each named by the path that asks for them."""
     post = desk.video(await desk.upload(media.clip()), mode=post_pb2.POST_MODE_PLANNER_DRAFT)
     post.schedule_time.FromDatetime(desk.world.clock() + timedelta(days=1))
-    post.route_policy = post_pb2.ROUTE_POLICY_ANY
     post.video.cover.uri = "https://media.example/cover.jpg"
     reason, found = await desk.refused(post)
-    paths = ["post.mode", "post.schedule_time", "post.route_policy", "post.video.cover"]
+    paths = ["post.mode", "post.schedule_time", "post.video.cover"]
     assert ("CAPABILITY_MISSING", paths) == (reason, [path for path, _ in found])
 
 

@@ -103,12 +103,13 @@ async def _harvest_keys(scene: Scene, found: Canaries) -> None:
 
 def _harvest_wire(scene: Scene, found: Canaries) -> None:
     """Add what the gateway sent to the vendor and got from it."""
-    for request in scene.wire.requests:
-        for name, value in secrets_of(request):
-            found.add(name, value)
-    for body in scene.wire.answers:
-        for name, value in _in_answer(body):
-            found.add(name, value)
+    for wire in (scene.wire, scene.planner_wire):
+        for request in wire.requests:
+            for name, value in secrets_of(request):
+                found.add(name, value)
+        for body in wire.answers:
+            for name, value in _in_answer(body):
+                found.add(name, value)
 
 
 def secrets_of(request: httpx.Request) -> list[tuple[str, str]]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2
+from socialgateway.v1 import account_pb2, connection_pb2, engagement_pb2, planner_pb2, post_pb2, upload_pb2
+from storage import imports
+from storage.imports import ImportRow
 from tests.security.scene import METHODS, REDIRECT_URI, Scene
 from tests.security.walking import VIDEO, Walk
 
@@ -27,6 +29,7 @@ class Things:
     upload: str
     post: str
     state: str
+    imported: str
 
     @property
     def parent(self) -> str:
@@ -44,7 +47,7 @@ class Things:
     def absent(self) -> "Things":
         """Give names of what is not there, in the same location."""
         state = ("a" if self.state[0] != "a" else "b") + self.state[1:]
-        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state)
+        return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT)
 
 
 async def make(scene: Scene, key: str) -> Things:
@@ -58,7 +61,29 @@ async def make(scene: Scene, key: str) -> Things:
     connection, account, upload, post_id = (
         name.rpartition("/")[2] for name in (walk.connection, walk.account, upload, post.name)
     )
-    return Things("l1", connection, account, upload, post_id, parse_qs(urlsplit(consent).query)["state"][0])
+    state = parse_qs(urlsplit(consent).query)["state"][0]
+    imported = await _imported(scene, connection, account, upload)
+    return Things("l1", connection, account, upload, post_id, state, imported)
+
+
+async def _imported(scene: Scene, connection: str, account: str, upload: str) -> str:
+    """Let there be an import: TikTok, which the location is connected to, has no planner that would take one."""
+    row = ImportRow(
+        location="l1",
+        id="i1",
+        connection=connection,
+        provider="tiktok",
+        accounts=[account],
+        upload=upload,
+        state="FAILED",
+        file_name="i1-1.csv",
+        error={"reason": "CONTENT_REJECTED", "message": "The file has no rows.", "metadata": {"provider": "tiktok"}},
+        create_time=scene.gateway.domain.clock(),
+        update_time=scene.gateway.domain.clock(),
+    )
+    async with scene.gateway.domain.db.transaction() as tx:
+        await imports.insert(tx, row)
+    return row.id
 
 
 def _post(things: Things) -> dict[str, Any]:
@@ -100,6 +125,30 @@ def _network(**values: Any) -> Callable[[Things], dict[str, Any]]:
     }
 
 
+def _import(verb: str = "name") -> Callable[[Things], dict[str, Any]]:
+    return lambda things: {verb: things.name("postImports", things.imported)}
+
+
+def _labels(things: Things) -> dict[str, Any]:
+    return {"parent": things.name("connections", things.connection)}
+
+
+def _comment(things: Things) -> dict[str, Any]:
+    comment = engagement_pb2.Comment(text="hi", post=things.name("posts", things.post))
+    return {"parent": things.name("accounts", things.account), "comment": comment}
+
+
+def _liked(things: Things) -> dict[str, Any]:
+    return {"name": f"{things.name('accounts', things.account)}/comments/{'0' * 24}"}
+
+
+def _new_import(things: Things) -> dict[str, Any]:
+    wanted = planner_pb2.PostImport(
+        upload=things.name("uploads", things.upload), accounts=[things.name("accounts", things.account)]
+    )
+    return {"parent": things.parent, "post_import": wanted}
+
+
 def _video(things: Things) -> str:
     return f"{things.name('accounts', things.account)}/videos/{VIDEO_ID}"
 
@@ -125,6 +174,19 @@ VALUES: dict[str, Callable[[Things], dict[str, Any]]] = {
     "ConnectionService/ReauthorizeConnection": _named("connections"),
     "ConnectionService/StartAccountAuthorization": _network(),
     "ConnectionService/VerifyConnection": _named("connections"),
+    "EngagementService/CreateComment": _comment,
+    "EngagementService/LikeComment": _liked,
+    "EngagementService/ListComments": _of_account(),
+    "EngagementService/QueryMetrics": _of_account(),
+    "EngagementService/UnlikeComment": _liked,
+    "PlannerService/CreatePostImport": _new_import,
+    "PlannerService/DeletePostImport": _import(),
+    "PlannerService/FinalizePostImport": _import(),
+    "PlannerService/GetPostImport": _import(),
+    "PlannerService/ListCategories": _labels,
+    "PlannerService/ListPostImportRows": _import("parent"),
+    "PlannerService/ListPostImports": _listed,
+    "PlannerService/ListTags": _labels,
     "PostService/CancelPost": _named("posts"),
     "PostService/CreatePost": _post,
     "PostService/DeletePost": _named("posts"),

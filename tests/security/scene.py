@@ -21,7 +21,10 @@ from gateway.app import Gateway, Roles
 from gateway.domain import api_keys
 from gateway.domain.api_keys import NewKey
 from gateway.interceptors.scopes import METHOD_SCOPES
+from providers.simulators import highlevel
+from providers.simulators.highlevel import create_app as create_planner
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
+from tests.fixtures.highlevel import settings as highlevel_settings
 from tests.fixtures.whole import end, settings, target_of
 
 BOOTSTRAP_KEY = "canary-bootstrap-key-of-the-security-tests"
@@ -32,6 +35,8 @@ PACKAGE = "socialgateway.v1."
 CONFIG = SimulatorConfig(
     client_secret=CLIENT_SECRET, rate_limits=False, posts_per_day=None, processing_seconds=0, moderation_seconds=0
 )
+PLANNER = highlevel.SimulatorConfig(client_secret="canary-planner-secret-of-the-security-tests", rate_limits=False)
+AGENT = {"User-Agent": "browser-of-tests/1"}
 
 
 class Clock:
@@ -125,9 +130,10 @@ METHODS = methods()
 
 @dataclass
 class Scene:
-    """The gateway, its vendor, the wire between them, and a caller; `heard` is all that callers were answered.
+    """The gateway, its vendors, the wires between them, and a caller; `heard` is all that callers were answered.
 
-    `browser` reaches the vendor's pages, `network` the gateway's own.
+    `vendor` and `wire` are TikTok's, `planner` and `planner_wire` HighLevel's. `browser` reaches TikTok's pages,
+    `planner_browser` HighLevel's, `network` the gateway's own.
     """
 
     gateway: Gateway
@@ -138,6 +144,9 @@ class Scene:
     browser: httpx.AsyncClient
     network: httpx.AsyncClient
     store: api_keys.KeyStore
+    planner: highlevel.Vendor
+    planner_wire: Wire
+    planner_browser: httpx.AsyncClient
     heard: list[Any] = field(default_factory=list)
 
     async def call(self, method: str, request: Any = None, *, key: str | None = BOOTSTRAP_KEY, **values: Any) -> Any:
@@ -191,20 +200,38 @@ async def opened(
     """Open the scene for the length of a block; `values` are settings, `config` is the vendor's."""
     now = Clock()
     simulator = create_app(config, clock=now)
-    wire = Wire(httpx.ASGITransport(simulator))
+    planner = create_planner(PLANNER, clock=now)
+    wire, planner_wire = Wire(httpx.ASGITransport(simulator)), Wire(httpx.ASGITransport(planner))
     chosen = settings(database_url, folder, **{**_SETTINGS, **values})
     gateway = await app.start(
-        chosen, clock=now, roles=Roles(calls=True, jobs=jobs), seams={"tiktok": {"transport": wire}}
+        chosen,
+        clock=now,
+        roles=Roles(calls=True, jobs=jobs),
+        seams={"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}},
     )
     try:
         store = await app.open_keys(gateway.ground, gateway.domain)
         browser = httpx.AsyncClient(transport=httpx.ASGITransport(simulator))
+        planner_browser = httpx.AsyncClient(transport=httpx.ASGITransport(planner), headers=AGENT)
         network = httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501 - nothing but plain HTTP to ourselves
-        async with grpc.aio.insecure_channel(target_of(gateway)) as channel, browser, network:
-            yield Scene(gateway, simulator.state.vendor, wire, now, channel, browser, network, store)
+        async with grpc.aio.insecure_channel(target_of(gateway)) as channel, browser, planner_browser, network:
+            yield Scene(
+                gateway,
+                simulator.state.vendor,
+                wire,
+                now,
+                channel,
+                browser,
+                network,
+                store,
+                planner.state.vendor,
+                planner_wire,
+                planner_browser,
+            )
     finally:
         await end(gateway)
         await simulator.state.vendor.aclose()
+        await planner.state.vendor.aclose()
 
 
 _SETTINGS: dict[str, Any] = {
@@ -216,4 +243,5 @@ _SETTINGS: dict[str, Any] = {
     "tiktok_upload_hosts": ("127.0.0.1",),
     "tiktok_client_key": CONFIG.client_key,
     "tiktok_client_secret": CLIENT_SECRET,
+    **highlevel_settings(PLANNER),
 }

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import PurePath
 
-from tests.chaos import test_kill_consent, test_kill_photos, test_kill_publish, test_kill_side_paths
+from tests.chaos import test_kill_consent, test_kill_photos, test_kill_planner, test_kill_publish, test_kill_side_paths
 from tests.shape.source import ROOT, Function, Source, read
 
 PLACE = re.compile(r"((?:publish|token|consent)\.(?:before|after)-[a-z.A-Z_-]+)(?:=(?:kill|stop))?")
@@ -88,7 +88,8 @@ def named_for_tokens() -> set[str]:
 def visited() -> set[str]:
     """Give the places at which some test kills a process, or lets an exception stand for its death."""
     sides = [side for group in test_kill_side_paths.GROUPS.values() for side in group]
-    places = {*test_kill_publish.PLACES, *test_kill_photos.PLACES, *test_kill_consent.PLACES, *named_for_tokens()}
+    groups = (test_kill_publish, test_kill_photos, test_kill_planner, test_kill_consent)
+    places = {place for group in groups for place in group.PLACES} | named_for_tokens()
     places |= {place for side in sides for place in side.places()}
     steps = [path.step for path in test_kill_side_paths.STEPPED.values()]
     steps += [f"call.{call}" for call in test_kill_side_paths.CALLERS]

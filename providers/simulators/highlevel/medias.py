@@ -8,7 +8,7 @@ import mimetypes
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from providers.simulators.highlevel import fields, ids, pull, wire
@@ -18,6 +18,7 @@ from providers.simulators.highlevel.pull import Fetched
 from providers.simulators.highlevel.state import Vendor
 
 _CHUNK = 1 << 20
+_CLIENT_GONE = 499
 
 
 def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
@@ -38,9 +39,12 @@ async def upload(request: Request) -> Response:
     if wire.media_type(request) != "multipart/form-data":
         raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
     vendor = wire.vendor_of(request)
-    async with request.form() as form:
-        _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
-        media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
+    try:
+        async with request.form() as form:
+            _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
+            media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
+    except ClientDisconnect:
+        return Response(status_code=_CLIENT_GONE)
     media.location_id = str(wire.grant_of(request).location_id)
     vendor.medias.add(media)
     return JSONResponse({"fileId": media.id, "url": media.url})

@@ -15,7 +15,7 @@ depends_on = None
 TEXTS = {
     "accounts": ("kind", "health"),
     "connections": ("parent_location", "parent_connection"),
-    "posts": ("route_account",),
+    "posts": ("named_account",),
 }
 OBJECTS = {"accounts": ("provider_data",), "attempts": ("media",)}
 

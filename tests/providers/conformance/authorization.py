@@ -6,12 +6,22 @@ Owns the contract of `providers/interface/authorization.py`.
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, ContractBroken, GrantRevoked, ProviderError, Temporary, TokenRefused
+from providers.errors import (
+    Ambiguous,
+    ContractBroken,
+    GrantRevoked,
+    ProviderError,
+    Rejected,
+    SettingInvalid,
+    Temporary,
+    TokenRefused,
+)
 from providers.models.accounts import ProfilePart
 from providers.models.grants import ConsentRequest, Grant
 from providers.models.secret import Secret
 from tests.providers.conformance.harness import Contract, Power, assert_silent
 
+NO_TOKEN = Secret("canary of no token")
 DEAD = Secret("rft.canary-nobody-knows")
 
 
@@ -153,6 +163,48 @@ class AuthorizationContract(Contract):
         assert (None, None) == (grant.refresh_token, grant.refresh_expire_time)
         assert grant.subject
         assert grant.access_token.reveal() not in f"{grant!r} {grant}"
+
+    async def test_an_agencys_grant_opens_its_places(self) -> None:
+        """Each place where it is at work is listed once, and has a grant of its own for the asking, again and again."""
+        self.needs(Capability.AGENCY_GRANTS)
+        self.can(Power.CONSENT)
+        access, authorization = await self.harness.agency(), self.harness.provider.authorization
+        found: list[str] = []
+        cursor = ""
+        for _ in range(10):
+            page = await authorization.places(access, cursor=cursor)
+            found += page.ids
+            cursor = page.next_cursor
+            if not cursor:
+                break
+
+        grants = [await authorization.derive(access, place) for place in (*found, *found)]
+
+        assert ("", sorted(self.harness.agency_places)) == (cursor, sorted(found))
+        assert [*found, *found] == [grant.subject for grant in grants]
+        assert [] == [grant for grant in grants if grant.access_expire_time <= self.harness.now]
+
+    async def test_a_place_that_an_agency_does_not_have_gives_no_grant(self) -> None:
+        """The vendor says so: that is the end of it, and no token stands in the error."""
+        self.needs(Capability.AGENCY_GRANTS)
+        self.can(Power.CONSENT)
+        access = await self.harness.agency()
+
+        with pytest.raises(Rejected) as caught:
+            await self.harness.provider.authorization.derive(access, self.harness.unknown_place)
+
+        assert_silent(caught.value, access.grant.access_token, access.grant.refresh_token)
+
+    async def test_a_static_token_that_is_none_is_refused_without_a_call(self) -> None:
+        """It does not look like one: nothing is asked, and it does not stand in the error."""
+        self.needs(Capability.STATIC_TOKEN)
+        before = self.harness.sent()
+
+        with pytest.raises(SettingInvalid) as caught:
+            await self.harness.provider.authorization.static(NO_TOKEN, settings=self.harness.place, scopes=())
+
+        assert ("static_token", before) == (caught.value.name, self.harness.sent())
+        assert_silent(caught.value, NO_TOKEN)
 
     async def _exchange(self, code: str) -> Grant:
         grant: Grant = await self.harness.provider.authorization.exchange(

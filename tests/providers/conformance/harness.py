@@ -3,7 +3,7 @@
 Owns the powers and the skips. Knows no vendor: each brings a harness of its own.
 """
 
-from collections.abc import AsyncIterator, Set
+from collections.abc import AsyncIterator, Collection, Mapping, Set
 from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol
@@ -36,7 +36,8 @@ class Harness(Protocol):
     """One provider over one vendor; `now` is the time that both go by.
 
     A grant of `narrow` opens as little as there is: `narrow_missing` are the parts of a profile that it does not open.
-    `unknown_publish` is an id that the vendor never gave.
+    `unknown_publish` is an id that the vendor never gave; `agency_places` are where the grant of `agency` is at work,
+    and not at `unknown_place`; `place` are the settings of a connection with a static token.
     """
 
     provider: Provider
@@ -46,6 +47,9 @@ class Harness(Protocol):
     redirect_uri: str
     narrow_missing: Set[ProfilePart]
     unknown_publish: str
+    agency_places: Collection[str]
+    unknown_place: str
+    place: Mapping[str, str]
 
     @property
     def unchecked(self) -> Any:
@@ -58,6 +62,10 @@ class Harness(Protocol):
 
     async def narrow(self) -> Renewing:
         """Connect, with as little granted as there is."""
+        ...
+
+    async def agency(self) -> Renewing:
+        """Connect an agency with all its places."""
         ...
 
     async def code(self) -> str:

@@ -30,6 +30,8 @@ Ask = Callable[[Provider, Access], Any]
 
 ASKS: Mapping[Capability, Ask] = {
     Capability.OAUTH: lambda it, _: it.authorization.consent_uri(REQUEST),
+    Capability.STATIC_TOKEN: lambda it, _: it.authorization.static(SECRET, settings={}, scopes=()),
+    Capability.AGENCY_GRANTS: lambda it, access: it.authorization.derive(access, "1"),
     Capability.REVOKE: lambda it, _: it.authorization.revoke(SECRET),
     Capability.ACCOUNT_LIST: lambda it, access: it.networks.linked(access),
     Capability.ACCOUNT_ATTACH: lambda it, access: it.networks.start(access, "tiktok"),

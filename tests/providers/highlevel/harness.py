@@ -4,12 +4,14 @@ Owns which of the simulator's operations stands for which step of a provider.
 """
 
 import json
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from providers.checked import checked
 from providers.interface import Access, Provider
@@ -29,7 +31,7 @@ from providers.models.publishing import (
 )
 from providers.models.secret import Secret
 from providers.simulators.highlevel import Fault
-from providers.simulators.highlevel.tenants import BAKERY, OWNER
+from providers.simulators.highlevel.tenants import BAKERY, GARAGE, OWNER
 from tests.providers.conformance.harness import Power
 from tests.providers.faking import Line, Renewing
 from tests.providers.highlevel.journeys import REDIRECT, Journey
@@ -77,12 +79,19 @@ class Simulated:
 
     journey: Journey
     now: datetime = NOW
-    powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS})
+    powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
     verifier: Secret = VERIFIER
     redirect_uri: str = REDIRECT
+    agency_places: tuple[str, ...] = (BAKERY, GARAGE)
+    unknown_place: str = "LocationOfNobody0001"
     unknown_publish: str = "65f0c0de0000000000009999"
     # A location has a name and no more, whatever is granted.
     narrow_missing: frozenset[ProfilePart] = frozenset({ProfilePart.PROFILE, ProfilePart.STATS})
+
+    @property
+    def place(self) -> dict[str, str]:
+        """The bakery, by HighLevel's own name."""
+        return {"location_id": BAKERY}
 
     @property
     def provider(self) -> Provider:
@@ -102,6 +111,10 @@ class Simulated:
         """Connect as ever: HighLevel's page offers no scopes to leave out."""
         return await self.journey.connect()
 
+    async def agency(self) -> Renewing:
+        """Pick both locations, as their agency."""
+        return await self.journey.connect(*self.agency_places, agency=True)
+
     async def code(self) -> str:
         """Walk through the page where a location is picked."""
         return await self.journey.code()
@@ -113,8 +126,8 @@ class Simulated:
     async def static(self) -> Grant:
         """Make a Private Integration Token of a location, and take it."""
         token = Secret(self.journey.vendor.private_token(BAKERY))
-        authorization = self.journey.provider.authorization
-        return await authorization.static(token, settings={"location_id": BAKERY}, scopes=authorization.scopes)
+        authorization = self.provider.authorization
+        return await authorization.static(token, settings=self.place, scopes=authorization.scopes)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
@@ -250,6 +263,31 @@ class Simulated:
     def expire_tokens(self) -> None:
         """End all access tokens."""
         self.journey.vendor.expire_access_tokens()
+
+    # Webhooks
+
+    def delivery(
+        self,
+        *,
+        age: timedelta = timedelta(0),
+        secret: str = "",
+        body: bytes | None = None,
+        application: str = "",
+        event: str = "UNINSTALL",
+        unsigned: bool = False,
+    ) -> tuple[dict[str, str], bytes]:
+        """Sign a delivery as HighLevel does, or not quite."""
+        told = {
+            "type": event,
+            "appId": application or self.journey.vendor.config.app_id,
+            "locationId": "canary-location",
+            "timestamp": (NOW - age).isoformat(),
+            "webhookId": "canary-webhook",
+        }
+        sent = json.dumps(told).encode() if body is None else body
+        by = Ed25519PrivateKey.from_private_bytes(b"s" * 32) if secret else None
+        signature = b64encode(by.sign(sent)).decode() if by else self.journey.vendor.webhooks.signature(sent)
+        return ({} if unsigned else {"x-ghl-signature": signature}), sent
 
 
 async def _nobody(*_: Any) -> None:

@@ -96,7 +96,13 @@ async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIter
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
     wire = Recording(transport)
-    named = {"client_id": settings.client_id, "client_secret": settings.client_secret, "api_version": version}
+    named = {
+        "client_id": settings.client_id,
+        "client_secret": settings.client_secret,
+        "api_version": version,
+        "webhook_keys": (app.state.vendor.webhooks.public_key,),
+        "webhook_window_seconds": 300,
+    }
     provider = build(named, clock=lambda: NOW, transport=wire)
     async with httpx.AsyncClient(transport=transport, headers={"User-Agent": AGENT}) as browser:
         yield Journey(provider, app.state.vendor, browser, wire)

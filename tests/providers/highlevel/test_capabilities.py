@@ -36,6 +36,7 @@ BUILT = {
     Capability.ACCOUNT_LIST,
     Capability.ACCOUNT_ATTACH,
     Capability.ACCOUNT_DETACH,
+    Capability.WEBHOOKS,
 }
 
 

@@ -6,8 +6,10 @@ Owns the random answers and the canaries. What sane answers mean is in the other
 import json
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -16,12 +18,32 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import ProviderError
-from providers.highlevel import Choice, HighLevel
+from providers.highlevel import Choice, HighLevel, labels, medias
 from providers.models.accounts import ProfilePart
+from providers.models.engagement import AccountRef
+from providers.models.planner import Sheet
+from providers.models.publishing import Order, PostMode, VideoFile, VideoLink
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import COMPANY, LOCATION, RECORD, USER, VERIFIER, Lender, highlevel
+from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
 
+
+async def _bytes() -> AsyncIterator[bytes]:
+    yield b"video"
+
+
+ORDER = Order(
+    mode=PostMode.DIRECT,
+    content=VideoLink(Secret("https://media.example/canary")),
+    caption="a",
+    account="a",
+    platform="facebook",
+    schedule_time=NOW + timedelta(hours=1),
+)
 Call = Callable[[HighLevel], Awaitable[Any]]
+ACCOUNT = AccountRef("a", "facebook", "page", {"profile_id": "p", "origin_id": "o"})
+SHEET = Sheet("path", "a.csv", 1)
+
+
 CALLS: dict[str, Call] = {
     "exchange": lambda it: it.authorization.exchange(
         "canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"
@@ -36,6 +58,29 @@ CALLS: dict[str, Call] = {
     "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
     "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
     "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
+    "begin": lambda it: it.publishing.begin(Lender(), ORDER),
+    "labelled": lambda it: it.publishing.begin(Lender(), replace(ORDER, extra={"category": "a", "tags": ["b"]})),
+    "store": lambda it: it.publishing.store(Lender(), VideoFile(5, "video/mp4"), _bytes, name="a"),
+    "status": lambda it: it.publishing.status(Lender(), RECORD),
+    "find": lambda it: it.publishing.find(Lender(), "a", since=NOW, until=NOW),
+    "cancel": lambda it: it.publishing.cancel(Lender(), RECORD),
+    "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
+    "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
+    "delete_record": lambda it: it.records.delete(Lender(), RECORD),
+    "upload": lambda it: medias.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
+    "delete medium": lambda it: medias.delete(it.client, Lender(), "a"),
+    "categories": lambda it: it.planner.list_categories(Lender()),
+    "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
+    "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=_bytes),
+    "assign sheet": lambda it: it.planner.assign_sheet(Lender(), SHEET, ["a"]),
+    "find import": lambda it: it.planner.find_import(Lender(), SHEET),
+    "import": lambda it: it.planner.get_import(Lender(), "a"),
+    "finalize": lambda it: it.planner.finalize_import(Lender(), "a"),
+    "delete import": lambda it: it.planner.delete_import(Lender(), "a"),
+    "figures": lambda it: it.engagement.figures(Lender(), ACCOUNT, None),
+    "comments": lambda it: it.engagement.list_comments(Lender(), ACCOUNT),
+    "comment": lambda it: it.engagement.create_comment(Lender(), ACCOUNT, text="a", parent="b", reply=True),
+    "like": lambda it: it.engagement.set_liked(Lender(), ACCOUNT, "a", liked=True),
 }
 # Words of the vendor, so that random answers come close to sane ones.
 WORDS = (
@@ -56,6 +101,21 @@ WORDS = (
     *("location", "account", "url", "access_token", "accessToken", "scope", "expires_in", "refresh_token", "_id"),
     *("locationId", "companyId", "userId", "items", "pagination", "hasNextPage", "nextPageToken", "count"),
     *("installedAt", "error_description", "invalid_grant", "https://a.example/"),
+    *("post", "posts", "status", "scheduled", "published", "draft", "failed", "postId", "previewLink", "parentPostId"),
+    *(
+        "media",
+        "summary",
+        "createdAt",
+        "displayDate",
+        "publishedAt",
+        "video/mp4",
+        "2026-11-20T14:00:00Z",
+        "https://[::1",
+    ),
+    *("fileId", "tags", "categories", "tag"),
+    *("fileId", "categories", "tags", "tag", "csv", "csvs", "posts", "status", "pending", "filePath", "rowsCount"),
+    *("medias", "tiktokError", "dayRange", "totals", "breakdowns", "platformTotals", "facebook", "likes", "series"),
+    *("comments", "meta", "hasMore", "author", "likeCount", "publishedAt", "value", "change", "total"),
 )
 LEAVES = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8), st.sampled_from(WORDS), st.just(10**400)
@@ -65,12 +125,12 @@ JSON = st.recursive(
     LEAVES, lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner)), max_leaves=6
 )
 PAYLOAD = st.dictionaries(st.sampled_from(WORDS), JSON, max_size=6)
-LISTS = ("accounts", "profile", "pages", "locations", "items")
+LISTS = ("accounts", "profile", "pages", "locations", "items", "categories", "tags", "csvs", "posts", "comments")
 NESTED = st.builds(
     lambda item: {
         "success": True,
         **item,
-        "results": {**item, **{name: [item] for name in LISTS}},
+        "results": {**item, **{name: [item] for name in LISTS}, "post": {"_id": "a", **item, "media": [item]}},
         "locations": [item],
     },
     PAYLOAD,

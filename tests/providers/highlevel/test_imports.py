@@ -60,6 +60,7 @@ async def test_a_file_goes_out_as_a_form() -> None:
         (ok({**SENT, "filePath": ""}, 201), ContractBroken),
         (ok({**SENT, "rowsCount": 0}, 201), ContractBroken),
         (ok({**SENT, "rowsCount": "many"}, 201), ContractBroken),
+        (ok({**SENT, "rowsCount": 2**31}, 201), ContractBroken),
         (httpx.ReadTimeout("late"), Ambiguous),
         (httpx.ConnectError("refused"), Unavailable),
         (refused(400, "File is required"), Rejected),

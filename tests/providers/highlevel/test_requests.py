@@ -5,15 +5,17 @@ Owns the walk that sends them all. What the answers mean is in the other files.
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import httpx
 import pytest
 
 from providers.highlevel import labels, medias
 from providers.highlevel.connecting import BODIES, NETWORKS
-from providers.models.accounts import ProfilePart
+from providers.highlevel.details import EVENT_TYPES, PRIVACY
+from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.engagement import Span
-from providers.models.publishing import VideoFile
+from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel import specification
@@ -40,6 +42,11 @@ _BOTH = {
     f"POST {_ROOT}/{{locationId}}/set-accounts",
     "POST /medias/upload-file",
     "DELETE /medias/{id}",
+    f"POST {_ROOT}/{{locationId}}/posts",
+    f"POST {_ROOT}/{{locationId}}/posts/list",
+    f"GET {_ROOT}/{{locationId}}/posts/{{id}}",
+    f"PUT {_ROOT}/{{locationId}}/posts/{{id}}",
+    f"DELETE {_ROOT}/{{locationId}}/posts/{{id}}",
 }
 _V2_PATHS = {
     *(f"GET {_OAUTH}/{name}/start" for name in NETWORKS[False]),
@@ -121,6 +128,70 @@ async def _planner(journey: Journey) -> None:
     await planner.delete_import(access, found)
 
 
+def _orders(journey: Journey) -> list[Order]:
+    """Give a post of every network, mode and option that the provider can send."""
+    newer = {"title": "T", "description": "D"} if journey.provider.client.config.v3 else {}
+    preview = {"image": "https://media.example/a.png", "link": "https://media.example/", **newer}
+    google: dict[str, Any] = {
+        "title": "T",
+        "start": "2026-12-24T18:00:00Z",
+        "end": "2026-12-25T18:00:00Z",
+        "offer_title": "O",
+        "terms": "T",
+        "coupon_code": "C",
+        "redeem_url": "https://media.example/r",
+        "action": "book",
+        "url": "https://media.example/",
+    }
+    labelled = {"category": "Recipes", "tags": ["bread", "cake"], "first_comment": "F", "link_preview": preview}
+    photos = Photos(tuple(Secret(f"https://media.example/a.{end}") for end in ("jpg", "png", "gif")))
+    video = VideoLink(Secret("https://media.example/a.mov"), "video/quicktime")
+    pinterest = {"title": "T", "link": "https://media.example/", "boards": ["b"]}
+    review = {"mode": PostMode.PLANNER_REVIEW, "extra": {"approver": OWNER, "requester_note": "N", **labelled}}
+
+    def made(platform: str, content: Content, *, name: str = "", **more: Any) -> Order:
+        values = {"mode": PostMode.DIRECT, "schedule_time": NOW + timedelta(hours=1), **more}
+        return Order(content=content, caption="C", account=journey.account(name).id, platform=platform, **values)
+
+    return [
+        *(made("tiktok", video, name="tiktok", options=PostOptions(privacy_level=level)) for level in PRIVACY),
+        made("tiktok_business", video, name="tiktok-business", options=PostOptions(PrivacyLevel.PUBLIC, True)),
+        made("facebook", None, name="facebook", extra={"post_type": "post", **labelled}),
+        made("facebook", photos, name="facebook", extra={"post_type": "story"}, schedule_time=None),
+        made("facebook", video, name="facebook", extra={"post_type": "reel"}),
+        made("facebook", None, name="facebook", mode=PostMode.PLANNER_DRAFT, schedule_time=None),
+        made("facebook", photos, name="facebook", **review),
+        *(
+            made("google_business", photos, name="facebook", extra={"google_business": {**google, "type": each}})
+            for each in EVENT_TYPES
+        ),
+        made("pinterest", photos, name="facebook", extra={"pinterest": pinterest}),
+        made(
+            "youtube",
+            video,
+            name="facebook",
+            extra={"youtube": {"title": "T", "type": "short"}},
+            options=PostOptions(PrivacyLevel.ONLY_ME),
+        ),
+    ]
+
+
+async def _posts(journey: Journey) -> None:
+    """Make each post, change it where that can be done, and call it back; find them, and ask for all at once."""
+    access, publishing, records = await journey.connect(), journey.provider.publishing, journey.provider.records
+    until, ids = NOW + timedelta(days=1), []
+    for order in _orders(journey):
+        id = (await publishing.begin(access, order)).publish_id
+        if order.schedule_time is not None:
+            await records.edit(access, id, order)
+            await publishing.cancel(access, id)
+        ids.append(id)
+    found = await publishing.find(access, journey.account("facebook").id, since=NOW, until=until)
+    await records.statuses(access, [each.publish_id for each in found], since=NOW, until=until)
+    await publishing.status(access, ids[0])
+    await records.delete(access, ids[0])
+
+
 async def _engagement(journey: Journey) -> None:
     access, engagement, v3 = await journey.connect(), journey.provider.engagement, journey.provider.client.config.v3
     await engagement.figures(access, journey.account("facebook"), None)
@@ -145,10 +216,11 @@ def _name(generation: str, request: httpx.Request) -> str:
 async def test_every_request_fits_the_specification(generation: str) -> None:
     """Paths, parameters, headers and bodies are the documented ones, and each operation that is used was sent."""
     contract.specs(generation)
-    async with in_process(version=VERSIONS[generation]) as journey:
+    async with in_process(version=VERSIONS[generation], publish_now_results=True, rate_limits=False) as journey:
         await _grants(journey)
         await _engagement(journey)
         await _planner(journey)
+        await _posts(journey)
         await _networks(journey)
         await _library(journey)
         sent = journey.wire.requests

@@ -147,6 +147,11 @@ async def test_an_account_without_a_profile_has_none() -> None:
             (Series(Metric.FOLLOWERS, None, None, (1, 2, 3, 4, 5, 6, 7)),),
         ),
         ({"postPerformance": {"impressions": [0] * 7}}, ()),
+        (
+            {"breakdowns": {"posts": {"platforms": {"facebook": {"value": 2**63 - 1, "change": 10**400}}}}},
+            (Series(Metric.POSTS, 2**63 - 1),),
+        ),
+        ({"breakdowns": {"posts": {"platforms": {"facebook": {"value": 2**63, "change": True}}}}}, ()),
     ],
 )
 def test_absent_is_not_nought(changes: dict[str, Any], expected: tuple[Series, ...]) -> None:

@@ -157,7 +157,8 @@ class ConnectionServiceServicer:
     def GetConnectionStatus(self, request, context):
         """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
-        When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+        When there are several, the one that works best is answered, then the newest; an agency's only when there is no other.
+        Cheap: call it as often as you like.
         When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
         AIP-136: a custom method, because the caller has a location and a provider and no name.
@@ -214,8 +215,8 @@ class ConnectionServiceServicer:
         Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
         Scope: connections.write.
         Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
-        connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
-        PROVIDER_MISCONFIGURED.
+        connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        PROVIDER_CONTRACT_BROKEN, PROVIDER_MISCONFIGURED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -74,7 +74,8 @@ class ConnectionServiceStub:
     GetConnectionStatus: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionStatusRequest, _connection_pb2.Connection]
     """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
-    When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+    When there are several, the one that works best is answered, then the newest; an agency's only when there is no other.
+    Cheap: call it as often as you like.
     When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
     AIP-136: a custom method, because the caller has a location and a provider and no name.
@@ -119,8 +120,8 @@ class ConnectionServiceStub:
     Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
     Scope: connections.write.
     Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
-    connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
-    PROVIDER_MISCONFIGURED.
+    connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    PROVIDER_CONTRACT_BROKEN, PROVIDER_MISCONFIGURED.
     """
     ReauthorizeConnection: _grpc.UnaryUnaryMultiCallable[_connection_service_pb2.ReauthorizeConnectionRequest, _connection_pb2.Connection]
     """Gives a new page to consent on for a connection that exists, whatever its status.
@@ -248,7 +249,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     GetConnectionStatus: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.GetConnectionStatusRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
-    When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+    When there are several, the one that works best is answered, then the newest; an agency's only when there is no other.
+    Cheap: call it as often as you like.
     When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
     AIP-136: a custom method, because the caller has a location and a provider and no name.
@@ -293,8 +295,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
     Scope: connections.write.
     Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
-    connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
-    PROVIDER_MISCONFIGURED.
+    connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+    PROVIDER_CONTRACT_BROKEN, PROVIDER_MISCONFIGURED.
     """
     ReauthorizeConnection: _aio.UnaryUnaryMultiCallable[_connection_service_pb2.ReauthorizeConnectionRequest, _connection_pb2.Connection]  # type: ignore[assignment]
     """Gives a new page to consent on for a connection that exists, whatever its status.
@@ -437,7 +439,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_connection_pb2.Connection, _abc.Awaitable[_connection_pb2.Connection]]:
         """Gets a location's connection to one provider without knowing its name: the question a page asks on each load.
 
-        When there are several, the one that works best is answered, then the newest. Cheap: call it as often as you like.
+        When there are several, the one that works best is answered, then the newest; an agency's only when there is no other.
+        Cheap: call it as often as you like.
         When there is none, the metadata of the refusal says so for a page: `reasonCode` CONNECTION_NOT_FOUND.
 
         AIP-136: a custom method, because the caller has a location and a provider and no name.
@@ -500,8 +503,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: with request_id, for 30 days. An exchange whose answer was lost is not repeated: consent again.
         Scope: connections.write.
         Reasons: AUTHORIZATION_STATE_INVALID, AUTHORIZATION_DENIED, REQUEST_ID_REUSED, STATE_FORBIDS (another person than the
-        connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED, PROVIDER_CONTRACT_BROKEN,
-        PROVIDER_MISCONFIGURED.
+        connection's consented, or for another place; its own grant stays), PROVIDER_UNAVAILABLE, PROVIDER_RATE_LIMITED,
+        PROVIDER_CONTRACT_BROKEN, PROVIDER_MISCONFIGURED.
         """
 
     @_abc_1.abstractmethod

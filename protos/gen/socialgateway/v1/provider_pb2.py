@@ -23,15 +23,18 @@ _sym_db = _symbol_database.Default()
 
 
 from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior__pb2
+from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsocialgateway/v1/provider.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\"\xc0\x01\n\x08Provider\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12?\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0b\x32#.socialgateway.v1.CapabilitySupportB\x04\xe2\x41\x01\x03\x12\x43\n\x11publishing_limits\x18\x04 \x01(\x0b\x32\".socialgateway.v1.PublishingLimitsB\x04\xe2\x41\x01\x03\"\x91\x01\n\x11\x43\x61pabilitySupport\x12\x36\n\ncapability\x18\x01 \x01(\x0e\x32\x1c.socialgateway.v1.CapabilityB\x04\xe2\x41\x01\x03\x12\x30\n\x07support\x18\x02 \x01(\x0e\x32\x19.socialgateway.v1.SupportB\x04\xe2\x41\x01\x03\x12\x12\n\x04note\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\xd7\x02\n\x10PublishingLimits\x12 \n\x12max_caption_length\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nmax_photos\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_video_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmin_chunk_bytes\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_chunk_bytes\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_posts_per_day\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10max_title_length\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12&\n\x18max_photo_caption_length\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_photo_bytes\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_photo_short_side\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03*v\n\x07Support\x12\x17\n\x13SUPPORT_UNSPECIFIED\x10\x00\x12\x10\n\x0cSUPPORT_FULL\x10\x01\x12\x13\n\x0fSUPPORT_PARTIAL\x10\x02\x12\x13\n\x0fSUPPORT_NOT_YET\x10\x03\x12\x16\n\x12SUPPORT_IMPOSSIBLE\x10\x04*\x9e\x07\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_OAUTH\x10\x01\x12\x1b\n\x17\x43\x41PABILITY_STATIC_TOKEN\x10\x02\x12\x15\n\x11\x43\x41PABILITY_REVOKE\x10\x03\x12\x1c\n\x18\x43\x41PABILITY_AGENCY_GRANTS\x10\x19\x12\x1b\n\x17\x43\x41PABILITY_CREATOR_INFO\x10\x04\x12\x1b\n\x17\x43\x41PABILITY_ACCOUNT_LIST\x10\x1a\x12\x1d\n\x19\x43\x41PABILITY_ACCOUNT_ATTACH\x10\x1b\x12\x1d\n\x19\x43\x41PABILITY_ACCOUNT_DETACH\x10\x1c\x12\x19\n\x15\x43\x41PABILITY_VIDEO_LIST\x10\x05\x12\x1a\n\x16\x43\x41PABILITY_VIDEO_QUERY\x10\x06\x12 \n\x1c\x43\x41PABILITY_POST_VIDEO_UPLOAD\x10\x07\x12\x1e\n\x1a\x43\x41PABILITY_POST_VIDEO_PULL\x10\x08\x12\x19\n\x15\x43\x41PABILITY_POST_PHOTO\x10\t\x12\x19\n\x15\x43\x41PABILITY_POST_INBOX\x10\n\x12!\n\x1d\x43\x41PABILITY_POST_PLANNER_DRAFT\x10\x16\x12\"\n\x1e\x43\x41PABILITY_POST_PLANNER_REVIEW\x10\x17\x12\x18\n\x14\x43\x41PABILITY_POST_TEXT\x10\x18\x12\x1c\n\x18\x43\x41PABILITY_POST_SCHEDULE\x10\x0b\x12\x18\n\x14\x43\x41PABILITY_POST_EDIT\x10\x0c\x12\x1a\n\x16\x43\x41PABILITY_POST_CANCEL\x10\r\x12\x1a\n\x16\x43\x41PABILITY_POST_DELETE\x10\x0e\x12\x16\n\x12\x43\x41PABILITY_METRICS\x10\x0f\x12\x1e\n\x1a\x43\x41PABILITY_ACCOUNT_METRICS\x10\x1e\x12\x1b\n\x17\x43\x41PABILITY_COMMENT_LIST\x10\x10\x12\x1c\n\x18\x43\x41PABILITY_COMMENT_REPLY\x10\x11\x12\x1f\n\x1b\x43\x41PABILITY_COMMENT_MODERATE\x10\x12\x12\x1d\n\x19\x43\x41PABILITY_PLANNER_LABELS\x10\x1f\x12\x1a\n\x16\x43\x41PABILITY_POST_IMPORT\x10 \x12\x17\n\x13\x43\x41PABILITY_WEBHOOKS\x10\x13\x12\x12\n\x0e\x43\x41PABILITY_ADS\x10\x14\x12\x18\n\x14\x43\x41PABILITY_AUDIENCES\x10\x15\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fsocialgateway/v1/provider.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\"\xea\x02\n\x08Provider\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x1a\n\x0c\x64isplay_name\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12?\n\x0c\x63\x61pabilities\x18\x03 \x03(\x0b\x32#.socialgateway.v1.CapabilitySupportB\x04\xe2\x41\x01\x03\x12\x43\n\x11publishing_limits\x18\x04 \x01(\x0b\x32\".socialgateway.v1.PublishingLimitsB\x04\xe2\x41\x01\x03\x12M\n\x0fplatform_limits\x18\x05 \x03(\x0b\x32..socialgateway.v1.Provider.PlatformLimitsEntryB\x04\xe2\x41\x01\x03\x1aY\n\x13PlatformLimitsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".socialgateway.v1.PublishingLimits:\x02\x38\x01\"\x91\x01\n\x11\x43\x61pabilitySupport\x12\x36\n\ncapability\x18\x01 \x01(\x0e\x32\x1c.socialgateway.v1.CapabilityB\x04\xe2\x41\x01\x03\x12\x30\n\x07support\x18\x02 \x01(\x0e\x32\x19.socialgateway.v1.SupportB\x04\xe2\x41\x01\x03\x12\x12\n\x04note\x18\x03 \x01(\tB\x04\xe2\x41\x01\x03\"\x94\x03\n\x10PublishingLimits\x12 \n\x12max_caption_length\x18\x01 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x18\n\nmax_photos\x18\x02 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_video_bytes\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmin_chunk_bytes\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_chunk_bytes\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\x1f\n\x11max_posts_per_day\x18\x06 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1e\n\x10max_title_length\x18\x07 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12&\n\x18max_photo_caption_length\x18\x08 \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\x0fmax_photo_bytes\x18\t \x01(\x03\x42\x04\xe2\x41\x01\x03\x12\"\n\x14max_photo_short_side\x18\n \x01(\x05\x42\x04\xe2\x41\x01\x03\x12;\n\x12max_video_duration\x18\x0b \x01(\x0b\x32\x19.google.protobuf.DurationB\x04\xe2\x41\x01\x03*v\n\x07Support\x12\x17\n\x13SUPPORT_UNSPECIFIED\x10\x00\x12\x10\n\x0cSUPPORT_FULL\x10\x01\x12\x13\n\x0fSUPPORT_PARTIAL\x10\x02\x12\x13\n\x0fSUPPORT_NOT_YET\x10\x03\x12\x16\n\x12SUPPORT_IMPOSSIBLE\x10\x04*\x9e\x07\n\nCapability\x12\x1a\n\x16\x43\x41PABILITY_UNSPECIFIED\x10\x00\x12\x14\n\x10\x43\x41PABILITY_OAUTH\x10\x01\x12\x1b\n\x17\x43\x41PABILITY_STATIC_TOKEN\x10\x02\x12\x15\n\x11\x43\x41PABILITY_REVOKE\x10\x03\x12\x1c\n\x18\x43\x41PABILITY_AGENCY_GRANTS\x10\x19\x12\x1b\n\x17\x43\x41PABILITY_CREATOR_INFO\x10\x04\x12\x1b\n\x17\x43\x41PABILITY_ACCOUNT_LIST\x10\x1a\x12\x1d\n\x19\x43\x41PABILITY_ACCOUNT_ATTACH\x10\x1b\x12\x1d\n\x19\x43\x41PABILITY_ACCOUNT_DETACH\x10\x1c\x12\x19\n\x15\x43\x41PABILITY_VIDEO_LIST\x10\x05\x12\x1a\n\x16\x43\x41PABILITY_VIDEO_QUERY\x10\x06\x12 \n\x1c\x43\x41PABILITY_POST_VIDEO_UPLOAD\x10\x07\x12\x1e\n\x1a\x43\x41PABILITY_POST_VIDEO_PULL\x10\x08\x12\x19\n\x15\x43\x41PABILITY_POST_PHOTO\x10\t\x12\x19\n\x15\x43\x41PABILITY_POST_INBOX\x10\n\x12!\n\x1d\x43\x41PABILITY_POST_PLANNER_DRAFT\x10\x16\x12\"\n\x1e\x43\x41PABILITY_POST_PLANNER_REVIEW\x10\x17\x12\x18\n\x14\x43\x41PABILITY_POST_TEXT\x10\x18\x12\x1c\n\x18\x43\x41PABILITY_POST_SCHEDULE\x10\x0b\x12\x18\n\x14\x43\x41PABILITY_POST_EDIT\x10\x0c\x12\x1a\n\x16\x43\x41PABILITY_POST_CANCEL\x10\r\x12\x1a\n\x16\x43\x41PABILITY_POST_DELETE\x10\x0e\x12\x16\n\x12\x43\x41PABILITY_METRICS\x10\x0f\x12\x1e\n\x1a\x43\x41PABILITY_ACCOUNT_METRICS\x10\x1e\x12\x1b\n\x17\x43\x41PABILITY_COMMENT_LIST\x10\x10\x12\x1c\n\x18\x43\x41PABILITY_COMMENT_REPLY\x10\x11\x12\x1f\n\x1b\x43\x41PABILITY_COMMENT_MODERATE\x10\x12\x12\x1d\n\x19\x43\x41PABILITY_PLANNER_LABELS\x10\x1f\x12\x1a\n\x16\x43\x41PABILITY_POST_IMPORT\x10 \x12\x17\n\x13\x43\x41PABILITY_WEBHOOKS\x10\x13\x12\x12\n\x0e\x43\x41PABILITY_ADS\x10\x14\x12\x18\n\x14\x43\x41PABILITY_AUDIENCES\x10\x15\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'socialgateway.v1.provider_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_PROVIDER_PLATFORMLIMITSENTRY']._loaded_options = None
+  _globals['_PROVIDER_PLATFORMLIMITSENTRY']._serialized_options = b'8\001'
   _globals['_PROVIDER'].fields_by_name['name']._loaded_options = None
   _globals['_PROVIDER'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_PROVIDER'].fields_by_name['display_name']._loaded_options = None
@@ -40,6 +43,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PROVIDER'].fields_by_name['capabilities']._serialized_options = b'\342A\001\003'
   _globals['_PROVIDER'].fields_by_name['publishing_limits']._loaded_options = None
   _globals['_PROVIDER'].fields_by_name['publishing_limits']._serialized_options = b'\342A\001\003'
+  _globals['_PROVIDER'].fields_by_name['platform_limits']._loaded_options = None
+  _globals['_PROVIDER'].fields_by_name['platform_limits']._serialized_options = b'\342A\001\003'
   _globals['_CAPABILITYSUPPORT'].fields_by_name['capability']._loaded_options = None
   _globals['_CAPABILITYSUPPORT'].fields_by_name['capability']._serialized_options = b'\342A\001\003'
   _globals['_CAPABILITYSUPPORT'].fields_by_name['support']._loaded_options = None
@@ -66,14 +71,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PUBLISHINGLIMITS'].fields_by_name['max_photo_bytes']._serialized_options = b'\342A\001\003'
   _globals['_PUBLISHINGLIMITS'].fields_by_name['max_photo_short_side']._loaded_options = None
   _globals['_PUBLISHINGLIMITS'].fields_by_name['max_photo_short_side']._serialized_options = b'\342A\001\003'
-  _globals['_SUPPORT']._serialized_start=775
-  _globals['_SUPPORT']._serialized_end=893
-  _globals['_CAPABILITY']._serialized_start=896
-  _globals['_CAPABILITY']._serialized_end=1822
-  _globals['_PROVIDER']._serialized_start=87
-  _globals['_PROVIDER']._serialized_end=279
-  _globals['_CAPABILITYSUPPORT']._serialized_start=282
-  _globals['_CAPABILITYSUPPORT']._serialized_end=427
-  _globals['_PUBLISHINGLIMITS']._serialized_start=430
-  _globals['_PUBLISHINGLIMITS']._serialized_end=773
+  _globals['_PUBLISHINGLIMITS'].fields_by_name['max_video_duration']._loaded_options = None
+  _globals['_PUBLISHINGLIMITS'].fields_by_name['max_video_duration']._serialized_options = b'\342A\001\003'
+  _globals['_SUPPORT']._serialized_start=1038
+  _globals['_SUPPORT']._serialized_end=1156
+  _globals['_CAPABILITY']._serialized_start=1159
+  _globals['_CAPABILITY']._serialized_end=2085
+  _globals['_PROVIDER']._serialized_start=119
+  _globals['_PROVIDER']._serialized_end=481
+  _globals['_PROVIDER_PLATFORMLIMITSENTRY']._serialized_start=392
+  _globals['_PROVIDER_PLATFORMLIMITSENTRY']._serialized_end=481
+  _globals['_CAPABILITYSUPPORT']._serialized_start=484
+  _globals['_CAPABILITYSUPPORT']._serialized_end=629
+  _globals['_PUBLISHINGLIMITS']._serialized_start=632
+  _globals['_PUBLISHINGLIMITS']._serialized_end=1036
 # @@protoc_insertion_point(module_scope)

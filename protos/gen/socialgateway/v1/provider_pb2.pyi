@@ -1,4 +1,7 @@
+import datetime
+
 from google.api import field_behavior_pb2 as _field_behavior_pb2
+from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -89,16 +92,25 @@ CAPABILITY_ADS: Capability
 CAPABILITY_AUDIENCES: Capability
 
 class Provider(_message.Message):
-    __slots__ = ("name", "display_name", "capabilities", "publishing_limits")
+    __slots__ = ("name", "display_name", "capabilities", "publishing_limits", "platform_limits")
+    class PlatformLimitsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: PublishingLimits
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PublishingLimits, _Mapping]] = ...) -> None: ...
     NAME_FIELD_NUMBER: _ClassVar[int]
     DISPLAY_NAME_FIELD_NUMBER: _ClassVar[int]
     CAPABILITIES_FIELD_NUMBER: _ClassVar[int]
     PUBLISHING_LIMITS_FIELD_NUMBER: _ClassVar[int]
+    PLATFORM_LIMITS_FIELD_NUMBER: _ClassVar[int]
     name: str
     display_name: str
     capabilities: _containers.RepeatedCompositeFieldContainer[CapabilitySupport]
     publishing_limits: PublishingLimits
-    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[CapabilitySupport, _Mapping]]] = ..., publishing_limits: _Optional[_Union[PublishingLimits, _Mapping]] = ...) -> None: ...
+    platform_limits: _containers.MessageMap[str, PublishingLimits]
+    def __init__(self, name: _Optional[str] = ..., display_name: _Optional[str] = ..., capabilities: _Optional[_Iterable[_Union[CapabilitySupport, _Mapping]]] = ..., publishing_limits: _Optional[_Union[PublishingLimits, _Mapping]] = ..., platform_limits: _Optional[_Mapping[str, PublishingLimits]] = ...) -> None: ...
 
 class CapabilitySupport(_message.Message):
     __slots__ = ("capability", "support", "note")
@@ -111,7 +123,7 @@ class CapabilitySupport(_message.Message):
     def __init__(self, capability: _Optional[_Union[Capability, str]] = ..., support: _Optional[_Union[Support, str]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class PublishingLimits(_message.Message):
-    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day", "max_title_length", "max_photo_caption_length", "max_photo_bytes", "max_photo_short_side")
+    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day", "max_title_length", "max_photo_caption_length", "max_photo_bytes", "max_photo_short_side", "max_video_duration")
     MAX_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTOS_FIELD_NUMBER: _ClassVar[int]
     MAX_VIDEO_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +134,7 @@ class PublishingLimits(_message.Message):
     MAX_PHOTO_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTO_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTO_SHORT_SIDE_FIELD_NUMBER: _ClassVar[int]
+    MAX_VIDEO_DURATION_FIELD_NUMBER: _ClassVar[int]
     max_caption_length: int
     max_photos: int
     max_video_bytes: int
@@ -132,4 +145,5 @@ class PublishingLimits(_message.Message):
     max_photo_caption_length: int
     max_photo_bytes: int
     max_photo_short_side: int
-    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ..., max_title_length: _Optional[int] = ..., max_photo_caption_length: _Optional[int] = ..., max_photo_bytes: _Optional[int] = ..., max_photo_short_side: _Optional[int] = ...) -> None: ...
+    max_video_duration: _duration_pb2.Duration
+    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ..., max_title_length: _Optional[int] = ..., max_photo_caption_length: _Optional[int] = ..., max_photo_bytes: _Optional[int] = ..., max_photo_short_side: _Optional[int] = ..., max_video_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...

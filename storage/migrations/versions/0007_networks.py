@@ -1,14 +1,14 @@
 """consents on networks inside a grant, and how fresh the copy of a grant's accounts is
 
-Owns the step from 0005 to 0006; knows nothing of the code's tables, which may have moved on since.
+Owns the step from 0006 to 0007; knows nothing of the code's tables, which may have moved on since.
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

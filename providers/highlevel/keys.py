@@ -1,0 +1,84 @@
+"""The public keys that HighLevel signs its webhooks with: how they are written, and those that were published.
+
+Owns reading them and checking a signature with them. Knows neither headers nor events. Nothing here is a secret.
+"""
+
+import base64
+import binascii
+from collections.abc import Iterable
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
+
+# Not in the repository of the documentation: copied alike by two independent public repositories that cite HighLevel's
+# web pages (read 2026-11-20). An operator may set others.
+PUBLISHED = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
+# docs/oauth/WebhookAuthentication.md of GoHighLevel/highlevel-api-docs, read 2026-11-20; it was announced to end on
+# 2026-07-01.
+LEGACY = b"""-----BEGIN PUBLIC KEY-----
+MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAokvo/r9tVgcfZ5DysOSC
+Frm602qYV0MaAiNnX9O8KxMbiyRKWeL9JpCpVpt4XHIcBOK4u3cLSqJGOLaPuXw6
+dO0t6Q/ZVdAV5Phz+ZtzPL16iCGeK9po6D6JHBpbi989mmzMryUnQJezlYJ3DVfB
+csedpinheNnyYeFXolrJvcsjDtfAeRx5ByHQmTnSdFUzuAnC9/GepgLT9SM4nCpv
+uxmZMxrJt5Rw+VUaQ9B8JSvbMPpez4peKaJPZHBbU3OdeCVx5klVXXZQGNHOs8gF
+3kvoV5rTnXV0IknLBXlcKKAQLZcY/Q9rG6Ifi9c+5vqlvHPCUJFT5XUGG5RKgOKU
+J062fRtN+rLYZUV+BjafxQauvC8wSWeYja63VSUruvmNj8xkx2zE/Juc+yjLjTXp
+IocmaiFeAO6fUtNjDeFVkhf5LNb59vECyrHD2SQIrhgXpO4Q3dVNA5rw576PwTzN
+h/AMfHKIjE4xQA1SZuYJmNnmVZLIZBlQAF9Ntd03rfadZ+yDiOXCCs9FkHibELhC
+HULgCsnuDJHcrGNd5/Ddm5hxGQ0ASitgHeMZ0kcIOwKDOzOU53lDza6/Y09T7sYJ
+PQe7z0cvj7aE4B+Ax1ZoZGPzpJlZtGXCsu9aTEGEnKzmsFqwcSsnw3JB31IGKAyk
+T1hhTiaCeIY/OwwwNUY2yvcCAwEAAQ==
+-----END PUBLIC KEY-----
+"""
+_RAW_BYTES = 32
+
+
+def read(value: str) -> Ed25519PublicKey:
+    """Read an Ed25519 key: base64 of its SPKI, or of its 32 bytes. Raises ValueError."""
+    raw = decoded(value.strip())
+    if len(raw) == _RAW_BYTES:
+        return Ed25519PublicKey.from_public_bytes(raw)
+    try:
+        key = load_der_public_key(raw)
+    except UnsupportedAlgorithm:
+        raise ValueError("it is of an unknown kind") from None
+    if not isinstance(key, Ed25519PublicKey):
+        raise ValueError("it is no Ed25519 key")
+    return key
+
+
+def decoded(value: str) -> bytes:
+    """Read base64, strictly; raises ValueError."""
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("it is no base64") from None
+
+
+def proves(keys: Iterable[Ed25519PublicKey], signature: bytes, body: bytes) -> bool:
+    """Tell whether one of the keys made this signature over these bytes."""
+    return any(_by(key, signature, body) for key in keys)
+
+
+def _by(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
+    try:
+        key.verify(signature, body)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def proves_legacy(signature: bytes, body: bytes, key: bytes = LEGACY) -> bool:
+    """Tell whether HighLevel's old RSA key made this signature over these bytes."""
+    public = load_pem_public_key(key)
+    if not isinstance(public, RSAPublicKey):
+        return False
+    try:
+        public.verify(signature, body, padding.PKCS1v15(), SHA256())
+    except InvalidSignature:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""Files of posts on their way into a vendor's planner: what was sent, and how far the vendor is with it.
+
+Owns the table `imports`. Each state is committed before the vendor call that it announces, and every move is a
+compare-and-swap on (state, version): two of us never make the same call.
+
+    SENDING (a file is sent) → SENT → ASSIGNING (its accounts are told) → CHECKING → READY →
+    FINALIZING (posts are to be made) → FINALIZED | INDETERMINATE
+    and FAILED, DELETING
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Index, Text, delete, select, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlmodel import Field, SQLModel, col
+
+from storage.database import Transaction
+from storage.errors import NotFound
+from storage.types import json_field, json_or_null, time_field
+
+
+class ImportRow(SQLModel, table=True):
+    """One import; `file_name` is this attempt's alone, `sheet` is what the vendor said of the file.
+
+    While `busy_until` lies ahead somebody carries it to the vendor. `told` is the vendor's last word for how far it is.
+    """
+
+    __tablename__ = "imports"
+    __table_args__ = (Index("imports_by_time", "location", "create_time", "id"),)
+
+    location: str = Field(primary_key=True)
+    id: str = Field(primary_key=True)
+    connection: str
+    provider: str
+    accounts: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
+    upload: str
+    size_bytes: int = 0
+    state: str = "SENDING"
+    attempt: int = 1
+    file_name: str
+    sheet: dict[str, Any] = json_field()
+    provider_import_id: str = ""
+    told: str = ""
+    row_count: int = 0
+    error: dict[str, Any] | None = json_or_null()
+    busy_until: datetime | None = time_field(nullable=True)
+    assign_time: datetime | None = time_field(nullable=True)
+    finalize_time: datetime | None = time_field(nullable=True)
+    create_time: datetime = time_field()
+    update_time: datetime = time_field()
+    version: int = 1
+
+
+async def insert(tx: Transaction, row: ImportRow) -> ImportRow:
+    """Add an import."""
+    tx.add(row)
+    await tx.flush()
+    return row
+
+
+async def get(tx: Transaction, location: str, id: str) -> ImportRow:
+    """Give an import as it stands now; raises NotFound."""
+    row = await tx.get(ImportRow, (location, id), populate_existing=True)
+    if row is None:
+        raise NotFound("import", id)
+    return row
+
+
+async def move(tx: Transaction, row: ImportRow, now: datetime, **values: Any) -> ImportRow | None:
+    """Set columns of an import that nobody moved since `row` was read; None when somebody did."""
+    statement = (
+        update(ImportRow)
+        .where(
+            col(ImportRow.location) == row.location,
+            col(ImportRow.id) == row.id,
+            col(ImportRow.state) == row.state,
+            col(ImportRow.version) == row.version,
+        )
+        .values(update_time=now, version=row.version + 1, **values)
+        .returning(ImportRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def remove(tx: Transaction, row: ImportRow) -> bool:
+    """Forget an import that nobody moved since `row` was read; False when somebody did."""
+    statement = delete(ImportRow).where(
+        col(ImportRow.location) == row.location,
+        col(ImportRow.id) == row.id,
+        col(ImportRow.state) == row.state,
+        col(ImportRow.version) == row.version,
+    )
+    return (await tx.execute(statement.returning(col(ImportRow.id)))).scalar_one_or_none() is not None
+
+
+async def page(
+    tx: Transaction, location: str, *, after: tuple[datetime, str] | None, limit: int
+) -> Sequence[ImportRow]:
+    """List newest first after a keyset `(create_time, id)`."""
+    query = select(ImportRow).where(col(ImportRow.location) == location)
+    if after is not None:
+        query = query.where(tuple_(col(ImportRow.create_time), col(ImportRow.id)) < tuple_(*after))
+    query = query.order_by(col(ImportRow.create_time).desc(), col(ImportRow.id).desc()).limit(limit)
+    return (await tx.execute(query)).scalars().all()

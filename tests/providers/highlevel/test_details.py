@@ -1,0 +1,369 @@
+"""`provider_extra` of HighLevel: every option as it is sent, and every way in which one can be wrong.
+
+Owns the options of the planner and of the networks. Modes, times and media are in test_publishing.py.
+"""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from providers.errors import ContentRefused, OptionUnsupported
+from providers.highlevel import details
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import Order, PostMode, PostOptions
+from tests.providers.highlevel.support import NOW, USER, highlevel
+from tests.providers.highlevel.test_publishing import ACCOUNT, body, order
+
+START, END = "2026-12-24T18:00:00+01:00", "2026-12-26T20:15:30+01:00"
+REVIEW: dict[str, Any] = {"mode": PostMode.PLANNER_REVIEW, "schedule_time": NOW + timedelta(hours=1)}
+
+
+def refused_field(given: Order, version: str = "2021-07-28") -> str:
+    """Give the option that is refused without any call."""
+    provider, vendor = highlevel(api_version=version)
+    with pytest.raises(OptionUnsupported) as raised:
+        provider.publishing.check(given)
+    assert [] == vendor.requests
+    assert len(raised.value.message) < 600
+    return raised.value.field
+
+
+# What is sent
+
+
+@pytest.mark.parametrize("kind", ["post", "story", "reel"])
+async def test_a_kind_of_post_is_passed_on(kind: str) -> None:
+    """As `type`."""
+    assert kind == (await body(order("instagram", extra={"post_type": kind})))["type"]
+
+
+@pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "youtube", "threads", ""])
+async def test_a_first_comment_stands_at_the_root(platform: str) -> None:
+    """`firstComment` would be one property too many."""
+    assert "First!" == (await body(order(platform, extra={"first_comment": "First!"})))["followUpComment"]
+
+
+async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> None:
+    """Image and link in both, title and description in v3 only."""
+    plain = {"image": "https://a.example/a.png", "link": "https://a.example/"}
+    whole = {**plain, "title": "Title", "description": "Words"}
+
+    older = await body(order(extra={"link_preview": plain}))
+    newer = await body(order(extra={"link_preview": whole}), api_version="v3")
+
+    sent = {"metaImage": "https://a.example/a.png", "metaLink": "https://a.example/"}
+    assert sent == older["ogTagsDetails"]
+    assert {**sent, "ogTitle": "Title", "ogDescription": "Words"} == newer["ogTagsDetails"]
+    for name in ("title", "description"):
+        assert "link_preview" == refused_field(order(extra={"link_preview": {name: "a"}}))
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        ({}, {"gmbEventType": "STANDARD", "actionType": "none"}),
+        (
+            {"type": "STANDARD", "action": "learn_more", "url": "https://a.example/"},
+            {"gmbEventType": "STANDARD", "actionType": "learn_more", "url": "https://a.example/"},
+        ),
+        (
+            {
+                "type": "EVENT",
+                "title": "Fair",
+                "start": START,
+                "end": END,
+                "action": "book",
+                "url": "https://a.example/",
+            },
+            {
+                "gmbEventType": "EVENT",
+                "title": "Fair",
+                "startDate": {
+                    "startDate": {"year": 2026, "month": 12, "day": 24},
+                    "startTime": {"hours": 18, "minutes": 0, "seconds": 0},
+                },
+                "endDate": {
+                    "endDate": {"year": 2026, "month": 12, "day": 26},
+                    "endTime": {"hours": 20, "minutes": 15, "seconds": 30},
+                },
+                "url": "https://a.example/",
+                "actionType": "book",
+            },
+        ),
+        (
+            {
+                "type": "OFFER",
+                "title": "Half",
+                "offer_title": "Half price",
+                "start": "2026-12-24",
+                "end": "2026-12-25",
+            },
+            None,
+        ),
+        (
+            {
+                "type": "OFFER",
+                "offer_title": "Half price",
+                "start": "2026-12-24T00:00:00Z",
+                "end": "2026-12-25T00:00:00Z",
+                "terms": "None",
+                "coupon_code": "BREAD",
+                "redeem_url": "https://a.example/r",
+            },
+            {
+                "gmbEventType": "OFFER",
+                "offerTitle": "Half price",
+                "startDate": {
+                    "startDate": {"year": 2026, "month": 12, "day": 24},
+                    "startTime": {"hours": 0, "minutes": 0, "seconds": 0},
+                },
+                "endDate": {
+                    "endDate": {"year": 2026, "month": 12, "day": 25},
+                    "endTime": {"hours": 0, "minutes": 0, "seconds": 0},
+                },
+                "termsConditions": "None",
+                "couponCode": "BREAD",
+                "redeemOnlineUrl": "https://a.example/r",
+                "actionType": "none",
+            },
+        ),
+    ],
+)
+async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] | None) -> None:
+    """Times in the parts that the clock on the wall shows; a day without a time and a zone is none."""
+    given = order("google_business", extra={"google_business": said})
+
+    if sent is None:
+        assert "google_business" == refused_field(given)
+    else:
+        assert sent == (await body(given))["gmbPostDetails"]
+
+
+@pytest.mark.parametrize("action", details.ACTIONS)
+async def test_every_action_is_passed_on(action: str) -> None:
+    """As it is."""
+    sent = await body(order("google_business", extra={"google_business": {"action": action}}))
+
+    assert action == sent["gmbPostDetails"]["actionType"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "level", "sent"),
+    [
+        ({}, None, {"type": "video"}),
+        ({"title": "T" * 100, "type": "short"}, PrivacyLevel.PUBLIC, {"type": "short", "title": "T" * 100}),
+        ({"type": "video"}, PrivacyLevel.ONLY_ME, {"type": "video"}),
+    ],
+)
+async def test_youtube_gets_its_parts(extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]) -> None:
+    """A kind always, a title and who may see it where they were chosen."""
+    privacy = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private"}
+    options = PostOptions(privacy_level=level)
+    given = order("youtube", options=options, extra={"youtube": extra} if extra else {})
+
+    assert {**sent, **({"privacyLevel": privacy[level]} if level else {})} == (await body(given))["youtubePostDetails"]
+
+
+async def test_pinterest_gets_its_boards_for_its_account() -> None:
+    """The account stands beside them."""
+    said = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
+    sent = await body(order("pinterest", extra={"pinterest": said}))
+
+    boards = [{"accountId": ACCOUNT, "boards": ["b1", "b2"]}]
+    assert {"title": "Pin", "link": "https://a.example/", "pinterestBoards": boards} == sent["pinterestPostDetails"]
+    bare = await body(order("pinterest", extra={"pinterest": {"title": "Pin"}}))
+    assert {"title": "Pin"} == bare["pinterestPostDetails"]
+
+
+@pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "google_business", "pinterest", "threads"])
+async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
+    """No network gets another's parts, and only TikTok and YouTube always have their own."""
+    sent = await body(order(platform))
+
+    assert {"accountIds", "type", "userId", "createdBy", "media", "summary", "status", "tags"} == sent.keys()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("name", "platforms"),
+    [
+        ("first_comment", ("tiktok", "tiktok_business", "google_business", "pinterest")),
+        ("link_preview", ("tiktok", "tiktok_business")),
+        ("google_business", ("tiktok", "facebook", "youtube", "")),
+        ("youtube", ("tiktok", "facebook", "google_business", "")),
+        ("pinterest", ("tiktok", "facebook", "youtube", "")),
+        ("approver", ("tiktok", "facebook")),
+        ("requester_note", ("tiktok", "facebook")),
+    ],
+)
+def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platforms: tuple[str, ...]) -> None:
+    """By its name."""
+    good: dict[str, Any] = {
+        "first_comment": "a",
+        "link_preview": {"link": "a"},
+        "google_business": {},
+        "youtube": {},
+        "pinterest": {},
+        "approver": "a",
+        "requester_note": "a",
+    }
+    assert [name] * len(platforms) == [refused_field(order(each, extra={name: good[name]})) for each in platforms]
+
+
+@pytest.mark.parametrize(("kind", "refused"), [("post", False), ("story", True), ("reel", True)])
+def test_tiktok_has_posts_only(kind: str, refused: bool) -> None:
+    """Neither stories nor reels."""
+    provider, _ = highlevel()
+    given = order("tiktok", extra={"post_type": kind})
+
+    if refused:
+        assert "post_type" == refused_field(given)
+    else:
+        provider.publishing.check(given)
+
+
+DEEP: Any = "x"
+for _ in range(2_000):
+    DEEP = {"a": [DEEP]}
+WRONG: tuple[Any, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    1.5,
+    float("nan"),
+    float("inf"),
+    [],
+    {},
+    DEEP,
+    [DEEP],
+    "",
+    "x" * 5_001,
+    10**400,
+    b"x",
+)
+
+
+@pytest.mark.parametrize("name", ["post_type", "first_comment", "category", "tags", "approver", "requester_note"])
+@pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
+def test_a_value_of_another_kind_is_refused(name: str, value: Any) -> None:
+    """Numbers that are none, depth without end, nothing, too much: the option is named, and nothing else is raised."""
+    assert name == refused_field(order("facebook", extra={"approver": USER, name: value}, **REVIEW))
+
+
+@pytest.mark.parametrize("value", [None, True, 1, float("nan"), "x", [], [{}]], ids=repr)
+@pytest.mark.parametrize("name", ["link_preview", "google_business", "youtube", "pinterest"])
+def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
+    """It must be an object."""
+    platform = "facebook" if name == "link_preview" else name
+    assert name == refused_field(order(platform, extra={name: value}))
+
+
+@pytest.mark.parametrize(
+    ("platform", "name", "members"),
+    [
+        ("facebook", "link_preview", ("image", "link", "title", "description")),
+        ("google_business", "google_business", tuple(details.GOOGLE)),
+        ("youtube", "youtube", ("title", "type")),
+        ("pinterest", "pinterest", ("title", "link", "boards")),
+    ],
+)
+def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: tuple[str, ...]) -> None:
+    """By the name of its group, in both generations."""
+    for member in members:
+        for value in WRONG:
+            for version in ("2021-07-28", "v3"):
+                assert name == refused_field(order(platform, extra={name: {member: value}}), version)
+    for unknown in ("unknown", "", "x" * 10_000, 7, None, ("a",)):
+        assert name == refused_field(order(platform, extra={name: {unknown: "a"}}), "v3")
+
+
+@pytest.mark.parametrize(
+    ("platform", "extra"),
+    [
+        ("facebook", {"tags": ["a"] * 51}),
+        ("facebook", {"tags": ["a", ""]}),
+        ("facebook", {"tags": ["a", 7]}),
+        ("facebook", {"tags": "bread"}),
+        ("pinterest", {"pinterest": {"boards": ["b"] * 26}}),
+        ("youtube", {"youtube": {"title": "T" * 101}}),
+        ("youtube", {"youtube": {"type": "movie"}}),
+        ("facebook", {"post_type": "POST"}),
+    ],
+)
+def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, Any]) -> None:
+    """Fifty tags, 25 boards, a hundred characters of a title, and the words that HighLevel knows."""
+    [name] = extra
+    assert name == refused_field(order(platform, extra=extra))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"type": "EVENT"},
+        {"type": "OFFER", "start": START},
+        {"type": "EVENT", "end": END},
+        {"type": "EVENT", "start": END, "end": START},
+        {"type": "EVENT", "start": START, "end": START},
+        {"type": "EVENT", "start": START, "end": "2026-12-24T17:00:00Z"},
+        {"type": "EVENT", "start": "2026-12-24T18:00:00", "end": END},
+        {"type": "EVENT", "start": "soon", "end": END},
+        {"type": "EVENT", "start": START, "end": "9999-12-31T23:59:60Z"},
+        {"start": "2026-13-01T00:00:00Z"},
+        {"start": "\ud800"},
+        {"type": "SALE"},
+        {"action": "dance"},
+    ],
+)
+def test_times_that_google_cannot_use_are_refused(said: dict[str, Any]) -> None:
+    """Events and offers begin and end, in this order, at times with a zone."""
+    assert "google_business" == refused_field(order("google_business", extra={"google_business": said}))
+
+
+@pytest.mark.parametrize(("start", "end"), [("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")])
+async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: str, end: str) -> None:
+    """Nothing is moved into another zone."""
+    said = {"type": "EVENT", "start": start, "end": end}
+    sent = (await body(order("google_business", extra={"google_business": said})))["gmbPostDetails"]
+
+    assert (1, 9999) == (sent["startDate"]["startDate"]["year"], sent["endDate"]["endDate"]["year"])
+
+
+@pytest.mark.parametrize(
+    "name", ["", "firstComment", "x" * 10_000, "__class__", "\0", "mode", 7, None, 1.5, ("a", "b")]
+)
+def test_an_unknown_name_is_refused(name: Any) -> None:
+    """Whatever it is: it is shown to 64 characters, also beside others of another type."""
+    assert str(name)[:64] == refused_field(order(extra={name: DEEP, "post_type": "post"}))
+
+
+async def test_every_option_of_the_table_can_be_sent() -> None:
+    """None of them is known to the checks and forgotten in the body."""
+    good: dict[str, tuple[str, Any, str]] = {
+        "post_type": ("facebook", "reel", "type"),
+        "first_comment": ("facebook", "a", "followUpComment"),
+        "approver": ("facebook", "a", "postApprovalDetails"),
+        "requester_note": ("facebook", "a", "postApprovalDetails"),
+        "link_preview": ("facebook", {"link": "a"}, "ogTagsDetails"),
+        "google_business": ("google_business", {"title": "a"}, "gmbPostDetails"),
+        "youtube": ("youtube", {"title": "a"}, "youtubePostDetails"),
+        "pinterest": ("pinterest", {"title": "a"}, "pinterestPostDetails"),
+    }
+    # Those two are found by name: test_publishing.py.
+    assert details.OPTIONS.keys() - {"category", "tags"} == good.keys()
+    for name, (platform, value, where) in good.items():
+        mode = REVIEW if name in ("approver", "requester_note") else {}
+        extra = {name: value, **({"approver": "a"} if mode else {})}
+        assert "a" in str((await body(order(platform, extra=extra, **mode)))[where]) or name == "post_type"
+
+
+def test_a_review_without_an_approver_is_refused() -> None:
+    """HighLevel would ask nobody."""
+    provider, _ = highlevel()
+
+    with pytest.raises(ContentRefused) as raised:
+        provider.publishing.check(order(extra={"requester_note": "a"}, **REVIEW))
+    assert "approver_missing" == raised.value.code
