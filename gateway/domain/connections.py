@@ -25,7 +25,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
-from storage import accounts, authorizations, connections, events, networks, posts, tokens, videos
+from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import AlreadyExists
@@ -246,7 +246,7 @@ async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: Pr
     now = domain.clock()
     await domain.tokens.forget(tx, row.location, row.id)
     await authorizations.remove_for(tx, row.location, row.id)
-    await networks.remove_for(tx, row.location, row.id)
+    await network_consents.remove_for(tx, row.location, row.id)
     await _detach(tx, row, domain)
     told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
     if refused is not None:

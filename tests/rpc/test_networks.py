@@ -1,6 +1,6 @@
 """Networks inside a grant: the consent of an account's owner, who is behind it, attaching one, letting one go.
 
-Owns the four RPCs. What becomes of the copies is test_linked_accounts, the page is tests/http/test_connect.
+Owns the four RPCs. What becomes of the copies is test_linked_accounts, the page is tests/http/test_network_consents.
 """
 
 import asyncio

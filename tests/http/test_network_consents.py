@@ -22,7 +22,7 @@ from gateway.jobs import sweep
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import connection_pb2, connection_service_pb2
-from storage import networks as rows
+from storage import network_consents as rows
 from tests.fixtures.gateway import RETURN_URI
 from tests.fixtures.highlevel import HighWorld
 from tests.rpc.networks import NOBODY, NOW, attach, by_vendor_id, connect, consent, give, listed, of_vendor, start
@@ -193,8 +193,8 @@ async def test_an_address_that_was_not_made_here_opens_nothing(high: HighWorld) 
         token = page.path.rpartition("/")[2]
         id = token.partition(".")[0]
         asked = len(high.vendor.requests)
-        forged = (id, f"{id}.", token[:-1], f"x{token}", "a" * 300, "%00", "ü", f"{id}.{'A' * 24}")
-        forged += (consents.sign(high.world.domain.oauth_secret, id),)
+        other = consents.sign(high.world.domain.oauth_secret, id)
+        forged = (id, f"{id}.", token[:-1], f"x{token}", "a" * 300, "%00", "ü", f"{id}.{'A' * 24}", other)
         for each in forged:
             answer = await page.visitor.get(f"/connect/{each}")
             assert (400, OVER) == (answer.status_code, heading(answer)), each
