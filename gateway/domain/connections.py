@@ -21,7 +21,7 @@ from gateway.domain.errors import (
 from gateway.domain.idempotency import RequestKey
 from providers.capabilities import Capability, Support
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
-from storage import accounts, authorizations, connections, events, networks, posts, tokens, videos
+from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 
@@ -178,7 +178,7 @@ async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: Pr
     now = domain.clock()
     await domain.tokens.forget(tx, row.location, row.id)
     await authorizations.remove_for(tx, row.location, row.id)
-    await networks.remove_for(tx, row.location, row.id)
+    await network_consents.remove_for(tx, row.location, row.id)
     await _detach(tx, row, domain)
     told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
     if not domain.providers[row.provider].table.can(Capability.REVOKE):

@@ -1,119 +1,32 @@
-"""Networks inside a grant: the consent of an account's owner, who is behind it, attaching one, letting one go.
+"""Networks inside a grant: who is behind the consent of an account's owner, attaching one, letting one go.
 
-Owns what may be done and in which order, and the one-time address of the gateway's own page. That attaching and letting
-go can be repeated is the contract of `providers/interface/networks.py`; the copy of the accounts is `linked`.
+Owns what may be done and in which order. That both can be repeated is the contract of
+`providers/interface/networks.py`; the copy of the accounts is `linked`, how a consent is started and its page found
+again `network_consents`.
 """
 
 import re
-import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
-from gateway.caller import Caller
-from gateway.domain import consent, health, idempotency, linked
+from gateway.domain import health, idempotency, linked
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
-from gateway.domain.errors import AuthorizationStateInvalid, CapabilityMissing, FieldInvalid, StateForbids
+from gateway.domain.errors import CapabilityMissing, FieldInvalid, StateForbids
 from gateway.domain.idempotency import RequestKey
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, Unavailable
 from providers.interface import Networks
 from providers.models.accounts import AttachableAccount
-from providers.models.secret import Secret
-from storage import accounts, connections, networks, posts, videos
+from storage import accounts, connections, posts, videos
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
-from storage.networks import NetworkConsentRow
 
-LIFETIME = timedelta(minutes=10)
-PURPOSE = b"network-consent"
-PATH = "connect"
 MAX_ID = 512
 """Characters of a network's id; the longest that is known is Google's of a location, of some 60."""
 
 _AUTHORIZATION = re.compile(r"[A-Za-z0-9_-]{1,128}")
 """What came from a browser becomes a part of an address at the vendor. HighLevel's have 24 hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """A consent that was started: the page of ours, the vendor's own behind it, and until when ours opens."""
-
-    page: Secret
-    vendor_page: Secret
-    expire_time: datetime
-
-
-async def start(
-    domain: Domain,
-    caller: Caller,
-    location: str,
-    connection: str,
-    *,
-    platform: str,
-    reconnect: bool = False,
-    return_uri: str = "",
-    key: RequestKey | None = None,
-) -> Started:
-    """Start the consent of an account's owner on a network: one vendor call.
-
-    Raises storage's NotFound, FieldInvalid, CapabilityMissing, ProviderError (OptionUnsupported for a network that is
-    not connected here), AuthorizationStateInvalid when the page of the key's first call is over.
-    """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
-        row = await connections.get(tx, location, connection)
-        known = linked.usable(await accounts.of_connection(tx, location, connection), platform, domain.clock())
-    if first is not None:
-        return await _again(domain, first)
-    _demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
-    consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri="")
-    uri = await _vendor(domain, row).start(_access(domain, row), platform, reconnect=reconnect)
-    made = _row(domain, row, platform, return_uri, caller)
-    made.known = {id: each.expire_time.isoformat() if each.expire_time else "" for id, each in known.items()}
-    async with domain.db.transaction() as tx:
-        first = await idempotency.claim(tx, key, made.id, made.create_time)
-        if first is None:
-            seal = await domain.sealer.for_location(tx, location)
-            made.uri_sealed = seal.seal("network_consents", made.id, "uri", 1, uri.encode())
-            await networks.insert(tx, made)
-    return await _again(domain, first or made.id)
-
-
-def _row(domain: Domain, row: ConnectionRow, platform: str, return_uri: str, caller: Caller) -> NetworkConsentRow:
-    now = domain.clock()
-    return NetworkConsentRow(
-        id=secrets.token_urlsafe(24),
-        location=row.location,
-        connection=row.id,
-        provider=row.provider,
-        platform=platform,
-        uri_sealed=b"",
-        return_uri=return_uri,
-        openers=sorted(caller.redirect_uris),
-        create_time=now,
-        expire_time=now + LIFETIME,
-    )
-
-
-async def _again(domain: Domain, id: str) -> Started:
-    """Give a page that was started."""
-    async with domain.db.read() as tx:
-        row = await networks.find(tx, id)
-    if row is None or row.account or row.expire_time <= domain.clock():
-        raise AuthorizationStateInvalid("The page that this request_id made is over: use another one.")
-    token = consent.sign(domain.oauth_secret, row.id, PURPOSE)
-    page = Secret(f"{domain.public_url.rstrip('/')}/{PATH}/{token}")
-    return Started(page, await vendor_page(domain, row), row.expire_time)
-
-
-async def vendor_page(domain: Domain, row: NetworkConsentRow) -> Secret:
-    """Give the vendor's page of a consent."""
-    async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, row.location)
-    return Secret(seal.open("network_consents", row.id, "uri", 1, row.uri_sealed).decode())
 
 
 async def attachable(
@@ -188,7 +101,7 @@ async def detach(domain: Domain, location: str, account: str, key: RequestKey | 
             return
         row = await accounts.get(tx, location, account)
         busy = await posts.unfinished_of(tx, location, account)
-    _demand(domain, row.provider, Capability.ACCOUNT_DETACH)
+    demand(domain, row.provider, Capability.ACCOUNT_DETACH)
     if busy:
         raise StateForbids(row.state, "Posts of this account are under way.", resource=_name(row))
     await domain.tokens.guard(_detach(domain, row, key))
@@ -223,58 +136,6 @@ async def _let_go(domain: Domain, tx: Transaction, row: AccountRow) -> None:
         await accounts.remove(tx, row.location, row.id)
 
 
-# The page
-
-
-async def opened(domain: Domain, token: str) -> NetworkConsentRow:
-    """Give the consent whose page has this address, done or not; raises AuthorizationStateInvalid when it is over."""
-    id = consent.opened(domain.oauth_secret, token, PURPOSE)
-    async with domain.db.read() as tx:
-        row = await networks.find(tx, id)
-    if row is None or row.expire_time <= domain.clock():
-        raise AuthorizationStateInvalid()
-    return row
-
-
-async def look(domain: Domain, row: NetworkConsentRow) -> AccountRow | None:
-    """Look whether the consent led to an account, wherever it was finished: one vendor call, none when it is known.
-
-    That is one which works, and did not at the start, or has a later end than then. Raises what `linked.refresh` does.
-    """
-    if not row.account:
-        await linked.refresh(domain, row.location, row.connection)
-    async with domain.db.transaction() as tx:
-        if row.account:
-            return await accounts.find(tx, row.location, row.account)
-        listed = await accounts.of_connection(tx, row.location, row.connection)
-        found = linked.usable(listed, row.platform, domain.clock())
-        new = next((each for id, each in found.items() if _is_news(row.known, id, each)), None)
-        if new is not None:
-            await networks.finish(tx, row.id, new.id)
-        return new
-
-
-async def choose(domain: Domain, row: NetworkConsentRow, authorization_id: str, chosen: str) -> AccountRow:
-    """Attach on the page what a person chose; the page is over then. Raises what `attach` does."""
-    account = await attach(
-        domain,
-        row.location,
-        row.connection,
-        platform=row.platform,
-        authorization_id=authorization_id,
-        provider_account_id=chosen,
-    )
-    async with domain.db.transaction() as tx:
-        await networks.finish(tx, row.id, account.id)
-    return account
-
-
-def _is_news(known: dict[str, str], id: str, row: AccountRow) -> bool:
-    if id not in known:
-        return True
-    return bool(known[id]) and row.expire_time is not None and row.expire_time > datetime.fromisoformat(known[id])
-
-
 def _name(row: AccountRow) -> str:
     return f"locations/{row.location}/accounts/{row.id}"
 
@@ -290,11 +151,12 @@ def _vendor(domain: Domain, row: ConnectionRow) -> Networks:
 async def _connection(domain: Domain, location: str, connection: str) -> ConnectionRow:
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
-    _demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
+    demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
     return row
 
 
-def _demand(domain: Domain, provider: str, capability: Capability) -> None:
+def demand(domain: Domain, provider: str, capability: Capability) -> None:
+    """Raise CapabilityMissing, with the table's note, unless the provider can do this."""
     table = domain.providers[provider].table
     if not table.can(capability):
         cell = table.cell(capability)

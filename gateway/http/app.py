@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from gateway.clock import Clock, now
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
-from gateway.http import connections, health, media, networks, oauth, starting, webhooks
+from gateway.http import connections, health, media, network_consents, oauth, starting, webhooks
 from gateway.http.frame import framed
 from gateway.interceptors.frame import Steps
 from gateway.readiness import Report
@@ -37,7 +37,7 @@ class Edge:
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
         inbox = webhooks.Inbox(lambda: self.domain)
-        network = networks.Networks(lambda: self.domain, self.redirect_uris)
+        network = network_consents.NetworkConsents(lambda: self.domain, self.redirect_uris)
         app = Starlette(
             routes=[
                 Route("/healthz", health.alive, methods=["GET"]),

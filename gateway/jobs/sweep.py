@@ -13,7 +13,7 @@ from procrastinate.jobs import Status
 
 from gateway.domain import posts, uploads, verification, webhooks
 from gateway.domain.context import Domain
-from storage import authorizations, comments, events, idempotency, media, networks, quotas, videos
+from storage import authorizations, comments, events, idempotency, media, network_consents, quotas, videos
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
 
@@ -66,7 +66,7 @@ async def old(domain: Domain) -> None:
             return
         await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
         await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
-        await networks.prune(tx, now - AUTHORIZATIONS_KEPT)
+        await network_consents.prune(tx, now - AUTHORIZATIONS_KEPT)
         # With the request ids that lead to them.
         await comments.prune(tx, now - IDEMPOTENCY_KEPT)
         await media.prune(tx, now - MEDIA_KEPT)

@@ -6,9 +6,9 @@ Owns the three methods of a network's consent. Decides nothing; what an account 
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import networks
+from gateway.domain import network_consents, networks
 from gateway.domain.context import Domain
-from gateway.domain.networks import Started
+from gateway.domain.network_consents import Started
 from gateway.errors import ResourceNotFound
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
@@ -32,7 +32,7 @@ class NetworkMethods:
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         try:
-            started = await networks.start(
+            started = await network_consents.start(
                 self._domain,
                 caller,
                 location,

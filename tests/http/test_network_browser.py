@@ -182,6 +182,7 @@ async def _serve_elsewhere(context: BrowserContext) -> None:
     await context.route(re.compile(r"https://[a-z.]*(gohighlevel\.com|evil\.example)/.*"), show)
 
 
+@pytest.mark.chaos
 async def test_a_lost_message_is_made_up_for_by_looking(planner: Planner, page: Page) -> None:
     """The window closes without a word: the page says what to do, looks when it is told, and finds the account."""
     uri = await planner.start()

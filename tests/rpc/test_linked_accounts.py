@@ -143,25 +143,27 @@ async def test_an_end_that_has_come_is_seen_without_a_call(high: HighWorld) -> N
     assert (EXPIRED, asked) == (found[tiktok.id].health, high.calls("accounts.list"))
 
 
-@pytest.mark.parametrize("how", ["gone", "deleted"])
-async def test_what_vanishes_is_unreachable_and_can_come_back(high: HighWorld, how: str) -> None:
+async def test_what_vanishes_is_unreachable_and_can_come_back(high: HighWorld) -> None:
     """An account that the vendor no longer lists, or lists as deleted, stays here, says so, and tells it once."""
     await connect(high)
-    tiktok = of_vendor(high)[0]
-    name = (await by_vendor_id(high))[tiktok.id].name
-    if how == "gone":
-        high.vendor.accounts.remove(tiktok)
-    else:
-        high.vendor.set_account(tiktok.id, deleted=True)
+    tiktok, page, business = of_vendor(high)
+    before = await by_vendor_id(high)
+    high.vendor.accounts.remove(tiktok)
+    high.vendor.set_account(page.id, deleted=True)
 
     for _ in range(2):
-        gone = (await by_vendor_id(high, max_staleness=NOW))[tiktok.id]
-    high.vendor.accounts.by_id[tiktok.id] = tiktok
-    back = (await by_vendor_id(high, max_staleness=NOW))[tiktok.id]
+        gone = await by_vendor_id(high, max_staleness=NOW)
+    high.vendor.accounts.by_id |= {tiktok.id: tiktok, page.id: page}
+    back = await by_vendor_id(high, max_staleness=NOW)
 
-    assert [(name, Account.UNREACHABLE), (name, Account.ACTIVE)] == [(gone.name, gone.state), (back.name, back.state)]
-    attached, detached = ("ACCOUNT_ATTACHED", tiktok.id), ("ACCOUNT_DETACHED", tiktok.id)
-    assert [attached, detached, attached] == [each for each in await events(high) if each[1] == tiktok.id]
+    assert [Account.UNREACHABLE, Account.UNREACHABLE, Account.ACTIVE] == [
+        gone[each.id].state for each in (tiktok, page, business)
+    ]
+    assert {Account.ACTIVE} == {each.state for each in back.values()}
+    assert {id: each.name for id, each in before.items()} == {id: each.name for id, each in back.items()}
+    for id in (tiktok.id, page.id):
+        told = [kind for kind, whose in await events(high) if whose == id]
+        assert ["ACCOUNT_ATTACHED", "ACCOUNT_DETACHED", "ACCOUNT_ATTACHED"] == told
 
 
 async def test_a_network_of_no_name_of_ours_keeps_the_vendors(high: HighWorld) -> None:
