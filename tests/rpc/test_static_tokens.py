@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked
-from providers.highlevel.capabilities import SCOPES as OURS
+from providers.highlevel.capabilities import SCOPES as EVERY
 from providers.simulators.highlevel import SCOPES, Fault
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
@@ -27,7 +27,7 @@ VALID, EXPIRED, PENDING, DISCONNECTED = (
     connection_pb2.Connection.PENDING,
     connection_pb2.Connection.DISCONNECTED,
 )
-ALL = len(OURS)
+ALL = len(EVERY)
 
 
 async def test_a_static_token_makes_a_verified_connection(high: HighWorld) -> None:
