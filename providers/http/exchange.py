@@ -62,8 +62,9 @@ def told_apart(*, write: bool, provider: str) -> Iterator[None]:
         raise lost("The answer did not come in time.", write=write, provider=provider) from None
     except (httpx.RequestError, httpx.StreamError, OSError):
         raise lost("The connection broke before the answer was complete.", write=write, provider=provider) from None
-    except (_TooMuch, zlib.error, UnicodeError):
-        # A name that cannot be read is told by the transport before anything is sent: this one stands in the answer.
+    except (_TooMuch, zlib.error, UnicodeError, httpx.InvalidURL):
+        # What cannot be read of the request's address is told before anything is sent: this stands in the answer, as
+        # does the address of a redirection, which httpx reads although nobody follows it.
         raise broken("The answer is too large, badly packed or badly spelt.", write=write, provider=provider) from None
 
 

@@ -125,3 +125,14 @@ async def test_a_badly_packed_answer_is_refused() -> None:
     """What says that it is packed and is not breaks the contract."""
     with pytest.raises(ContractBroken):
         await ask(giving(b"plain", **{"Content-Encoding": "gzip"}))
+
+
+@pytest.mark.parametrize(("write", "kind"), [(False, ContractBroken), (True, Ambiguous)])
+async def test_a_redirection_to_no_address_breaks_the_contract(write: bool, kind: type[ProviderError]) -> None:
+    """Nobody follows it, but it was read; the call itself came there, so that a write is in doubt."""
+
+    def send_on(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(301, headers={"location": "A:0"})
+
+    with pytest.raises(kind):
+        await ask(httpx.MockTransport(send_on), write=write)
