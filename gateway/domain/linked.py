@@ -16,6 +16,7 @@ from gateway.domain.errors import Conflict
 from providers.capabilities import Capability
 from providers.errors import ProviderError
 from providers.models.accounts import AccountHealth, LinkedAccount, ProfilePart
+from providers.models.grants import GrantKind
 from storage import accounts, connections, events
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
@@ -62,7 +63,8 @@ async def refresh(domain: Domain, location: str, connection: str) -> None:
 async def refresh_old(domain: Domain, location: str, max_age: timedelta, connection: str = "") -> list[str]:
     """Bring every copy in a location that is older up to date, or that of one connection: one vendor call for each.
 
-    Gives the names of the connections whose list could not be had. Those that hold no grant are passed over.
+    Gives the names of the connections whose list could not be had. Those that hold no grant are passed over, and an
+    agency's, whose places hold the accounts.
     """
     now, slots = domain.clock(), asyncio.Semaphore(AT_ONCE)
     async with domain.db.read() as tx:
@@ -71,6 +73,7 @@ async def refresh_old(domain: Domain, location: str, max_age: timedelta, connect
         row
         for row in held
         if is_list(domain, row.provider)
+        and row.grant_kind != GrantKind.COMPANY
         and connection in ("", row.id)
         and (row.accounts_fetch_time is None or now - row.accounts_fetch_time >= max_age)
     ]

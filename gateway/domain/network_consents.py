@@ -13,7 +13,6 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.errors import AuthorizationStateInvalid
 from gateway.domain.idempotency import RequestKey
-from providers.capabilities import Capability
 from providers.models.secret import Secret
 from storage import accounts, connections, network_consents
 from storage.accounts import AccountRow
@@ -56,7 +55,7 @@ async def start(
         known = linked.usable(await accounts.of_connection(tx, location, connection), platform, domain.clock())
     if first is not None:
         return await _again(domain, first)
-    networks.demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
+    networks.check_connection(domain, row)
     consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri="")
     access = ConnectionAccess(domain, row.provider, location, connection)
     uri = await domain.providers[row.provider].networks.start(access, platform, reconnect=reconnect)

@@ -17,6 +17,7 @@ from providers.capabilities import Capability
 from providers.errors import Ambiguous, Unavailable
 from providers.interface import Networks
 from providers.models.accounts import AttachableAccount
+from providers.models.grants import GrantKind
 from storage import accounts, connections, posts, videos
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
@@ -101,7 +102,7 @@ async def detach(domain: Domain, location: str, account: str, key: RequestKey | 
             return
         row = await accounts.get(tx, location, account)
         busy = await posts.unfinished_of(tx, location, account)
-    demand(domain, row.provider, Capability.ACCOUNT_DETACH)
+    _demand(domain, row.provider, Capability.ACCOUNT_DETACH)
     if busy:
         raise StateForbids(row.state, "Posts of this account are under way.", resource=_name(row))
     await domain.tokens.guard(_detach(domain, row, key))
@@ -151,11 +152,18 @@ def _vendor(domain: Domain, row: ConnectionRow) -> Networks:
 async def _connection(domain: Domain, location: str, connection: str) -> ConnectionRow:
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
-    demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
+    check_connection(domain, row)
     return row
 
 
-def demand(domain: Domain, provider: str, capability: Capability) -> None:
+def check_connection(domain: Domain, row: ConnectionRow) -> None:
+    """Refuse a connection to which no account can be attached; raises CapabilityMissing, FieldInvalid."""
+    _demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
+    if row.grant_kind == GrantKind.COMPANY:
+        raise FieldInvalid("parent", "is an agency's connection: accounts are in those of its locations")
+
+
+def _demand(domain: Domain, provider: str, capability: Capability) -> None:
     """Raise CapabilityMissing, with the table's note, unless the provider can do this."""
     table = domain.providers[provider].table
     if not table.can(capability):

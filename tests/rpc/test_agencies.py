@@ -19,6 +19,7 @@ from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
 from tests.fixtures.gateway import REDIRECT_URI
 from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
+from tests.rpc import networks
 from tests.rpc.answers import assert_error
 
 Code = grpc.StatusCode
@@ -77,6 +78,22 @@ async def test_the_location_s_own_connection_speaks_for_it(high: HighWorld) -> N
     await high.disconnect(made.name)
 
     assert (made.name, made.name) == (connected.name, (await high.api.GetConnectionStatus(request)).name)
+
+
+async def test_an_agency_holds_no_accounts_itself(high: HighWorld) -> None:
+    """Its location's connection lists them, once; a network's consent is no agency's to start, and nobody is asked."""
+    made = await high.connect_agency(BAKERY, BAKERY)
+    await high.sweep()
+    agency = (await the_agency(high)).name
+    listed = await networks.listed(high, max_staleness=networks.NOW)
+    asked = len(high.vendor.requests)
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await networks.start(high, agency)
+
+    assert ([], {made.name}) == (list(listed.unreachable), {each.connection for each in listed.accounts})
+    assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="parent")
+    assert asked == len(high.vendor.requests)
 
 
 async def test_an_agency_connects_itself(high: HighWorld) -> None:
