@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.capabilities import Capability, Support
 from providers.errors import CapabilityMissing, ContentRefused, Rejected
-from providers.highlevel import wire
+from providers.highlevel import connecting, wire
 from providers.highlevel.client import Call, Client, accepted, opened, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
@@ -113,7 +113,8 @@ async def set_liked(client: Client, access: Access, account: AccountRef, comment
 
 def network_of(account: AccountRef) -> str:
     """Give what comments call the account's network; raises CapabilityMissing where they know none."""
-    network = _SAME_NETWORK.get(account.platform, account.platform)
+    theirs = connecting.theirs(account.platform)
+    network = _SAME_NETWORK.get(theirs, theirs)
     if network not in LONGEST:
         raise _missing(Capability.COMMENT_LIST, f"HighLevel has no comments of {network[:40]!r}.")
     return network

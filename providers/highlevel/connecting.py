@@ -29,7 +29,7 @@ _COMMON = frozenset({"facebook", "google", "instagram", "linkedin", "tiktok", "t
 NETWORKS = {False: _COMMON, True: _COMMON | {"youtube", "pinterest", "threads"}}
 # Where our name of a network is not HighLevel's.
 OURS = {"google": "google_business", "tiktok-business": "tiktok_business"}
-THEIRS = {ours: theirs for theirs, ours in OURS.items()}
+_THEIRS = {ours: theirs for theirs, ours in OURS.items()}
 _BRIEF = ("originId", "name", "avatar")
 _WHO = ("type", *_BRIEF)
 # What each network's attach takes in both generations: `companyId` is gone from v3, so it is never sent. TikTok
@@ -99,6 +99,11 @@ class Record:
 def ours(platform: str) -> str:
     """Give our name of a network; one that we have no name for keeps HighLevel's."""
     return OURS.get(platform, platform)
+
+
+def theirs(platform: str) -> str:
+    """Give HighLevel's name of a network that we name so."""
+    return _THEIRS.get(platform, platform)
 
 
 async def start(

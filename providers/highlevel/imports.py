@@ -11,6 +11,7 @@ from providers.errors import Rejected
 from providers.highlevel import wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
+from providers.highlevel.connecting import ours
 from providers.highlevel.errors import contract
 from providers.highlevel.paging import next_of, skip_of
 from providers.highlevel.places import Place, place_of
@@ -148,8 +149,8 @@ def _errors(row: Mapping[str, Any], medias: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _network(word: str) -> str:
-    """Give the network of an error's key: `tiktokBusiness` is tiktok-business; `invalid` is none."""
-    return "" if word == "invalid" else re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word).lower()
+    """Give our name of the network of an error's key: `tiktokBusiness` is tiktok_business; `invalid` is none."""
+    return "" if word == "invalid" else ours(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word).lower())
 
 
 def _root(place: Place, *parts: str) -> str:

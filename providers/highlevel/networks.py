@@ -11,7 +11,7 @@ from providers.highlevel import connecting
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount, of_record
 from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import BODIES, NETWORKS, NOT_ATTACHED, OURS, THEIRS, Choice, Record
+from providers.highlevel.connecting import BODIES, NETWORKS, NOT_ATTACHED, OURS, Choice, Record
 from providers.highlevel.places import place_of
 from providers.interface.access import Access
 from providers.models.accounts import AttachableAccount, Attached, ConsentSignal, LinkedAccount
@@ -131,7 +131,7 @@ class HighLevelNetworks:
 
     def _theirs(self, platform: str) -> str:
         """Give HighLevel's name of a network; raises OptionUnsupported for one that it does not connect."""
-        theirs = THEIRS.get(platform, platform)
+        theirs = connecting.theirs(platform)
         if platform in OURS or theirs not in NETWORKS[self._client.config.v3]:
             raise connecting.unsupported(self._client.config, platform)
         return theirs

@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.capabilities import Capability, Support
 from providers.errors import CapabilityMissing, OptionUnsupported
-from providers.highlevel import wire
+from providers.highlevel import connecting, wire
 from providers.highlevel.client import Call, Client, opened
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
@@ -54,8 +54,8 @@ async def figures(client: Client, access: Access, account: AccountRef, span: Spa
 
 def platform_of(account: AccountRef) -> str:
     """Give what statistics call the account's network; raises CapabilityMissing where they have none of it."""
-    business = account.platform == _BUSINESS
-    platform, kind = ("tiktok", "business") if business else (account.platform, account.kind)
+    theirs = connecting.theirs(account.platform)
+    platform, kind = ("tiktok", "business") if theirs == _BUSINESS else (theirs, account.kind)
     if platform not in PLATFORMS:
         raise _none(f"HighLevel has no figures of {platform[:40]!r}.")
     if _ONLY.get(platform, kind) != kind:

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class AccountRef:
-    """One account inside a grant, as its list told it: `kind` is page, profile, business…, `data` the vendor's further
-    ids by names of its provider.
+    """One account inside a grant, as its list told it: `platform` is the network by our name (`tiktok_business`),
+    `kind` page, profile, business…, `data` the vendor's further ids by names of its provider.
     """
 
     id: str

@@ -16,6 +16,7 @@ import httpx
 from pydantic import SecretStr
 
 from providers.highlevel.capabilities import SCOPES
+from providers.highlevel.connecting import ours
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from providers.simulators.faults import Fault
@@ -162,7 +163,7 @@ async def _connect(world: World, vendor: Vendor) -> None:
                 id=found.platform,
                 connection="c1",
                 provider="highlevel",
-                platform=found.platform,
+                platform=ours(found.platform),
                 provider_account_id=found.id,
                 kind=found.type,
                 provider_data=data,

@@ -492,7 +492,7 @@ async def test_an_account_with_unfinished_posts_is_not_let_go(high: HighWorld) -
     found = await by_vendor_id(high)
     tiktok, page, _ = (found[each.id] for each in of_vendor(high))
     await put_post(high, tiktok, "QUEUED")
-    await put_post(high, tiktok, "PROCESSING", route_account=page.name.rpartition("/")[2])
+    await put_post(high, tiktok, "PROCESSING", named_account=page.name.rpartition("/")[2])
 
     for account in (tiktok, page):
         error = await refusal(delete(high, account.name))

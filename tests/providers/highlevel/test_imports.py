@@ -208,7 +208,7 @@ def test_a_row_says_what_is_wrong_with_it() -> None:
             RowError("Invalid media format"),
             RowError("InvalidLink", "link"),
             RowError("videoCodec", "media[0]", "tiktok"),
-            RowError("videoSize", "media[0]", "tiktok-business"),
+            RowError("videoSize", "media[0]", "tiktok_business"),
             RowError("Image is larger than 10MB", "media[1]"),
             RowError("imageSize", "media[1]"),
         ),

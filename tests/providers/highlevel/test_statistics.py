@@ -91,7 +91,8 @@ async def test_the_older_generation_has_no_other_days() -> None:
     ("platform", "kind", "asked"),
     [
         ("tiktok", "business", "tiktok"),
-        ("tiktok-business", "profile", "tiktok"),
+        ("tiktok_business", "profile", "tiktok"),
+        ("google_business", "location", "google"),
         ("linkedin", "page", "linkedin"),
         ("youtube", "profile", "youtube"),
         ("tiktok", "profile", ""),
