@@ -5,6 +5,7 @@ is removed. Attaching and letting go, which the rule must not undo with a list f
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from storage import accounts, connections, events
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.errors import NotFound
 
 TRIES = 3
 """How often a list is asked for again because an account was attached or let go meanwhile."""
@@ -41,6 +43,24 @@ def health_of(row: AccountRow, now: datetime) -> str:
     """
     ended = row.expire_time is not None and row.expire_time <= now
     return EXPIRED if row.health == USABLE and ended else row.health
+
+
+def unwell(row: AccountRow, now: datetime) -> bool:
+    """Tell whether nothing can go out through an account, for all that its copy says."""
+    return row.state == "UNREACHABLE" or health_of(row, now) not in ("", USABLE)
+
+
+async def current(domain: Domain, row: AccountRow) -> AccountRow:
+    """Give an account as it is now: one whose copy says that it is unwell is looked at again, by one vendor call.
+
+    A vendor that cannot say now leaves the copy as it is.
+    """
+    if not unwell(row, domain.clock()) or not is_list(domain, row.provider):
+        return row
+    with contextlib.suppress(ProviderError, Conflict, NotFound):
+        await refresh(domain, row.location, row.connection)
+    async with domain.db.read() as tx:
+        return await accounts.find(tx, row.location, row.id) or row
 
 
 async def refresh(domain: Domain, location: str, connection: str) -> None:

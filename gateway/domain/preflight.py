@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway import reasons
-from gateway.domain import creator_rules, creators, fetching, media_rules, probing, provider_rules, quotas, sources
+from gateway.domain import (
+    creator_rules,
+    creators,
+    fetching,
+    linked,
+    media_rules,
+    probing,
+    provider_rules,
+    quotas,
+    sources,
+)
 from gateway.domain.context import Domain
 from gateway.domain.errors import (
     DomainError,
@@ -38,6 +48,7 @@ from storage.errors import NotFound
 from storage.posts import PostRow
 from storage.uploads import UploadRow
 
+AWAY = "The account must be connected to its network again."
 CREATOR_INFO_AGE = timedelta(seconds=60)
 
 Problem = DomainError | ProviderError
@@ -77,12 +88,15 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     bad field of all. Raises GatewayUnavailable when the media could not be looked into now.
     """
     account, connection = await _whose(domain, post)
+    account = await linked.current(domain, account)
     post.connection, post.provider = connection.id, account.provider
     table = domain.providers[account.provider].table
     limits = table.limits_of(account.platform)
     media = [] if provider_rules.too_many(post, limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
     connected = list(_connection(post, account, connection, table))
+    if not connected and linked.unwell(account, domain.clock()):
+        connected = [_unwell(account)]
     problems += connected
     problems += _of_media(domain, post, media, limits)
     problems += _of_fields(post, table, limits)
@@ -102,6 +116,8 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
     Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
     """
     account, _ = await _whose(domain, post)
+    if linked.unwell(account := await linked.current(domain, account), domain.clock()):
+        raise providers.GrantRevoked(AWAY, provider=post.provider, code="account_unusable")
     try:
         media = await _media(domain, post)
     except GatewayUnavailable as error:
@@ -212,6 +228,13 @@ def _connection(
         scopes = ",".join(sorted(table.grants.get(needed, ())))
         metadata = {"connection": name, "capability": needed, "scope": scopes}
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
+
+
+def _unwell(account: AccountRow) -> DomainError:
+    """Say that the owner of an account inside a grant must connect it to its network again."""
+    name = f"locations/{account.location}/accounts/{account.id}"
+    metadata = {"account": name, "accountHealth": account.health or account.state}
+    return ReauthorizationRequired(AWAY, metadata=metadata, resource=name)
 
 
 def _of_fields(post: PostRow, table: CapabilityTable, limits: Limits) -> Iterator[DomainError]:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain import cancelling, outcomes, steps
+from gateway.domain import cancelling, linked, outcomes, steps
+from gateway.domain.errors import ReauthorizationRequired
 from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from storage.posts import PostRow
@@ -221,3 +222,27 @@ async def test_a_post_that_the_planner_keeps_too_long_says_so(database_url: str,
 
     assert ("SCHEDULED", "PROVIDER_UNAVAILABLE") == (late.state, (late.error or {}).get("reason"))
     assert ("PUBLISHED", None, 1) == (done.state, done.error, len(stage.published))
+
+
+async def test_a_post_for_an_expired_account_is_refused_until_it_is_connected_again(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The copy is looked at again before anybody is refused; one that expires later makes its post wait."""
+    async with planning(database_url, tmp_path) as stage:
+        account, upload = await stage.connect(), await stage.upload(VIDEO)
+        there = next(each for each in stage.planner.accounts.of(BAKERY) if each.platform == "tiktok")
+        stage.planner.set_account(there.id, expired=True)
+        await linked.refresh(stage.domain, LOCATION, "c1")
+        with pytest.raises(ReauthorizationRequired, match="connected to its network again"):
+            await stage.planned(account, upload, "Refused")
+        stage.planner.set_account(there.id, expired=False)
+        post = await stage.planned(account, upload, "Accepted")
+        stage.planner.set_account(there.id, expired=True)
+        await linked.refresh(stage.domain, LOCATION, "c1")
+        post = await stage.step(post)
+        waits = (post.state, (post.error or {}).get("reason"))
+        stage.planner.set_account(there.id, expired=False)
+        post = await stage.finish(post)
+
+    assert ("QUEUED", "REAUTHORIZATION_REQUIRED") == waits
+    assert ("PUBLISHED", ["Accepted"]) == (post.state, [each.summary for each in stage.published])

@@ -531,7 +531,10 @@ async def test_a_post_is_shown_with_every_address_that_its_media_have() -> None:
     found, _ = await find(page(row(media=[{**medium, "optimizedUrl": "https://c/4"}, "x", {"url": 7}])), EMPTY)
 
     addresses = ("https://cdn.example/1", "https://a.example/2", "https://b/3", "https://c/4")
-    assert (Sighting(ID, texts=("Bread",), uris=tuple(map(Secret, addresses))),) == found
+    shown = Sighting(
+        ID, texts=("Bread",), uris=tuple(map(Secret, addresses)), made=datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+    )
+    assert (shown,) == found
 
 
 async def test_pages_are_turned_until_the_count_is_reached() -> None:
