@@ -39,6 +39,7 @@ _MODES: dict[int, PostMode] = {
     post_pb2.POST_MODE_DIRECT: PostMode.DIRECT,
     post_pb2.POST_MODE_CREATOR_INBOX: PostMode.CREATOR_INBOX,
     post_pb2.POST_MODE_PLANNER_DRAFT: PostMode.PLANNER_DRAFT,
+    post_pb2.POST_MODE_PLANNER_REVIEW: PostMode.PLANNER_REVIEW,
 }
 _CHOICES = ("allow_comments", "allow_duet", "allow_stitch")
 _FLAGS = ("branded_content", "own_brand", "ai_generated")
