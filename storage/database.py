@@ -24,6 +24,11 @@ Hook = Callable[[Transaction], Awaitable[None]]
 
 CHANNEL = "gateway"
 RECYCLE_SECONDS = 1800
+IDLE_SECONDS = 30.0
+"""How long a transaction may stand still before the server ends it: a process that was frozen in its middle would hold
+rows and locks until it wakes, and answers as if it were alive. None of ours waits for anything but the database.
+"""
+
 CHECKOUT_SECONDS = 10
 
 # Given to every connection unless the URL says otherwise: a peer that vanished without a word is noticed within half a
@@ -39,7 +44,7 @@ CONNECTION_DEFAULTS = {
 }
 
 # SQLSTATE classes of a server that cannot be used now: connection lost, out of resources, shutting down or starting up.
-UNAVAILABLE_STATES = ("08", "53", "57P")
+UNAVAILABLE_STATES = ("08", "53", "57P", "25P03")
 
 
 class DatabaseUnavailable(Exception):
@@ -60,13 +65,13 @@ class Database:
         return f"Database({describe(self.url)})"
 
     @classmethod
-    async def connect(cls, url: str, *, pool_size: int = 10) -> "Database":
+    async def connect(cls, url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS) -> "Database":
         """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try it once.
 
         Raises `DatabaseUnavailable` with host, port, database and user in its text, never the password.
         """
         conninfo = normalize(url)
-        db = cls(conninfo, _engine(conninfo, pool_size))
+        db = cls(conninfo, _engine(conninfo, pool_size, idle_seconds))
         try:
             async with db.read() as tx:
                 await tx.execute(text("SELECT 1"))
@@ -176,9 +181,20 @@ def describe(url: str) -> str:
     return f"PostgreSQL at {host}:{port}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
 
 
-def _engine(conninfo: str, pool_size: int) -> AsyncEngine:
+def _engine(conninfo: str, pool_size: int, idle_seconds: float) -> AsyncEngine:
+    idle = f"SET idle_in_transaction_session_timeout = {round(idle_seconds * 1000)}"
+
     async def connect() -> psycopg.AsyncConnection[Any]:
-        return await psycopg.AsyncConnection.connect(conninfo)
+        made = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        try:
+            # Not among the options of the connection: poolers in between refuse those.
+            await made.execute(idle)
+            await made.set_autocommit(False)
+        except BaseException:
+            # Also when whoever wanted it was cut off: nobody else knows of it yet.
+            await made.close()
+            raise
+        return made
 
     engine = create_async_engine(
         "postgresql+psycopg://",
@@ -219,7 +235,7 @@ def _is_unavailable(error: DBAPIError | psycopg.Error) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     cause = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(cause, psycopg.OperationalError):
+    if not isinstance(cause, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout):
         return False
     return cause.sqlstate is None or cause.sqlstate.startswith(UNAVAILABLE_STATES)
 

@@ -245,3 +245,34 @@ async def test_cancelled_reads_give_their_connections_back(database: Database) -
         await asyncio.wait([task])
 
     assert 0 == cast(QueuePool, database.engine.pool).checkedout()
+
+
+async def test_a_transaction_that_stands_still_lets_its_locks_go(database_url: str) -> None:
+    """A process that is frozen in the middle of one holds nobody up for long; on waking it learns that it is over."""
+    frozen = await Database.connect(database_url, idle_seconds=0.1)
+    other = await Database.connect(database_url)
+    with pytest.raises(DatabaseUnavailable):  # noqa: PT012
+        async with frozen.transaction() as tx:
+            await advisory_lock(tx, "held")
+            async with other.transaction() as waiting:
+                await advisory_lock(waiting, "held")
+            await tx.execute(text("SELECT 1"))
+    async with frozen.transaction() as tx:
+        assert 1 == (await tx.execute(text("SELECT 1"))).scalar_one()
+    await frozen.close()
+    await other.close()
+
+
+async def test_a_transaction_that_stands_still_is_over_under_its_raw_connection(database_url: str) -> None:
+    """Whatever way the end is learnt, it is a database that is away, and no fault."""
+    frozen = await Database.connect(database_url, idle_seconds=0.1)
+    other = await Database.connect(database_url)
+    with pytest.raises(DatabaseUnavailable):  # noqa: PT012
+        async with frozen.transaction() as tx:
+            raw = await raw_connection(tx)
+            await advisory_lock(tx, "held")
+            async with other.transaction() as waiting:
+                await advisory_lock(waiting, "held")
+            await raw.execute("SELECT 1")
+    await frozen.close()
+    await other.close()
