@@ -9,7 +9,14 @@ from typing import Any
 
 import uvloop
 
+from tests.fixtures import logs
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fixtures.highlevel"]
+
+
+def pytest_configure() -> None:
+    """Write tracebacks as they are: with all locals, as is usual, one of them takes seconds."""
+    logs.plain()
 
 
 def pytest_collection_finish() -> None:

@@ -5,16 +5,19 @@ Owns how clients are set up. Knows no vendor; what is sent and read through them
 
 import logging
 from dataclasses import dataclass
+from functools import cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 
+from providers.http import trust
 from providers.http.transport import AiohttpTransport
 
 TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=10.0)
 
 
+@cache
 def user_agent() -> str:
     """Give our name and version, as vendors see it."""
     try:
@@ -46,9 +49,8 @@ def make_clients(transport: httpx.AsyncBaseTransport | None = None) -> Clients:
     if transport is not None:
         one = _client(transport)
         return Clients(one, one, one)
-    # SSL_CERT_FILE and SSL_CERT_DIR are respected, else the certificates of certifi. Proxies of the environment are
-    # not.
-    context = httpx.create_ssl_context(trust_env=True)
+    # Proxies of the environment are not respected.
+    context = trust.context()
     return Clients(
         reads=_client(AiohttpTransport(context)),
         writes=_client(AiohttpTransport(context, reuse=False)),

@@ -11,13 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from ipaddress import ip_address
 
 import aiohttp
-import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.client import ClientTimeout
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 
+from providers.http import trust
 from providers.http.public import HTTPS_PORT, is_plain, may_connect
 
 LOOKUPS_AT_ONCE = 4
@@ -96,7 +96,7 @@ class GuardedConnector(aiohttp.TCPConnector):
             use_dns_cache=False,
             force_close=True,
             limit=0,
-            ssl=httpx.create_ssl_context(trust_env=True),
+            ssl=trust.context(),
         )
         self._allow_loopback = allow_loopback
 

@@ -57,7 +57,7 @@ async def test_settings_that_cannot_be_are_refused(high: HighWorld, case: str) -
 
 
 async def test_a_consent_says_the_rest(high: HighWorld) -> None:
-    """Company and acting user come from the grant; what the caller said of the user stays; no account is made."""
+    """Company and acting user come from the grant; what the caller said of the user stays."""
     made = await high.connect("shop", BAKERY, said={"location_id": BAKERY, "user_id": BAKER})
 
     assert {"location_id": BAKERY, "company_id": COMPANY, "user_id": BAKER} == dict(made.provider_settings)
@@ -66,7 +66,8 @@ async def test_a_consent_says_the_rest(high: HighWorld) -> None:
         made.provider_subject,
         made.grant_origin,
     )
-    assert ["CONNECTION_STATUS_CHANGED"] == [event.type for event in await high.world.events("shop")]
+    events = [event.type for event in await high.world.events("shop")]
+    assert [*["ACCOUNT_ATTACHED"] * 3, "CONNECTION_STATUS_CHANGED"] == events
 
 
 async def test_a_consent_for_another_location_is_refused(high: HighWorld) -> None:
