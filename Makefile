@@ -26,7 +26,7 @@ WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
 ARGS    ?=
 
-.PHONY: help setup lock protos docs lint type fresh test chaos demo bench check live
+.PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench check live
 
 help: ## print this
 	@echo "social gateway: make demo and make test work on a bare machine with Python 3.11 or newer, and do all their set-up."
@@ -66,9 +66,9 @@ fresh: $(STAMP) ## say whether the generated code is what protoc makes now
 
 test: $(STAMP) ## the tests, in parallel, against real servers; no network (TESTS=tests/api ARGS="-k name" narrow it)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos" $(TESTS) $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape" $(TESTS) $(ARGS)
 
-chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte, every fault of a vendor (some six minutes)
+chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte, every fault and every variant (some ten minutes)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m chaos $(TESTS) $(ARGS)
 
@@ -78,7 +78,10 @@ demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok
 bench: $(STAMP) ## measure against bare servers on this machine, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: lint type fresh ## everything that is not a test: lint, types, generated code
+shape: $(STAMP) ## the tests that look at the code itself: what is where, how long, and killed in some test
+	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/shape
+
+check: lint type fresh shape ## everything that is about the code and not what it does: lint, types, generated code, shape
 
 live: $(STAMP) ## tests against the real vendors: needs credentials, and says what it spends before it does
 	@$(BIN)/python -m tests.live.costs

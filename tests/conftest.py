@@ -4,12 +4,19 @@ Owns the list of fixture modules and the loop that tests run on; the fixtures th
 """
 
 import gc
+from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+import pytest
 import uvloop
 
 from tests.fixtures import logs
+
+SHAPE = Path(__file__).parent / "shape"
+VARIANTS = 1
+"""How many variants of a behaviour with a database of its own `make test` shows; `make chaos` shows all others."""
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fixtures.highlevel"]
 
@@ -17,6 +24,22 @@ pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fi
 def pytest_configure() -> None:
     """Write tracebacks as they are: with all locals, as is usual, one of them takes seconds."""
     logs.plain()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count the further variants of a behaviour among the long ones, where each of them wants a database of its own;
+    what looks at the shape of the code belongs to `make check`.
+    """
+    seen: Counter[tuple[str, str]] = Counter()
+    for item in items:
+        if SHAPE in item.path.parents:
+            item.add_marker(pytest.mark.shape)
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec") and "database_server" in item.fixturenames:
+            behaviour = (str(item.path), item.originalname)
+            seen[behaviour] += 1
+            if seen[behaviour] > VARIANTS:
+                item.add_marker(pytest.mark.chaos)
 
 
 def pytest_collection_finish() -> None:

@@ -120,6 +120,7 @@ def test_a_worker_works_and_ends(database_url: str, tmp_path: Path) -> None:
         assert 0 == running.wait(SECONDS)
 
 
+@pytest.mark.chaos
 def test_a_misspelt_setting_is_warned_of(database_url: str, tmp_path: Path) -> None:
     """An unknown name stops nothing, and is told by name."""
     with process("serve --no-jobs", database_url, tmp_path, grpc_adress="x") as running:

@@ -90,6 +90,7 @@ async def test_an_older_post_that_was_put_off_lets_others_pass(stage: Stage) -> 
     assert "PROCESSING" == (await stage.step(younger)).state
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("count", [8, pytest.param(50, marks=pytest.mark.chaos)])
 async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stage: Stage, count: int) -> None:
     """However the workers take them up, all posts arrive in order, and the vendor refuses no call for its rate."""

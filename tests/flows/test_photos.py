@@ -155,6 +155,7 @@ async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage:
     assert ("QUEUED", 2) == (again.state, again.attempt)
 
 
+@pytest.mark.chaos
 async def test_a_photo_that_cannot_be_fetched_is_tried_again(stage: Stage) -> None:
     """The vendor's own word that it failed proves that nothing was posted: another attempt, with links of its own."""
     account = await stage.connect()

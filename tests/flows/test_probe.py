@@ -89,6 +89,7 @@ def standing_in(code: str) -> tuple[str, ...]:
 # --- what is found ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize(
     ("make", "expected"),
     [
@@ -136,6 +137,7 @@ async def test_little_of_a_large_file_is_read() -> None:
 # --- what it may cost -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("name", media.HOSTILE)
 async def test_a_file_that_is_no_medium_is_said_to_be_none(name: str) -> None:
     """Broken headers, lists of other files and plain nonsense end at once, as a fact about the file."""

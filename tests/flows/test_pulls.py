@@ -105,6 +105,7 @@ async def test_a_lost_answer_is_settled_by_the_vendors_list(stage: Stage, fault:
     assert 1 == len(stage.vendor.inits)
 
 
+@pytest.mark.chaos
 async def test_without_proof_nothing_is_sent_again(stage: Stage) -> None:
     """A day of looking brings nothing: the post is left to a human, who may begin anew, once."""
     account = await stage.connect()

@@ -288,6 +288,7 @@ async def test_a_vendor_that_refuses_for_its_rate_is_left_alone(stage: Stage) ->
 # Posts
 
 
+@pytest.mark.chaos
 async def test_a_seventh_init_of_a_minute_rests_visibly_and_goes_out_when_the_window_frees(stage: Stage) -> None:
     """The vendor is not asked, callers see why and until when, and the post goes out with its first attempt."""
     await stage.connect()
@@ -311,6 +312,7 @@ async def test_a_seventh_init_of_a_minute_rests_visibly_and_goes_out_when_the_wi
     assert "PROCESSING" == first.state
 
 
+@pytest.mark.chaos
 async def test_a_cap_of_posts_is_learned_and_ends_a_day_after_the_first_of_them(stage: Stage) -> None:
     """Fifteen fit, the vendor refuses the sixteenth: the limit is fifteen, until the first of them is a day old."""
     account = await stage.connect()

@@ -183,6 +183,7 @@ async def take(access: ConnectionAccess, metric: str = BURST, times: int = 1) ->
 # Whose count it is
 
 
+@pytest.mark.chaos
 async def test_whoever_calls_for_one_location_shares_its_count(agencies: Agencies) -> None:
     """Two agencies' connections to one HighLevel location have 97 calls together; another location has its own."""
     await agencies.connect("l2", "c2")
@@ -202,6 +203,7 @@ async def test_a_call_counts_for_whom_its_token_speaks(agencies: Agencies) -> No
     assert 2 == len((await agencies.row()).stamps)
 
 
+@pytest.mark.chaos
 async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
     """What an account's caller sees and hears names its own connection only, and whom it speaks for nowhere."""
     await agencies.connect("l2", "c2")
@@ -218,6 +220,7 @@ async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
         assert secret not in told
 
 
+@pytest.mark.chaos
 async def test_a_connection_that_nobody_consented_to_counts_for_itself(agencies: Agencies) -> None:
     """Before it is known whom it speaks for, it shares its count with nobody."""
     await agencies.connect("l3", "c5", "")
@@ -245,6 +248,7 @@ async def test_two_processes_at_once_let_through_what_fits_and_not_one_more(data
 # What it costs
 
 
+@pytest.mark.chaos
 async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Agencies) -> None:
     """After ten thousand calls of a day the row is as large as after some hundred; a call's end writes nothing."""
 

@@ -694,6 +694,7 @@ def forged(telling: Telling, genuine: list[tuple[bytes, str]], number: int) -> t
     return kinds[number % len(kinds)]
 
 
+@pytest.mark.chaos
 async def test_500_forged_stale_or_replayed_webhooks_change_nothing(telling: Telling) -> None:
     """Posts, attempts, connections, events, jobs and the kept deliveries are to the byte as before."""
     stage = telling.stage

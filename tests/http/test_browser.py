@@ -66,6 +66,7 @@ async def test_the_page_has_its_looks(consent: Walk, page: Page) -> None:
     assert "en" == await page.get_attribute("html", "lang")
 
 
+@pytest.mark.chaos
 async def test_a_person_says_no(consent: Walk, page: Page) -> None:
     """A denial is a page too, with the vendor's own words, and changes nothing."""
     begun = await consent.begin()
@@ -124,6 +125,7 @@ async def test_without_javascript_the_page_says_the_same(consent: Walk, browser:
     await context.close()
 
 
+@pytest.mark.chaos
 async def test_a_hostile_description_runs_nothing(consent: Walk, page: Page) -> None:
     """Markup in the address is text on the page; the browser reports no script of it, run or refused."""
     troubles = watch(page)
@@ -156,6 +158,7 @@ async def test_the_opener_hears_how_it_ended(database_url: str, tmp_path: Path, 
         await until(popup.is_closed)
 
 
+@pytest.mark.chaos
 async def test_a_page_that_is_not_allowed_hears_nothing(consent: Walk, browser: Browser) -> None:
     """Anybody may open the window; only pages of the allow-list are told anything."""
     async with opener() as app:

@@ -68,6 +68,7 @@ async def test_a_draining_gateway_is_not_ready(gateway: Gateway, edge: httpx.Asy
     assert (503, "draining") == (answer.status_code, answer.json()["status"])
 
 
+@pytest.mark.chaos
 async def test_a_lost_database_is_named_until_it_is_back(
     edge: httpx.AsyncClient, database_url: str, database_admin: psycopg.Connection
 ) -> None:

@@ -108,6 +108,7 @@ async def told(page: Page) -> str:
     return await page.inner_text("[role=status]")
 
 
+@pytest.mark.chaos
 async def test_a_person_connects_a_network(planner: Planner, page: Page) -> None:
     """One press here, one in the vendor's window, and the only account is attached; the page then leads nowhere."""
     troubles = watch(page)
@@ -134,6 +135,7 @@ def message(**changes: Any) -> dict[str, Any]:
     return {"actionType": "close", "page": "social_media_posting", "accountId": NOBODY, **changes}
 
 
+@pytest.mark.chaos
 async def test_only_the_vendors_window_is_heard(planner: Planner, page: Page) -> None:
     """Not the page's own window, no other origin, no other form; what the vendor's own page says is not believed."""
     asked: list[str] = []

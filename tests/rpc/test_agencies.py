@@ -322,6 +322,7 @@ async def test_a_list_that_was_not_read_whole_ends_nothing(high: HighWorld, kind
     assert VALID == (await high.get(made.name)).status
 
 
+@pytest.mark.chaos
 async def test_many_locations_are_served_in_rounds(high: HighWorld) -> None:
     """More than one round's worth, and more than the vendor allows in ten seconds: each gets its grant once, and the
     next round goes on with the rest as soon as it may.

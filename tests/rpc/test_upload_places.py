@@ -46,6 +46,7 @@ async def elsewhere(served: Served, data: bytes) -> Any:
     return await served.write(messages(made.name, data), key="stranger", timeout=PATIENCE)
 
 
+@pytest.mark.chaos
 async def test_fifty_files_of_one_caller_come_in_at_once(database_url: str, tmp_path: Path) -> None:
     """Fifty streams of one location are open together and all end well, sixteen of them writing at a time."""
     files = [noise(64 * 1024, seed) for seed in range(50)]

@@ -419,6 +419,7 @@ def test_parts_shrink_when_many_write() -> None:
         assert MIB <= desk.part_size() <= 8 * MIB
 
 
+@pytest.mark.chaos
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 async def test_any_way_of_sending_gives_the_same_bytes(served: Served, data: st.DataObject) -> None:

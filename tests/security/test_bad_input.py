@@ -91,6 +91,7 @@ async def test_nothing_endless_is_kept(counter: Counter) -> None:
     assert MOST_KEPT > max(counter.census.longest().values())
 
 
+@pytest.mark.chaos
 @hypothesis_settings(
     max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -150,6 +150,7 @@ def garbage() -> Iterator[bytes]:
         yield seed[:at] + chance.randbytes(1) + seed[at + chance.randrange(2) :]
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("name", sorted(METHOD_SCOPES))
 async def test_no_bytes_make_a_method_fail_inside(name: str) -> None:
     """Whatever bytes a caller sends, the answer is that they are no sound request, or the method's own."""

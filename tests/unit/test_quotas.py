@@ -5,6 +5,7 @@ Owns the proof in numbers. That processes share one ledger is shown with real on
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -63,6 +64,7 @@ def stamp_of(began: float, call: Call, time: float) -> float:
     return began + call.skew + (windows.CALL_SECONDS if running else call.seconds)
 
 
+@pytest.mark.chaos
 @settings(max_examples=1000)
 @given(CALLS, st.integers(1, 3))
 def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call], limit: int) -> None:

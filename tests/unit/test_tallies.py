@@ -5,6 +5,7 @@ Owns the proof in numbers. That processes share one ledger is shown with real on
 
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,6 +38,7 @@ CALLS = st.lists(
 )
 
 
+@pytest.mark.chaos
 @settings(max_examples=500)
 @given(CALLS, st.integers(1, 4))
 def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call], limit: int) -> None:

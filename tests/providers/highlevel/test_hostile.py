@@ -150,6 +150,7 @@ HEADERS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("name", CALLS)
 @given(
     version=st.sampled_from(["2021-07-28", "v3"]),
@@ -168,6 +169,7 @@ async def test_random_json_raises_nothing_but_our_errors(
         await CALLS[name](provider)
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize(
     "raw",
