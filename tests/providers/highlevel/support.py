@@ -1,6 +1,7 @@
 """A HighLevel that answers what it is told and remembers what it was sent; the values of every test of the provider.
 
-Owns literal answers in HighLevel's shapes. Knows nothing of the provider's code but how it is built.
+Owns literal answers in HighLevel's shapes. They are spec-derived: written after its specification and what live users
+report, none was recorded from an account. Knows nothing of the provider's code but how it is built.
 """
 
 from datetime import UTC, datetime, timedelta
