@@ -70,10 +70,10 @@ FEWEST = {
     "photos": 18,
     "pull": 26,
     "cancelled pull": 16,
-    "planner": 28,
-    "planner with ids": 19,
-    "planner later": 25,
-    "planner called back": 35,
+    "planner": 23,
+    "planner with ids": 16,
+    "planner later": 21,
+    "planner called back": 29,
 }
 """How many commits each path has at least: fewer would mean that some are not seen any more."""
 
