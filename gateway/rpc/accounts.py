@@ -3,25 +3,22 @@
 Owns which fields of an account cost which part of a profile. Decides nothing.
 """
 
-from collections.abc import Awaitable
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names, paging
 from gateway.domain import accounts, creators, linked, networks, profiles
 from gateway.domain.context import Domain
-from gateway.errors import FieldInvalid, ResourceNotFound
+from gateway.errors import FieldInvalid
 from gateway.rpc import post_messages
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from providers.models.accounts import CreatorInfo, ProfilePart
 from socialgateway.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
-from storage import errors as storage_errors
 from storage.accounts import AccountRow
 
-T = TypeVar("T")
 _COUNTS = profiles.FIELDS[ProfilePart.STATS]
 _TEXTS = (
     "provider_account_id",
@@ -51,7 +48,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
         age = max_staleness(request, accounts.MAX_AGE)
         reading = accounts.get(self._domain, location, account, parts=_parts(paths), max_age=age)
-        message = to_proto(await _known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
+        message = to_proto(await known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
         masks.keep(message, paths, always=("name", "unavailable_fields"))
         return message
 
@@ -88,7 +85,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         location, account = names.ACCOUNT.parse(request.name)
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
-        await _known(names.ACCOUNT.format(location, account), networks.detach(self._domain, location, account, key))
+        await known(names.ACCOUNT.format(location, account), networks.detach(self._domain, location, account, key))
         return empty_pb2.Empty()
 
     async def GetCreatorInfo(
@@ -99,7 +96,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         await self._door.enter(location)
         age = max_staleness(request, creators.MAX_AGE)
         asking = accounts.creator_info(self._domain, location, account, max_age=age)
-        info = await _known(names.ACCOUNT.format(location, account), asking)
+        info = await known(names.ACCOUNT.format(location, account), asking)
         return creator_to_proto(names.CREATOR_INFO.format(location, account), info)
 
 
@@ -180,10 +177,3 @@ def _parts(paths: frozenset[str] | None) -> frozenset[ProfilePart] | None:
 
 def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str] | None:
     return (datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
-
-
-async def _known(name: str, call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except storage_errors.NotFound:
-        raise ResourceNotFound(name) from None

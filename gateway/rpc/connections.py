@@ -4,9 +4,8 @@ Owns the cache of answers to GetConnectionStatus, which every replica drops when
 nothing.
 """
 
-from collections.abc import Awaitable
 from datetime import UTC
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import empty_pb2
 
@@ -16,17 +15,15 @@ from gateway.domain import authorization, connections, health, locations, new_co
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.new_connections import NewConnection
-from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden, ResourceNotFound
+from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden
 from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.networks import NetworkMethods
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from providers.models.secret import Secret
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
-from storage import errors as storage_errors
 from storage.cache import CoherentCache
 
-T = TypeVar("T")
 CACHED_STATUSES = 50_000
 
 
@@ -69,7 +66,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Give a connection."""
         location, connection = names.CONNECTION.parse(request.name)
         await self._door.enter(location)
-        return to_proto(await _known(location, connection, connections.get(self._domain, location, connection)))
+        return to_proto(await known(request.name, connections.get(self._domain, location, connection)))
 
     async def GetConnectionStatus(
         self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
@@ -124,7 +121,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         deleting = connections.delete(self._domain, location, connection, key, etag=request.etag)
-        await _known(location, connection, deleting)
+        await known(request.name, deleting)
         self._statuses.clear()
         return empty_pb2.Empty()
 
@@ -169,7 +166,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             redirect_uri=request.redirect_uri,
             return_uri=request.return_uri,
         )
-        return self._changed(await _known(location, connection, opening))
+        return self._changed(await known(request.name, opening))
 
     async def VerifyConnection(
         self, request: connection_service_pb2.VerifyConnectionRequest, context: Any
@@ -179,7 +176,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         verifying = connections.verify(self._domain, location, connection, key)
-        return self._changed(await _known(location, connection, verifying))
+        return self._changed(await known(request.name, verifying))
 
     async def DisconnectConnection(
         self, request: connection_service_pb2.DisconnectConnectionRequest, context: Any
@@ -189,7 +186,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         ending = connections.disconnect(self._domain, location, connection, key)
-        return self._changed(await _known(location, connection, ending))
+        return self._changed(await known(request.name, ending))
 
     def _changed(self, view: ConnectionView) -> connection_pb2.Connection:
         """Forget the cached status at once, so that this replica's caller reads what it just changed."""
@@ -242,10 +239,3 @@ def _grant_kind(message: connection_pb2.Connection) -> str:
     if message.grant_kind not in connection_pb2.GrantKind.values():
         raise FieldInvalid("connection.grant_kind", "is no kind that this version knows")
     return connection_pb2.GrantKind.Name(message.grant_kind).removeprefix("GRANT_KIND_")
-
-
-async def _known(location: str, connection: str, call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except storage_errors.NotFound:
-        raise ResourceNotFound(names.CONNECTION.format(location, connection)) from None

@@ -9,13 +9,11 @@ from gateway.aip import names, paging
 from gateway.domain import network_consents, networks
 from gateway.domain.context import Domain
 from gateway.domain.network_consents import Started
-from gateway.errors import ResourceNotFound
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from providers.models.accounts import AttachableAccount
 from socialgateway.v1 import account_pb2, connection_pb2, connection_service_pb2
-from storage import errors as storage_errors
 
 
 class NetworkMethods:
@@ -31,19 +29,17 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
-        try:
-            started = await network_consents.start(
-                self._domain,
-                caller,
-                location,
-                connection,
-                platform=request.platform,
-                reconnect=request.reconnect,
-                return_uri=request.return_uri,
-                key=key,
-            )
-        except storage_errors.NotFound:
-            raise ResourceNotFound(request.parent) from None
+        starting = network_consents.start(
+            self._domain,
+            caller,
+            location,
+            connection,
+            platform=request.platform,
+            reconnect=request.reconnect,
+            return_uri=request.return_uri,
+            key=key,
+        )
+        started = await known(request.parent, starting)
         return _started(started)
 
     async def ListAttachableAccounts(
@@ -53,16 +49,14 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._door.enter(location)
         page = paging.read(request, secret=self._door.page_secret)
-        try:
-            found = await networks.attachable(
-                self._domain,
-                location,
-                connection,
-                platform=request.platform,
-                authorization_id=request.authorization_id,
-            )
-        except storage_errors.NotFound:
-            raise ResourceNotFound(request.parent) from None
+        asking = networks.attachable(
+            self._domain,
+            location,
+            connection,
+            platform=request.platform,
+            authorization_id=request.authorization_id,
+        )
+        found = await known(request.parent, asking)
         following = [each for each in found if not page.after or each.provider_account_id > str(page.after[0])]
         shown, token = following[: page.size], ""
         if len(following) > page.size:
@@ -78,18 +72,16 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
-        try:
-            row = await networks.attach(
-                self._domain,
-                location,
-                connection,
-                platform=request.platform,
-                authorization_id=request.authorization_id,
-                provider_account_id=request.provider_account_id,
-                key=key,
-            )
-        except storage_errors.NotFound:
-            raise ResourceNotFound(request.parent) from None
+        attaching = networks.attach(
+            self._domain,
+            location,
+            connection,
+            platform=request.platform,
+            authorization_id=request.authorization_id,
+            provider_account_id=request.provider_account_id,
+            key=key,
+        )
+        row = await known(request.parent, attaching)
         return accounts.to_proto(row, self._domain.clock())
 
 

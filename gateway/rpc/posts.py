@@ -16,7 +16,7 @@ from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_answers, post_messages
 from gateway.rpc.convert import keyset
 from gateway.rpc.quotas import cost_to_proto
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from providers.capabilities import Capability
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
@@ -65,10 +65,8 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         return self._answers.get(key) or await self._answers.load(key, lambda: self._read(location, post))
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
-        try:
-            return self._written(await posts.get(self._domain, location, post))
-        except storage_errors.NotFound:
-            raise ResourceNotFound(names.POST.format(location, post)) from None
+        reading = posts.get(self._domain, location, post)
+        return self._written(await known(names.POST.format(location, post), reading))
 
     async def ListPosts(
         self, request: post_service_pb2.ListPostsRequest, context: Any
@@ -121,10 +119,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
         removing_it = removing.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
-        try:
-            await removing_it
-        except storage_errors.NotFound:
-            raise ResourceNotFound(names.POST.format(location, post)) from None
+        await known(request.name, removing_it)
         self._answers.invalidate(rows.cache_key(location, post))
         return empty_pb2.Empty()
 

@@ -9,11 +9,9 @@ from gateway.aip import names, paging
 from gateway.domain import accounts, quotas
 from gateway.domain.context import Domain
 from gateway.domain.quotas import Standing
-from gateway.errors import ResourceNotFound
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from socialgateway.v1 import quota_pb2, quota_service_pb2, quota_service_pb2_grpc
-from storage import errors as storage_errors
 
 
 class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
@@ -31,10 +29,7 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._door.enter(location)
         page = paging.read(request, secret=self._door.page_secret)
-        try:
-            row = await accounts.known(self._domain, location, account)
-        except storage_errors.NotFound:
-            raise ResourceNotFound(names.ACCOUNT.format(location, account)) from None
+        row = await known(request.parent, accounts.known(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await quotas.of_account(self._domain, row) if each.rule.metric > after]
         shown, token = found[: page.size], ""

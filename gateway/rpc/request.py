@@ -1,10 +1,11 @@
-"""The few lines that every method begins with: who calls, may they use this location, which request is this.
+"""The few lines that every method begins with: who calls, may they use this location, which request, is it there.
 
 Owns the order: the location is checked before anything is looked for in it. Knows no noun.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
@@ -13,6 +14,10 @@ from gateway.caller import Caller, current_caller
 from gateway.domain import locations
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
+from gateway.errors import ResourceNotFound
+from storage import errors as storage_errors
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,11 @@ class Door:
             return None
         method = type(request).__name__.removesuffix("Request")
         return RequestKey(caller.agency, location, method, request_id, request_ids.body_hash(request))
+
+
+async def known(name: str, call: Awaitable[T]) -> T:
+    """Give what `call` finds; raises ResourceNotFound, under the `name` that was asked for, when no row has it."""
+    try:
+        return await call
+    except storage_errors.NotFound:
+        raise ResourceNotFound(name) from None

@@ -3,9 +3,8 @@
 Owns the spelling of videos. Decides nothing.
 """
 
-from collections.abc import Awaitable
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import Any
 
 from gateway.aip import names, paging
 from gateway.domain import videos
@@ -13,11 +12,9 @@ from gateway.domain.context import Domain
 from gateway.domain.videos import Seen
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import Door, known
 from socialgateway.v1 import video_pb2, video_service_pb2, video_service_pb2_grpc
-from storage import errors as storage_errors
 
-T = TypeVar("T")
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 MAX_QUERY = 20
@@ -38,7 +35,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         await self._door.enter(location)
         age = max_staleness(request, videos.GET_AGE)
         parent = names.ACCOUNT.format(location, account)
-        found = await _known(parent, videos.get(self._domain, location, account, video, max_age=age))
+        found = await known(parent, videos.get(self._domain, location, account, video, max_age=age))
         if found is None:
             raise ResourceNotFound(names.VIDEO.format(location, account, video))
         return to_proto(parent, location, found)
@@ -53,7 +50,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         cursor = str(page.after[0]) if page.after else ""
         age = max_staleness(request, videos.LIST_AGE)
         listing = videos.page(self._domain, location, account, cursor=cursor, limit=page.size, max_age=age)
-        found = await _known(request.parent, listing)
+        found = await known(request.parent, listing)
         token = ""
         if found.next_cursor:
             token = paging.next_token(request, (found.next_cursor,), secret=self._door.page_secret)
@@ -67,7 +64,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._door.enter(location)
         ids = _ids(request, location, account)
-        shown, missing = await _known(request.parent, videos.query(self._domain, location, account, ids))
+        shown, missing = await known(request.parent, videos.query(self._domain, location, account, ids))
         return video_service_pb2.QueryVideosResponse(
             videos=[to_proto(request.parent, location, each) for each in shown],
             missing=[names.VIDEO.format(location, account, id) for id in missing],
@@ -112,10 +109,3 @@ def to_proto(parent: str, location: str, seen: Seen) -> video_pb2.Video:
         fetch_time=seen.fetch_time,
     )
     return message
-
-
-async def _known(name: str, call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except storage_errors.NotFound:
-        raise ResourceNotFound(name) from None
