@@ -270,7 +270,7 @@ async def _grpc(stack: AsyncExitStack, domain: Domain, ground: Ground, steps: St
 
 
 def _public_url(settings: Settings, http: HttpServer | None) -> str:
-    """Give the public URL; one that nobody set follows the port that was really taken."""
+    """Return the public URL; one that nobody set follows the port that was really taken."""
     if http is None or "public_url" in settings.model_fields_set:
         return settings.public_url
     return f"http://localhost:{http.port}"

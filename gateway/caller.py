@@ -18,11 +18,11 @@ class Caller:
     redirect_uris: frozenset[str] = frozenset()
 
     def may_use(self, location: str) -> bool:
-        """Tell whether the key's own list allows the location (whose agency owns it is asked elsewhere)."""
+        """Return whether the key's own list allows the location (whose agency owns it is asked elsewhere)."""
         return self.locations is None or location in self.locations
 
     def has_scope(self, scope: str) -> bool:
-        """Tell whether the key carries the scope; the empty scope is carried by every key."""
+        """Return whether the key carries the scope; the empty scope is carried by every key."""
         return not scope or scope in self.scopes
 
 

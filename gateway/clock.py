@@ -11,5 +11,5 @@ Clock = Callable[[], datetime]
 
 
 def now() -> datetime:
-    """Give the present as an aware UTC datetime."""
+    """Return the present as an aware UTC datetime."""
     return datetime.now(UTC)

@@ -15,6 +15,6 @@ def begin(seconds: float | None) -> None:
 
 
 def left() -> float | None:
-    """Give the seconds until the call at hand ends, 0 when that is past; None outside a call, or without an end."""
+    """Return the seconds until the call at hand ends, 0 when that is past; None outside a call, or without an end."""
     ends = _ends.get()
     return None if ends is None else max(0.0, ends - time.monotonic())

@@ -10,7 +10,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_id() -> str:
-    """Give a fresh id of 20 characters of `[0-9a-z]`."""
+    """Return a fresh id of 20 characters of `[0-9a-z]`."""
     return _encode(time.time_ns() // 1_000_000) + _encode(secrets.randbits(50))
 
 

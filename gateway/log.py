@@ -109,7 +109,7 @@ def _quiet(level: str) -> None:
 
 
 def get(name: str) -> Any:
-    """Give the logger of one part of the gateway: `log.info("what happened", key=value, …)`."""
+    """Return the logger of one part of the gateway: `log.info("what happened", key=value, …)`."""
     return structlog.get_logger(**{_NAME: name})
 
 
@@ -141,7 +141,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def clean(value: Any, *, name: str = "", depth: int = 0) -> Any:
-    """Give the value without secrets; containers are copied, what is deeper than six levels is left out."""
+    """Return the value without secrets; containers are copied, what is deeper than six levels is left out."""
     if name and is_secret_name(name):
         return REDACTED if value not in (None, "", 0, False) else value
     if isinstance(value, str):
@@ -169,7 +169,7 @@ def hide(values: Iterable[str]) -> None:
 
 
 def clean_text(text: str) -> str:
-    """Give the text without anything that looks like, or is known to be, a secret."""
+    """Return the text without anything that looks like, or is known to be, a secret."""
     for value in _HIDDEN:
         text = text.replace(value, REDACTED)
     return _SECRET_LOOKS.sub(_hide, text) if _HINT.search(text) else text
@@ -177,7 +177,7 @@ def clean_text(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Tell whether a value of this name is a secret."""
+    """Return whether a value of this name is a secret."""
     low = name.lower()
     return low in _SECRET_NAMES or low.endswith(_SECRET_ENDINGS)
 

@@ -13,14 +13,14 @@ Declared = Mapping[str, Mapping[str, str]]
 
 
 def declared(fields: Collection[str]) -> Iterator[tuple[str, Setting]]:
-    """Give provider and setting of each that has no field of its own among `fields`."""
+    """Yield provider and setting of each that has no field of its own among `fields`."""
     for provider in registry.PROVIDERS:
         if not any(field.startswith(f"{provider}_") for field in fields):
             yield from ((provider, setting) for setting in registry.settings(provider))
 
 
 def variable(provider: str, setting: Setting) -> str:
-    """Give the name of a setting's variable, without the prefix of all."""
+    """Return the name of a setting's variable, without the prefix of all."""
     return f"{provider}_{setting.name}".upper()
 
 

@@ -34,12 +34,14 @@ class Report:
 
     @property
     def serving(self) -> bool:
-        """Tell whether calls can be served: while notifications are lost the caches are passed by, which is slower."""
+        """Return whether calls can be served: while notifications are lost the caches are passed by, which is
+        slower.
+        """
         return self.database and self.migrations and not self.draining
 
     @property
     def ready(self) -> bool:
-        """Tell whether everything is as it should be."""
+        """Return whether everything is as it should be."""
         return self.serving and self.listener and self.jobs is not False
 
 
@@ -58,7 +60,7 @@ class Readiness:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def look(self) -> Report:
-        """Give a report that is at most half a second old, and newer than any bad one; raises nothing."""
+        """Return a report that is at most half a second old, and newer than any bad one; raises nothing."""
         async with self._lock:
             # Bad news is never kept: whoever waits for the gateway hears at once that it is ready.
             if self.draining or not self._last.ready or self.monotonic() - self._looked >= FRESH_SECONDS:
@@ -67,7 +69,7 @@ class Readiness:
             return self._last
 
     async def serving(self) -> bool:
-        """Tell whether calls can be served, and bring a private database back that has died."""
+        """Return whether calls can be served, and bring a private database back that has died."""
         report = await self.look()
         if not report.database:
             await self._revive()

@@ -34,12 +34,12 @@ PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
 
 
 def reason_of(error: providers.ProviderError) -> str:
-    """Give the reason of the error's own class, or of the nearest above it."""
+    """Return the reason of the error's own class, or of the nearest above it."""
     return next(PROVIDER_REASONS[kind] for kind in type(error).__mro__ if kind in PROVIDER_REASONS)
 
 
 def metadata_of(error: providers.ProviderError) -> dict[str, str]:
-    """Give what the vendor said, as metadata: it is never swallowed."""
+    """Return what the vendor said, as metadata: it is never swallowed."""
     ours = dict(error.metadata)
     if isinstance(error, providers.OptionUnsupported | providers.CapabilityMissing):
         # Refused here, by what is known of the vendor: it was never asked, so it said nothing.
@@ -54,7 +54,7 @@ def metadata_of(error: providers.ProviderError) -> dict[str, str]:
 
 
 def kept(error: providers.ProviderError, reason: str = "") -> dict[str, Any]:
-    """Give the error as it is kept with a resource."""
+    """Return the error as it is kept with a resource."""
     metadata = metadata_of(error)
     if error.retry_at is not None:
         metadata["retryAt"] = error.retry_at.isoformat()

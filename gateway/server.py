@@ -130,7 +130,7 @@ def _check_scopes(services: Sequence[Service]) -> None:
 
 
 def _options(settings: Settings) -> list[tuple[str, Any]]:
-    """Give the channel options: limits, keepalive, and no sharing of the port."""
+    """Return the channel options: limits, keepalive, and no sharing of the port."""
     options: list[tuple[str, Any]] = [
         # Larger than what the frame accepts, so that a message somewhat too large is refused with a reason of ours.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),

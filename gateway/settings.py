@@ -26,7 +26,7 @@ class SettingsError(Exception):
 
 
 def default_data_dir() -> Path:
-    """Give the folder for this user's data: `$XDG_DATA_HOME/social-gateway`, else `~/.local/share/social-gateway`."""
+    """Return the folder for this user's data: `$XDG_DATA_HOME/social-gateway`, else `~/.local/share/social-gateway`."""
     base = os.environ.get("XDG_DATA_HOME", "")
     try:
         return (Path(base) if base else Path.home() / ".local" / "share") / "social-gateway"
@@ -232,7 +232,7 @@ class Settings(BaseSettings):
         return f"{self.public_url.rstrip('/')}/oauth/{{provider}}/callback"
 
     def secrets(self) -> list[str]:
-        """Give every secret of the configuration in clear, for what must recognise them: also each key of the ring,
+        """Return every secret of the configuration in clear, for what must recognise them: also each key of the ring,
         and the password of the database, alone.
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
@@ -243,7 +243,7 @@ class Settings(BaseSettings):
         return [*found, unquote(urlsplit(url).password or "")]
 
     def provider(self, name: str) -> dict[str, Any]:
-        """Give the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""
+        """Return the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""
         found: dict[str, Any] = {"allow_loopback": self.allow_loopback_vendors, **self._declared.get(name, {})}
         for field in type(self).model_fields:
             if field.startswith(f"{name}_"):
@@ -277,14 +277,14 @@ def new_encryption_key(random: bytes, *, key_id: str = "k1") -> str:
 
 
 def unknown_names(environment: Mapping[str, str]) -> list[str]:
-    """Give the GATEWAY_* variables that mean nothing to us, sorted: most often a typing error, so worth a warning."""
+    """Return the GATEWAY_* variables that mean nothing to us, sorted: most often a typing error, so worth a warning."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {PREFIX + provider_settings.variable(*each) for each in provider_settings.declared(Settings.model_fields)}
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
 
 
 def describe() -> Iterator[tuple[str, str, str]]:
-    """Give each setting's variable, default as text, and sentence, in order: the documentation prints this."""
+    """Yield each setting's variable, default as text, and sentence, in order: the documentation prints this."""
     for name, field in Settings.model_fields.items():
         default = field.get_default(call_default_factory=False)
         if isinstance(default, SecretStr) or default is None:
@@ -320,7 +320,7 @@ def url_trouble(url: str, *, allow_loopback: bool, allow_port: bool = False) -> 
 
 
 def _is_loopback(host: str) -> bool:
-    """Tell whether a host names this machine, without asking any name server."""
+    """Return whether a host names this machine, without asking any name server."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -133,7 +133,7 @@ def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
 
 
 def code_of(status: status_pb2.Status) -> grpc.StatusCode:
-    """Give gRPC's own name for the status's number."""
+    """Return gRPC's own name for the status's number."""
     return _BY_NUMBER[status.code]
 
 
@@ -189,7 +189,7 @@ def _status(facts: Facts, *, now: datetime | None, request_id: str) -> status_pb
 def _details(
     facts: Facts, row: Row, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
 ) -> Iterator[Message]:
-    """Give the details in the order of their worth."""
+    """Yield the details in the order of their worth."""
     delay = _delay(facts, row, now)
     yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
     if request_id:
@@ -272,5 +272,5 @@ def _cut(text: str, length: int) -> str:
 
 
 def code_name(status: status_pb2.Status) -> str:
-    """Give the canonical name of the status's code."""
+    """Return the canonical name of the status's code."""
     return str(code_pb2.Code.Name(status.code))

@@ -38,7 +38,7 @@ class CertificateFiles:
         return pair
 
     def changed(self) -> Pair | None:
-        """Give the new pair when the files changed since they were read and are sound; else None, the old one stays.
+        """Return the new pair when the files changed since they were read and are sound; else None, the old one stays.
 
         Half-written files are met here as a matter of course: the next handshake looks again.
         """
@@ -53,7 +53,7 @@ class CertificateFiles:
         return pair
 
     def _stamps(self) -> tuple[tuple[int, int], ...]:
-        """Give what changes when a file does."""
+        """Return what changes when a file does."""
         stamps = []
         for path in (self.cert, self.key):
             try:

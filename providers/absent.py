@@ -7,7 +7,7 @@ from typing import Any
 
 
 def absent() -> Any:
-    """Give what stands in the place of the facet; only a table that promises too much ever reaches it."""
+    """Return what stands in the place of the facet; only a table that promises too much ever reaches it."""
     return _Absent()
 
 

@@ -152,27 +152,27 @@ class CapabilityTable:
     statuses_at_once: bool = False
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
-        """Tell what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
+        """Return what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
         have = frozenset(scopes)
         return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
 
     def profile_parts(self, scopes: Iterable[str]) -> frozenset[str]:
-        """Tell which parts of a profile these scopes open."""
+        """Return which parts of a profile these scopes open."""
         have = frozenset(scopes)
         return frozenset(part for part, scope in self.profile_scopes.items() if scope in have)
 
     def limits_of(self, platform: str) -> Limits:
-        """Give the limits of a network."""
+        """Return the limits of a network."""
         return self.platform_limits.get(platform, self.limits)
 
     def quota(self, metric: str) -> QuotaRule | None:
-        """Give the rule of a metric, None when the vendor has no such limit."""
+        """Return the rule of a metric, None when the vendor has no such limit."""
         return next((rule for rule in self.quotas if rule.metric == metric), None)
 
     def cell(self, capability: Capability) -> Cell:
-        """Give the cell of a capability."""
+        """Return the cell of a capability."""
         return self.cells.get(capability, Cell(Support.NOT_YET, "Not built yet."))
 
     def can(self, capability: Capability) -> bool:
-        """Tell whether the capability may be used at all."""
+        """Return whether the capability may be used at all."""
         return self.cell(capability).support in (Support.FULL, Support.PARTIAL)

@@ -15,9 +15,9 @@ from providers.interface.publishing import Publishing
 from providers.interface.records import Records
 from providers.models.publishing import (
     Begun,
-    Order,
     Photos,
     PostMode,
+    PublishRequest,
     PublishStatus,
     Sighting,
     Transferred,
@@ -33,7 +33,7 @@ NEEDED_BY_MODE = {
 }
 
 
-def needed(order: Order) -> Iterator[Capability]:
+def needed(order: PublishRequest) -> Iterator[Capability]:
     """Name the capabilities that an order needs."""
     match order.content:
         case Photos():
@@ -55,7 +55,7 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def check_order(table: CapabilityTable, order: Order) -> None:
+def check_order(table: CapabilityTable, order: PublishRequest) -> None:
     """Refuse an order that the table does not promise: CapabilityMissing, or ContentRefused beyond its limits."""
     for capability in needed(order):
         demand(table, capability)
@@ -100,12 +100,12 @@ class CheckedPublishing:
     inner: Publishing
     table: CapabilityTable
 
-    def check(self, order: Order) -> None:
+    def check(self, order: PublishRequest) -> None:
         """Needs what the order needs, within the limits."""
         check_order(self.table, order)
         self.inner.check(order)
 
-    async def begin(self, access: Access, order: Order) -> Begun:
+    async def begin(self, access: Access, order: PublishRequest) -> Begun:
         """Checks the order first."""
         self.check(order)
         return await self.inner.begin(access, order)
@@ -159,7 +159,7 @@ class CheckedRecords:
         """Follows begins, which were checked."""
         return await self.inner.statuses(access, publish_ids, since=since, until=until)
 
-    async def edit(self, access: Access, publish_id: str, order: Order) -> None:
+    async def edit(self, access: Access, publish_id: str, order: PublishRequest) -> None:
         """Needs POST_EDIT, and an order within the limits."""
         demand(self.table, Capability.POST_EDIT)
         check_order(self.table, order)

@@ -18,7 +18,7 @@ PROVIDERS: dict[str, str] = {
 
 
 def settings(name: str) -> tuple[Setting, ...]:
-    """Give the settings that a provider declares by itself; raises KeyError for a name that is not registered."""
+    """Return the settings that a provider declares by itself; raises KeyError for a name that is not registered."""
     declared: tuple[Setting, ...] = getattr(import_module(f"{PROVIDERS[name]}.config"), "SETTINGS", ())
     return declared
 

@@ -70,13 +70,13 @@ def _is(location: str, account: str) -> ColumnElement[bool]:
 
 
 async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:
-    """Give the account as it stands now, or None."""
+    """Return the account as it stands now, or None."""
     query = select(AccountRow).where(_is(location, account)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def get(tx: Transaction, location: str, account: str) -> AccountRow:
-    """Give the account; raises NotFound."""
+    """Return the account; raises NotFound."""
     row = await find(tx, location, account)
     if row is None:
         raise NotFound("account", account)
@@ -113,7 +113,9 @@ async def change(tx: Transaction, location: str, account: str, now: datetime, **
 async def by_provider_id(
     tx: Transaction, location: str, provider: str, platform: str, provider_account_id: str
 ) -> AccountRow | None:
-    """Give the account of a vendor's id, whatever connection it is reached through, held until the transaction ends."""
+    """Return the account of a vendor's id, whatever connection it is reached through, held until the
+    transaction ends.
+    """
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         col(AccountRow.provider) == provider,
@@ -125,13 +127,15 @@ async def by_provider_id(
 
 
 async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
-    """Give all accounts of a connection."""
+    """Return all accounts of a connection."""
     query = select(AccountRow).where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
     return list((await tx.execute(query.order_by(col(AccountRow.id)))).scalars())
 
 
 async def by_username(tx: Transaction, location: str, username: str) -> list[AccountRow]:
-    """Give the active accounts of a location with this handle, whatever its case, on any network, the oldest first."""
+    """Return the active accounts of a location with this handle, whatever its case, on any network, the oldest
+    first.
+    """
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         func.lower(col(AccountRow.username)) == username.lower(),
@@ -172,7 +176,7 @@ async def set_state_of_connection(tx: Transaction, location: str, connection: st
 
 
 async def find_creator_info(tx: Transaction, location: str, account: str) -> CreatorInfoRow | None:
-    """Give the last creator info, however old."""
+    """Return the last creator info, however old."""
     return await tx.get(CreatorInfoRow, (location, account), populate_existing=True)
 
 

@@ -43,7 +43,7 @@ async def insert(tx: Transaction, row: ApiKeyRow) -> None:
 
 
 async def by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None:
-    """Give the key with this digest, or None."""
+    """Return the key with this digest, or None."""
     query = select(ApiKeyRow).where(col(ApiKeyRow.digest) == digest)
     return (await tx.execute(query)).scalar_one_or_none()
 

@@ -75,19 +75,21 @@ async def insert(tx: Transaction, row: AttemptRow) -> AttemptRow:
 
 
 async def find(tx: Transaction, location: str, post: str, number: int) -> AttemptRow | None:
-    """Give the attempt as it stands now, or None."""
+    """Return the attempt as it stands now, or None."""
     query = select(AttemptRow).where(_is(location, post, number)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
-    """Give the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of ours)."""
+    """Return the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of
+    ours).
+    """
     query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)
     return list((await tx.execute(query)).scalars())
 
 
 async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
-    """Tell whether an attempt of the post may have posted, for all that is known."""
+    """Return whether an attempt of the post may have posted, for all that is known."""
     query = select(
         exists().where(
             col(AttemptRow.location) == location,
@@ -107,13 +109,13 @@ async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
 
 
 async def known_ids(tx: Transaction, publish_ids: Sequence[str]) -> set[str]:
-    """Give those of a vendor's publish ids that attempts of ours carry."""
+    """Return those of a vendor's publish ids that attempts of ours carry."""
     query = select(col(AttemptRow.publish_id)).where(col(AttemptRow.publish_id).in_(publish_ids))
     return set((await tx.execute(query)).scalars()) if publish_ids else set()
 
 
 async def without_id(tx: Transaction, provider: str, subject: str, before: datetime) -> list[AttemptRow]:
-    """Give the attempts of a vendor's user, begun by then, that may have made a publish whose id never came here.
+    """Return the attempts of a vendor's user, begun by then, that may have made a publish whose id never came here.
 
     Those whose answer is still awaited, and those that were tried again since, are among them.
     """
@@ -140,7 +142,7 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
 
 
 async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
-    """Give the vendor's id of the user for whom an attempt was made."""
+    """Return the vendor's id of the user for whom an attempt was made."""
     query = (
         select(col(ConnectionRow.provider_subject))
         .join(
@@ -155,7 +157,7 @@ async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
 
 
 async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[str]) -> bool:
-    """Tell whether another post of the account than `but` is in one of these states of its newest attempt."""
+    """Return whether another post of the account than `but` is in one of these states of its newest attempt."""
     query = select(
         exists().where(
             col(PostRow.location) == location,

@@ -55,7 +55,7 @@ async def insert(tx: Transaction, row: AuthorizationRow) -> None:
 
 
 async def find(tx: Transaction, id: str) -> AuthorizationRow | None:
-    """Give the authorisation of a state's id as it stands now, used or not."""
+    """Return the authorisation of a state's id as it stands now, used or not."""
     return await tx.get(AuthorizationRow, id, populate_existing=True)
 
 

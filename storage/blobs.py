@@ -35,7 +35,8 @@ class BlobStore:
 
     @classmethod
     def open(cls, url: str) -> "BlobStore":
-        """Give a store at `file:///folder` (made with mode 0700) or what else obstore knows (`s3://…`, `gs://…`, `az://…`).
+        """Return a store at `file:///folder` (made with mode 0700) or what else obstore knows (`s3://…`, `gs://…`,
+        `az://…`).
 
         Raises ValueError when the URL is none of these.
         """
@@ -57,7 +58,7 @@ class BlobStore:
         await obstore.put_async(self._store, _checked(key), data)
 
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Give the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.
+        """Yield the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.
 
         Raises `NotFound`, OSError when the blob is shorter than `end`, StoreUnavailable when nobody can say now.
         """
@@ -70,7 +71,7 @@ class BlobStore:
             yield piece
 
     async def size(self, key: str) -> int:
-        """Give how many bytes lie under `key`. Raises `NotFound`."""
+        """Return how many bytes lie under `key`. Raises `NotFound`."""
         try:
             return int((await obstore.head_async(self._store, _checked(key)))["size"])
         except FileNotFoundError:
@@ -83,7 +84,9 @@ class BlobStore:
                 await obstore.delete_async(self._store, key)
 
     async def older(self, prefix: str, before: datetime) -> AsyncIterator[list[str]]:
-        """Give the keys below the folder `prefix` that were last written before a time, in batches of at most 1,000."""
+        """Yield the keys below the folder `prefix` that were last written before a time, in batches of at most
+        1,000.
+        """
         async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
             yield [blob["path"] for blob in batch if blob["last_modified"] < before]
 

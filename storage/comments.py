@@ -48,7 +48,7 @@ async def insert(tx: Transaction, row: CommentRow) -> CommentRow:
 
 
 async def get(tx: Transaction, location: str, id: str) -> CommentRow:
-    """Give what is known of a comment; raises NotFound."""
+    """Return what is known of a comment; raises NotFound."""
     row = await tx.get(CommentRow, (location, id), populate_existing=True)
     if row is None:
         raise NotFound("comment", id)
@@ -67,7 +67,7 @@ async def remove(tx: Transaction, location: str, id: str) -> None:
 
 
 async def claimed(tx: Transaction, location: str, account: str, comments: Sequence[str]) -> set[str]:
-    """Give those of the vendor's ids that another call's comment already became."""
+    """Return those of the vendor's ids that another call's comment already became."""
     query = select(col(CommentRow.comment)).where(
         col(CommentRow.location) == location,
         col(CommentRow.account) == account,

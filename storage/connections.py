@@ -94,13 +94,13 @@ async def insert(tx: Transaction, row: ConnectionRow) -> ConnectionRow:
 
 
 async def find(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow | None:
-    """Give the connection or None; `lock` holds its row until the transaction ends."""
+    """Return the connection or None; `lock` holds its row until the transaction ends."""
     query = select(ConnectionRow).where(_is(location, connection)).execution_options(populate_existing=True)
     return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
 async def get(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow:
-    """Give the connection; raises NotFound."""
+    """Return the connection; raises NotFound."""
     row = await find(tx, location, connection, lock=lock)
     if row is None:
         raise NotFound("connection", connection)
@@ -108,7 +108,7 @@ async def get(tx: Transaction, location: str, connection: str, *, lock: bool = F
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:
-    """Give the connection that speaks for a provider in a location: its own before an agency's, a live one before a
+    """Return the connection that speaks for a provider in a location: its own before an agency's, a live one before a
     disconnected one, then the newest.
     """
     query = (
@@ -126,7 +126,7 @@ async def current(tx: Transaction, location: str, provider: str) -> ConnectionRo
 
 
 async def by_subject(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
-    """Give the location's connection to one vendor user, if it has one already, held until the transaction ends."""
+    """Return the location's connection to one vendor user, if it has one already, held until the transaction ends."""
     query = (
         select(ConnectionRow)
         .where(
@@ -142,7 +142,7 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
 
 
 async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
-    """Give the connections of a location that somebody consented to and nobody gave up, by id."""
+    """Return the connections of a location that somebody consented to and nobody gave up, by id."""
     query = select(ConnectionRow).where(
         col(ConnectionRow.location) == location, col(ConnectionRow.status).not_in(("PENDING", "DISCONNECTED"))
     )
@@ -150,7 +150,7 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
 
 
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
-    """Give the connections of every location to one vendor user, disconnected ones too, by location and id."""
+    """Return the connections of every location to one vendor user, disconnected ones too, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.provider) == provider, col(ConnectionRow.provider_subject) == subject)
@@ -160,7 +160,7 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
 
 
 async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:
-    """Give the connections whose grants come from this one's, of any location, by location and id."""
+    """Return the connections whose grants come from this one's, of any location, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.parent_location) == location, col(ConnectionRow.parent_connection) == connection)
@@ -172,7 +172,7 @@ async def of_parent(tx: Transaction, location: str, connection: str) -> list[Con
 async def for_places(
     tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
 ) -> list[ConnectionRow]:
-    """Give an agency's connections to a provider whose `setting` is one of these places, oldest first."""
+    """Return an agency's connections to a provider whose `setting` is one of these places, oldest first."""
     from storage.locations import LocationRow
 
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)

@@ -156,13 +156,13 @@ async def try_advisory_lock(tx: Transaction, name: str) -> bool:
 
 
 async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
-    """Give the psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
+    """Return the psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
     proxy = await (await tx.connection()).get_raw_connection()
     return cast("psycopg.AsyncConnection[Any]", proxy.driver_connection)
 
 
 def normalize(url: str) -> str:
-    """Give the libpq connection string of `url` with our defaults. Raises `DatabaseUnavailable` when it is none."""
+    """Return the libpq connection string of `url` with our defaults. Raises `DatabaseUnavailable` when it is none."""
     scheme, separator, rest = url.partition("://")
     plain = f"{scheme.partition('+')[0]}{separator}{rest}" if separator else url
     try:
@@ -241,6 +241,6 @@ def _is_unavailable(error: DBAPIError | psycopg.Error) -> bool:
 
 
 def _reason(error: DBAPIError | psycopg.Error) -> str:
-    """Give the first line of what libpq or the server said."""
+    """Return the first line of what libpq or the server said."""
     cause = error.orig if isinstance(error, DBAPIError) else error
     return str(cause).strip().partition("\n")[0]

@@ -46,7 +46,7 @@ class EmbeddedServer:
         await asyncio.to_thread(self._revive)
 
     async def release(self) -> None:
-        """Give the share back; the last one stops the server. Doing it twice is fine."""
+        """Return the share back; the last one stops the server. Doing it twice is fine."""
         await asyncio.to_thread(self._release)
 
     def _revive(self) -> None:
@@ -68,7 +68,7 @@ class EmbeddedServer:
 async def start_embedded(
     data_dir: Path, *, fsync: bool = True, folders: list[Path] | None = None, outside: Path = OUTSIDE
 ) -> EmbeddedServer:
-    """Give a share in the server of `data_dir`: made, started, or found running.
+    """Return a share in the server of `data_dir`: made, started, or found running.
 
     `fsync=False` is for tests only. `folders`: where to look for PostgreSQL's programs instead of everywhere.
     `outside`: where the cluster lies when PostgreSQL's user cannot enter `data_dir` (only as root).
@@ -165,7 +165,9 @@ def _make_passable(folder: Path, account: Account) -> None:
 
 
 def _reachable(data_dir: Path, account: Account) -> bool:
-    """Tell whether the account can enter; our own folder is made passable (not listable), its parents are not ours."""
+    """Return whether the account can enter; our own folder is made passable (not listable), its parents are not
+    ours.
+    """
     if account.can_enter(data_dir):
         return True
     if not account.can_enter(data_dir.parent) or data_dir.stat().st_uid != os.geteuid():

@@ -82,16 +82,16 @@ class Account:
         return process.pid
 
     def can_enter(self, folder: Path) -> bool:
-        """Tell whether this user can reach what lies in `folder`."""
+        """Return whether this user can reach what lies in `folder`."""
         return self.run(["/bin/sh", "-c", 'cd "$0"', folder]).returncode == 0
 
     def own(self, path: Path) -> None:
-        """Give `path` to this user."""
+        """Return `path` to this user."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def _command(self, command: Sequence[str | Path]) -> list[str]:
-        """Give the command as it is started.
+        """Return the command as it is started.
 
         As another user it goes through a small program that becomes that user first. `subprocess` can do that itself,
         but only by `fork`, whose handlers crash the child now and then in a process that serves gRPC; without it it
@@ -110,7 +110,7 @@ class Binaries:
 
 
 def ended(pid: int) -> bool:
-    """Tell whether a program of ours has ended, and let the system forget it; False when it is not ours."""
+    """Return whether a program of ours has ended, and let the system forget it; False when it is not ours."""
     try:
         return os.waitpid(pid, os.WNOHANG) != (0, 0)
     except ChildProcessError:
@@ -118,7 +118,7 @@ def ended(pid: int) -> bool:
 
 
 def account_for(cluster: Path) -> Account:
-    """Give the user to run `cluster` as: ourselves, but as root its owner, and nobody when there is none yet."""
+    """Return the user to run `cluster` as: ourselves, but as root its owner, and nobody when there is none yet."""
     if os.geteuid() != 0:
         return Account()
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
@@ -151,7 +151,7 @@ def find(account: Account, copies: Path, version: int | None = None, folders: Se
 
 
 def candidates() -> Iterator[Path]:
-    """Give the folders that may hold PostgreSQL's programs, the best first."""
+    """Yield the folders that may hold PostgreSQL's programs, the best first."""
     spec = importlib.util.find_spec(WHEEL)  # does not import it
     for package in (spec.submodule_search_locations or []) if spec else []:
         yield from sorted(Path(package).glob("pginstall*/bin"), key=_number, reverse=True)

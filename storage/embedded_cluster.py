@@ -59,7 +59,7 @@ class Cluster:
         return self.home / "data"
 
     def programs(self, version: int | None = None) -> Path:
-        """Give the folder of the programs that can run it. Raises `EmbeddedUnavailable`."""
+        """Return the folder of the programs that can run it. Raises `EmbeddedUnavailable`."""
         return find(self.account, self.home / "programs", version, self.folders).folder
 
     def url(self, port: int) -> str:
@@ -101,7 +101,7 @@ def _initdb(cluster: Cluster, folder: Path, password: Path) -> None:
 
 
 def attach(cluster: Cluster) -> int | None:
-    """Give the port of the server that runs already, once it answers; None when there is none."""
+    """Return the port of the server that runs already, once it answers; None when there is none."""
     server = _postmaster(cluster)
     return None if server is None else _wait_ready(cluster, server)
 
@@ -138,7 +138,7 @@ def _command(cluster: Cluster, program: Path, port: int) -> list[str | Path]:
 
 
 def _wait_ready(cluster: Cluster, pid: int, *, ours: bool = False) -> int | None:
-    """Give the port once the server answers our password; None when it ended instead.
+    """Return the port once the server answers our password; None when it ended instead.
 
     A child of `ours` that has not ended is alive: while it turns into the server neither its folder nor its command
     line tells what it will be.
@@ -185,14 +185,14 @@ def _pid_file(cluster: Cluster) -> list[str]:
 
 
 def _postmaster(cluster: Cluster) -> int | None:
-    """Give the pid of the living server of this cluster; the pid file alone proves nothing."""
+    """Return the pid of the living server of this cluster; the pid file alone proves nothing."""
     lines = _pid_file(cluster)
     pid = int(lines[0]) if lines and lines[0].isdigit() else None
     return pid if pid is not None and _serves(pid, cluster.data) else None
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Tell whether process `pid` is alive and a server of `data`: pids are used again, and a zombie has one too."""
+    """Return whether process `pid` is alive and a server of `data`: pids are used again, and a zombie has one too."""
     if ended(pid):
         return False
     if Path("/proc/self").exists():

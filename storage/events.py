@@ -139,7 +139,7 @@ async def append(
 async def after(
     tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int
 ) -> list[EventRow]:
-    """Give the events of `location` above `number`, oldest first, at most `limit`, perhaps of one subject only."""
+    """Return the events of `location` above `number`, oldest first, at most `limit`, perhaps of one subject only."""
     query = select(*_COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
     if subject is not None:
         query = query.where(col(EventTable.subject) == subject)
@@ -148,12 +148,12 @@ async def after(
 
 
 async def last(tx: Transaction, location: str) -> int:
-    """Give the number of the newest event of `location`, 0 when there was none."""
+    """Return the number of the newest event of `location`, 0 when there was none."""
     return (await _counters(tx, location))[0]
 
 
 async def pruned(tx: Transaction, location: str) -> int:
-    """Give the highest number that was removed for age: a cursor below it has missed events."""
+    """Return the highest number that was removed for age: a cursor below it has missed events."""
     return (await _counters(tx, location))[1]
 
 

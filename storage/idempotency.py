@@ -48,12 +48,12 @@ async def claim(tx: Transaction, row: IdempotencyRow) -> IdempotencyRow | None:
 
 
 async def find(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> IdempotencyRow | None:
-    """Give an earlier claim without making one."""
+    """Return an earlier claim without making one."""
     return await tx.get(IdempotencyRow, (agency, location, method, request_id), populate_existing=True)
 
 
 async def release(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> None:
-    """Give a claim up: what it was made for certainly did not happen, and may be asked for again."""
+    """Return a claim up: what it was made for certainly did not happen, and may be asked for again."""
     await tx.execute(
         delete(IdempotencyRow).where(
             col(IdempotencyRow.agency) == agency,

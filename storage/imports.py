@@ -61,7 +61,7 @@ async def insert(tx: Transaction, row: ImportRow) -> ImportRow:
 
 
 async def get(tx: Transaction, location: str, id: str) -> ImportRow:
-    """Give an import as it stands now; raises NotFound."""
+    """Return an import as it stands now; raises NotFound."""
     row = await tx.get(ImportRow, (location, id), populate_existing=True)
     if row is None:
         raise NotFound("import", id)

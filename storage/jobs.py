@@ -17,7 +17,7 @@ _ENQUEUER = App(connector=PsycopgConnector())
 
 
 def queue(url: str, *, max_connections: int = 10) -> App:
-    """Give a procrastinate app on a pool of its own for workers; open it with `async with app.open_async()`."""
+    """Return a procrastinate app on a pool of its own for workers; open it with `async with app.open_async()`."""
     return App(connector=PsycopgConnector(conninfo=normalize(url), min_size=1, max_size=max_connections))
 
 

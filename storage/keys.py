@@ -102,11 +102,11 @@ class KeyRing:
         return cls(next(iter(keys)), keys)
 
     def wrap(self, plaintext: bytes, *, aad: str) -> tuple[str, bytes]:
-        """Give (id of the active key, `plaintext` sealed with it for the place `aad`)."""
+        """Return (id of the active key, `plaintext` sealed with it for the place `aad`)."""
         return self.active, seal.seal(self.keys[self.active], plaintext, aad=aad)
 
     def unwrap(self, key_id: str, wrapped: bytes, *, aad: str) -> bytes:
-        """Give what was wrapped. Raises `KeyMissing`, or `KeyWrong` when it does not open."""
+        """Return what was wrapped. Raises `KeyMissing`, or `KeyWrong` when it does not open."""
         if key_id not in self.keys:
             raise KeyMissing(key_id)
         try:
@@ -129,7 +129,7 @@ class LocationSealer:
         return _VERSION.pack(self.active) + seal.seal(self.ciphers[self.active], plaintext, aad=aad)
 
     def open(self, table: str, row: str, column: str, version: int, sealed: bytes) -> bytes:
-        """Give what was sealed for exactly this place. Raises `storage.seal.SealBroken`."""
+        """Return what was sealed for exactly this place. Raises `storage.seal.SealBroken`."""
         key_version = _VERSION.unpack_from(sealed)[0] if len(sealed) >= _VERSION.size else -1
         aad = self._place(table, row, column, version, key_version)
         if key_version not in self.ciphers:
@@ -154,7 +154,7 @@ class Sealer:
         self._sealers: OrderedDict[str, LocationSealer] = OrderedDict()
 
     async def for_location(self, tx: Transaction, location: str) -> LocationSealer:
-        """Give the sealer of `location`; makes its data key, with this transaction, on first use.
+        """Return the sealer of `location`; makes its data key, with this transaction, on first use.
 
         Raises `KeyMissing`, `KeyWrong`.
         """
@@ -186,7 +186,9 @@ class Sealer:
 
 
 async def get_secret(db: Database, ring: KeyRing, name: str) -> bytes:
-    """Give the 32 random bytes called `name` (for HMACs): made on first use, the same for every replica ever after."""
+    """Return the 32 random bytes called `name` (for HMACs): made on first use, the same for every replica ever
+    after.
+    """
     query = select(SecretTable).where(col(SecretTable.name) == name)
     async with db.read() as tx:
         row = (await tx.execute(query)).scalar_one_or_none()

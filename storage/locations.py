@@ -25,7 +25,7 @@ class LocationRow(SQLModel, table=True):
 
 
 async def owner(tx: Transaction, location: str) -> str | None:
-    """Give the agency that owns the location, or None while nobody does."""
+    """Return the agency that owns the location, or None while nobody does."""
     query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
     return (await tx.execute(query)).scalar_one_or_none()
 

@@ -75,7 +75,7 @@ async def hold(tx: Transaction, location: str, post: str, attempt: int) -> None:
 async def replace(
     tx: Transaction, location: str, post: str, attempt: int, rows: Sequence[MediaLinkRow], now: datetime
 ) -> bool:
-    """Give an attempt that is held these links; those it had before open nothing any more.
+    """Return an attempt that is held these links; those it had before open nothing any more.
 
     False, and nothing changed, for an attempt that was closed.
     """
@@ -124,7 +124,9 @@ async def _revoke(tx: Transaction, location: str, post: str, attempt: int, now: 
 
 
 async def find(tx: Transaction, digest: bytes, now: datetime) -> tuple[MediaLinkRow, str] | None:
-    """Give a link that opens something now, and the SHA-256 (lower-case hex) of its bytes, without noting anything."""
+    """Return a link that opens something now, and the SHA-256 (lower-case hex) of its bytes, without noting
+    anything.
+    """
     query = (
         select(MediaLinkRow, col(UploadRow.sha256))
         .join(UploadRow, _its_upload())
@@ -171,13 +173,13 @@ async def fetched(tx: Transaction, location: str, post: str, attempt: int) -> in
 
 
 async def belong(tx: Transaction, location: str, post: str, attempt: int, digests: Sequence[bytes]) -> bool:
-    """Tell whether one of the digests is of a link of this attempt, whatever became of it."""
+    """Return whether one of the digests is of a link of this attempt, whatever became of it."""
     query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests)))
     return bool((await tx.execute(query)).scalar_one())
 
 
 async def awaited(tx: Transaction, location: str, upload: str, now: datetime) -> bool:
-    """Tell whether a vendor may still fetch an upload for a post whose outcome nobody knows."""
+    """Return whether a vendor may still fetch an upload for a post whose outcome nobody knows."""
     query = select(
         exists().where(
             col(MediaLinkRow.location) == location,

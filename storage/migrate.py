@@ -56,14 +56,14 @@ async def downgrade(db: Database, revision: str) -> None:
 
 
 async def current(db: Database) -> str | None:
-    """Give the revision of the database, None when it was never migrated."""
+    """Return the revision of the database, None when it was never migrated."""
     async with db.engine.connect() as connection:
         return await connection.run_sync(_current)
 
 
 @cache
 def head() -> str:
-    """Give the newest revision that this code knows."""
+    """Return the newest revision that this code knows."""
     revision = _scripts().get_current_head()
     if revision is None:
         raise RuntimeError("there are no migrations")
@@ -71,7 +71,7 @@ def head() -> str:
 
 
 async def is_current(db: Database) -> bool:
-    """Tell whether the schema is at `head()` or newer: old code runs on a new schema, not the other way round."""
+    """Return whether the schema is at `head()` or newer: old code runs on a new schema, not the other way round."""
     revision = await current(db)
     return revision == head() or (revision is not None and not _is_known(revision))
 
@@ -89,7 +89,7 @@ async def write_revision(db: Database, message: str, revision: str) -> Path:
 
 
 def metadata() -> MetaData:
-    """Give all tables of the code: every module of this package is imported for it."""
+    """Return all tables of the code: every module of this package is imported for it."""
     for module in pkgutil.iter_modules(storage.__path__, "storage."):
         importlib.import_module(module.name)
     return SQLModel.metadata

@@ -45,7 +45,7 @@ async def insert(tx: Transaction, row: NetworkConsentRow) -> None:
 
 
 async def find(tx: Transaction, id: str) -> NetworkConsentRow | None:
-    """Give a consent as it stands now, however old."""
+    """Return a consent as it stands now, however old."""
     return await tx.get(NetworkConsentRow, id, populate_existing=True)
 
 

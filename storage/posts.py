@@ -117,13 +117,13 @@ async def insert(tx: Transaction, row: PostRow) -> PostRow:
 
 
 async def find(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow | None:
-    """Give the post as it stands now, or None."""
+    """Return the post as it stands now, or None."""
     query = select(PostRow).where(_is(location, post)).execution_options(populate_existing=True)
     return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
 
 
 async def get(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow:
-    """Give the post as it stands now; raises NotFound."""
+    """Return the post as it stands now; raises NotFound."""
     row = await find(tx, location, post, lock=lock)
     if row is None:
         raise NotFound("post", post)
@@ -158,7 +158,7 @@ async def change(
 
 
 async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
-    """Tell whether a post of the connection is under way."""
+    """Return whether a post of the connection is under way."""
     query = select(
         exists().where(
             col(PostRow.location) == location,
@@ -170,7 +170,7 @@ async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
 
 
 async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
-    """Tell whether a post of the account is under way."""
+    """Return whether a post of the account is under way."""
     query = select(exists().where(_refers_to(location, account), col(PostRow.state).in_(UNFINISHED)))
     return bool((await tx.execute(query)).scalar_one())
 
@@ -178,7 +178,7 @@ async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
 async def of_connection(
     tx: Transaction, location: str, connection: str, states: Sequence[str], due: datetime, limit: int
 ) -> list[str]:
-    """Give the ids of a connection's posts in these states that are due by then, the first due first."""
+    """Return the ids of a connection's posts in these states that are due by then, the first due first."""
     query = select(col(PostRow.id)).where(
         col(PostRow.location) == location,
         col(PostRow.connection) == connection,
@@ -201,7 +201,7 @@ async def remove(tx: Transaction, location: str, post: str, *, expect: str) -> b
 
 
 async def of_account(tx: Transaction, location: str, account: str) -> bool:
-    """Tell whether there is any post of the account."""
+    """Return whether there is any post of the account."""
     return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
 
 
@@ -324,7 +324,7 @@ async def page(
 
 
 async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool = False) -> bool:
-    """Tell whether another post of the vendor's user, in any location, has the same text and may be what the vendor
+    """Return whether another post of the vendor's user, in any location, has the same text and may be what the vendor
     shows since then. With `named` one that has a publish id of its own cannot be meant.
     """
     from storage.attempts import AttemptRow
@@ -351,7 +351,7 @@ async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool 
 
 
 async def taken(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
-    """Give those of a vendor's post ids that posts of the same user, in any location, became."""
+    """Return those of a vendor's post ids that posts of the same user, in any location, became."""
     query = select(col(PostRow.provider_post_id)).where(_of_the_user(post), col(PostRow.provider_post_id).in_(ids))
     return set((await tx.execute(query)).scalars())
 

@@ -40,7 +40,7 @@ class QuotaRow(SQLModel, table=True):
 
 
 async def hold(tx: Transaction, subject: str, metric: str, now: datetime) -> QuotaRow:
-    """Give the row of a metric, made if need be, and hold it until this transaction ends; it counts as touched `now`.
+    """Return the row of a metric, made if need be, and hold it until this transaction ends; it counts as touched `now`.
 
     One statement: between two of them another process could remove the row.
     """
@@ -51,7 +51,7 @@ async def hold(tx: Transaction, subject: str, metric: str, now: datetime) -> Quo
 
 
 async def find(tx: Transaction, subjects: Sequence[str]) -> dict[tuple[str, str], QuotaRow]:
-    """Give the rows of these subjects, by subject and metric."""
+    """Return the rows of these subjects, by subject and metric."""
     query = select(QuotaRow).where(col(QuotaRow.subject).in_(subjects))
     return {(row.subject, row.metric): row for row in (await tx.execute(query)).scalars()}
 

@@ -22,7 +22,7 @@ class SealBroken(Exception):
 
 @lru_cache(maxsize=4096)
 def aead(key: bytes) -> AESGCM:
-    """Give the cipher of a 32-byte key; kept, because making one costs more than using it."""
+    """Return the cipher of a 32-byte key; kept, because making one costs more than using it."""
     if len(key) != KEY_BYTES:
         raise ValueError(f"a key has {KEY_BYTES} bytes")
     return AESGCM(key)
@@ -35,7 +35,7 @@ def seal(cipher: AESGCM, plaintext: bytes, *, aad: str) -> bytes:
 
 
 def open_(cipher: AESGCM, sealed: bytes, *, aad: str) -> bytes:
-    """Give what was sealed. Raises `SealBroken` with the place in its text when key, place or bytes differ."""
+    """Return what was sealed. Raises `SealBroken` with the place in its text when key, place or bytes differ."""
     if len(sealed) < len(FORMAT) + NONCE_BYTES + TAG_BYTES or sealed[:1] != FORMAT:
         raise SealBroken(f"not a sealed value: {aad}")
     try:

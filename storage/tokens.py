@@ -71,7 +71,7 @@ def _is(location: str, connection: str) -> ColumnElement[bool]:
 
 
 async def find(tx: Transaction, location: str, connection: str) -> TokenRow | None:
-    """Give the row as it stands now, or None."""
+    """Return the row as it stands now, or None."""
     query = select(TokenRow).where(_is(location, connection)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
@@ -159,7 +159,7 @@ async def renew_lease(tx: Transaction, location: str, connection: str, owner: st
 
 
 async def release_lease(tx: Transaction, location: str, connection: str, owner: str) -> None:
-    """Give the lease back, if it is still ours."""
+    """Return the lease back, if it is still ours."""
     statement = (
         update(TokenRow)
         .where(_is(location, connection), col(TokenRow.lease_owner) == owner)

@@ -24,22 +24,22 @@ class AwareTime(TypeDecorator[datetime]):
         return value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give UTC whatever the session's zone is."""
+        """Return UTC whatever the session's zone is."""
         return None if value is None else value.astimezone(UTC)
 
 
 def time_field(*, nullable: bool = False, index: bool = False) -> Any:
-    """Give a time column; a nullable one defaults to None."""
+    """Return a time column; a nullable one defaults to None."""
     if nullable:
         return Field(default=None, sa_type=AwareTime, nullable=True, index=index)
     return Field(sa_type=AwareTime, nullable=False, index=index)
 
 
 def json_field() -> Any:
-    """Give a JSONB column that holds an object, `{}` by default."""
+    """Return a JSONB column that holds an object, `{}` by default."""
     return Field(default_factory=dict, sa_type=JSONB, nullable=False)
 
 
 def json_or_null() -> Any:
-    """Give a JSONB column that may be NULL."""
+    """Return a JSONB column that may be NULL."""
     return Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)

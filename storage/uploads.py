@@ -81,7 +81,7 @@ async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
 
 
 async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False) -> UploadRow:
-    """Give the upload; raises NotFound."""
+    """Return the upload; raises NotFound."""
     query = select(UploadRow).where(_is(location, upload)).execution_options(populate_existing=True)
     row = (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
     if row is None:
@@ -90,13 +90,13 @@ async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False
 
 
 async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
-    """Tell whether all bytes of an upload are here."""
+    """Return whether all bytes of an upload are here."""
     query = select(col(UploadRow.state)).where(_is(location, upload))
     return (await tx.execute(query)).scalar_one_or_none() == "COMPLETE"
 
 
 async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadPartRow]:
-    """Give all parts in the order of their bytes."""
+    """Return all parts in the order of their bytes."""
     query = (
         select(UploadPartRow)
         .where(col(UploadPartRow.location) == location, col(UploadPartRow.upload) == upload)
@@ -106,7 +106,7 @@ async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadP
 
 
 async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str:
-    """Give the blob of the part that ends at `end`, or nothing: who holds this key has seen every byte before it."""
+    """Return the blob of the part that ends at `end`, or nothing: who holds this key has seen every byte before it."""
     query = select(col(UploadPartRow.key)).where(
         col(UploadPartRow.location) == location,
         col(UploadPartRow.upload) == upload,
@@ -198,7 +198,7 @@ async def _drop_parts(tx: Transaction, location: str, upload: str) -> list[str]:
 
 
 async def in_use(tx: Transaction, location: str, upload: str) -> bool:
-    """Tell whether a post that is not finished still needs the bytes."""
+    """Return whether a post that is not finished still needs the bytes."""
     query = select(
         exists().where(
             col(PostRow.location) == location,
@@ -240,13 +240,13 @@ async def forget(tx: Transaction, before: datetime) -> None:
 
 
 async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:
-    """Give those of the blobs that no part lists."""
+    """Return those of the blobs that no part lists."""
     query = select(col(UploadPartRow.key)).where(col(UploadPartRow.key).in_(keys))
     return set(keys) - set((await tx.execute(query)).scalars())
 
 
 def outgrows(part: UploadPartRow) -> bool:
-    """Tell whether a part of an upload of unknown size is the first that needs another step of room."""
+    """Return whether a part of an upload of unknown size is the first that needs another step of room."""
     return _steps(part.first + part.size) > _steps(part.first)
 
 

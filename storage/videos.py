@@ -27,7 +27,7 @@ class VideoReadRow(SQLModel, table=True):
 
 
 async def find(tx: Transaction, location: str, account: str, key: str) -> VideoReadRow | None:
-    """Give a copy, or None."""
+    """Return a copy, or None."""
     query = select(VideoReadRow).where(
         col(VideoReadRow.location) == location, col(VideoReadRow.account) == account, col(VideoReadRow.key) == key
     )

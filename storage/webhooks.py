@@ -57,7 +57,7 @@ async def insert(tx: Transaction, row: WebhookRow) -> bool:
 
 
 async def find(tx: Transaction, id: str) -> WebhookRow | None:
-    """Give the delivery as it stands now, or None."""
+    """Return the delivery as it stands now, or None."""
     query = select(WebhookRow).where(col(WebhookRow.id) == id).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 

@@ -18,7 +18,7 @@ MAX_PATHS = 100
 def read_paths(
     mask: FieldMask, descriptor: Any, *, path: str = "read_mask", allowed: Collection[str] | None = None
 ) -> frozenset[str] | None:
-    """Give the top-level fields that the mask names, or None when it is empty or `*`: everything.
+    """Return the top-level fields that the mask names, or None when it is empty or `*`: everything.
 
     Only whole top-level fields may be named. Raises FieldInvalid naming every path that the resource does not have,
     or that is not in `allowed`.
@@ -39,7 +39,7 @@ def read_paths(
 def update_paths(
     mask: FieldMask, resource: Message, *, path: str = "update_mask", allowed: Collection[str] | None = None
 ) -> frozenset[str]:
-    """Give the top-level fields to change: those the mask names, or, when it is empty, those that are set.
+    """Return the top-level fields to change: those the mask names, or, when it is empty, those that are set.
 
     `*` means every field of `allowed` (or of the resource). Raises FieldInvalid like `read_paths`.
     """

@@ -29,7 +29,7 @@ class Pattern:
         object.__setattr__(self, "_loose", _compile(self.template, _ID_OR_WILDCARD))
 
     def parse(self, name: str, *, path: str = "name", wildcard: bool = False) -> tuple[str, ...]:
-        """Give the ids inside `name`, in order.
+        """Return the ids inside `name`, in order.
 
         `path` is the request's field that holds the name; `wildcard` lets `-` stand for "any". Raises FieldInvalid.
         """
@@ -68,12 +68,12 @@ API_KEY = Pattern("apiKeys/{api_key}")
 
 
 def provider(name: str, *, path: str = "provider") -> str:
-    """Give the id inside `providers/{provider}`; raises FieldInvalid."""
+    """Return the id inside `providers/{provider}`; raises FieldInvalid."""
     return PROVIDER.parse(name, path=path)[0]
 
 
 def location(name: str, *, path: str = "parent", wildcard: bool = False) -> str:
-    """Give the id inside `locations/{location}`; raises FieldInvalid."""
+    """Return the id inside `locations/{location}`; raises FieldInvalid."""
     return LOCATION.parse(name, path=path, wildcard=wildcard)[0]
 
 

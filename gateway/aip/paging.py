@@ -54,7 +54,7 @@ def next_token(request: Message, after: Sequence[Part], *, secret: bytes) -> str
 
 
 def _open(token: str, request: Message, secret: bytes) -> tuple[Part, ...]:
-    """Give the cursor inside a token of ours, or raise PageTokenInvalid."""
+    """Return the cursor inside a token of ours, or raise PageTokenInvalid."""
     raw = _decode(token)
     signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if len(raw) < _HEAD or not hmac.compare_digest(signature, _sign(secret, body)):

@@ -14,7 +14,7 @@ _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 
 
 def check(request_id: str, *, path: str = "request_id") -> str | None:
-    """Give the id in lower case, or None when the caller gave none; raises FieldInvalid unless it is a UUID4."""
+    """Return the id in lower case, or None when the caller gave none; raises FieldInvalid unless it is a UUID4."""
     if not request_id:
         return None
     if _UUID4.fullmatch(request_id) is None:
@@ -23,7 +23,7 @@ def check(request_id: str, *, path: str = "request_id") -> str | None:
 
 
 def body_hash(request: Message, *, without: tuple[str, ...] = ("request_id",)) -> bytes:
-    """Give the SHA-256 of the request without the named fields: equal bodies have equal hashes in every process.
+    """Return the SHA-256 of the request without the named fields: equal bodies have equal hashes in every process.
 
     The names of the request's type is part of it, so two methods never agree by accident.
     """

@@ -71,7 +71,7 @@ def _walk(message: Message, prefix: str) -> Iterator[Violation]:
 
 
 def _plan(descriptor: Any) -> Plan:
-    """Give the plan of a message type, made at its first use."""
+    """Return the plan of a message type, made at its first use."""
     plan = _plans.get(descriptor)
     if plan is None:
         plan = _plans[descriptor] = Plan()
@@ -81,7 +81,7 @@ def _plan(descriptor: Any) -> Plan:
 
 
 def _checks_of(each: FieldDescriptor) -> Iterator[Check]:
-    """Give the checks of one field."""
+    """Yield the checks of one field."""
     behaviors = each.GetOptions().Extensions[field_behavior_pb2.field_behavior]
     if field_behavior_pb2.OUTPUT_ONLY in behaviors:
         return

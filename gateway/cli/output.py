@@ -7,5 +7,5 @@ from rich.console import Console
 
 
 def stderr() -> Console:
-    """Give a console on standard error; progress bars show only where somebody watches."""
+    """Return a console on standard error; progress bars show only where somebody watches."""
     return Console(stderr=True, highlight=False)

@@ -28,7 +28,7 @@ COUNTED = {"connection": "grant", "subject": "whom the grant is for", "account":
 
 
 def refreshed(page: str) -> str:
-    """Give a page with the tables as they are now; raises ValueError for one without the marks."""
+    """Return a page with the tables as they are now; raises ValueError for one without the marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -37,7 +37,7 @@ def refreshed(page: str) -> str:
 
 
 def tables() -> Iterator[CapabilityTable]:
-    """Give every registered provider's table, by name."""
+    """Yield every registered provider's table, by name."""
     for name in sorted(registry.PROVIDERS):
         yield import_module(f"{registry.PROVIDERS[name]}.capabilities").TABLE
 
@@ -58,8 +58,8 @@ def _tables() -> Iterator[str]:
 
 
 def _limits(table: CapabilityTable) -> Iterator[str]:
-    """Give the limits that the vendor has, one column for all networks and one for each that has its own; the names say
-    the units.
+    """Yield the limits that the vendor has, one column for all networks and one for each that has its own; the names
+    say the units.
     """
     columns = {"value": table.limits, **table.platform_limits}
     yield f"\n| limit | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"

@@ -20,7 +20,7 @@ Only `GATEWAY_ENCRYPTION_KEYS` is required: `social-gateway keys new` makes one.
 
 
 def page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     return HEAD + "".join(f"| `{name}` | {_code(default)} | {text} |\n" for name, default, text in describe())
 
 

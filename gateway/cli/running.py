@@ -50,7 +50,7 @@ async def run(*, calls: bool, jobs: bool) -> None:
 
 
 def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Give the events of the first and the second signal to stop."""
+    """Return the events of the first and the second signal to stop."""
     first, second = asyncio.Event(), asyncio.Event()
 
     def told() -> None:

@@ -29,7 +29,7 @@ class Trouble(Exception):
 
 
 def sentences(error: BaseException) -> Iterator[str]:
-    """Give what to print, a line each; secrets that look like ones are taken out."""
+    """Yield what to print, a line each; secrets that look like ones are taken out."""
     name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in ADVICE), "")
     own = any(each.__name__ in SPEAK_FOR_THEMSELVES for each in type(error).__mro__)
     text = clean_text(str(error)).strip()

@@ -58,7 +58,7 @@ class Client:
         return stub.CreateConnection(request, **self._with)
 
     def connection(self, name: str) -> connection_pb2.Connection:
-        """Give a connection as it is now."""
+        """Return a connection as it is now."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
         return stub.GetConnection(connection_service_pb2.GetConnectionRequest(name=name), **self._with)
 
@@ -68,7 +68,7 @@ class Client:
         return stub.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=name), **self._with)
 
     def account(self, connection: str) -> account_pb2.Account:
-        """Give the connection's account, with its profile."""
+        """Return the connection's account, with its profile."""
         stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
         listed = stub.ListAccounts(
             account_service_pb2.ListAccountsRequest(parent=LOCATION, connection=connection), **self._with
@@ -78,7 +78,7 @@ class Client:
         return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self._with)
 
     def creator(self, account: str) -> account_pb2.CreatorInfo:
-        """Give what the creator allows now."""
+        """Return what the creator allows now."""
         stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
         request = account_service_pb2.GetCreatorInfoRequest(name=f"{account}/creatorInfo")
         return stub.GetCreatorInfo(request, **self._with)
@@ -100,7 +100,7 @@ class Client:
         return stub.CreatePost(request, **self._with)
 
     def watch(self, name: str) -> Iterator[post_pb2.Post]:
-        """Give the post as it is, then every change, until it is over."""
+        """Yield the post as it is, then every change, until it is over."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         request = post_service_pb2.WatchPostRequest(name=name)
         for answer in stub.WatchPost(request, **{**self._with, "timeout": WATCH_SECONDS}):
@@ -108,7 +108,7 @@ class Client:
                 yield answer.post
 
     def public(self, name: str) -> post_pb2.Post:
-        """Give the post when the vendor has given it its public address, which it does after its moderation."""
+        """Return the post when the vendor has given it its public address, which it does after its moderation."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         deadline = time.monotonic() + PUBLIC_SECONDS
         while True:
@@ -121,7 +121,7 @@ class Client:
 
 @contextmanager
 def connected(address: str, key: str) -> Iterator[Client]:
-    """Give a client of the gateway at `host:port`; what the gateway refuses is raised as Trouble."""
+    """Yield a client of the gateway at `host:port`; what the gateway refuses is raised as Trouble."""
     with grpc.insecure_channel(address) as channel:
         try:
             yield Client(channel, key)
@@ -147,5 +147,5 @@ def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[
 
 
 def _new_id() -> str:
-    """Give what makes a repetition of a call harmless."""
+    """Return what makes a repetition of a call harmless."""
     return str(uuid.uuid4())

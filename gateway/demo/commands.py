@@ -17,12 +17,12 @@ CALL = "curl --protocol grpc --http2-prior-knowledge"
 
 
 def environment(around: World, post: str) -> dict[str, str]:
-    """Give this environment with the demo's places, for a command that looks around."""
+    """Return this environment with the demo's places, for a command that looks around."""
     return {**os.environ, **around.environment(), "DEMO_POST": post}
 
 
 def after() -> list[str]:
-    """Give three commands for when the demo is over: each starts what it needs, and ends it."""
+    """Return three commands for when the demo is over: each starts what it needs, and ends it."""
     demo = f"{program('social-gateway')} demo"
     body = json.dumps({"parent": LOCATION}).replace('"', '\\"')
     call = f'{program("buf")} {CALL} -H "authorization: Bearer $DEMO_KEY" -d "{body}"'
@@ -34,7 +34,7 @@ def after() -> list[str]:
 
 
 def beside(around: World, post: str) -> list[str]:
-    """Give three commands for a second terminal while the demo keeps running."""
+    """Return three commands for a second terminal while the demo keeps running."""
     call = f"{program('buf')} {CALL} -H {shlex.quote(f'authorization: Bearer {around.key}')}"
     body = shlex.quote(json.dumps({"name": post}))
     return [
@@ -45,7 +45,7 @@ def beside(around: World, post: str) -> list[str]:
 
 
 def program(name: str) -> str:
-    """Give how to start a program from here: the one beside our own Python, else the one on PATH."""
+    """Return how to start a program from here: the one beside our own Python, else the one on PATH."""
     ours = Path(sys.executable).parent / name
     if ours.exists() and shutil.which(name) != str(ours):
         return shlex.quote(str(ours.relative_to(Path.cwd())) if ours.is_relative_to(Path.cwd()) else str(ours))

@@ -83,12 +83,12 @@ def read_form(page: str) -> Form:
 
 
 def get_json(url: str) -> Any:
-    """Give the JSON at an address; raises Trouble."""
+    """Return the JSON at an address; raises Trouble."""
     return json.loads(_get(url)[0])
 
 
 def _get(url: str, body: bytes | None = None) -> tuple[str, str]:
-    """Give a page's text and the address it came from in the end."""
+    """Return a page's text and the address it came from in the end."""
     if not url.startswith(("http://", "https://")):
         raise Trouble(f"{url!r} is not an address")
     try:

@@ -34,7 +34,7 @@ class Program:
     _answer: list[str] = field(default_factory=list, repr=False)
 
     def wait_for(self, seconds: float = READY_SECONDS) -> str:
-        """Give the line that says that it is ready; raises Trouble with its last words when it ends instead."""
+        """Return the line that says that it is ready; raises Trouble with its last words when it ends instead."""
         if self._found.wait(seconds) and self._answer:
             return self._answer[0]
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
@@ -110,7 +110,7 @@ def undisturbed() -> Iterator[None]:
 
 
 def clean_environment() -> dict[str, str]:
-    """Give this environment without settings: the demo is the same whatever was exported."""
+    """Return this environment without settings: the demo is the same whatever was exported."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith("GATEWAY_")}
 
 
@@ -131,7 +131,7 @@ def _copy(program: Program, ready: Callable[[str], bool]) -> None:
 
 @contextmanager
 def _handled(handler: Any) -> Iterator[None]:
-    """Give the signals that end a program to this handler, until the block ends."""
+    """Yield the signals that end a program to this handler, until the block ends."""
     before = {each: signal.signal(each, handler) for each in ENDING}
     try:
         yield

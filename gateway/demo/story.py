@@ -92,7 +92,7 @@ def _ask_person(screen: Screen, caller: Client, connection: connection_pb2.Conne
 
 
 def _media(screen: Screen, around: World, file: Path | None) -> tuple[Path, str]:
-    """Give the video and its type: the caller's own, or one made now."""
+    """Return the video and its type: the caller's own, or one made now."""
     if file is not None:
         mime_type = mimetypes.guess_type(file.name)[0] or "video/mp4"
         screen.step(f"The video is {file}")

@@ -37,7 +37,7 @@ def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, lea
 
 
 def _frames(av: Any) -> Iterator[Any]:
-    """Give frames of FFmpeg's own test pattern with noise on it, which no encoder can make small."""
+    """Yield frames of FFmpeg's own test pattern with noise on it, which no encoder can make small."""
     graph = av.filter.Graph()
     pattern = graph.add("testsrc2", f"size={WIDTH}x{HEIGHT}:rate={RATE}:duration={MAX_SECONDS}")
     noise = graph.add("noise", "alls=60:allf=t")

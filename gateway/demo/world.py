@@ -38,7 +38,7 @@ class World:
     key: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
-        """Give what a command needs to look around in it."""
+        """Return what a command needs to look around in it."""
         return {
             "DEMO_GRPC": self.grpc,
             "DEMO_HTTP": self.http,
@@ -134,7 +134,7 @@ def _gateway(folder: Path, data: Path, simulator: str, key: str, stack: ExitStac
 
 
 def _event(line: str) -> str:
-    """Give what a log line tells, "" for a line that is none."""
+    """Return what a log line tells, "" for a line that is none."""
     try:
         document = json.loads(line)
     except ValueError:

@@ -35,12 +35,12 @@ class ConnectionAccess:
     _thought: dict[str, Reckoning | None] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     async def token(self) -> AccessToken:
-        """Give a token that is valid now."""
+        """Return a token that is valid now."""
         with self._nothing_sent():
             return self._lent(await self.domain.tokens.fresh(self.location, self.connection))
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Give a newer token than the one the vendor refused."""
+        """Return a newer token than the one the vendor refused."""
         with self._nothing_sent():
             fresh = await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
             return self._lent(fresh)
@@ -62,7 +62,7 @@ class ConnectionAccess:
             yield
 
     async def _subject(self) -> Subject:
-        """Give whose quotas the connection's calls use."""
+        """Return whose quotas the connection's calls use."""
         if not self._subjects:
             found = await subjects.of_connection(self.domain, self.provider, self.location, self.connection)
             self._subjects.append(found)

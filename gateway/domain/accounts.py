@@ -27,12 +27,12 @@ async def get(
     parts: frozenset[ProfilePart] | None = None,
     max_age: timedelta = MAX_AGE,
 ) -> AccountRow:
-    """Give an account with these parts of its profile at most `max_age` old: one vendor call when one is older. Where a
-    grant holds several accounts that call brings all of them up to date.
+    """Return an account with these parts of its profile at most `max_age` old: one vendor call when one is older. Where
+    a grant holds several accounts that call brings all of them up to date.
 
-    Parts that cannot be had are left out, and the row says so; None is whatever was granted. Raises storage's
-    NotFound, ReauthorizationRequired for a detached account that would have to be fetched, ScopeNotGranted when none of
-    the named parts was granted, ProviderError.
+    Parts that cannot be had are left out, and the row says so; None is whatever was granted. Raises storage's NotFound,
+    ReauthorizationRequired for a detached account that would have to be fetched, ScopeNotGranted when none of the named
+    parts was granted, ProviderError.
     """
     async with domain.db.read() as tx:
         row = await accounts.get(tx, location, account)
@@ -74,7 +74,7 @@ def _connection(row: AccountRow) -> str:
 
 
 def _old(row: AccountRow, parts: frozenset[ProfilePart], max_age: timedelta, now: datetime) -> bool:
-    """Tell whether one of the parts was fetched (or found to be out of reach) longer ago than `max_age`."""
+    """Return whether one of the parts was fetched (or found to be out of reach) longer ago than `max_age`."""
     for part in parts:
         fetched = row.fetch_times.get(part.value) or row.fetch_times.get(f"{profiles.MISSING}{part.value}")
         if fetched is None or now - datetime.fromisoformat(fetched) >= max_age:
@@ -83,7 +83,7 @@ def _old(row: AccountRow, parts: frozenset[ProfilePart], max_age: timedelta, now
 
 
 async def known(domain: Domain, location: str, account: str) -> AccountRow:
-    """Give an account as it is known here; raises storage's NotFound."""
+    """Return an account as it is known here; raises storage's NotFound."""
     async with domain.db.read() as tx:
         return await accounts.get(tx, location, account)
 
@@ -97,7 +97,7 @@ async def page(domain: Domain, location: str, **filters: Any) -> Sequence[Accoun
 async def creator_info(
     domain: Domain, location: str, account: str, *, max_age: timedelta = creators.MAX_AGE
 ) -> CreatorInfo:
-    """Give what the account's creator may post now: see `creators.fresh`. Raises storage's NotFound."""
+    """Return what the account's creator may post now: see `creators.fresh`. Raises storage's NotFound."""
     async with domain.db.read() as tx:
         row = await accounts.get(tx, location, account)
     return await creators.fresh(domain, row, max_age=max_age)

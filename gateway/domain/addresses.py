@@ -52,7 +52,7 @@ async def _store_one(domain: Domain, work: Work, position: int, file: UploadRow)
 
 
 async def content(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Content:
-    """Give what the vendor fetches, in order, each medium under its address."""
+    """Return what the vendor fetches, in order, each medium under its address."""
     post = work.post
     pairs = _with_files(post, files)
     linked = [file for source, file in pairs if file is not None and not _by_library(domain, post, source)]
@@ -77,12 +77,12 @@ async def _links(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list
 
 
 def by_links(domain: Domain, post: PostRow) -> bool:
-    """Tell whether the vendor gets at least one medium by a link of ours, and none before that is opened."""
+    """Return whether the vendor gets at least one medium by a link of ours, and none before that is opened."""
     return any(source.upload and not _by_library(domain, post, source) for source in sources.of(post))
 
 
 def own(work: Work) -> frozenset[str]:
-    """Give the addresses in the vendor's library that only this attempt used."""
+    """Return the addresses in the vendor's library that only this attempt used."""
     return frozenset(_stored(work).values())
 
 

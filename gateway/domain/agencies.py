@@ -61,12 +61,12 @@ def bind(domain: Domain) -> None:
 
 
 def is_agencys(domain: Domain, row: ConnectionRow, grant: Grant) -> bool:
-    """Tell whether an agency gave this grant to the connection of a place."""
+    """Return whether an agency gave this grant to the connection of a place."""
     return grant.kind is GrantKind.COMPANY and grants.kind_of(domain, row) is not GrantKind.COMPANY
 
 
 async def claim(domain: Domain, tx: Transaction, mine: ConnectionRow, grant: Grant) -> ConnectionRow:
-    """Give the agency's own connection, beside the one that it consented for, which gets only what fits it.
+    """Return the agency's own connection, beside the one that it consented for, which gets only what fits it.
 
     Raises StateForbids when the agency is another than the connection's.
     """
@@ -151,7 +151,7 @@ async def reconcile(domain: Domain, agency: ConnectionRow, *, background: bool =
 
 
 async def install(domain: Domain, agency: ConnectionRow, place: str) -> int:
-    """Give one place its grant, wherever something waits for it; give how many got one.
+    """Return one place its grant, wherever something waits for it; give how many got one.
 
     Raises GrantRevoked, Rejected, Temporary, Ambiguous.
     """
@@ -194,8 +194,8 @@ async def _uninstalled(domain: Domain, row: ConnectionRow, version: int) -> None
 
 
 async def _wanted(domain: Domain, agency: ConnectionRow, places: Sequence[str]) -> list[Want]:
-    """Give what waits for a grant: the agency's connections for these places, and locations of the same names that are
-    the agency's, or nobody's, and have none.
+    """Return what waits for a grant: the agency's connections for these places, and locations of the same names that
+    are the agency's, or nobody's, and have none.
     """
     found: list[Want] = []
     async with domain.db.read() as tx:
@@ -221,7 +221,7 @@ async def _wants(tx: Transaction, ours: str | None, place: str, rows: list[Conne
 
 
 def _waits(row: ConnectionRow) -> bool:
-    """Tell whether there is nothing yet: a pending one with a grant is about to be verified."""
+    """Return whether there is nothing yet: a pending one with a grant is about to be verified."""
     return row.status == "EXPIRED" or not row.grant_origin
 
 
@@ -256,7 +256,7 @@ async def _give_all(domain: Domain, agency: ConnectionRow, access: ConnectionAcc
 
 
 def _again(failed: list[ProviderError], *, more: bool) -> timedelta | None:
-    """Give when the rest has its turn: at once, when the vendor said that it may be asked again, or soon."""
+    """Return when the rest has its turn: at once, when the vendor said that it may be asked again, or soon."""
     if not failed:
         return timedelta(0) if more else None
     waits = [error.retry_after for error in failed if isinstance(error, RateLimited)]
@@ -278,7 +278,7 @@ async def _give(domain: Domain, agency: ConnectionRow, access: ConnectionAccess,
 
 
 async def _waiting(domain: Domain, tx: Transaction, agency: ConnectionRow, want: Want) -> ConnectionRow | None:
-    """Give the connection that waits, as it is now; or make it, when its location is still free or the agency's."""
+    """Return the connection that waits, as it is now; or make it, when its location is still free or the agency's."""
     if want.row is not None:
         await grants.held(tx, want.row.location, agency.provider, want.place)
         row = await connections.get(tx, want.row.location, want.row.id, lock=True)

@@ -101,7 +101,7 @@ def digest_of(pepper: bytes, key: str) -> bytes:
 
 
 async def authenticate(store: KeyStore, key: str) -> Caller:
-    """Give the caller behind a key; raises Unauthenticated, without saying why, for a key that is not valid now."""
+    """Return the caller behind a key; raises Unauthenticated, without saying why, for a key that is not valid now."""
     digest = digest_of(store.pepper, key)
     if store.bootstrap is not None and hmac.compare_digest(digest, store.bootstrap):
         return BOOTSTRAP
@@ -171,7 +171,7 @@ def _check(agency: str, locations: Collection[str] | None, scopes: Collection[st
 
 
 async def _look_up(store: KeyStore, digest: bytes) -> Known:
-    """Give what is known of a digest: from memory while notifications arrive, else from the table."""
+    """Return what is known of a digest: from memory while notifications arrive, else from the table."""
     key = digest.hex()
     found = store.known.get(key)
     if found is not None:

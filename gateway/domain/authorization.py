@@ -107,7 +107,7 @@ def _said(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
 
 
 async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
-    """Give the result of the first call with this request id, waiting for it while it runs."""
+    """Return the result of the first call with this request id, waiting for it while it runs."""
     waited = 0.0
     while True:
         async with domain.db.read() as tx:
@@ -165,7 +165,7 @@ async def _served(domain: Domain, row: AuthorizationRow, holder: ConnectionRow) 
 
 
 async def _is_place(domain: Domain, row: AuthorizationRow) -> bool:
-    """Tell whether the consent was opened for a place, and not for an agency."""
+    """Return whether the consent was opened for a place, and not for an agency."""
     async with domain.db.read() as tx:
         asked = await connections.find(tx, row.location, row.connection)
     return asked is not None and grants.kind_of(domain, asked) is not GrantKind.COMPANY

@@ -95,7 +95,7 @@ async def _send(
 
 
 async def _again(domain: Domain, reached: Reached, new: NewComment, row: CommentRow) -> SeenComment:
-    """Give what an earlier call wrote, as it was then, or look for it."""
+    """Return what an earlier call wrote, as it was then, or look for it."""
     if row.state == "DONE":
         return _seen(new, _comment(row.payload))
     if domain.clock() < row.sent_time + CALL_SPAN:
@@ -123,7 +123,7 @@ async def _look(
 
 
 def _may_be(found: Comment, new: NewComment, row: CommentRow) -> bool:
-    """Tell whether a comment says what was sent, and not before it was sent."""
+    """Return whether a comment says what was sent, and not before it was sent."""
     said = found.text.strip() == new.text.strip()
     return said and found.publish_time is not None and found.publish_time >= row.sent_time - CLOCK_SLACK
 

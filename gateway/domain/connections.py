@@ -35,14 +35,14 @@ DISCONNECT_TRIES = 5
 
 
 async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
-    """Give a connection; raises storage's NotFound."""
+    """Return a connection; raises storage's NotFound."""
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
         return (await _views(domain, tx, [row]))[0]
 
 
 async def status(domain: Domain, location: str, provider: str) -> ConnectionView:
-    """Give the connection that speaks for a provider in a location; raises ResourceNotFound."""
+    """Return the connection that speaks for a provider in a location; raises ResourceNotFound."""
     async with domain.db.read() as tx:
         row = await connections.current(tx, location, provider)
         if row is None:

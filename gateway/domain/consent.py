@@ -28,7 +28,7 @@ STATE = b"oauth-state"
 
 
 def sign(secret: bytes, id: str, purpose: bytes = STATE) -> str:
-    """Give the state that goes to the vendor and comes back: the id, and a signature that only we can make. One that
+    """Return the state that goes to the vendor and comes back: the id, and a signature that only we can make. One that
     was made for another purpose is none.
     """
     digest = hmac.digest(secret, purpose + b"\0" + id.encode(), hashlib.sha256)
@@ -36,7 +36,7 @@ def sign(secret: bytes, id: str, purpose: bytes = STATE) -> str:
 
 
 def opened(secret: bytes, state: str, purpose: bytes = STATE) -> str:
-    """Give the id inside a state of ours; raises AuthorizationStateInvalid for any other text."""
+    """Return the id inside a state of ours; raises AuthorizationStateInvalid for any other text."""
     id, _, _ = state.partition(".")
     if len(state) > 200 or not state.isascii() or not hmac.compare_digest(sign(secret, id, purpose), state):
         raise AuthorizationStateInvalid()
@@ -78,7 +78,7 @@ async def start(
 
 
 async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
-    """Give the page of a consent that is open: the vendor's, or ours that leads there, so that the browser is known
+    """Return the page of a consent that is open: the vendor's, or ours that leads there, so that the browser is known
     again when the vendor sends it to our callback without the state.
     """
     provider = domain.providers[row.provider].authorization
@@ -94,7 +94,7 @@ async def _uri(domain: Domain, tx: Transaction, row: AuthorizationRow) -> str:
 
 
 async def page_behind(domain: Domain, provider: str, state: str) -> str:
-    """Give the vendor's page of an open consent; raises AuthorizationStateInvalid."""
+    """Return the vendor's page of an open consent; raises AuthorizationStateInvalid."""
     id = opened(domain.oauth_secret, state)
     async with domain.db.read() as tx:
         row = await authorizations.find(tx, id)
@@ -104,7 +104,7 @@ async def page_behind(domain: Domain, provider: str, state: str) -> str:
 
 
 async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
-    """Give the one state of these whose consent is open, for a vendor that did not send it back.
+    """Return the one state of these whose consent is open, for a vendor that did not send it back.
 
     With two nobody knows which of them was given, and one may have been slipped in: raises AuthorizationStateInvalid,
     as with none.
@@ -128,7 +128,7 @@ def _is_open(domain: Domain, row: AuthorizationRow) -> bool:
 
 
 def callback_uri(domain: Domain, provider: str) -> str:
-    """Give the gateway's own callback of a provider, which an operator registers there."""
+    """Return the gateway's own callback of a provider, which an operator registers there."""
     return f"{domain.public_url.rstrip('/')}/oauth/{provider}/callback"
 
 

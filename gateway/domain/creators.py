@@ -34,7 +34,7 @@ _PLAIN = (
 async def fresh(
     domain: Domain, account: AccountRow, *, max_age: timedelta = MAX_AGE, background: bool = False
 ) -> CreatorInfo:
-    """Give creator info at most `max_age` old: one vendor call when it is older, none otherwise.
+    """Return creator info at most `max_age` old: one vendor call when it is older, none otherwise.
 
     A blocked creator is an answer, which the quota ledger remembers. Raises ProviderError when the vendor cannot say.
     """

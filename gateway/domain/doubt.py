@@ -7,7 +7,7 @@ from providers.errors import ProviderError, Unavailable
 
 
 def harmless(error: ProviderError) -> Unavailable:
-    """Give what a caller is told when such an answer was lost: ask again."""
+    """Return what a caller is told when such an answer was lost: ask again."""
     return Unavailable(
         "The vendor's answer was lost; asking again does no harm.",
         provider=error.provider,

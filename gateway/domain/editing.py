@@ -81,7 +81,7 @@ async def _update(
 
 
 def _waits(row: PostRow, attempt: AttemptRow | None) -> bool:
-    """Tell whether no vendor has anything of it."""
+    """Return whether no vendor has anything of it."""
     return row.state in WAITING and (attempt is None or attempt.state in ("INTENT", "ABANDONED"))
 
 

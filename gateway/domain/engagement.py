@@ -51,7 +51,7 @@ class Page:
 
 
 async def connected(domain: Domain, location: str, account: str) -> Reached:
-    """Give an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
+    """Return an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
     row = await accounts.known(domain, location, account)
     if row.state == "DETACHED":
         name = f"locations/{row.location}/connections/{row.connection}"
@@ -112,7 +112,7 @@ async def page(
 
 
 async def vendor_post(domain: Domain, reached: Reached, post: str) -> str:
-    """Give the vendor's id of a post of ours; raises storage's NotFound, StateForbids while it has none."""
+    """Return the vendor's id of a post of ours; raises storage's NotFound, StateForbids while it has none."""
     row = reached.row
     async with domain.db.read() as tx:
         found = await posts.get(tx, row.location, post)
@@ -126,7 +126,7 @@ async def vendor_post(domain: Domain, reached: Reached, post: str) -> str:
 
 
 async def _ours(tx: Transaction, account: AccountRow, vendor_ids: Iterable[str]) -> dict[str, str]:
-    """Give our posts' ids by the vendor's, as far as they are the account's."""
+    """Return our posts' ids by the vendor's, as far as they are the account's."""
     found: dict[str, str] = {}
     for vendor_id in sorted(vendor_ids):
         for attempt in await attempts.by_publish_id(tx, vendor_id):

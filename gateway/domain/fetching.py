@@ -105,7 +105,7 @@ async def _push(domain: Domain, post: PostRow, position: int) -> None:
 
 
 def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:
-    """Tell whether a post still stands where it was read, and wants the same medium."""
+    """Return whether a post still stands where it was read, and wants the same medium."""
     if row is None or (row.state, row.attempt) != (post.state, post.attempt):
         return False
     return sources.of(row)[position : position + 1] == (sources.of(post)[position],)
@@ -129,7 +129,7 @@ async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
 
 
 def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
-    """Give how many bytes, and which types, the provider takes of such a medium."""
+    """Return how many bytes, and which types, the provider takes of such a medium."""
     limits = domain.providers[post.provider].table.limits
     if post.content.get("kind") == "photos":
         size, types = limits.max_photo_bytes, limits.photo_mime_types
@@ -139,7 +139,7 @@ def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
 
 
 def _mime_type(medium: Media, uri: str, allowed: tuple[str, ...]) -> str:
-    """Give the medium's type as its server says, else by the suffix of its address; raises MediaInvalid."""
+    """Return the medium's type as its server says, else by the suffix of its address; raises MediaInvalid."""
     found = _ALIASES.get(medium.mime_type, medium.mime_type)
     if found in _UNKNOWN:
         suffix = PurePosixPath(urlsplit(uri).path).suffix.lower()

@@ -22,12 +22,12 @@ SINGLE = frozenset({GrantKind.USER})
 
 
 def kind_of(domain: Domain, row: ConnectionRow) -> GrantKind:
-    """Give whose grant the connection holds, or waits for: the provider's usual kind unless another was said."""
+    """Return whose grant the connection holds, or waits for: the provider's usual kind unless another was said."""
     return GrantKind(row.grant_kind) if row.grant_kind else domain.providers[row.provider].table.kinds[0]
 
 
 def fitting(domain: Domain, row: ConnectionRow, grant: Grant, said: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give the settings of a connection with this grant; `said` are those it has, unless others are to be.
+    """Return the settings of a connection with this grant; `said` are those it has, unless others are to be.
 
     Raises StateForbids when the grant is for another place.
     """
@@ -39,8 +39,8 @@ def fitting(domain: Domain, row: ConnectionRow, grant: Grant, said: Mapping[str,
 
 
 async def held(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
-    """Give the location's connection to a vendor's subject, held; of two who ask at once the second sees what the first
-    made.
+    """Return the location's connection to a vendor's subject, held; of two who ask at once the second sees what the
+    first made.
     """
     await advisory_lock(tx, f"subject|{location}|{provider}|{subject}")
     return await connections.by_subject(tx, location, provider, subject)
@@ -49,7 +49,7 @@ async def held(tx: Transaction, location: str, provider: str, subject: str) -> C
 async def claim(
     domain: Domain, tx: Transaction, mine: ConnectionRow, grant: Grant, parent: ConnectionRow | None = None
 ) -> ConnectionRow:
-    """Give the connection that the grant belongs to: the same subject in one location has one, however often it
+    """Return the connection that the grant belongs to: the same subject in one location has one, however often it
     consents. One that was given up comes back to life here, and its account with it.
 
     `mine` is the one that asked for it, or that an agency's grant, `parent`, is to serve. Raises storage's NotFound,

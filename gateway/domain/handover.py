@@ -43,7 +43,7 @@ async def send(domain: Domain, work: Work) -> Again:
 
 
 def _is_over(domain: Domain, work: Work) -> bool:
-    """Tell whether the upload address has surely expired."""
+    """Return whether the upload address has surely expired."""
     now = domain.clock()
     return now > (work.attempt.upload_expire_time or now) + outcomes.EXPIRY_SLACK
 

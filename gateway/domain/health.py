@@ -33,17 +33,17 @@ NEW_ONE_NEEDED = "The provider no longer accepts the token: create the connectio
 
 
 def subject(row: ConnectionRow) -> str:
-    """Give the connection's resource name."""
+    """Return the connection's resource name."""
     return f"locations/{row.location}/connections/{row.id}"
 
 
 def usable(row: ConnectionRow) -> dict[str, bool]:
-    """Give what can be done with a connection now: nothing while it must be authorised again."""
+    """Return what can be done with a connection now: nothing while it must be authorised again."""
     return {} if row.status in ("EXPIRED", "DISCONNECTED") else dict(row.capabilities)
 
 
 def judge(capabilities: Mapping[str, bool], wanted: Mapping[str, bool] | None = None) -> tuple[str, str, str]:
-    """Give (status, reason code, reason message) of a verified connection with these capabilities.
+    """Return (status, reason code, reason message) of a verified connection with these capabilities.
 
     `wanted` says which of them were asked for, None for all: who never asked for drafts misses nothing without them.
     """

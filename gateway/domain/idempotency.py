@@ -45,7 +45,9 @@ async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: dat
 
 
 async def seen(tx: Transaction, key: RequestKey | None) -> str | None:
-    """Give the resource that an earlier call with this key made, without claiming anything; raises RequestIdReused."""
+    """Return the resource that an earlier call with this key made, without claiming anything; raises
+    RequestIdReused.
+    """
     if key is None:
         return None
     return _first(key, await idempotency.find(tx, key.agency, key.location, key.method, key.request_id))

@@ -44,7 +44,7 @@ _SOMEBODY_ELSE = (GrantRevoked, ScopeNotGranted, TokenRefused, CapabilityMissing
 
 
 def shown(state: str) -> str:
-    """Give a state as callers see it."""
+    """Return a state as callers see it."""
     return "CREATING" if state in UNDER_WAY else state
 
 
@@ -170,6 +170,6 @@ async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:
 
 
 def error_of(reason: str, message: str, row: ImportRow, **metadata: str) -> dict[str, Any]:
-    """Give an error as it is kept with an import."""
+    """Return an error as it is kept with an import."""
     told = {"provider": row.provider, **metadata}
     return {"reason": reason, "message": message, "metadata": {key: value for key, value in told.items() if value}}

@@ -56,7 +56,7 @@ class NewImport:
 
 
 async def create(domain: Domain, new: NewImport, key: RequestKey | None) -> ImportRow:
-    """Give a file to the planner: two or three vendor calls. No post comes of it yet.
+    """Return a file to the planner: two or three vendor calls. No post comes of it yet.
 
     With a `request_id` that was used before, that import is given as it is, or goes on where it stood. Raises storage's
     NotFound (upload, account), FieldInvalid, StateForbids, UploadExpired, MediaInvalid, ReauthorizationRequired,
@@ -128,7 +128,7 @@ def _unfit(rule: str, value: str, allowed: str, name: str) -> MediaInvalid:
 
 
 async def known(domain: Domain, location: str, id: str) -> ImportRow:
-    """Give an import as it is known here; raises storage's NotFound."""
+    """Return an import as it is known here; raises storage's NotFound."""
     async with domain.db.read() as tx:
         return await imports.get(tx, location, id)
 
@@ -140,7 +140,7 @@ async def page(domain: Domain, location: str, *, after: tuple[datetime, str] | N
 
 
 async def get(domain: Domain, location: str, id: str) -> ImportRow:
-    """Give an import, after asking the vendor where it is not final: one vendor call.
+    """Return an import, after asking the vendor where it is not final: one vendor call.
 
     Raises storage's NotFound, ProviderError.
     """
@@ -149,7 +149,7 @@ async def get(domain: Domain, location: str, id: str) -> ImportRow:
 
 
 def _under_way(domain: Domain, row: ImportRow) -> bool:
-    """Tell whether the call that finalizes may still be waiting for its answer."""
+    """Return whether the call that finalizes may still be waiting for its answer."""
     sent = row.finalize_time
     return row.state == "FINALIZING" and sent is not None and domain.clock() < sent + CALL_SPAN
 
@@ -170,7 +170,7 @@ async def look(domain: Domain, row: ImportRow) -> ImportRow:
 
 
 def _learned(row: ImportRow, status: ImportStatus, now: datetime) -> dict[str, Any]:
-    """Give the columns that the vendor's word changes."""
+    """Return the columns that the vendor's word changes."""
     values: dict[str, Any] = {"told": status.told or row.told, "row_count": status.row_count or row.row_count}
     state, error = _state(row, status.phase, now), row.error
     if state == "FAILED" and row.state != "FAILED":
@@ -186,7 +186,7 @@ def _learned(row: ImportRow, status: ImportStatus, now: datetime) -> dict[str, A
 
 
 def _state(row: ImportRow, phase: ImportPhase, now: datetime) -> str:
-    """Give the state that the vendor's phase leads to.
+    """Return the state that the vendor's phase leads to.
 
     After a call whose answer is lost any phase but READY shows that it came: the import had waited for it.
     """
@@ -204,7 +204,7 @@ def _state(row: ImportRow, phase: ImportPhase, now: datetime) -> str:
 
 
 async def rows(domain: Domain, location: str, id: str, *, cursor: str, limit: int) -> ImportStatus:
-    """Give one page of an import's rows, and what the vendor has against them: one vendor call.
+    """Return one page of an import's rows, and what the vendor has against them: one vendor call.
 
     Raises storage's NotFound, ProviderError.
     """
@@ -322,10 +322,10 @@ def _unknown(row: ImportRow, told: dict[str, str] | None = None) -> dict[str, An
 
 
 def name_of(row: ImportRow) -> str:
-    """Give the import's resource name."""
+    """Return the import's resource name."""
     return f"locations/{row.location}/postImports/{row.id}"
 
 
 def _shown(row: ImportRow) -> str:
-    """Give the state as callers see it."""
+    """Return the state as callers see it."""
     return import_sending.shown(row.state)

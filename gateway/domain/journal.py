@@ -43,12 +43,12 @@ class Work:
 
 
 def subject(post: PostRow) -> str:
-    """Give the post's resource name."""
+    """Return the post's resource name."""
     return f"locations/{post.location}/posts/{post.id}"
 
 
 def snapshot(post: PostRow) -> dict[str, Any]:
-    """Give the post as an event keeps it: all that a caller may see of it."""
+    """Return the post as an event keeps it: all that a caller may see of it."""
     return post.model_dump(mode="json", exclude={"due_at"})
 
 
@@ -59,7 +59,7 @@ async def announce(tx: Transaction, post: PostRow, now: datetime) -> None:
 
 
 async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
-    """Give the post and its newest attempt as they stand now."""
+    """Return the post and its newest attempt as they stand now."""
     async with domain.db.read() as tx:
         row = await posts.find(tx, location, post)
         attempt = None if row is None else await attempts.find(tx, location, post, row.attempt)
@@ -167,7 +167,7 @@ async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
 
 
 async def step_back(domain: Domain, post: PostRow) -> timedelta:
-    """Give how long a post waits for those of its account that come before it; 0 when it may be handed over now.
+    """Return how long a post waits for those of its account that come before it; 0 when it may be handed over now.
 
     Only a look, which spares the work before the hand-over. Who stands further behind looks more seldom.
     """

@@ -43,18 +43,22 @@ class Said:
 
 
 def limit(row: QuotaRow, rule: QuotaRule) -> int:
-    """Give the limit as far as it is known, 0 when it is not: what the vendor's headers say, else its documentation."""
+    """Return the limit as far as it is known, 0 when it is not: what the vendor's headers say, else its
+    documentation.
+    """
     return row.told_limit or rule.limit
 
 
 def used(row: QuotaRow, rule: QuotaRule, now: datetime) -> int:
-    """Give how many count within the window that ends now, by our own count or, when that is more, by the vendor's."""
+    """Return how many count within the window that ends now, by our own count or, when that is more, by the
+    vendor's.
+    """
     told = 0 if (left := _told(row, now)) is None else limit(row, rule) - left
     return max(told, _own(row, rule, now))
 
 
 def next_at(row: QuotaRow, rule: QuotaRule, now: datetime, *, background: bool = False) -> float:
-    """Give when the next one may be used, in seconds since 1970; now or earlier when at once."""
+    """Return when the next one may be used, in seconds since 1970; now or earlier when at once."""
     most = limit(row, rule)
     kept = min(rule.low + (rule.reserve if background else 0), max(most - 1, 0))
     at = row.blocked_until.timestamp() if row.blocked_until is not None else 0.0
@@ -89,7 +93,7 @@ def add(row: QuotaRow, rule: QuotaRule, now: datetime, stamp: float) -> None:
 
 
 def live(row: QuotaRow, rule: QuotaRule, now: datetime) -> list[float]:
-    """Give the times that count within the window that ends now, oldest first."""
+    """Return the times that count within the window that ends now, oldest first."""
     return windows.live(row.stamps, now.timestamp(), rule.window.total_seconds())
 
 
@@ -111,7 +115,8 @@ def sensible(rule: QuotaRule, said: Said) -> Said:
 
 
 def is_news(rule: QuotaRule, thought: Reckoning, said: Said) -> bool:
-    """Tell whether the ledger must hear it: each time is a write, and most answers say what we have counted ourselves.
+    """Return whether the ledger must hear it: each time is a write, and most answers say what we have counted
+    ourselves.
 
     News is a limit that was not told before, too little left for somebody when we thought there was more, a count that
     is far from ours, and a vendor that takes back what it said.
@@ -145,5 +150,5 @@ def _own(row: QuotaRow, rule: QuotaRule, now: datetime) -> int:
 
 
 def _told(row: QuotaRow, now: datetime) -> int | None:
-    """Give what the vendor said is left, less what was used since, while that holds."""
+    """Return what the vendor said is left, less what was used since, while that holds."""
     return row.told_left if row.told_until is not None and row.told_until > now else None

@@ -33,25 +33,25 @@ USABLE, EXPIRED = AccountHealth.USABLE.name, AccountHealth.EXPIRED.name
 
 
 def is_list(domain: Domain, provider: str) -> bool:
-    """Tell whether a provider's grants hold several accounts."""
+    """Return whether a provider's grants hold several accounts."""
     return domain.providers[provider].table.can(Capability.ACCOUNT_LIST)
 
 
 def health_of(row: AccountRow, now: datetime) -> str:
-    """Give an account's health as it is now: its end may have come since the list was copied. Empty for an account that
-    is a grant of its own.
+    """Return an account's health as it is now: its end may have come since the list was copied. Empty for an account
+    that is a grant of its own.
     """
     ended = row.expire_time is not None and row.expire_time <= now
     return EXPIRED if row.health == USABLE and ended else row.health
 
 
 def unwell(row: AccountRow, now: datetime) -> bool:
-    """Tell whether nothing can go out through an account, for all that its copy says."""
+    """Return whether nothing can go out through an account, for all that its copy says."""
     return row.state == "UNREACHABLE" or health_of(row, now) not in ("", USABLE)
 
 
 async def current(domain: Domain, row: AccountRow) -> AccountRow:
-    """Give an account as it is now: one whose copy says that it is unwell is looked at again, by one vendor call.
+    """Return an account as it is now: one whose copy says that it is unwell is looked at again, by one vendor call.
 
     A vendor that cannot say now leaves the copy as it is.
     """
@@ -159,7 +159,7 @@ async def tell(tx: Transaction, row: AccountRow, kind: str, now: datetime) -> No
 
 
 async def _held(tx: Transaction, account: AccountRow) -> bool:
-    """Tell whether the connection of an account in use can still reach it."""
+    """Return whether the connection of an account in use can still reach it."""
     other = await connections.find(tx, account.location, account.connection)
     return account.state == "ACTIVE" and other is not None and other.status not in ("EXPIRED", "DISCONNECTED")
 
@@ -187,7 +187,7 @@ def _new(domain: Domain, row: ConnectionRow, entry: LinkedAccount, now: datetime
 
 
 def _values(known: AccountRow | None, entry: LinkedAccount, fetch_time: datetime) -> dict[str, Any]:
-    """Give what the list says of an account. A name that only its consent told is kept."""
+    """Return what the list says of an account. A name that only its consent told is kept."""
     return {
         "display_name": entry.display_name,
         "username": entry.username or (known.username if known else ""),

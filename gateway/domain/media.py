@@ -47,7 +47,7 @@ class Fetch:
 async def links(
     domain: Domain, post: PostRow, attempt: int, files: Sequence[UploadRow], now: datetime, lifetime: timedelta
 ) -> list[Secret]:
-    """Give an address for each upload, in order; what the attempt had before opens nothing any more.
+    """Return an address for each upload, in order; what the attempt had before opens nothing any more.
 
     The uploads are kept at least as long as their links live. Raises Overtaken for an attempt whose links were closed:
     whoever slept between its announcement and its links must not give a vendor what to fetch.
@@ -78,7 +78,7 @@ async def links(
 
 
 def digest_of(token: str) -> bytes:
-    """Give what a token is known by."""
+    """Return what a token is known by."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -112,7 +112,7 @@ async def _close(domain: Domain, tx: Transaction, location: str, post: str, atte
 
 
 async def look(domain: Domain, token: str) -> Found | None:
-    """Give what a token opens now, without noting that anybody asked; None when it opens nothing."""
+    """Return what a token opens now, without noting that anybody asked; None when it opens nothing."""
     async with domain.db.read() as tx:
         found = await media.find(tx, digest_of(token), domain.clock())
     return None if found is None else Found(*found)
@@ -134,7 +134,7 @@ async def note(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> None:
 
 
 def read(domain: Domain, link: MediaLinkRow, first: int, end: int) -> AsyncIterator[bytes]:
-    """Give bytes [first, end) of what a link opens, in constant memory; raises MediaInvalid where they are lost."""
+    """Return bytes [first, end) of what a link opens, in constant memory; raises MediaInvalid where they are lost."""
     return rules.read(domain, link.location, link.upload, first, end)
 
 

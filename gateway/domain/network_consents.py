@@ -87,7 +87,7 @@ def _row(domain: Domain, row: ConnectionRow, platform: str, return_uri: str, cal
 
 
 async def _again(domain: Domain, id: str) -> Started:
-    """Give a page that was started."""
+    """Return a page that was started."""
     async with domain.db.read() as tx:
         row = await network_consents.find(tx, id)
     if row is None or row.account or row.expire_time <= domain.clock():
@@ -98,14 +98,14 @@ async def _again(domain: Domain, id: str) -> Started:
 
 
 async def vendor_page(domain: Domain, row: NetworkConsentRow) -> Secret:
-    """Give the vendor's page of a consent."""
+    """Return the vendor's page of a consent."""
     async with domain.db.read() as tx:
         seal = await domain.sealer.for_location(tx, row.location)
     return Secret(seal.open("network_consents", row.id, "uri", 1, row.uri_sealed).decode())
 
 
 async def opened(domain: Domain, token: str) -> NetworkConsentRow:
-    """Give the consent whose page has this address, done or not; raises AuthorizationStateInvalid when it is over."""
+    """Return the consent whose page has this address, done or not; raises AuthorizationStateInvalid when it is over."""
     id = consent.opened(domain.oauth_secret, token, PURPOSE)
     async with domain.db.read() as tx:
         row = await network_consents.find(tx, id)

@@ -93,7 +93,7 @@ async def publish(domain: Domain, provider: str, webhook: Webhook) -> Result:
 
 
 async def _attempts(domain: Domain, provider: str, webhook: Webhook) -> tuple[list[AttemptRow], bool]:
-    """Give the attempts that the news are for, and whether there are any of that id at all.
+    """Return the attempts that the news are for, and whether there are any of that id at all.
 
     Whose post went out for somebody else, or whose connection was disconnected, is none of them.
     """
@@ -115,7 +115,7 @@ async def _concerns(tx: Transaction, attempt: AttemptRow, provider: str, subject
 
 
 async def _live(domain: Domain, provider: str, webhook: Webhook) -> list[ConnectionRow]:
-    """Give the connections that the news are for, in every location."""
+    """Return the connections that the news are for, in every location."""
     if not webhook.subject:
         return []
     async with domain.db.read() as tx:
@@ -181,7 +181,7 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
 
 
 def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
-    """Tell whether nothing gets published by an attempt whose worker finds it moved on."""
+    """Return whether nothing gets published by an attempt whose worker finds it moved on."""
     waiting = newest.state in ("INTENT", "INIT_OK", "UPLOADING")
     return waiting or (newest.state == "INIT_SENT" and not steps.acts_at_once(domain, post))
 
@@ -232,8 +232,8 @@ async def grant_removed(domain: Domain, provider: str, webhook: Webhook, told: d
 
 
 async def installed(domain: Domain, provider: str, webhook: Webhook) -> Result:
-    """Give an agency's new place its grant: one vendor call for each of the agency's connections here. Without any the
-    delivery is looked at again when one comes. Raises Temporary, Ambiguous, ContractBroken.
+    """Return an agency's new place its grant: one vendor call for each of the agency's connections here. Without any
+    the delivery is looked at again when one comes. Raises Temporary, Ambiguous, ContractBroken.
     """
     agencys = [row for row in await _live(domain, provider, webhook) if row.grant_kind == GrantKind.COMPANY]
     outcomes = {await _install(domain, row, webhook.place) for row in agencys}
@@ -289,7 +289,7 @@ async def unknown(domain: Domain, provider: str, webhook: Webhook) -> Result:
 
 
 def bounded(content: dict[str, Any]) -> dict[str, Any]:
-    """Give the content as it is, or the beginning of its JSON when it is long."""
+    """Return the content as it is, or the beginning of its JSON when it is long."""
     text = json.dumps(content, ensure_ascii=False)
     return content if len(text) <= MAX_CONTENT else {"truncated": text[:MAX_CONTENT]}
 
@@ -314,7 +314,7 @@ async def write(tx: Transaction, note: Note, now: datetime, event_id: str) -> No
 
 
 async def _told(tx: Transaction, note: Note) -> str:
-    """Give which of the two was told last of the same public post."""
+    """Return which of the two was told last of the same public post."""
     number, last = 0, ""
     while page := await events.after(tx, note.location, number, subject=note.subject, limit=100):
         number = page[-1].number

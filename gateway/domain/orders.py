@@ -9,7 +9,7 @@ from datetime import timedelta
 from gateway.domain import sources
 from providers.capabilities import CapabilityTable
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
+from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from storage.accounts import AccountRow
 from storage.posts import PostRow
@@ -17,7 +17,7 @@ from storage.uploads import UploadRow
 
 
 def kind(post: PostRow) -> str:
-    """Tell how a post is handed over: `file`, `pull` (the vendor fetches a video), `photos`, or `text`."""
+    """Return how a post is handed over: `file`, `pull` (the vendor fetches a video), `photos`, or `text`."""
     shown = post.content.get("kind")
     if shown in ("photos", "text"):
         return str(shown)
@@ -25,14 +25,14 @@ def kind(post: PostRow) -> str:
 
 
 def acts_at_once(post: PostRow, table: CapabilityTable) -> bool:
-    """Tell whether the one announcing call may publish by itself, so that a lost answer leaves the outcome open."""
+    """Return whether the one announcing call may publish by itself, so that a lost answer leaves the outcome open."""
     return table.library or kind(post) != "file"
 
 
-def of(post: PostRow, account: AccountRow, content: Content) -> Order:
-    """Give the order of a post that goes out with this account and content."""
+def of(post: PostRow, account: AccountRow, content: Content) -> PublishRequest:
+    """Return the order of a post that goes out with this account and content."""
     offset = post.content.get("cover_offset_ms")
-    return Order(
+    return PublishRequest(
         mode=PostMode(post.mode),
         content=content,
         caption=post.caption,
@@ -46,12 +46,12 @@ def of(post: PostRow, account: AccountRow, content: Content) -> Order:
 
 
 def file(upload: UploadRow) -> VideoFile:
-    """Give a video that is sent as a file."""
+    """Return a video that is sent as a file."""
     return VideoFile(upload.size_bytes, upload.mime_type, upload.sha256)
 
 
 def fetched(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[str] = ()) -> Content:
-    """Give what the vendor fetches from `uris`: photos, or the one video; nothing for a post of words."""
+    """Return what the vendor fetches from `uris`: photos, or the one video; nothing for a post of words."""
     if kind(post) == "text":
         return None
     if kind(post) != "photos":
@@ -70,12 +70,12 @@ _LINK = Secret("https://media.example/link")
 
 
 def stand_in(post: PostRow, count: int | None = None) -> Content:
-    """Give content of the post's kind under addresses that lead nowhere: for what is asked without its media."""
+    """Return content of the post's kind under addresses that lead nowhere: for what is asked without its media."""
     return fetched(post, [_LINK] * (len(sources.of(post)) if count is None else count))
 
 
 def options_of(post: PostRow) -> PostOptions:
-    """Give the caller's choices back from the row."""
+    """Return the caller's choices back from the row."""
     values = dict(post.options)
     level = values.pop("privacy_level", None)
     return PostOptions(privacy_level=None if level is None else PrivacyLevel(level), **values)

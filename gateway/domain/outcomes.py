@@ -93,18 +93,18 @@ FAIL_REASONS: dict[FailureKind, str] = {
 
 
 def poll_delay(polls: int, maximum: timedelta = POLL_MAX) -> timedelta:
-    """Give the time until the next poll after `polls` of them."""
+    """Return the time until the next poll after `polls` of them."""
     return min(POLL_FIRST * float(2 ** min(polls, 20)), maximum)
 
 
 def retry_delay(failures: int, error: ProviderError | None = None) -> timedelta:
-    """Give the time until the next try after `failures` in a row; the vendor's own word goes first."""
+    """Return the time until the next try after `failures` in a row; the vendor's own word goes first."""
     if error is not None and error.retry_after is not None:
         return min(max(error.retry_after, timedelta(seconds=1)), timedelta(hours=1))
     return min(RETRY_FIRST * float(2 ** min(failures, 20)), RETRY_MAX)
 
 
 def too_late(due: datetime, tolerance_seconds: int | None, now: datetime) -> bool:
-    """Tell whether a post that was due then may no longer go out."""
+    """Return whether a post that was due then may no longer go out."""
     tolerance = LATE_TOLERANCE if tolerance_seconds is None else timedelta(seconds=tolerance_seconds)
     return now - due > tolerance

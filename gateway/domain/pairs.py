@@ -47,7 +47,7 @@ class Timing:
     save_retry: timedelta = timedelta(seconds=1)
 
     def margin(self, lifetime: timedelta) -> timedelta:
-        """Give how much time a token must have left to be lent."""
+        """Return how much time a token must have left to be lent."""
         return min(self.margin_max, lifetime / 6)
 
 
@@ -69,7 +69,9 @@ class Pairs:
         self._saved = saved
 
     async def seal_for(self, location: str) -> LocationSealer:
-        """Give what seals a location's pairs: fetched before a vendor is asked, whose answer then waits for nothing."""
+        """Return what seals a location's pairs: fetched before a vendor is asked, whose answer then waits for
+        nothing.
+        """
         async with self._db.read() as tx:
             return await self._sealer.for_location(tx, location)
 
@@ -200,7 +202,7 @@ class Pairs:
         return True if saved or await self._is_saved(spill) else None
 
     async def _is_saved(self, spill: Spill) -> bool:
-        """Tell whether this very pair stands in the database: the answer to an earlier commit may have been lost."""
+        """Return whether this very pair stands in the database: the answer to an earlier commit may have been lost."""
         async with self._db.read() as tx:
             row = await rows.find(tx, spill.location, spill.connection)
         return row is not None and row.access_sealed == spill.pair.access_sealed

@@ -21,14 +21,14 @@ class Reached:
 
 
 async def connected(domain: Domain, location: str, connection: str) -> Reached:
-    """Give the planner of a connection; raises storage's NotFound."""
+    """Return the planner of a connection; raises storage's NotFound."""
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
     return reached(domain, row.provider, location, connection)
 
 
 def reached(domain: Domain, provider: str, location: str, connection: str) -> Reached:
-    """Give the planner of a connection whose provider is known."""
+    """Return the planner of a connection whose provider is known."""
     return Reached(ConnectionAccess(domain, provider, location, connection), domain.providers[provider].planner)
 
 

@@ -130,7 +130,7 @@ async def enqueue(tx: Transaction, row: PostRow) -> None:
 
 
 async def get(domain: Domain, location: str, post: str) -> PostRow:
-    """Give the post as it is in the database; raises storage's NotFound."""
+    """Return the post as it is in the database; raises storage's NotFound."""
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
 
@@ -142,7 +142,7 @@ async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
 
 
 async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostRow | None]:
-    """Give the post as it is, then after every change, each state in the order it came; ends at a final one.
+    """Yield the post as it is, then after every change, each state in the order it came; ends at a final one.
 
     None is a sign of life after a silence. Progress within a state may be skipped, states never are.
     """
@@ -175,7 +175,7 @@ async def _wait(changed: asyncio.Event, seconds: float) -> bool:
 
 
 async def _news(domain: Domain, seen: PostRow, cursor: int) -> tuple[int, list[PostRow]]:
-    """Give the states that came after `seen`, from their events, and the post as it is now if that is newer still."""
+    """Return the states that came after `seen`, from their events, and the post as it is now if that is newer still."""
     name, news = journal.subject(seen), []
     async with domain.db.read() as tx:
         # The row first: every state up to it is then among the events, so none is passed over.
@@ -235,7 +235,7 @@ async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
 
 
 def _asked_together(domain: Domain, row: PostRow) -> bool:
-    """Tell whether one call says how all posts of the connection stand that are due."""
+    """Return whether one call says how all posts of the connection stand that are due."""
     return row.state in POLLED and domain.providers[row.provider].table.statuses_at_once
 
 

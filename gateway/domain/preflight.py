@@ -110,7 +110,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
 
 
 async def ready(domain: Domain, post: PostRow) -> Ready:
-    """Give what a post that is about to be handed over goes out with; whatever may have changed since the post was
+    """Return what a post that is about to be handed over goes out with; whatever may have changed since the post was
     created, or was not here then, is checked again.
 
     Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
@@ -131,7 +131,7 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
 
 
 async def stored(domain: Domain, location: str, upload: str) -> UploadRow:
-    """Give an upload's row; raises ResourceNotFound."""
+    """Return an upload's row; raises ResourceNotFound."""
     try:
         async with domain.db.read() as tx:
             return await uploads.get(tx, location, upload)
@@ -140,7 +140,7 @@ async def stored(domain: Domain, location: str, upload: str) -> UploadRow:
 
 
 async def username(domain: Domain, post: PostRow) -> str:
-    """Give the account's name at the vendor as last seen, for the address of the post's page."""
+    """Return the account's name at the vendor as last seen, for the address of the post's page."""
     async with domain.db.read() as tx:
         account = await accounts.find(tx, post.location, post.account)
         info = await accounts.find_creator_info(tx, post.location, post.account)
@@ -244,14 +244,14 @@ def _of_fields(post: PostRow, table: CapabilityTable, limits: Limits) -> Iterato
 
 
 def _of_provider(domain: Domain, post: PostRow, account: AccountRow, known: Sequence[Problem]) -> Iterator[DomainError]:
-    """Give what the provider refuses; what it says of the whole is news only when nothing else is wrong."""
+    """Yield what the provider refuses; what it says of the whole is news only when nothing else is wrong."""
     for problem in provider_rules.options(domain, post, account):
         if problem.violations or not known:
             yield problem
 
 
 def _asks_creator(domain: Domain, post: PostRow) -> bool:
-    """Tell whether the vendor says what the creator of a direct post may do now."""
+    """Return whether the vendor says what the creator of a direct post may do now."""
     return post.mode == PostMode.DIRECT and domain.providers[post.provider].table.can(Capability.CREATOR_INFO)
 
 
@@ -292,7 +292,9 @@ def _raise(problems: Sequence[Problem]) -> None:
 
 
 def _violations(problems: Sequence[Problem]) -> Iterator[Violation]:
-    """Give every violation, with its own reason where that is not the first's; a problem that has none is named too."""
+    """Yield every violation, with its own reason where that is not the first's; a problem that has none is
+    named too.
+    """
     first = problems[0]
     for problem in problems:
         reason = problem.reason if isinstance(problem, DomainError) else reasons.reason_of(problem)

@@ -21,7 +21,7 @@ log = structlog.get_logger(__name__)
 
 
 async def look_into(domain: Domain, files: Sequence[UploadRow]) -> dict[str, MediaFacts]:
-    """Give the facts of every complete upload by its id; those that were never looked into are, a few at a time.
+    """Return the facts of every complete upload by its id; those that were never looked into are, a few at a time.
 
     Raises GatewayUnavailable when this machine cannot do that now, MediaInvalid when bytes are lost.
     """

@@ -51,6 +51,6 @@ def _values(row: AccountRow, profile: Profile, asked: frozenset[ProfilePart], no
 
 
 def stamps(fetched: Iterable[ProfilePart], missing: Iterable[ProfilePart], now: datetime) -> dict[str, str]:
-    """Give the times of an account's parts: of those that were fetched, and of those that were found out of reach."""
+    """Return the times of an account's parts: of those that were fetched, and of those that were found out of reach."""
     found = {part.value: now.isoformat() for part in fetched}
     return found | {f"{MISSING}{part.value}": now.isoformat() for part in missing}

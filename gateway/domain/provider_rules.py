@@ -21,7 +21,7 @@ from gateway.domain.errors import (
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
 from providers.checked_publishing import NEEDED_BY_MODE
-from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile
+from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile
 from storage.accounts import AccountRow
 from storage.posts import PostRow
 
@@ -76,7 +76,7 @@ def texts(post: PostRow, limits: Limits) -> Iterator[DomainError]:
 
 
 def too_many(post: PostRow, limits: Limits) -> bool:
-    """Tell whether a post has more photos than the provider takes: then nobody looks into any of them."""
+    """Return whether a post has more photos than the provider takes: then nobody looks into any of them."""
     return orders.kind(post) == "photos" and 0 < limits.max_photos < len(sources.of(post))
 
 
@@ -92,7 +92,7 @@ def options(domain: Domain, post: PostRow, account: AccountRow) -> Iterator[Doma
     A provider names one at a time, so it is asked again without that one; at most twenty are named.
     """
     provider = domain.providers[post.provider]
-    order: Order | None = _question(post, account, provider.table)
+    order: PublishRequest | None = _question(post, account, provider.table)
     for _ in range(MAX_REFUSALS):
         if order is None:
             return
@@ -111,7 +111,7 @@ def options(domain: Domain, post: PostRow, account: AccountRow) -> Iterator[Doma
             return
 
 
-def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> Order:
+def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> PublishRequest:
     kind, limits = orders.kind(post), table.limits_of(account.platform)
     content: Content
     if kind == "file":
@@ -125,7 +125,7 @@ def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> Ord
     return replace(order, caption=order.caption[:1])
 
 
-def _without(order: Order, field: str) -> Order | None:
+def _without(order: PublishRequest, field: str) -> PublishRequest | None:
     """Take out an option that is refused; None when that is not possible."""
     if field in order.extra:
         return replace(order, extra={name: value for name, value in order.extra.items() if name != field})
@@ -142,8 +142,8 @@ def _without(order: Order, field: str) -> Order | None:
     return None
 
 
-def _path(order: Order, field: str) -> str:
-    """Give the contract's path of an option."""
+def _path(order: PublishRequest, field: str) -> str:
+    """Return the contract's path of an option."""
     if field in order.extra:
         return f"provider_extra.{field}"
     if field in PostOptions.__slots__:

@@ -95,7 +95,7 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
 
 
 async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
-    """Give back, with this transaction, what a draft held that was refused, failed, or published by its creator."""
+    """Return back, with this transaction, what a draft held that was refused, failed, or published by its creator."""
     for rule in _day_rules(domain, post):
         if rule.limit:
             row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, domain.clock())
@@ -114,13 +114,13 @@ def _day_subject(post: PostRow) -> Subject:
 
 
 def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
-    """Give the quotas that a post uses."""
+    """Return the quotas that a post uses."""
     use = f"{post.mode}:{orders.kind(post)}"
     return [rule for rule in domain.providers[post.provider].table.quotas if use in rule.spent_by]
 
 
 async def check(domain: Domain, post: PostRow) -> list[QuotaExceeded]:
-    """Tell which caps of the day forbid a post now; what is only a matter of a minute is waited for later."""
+    """Return which caps of the day forbid a post now; what is only a matter of a minute is waited for later."""
     return [
         _exceeded(post, each)
         for each in await costs(domain, post)
@@ -150,7 +150,7 @@ async def ready(domain: Domain, post: PostRow) -> None:
 
 
 async def costs(domain: Domain, post: PostRow) -> list[Standing]:
-    """Give how each quota stands of which the post would use one."""
+    """Return how each quota stands of which the post would use one."""
     return _needed(await _standings(domain, spent_by(domain, post), await subjects.of_post(domain, post)))
 
 
@@ -161,7 +161,7 @@ def _needed(standings: Sequence[Standing]) -> list[Standing]:
 
 
 async def of_account(domain: Domain, account: AccountRow) -> list[Standing]:
-    """Give every quota that bears on an account, by metric."""
+    """Return every quota that bears on an account, by metric."""
     rules = sorted(domain.providers[account.provider].table.quotas, key=lambda rule: rule.metric)
     return await _standings(domain, rules, await subjects.of_account(domain, account))
 

@@ -82,7 +82,8 @@ async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
 
 
 async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
-    """Give the publish id of a delivery to the one attempt that can have made it; False when there is not exactly one.
+    """Return the publish id of a delivery to the one attempt that can have made it; False when there is not exactly
+    one.
 
     Only news of success is taken: an attempt that was given up can still be reported as failed, never as posted. That
     something can be seen by everybody is no such news: it is told of old posts too.

@@ -43,7 +43,9 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
 
 
 def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
-    """Tell whether the newest attempt may have posted, whatever is said here: the vendor never said that it failed."""
+    """Return whether the newest attempt may have posted, whatever is said here: the vendor never said that it
+    failed.
+    """
     failed_here = row.state == "FAILED" and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
     return row.state == "INDETERMINATE" or bool(failed_here)
 

@@ -108,7 +108,7 @@ async def _same_user(domain: Domain, post: PostRow) -> list[AccountRow]:
 
 
 def same_user(one: AccountRow, other: AccountRow) -> bool:
-    """Tell whether two accounts are one user of one network: their vendors' ids differ, the handle is one.
+    """Return whether two accounts are one user of one network: their vendors' ids differ, the handle is one.
 
     A handle is unique on its network at any time; accounts of different networks are never the same.
     """
@@ -117,7 +117,7 @@ def same_user(one: AccountRow, other: AccountRow) -> bool:
 
 
 def network(platform: str) -> str:
-    """Give the network that a platform is on: a planner tells a network's business accounts apart from the others."""
+    """Return the network that a platform is on: a planner tells a network's business accounts apart from the others."""
     return platform.removesuffix("_business") if platform.startswith("tiktok") else platform
 
 

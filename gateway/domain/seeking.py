@@ -82,7 +82,7 @@ async def _never_made(domain: Domain, work: Work) -> Again:
 
 
 async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
-    """Give the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
+    """Return the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
 
     Raises ProviderError when the vendor cannot say.
     """
@@ -102,13 +102,13 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
 
 
 def _from(domain: Domain, work: Work) -> datetime:
-    """Give the earliest time at which the vendor may say that the post was made."""
+    """Return the earliest time at which the vendor may say that the post was made."""
     planner = domain.providers[work.post.provider].table.library
     return steps.announced(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
 
 
 def _shown(domain: Domain, post: PostRow) -> bool:
-    """Tell whether the vendor's list can show the post: a planner's shows all, any other only what is public."""
+    """Return whether the vendor's list can show the post: a planner's shows all, any other only what is public."""
     table = domain.providers[post.provider].table
     if table.library:
         return True
@@ -129,7 +129,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
 
 
 async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
-    """Tell whether a post names a medium by an address that no other attempt was given."""
+    """Return whether a post names a medium by an address that no other attempt was given."""
     own = addresses.own(work)
     uris = [uri.reveal() for uri in sighting.uris]
     if own.intersection(uris):

@@ -20,7 +20,7 @@ class Signals:
 
     @contextmanager
     def watch(self, key: str) -> Iterator[asyncio.Event]:
-        """Give an event that is set whenever the key changes; the waiter clears it before it reads."""
+        """Yield an event that is set whenever the key changes; the waiter clears it before it reads."""
         event = asyncio.Event()
         self._waiters.setdefault(key, set()).add(event)
         try:

@@ -89,7 +89,7 @@ async def _try(
 
 
 def _patience(background: bool, waited: float) -> float:
-    """Give how many seconds more a caller waits for a slot."""
+    """Return how many seconds more a caller waits for a slot."""
     most = (BACKGROUND_PATIENCE_SECONDS if background else PATIENCE_SECONDS) - waited
     left = deadline.left()
     return most if left is None else min(most, left - ANSWER_SECONDS)

@@ -22,12 +22,12 @@ class Source:
 
     @property
     def to_fetch(self) -> bool:
-        """Tell whether its bytes must still be fetched by us."""
+        """Return whether its bytes must still be fetched by us."""
         return bool(self.uri) and not self.upload and not self.vendor_pull
 
 
 def of(post: PostRow) -> tuple[Source, ...]:
-    """Give the sources of a post in order; a post of the first version holds its one upload only."""
+    """Return the sources of a post in order; a post of the first version holds its one upload only."""
     kept = post.content.get("sources")
     if kept is None:
         return tuple(Source(upload=upload) for upload in post.uploads)
@@ -35,7 +35,7 @@ def of(post: PostRow) -> tuple[Source, ...]:
 
 
 def path(post: PostRow, position: int) -> str:
-    """Give the contract's path of a source."""
+    """Return the contract's path of a source."""
     return f"post.photos.sources[{position}]" if post.content.get("kind") == "photos" else "post.video.source"
 
 
@@ -46,18 +46,18 @@ def content(kind: str, sources: Sequence[Source], **values: Any) -> dict[str, An
 
 
 def uploads(sources: Sequence[Source]) -> list[str]:
-    """Give the uploads that the sources need, each once."""
+    """Return the uploads that the sources need, each once."""
     return list(dict.fromkeys(source.upload for source in sources if source.upload))
 
 
 def fetched(post: PostRow, position: int, upload: str) -> dict[str, Any]:
-    """Give the post's columns after the bytes at `position` were fetched into an upload."""
+    """Return the post's columns after the bytes at `position` were fetched into an upload."""
     sources = list(of(post))
     sources[position] = Source(upload=upload, uri=sources[position].uri)
     return changed(post, sources)
 
 
 def changed(post: PostRow, sources: Sequence[Source]) -> dict[str, Any]:
-    """Give the post's columns with other sources and everything else as it was."""
+    """Return the post's columns with other sources and everything else as it was."""
     rest = {name: value for name, value in post.content.items() if name not in ("kind", "sources")}
     return {"content": content(post.content.get("kind", "video"), sources, **rest), "uploads": uploads(sources)}

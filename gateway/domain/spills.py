@@ -56,7 +56,7 @@ def write(
 
 
 def pending(folder: Path) -> Iterator[Spill]:
-    """Give every spill in the folder, oldest pair first; a torn file was never complete and is skipped."""
+    """Yield every spill in the folder, oldest pair first; a torn file was never complete and is skipped."""
     for path in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns):
         try:
             document = json.loads(path.read_text())

@@ -27,19 +27,19 @@ Again = Work | None
 
 
 def publishing_of(domain: Domain, post: PostRow) -> Publishing:
-    """Give the facet that publishes the post."""
+    """Return the facet that publishes the post."""
     return domain.providers[post.provider].publishing
 
 
 def acts_at_once(domain: Domain, post: PostRow) -> bool:
-    """Tell whether the one announcing call of the post may publish by itself."""
+    """Return whether the one announcing call of the post may publish by itself."""
     return orders.acts_at_once(post, domain.providers[post.provider].table)
 
 
 def access_of(
     domain: Domain, post: PostRow, *, background: bool = True, until: datetime | None = None
 ) -> ConnectionAccess:
-    """Give access to the grant that the post goes out with; after `until` it lets no call out."""
+    """Return access to the grant that the post goes out with; after `until` it lets no call out."""
     return ConnectionAccess(domain, post.provider, post.location, post.connection, background, until)
 
 
@@ -110,17 +110,17 @@ async def rest(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> Ag
 
 
 def tries(work: Work) -> int:
-    """Give how many announcements this round has made."""
+    """Return how many announcements this round has made."""
     return work.attempt.number - work.post.round_start + 1
 
 
 def stamp(work: Work) -> float:
-    """Give by which time an attempt counts in the quota ledger, in seconds since 1970."""
+    """Return by which time an attempt counts in the quota ledger, in seconds since 1970."""
     return announced(work).timestamp()
 
 
 def announced(work: Work) -> datetime:
-    """Give when an attempt was announced."""
+    """Return when an attempt was announced."""
     return work.attempt.announce_time or work.attempt.create_time
 
 
@@ -130,17 +130,17 @@ def row_id(attempt: AttemptRow) -> str:
 
 
 def lease(domain: Domain) -> datetime:
-    """Give when the sweeper should look for a post that its worker does not speak of again."""
+    """Return when the sweeper should look for a post that its worker does not speak of again."""
     return domain.clock() + timedelta(seconds=30)
 
 
 def error_of(reason: str, message: str, **metadata: str) -> dict[str, Any]:
-    """Give an error as it is kept with a post; empty metadata is left out."""
+    """Return an error as it is kept with a post; empty metadata is left out."""
     return {"reason": reason, "message": message, "metadata": {key: value for key, value in metadata.items() if value}}
 
 
 def kept_of(error: DomainError) -> dict[str, Any]:
-    """Give one of our own errors as it is kept with a post, every bad field of it included."""
+    """Return one of our own errors as it is kept with a post, every bad field of it included."""
     metadata = dict(error.metadata)
     if error.retry_at is not None:
         metadata["retryAt"] = error.retry_at.isoformat()

@@ -41,7 +41,7 @@ class Subject:
 
 
 async def of_connection(domain: Domain, provider: str, location: str, connection: str, *, account: str = "") -> Subject:
-    """Give the subject of one connection's calls; one read where the provider counts by whom a grant speaks for."""
+    """Return the subject of one connection's calls; one read where the provider counts by whom a grant speaks for."""
     granted = ""
     if any(rule.per == "subject" for rule in domain.providers[provider].table.quotas):
         async with domain.db.read() as tx:
@@ -51,10 +51,10 @@ async def of_connection(domain: Domain, provider: str, location: str, connection
 
 
 async def of_account(domain: Domain, row: AccountRow) -> Subject:
-    """Give the subject of what is done with an account."""
+    """Return the subject of what is done with an account."""
     return await of_connection(domain, row.provider, row.location, row.connection, account=row.id)
 
 
 async def of_post(domain: Domain, row: PostRow) -> Subject:
-    """Give the subject of what a post uses."""
+    """Return the subject of what a post uses."""
     return await of_connection(domain, row.provider, row.location, row.connection, account=row.account)

@@ -16,24 +16,24 @@ Counts = Mapping[str, int]
 
 
 def added(counts: Counts, now: float, window: float) -> dict[str, int]:
-    """Give the counts with a call that begins now, without those that are over: never more than 26 entries."""
+    """Return the counts with a call that begins now, without those that are over: never more than 26 entries."""
     rest = live(counts, now, window)
     slice = str(int(now // (window / SLICES)))
     return {**rest, slice: rest.get(slice, 0) + 1}
 
 
 def live(counts: Counts, now: float, window: float) -> dict[str, int]:
-    """Give the counts of which a vendor may still count something."""
+    """Return the counts of which a vendor may still count something."""
     return {slice: count for slice, count in counts.items() if _over_at(slice, window) > now}
 
 
 def used(counts: Counts, now: float, window: float) -> int:
-    """Give how many count within the window that ends now, or at most a 24th more."""
+    """Return how many count within the window that ends now, or at most a 24th more."""
     return sum(live(counts, now, window).values())
 
 
 def free_at(counts: Counts, limit: int, now: float, window: float) -> float:
-    """Give when one more may be used; 0 when at once, or when there is no limit (0)."""
+    """Return when one more may be used; 0 when at once, or when there is no limit (0)."""
     rest = live(counts, now, window)
     left = sum(rest.values())
     if not 0 < limit <= left:
@@ -46,5 +46,5 @@ def free_at(counts: Counts, limit: int, now: float, window: float) -> float:
 
 
 def _over_at(slice: str, window: float) -> float:
-    """Give when nothing counts any more of what began in a slice, however long it took and whoever's clock it was."""
+    """Return when nothing counts any more of what began in a slice, however long it took and whoever's clock it was."""
     return (int(slice) + 1) * (window / SLICES) + CALL_SECONDS + window + SKEW_SECONDS

@@ -82,7 +82,7 @@ class Tokens:
         self._pairs = Pairs(db, sealer, clock=clock, folder=spill_folder, timing=timing, saved=self._cache.invalidate)
 
     async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:
-        """Give a token with time left, or a newer one than `used_version`, which the vendor refused.
+        """Return a token with time left, or a newer one than `used_version`, which the vendor refused.
 
         A caller that is cancelled here leaves the exchange running to its end. Raises GrantRevoked (a human must
         consent again), Unavailable (the vendor cannot renew it now), DatabaseUnavailable.
@@ -344,7 +344,7 @@ class Tokens:
         raise error
 
     async def _expire(self, held: _Held, error: GrantRevoked) -> bool:
-        """Give the connection up, unless a newer pair was saved in this very moment."""
+        """Return the connection up, unless a newer pair was saved in this very moment."""
         row, now = held.row, self._clock()
         expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
         reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"

@@ -115,7 +115,7 @@ class Desk:
                 raise QuotaExceeded("uploadStreams", subject=subject, limit=most, retry_at=now + RETRY)
 
     async def lively(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-        """Give the pieces as they come; raises DeadlineExceeded when one is waited for too long."""
+        """Yield the pieces as they come; raises DeadlineExceeded when one is waited for too long."""
         while True:
             try:
                 async with asyncio.timeout(self.idle_seconds):
@@ -127,7 +127,7 @@ class Desk:
             yield piece
 
     def part_size(self) -> int:
-        """Give how large parts may be now: two for each stream must fit."""
+        """Return how large parts may be now: two for each stream must fit."""
         return max(SMALLEST_PART, min(PART, MEMORY // (2 * max(self.streams, 1))))
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -166,5 +166,5 @@ class Desk:
             self._hashers.popitem(last=False)
 
     def take_hasher(self, key: str) -> Any:
-        """Give that hash away, or None when it is not known here."""
+        """Return that hash away, or None when it is not known here."""
         return self._hashers.pop(key, None)

@@ -252,7 +252,7 @@ async def _finish(writer: Writer) -> UploadRow:
 
 
 async def _sha256(writer: Writer, size: int) -> str:
-    """Give the hash of everything; what another stream or process began is read back, in constant memory."""
+    """Return the hash of everything; what another stream or process began is read back, in constant memory."""
     if writer.hasher is not None:
         return str(writer.hasher.hexdigest())
     hasher = hashlib.sha256()

@@ -117,7 +117,7 @@ async def check_room(tx: Transaction, location: str, more: int = 0) -> None:
 
 
 async def get(domain: Domain, location: str, upload: str) -> UploadRow:
-    """Give an upload as it is; raises ResourceNotFound."""
+    """Return an upload as it is; raises ResourceNotFound."""
     try:
         async with domain.db.read() as tx:
             return await uploads.get(tx, location, upload)
@@ -147,7 +147,7 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
 
 
 async def read(domain: Domain, location: str, upload: str, first: int, end: int) -> AsyncIterator[bytes]:
-    """Give bytes [first, end) in pieces of at most 1 MiB, in constant memory.
+    """Yield bytes [first, end) in pieces of at most 1 MiB, in constant memory.
 
     Gives exactly `end - first` bytes or raises MediaInvalid, at the place where they are missing, and
     GatewayUnavailable when their store does not answer.

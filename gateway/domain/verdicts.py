@@ -55,7 +55,7 @@ async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
 
 
 def since(work: Work) -> datetime:
-    """Give from when on the outcome is the vendor's: when it got everything, or later, when it is to publish."""
+    """Return from when on the outcome is the vendor's: when it got everything, or later, when it is to publish."""
     attempt = work.attempt
     sent = attempt.final_sent_time or attempt.create_time
     return max(sent, work.post.schedule_time or sent)
@@ -96,7 +96,7 @@ async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
 
 
 async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
-    """Give the post's id and page as far as the vendor told them."""
+    """Return the post's id and page as far as the vendor told them."""
     if not status.post_ids:
         return {"public_uri": status.public_uri} if status.public_uri else {}
     username = await preflight.username(domain, post)

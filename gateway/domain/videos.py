@@ -50,7 +50,7 @@ class Page:
 async def page(
     domain: Domain, location: str, account: str, *, cursor: str, limit: int, max_age: timedelta = LIST_AGE
 ) -> Page:
-    """Give up to `limit` videos after the vendor's cursor, newest first; a copy when one is young enough.
+    """Return up to `limit` videos after the vendor's cursor, newest first; a copy when one is young enough.
 
     Raises storage's NotFound, ReauthorizationRequired, ProviderError.
     """
@@ -77,7 +77,7 @@ async def _fetch_page(domain: Domain, row: AccountRow, cursor: str, limit: int) 
 
 
 async def get(domain: Domain, location: str, account: str, video: str, *, max_age: timedelta = GET_AGE) -> Seen | None:
-    """Give one video, None when the vendor shows no such video of the account.
+    """Return one video, None when the vendor shows no such video of the account.
 
     Raises storage's NotFound for an unknown account, ReauthorizationRequired, ProviderError.
     """
@@ -106,7 +106,7 @@ async def query(domain: Domain, location: str, account: str, ids: Sequence[str])
 
 
 async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
-    """Give an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
+    """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
     row = await accounts.known(domain, location, account)
     if row.state == "DETACHED":
         name = f"locations/{row.location}/connections/{row.connection}"
@@ -122,7 +122,7 @@ def _reading(domain: Domain, row: AccountRow) -> tuple[Videos, ConnectionAccess]
 
 
 async def _copied(domain: Domain, row: AccountRow, key: str, max_age: timedelta) -> VideoReadRow | None:
-    """Give a copy that is young enough, and whose covers live."""
+    """Return a copy that is young enough, and whose covers live."""
     async with domain.db.read() as tx:
         copied = await videos.find(tx, row.location, row.id, key)
     now = domain.clock()

@@ -13,7 +13,7 @@ SKEW_SECONDS = 0.25
 
 
 def live(stamps: Sequence[float], now: float, window: float) -> list[float]:
-    """Give the stamps that count within the window that ends now, oldest first; a call that still runs counts as now.
+    """Return the stamps that count within the window that ends now, oldest first; a call that still runs counts as now.
 
     The stamp of a running call lies in the future, where it stays when the call never ends.
     """
@@ -21,12 +21,12 @@ def live(stamps: Sequence[float], now: float, window: float) -> list[float]:
 
 
 def kept(stamps: Sequence[float], now: float, window: float) -> list[float]:
-    """Give the stamps that may still count for any process, as they are."""
+    """Return the stamps that may still count for any process, as they are."""
     return sorted(stamp for stamp in stamps if stamp > now - window - SKEW_SECONDS)
 
 
 def without(stamps: Sequence[float], stamp: float | None) -> list[float]:
-    """Give the stamps with one of this time taken out, if there is one."""
+    """Return the stamps with one of this time taken out, if there is one."""
     rest = list(stamps)
     if stamp in rest:
         rest.remove(stamp)
@@ -34,7 +34,7 @@ def without(stamps: Sequence[float], stamp: float | None) -> list[float]:
 
 
 def free_at(stamps: Sequence[float], limit: int, now: float, window: float) -> float:
-    """Give when one more may be used; 0 when at once, or when there is no limit (0).
+    """Return when one more may be used; 0 when at once, or when there is no limit (0).
 
     A vendor saw each call at its stamp at the latest, and sees the next one at its beginning at the earliest.
     """

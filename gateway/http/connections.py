@@ -51,7 +51,7 @@ class Surroundings(Protocol):
 
     @property
     def draining(self) -> Callable[[], bool]:
-        """Tells whether the gateway is about to stop."""
+        """Return whether the gateway is about to stop."""
 
     @property
     def steps(self) -> Steps | None:
@@ -104,7 +104,7 @@ class ConnectionStatus:
 
 
 def wanted(given: list[str], caller: Caller) -> str:
-    """Give the location that is asked for: a key that names exactly one needs no parameter. Raises FieldInvalid."""
+    """Return the location that is asked for: a key that names exactly one needs no parameter. Raises FieldInvalid."""
     if not given and caller.locations is not None and len(caller.locations) == 1:
         return next(iter(caller.locations))
     if len(given) != 1:
@@ -134,6 +134,6 @@ def _moment(value: datetime | None) -> str | None:
 
 
 def _authorization(request: Request) -> str:
-    """Give the header that says who calls; one that was sent twice is none, as over gRPC."""
+    """Return the header that says who calls; one that was sent twice is none, as over gRPC."""
     found = request.headers.getlist(auth.HEADER)
     return found[0] if len(found) == 1 else ""

@@ -87,7 +87,7 @@ def _problem(status: int, sentence: str, known: str) -> ASGIApp:
 
 
 def shown(path: str) -> str:
-    """Give a path as the log may have it: what opens something is left out."""
+    """Return a path as the log may have it: what opens something is left out."""
     for opening in OPENING:
         before, link, rest = path.partition(opening)
         if link and not rest.startswith("webhook/"):

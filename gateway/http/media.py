@@ -100,7 +100,7 @@ class _Sent:
 
 
 async def _bytes(asked: Asked, sent: _Sent) -> AsyncIterator[bytes]:
-    """Give the bytes; when they are lost the connection is cut, because the size was told already."""
+    """Yield the bytes; when they are lost the connection is cut, because the size was told already."""
     async for piece in media.read(asked.domain, asked.found.link, asked.fetch.first, asked.end):
         yield piece
         sent.size += len(piece)
@@ -143,7 +143,7 @@ def _fetch(request: Request, found: Found) -> Fetch:
 
 
 def wanted(headers: Headers, found: Found) -> tuple[int, int, int]:
-    """Give (status, first, end) of the bytes asked for; what is no single range of bytes asks for everything."""
+    """Return (status, first, end) of the bytes asked for; what is no single range of bytes asks for everything."""
     size = found.link.size_bytes
     match = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
     if match is None or match[1] + match[2] == "" or headers.get("if-range", etag(found)) != etag(found):
@@ -163,7 +163,7 @@ def etag(found: Found) -> str:
 
 
 def headers_of(asked: Asked) -> dict[str, str]:
-    """Give what is said about the bytes."""
+    """Return what is said about the bytes."""
     link, fetch = asked.found.link, asked.fetch
     headers = {
         "accept-ranges": "bytes",

@@ -61,7 +61,7 @@ class Asked:
         return sorted({origin for uri in (*self.redirect_uris, *self.row.openers) if (origin := origin_of(uri))})
 
     def back(self, status: str, **more: str) -> str:
-        """Give the application's own address with how it ended; empty when it named none."""
+        """Return the application's own address with how it ended; empty when it named none."""
         values = {"connection": self.connection, "status": status, **more}
         return extended(self.row.return_uri, values) if self.row.return_uri else ""
 
@@ -218,7 +218,7 @@ def _sorry(error: Exception, provider: str) -> Answer:
 
 
 def _passes(error: DomainError) -> bool:
-    """Tell whether the same may work in a moment."""
+    """Return whether the same may work in a moment."""
     return isinstance(error, Conflict) or error.reason in ("GATEWAY_UNAVAILABLE", "QUOTA_EXCEEDED")
 
 

@@ -142,7 +142,7 @@ open.hidden = false;
 
 
 def network_name(platform: str) -> str:
-    """Give what a person calls a network."""
+    """Return what a person calls a network."""
     return NAMES.get(platform, platform.replace("_", " ").title())
 
 
@@ -160,7 +160,7 @@ def render(signal: ConsentSignal, *, platform: str, provider: str, openers: Sequ
 
 
 def _data(signal: ConsentSignal, network: str, provider: str, openers: Sequence[str]) -> dict[str, str]:
-    """Give what the script reads from the page, words included."""
+    """Return what the script reads from the page, words included."""
     rule = {
         "hosts": signal.hosts,
         "fields": {name: list(values) for name, values in signal.fields.items()},

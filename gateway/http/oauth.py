@@ -90,7 +90,7 @@ class Callback:
         return pages.render(outcome, self._origins(outcome))
 
     def _origins(self, outcome: Outcome) -> list[str]:
-        """Give the origins whose page may have opened ours; a browser tells the message to nobody else."""
+        """Return the origins whose page may have opened ours; a browser tells the message to nobody else."""
         known = (*self.redirect_uris, *outcome.openers)
         return sorted({origin for uri in known if (origin := origin_of(uri))})
 
@@ -111,18 +111,18 @@ def read(query: str) -> dict[str, str] | None:
 
 
 def returning(outcome: Outcome) -> str:
-    """Give the application's own address with the outcome in its query, beside what stood there."""
+    """Return the application's own address with the outcome in its query, beside what stood there."""
     return extended(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
 
 
 def extended(uri: str, values: Mapping[str, str]) -> str:
-    """Give an address with more in its query."""
+    """Return an address with more in its query."""
     parts, added = urlsplit(uri), urlencode(values)
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
 
 
 def origin_of(uri: str) -> str:
-    """Give scheme, host and port of an address that can open windows, "" for anything else."""
+    """Return scheme, host and port of an address that can open windows, "" for anything else."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
 

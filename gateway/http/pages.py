@@ -119,7 +119,7 @@ def render(outcome: Outcome, openers: Sequence[str]) -> Response:
 
 
 def message_of(outcome: Outcome) -> dict[str, str]:
-    """Give what the opener hears: nothing that is a secret."""
+    """Return what the opener hears: nothing that is a secret."""
     return {"type": "social-gateway.connection", "status": outcome.status, "connection": outcome.connection}
 
 

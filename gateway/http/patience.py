@@ -77,6 +77,6 @@ class PatientProtocol(H11Protocol):
 
 
 def protocol() -> type[asyncio.Protocol]:
-    """Give what makes the connections of one server."""
+    """Return what makes the connections of one server."""
     made: Callable[..., PatientProtocol] = partial(PatientProtocol, quiet={})
     return cast("type[asyncio.Protocol]", made)

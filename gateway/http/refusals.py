@@ -85,7 +85,7 @@ def _headers(told: status_pb2.Status, code: str) -> dict[str, str]:
 
 
 def _detail(told: status_pb2.Status, kind: type[T]) -> T:
-    """Give the status's detail of one kind, empty when it has none."""
+    """Return the status's detail of one kind, empty when it has none."""
     found = kind()
     for packed in told.details:
         if packed.Unpack(found):

@@ -55,7 +55,7 @@ class Start:
 
 
 def remembered(domain: Domain, request: Request, provider: str) -> list[str]:
-    """Give the states of the consents that this browser began, the newest last; nothing in them is to be believed."""
+    """Return the states of the consents that this browser began, the newest last; nothing in them is to be believed."""
     value = request.cookies.get(_name(domain, provider), "")
     return [state for state in value.split(_BETWEEN) if state][-MOST:] if len(value) <= MAX_COOKIE else []
 

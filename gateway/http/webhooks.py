@@ -108,6 +108,6 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Give the headers by lower-case name; one that was sent twice is joined, and so proves nothing."""
+    """Return the headers by lower-case name; one that was sent twice is joined, and so proves nothing."""
     names = dict.fromkeys(request.headers.keys())
     return {name: ", ".join(request.headers.getlist(name)) for name in names}

@@ -17,7 +17,7 @@ Authenticate = Callable[[str], Awaitable[Caller]]
 
 
 async def identify(header: str, scope: str, authenticate: Authenticate) -> Caller:
-    """Give the caller behind `Bearer KEY`.
+    """Return the caller behind `Bearer KEY`.
 
     Raises Unauthenticated for anything but one valid key, ScopeMissing when the key lacks the method's scope.
     """

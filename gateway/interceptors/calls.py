@@ -31,7 +31,7 @@ class Call:
 
 
 def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
-    """Give the values of the wanted headers, in order; one that is absent, repeated or not text is empty."""
+    """Return the values of the wanted headers, in order; one that is absent, repeated or not text is empty."""
     found: dict[str, str] = {}
     for key, value in metadata or ():
         if key in wanted:
@@ -62,7 +62,7 @@ def write_failure(call: Call, error: BaseException) -> None:
 
 
 def name_of(code: Any) -> str:
-    """Give the name of a status code that a servicer set by itself, whatever form it has."""
+    """Return the name of a status code that a servicer set by itself, whatever form it has."""
     if isinstance(code, grpc.StatusCode):
         return code.name
     return str(code or "UNKNOWN")

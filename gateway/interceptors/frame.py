@@ -70,7 +70,7 @@ class Frame(grpc.aio.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Give the wrapped handler; None (UNIMPLEMENTED) for a method that nobody serves."""
+        """Return the wrapped handler; None (UNIMPLEMENTED) for a method that nobody serves."""
         name = str(handler_call_details.method)
         wrapped = self._wrapped.get(name)
         if wrapped is None:
@@ -213,7 +213,7 @@ class Frame(grpc.aio.ServerInterceptor):
         call.code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
 
     def _end(self, method: Method, call: Call) -> None:
-        """Give the place back and write the line."""
+        """Return the place back and write the line."""
         if method.streams:
             self._open_streams.pop(_task(), None)
         if call.counted and call.caller is not None:
@@ -241,7 +241,7 @@ async def _write(response: Any, context: Any) -> None:
 
 
 def _task() -> asyncio.Task[Any]:
-    """Give the task of the call at hand: gRPC runs each call in one of its own."""
+    """Return the task of the call at hand: gRPC runs each call in one of its own."""
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a call runs outside a task")

@@ -17,11 +17,11 @@ NewId = Callable[[], str]
 
 
 def new_request_id() -> str:
-    """Give a fresh request id."""
+    """Return a fresh request id."""
     return os.urandom(16).hex()
 
 
 def choose(given: str, new_id: NewId) -> str:
-    """Give the caller's own id, or a fresh one when it gave none, one that could break a line, or a secret."""
+    """Return the caller's own id, or a fresh one when it gave none, one that could break a line, or a secret."""
     fit = given and _FIT.fullmatch(given) and log.clean_text(given) == given
     return given if fit else new_id()

@@ -61,10 +61,10 @@ PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
 def is_public(method: str) -> bool:
-    """Tell whether the method needs no key: health and reflection tell nothing about anybody."""
+    """Return whether the method needs no key: health and reflection tell nothing about anybody."""
     return method.startswith(PUBLIC_SERVICES)
 
 
 def scope_of(method: str) -> str:
-    """Give the scope that the method asks for; raises KeyError for a method without a row, which is never served."""
+    """Return the scope that the method asks for; raises KeyError for a method without a row, which is never served."""
     return METHOD_SCOPES[method]

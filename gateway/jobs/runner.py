@@ -54,7 +54,7 @@ class Jobs:
 
     @property
     def healthy(self) -> bool:
-        """Tell whether the sweeper came round lately."""
+        """Return whether the sweeper came round lately."""
         return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._pace.sweep + 10
 
     async def start(self) -> None:

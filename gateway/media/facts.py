@@ -26,7 +26,7 @@ class MediaFacts:
     trouble: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Give what is kept."""
+        """Return what is kept."""
         return asdict(self)
 
     @classmethod

@@ -76,7 +76,7 @@ class Prober:
                 await asyncio.gather(flight.task, return_exceptions=True)
 
     async def look(self, size: int, read: Read) -> MediaFacts:
-        """Give the facts of a file of `size` bytes; what cannot be read is a fact too.
+        """Return the facts of a file of `size` bytes; what cannot be read is a fact too.
 
         Raises ProbeFailed, and whatever `read` raises.
         """

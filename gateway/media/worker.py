@@ -46,7 +46,7 @@ class Remote:
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def read(self, count: int = -1) -> bytes:
-        """Give at most `count` bytes from where we are."""
+        """Return at most `count` bytes from where we are."""
         rest = max(0, self.size - self._place)
         count = rest if count < 0 else min(count, rest)
         if count == 0:
@@ -115,7 +115,7 @@ def _import_all() -> None:
 
 
 def confine() -> None:
-    """Give up what a file must not be able to use: files, sockets, processes, memory, time."""
+    """Return up what a file must not be able to use: files, sockets, processes, memory, time."""
     with suppress(FileNotFoundError), open("/proc/self/statm") as pages:
         # Only Linux says what is used already, and only there the limit is kept.
         _limit(resource.RLIMIT_AS, int(pages.read().split()[0]) * resource.getpagesize() + MEMORY)
@@ -135,7 +135,7 @@ def _limit(what: int, most: int, slack: int = 0) -> None:
 
 
 def look(file: Remote) -> dict[str, Any]:
-    """Give the facts of a file, by the names of `MediaFacts`."""
+    """Return the facts of a file, by the names of `MediaFacts`."""
     head = file.read(4096)
     demuxer, container = sniff(head)
     if not demuxer:
@@ -152,7 +152,7 @@ def look(file: Remote) -> dict[str, Any]:
 
 
 def sniff(head: bytes) -> tuple[str, str]:
-    """Give FFmpeg's name of the parser that these first bytes call for, and the container; empty for none."""
+    """Return FFmpeg's name of the parser that these first bytes call for, and the container; empty for none."""
     if head[4:8] in _QUICKTIME_BOXES:
         return "mov", _brand(head)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
@@ -173,12 +173,12 @@ def _brand(head: bytes) -> str:
 
 
 def _is_animated(head: bytes) -> bool:
-    """Tell whether a WebP says that it moves ("WebP Container Specification": flags of the chunk VP8X)."""
+    """Return whether a WebP says that it moves ("WebP Container Specification": flags of the chunk VP8X)."""
     return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & _WEBP_ANIMATED)
 
 
 def _canvas(head: bytes) -> dict[str, int]:
-    """Give the sides of an extended WebP, which FFmpeg does not say of one that moves."""
+    """Return the sides of an extended WebP, which FFmpeg does not say of one that moves."""
     width, height = (int.from_bytes(head[place : place + 3], "little") + 1 for place in (24, 27))
     return {"width": width, "height": height}
 

@@ -42,7 +42,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         self._door = door
 
     async def GetAccount(self, request: account_service_pb2.GetAccountRequest, context: Any) -> account_pb2.Account:
-        """Give an account, as fresh as was asked for."""
+        """Return an account, as fresh as was asked for."""
         location, account = names.ACCOUNT.parse(request.name)
         await self._door.enter(location)
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
@@ -91,7 +91,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     async def GetCreatorInfo(
         self, request: account_service_pb2.GetCreatorInfoRequest, context: Any
     ) -> account_pb2.CreatorInfo:
-        """Give what the account's creator may post now."""
+        """Return what the account's creator may post now."""
         location, account = names.CREATOR_INFO.parse(request.name)
         await self._door.enter(location)
         age = max_staleness(request, creators.MAX_AGE)
@@ -101,7 +101,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
 
 
 def _connection(request: account_service_pb2.ListAccountsRequest, location: str) -> str:
-    """Give the id of the connection that is asked for, if one is; it must be the location's."""
+    """Return the id of the connection that is asked for, if one is; it must be the location's."""
     if not request.connection:
         return ""
     found, connection = names.CONNECTION.parse(request.connection, path="connection")
@@ -169,7 +169,7 @@ def creator_to_proto(name: str, info: CreatorInfo) -> account_pb2.CreatorInfo:
 
 
 def _parts(paths: frozenset[str] | None) -> frozenset[ProfilePart] | None:
-    """Give the parts of a profile that the asked fields need; no mask asks for whatever was granted."""
+    """Return the parts of a profile that the asked fields need; no mask asks for whatever was granted."""
     if paths is None:
         return None
     return frozenset(part for part, fields in profiles.FIELDS.items() if any(path in fields for path in paths))

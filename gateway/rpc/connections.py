@@ -63,7 +63,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     async def GetConnection(
         self, request: connection_service_pb2.GetConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Give a connection."""
+        """Return a connection."""
         location, connection = names.CONNECTION.parse(request.name)
         await self._door.enter(location)
         return to_proto(await known(request.name, connections.get(self._domain, location, connection)))
@@ -71,7 +71,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     async def GetConnectionStatus(
         self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Give the connection that speaks for a provider, from the cache while that is coherent."""
+        """Return the connection that speaks for a provider, from the cache while that is coherent."""
         location, provider = names.location(request.parent), names.provider(request.provider)
         await self._door.enter(location)
         key = rows.cache_key(location, provider)
@@ -81,7 +81,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         return await self._statuses.load(key, lambda: self._status(location, provider))
 
     def _outlived(self, known: connection_pb2.Connection) -> bool:
-        """Tell whether a cached answer shows a consent page whose time is over: nothing is committed when it ends."""
+        """Return whether a cached answer shows a consent page whose time is over: nothing is committed when it ends."""
         if not known.HasField("authorization"):
             return False
         return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()

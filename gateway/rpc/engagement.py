@@ -39,7 +39,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     async def QueryMetrics(
         self, request: engagement_service_pb2.QueryMetricsRequest, context: Any
     ) -> engagement_service_pb2.QueryMetricsResponse:
-        """Give an account's figures."""
+        """Return an account's figures."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._door.enter(location)
         reading = engagement.figures(

@@ -39,17 +39,17 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         self._changed = asyncio.Event()
 
     async def Check(self, request: Any, context: Any) -> Any:
-        """Give a service's status; NOT_FOUND for one that is not here."""
+        """Return a service's status; NOT_FOUND for one that is not here."""
         if request.service not in self._serving:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return self._answer(request.service)
 
     async def List(self, request: Any, context: Any) -> Any:
-        """Give the status of every service."""
+        """Return the status of every service."""
         return health_pb2.HealthListResponse(statuses={name: self._answer(name) for name in self._serving})
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        """Give a service's status, then the newest after every change; some between may be left out.
+        """Yield a service's status, then the newest after every change; some between may be left out.
 
         Raises QuotaExceeded when as many watch as may.
         """

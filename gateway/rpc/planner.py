@@ -77,7 +77,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     async def CreatePostImport(
         self, request: planner_service_pb2.CreatePostImportRequest, context: Any
     ) -> planner_pb2.PostImport:
-        """Give a file of posts to the planner."""
+        """Return a file of posts to the planner."""
         location = names.location(request.parent)
         caller = await self._door.enter(location)
         key = self._door.request_key(caller, location, request)
@@ -88,7 +88,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     async def GetPostImport(
         self, request: planner_service_pb2.GetPostImportRequest, context: Any
     ) -> planner_pb2.PostImport:
-        """Give an import as the vendor says it stands."""
+        """Return an import as the vendor says it stands."""
         location, id = names.POST_IMPORT.parse(request.name)
         await self._door.enter(location)
         return to_proto(await _known(location, imports.get(self._domain, location, id)))

@@ -85,7 +85,7 @@ def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
 
 
 def _label(options: dict[str, Any]) -> post_pb2.DisclosureLabel:
-    """Give the label that TikTok's "Content Sharing Guidelines" name for these choices (2026-11-20)."""
+    """Return the label that TikTok's "Content Sharing Guidelines" name for these choices (2026-11-20)."""
     if options.get("branded_content"):
         return post_pb2.DISCLOSURE_LABEL_PAID_PARTNERSHIP
     if options.get("own_brand"):

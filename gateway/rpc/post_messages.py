@@ -54,7 +54,7 @@ class Faults:
     found: list[FieldInvalid] = field(default_factory=list)
 
     def read(self, reader: Callable[[], T], instead: T) -> T:
-        """Give what `reader` reads; `instead` when that is a bad field."""
+        """Return what `reader` reads; `instead` when that is a bad field."""
         try:
             return reader()
         except FieldInvalid as error:
@@ -62,7 +62,7 @@ class Faults:
             return instead
 
     def together(self) -> FieldInvalid:
-        """Give the first of what was found, naming all of them."""
+        """Return the first of what was found, naming all of them."""
         first = self.found[0]
         first.violations = tuple(violation for each in self.found for violation in each.violations)
         return first

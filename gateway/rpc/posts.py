@@ -58,7 +58,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         return message
 
     async def GetPost(self, request: post_service_pb2.GetPostRequest, context: Any) -> post_pb2.Post:
-        """Give a post, from the cache while that is coherent."""
+        """Return a post, from the cache while that is coherent."""
         location, post = names.POST.parse(request.name)
         await self._door.enter(location)
         key = rows.cache_key(location, post)

@@ -23,7 +23,7 @@ class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
     async def GetProvider(
         self, request: provider_service_pb2.GetProviderRequest, context: Any
     ) -> provider_pb2.Provider:
-        """Give one provider."""
+        """Return one provider."""
         name = names.provider(request.name, path="name")
         if name not in self._messages:
             raise ResourceNotFound(names.PROVIDER.format(name))
@@ -32,7 +32,7 @@ class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
     async def ListProviders(
         self, request: provider_service_pb2.ListProvidersRequest, context: Any
     ) -> provider_service_pb2.ListProvidersResponse:
-        """Give the providers by name."""
+        """Return the providers by name."""
         page = paging.read(request, secret=self._page_secret)
         following = [name for name in self._messages if not page.after or name > str(page.after[0])]
         found = following[: page.size]

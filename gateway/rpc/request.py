@@ -36,13 +36,13 @@ class Door:
     page_secret: bytes = field(repr=False)
 
     async def enter(self, location: str) -> Caller:
-        """Give the caller when it may use the location; raises LocationForbidden."""
+        """Return the caller when it may use the location; raises LocationForbidden."""
         caller = current_caller.get()
         await locations.authorize(self.owners, caller, location)
         return caller
 
     async def reading(self, location: str) -> Reach:
-        """Give what a list over a location, or over `-`, may read; raises LocationForbidden."""
+        """Return what a list over a location, or over `-`, may read; raises LocationForbidden."""
         if location != names.WILDCARD:
             return Reach([location], (await self.enter(location)).agency)
         caller = current_caller.get()
@@ -50,7 +50,7 @@ class Door:
         return Reach(listed, caller.agency)
 
     def request_key(self, caller: Caller, location: str, request: Message) -> RequestKey | None:
-        """Give what makes two calls the same call, None when the caller sent no `request_id`; raises FieldInvalid."""
+        """Return what makes two calls the same call, None when the caller sent no `request_id`; raises FieldInvalid."""
         request_id = request_ids.check(request.request_id)  # type: ignore[attr-defined]
         if request_id is None:
             return None
@@ -59,7 +59,7 @@ class Door:
 
 
 async def known(name: str, call: Awaitable[T]) -> T:
-    """Give what `call` finds; raises ResourceNotFound, under the `name` that was asked for, when no row has it."""
+    """Return what `call` finds; raises ResourceNotFound, under the `name` that was asked for, when no row has it."""
     try:
         return await call
     except storage_errors.NotFound:

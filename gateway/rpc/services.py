@@ -55,7 +55,7 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
 
 
 def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Service]:
-    """Give every service over the rules in `domain`; `page_secret` signs page tokens."""
+    """Return every service over the rules in `domain`; `page_secret` signs page tokens."""
     door = Door(owners, page_secret)
     tables = {name: provider.table for name, provider in domain.providers.items()}
     servicers = {
@@ -73,7 +73,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
 
 
 def waiting(sentence: str) -> list[Service]:
-    """Give every service, none of which can serve yet: each call ends with UNAVAILABLE and the sentence."""
+    """Return every service, none of which can serve yet: each call ends with UNAVAILABLE and the sentence."""
 
     async def not_yet(self: Any, request: Any, context: Any) -> Any:
         raise GatewayUnavailable(sentence)

@@ -39,7 +39,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         return to_proto(await uploads.create(self._domain, self._door.owners, caller, new, key))
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
-        """Give an upload."""
+        """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
         await self._door.enter(location)
         await self._desk.settled(location, upload)
@@ -69,7 +69,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
 async def _pieces(
     first: upload_service_pb2.WriteUploadRequest, others: AsyncIterator[upload_service_pb2.WriteUploadRequest]
 ) -> AsyncIterator[Piece]:
-    """Give what the messages carry; the first may be there for its name alone."""
+    """Yield what the messages carry; the first may be there for its name alone."""
     piece = _piece(first)
     if piece.data or piece.finish:
         yield piece

@@ -30,7 +30,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         self._door = door
 
     async def GetVideo(self, request: video_service_pb2.GetVideoRequest, context: Any) -> video_pb2.Video:
-        """Give a video, as fresh as was asked for."""
+        """Return a video, as fresh as was asked for."""
         location, account, video = names.VIDEO.parse(request.name)
         await self._door.enter(location)
         age = max_staleness(request, videos.GET_AGE)

@@ -52,7 +52,7 @@ class SocialAccount:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def usable(self, now: datetime) -> bool:
-        """Tell whether a post could go out through it; one that expired is connected again by its owner."""
+        """Return whether a post could go out through it; one that expired is connected again by its owner."""
         return self.health(now) is AccountHealth.USABLE and not self.deleted
 
     def health(self, now: datetime) -> AccountHealth:
@@ -62,7 +62,7 @@ class SocialAccount:
         return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
 
     def linked(self, now: datetime, username: str = "") -> LinkedAccount:
-        """Give it in the words of every provider's accounts; the list names no `username`, a consent may."""
+        """Return it in the words of every provider's accounts; the list names no `username`, a consent may."""
         ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, "origin_id": self.origin_id}
         return LinkedAccount(
             provider_account_id=self.id,
@@ -79,7 +79,7 @@ class SocialAccount:
 
 
 def accounts_path(location_id: str) -> str:
-    """Give the address of a location's accounts."""
+    """Return the address of a location's accounts."""
     return path("social-media-posting", location_id, "accounts")
 
 
@@ -142,7 +142,7 @@ class HighLevelAccounts:
     async def start(
         self, access: Access, location_id: str, platform: str, *, user_id: str, page: str = "", reconnect: bool = False
     ) -> str:
-        """Give the page of a network where its owner consents; to be opened in a browser, never followed here."""
+        """Return the page of a network where its owner consents; to be opened in a browser, never followed here."""
         return await connecting.start(
             self._client, access, location_id, platform, user_id=user_id, page=page, reconnect=reconnect
         )

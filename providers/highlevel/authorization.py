@@ -58,7 +58,7 @@ class HighLevelAuthorization:
         return places.fitting(kind, settings, grant)
 
     def consent_uri(self, request: ConsentRequest) -> str:
-        """Give the page where a location, or an agency's locations, are picked.
+        """Return the page where a location, or an agency's locations, are picked.
 
         No page of the documentation mentions PKCE or `state`: the verifier is not sent, and the state may not come
         back (read 2026-11-20).

@@ -137,7 +137,7 @@ TABLE = CapabilityTable(
 
 
 def table_of(config: Config) -> CapabilityTable:
-    """Give the table as it is for one configuration: the older generation of the API has no comments."""
+    """Return the table as it is for one configuration: the older generation of the API has no comments."""
     comments = (Capability.COMMENT_LIST, Capability.COMMENT_REPLY, Capability.COMMENT_MODERATE)
     if not config.v3:
         return replace(TABLE, cells={**TABLE.cells, **dict.fromkeys(comments, _NO_COMMENTS)})

@@ -161,7 +161,7 @@ class Client:
         return client.build_request(call.method, self._url(call), content=content, headers=headers)
 
     def _headers(self) -> dict[str, str]:
-        """Give what every call says: the version picks the generation, and HighLevel turns strange agents away."""
+        """Return what every call says: the version picks the generation, and HighLevel turns strange agents away."""
         return {"Version": self.config.api_version, "User-Agent": self.config.user_agent}
 
     def _url(self, call: Call) -> str:

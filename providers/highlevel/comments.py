@@ -112,7 +112,7 @@ async def set_liked(client: Client, access: Access, account: AccountRef, comment
 
 
 def network_of(account: AccountRef) -> str:
-    """Give what comments call the account's network; raises CapabilityMissing where they know none."""
+    """Return what comments call the account's network; raises CapabilityMissing where they know none."""
     theirs = connecting.theirs(account.platform)
     network = _SAME_NETWORK.get(theirs, theirs)
     if network not in LONGEST:

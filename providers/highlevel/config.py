@@ -53,7 +53,7 @@ class Config:
 
     @property
     def v3(self) -> bool:
-        """Tell whether the newer generation of the API is spoken: other paths and spellings under `/oauth/`."""
+        """Return whether the newer generation of the API is spoken: other paths and spellings under `/oauth/`."""
         return self.api_version == V3
 
     @property
@@ -62,7 +62,7 @@ class Config:
         return self.application()[0].partition("-")[0]
 
     def application(self) -> tuple[str, Secret]:
-        """Give client id and secret; raises Misconfigured that names the missing setting."""
+        """Return client id and secret; raises Misconfigured that names the missing setting."""
         for name, value in (("client_id", self.client_id), ("client_secret", self.client_secret)):
             if not value:
                 raise _wrong(name, "It is not set.", f"{name}_missing")

@@ -73,7 +73,7 @@ class Choice:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def profile(self, platform: str) -> Profile:
-        """Give it in the words of every provider's profiles."""
+        """Return it in the words of every provider's profiles."""
         return Profile(
             provider_account_id=self.origin_id,
             platform=platform,
@@ -97,12 +97,12 @@ class Record:
 
 
 def ours(platform: str) -> str:
-    """Give our name of a network; one that we have no name for keeps HighLevel's."""
+    """Return our name of a network; one that we have no name for keeps HighLevel's."""
     return OURS.get(platform, platform)
 
 
 def theirs(platform: str) -> str:
-    """Give HighLevel's name of a network that we name so."""
+    """Return HighLevel's name of a network that we name so."""
     return _THEIRS.get(platform, platform)
 
 
@@ -160,7 +160,7 @@ async def attach(
 
 
 def attach_body(platform: str, choice: Choice) -> dict[str, Any]:
-    """Give what a network's attach takes: v3 needs type, originId, name and avatar, so they are always sent."""
+    """Return what a network's attach takes: v3 needs type, originId, name and avatar, so they are always sent."""
     location = wire.allowed(_GOOGLE, strict_json.mapping(choice.raw, "location"))
     values = {
         "type": choice.kind or "profile",
@@ -229,7 +229,7 @@ def unsupported(config: Config, platform: str) -> OptionUnsupported:
 
 
 def _path(config: Config, location_id: str, platform: str, account_id: str) -> str:
-    """Give the address of a consent: Google's is called `locations` under 2021-07-28."""
+    """Return the address of a consent: Google's is called `locations` under 2021-07-28."""
     word = "locations" if platform == "google" and not config.v3 else "accounts"
     return path("social-media-posting", "oauth", location_id, platform, word, account_id)
 
@@ -249,7 +249,7 @@ def _page(answer: Answer, call: Call, token: Secret, config: Config) -> str:
 
 
 def _target(base: str, location: str) -> str:
-    """Give where a redirect leads; nowhere is empty."""
+    """Return where a redirect leads; nowhere is empty."""
     try:
         return urljoin(base, location) if location else ""
     except ValueError:

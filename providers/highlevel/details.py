@@ -12,7 +12,7 @@ from typing import Any
 from providers.errors import ContentRefused, OptionUnsupported
 from providers.highlevel.config import PROVIDER
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, PostMode, PostOptions
+from providers.models.publishing import PostMode, PostOptions, PublishRequest
 
 TIKTOK = ("tiktok", "tiktok_business")
 # No FOLLOWER_OF_CREATOR, which TikTok itself has.
@@ -106,7 +106,7 @@ OPTIONS: Mapping[str, Check] = {
 """What `provider_extra` may hold, and what each must look like."""
 
 
-def check_extra(order: Order, *, v3: bool) -> None:
+def check_extra(order: PublishRequest, *, v3: bool) -> None:
     """Refuse an option that nobody knows, that is not written as it must be, or that its network does not take."""
     for name in sorted(order.extra, key=str):
         if name not in OPTIONS:
@@ -120,7 +120,7 @@ def check_extra(order: Order, *, v3: bool) -> None:
     _check_google(order.extra.get("google_business", {}))
 
 
-def _check_fit(order: Order, *, v3: bool) -> None:
+def _check_fit(order: PublishRequest, *, v3: bool) -> None:
     """Refuse what the order's network, its mode, or the generation of the API does not take."""
     platform = order.platform
     unfit = {
@@ -142,7 +142,7 @@ def _check_fit(order: Order, *, v3: bool) -> None:
 
 
 def _shown(name: Any) -> str:
-    """Give the name of an option as a refusal may repeat it; from within, it need not even be a text."""
+    """Return the name of an option as a refusal may repeat it; from within, it need not even be a text."""
     return str(name)[:64]
 
 
@@ -154,7 +154,7 @@ def _check_google(said: Mapping[str, Any]) -> None:
         raise _wrong("google_business", "must end after it starts")
 
 
-def check_options(order: Order) -> None:
+def check_options(order: PublishRequest) -> None:
     """Refuse what a network cannot honour, and TikTok's own rules broken, as far as they can be told without a call."""
     options = order.options
     if order.platform in TIKTOK:
@@ -182,8 +182,8 @@ def _check_tiktok(options: PostOptions) -> None:
         raise ContentRefused(text, provider=PROVIDER, code="disclosure_private")
 
 
-def of(order: Order) -> dict[str, Any]:
-    """Give the parts of a body that are a network's own, or the planner's; absent ones are None."""
+def of(order: PublishRequest) -> dict[str, Any]:
+    """Return the parts of a body that are a network's own, or the planner's; absent ones are None."""
     extra = order.extra
     return {
         "followUpComment": extra.get("first_comment"),
@@ -197,7 +197,7 @@ def of(order: Order) -> dict[str, Any]:
 
 
 def tiktok(options: PostOptions) -> dict[str, Any]:
-    """Give TikTok's details in full, every boolean said: without them the planner takes a video for one with a
+    """Return TikTok's details in full, every boolean said: without them the planner takes a video for one with a
     thumbnail and does not publish it (report of a live user, read 2026-11-20).
     """
     return {
@@ -212,7 +212,7 @@ def tiktok(options: PostOptions) -> dict[str, Any]:
 
 
 def google(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the details of a Google Business post: an update, an event, an offer, with an action or without."""
+    """Return the details of a Google Business post: an update, an event, an offer, with an action or without."""
     values = {
         "gmbEventType": said.get("type", "STANDARD"),
         "title": said.get("title"),
@@ -244,7 +244,7 @@ def _link_preview(said: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if said is None else {names[name]: value for name, value in said.items()}
 
 
-def _approval(order: Order) -> dict[str, Any] | None:
+def _approval(order: PublishRequest) -> dict[str, Any] | None:
     if order.mode is not PostMode.PLANNER_REVIEW:
         return None
     note = order.extra.get("requester_note")
@@ -252,7 +252,7 @@ def _approval(order: Order) -> dict[str, Any] | None:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _pinterest(order: Order) -> dict[str, Any] | None:
+def _pinterest(order: PublishRequest) -> dict[str, Any] | None:
     said = order.extra.get("pinterest")
     if said is None:
         return None
@@ -261,7 +261,7 @@ def _pinterest(order: Order) -> dict[str, Any] | None:
     return {**values, "pinterestBoards": boards} if boards else values
 
 
-def _youtube(order: Order) -> dict[str, Any] | None:
+def _youtube(order: PublishRequest) -> dict[str, Any] | None:
     if order.platform != "youtube":
         return None
     said, level = order.extra.get("youtube", {}), order.options.privacy_level

@@ -166,7 +166,7 @@ def make(
 
 
 def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Give what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
+    """Return what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
     return safe_id(answer.headers.get("cf-ray", ""), secrets)
 
 

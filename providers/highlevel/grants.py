@@ -26,7 +26,7 @@ _SETTINGS = {"user_type": "userType", "company_id": "companyId", "location_id": 
 
 
 def camel(fields: Mapping[str, str]) -> dict[str, str]:
-    """Give fields in v3's spelling: `/oauth/token` of v3 knows no underscore (its specification, read 2026-11-20)."""
+    """Return fields in v3's spelling: `/oauth/token` of v3 knows no underscore (its specification, read 2026-11-20)."""
     return {re.sub(r"_(\w)", lambda match: match[1].upper(), name): value for name, value in fields.items()}
 
 
@@ -62,7 +62,7 @@ def read_grant(said: wire.Envelope, asked: datetime, http_status: int = 0) -> Gr
 
 
 def _either(data: Mapping[str, Any], *names: str) -> object:
-    """Give the value of the first of the names that is there."""
+    """Return the value of the first of the names that is there."""
     return next((data[name] for name in names if name in data), None)
 
 

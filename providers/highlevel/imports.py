@@ -149,7 +149,7 @@ def _errors(row: Mapping[str, Any], medias: Sequence[Mapping[str, Any]]) -> Iter
 
 
 def _network(word: str) -> str:
-    """Give our name of the network of an error's key: `tiktokBusiness` is tiktok_business; `invalid` is none."""
+    """Return our name of the network of an error's key: `tiktokBusiness` is tiktok_business; `invalid` is none."""
     return "" if word == "invalid" else ours(re.sub(r"(?<=[a-z])(?=[A-Z])", "-", word).lower())
 
 
@@ -158,7 +158,7 @@ def _root(place: Place, *parts: str) -> str:
 
 
 def _user(client: Client, place: Place) -> str:
-    """Give the user in whose name it is done, which v3 needs; raises Rejected where nobody knows one."""
+    """Return the user in whose name it is done, which v3 needs; raises Rejected where nobody knows one."""
     if client.config.v3 and not place.user_id:
         text = "HighLevel's API version v3 imports posts in the name of a user: the connection names none (user_id)."
         raise Rejected(text, provider=PROVIDER, code="user_missing")

@@ -60,7 +60,7 @@ def decoded(value: str) -> bytes:
 
 
 def proves(keys: Iterable[Ed25519PublicKey], signature: bytes, body: bytes) -> bool:
-    """Tell whether one of the keys made this signature over these bytes."""
+    """Return whether one of the keys made this signature over these bytes."""
     return any(_by(key, signature, body) for key in keys)
 
 
@@ -73,7 +73,7 @@ def _by(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
 
 
 def proves_legacy(signature: bytes, body: bytes, key: bytes = LEGACY) -> bool:
-    """Tell whether HighLevel's old RSA key made this signature over these bytes."""
+    """Return whether HighLevel's old RSA key made this signature over these bytes."""
     public = load_pem_public_key(key)
     if not isinstance(public, RSAPublicKey):
         return False

@@ -60,13 +60,13 @@ async def page(
 
 
 async def category_id(client: Client, access: Access, name: str, *, field: str = "category") -> str:
-    """Give the id of the category of this name; see `ids_of`."""
+    """Return the id of the category of this name; see `ids_of`."""
     [found] = await ids_of(client, access, CATEGORIES, [name], field=field)
     return found
 
 
 async def tag_ids(client: Client, access: Access, names: Sequence[str], *, field: str = "tags") -> tuple[str, ...]:
-    """Give the ids of the tags of these names, in their order, each once; none makes no call. See `ids_of`."""
+    """Return the ids of the tags of these names, in their order, each once; none makes no call. See `ids_of`."""
     return await ids_of(client, access, TAGS, names, field=field)
 
 
@@ -115,5 +115,5 @@ def _the_one(kind: Kind, labels: Iterable[Label], name: str, field: str) -> str:
 
 
 def _folded(name: str) -> str:
-    """Give a name as it is compared: without its case, and however its accents are put together."""
+    """Return a name as it is compared: without its case, and however its accents are put together."""
     return normalize("NFC", normalize("NFC", name).casefold()).strip()

@@ -50,7 +50,7 @@ def used_up(answer: Answer) -> str:
 
 
 def wait(answer: Answer) -> timedelta:
-    """Give how long to wait after a 429: `Retry-After` (seconds; undocumented) if it comes, else the interval."""
+    """Return how long to wait after a 429: `Retry-After` (seconds; undocumented) if it comes, else the interval."""
     seconds = _number(answer.headers, "retry-after")
     if seconds:
         return timedelta(seconds=min(seconds, _MAX_WAIT))

@@ -25,7 +25,7 @@ _ADDRESSES = ("url", "originalUrl", "watermarkedUrl", "optimizedUrl")
 
 
 def posts_path(location_id: str) -> str:
-    """Give the address of a location's posts."""
+    """Return the address of a location's posts."""
     return path("social-media-posting", location_id, "posts")
 
 
@@ -61,7 +61,7 @@ async def listed(
 
 
 def _whole(said: wire.Envelope) -> list[dict[str, Any]]:
-    """Give the rows of a page; raises ContractBroken when one of them is no post."""
+    """Return the rows of a page; raises ContractBroken when one of them is no post."""
     rows = said.results.get("posts")
     if not isinstance(rows, list) or not all(
         isinstance(each, dict) and wire.identifier(each, "_id", "id") for each in rows
@@ -71,14 +71,16 @@ def _whole(said: wire.Envelope) -> list[dict[str, Any]]:
 
 
 def _is_last(rows: int, found: int, total: int | None) -> bool:
-    """Tell whether a page ends the list: a short one proves nothing, the most that HighLevel gives is undocumented."""
+    """Return whether a page ends the list: a short one proves nothing, the most that HighLevel gives is
+    undocumented.
+    """
     if not rows and total is not None and found < total:
         raise contract("HighLevel counts more posts than it shows.")
     return not rows or (rows < PAGE and total is not None and found >= total)
 
 
 def record_of(said: wire.Envelope) -> Mapping[str, Any]:
-    """Give the post of an answer: in `results.post`, in `post`, or the answer itself; all were reported."""
+    """Return the post of an answer: in `results.post`, in `post`, or the answer itself; all were reported."""
     for place in (strict_json.mapping(said.results, "post"), strict_json.mapping(said.body, "post"), said.body):
         if wire.identifier(place, "_id", "id"):
             return place
@@ -86,7 +88,7 @@ def record_of(said: wire.Envelope) -> Mapping[str, Any]:
 
 
 def sightings(rows: Iterable[Mapping[str, Any]]) -> tuple[Sighting, ...]:
-    """Give the posts of a list, each once, as ones that may be ours.
+    """Return the posts of a list, each once, as ones that may be ours.
 
     A planned post may be split into children, which name it; it is their parent that is asked for and called back
     (report of a live user, read 2026-11-20). A list that moves while it is paged shows a row twice.

@@ -88,12 +88,12 @@ def check(file: VideoFile) -> None:
 
 
 def media_type(mime_type: str, *, v3: bool) -> str:
-    """Give what HighLevel calls a media type in `media[].type`."""
+    """Return what HighLevel calls a media type in `media[].type`."""
     return _V3_NAMES.get(mime_type, mime_type) if v3 else mime_type
 
 
 def mime_type(name: str) -> str:
-    """Give the media type that HighLevel's `media[].type` stands for."""
+    """Return the media type that HighLevel's `media[].type` stands for."""
     return _OURS.get(name, name)
 
 

@@ -44,7 +44,7 @@ class HighLevelNetworks:
         return self._known(await self._listed(access))
 
     async def start(self, access: Access, platform: str, *, reconnect: bool = False) -> str:
-        """Give a network's consent page; raises Misconfigured while nobody knows the user who acts."""
+        """Return a network's consent page; raises Misconfigured while nobody knows the user who acts."""
         theirs, place = self._theirs(platform), await place_of(access)
         if not place.user_id:
             text = "The connection's provider_settings name no user_id, and HighLevel's planner acts for a user only."
@@ -130,7 +130,7 @@ class HighLevelNetworks:
         return await self._accounts.choose(access, where, theirs, authorization_id)
 
     def _theirs(self, platform: str) -> str:
-        """Give HighLevel's name of a network; raises OptionUnsupported for one that it does not connect."""
+        """Return HighLevel's name of a network; raises OptionUnsupported for one that it does not connect."""
         theirs = connecting.theirs(platform)
         if platform in OURS or theirs not in NETWORKS[self._client.config.v3]:
             raise connecting.unsupported(self._client.config, platform)
@@ -138,7 +138,9 @@ class HighLevelNetworks:
 
 
 def _is(account: SocialAccount, theirs: str, choice: Choice) -> bool:
-    """Tell whether an account is who was chosen: where the list does not say the network's id, its own id holds it."""
+    """Return whether an account is who was chosen: where the list does not say the network's id, its own id
+    holds it.
+    """
     said = account.origin_id == choice.origin_id if account.origin_id else choice.origin_id in account.id
     return account.platform == theirs and said
 

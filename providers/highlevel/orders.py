@@ -15,7 +15,7 @@ from providers.highlevel import details, medias, wire
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.details import TIKTOK
 from providers.highlevel.places import Place
-from providers.models.publishing import Content, Order, Photos, PostMode, VideoFile, VideoLink
+from providers.models.publishing import Content, Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 
 # The specification lets a date be in the future only; live users keep a minute and more (read 2026-11-20).
@@ -66,7 +66,7 @@ class Labels:
     tags: tuple[str, ...] = ()
 
 
-def check(order: Order, now: datetime, *, v3: bool) -> None:
+def check(order: PublishRequest, now: datetime, *, v3: bool) -> None:
     """Refuse what the planner or the order's network cannot do, or would silently drop; see the interface."""
     if order.mode is PostMode.CREATOR_INBOX:
         raise _unsupported("HighLevel has no way into a creator's inbox.", "mode")
@@ -76,7 +76,7 @@ def check(order: Order, now: datetime, *, v3: bool) -> None:
     details.check_options(order)
 
 
-def _check_content(order: Order) -> None:
+def _check_content(order: PublishRequest) -> None:
     content = order.content
     if order.cover_offset is not None:
         raise _unsupported("HighLevel's planner takes no frame as a cover.", "cover_offset")
@@ -100,7 +100,7 @@ def _check_photos(photos: Photos) -> None:
             raise _unsupported("HighLevel's planner has no such option for photos.", name)
 
 
-def _check_time(order: Order, now: datetime) -> None:
+def _check_time(order: PublishRequest, now: datetime) -> None:
     late = order.schedule_time is not None and order.schedule_time <= now + MARGIN
     if order.mode is PostMode.PLANNER_DRAFT and order.schedule_time is not None:
         raise _unsupported("HighLevel's planner keeps a draft without a time.", "schedule_time")
@@ -109,8 +109,8 @@ def _check_time(order: Order, now: datetime) -> None:
         raise ContentRefused(text, provider=PROVIDER, code="schedule_time_missing")
 
 
-def body(order: Order, place: Place, labels: Labels, now: datetime, *, v3: bool) -> dict[str, Any]:
-    """Give the body of create: a status always, only what is documented, nothing that is None."""
+def body(order: PublishRequest, place: Place, labels: Labels, now: datetime, *, v3: bool) -> dict[str, Any]:
+    """Return the body of create: a status always, only what is documented, nothing that is None."""
     if not place.user_id:
         text = "HighLevel posts in a user's name, and none is known: set provider_settings user_id of the connection."
         raise Rejected(text, provider=PROVIDER, code="user_missing")
@@ -133,8 +133,8 @@ def body(order: Order, place: Place, labels: Labels, now: datetime, *, v3: bool)
     )
 
 
-def _planned(order: Order, now: datetime) -> datetime | None:
-    """Give when HighLevel is to publish, None for a draft and for now.
+def _planned(order: PublishRequest, now: datetime) -> datetime | None:
+    """Return when HighLevel is to publish, None for a draft and for now.
 
     Never before its time: one that is nearer than HighLevel takes goes out some seconds late.
     """
@@ -145,7 +145,7 @@ def _planned(order: Order, now: datetime) -> datetime | None:
 
 
 def media(content: Content, *, v3: bool) -> list[dict[str, str]]:
-    """Give `media`: an empty list for words alone, without which a post is refused."""
+    """Return `media`: an empty list for words alone, without which a post is refused."""
     match content:
         case VideoLink(uri, mime_type):
             pairs: Sequence[tuple[str, str]] = [(uri.reveal(), mime_type or guessed(uri.reveal(), "video/mp4"))]
@@ -160,7 +160,7 @@ def media(content: Content, *, v3: bool) -> list[dict[str, str]]:
 
 
 def again(found: Mapping[str, Any], platform: str, *, v3: bool) -> list[dict[str, str]]:
-    """Give the media of a post that HighLevel showed, as an update must say them: as MIME types, all of them, with
+    """Return the media of a post that HighLevel showed, as an update must say them: as MIME types, all of them, with
     what a person gave them.
 
     Raises ContentRefused when one has no address or no type that can be said: an update would lose it.
@@ -183,7 +183,7 @@ def _again(row: Any, names: Sequence[str], *, v3: bool) -> dict[str, str]:
 
 
 def addresses(body: Mapping[str, Any]) -> tuple[Secret, ...]:
-    """Give the addresses of media that a body holds: one of ours opens with what it holds."""
+    """Return the addresses of media that a body holds: one of ours opens with what it holds."""
     return tuple(Secret(each["url"]) for each in body["media"])
 
 

@@ -17,7 +17,7 @@ def skip_of(cursor: str) -> int:
 
 
 def next_of(skip: int, rows: int, size: int, total: int | None) -> str:
-    """Give the cursor after a page of `rows` of which `size` were asked for; empty when it was the last.
+    """Return the cursor after a page of `rows` of which `size` were asked for; empty when it was the last.
 
     Where there is no `total`, a full page is followed by another. HighLevel may give fewer than were asked for.
     """

@@ -28,7 +28,7 @@ class Place:
 
 
 async def place_of(access: Access) -> Place:
-    """Give the location of a grant, without a call; raises Rejected for an agency's, which has none of its own."""
+    """Return the location of a grant, without a call; raises Rejected for an agency's, which has none of its own."""
     return place_in((await access.token()).settings)
 
 
@@ -56,8 +56,8 @@ def complete(location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[s
 
 
 def fitting(kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-    """Give a connection's settings when it gets this grant: the location is never another one, the company is whose the
-    grant says it is, and the acting user stays who was chosen. Raises Rejected.
+    """Return a connection's settings when it gets this grant: the location is never another one, the company is whose
+    the grant says it is, and the acting user stays who was chosen. Raises Rejected.
 
     A company's grant fits the connection of a location: one of that location can be got for it.
     """

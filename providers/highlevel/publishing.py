@@ -19,7 +19,7 @@ from providers.highlevel.places import place_of
 from providers.highlevel.states import PLANNED, PUBLISHED, going_out, is_gone, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
-from providers.models.publishing import Begun, Order, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
 from providers.models.secret import Secret
 
 READ_SCOPE, WRITE_SCOPE = "socialplanner/post.readonly", "socialplanner/post.write"
@@ -32,11 +32,11 @@ class HighLevelPublishing:
         """Use `client` for the calls."""
         self._client = client
 
-    def check(self, order: Order) -> None:
+    def check(self, order: PublishRequest) -> None:
         """Refuse, without any call, what HighLevel or the order's network cannot do; see the interface."""
         orders.check(order, self._client.clock(), v3=self._client.config.v3)
 
-    async def begin(self, access: Access, order: Order) -> Begun:
+    async def begin(self, access: Access, order: PublishRequest) -> Begun:
         """Make a post: one call that writes, after reads that find the ids of its category and tags.
 
         Without `results` in the answer (reported of posts that go out at once, read 2026-11-20) the id is empty.
@@ -51,7 +51,7 @@ class HighLevelPublishing:
         said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         return Begun(wire.identifier(record_of(said), "_id", "id"))
 
-    async def _labels(self, access: Access, order: Order) -> Labels:
+    async def _labels(self, access: Access, order: PublishRequest) -> Labels:
         try:
             return await find_labels(self._client, access, order)
         except ContractBroken as error:
@@ -105,7 +105,7 @@ class HighLevelPublishing:
         await remove(self._client, access, publish_id)
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Give nothing: only HighLevel itself tells the page."""
+        """Return nothing: only HighLevel itself tells the page."""
         return ""
 
 
@@ -125,7 +125,7 @@ async def remove(client: Client, access: Access, publish_id: str) -> None:
     await client.write(access, "DELETE", where, scope=WRITE_SCOPE)
 
 
-async def find_labels(client: Client, access: Access, order: Order) -> Labels:
+async def find_labels(client: Client, access: Access, order: PublishRequest) -> Labels:
     """Find the ids of an order's category and tags; none of them makes no call."""
     name, names = order.extra.get("category", ""), order.extra.get("tags", [])
     category = await labels.category_id(client, access, name) if name else ""
@@ -133,6 +133,6 @@ async def find_labels(client: Client, access: Access, order: Order) -> Labels:
 
 
 def _made(row: Mapping[str, Any], since: datetime) -> bool:
-    """Tell whether a post was made since then; one that does not say when is not left out."""
+    """Return whether a post was made since then; one that does not say when is not left out."""
     made = wire.instant(row, "createdAt")
     return made is None or made >= since

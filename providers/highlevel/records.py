@@ -17,7 +17,7 @@ from providers.highlevel.publishing import WRITE_SCOPE, fetch, find_labels, remo
 from providers.highlevel.states import due, going_out, is_gone, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
-from providers.models.publishing import Order, Photos, PostMode, PublishStatus
+from providers.models.publishing import Photos, PostMode, PublishRequest, PublishStatus
 
 # What a person, or time, has not moved on yet. A draft that somebody scheduled is no draft any more.
 CHANGEABLE = ("draft", "in_review", "scheduled")
@@ -38,7 +38,7 @@ class HighLevelRecords:
         found = {wire.identifier(row, "_id", "id"): row for row in rows}
         return {id: read_status(found[id]) for id in publish_ids if id in found and wire.text(found[id], "status")}
 
-    async def edit(self, access: Access, publish_id: str, order: Order) -> None:
+    async def edit(self, access: Access, publish_id: str, order: PublishRequest) -> None:
         """Put words, options and time in the place of a post's; see the interface.
 
         The media are those that HighLevel shows, said again as MIME types: what an update leaves out is gone (reports
@@ -52,7 +52,7 @@ class HighLevelRecords:
         await self._client.write(access, "PUT", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         _check_taken(body, await fetch(self._client, access, publish_id))
 
-    async def _body(self, access: Access, order: Order, shown: Mapping[str, Any]) -> dict[str, Any]:
+    async def _body(self, access: Access, order: PublishRequest, shown: Mapping[str, Any]) -> dict[str, Any]:
         now, v3 = self._client.clock(), self._client.config.v3
         _check_state(order, shown, now)
         media = orders.again(shown, order.platform, v3=v3)
@@ -70,7 +70,7 @@ class HighLevelRecords:
             return
 
 
-def _check_state(order: Order, shown: Mapping[str, Any], now: datetime) -> None:
+def _check_state(order: PublishRequest, shown: Mapping[str, Any], now: datetime) -> None:
     """Refuse what an update would publish twice, take out of a person's hands, or come too late for."""
     state = "deleted" if is_gone(shown) else wire.text(shown, "status")
     released = order.mode is PostMode.PLANNER_DRAFT and state != "draft"
@@ -79,8 +79,8 @@ def _check_state(order: Order, shown: Mapping[str, Any], now: datetime) -> None:
         raise Rejected(f"A post that is {said} can no longer be changed so.", provider=PROVIDER, code=said)
 
 
-def _media_of(order: Order) -> int:
-    """Give how many media a post must have."""
+def _media_of(order: PublishRequest) -> int:
+    """Return how many media a post must have."""
     return len(order.content.uris) if isinstance(order.content, Photos) else int(order.content is not None)
 
 
@@ -95,5 +95,5 @@ def _check_taken(sent: Mapping[str, Any], shown: Mapping[str, Any]) -> None:
 
 
 def _minute(time: datetime | None) -> datetime | None:
-    """Give a time to the minute, as the planner may keep it."""
+    """Return a time to the minute, as the planner may keep it."""
     return None if time is None else time.replace(second=0, microsecond=0)

@@ -73,17 +73,17 @@ def read_status(row: Mapping[str, Any]) -> PublishStatus:
 
 
 def is_gone(row: Mapping[str, Any]) -> bool:
-    """Tell whether HighLevel's record was deleted."""
+    """Return whether HighLevel's record was deleted."""
     return wire.text(row, "status") == "deleted" or strict_json.flag(row, "deleted")
 
 
 def due(row: Mapping[str, Any]) -> datetime | None:
-    """Give when a post is to go out; HighLevel says it as `displayDate`, sometimes as `scheduleDate` too."""
+    """Return when a post is to go out; HighLevel says it as `displayDate`, sometimes as `scheduleDate` too."""
     return wire.instant(row, "displayDate") or wire.instant(row, "scheduleDate")
 
 
 def going_out(row: Mapping[str, Any], now: datetime) -> bool:
-    """Tell whether a scheduled post may be on its way out, so that whatever is asked now may come too late."""
+    """Return whether a scheduled post may be on its way out, so that whatever is asked now may come too late."""
     time = due(row)
     return wire.text(row, "status") == "scheduled" and time is not None and -WENT_OUT < time - now < GOES_OUT
 
@@ -94,7 +94,7 @@ def _kind(error: str) -> FailureKind:
 
 
 def _said(row: Mapping[str, Any]) -> str:
-    """Give the words of a failure without addresses: those of media open what is not everybody's."""
+    """Return the words of a failure without addresses: those of media open what is not everybody's."""
     return redact(_ADDRESS.sub(HIDDEN, wire.text(row, "error")))[:MAX_ERROR]
 
 

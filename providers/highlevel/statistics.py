@@ -53,7 +53,7 @@ async def figures(client: Client, access: Access, account: AccountRef, span: Spa
 
 
 def platform_of(account: AccountRef) -> str:
-    """Give what statistics call the account's network; raises CapabilityMissing where they have none of it."""
+    """Return what statistics call the account's network; raises CapabilityMissing where they have none of it."""
     theirs = connecting.theirs(account.platform)
     platform, kind = ("tiktok", "business") if theirs == _BUSINESS else (theirs, account.kind)
     if platform not in PLATFORMS:
@@ -75,7 +75,7 @@ def _profile(account: AccountRef) -> str:
 
 
 def _span(client: Client, span: Span | None) -> Span | None:
-    """Give the days to ask for; v3 is always told, so that it is known which they are."""
+    """Return the days to ask for; v3 is always told, so that it is known which they are."""
     if not client.config.v3:
         if span is None:
             return None
@@ -88,7 +88,7 @@ def _span(client: Client, span: Span | None) -> Span | None:
 
 
 def _before(span: Span | None) -> Span | None:
-    """Give the span that the changes are against: as long, just before."""
+    """Return the span that the changes are against: as long, just before."""
     return Span(span.start - (span.end - span.start), span.start) if span else None
 
 
@@ -130,7 +130,7 @@ def _series(results: Mapping[str, Any], metric: Metric, platform: str, count: in
 
 
 def _performance(results: Mapping[str, Any], metric: Metric, platform: str) -> object:
-    """Give the numbers by day: those of posts stand by network, the others are noughts or this one's."""
+    """Return the numbers by day: those of posts stand by network, the others are noughts or this one's."""
     performance = strict_json.mapping(results, "postPerformance")
     if metric is Metric.POSTS:
         return strict_json.mapping(performance, "posts").get(platform)
@@ -139,7 +139,7 @@ def _performance(results: Mapping[str, Any], metric: Metric, platform: str) -> o
 
 
 def _days(value: object, count: int) -> tuple[int, ...]:
-    """Give one number a day, or nothing: a row that is not as long as the days cannot be told apart."""
+    """Return one number a day, or nothing: a row that is not as long as the days cannot be told apart."""
     numbers = [wire.integer(each) for each in value] if isinstance(value, list) else []
     known = tuple(each for each in numbers if each is not None)
     return known if len(known) == len(numbers) == count else ()

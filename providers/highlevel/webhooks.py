@@ -82,7 +82,7 @@ class HighLevelWebhooks:
 
 
 def _said(headers: Mapping[str, str], name: str) -> str:
-    """Give a signature; where there is none HighLevel may write so."""
+    """Return a signature; where there is none HighLevel may write so."""
     value = headers.get(name, "").strip()
     return "" if value.upper() == UNSIGNED else value
 

@@ -56,7 +56,7 @@ def envelope(body: bytes) -> Envelope:
 
 
 def messages(source: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give `message`, which is a string or a list of them, as a tuple."""
+    """Return `message`, which is a string or a list of them, as a tuple."""
     return _texts(source.get("message"))
 
 
@@ -66,7 +66,7 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _oauth_code(root: Mapping[str, Any]) -> str:
-    """Give OAuth's code; `error` is also where NestJS writes the phrase of the status (`Bad Request`)."""
+    """Return OAuth's code; `error` is also where NestJS writes the phrase of the status (`Bad Request`)."""
     value = text(root, "error")
     return value if "error_description" in root or re.fullmatch(r"[a-z]+(_[a-z]+)+", value) else ""
 
@@ -75,14 +75,14 @@ def _oauth_code(root: Mapping[str, Any]) -> str:
 
 
 def rows(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
-    """Give the objects of the list under `key`; a single object counts as a list of one."""
+    """Return the objects of the list under `key`; a single object counts as a list of one."""
     value = source.get(key)
     found = value if isinstance(value, list) else [value]
     return [each for each in found if isinstance(each, dict)]
 
 
 def text(source: Mapping[str, Any], *keys: str) -> str:
-    """Give the first string that is not empty under one of the keys."""
+    """Return the first string that is not empty under one of the keys."""
     return next((value for key in keys if isinstance(value := source.get(key), str) and value), "")
 
 
@@ -92,7 +92,9 @@ def integer(value: object) -> int | None:
 
 
 def identifier(source: Mapping[str, Any], *keys: str) -> str:
-    """Give the first usable id under one of the keys, as the exact string it is; HighLevel's ids are opaque strings."""
+    """Return the first usable id under one of the keys, as the exact string it is; HighLevel's ids are opaque
+    strings.
+    """
     found = (strict_json.opaque_id(source.get(key)) for key in keys)
     return next(filter(None, found), "")
 
@@ -110,7 +112,7 @@ def instant(source: Mapping[str, Any], key: str) -> datetime | None:
 
 
 def allowed(names: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the body of a call: only what its specification names, without what is None.
+    """Return the body of a call: only what its specification names, without what is None.
 
     One property too many is 422 `property X should not exist`, and null is not the same as absent (reports of users,
     read 2026-11-20).
@@ -119,13 +121,15 @@ def allowed(names: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]
 
 
 def strings(values: Mapping[str, str | int | bool | None]) -> dict[str, str]:
-    """Give parameters as HighLevel wants them, without those that are None: numbers are strings, booleans are words."""
+    """Return parameters as HighLevel wants them, without those that are None: numbers are strings, booleans are
+    words.
+    """
     said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
     return {name: str(value) for name, value in said.items() if value is not None}
 
 
 def segment(value: str) -> str:
-    """Give an id as a part of a path, from which it cannot lead elsewhere; raises ValueError for one that could."""
+    """Return an id as a part of a path, from which it cannot lead elsewhere; raises ValueError for one that could."""
     if value in ("", ".", ".."):
         raise ValueError(value)
     return quote(value, safe="", errors="replace")

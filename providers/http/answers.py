@@ -47,7 +47,7 @@ def translated(host: str | None) -> Iterator[None]:
 
 
 def redirected(uri: str, answer: aiohttp.ClientResponse) -> str:
-    """Give where an answer points to; raises MediaUnreachable when that is nowhere, or from https to http."""
+    """Return where an answer points to; raises MediaUnreachable when that is nowhere, or from https to http."""
     location = answer.headers.get("Location", "")
     try:
         there = urljoin(uri, quote(location.encode("utf-8", "surrogateescape"), safe=_KEPT))
@@ -61,7 +61,7 @@ def redirected(uri: str, answer: aiohttp.ClientResponse) -> str:
 
 
 def refusal(answer: aiohttp.ClientResponse) -> MediaUnreachable | MediaUnavailable:
-    """Give the error of a status: the server's own troubles pass, its refusals do not."""
+    """Return the error of a status: the server's own troubles pass, its refusals do not."""
     host, status = answer.url.raw_host, answer.status
     message, metadata = f"{host} answered {status}.", {"host": host or "", "httpStatus": str(status)}
     if status not in PASSING and status < 500:
@@ -81,19 +81,19 @@ def check_form(answer: aiohttp.ClientResponse) -> None:
 
 
 def is_chunked(answer: aiohttp.ClientResponse) -> bool:
-    """Tell whether the body says itself where it ends."""
+    """Return whether the body says itself where it ends."""
     # The last coding is the one on the wire (RFC 9112, 6.1).
     return ",".join(answer.headers.getall("Transfer-Encoding", ())).rpartition(",")[2].strip().lower() == "chunked"
 
 
 def mime_type(answer: aiohttp.ClientResponse) -> str:
-    """Give the type without its parameters; `?` stands for one that cannot be read."""
+    """Return the type without its parameters; `?` stands for one that cannot be read."""
     found = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return found if not found or _MIME_TYPE.fullmatch(found) else "?"
 
 
 def validator(answer: aiohttp.ClientResponse) -> str:
-    """Give what proves later that the file is still the same: a strong ETag, else its date (RFC 9110, 13.1.5)."""
+    """Return what proves later that the file is still the same: a strong ETag, else its date (RFC 9110, 13.1.5)."""
     if answer.headers.get("Accept-Ranges", "").strip().lower() == "none":
         return ""
     etag, date = answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", "")

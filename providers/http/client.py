@@ -19,7 +19,7 @@ TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=10.0)
 
 @cache
 def user_agent() -> str:
-    """Give our name and version, as vendors see it."""
+    """Return our name and version, as vendors see it."""
     try:
         return f"social-gateway/{version('social-gateway')}"
     except PackageNotFoundError:

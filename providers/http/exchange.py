@@ -69,13 +69,13 @@ def told_apart(*, write: bool, provider: str) -> Iterator[None]:
 
 
 def lost(message: str, *, write: bool, provider: str) -> ProviderError:
-    """Give the error of an answer that never came."""
+    """Return the error of an answer that never came."""
     kind = Ambiguous if write else Unavailable
     return kind(message, provider=provider)
 
 
 def broken(message: str, *, write: bool, provider: str, log_id: str = "", http_status: int = 0) -> ProviderError:
-    """Give the error of an answer that cannot be understood: after a write nobody knows what happened."""
+    """Return the error of an answer that cannot be understood: after a write nobody knows what happened."""
     kind = Ambiguous if write else ContractBroken
     return kind(message, provider=provider, code="contract", log_id=log_id, http_status=http_status)
 

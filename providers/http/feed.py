@@ -33,7 +33,7 @@ class Feed:
         self.failure: Exception | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the pieces, at most 256 KiB each."""
+        """Yield the pieces, at most 256 KiB each."""
         try:
             async for block in self._source:
                 for start in range(0, len(block), PIECE):

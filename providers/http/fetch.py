@@ -188,7 +188,7 @@ class _Transfer:
             raise MediaUnavailable("The medium ended early.")
 
     async def _next(self) -> bytes:
-        """Give the next piece, nothing at the end; a broken connection is replaced."""
+        """Return the next piece, nothing at the end; a broken connection is replaced."""
         while True:
             try:
                 return await self._read()
@@ -239,7 +239,7 @@ class _Transfer:
         check_form(answer)
 
     def _continues(self, content_range: str) -> bool:
-        """Tell whether an answer is exactly what is missing."""
+        """Return whether an answer is exactly what is missing."""
         found = _CONTENT_RANGE.fullmatch(content_range)
         if found is None or int(found[1]) != self._received:
             return False

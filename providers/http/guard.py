@@ -38,7 +38,7 @@ class SystemLookup:
         self._threads = ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="lookup")
 
     async def __call__(self, host: str) -> Sequence[str]:
-        """Give the addresses of a name, each once; raises OSError."""
+        """Return the addresses of a name, each once; raises OSError."""
         loop = asyncio.get_running_loop()
         found = await loop.run_in_executor(
             self._threads, socket.getaddrinfo, host, None, 0, socket.SOCK_STREAM, 0, socket.AI_ADDRCONFIG

@@ -40,7 +40,7 @@ class FileForm:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Give the headers of the request."""
+        """Return the headers of the request."""
         return {
             "Content-Type": f"multipart/form-data; boundary={self.boundary}",
             "Content-Length": str(self.length),
@@ -48,11 +48,11 @@ class FileForm:
 
     @property
     def length(self) -> int:
-        """Give how many bytes the whole body has."""
+        """Return how many bytes the whole body has."""
         return len(self._head()) + self.size + len(self._tail())
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Give the body, as the file's bytes come."""
+        """Yield the body, as the file's bytes come."""
         yield self._head()
         async for block in self.body():
             yield block

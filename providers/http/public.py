@@ -40,7 +40,7 @@ _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_public(address: IpAddress) -> bool:
-    """Tell whether an address belongs to the public internet, also when it is wrapped into another."""
+    """Return whether an address belongs to the public internet, also when it is wrapped into another."""
     if isinstance(address, IPv4Address):
         plain = address.is_global and not (address.is_multicast or address.is_reserved)
         return plain and not any(address in network for network in _REFUSED_V4)
@@ -50,7 +50,7 @@ def is_public(address: IpAddress) -> bool:
 
 
 def may_connect(address: str, *, plain: bool, allow_loopback: bool) -> bool:
-    """Tell whether to connect to an IP address; `plain` is anything but https on its own port.
+    """Return whether to connect to an IP address; `plain` is anything but https on its own port.
 
     With `allow_loopback` this machine may be reached too, and only there anything plain.
     """
@@ -64,7 +64,7 @@ def may_connect(address: str, *, plain: bool, allow_loopback: bool) -> bool:
 
 
 def is_plain(url: URL) -> bool:
-    """Tell whether an address is anything but https on its own port."""
+    """Return whether an address is anything but https on its own port."""
     return url.scheme != "https" or url.port != HTTPS_PORT
 
 

@@ -22,7 +22,7 @@ _TOKEN = re.compile(r"\b(act|rft|clt)\.[^\s\"'&,;]+")
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Give `text` without the secrets, without what looks like one, and no longer than 500 characters."""
+    """Return `text` without the secrets, without what looks like one, and no longer than 500 characters."""
     text = text[:_MAX_READ]
     for secret in secrets:
         value = secret.reveal()

@@ -41,5 +41,5 @@ def worded(
 
 
 def safe_id(log_id: str, secrets: Iterable[Secret]) -> str:
-    """Give an id of the vendor's logs as far as it may be shown."""
+    """Return an id of the vendor's logs as far as it may be shown."""
     return redact(log_id, secrets)[:_MAX_CODE]

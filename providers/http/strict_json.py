@@ -41,13 +41,13 @@ def parse_object(body: bytes) -> dict[str, Any]:
 
 
 def mapping(source: Mapping[str, Any], key: str) -> dict[str, Any]:
-    """Give the object under `key`, or an empty one."""
+    """Return the object under `key`, or an empty one."""
     value = source.get(key)
     return value if isinstance(value, dict) else {}
 
 
 def flag(source: Mapping[str, Any], key: str) -> bool:
-    """Tell whether `key` is literally true."""
+    """Return whether `key` is literally true."""
     return source.get(key) is True
 
 
@@ -61,13 +61,13 @@ def integer(value: object) -> int | None:
 
 
 def opaque_id(value: object) -> str:
-    """Give an id that is a string as the exact string it is, of a sane length; empty when it is none."""
+    """Return an id that is a string as the exact string it is, of a sane length; empty when it is none."""
     found = value.strip() if isinstance(value, str) else ""
     return found if len(found) <= _MAX_ID else ""
 
 
 def is_token(value: object) -> bool:
-    """Tell whether a value can be a token: visible ASCII, as a header needs it, of a sane length."""
+    """Return whether a value can be a token: visible ASCII, as a header needs it, of a sane length."""
     return isinstance(value, str) and len(value) <= _MAX_TOKEN and _VISIBLE.fullmatch(value) is not None
 
 
@@ -85,7 +85,7 @@ def _finite(literal: str) -> float:
 
 
 def _storable(value: Any) -> Any:
-    """Give the same value with every string storable."""
+    """Return the same value with every string storable."""
     if isinstance(value, str):
         return _clean(value)
     if isinstance(value, list):

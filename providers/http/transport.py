@@ -84,7 +84,7 @@ class _AnswerStream(httpx.AsyncByteStream):
                 yield piece
 
     async def aclose(self) -> None:
-        """Give the connection back, or close it when there is more to read or to send."""
+        """Return the connection back, or close it when there is more to read or to send."""
         self._answer.release()
         await self._answer.wait_for_close()
 
@@ -108,7 +108,7 @@ def translated() -> Iterator[None]:
 
 
 def _readable(given: httpx.URL) -> URL:
-    """Give an address as it will go out, verbatim; raises ConnectError when its host cannot even be looked up.
+    """Return an address as it will go out, verbatim; raises ConnectError when its host cannot even be looked up.
 
     Looked at before anything is sent: aiohttp and the resolver would say so with errors of text coding, which in an
     answer mean something else.
@@ -122,7 +122,7 @@ def _readable(given: httpx.URL) -> URL:
 
 
 def _body(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:
-    """Give what aiohttp should send: nothing, bytes, or a stream (whose Content-Length is in the headers)."""
+    """Return what aiohttp should send: nothing, bytes, or a stream (whose Content-Length is in the headers)."""
     try:
         return request.content or None
     except httpx.RequestNotRead:

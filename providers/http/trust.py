@@ -11,7 +11,9 @@ import httpx
 
 
 def context() -> ssl.SSLContext:
-    """Give the context; reading the certificates takes some 20 ms, so it is made once for what the environment says."""
+    """Return the context; reading the certificates takes some 20 ms, so it is made once for what the
+    environment says.
+    """
     return _made(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 

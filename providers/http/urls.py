@@ -62,7 +62,7 @@ def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> N
 
 
 def may_open(url: str, allow_loopback: bool) -> bool:
-    """Tell whether an address that a vendor gave may be opened or passed on: https, on whatever host."""
+    """Return whether an address that a vendor gave may be opened or passed on: https, on whatever host."""
     try:
         check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
     except (Misconfigured, ValueError):
@@ -71,7 +71,7 @@ def may_open(url: str, allow_loopback: bool) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host (a name or an address, without brackets) is this machine, by its literal spelling."""
+    """Return whether a host (a name or an address, without brackets) is this machine, by its literal spelling."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -91,7 +91,7 @@ def _parse(url: str) -> httpx.URL:
 
 
 def _means_something(url: str) -> bool:
-    """Tell whether the libraries that will connect can read the host's name, which they decode on the way."""
+    """Return whether the libraries that will connect can read the host's name, which they decode on the way."""
     try:
         return bool(httpx.URL(url).host and URL(url, encoded=True).host)
     except ValueError:
@@ -99,5 +99,5 @@ def _means_something(url: str) -> bool:
 
 
 def _below(host: str, suffix: str) -> bool:
-    """Tell whether `host` is `suffix` or a name below it, on the boundary of a label."""
+    """Return whether `host` is `suffix` or a name below it, on the boundary of a label."""
     return bool(suffix) and (host == suffix or host.endswith("." + suffix))

@@ -14,7 +14,9 @@ class Access(Protocol):
     """Access to one connection's grant."""
 
     async def token(self) -> AccessToken:
-        """Give a token that is valid now; raises GrantRevoked when only a human can help, Temporary when nobody can."""
+        """Return a token that is valid now; raises GrantRevoked when only a human can help, Temporary when
+        nobody can.
+        """
         ...
 
     async def refused(self, used: AccessToken) -> AccessToken:

@@ -32,14 +32,14 @@ class Authorization(Protocol):
         ...
 
     def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """Give the settings of a connection when it gets this grant: what was said, and what only the grant knows.
+        """Return the settings of a connection when it gets this grant: what was said, and what only the grant knows.
 
         Raises Rejected when the grant is for another place than the connection; no call.
         """
         ...
 
     def consent_uri(self, request: ConsentRequest) -> str:
-        """Give the page to open in the user's browser; no vendor call."""
+        """Return the page to open in the user's browser; no vendor call."""
         ...
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:

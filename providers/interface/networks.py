@@ -27,8 +27,9 @@ class Networks(Protocol):
         ...
 
     async def start(self, access: Access, platform: str, *, reconnect: bool = False) -> str:
-        """Give the page on which an account's owner consents: one vendor call, nothing is followed. It is to be opened
-        in a window of its own by a page that hears its signal; `reconnect` is for an account that was attached before.
+        """Return the page on which an account's owner consents: one vendor call, nothing is followed. It is to be
+        opened in a window of its own by a page that hears its signal; `reconnect` is for an account that was attached
+        before.
 
         Raises OptionUnsupported for a network that this grant's vendor does not connect.
         """

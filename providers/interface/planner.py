@@ -27,7 +27,7 @@ class Planner(Protocol):
     async def send_sheet(
         self, access: Access, *, name: str, size: int, body: Callable[[], AsyncIterator[bytes]]
     ) -> Sheet:
-        """Give the planner a file of posts, which it reads at once: one vendor call.
+        """Return the planner a file of posts, which it reads at once: one vendor call.
 
         `name` ends with the file's extension and is no other file's. `body` opens a fresh stream of exactly `size`
         bytes. Sending it again is safe: it only leaves a second file. Raises Rejected with the vendor's code for a file

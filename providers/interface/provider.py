@@ -76,5 +76,5 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None:
-        """Give back its connections."""
+        """Return back its connections."""
         ...

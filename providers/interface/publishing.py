@@ -9,21 +9,21 @@ from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Begun, Order, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
 from providers.models.secret import Secret
 
 
 class Publishing(Protocol):
     """Publishing at one vendor."""
 
-    def check(self, order: Order) -> None:
+    def check(self, order: PublishRequest) -> None:
         """Refuse, without any vendor call, an order that can never be handed over: for pre-flight and `validate_only`.
 
         Raises CapabilityMissing, OptionUnsupported (names the option), ContentRefused. `begin` checks the same again.
         """
         ...
 
-    async def begin(self, access: Access, order: Order) -> Begun:
+    async def begin(self, access: Access, order: PublishRequest) -> Begun:
         """Announce a post: one call that writes, and one more only after the vendor refused the token.
 
         A file that is sent afterwards posts nothing by being announced. Anything else may publish by itself: then
@@ -80,5 +80,5 @@ class Publishing(Protocol):
         ...
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Give the page where a published post can be seen, empty when it cannot be told from these."""
+        """Return the page where a published post can be seen, empty when it cannot be told from these."""
         ...

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Order, PublishStatus
+from providers.models.publishing import PublishRequest, PublishStatus
 
 
 class Records(Protocol):
@@ -23,7 +23,7 @@ class Records(Protocol):
         """
         ...
 
-    async def edit(self, access: Access, publish_id: str, order: Order) -> None:
+    async def edit(self, access: Access, publish_id: str, order: PublishRequest) -> None:
         """Put the order's words, options and time in place of those of a post that is not published yet.
 
         Its media stay as they are. Asking again is safe, also after Ambiguous. Raises NotFound, Rejected when it is too

@@ -69,7 +69,7 @@ class LinkedAccount:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def profile(self, parts: Set[ProfilePart] = frozenset(ProfilePart)) -> Profile:
-        """Give what the list says of it in the words of every profile: names and a picture, no part beyond."""
+        """Return what the list says of it in the words of every profile: names and a picture, no part beyond."""
         return Profile(
             provider_account_id=self.provider_account_id,
             platform=self.platform,

@@ -73,7 +73,7 @@ Content = VideoFile | VideoLink | Photos | None
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class PublishRequest:
     """One post, ready to hand over: `caption` in plain text, `cover_offset` from the start of a video.
 
     `account` is the vendor's id of the account and `platform` its network; a grant that is one account needs neither.
@@ -116,7 +116,7 @@ class ChunkPlan:
     count: int
 
     def chunk_at(self, offset: int) -> tuple[int, int, bool]:
-        """Give (first, end, is_last) of the piece to send from a confirmed `offset`; it ends on the plan's
+        """Return (first, end, is_last) of the piece to send from a confirmed `offset`; it ends on the plan's
         boundaries.
         """
         if not 0 <= offset < self.size:

@@ -16,7 +16,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Give the secret itself, for a request header or for sealing."""
+        """Return the secret itself, for a request header or for sealing."""
         return self._value
 
     def __repr__(self) -> str:
@@ -26,7 +26,7 @@ class Secret:
     __str__ = __repr__
 
     def __bool__(self) -> bool:
-        """Tell whether there is anything in it."""
+        """Return whether there is anything in it."""
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:

@@ -40,7 +40,7 @@ _MAX_LIFETIME = timedelta(days=3650)
 
 
 def code_challenge(verifier: Secret) -> str:
-    """Give TikTok's S256 challenge: lower-case hex, not the base64url of RFC 7636.
+    """Return TikTok's S256 challenge: lower-case hex, not the base64url of RFC 7636.
 
     Page "Login Kit for Desktop" of developers.tiktok.com, read 2026-11-20.
     """
@@ -74,7 +74,7 @@ class TikTokAuthorization:
         return {}
 
     def consent_uri(self, request: ConsentRequest) -> str:
-        """Give the consent page; it always shows itself, so that an agency sees which account it will connect."""
+        """Return the consent page; it always shows itself, so that an agency sees which account it will connect."""
         client_key, _ = self._client.config.application()
         query = {
             "client_key": client_key,

@@ -31,7 +31,7 @@ class Config:
     webhook_window: timedelta = timedelta(seconds=WEBHOOK_WINDOW_SECONDS)
 
     def application(self) -> tuple[str, Secret]:
-        """Give client key and secret; raises Misconfigured that names the missing setting."""
+        """Return client key and secret; raises Misconfigured that names the missing setting."""
         for name, value in (("client_key", self.client_key), ("client_secret", self.client_secret)):
             if not value:
                 raise Misconfigured(

@@ -49,7 +49,7 @@ async def creator_info(client: Client, access: Access) -> CreatorInfo:
 
 
 def _is_block(refusal: ProviderError) -> bool:
-    """Tell whether a refusal means that the creator cannot post: the known codes, and any new one sent as HTTP 200.
+    """Return whether a refusal means that the creator cannot post: the known codes, and any new one sent as HTTP 200.
 
     "Query Creator Info" (2026-11-20) sends exactly these refusals with HTTP 200; a code that nobody knows yet must not
     look like a creator who can post.

@@ -166,7 +166,7 @@ def make(
 
 
 def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Give the log id of the answer's headers, for answers that have none in their body."""
+    """Return the log id of the answer's headers, for answers that have none in their body."""
     return safe_id(answer.headers.get("x-tt-logid", ""), secrets)
 
 
@@ -185,7 +185,7 @@ def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
 
 
 def _retry_after(answer: Answer) -> timedelta:
-    """Give TikTok's own delay in seconds when it sends one, else a whole window."""
+    """Return TikTok's own delay in seconds when it sends one, else a whole window."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 7:
         return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from providers.errors import ContentRefused, OptionUnsupported
-from providers.models.publishing import ChunkPlan, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
+from providers.models.publishing import ChunkPlan, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
 from providers.tiktok.creators import PRIVACY
 from providers.tiktok.errors import PROVIDER
 
@@ -17,7 +17,7 @@ EXTRA: frozenset[str] = frozenset()
 MAX_PHOTOS = 35
 
 
-def check(order: Order) -> None:
+def check(order: PublishRequest) -> None:
     """Refuse what TikTok cannot do or would silently drop; see the interface."""
     _check_common(order)
     if isinstance(order.content, Photos):
@@ -28,7 +28,7 @@ def check(order: Order) -> None:
         _check_video(order, order.content)
 
 
-def _check_video(order: Order, content: VideoFile | VideoLink) -> None:
+def _check_video(order: PublishRequest, content: VideoFile | VideoLink) -> None:
     if isinstance(content, VideoFile) and content.size < 1:
         raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
     if order.mode is PostMode.CREATOR_INBOX:
@@ -39,7 +39,7 @@ def _check_video(order: Order, content: VideoFile | VideoLink) -> None:
         _check_privacy(order.options)
 
 
-def _check_photos(order: Order, photos: Photos) -> None:
+def _check_photos(order: PublishRequest, photos: Photos) -> None:
     if not 1 <= len(photos.uris) <= MAX_PHOTOS:
         raise ContentRefused(f"TikTok takes 1 to {MAX_PHOTOS} photos.", provider=PROVIDER, code="photo_count")
     if not 0 <= photos.cover_index < len(photos.uris):
@@ -55,15 +55,15 @@ def _check_photos(order: Order, photos: Photos) -> None:
     _check_privacy(options)
 
 
-def video_body(order: Order, source: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the body of a video init; an inbox draft has no `post_info`."""
+def video_body(order: PublishRequest, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of a video init; an inbox draft has no `post_info`."""
     if order.mode is PostMode.CREATOR_INBOX:
         return {"source_info": dict(source)}
     return {"post_info": post_info(order), "source_info": dict(source)}
 
 
 def file_source(plan: ChunkPlan) -> dict[str, Any]:
-    """Give the `source_info` of a file."""
+    """Return the `source_info` of a file."""
     return {
         "source": "FILE_UPLOAD",
         "video_size": plan.size,
@@ -73,12 +73,12 @@ def file_source(plan: ChunkPlan) -> dict[str, Any]:
 
 
 def pull_source(link: VideoLink) -> dict[str, Any]:
-    """Give the `source_info` of a video that TikTok fetches."""
+    """Return the `source_info` of a video that TikTok fetches."""
     return {"source": "PULL_FROM_URL", "video_url": link.uri.reveal()}
 
 
-def photo_body(order: Order, photos: Photos) -> dict[str, Any]:
-    """Give the body of a photo init, direct or for the inbox."""
+def photo_body(order: PublishRequest, photos: Photos) -> dict[str, Any]:
+    """Return the body of a photo init, direct or for the inbox."""
     direct = order.mode is PostMode.DIRECT
     info: dict[str, Any] = {"title": photos.title} if photos.title else {}
     if order.caption:
@@ -97,8 +97,8 @@ def photo_body(order: Order, photos: Photos) -> dict[str, Any]:
     }
 
 
-def post_info(order: Order) -> dict[str, Any]:
-    """Give the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
+def post_info(order: PublishRequest) -> dict[str, Any]:
+    """Return the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
     options = order.options
     info = _shared_info(options) | {
         "disable_duet": options.allow_duet is not True,
@@ -121,7 +121,7 @@ def _shared_info(options: PostOptions) -> dict[str, Any]:
     }
 
 
-def _check_common(order: Order) -> None:
+def _check_common(order: PublishRequest) -> None:
     if order.mode not in (PostMode.DIRECT, PostMode.CREATOR_INBOX):
         raise OptionUnsupported("TikTok has no planner.", provider=PROVIDER, field="mode")
     if order.schedule_time is not None:
@@ -137,7 +137,7 @@ def _check_privacy(options: PostOptions) -> None:
 
 
 def _chosen(options: PostOptions) -> dict[str, bool]:
-    """Tell which options were chosen at all; saying no to something is what happens anyway."""
+    """Return which options were chosen at all; saying no to something is what happens anyway."""
     return {
         "privacy_level": options.privacy_level is not None,
         "allow_comments": options.allow_comments is True,

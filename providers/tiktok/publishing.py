@@ -14,9 +14,9 @@ from providers.http.urls import check_url
 from providers.interface.access import Access
 from providers.models.publishing import (
     Begun,
-    Order,
     PostMode,
     PublishPhase,
+    PublishRequest,
     PublishStatus,
     Sighting,
     Transferred,
@@ -54,11 +54,11 @@ class TikTokPublishing:
         self._client = client
         self._videos = videos
 
-    def check(self, order: Order) -> None:
+    def check(self, order: PublishRequest) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
         orders.check(order)
 
-    async def begin(self, access: Access, order: Order) -> Begun:
+    async def begin(self, access: Access, order: PublishRequest) -> Begun:
         """Announce a file that will be sent, a video or photos that TikTok fetches; see the interface."""
         self.check(order)
         content = order.content
@@ -70,7 +70,7 @@ class TikTokPublishing:
         assert content is not None  # noqa: S101 - checked above
         return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order, content))))
 
-    async def _begin_file(self, access: Access, order: Order, file: VideoFile) -> Begun:
+    async def _begin_file(self, access: Access, order: PublishRequest, file: VideoFile) -> Begun:
         plan = upload.chunk_plan(file.size)
         asked = self._client.clock()
         body = orders.video_body(order, orders.file_source(plan))
@@ -121,7 +121,7 @@ class TikTokPublishing:
         return read_status(envelope)
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Give the page of a published video, or of photos."""
+        """Return the page of a published video, or of photos."""
         return video_uri(username, post_id, kind="photo" if photos else "video")
 
     def _begun(self, envelope: wire.Envelope) -> tuple[str, Secret]:

@@ -102,7 +102,9 @@ def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video
 
 
 def video_uri(username: str, video_id: str, *, kind: str = "video") -> str:
-    """Give the public address of a video (or of photos: `kind` is `photo`), empty when username or id is not known."""
+    """Return the public address of a video (or of photos: `kind` is `photo`), empty when username or id is not
+    known.
+    """
     name = username.strip().removeprefix("@")
     if not name or not video_id:
         return ""
@@ -118,7 +120,7 @@ def _cursor(cursor: str) -> int:
 
 
 def _next(data: Mapping[str, Any], sent: str) -> str:
-    """Give the next cursor; one that does not move on ends the list, because following it would never end."""
+    """Return the next cursor; one that does not move on ends the list, because following it would never end."""
     cursor = wire.count(data, "cursor")
     moved = cursor is not None and cursor > 0 and str(cursor) != sent
     return str(cursor) if strict_json.flag(data, "has_more") and moved else ""

@@ -170,7 +170,7 @@ def _demand(kind: WebhookKind, subject: str, publish_id: str) -> None:
 
 
 def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
-    """Tell how the publish was begun: `INBOX_SHARE` is documented ("Get Post Status"), `DIRECT_PUBLISH` was seen
+    """Return how the publish was begun: `INBOX_SHARE` is documented ("Get Post Status"), `DIRECT_PUBLISH` was seen
     live.
     """
     if kind is WebhookKind.AWAITING_CREATOR:

@@ -35,25 +35,25 @@ def envelope(body: bytes) -> Envelope:
 
 
 def items(source: Mapping[str, Any], key: str) -> list[Any]:
-    """Give the list under `key`, or an empty one."""
+    """Return the list under `key`, or an empty one."""
     value = source.get(key)
     return value if isinstance(value, list) else []
 
 
 def text(source: Mapping[str, Any], key: str) -> str:
-    """Give the string under `key`, or an empty one."""
+    """Return the string under `key`, or an empty one."""
     value = source.get(key)
     return value if isinstance(value, str) else ""
 
 
 def count(source: Mapping[str, Any], key: str) -> int | None:
-    """Give the non-negative 64-bit integer under `key`, as number or string; absent or odd is None, never 0."""
+    """Return the non-negative 64-bit integer under `key`, as number or string; absent or odd is None, never 0."""
     number = strict_json.integer(source.get(key))
     return number if number is not None and number >= 0 else None
 
 
 def identifier(value: object) -> str:
-    """Give an id as the exact string it is, be it sent as string or integer; empty when it is neither.
+    """Return an id as the exact string it is, be it sent as string or integer; empty when it is neither.
 
     A float is refused: it has already lost digits.
     """

@@ -92,7 +92,7 @@ FAIL_HEAD = """
 
 
 def page() -> str:
-    """Give the whole page."""
+    """Return the whole page."""
     parts = [HEAD, *_reasons(), HTTP_HEAD]
     parts += [f"| `{code}` | {status} | `{name}` |\n" for code, (status, name) in HTTP.items()]
     parts += [TIKTOK_HEAD, *_codes(tiktok.CODES), OAUTH_HEAD, *_codes(tiktok.OAUTH_CODES)]
@@ -109,13 +109,13 @@ def _reasons() -> Iterator[str]:
 
 @cache
 def comments() -> Mapping[str, str]:
-    """Give each reason's comment, in the contract's order."""
+    """Return each reason's comment, in the contract's order."""
     found = {each.name.partition(".")[2]: each.comment for each in elements() if each.name.startswith("ErrorReason.")}
     return {name: comment for name, comment in found.items() if name != "ERROR_REASON_UNSPECIFIED"}
 
 
 def split(comment: str) -> tuple[str, str]:
-    """Give a comment's meaning, without the code that opens it, and its example's metadata."""
+    """Return a comment's meaning, without the code that opens it, and its example's metadata."""
     text, _, example = " ".join(comment.split()).partition(" Example: ")
     metadata = re.search(r"metadata: (\{.*?\}) \}$", example)
     return re.sub(r"^[A-Z_]+\. ", "", text), f"`{metadata[1]}`" if metadata and metadata[1] != "{}" else ""

@@ -48,7 +48,7 @@ async def measure(names: list[str], rounds: int) -> list[Result]:
 
 
 def table(results: list[Result]) -> Table:
-    """Give the table."""
+    """Return the table."""
     columns = ("", "against", "ours", "bare", "ratio", "spread", "target", "")
     shown = Table(*columns, title="The gateway beside bare servers, measured in turns", title_justify="left")
     for result in results:

@@ -37,13 +37,13 @@ async def sink(requests: AsyncIterator[Any], context: Any) -> Any:
 
 
 def echo_handler() -> Any:
-    """Give the echo as a unary method of a real message."""
+    """Return the echo as a unary method of a real message."""
     message = post_service_pb2.GetPostRequest
     return grpc.unary_unary_rpc_method_handler(echo, message.FromString, message.SerializeToString)
 
 
 def sink_handler() -> Any:
-    """Give the sink as a client-streaming method of real messages."""
+    """Return the sink as a client-streaming method of real messages."""
     return grpc.stream_unary_rpc_method_handler(
         sink, upload_service_pb2.WriteUploadRequest.FromString, upload_pb2.Upload.SerializeToString
     )

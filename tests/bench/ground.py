@@ -178,5 +178,5 @@ def _post(place: str, now: datetime) -> PostRow:
 
 
 def channel(target: str) -> grpc.aio.Channel:
-    """Give a connection of its own to a server."""
+    """Return a connection of its own to a server."""
     return grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])

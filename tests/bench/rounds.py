@@ -34,7 +34,7 @@ class Result:
 
     @property
     def met(self) -> bool:
-        """Tell whether the median reaches the target."""
+        """Return whether the median reaches the target."""
         return self.ratio >= self.target
 
 

@@ -26,7 +26,7 @@ LOCATION = processes.LOCATION.partition("/")[2]
 
 
 def vendor_config() -> SimulatorConfig:
-    """Give a planner that is quick and sets no caps, and does not say the id of what it publishes at once."""
+    """Return a planner that is quick and sets no caps, and does not say the id of what it publishes at once."""
     return SimulatorConfig(processing_seconds=0.2, rate_limits=False, posts_per_day=None, publish_now_results=False)
 
 
@@ -40,7 +40,7 @@ class Planner:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Give what a gateway must be told about it."""
+        """Return what a gateway must be told about it."""
         return {
             "GATEWAY_HIGHLEVEL_CLIENT_ID": self.vendor.config.client_id,
             "GATEWAY_HIGHLEVEL_CLIENT_SECRET": self.vendor.config.client_secret,
@@ -49,7 +49,7 @@ class Planner:
         }
 
     def gateway(self, database_url: str, folder: Path, blobs: Path | None = None) -> processes.Gateway:
-        """Give a gateway that is not started yet; `blobs` is the folder of one whose uploads it shares."""
+        """Return a gateway that is not started yet; `blobs` is the folder of one whose uploads it shares."""
         folder.mkdir(exist_ok=True)
         shared = {"GATEWAY_BLOB_URL": (blobs / "blobs").as_uri()} if blobs else {}
         return processes.Gateway(database_url, self.url, folder, settings={**self.settings, **shared})
@@ -84,7 +84,7 @@ async def planning(database_url: str, folder: Path, config: SimulatorConfig | No
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Give the request for a post at once, public where the network has levels, under an id of the caller's."""
+    """Return the request for a post at once, public where the network has levels, under an id of the caller's."""
     post = post_pb2.Post(account=f"{processes.LOCATION}/accounts/{account}", mode=post_pb2.POST_MODE_DIRECT)
     post.caption = caption
     post.video.source.upload = upload

@@ -47,7 +47,7 @@ CHUNK = 256 * 1024
 
 
 def free_port() -> int:
-    """Give a port that was free a moment ago."""
+    """Return a port that was free a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -113,7 +113,7 @@ class Gateway:
             await asyncio.sleep(0.05)
 
     def channel(self) -> grpc.aio.Channel:
-        """Give a channel of its own, without the connections of another to a process that is gone."""
+        """Return a channel of its own, without the connections of another to a process that is gone."""
         return grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}", options=[("grpc.use_local_subchannel_pool", 1)])
 
     async def died(self, seconds: float) -> int | None:
@@ -132,7 +132,7 @@ class Gateway:
         await self.process.wait()
 
     def freeze_state(self) -> str:
-        """Give the kernel's one-letter state of the process: `T` when it is frozen."""
+        """Return the kernel's one-letter state of the process: `T` when it is frozen."""
         assert self.process is not None
         stat = Path(f"/proc/{self.process.pid}/stat").read_text()
         return stat.rsplit(")", 1)[1].split()[0]
@@ -191,7 +191,7 @@ async def walk_consent(
 
 
 def pattern(size: int) -> bytes:
-    """Give a real video, padded with bytes in which no two chunks are alike."""
+    """Return a real video, padded with bytes in which no two chunks are alike."""
     block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(32768))
     head = media.clip() + media.padding_head(size - len(media.clip()))
     return (head + block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
@@ -221,7 +221,7 @@ async def upload(gateway: Gateway, data: bytes, mime_type: str = "video/mp4") ->
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Give the request for a direct post that only its creator sees, under an id of the caller's."""
+    """Return the request for a direct post that only its creator sees, under an id of the caller's."""
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=caption)
     post.video.source.upload = upload
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME

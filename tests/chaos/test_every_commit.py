@@ -95,7 +95,7 @@ class Commits:
 
     @asynccontextmanager
     async def transaction(self, db: Database) -> AsyncIterator[Transaction]:
-        """Give a transaction as it is, with a death around its commit if this is the one."""
+        """Yield a transaction as it is, with a death around its commit if this is the one."""
         self.seen.append(" < ".join(islice(callers(), 3)))
         number = len(self.seen)
         async with REAL(db) as tx:
@@ -113,7 +113,7 @@ class Commits:
 
 
 def callers() -> Iterator[str]:
-    """Give who of the gateway's rules wants a transaction, from the inside out."""
+    """Yield who of the gateway's rules wants a transaction, from the inside out."""
     frame = sys._getframe(1)
     while frame.f_back is not None:
         frame, code = frame.f_back, frame.f_code
@@ -162,7 +162,7 @@ class Route:
         return await pulled(self.stage, self.account, id, id=id)
 
     async def read(self, id: str) -> PostRow:
-        """Give the post as it is."""
+        """Return the post as it is."""
         async with self.stage.domain.db.read() as tx:
             return await rows.get(tx, LOCATION, id)
 
@@ -177,14 +177,14 @@ class Route:
         return post
 
     async def announced(self, id: str) -> bool:
-        """Tell whether the one call may have been made, and its answer is nowhere."""
+        """Return whether the one call may have been made, and its answer is nowhere."""
         post = await self.read(id)
         async with self.stage.domain.db.read() as tx:
             attempt = await attempts.find(tx, LOCATION, id, post.attempt)
         return self.name in OPEN and attempt is not None and attempt.state == "INIT_SENT"
 
     async def in_reach(self, post: PostRow) -> bool:
-        """Tell whether the vendor can have the media: those that we hold, only when it asked us for them."""
+        """Return whether the vendor can have the media: those that we hold, only when it asked us for them."""
         return self.name != "photos" or await media.fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
 
 
@@ -244,12 +244,12 @@ async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
 
 
 def over(post: PostRow) -> bool:
-    """Tell whether a post has ended, as well as it can."""
+    """Return whether a post has ended, as well as it can."""
     return post.state in ENDED or not post.due_at
 
 
 def expected(route: Route, *, open_: bool) -> list[tuple[str, int]]:
-    """Give how the path may end: in which state, with how many posts made."""
+    """Return how the path may end: in which state, with how many posts made."""
     if route.name == "planner called back":
         return [("CANCELLED", 0)]
     if route.name == "cancelled pull":

@@ -49,7 +49,7 @@ async def begun(gateway: processes.Gateway, name: str = "") -> connection_pb2.Co
 
 
 async def status(gateway: processes.Gateway, name: str) -> connection_pb2.Connection.Status:
-    """Give a connection's status."""
+    """Return a connection's status."""
     async with gateway.channel() as channel:
         stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
         request = connection_service_pb2.GetConnectionRequest(name=name)
@@ -58,7 +58,7 @@ async def status(gateway: processes.Gateway, name: str) -> connection_pb2.Connec
 
 
 async def accounts(gateway: processes.Gateway) -> list[account_pb2.Account]:
-    """Give the accounts that there are."""
+    """Return the accounts that there are."""
     async with gateway.channel() as channel:
         stub = account_service_pb2_grpc.AccountServiceStub(channel)
         request = account_service_pb2.ListAccountsRequest(parent=processes.LOCATION)

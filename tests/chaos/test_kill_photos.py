@@ -29,7 +29,7 @@ PHOTOS = [media.jpeg(720, 1080), media.jpeg(1080, 1080)]
 
 
 def request_of(account: str, uploads: list[str], place: str, number: int) -> post_service_pb2.CreatePostRequest:
-    """Give the request for a post of both photos, whose title is the place."""
+    """Return the request for a post of both photos, whose title is the place."""
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT)
     post.photos.title = place
     for upload in uploads:

@@ -26,14 +26,14 @@ ACCOUNTS = 4
 
 
 def vendor_config() -> SimulatorConfig:
-    """Give a vendor that is quick and sets no caps: what is tested is who posts, not how often one may."""
+    """Return a vendor that is quick and sets no caps: what is tested is who posts, not how often one may."""
     return SimulatorConfig(
         processing_seconds=0.2, moderation_seconds=0.1, rate_limits=False, posts_per_day=None, pending_drafts=None
     )
 
 
 def needs_chunks(place: str) -> bool:
-    """Tell whether a publish comes by the place only when there is a chunk before the last one."""
+    """Return whether a publish comes by the place only when there is a chunk before the last one."""
     return place.endswith((".UPLOADING", ".chunk"))
 
 

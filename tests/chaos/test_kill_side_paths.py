@@ -71,13 +71,13 @@ class Side:
     posts: bool = True
 
     def places(self) -> tuple[str, str]:
-        """Give the places before and after the step, in the order in which the process dies there."""
+        """Return the places before and after the step, in the order in which the process dies there."""
         when, what = self.step.split(" ")
         before, after = f"publish.before-{when}.{what}", f"publish.after-{when}.{what}"
         return (after, before) if self.backwards else (before, after)
 
     def size(self) -> int:
-        """Give the size of the video: only a large one goes in several chunks."""
+        """Return the size of the video: only a large one goes in several chunks."""
         return SIZE if self.large else SMALL
 
 
@@ -175,7 +175,7 @@ class World:
     large: str
 
     def request(self, side: Side) -> post_service_pb2.CreatePostRequest:
-        """Give the request for a post that will take the side path; its caption and its id name the path."""
+        """Return the request for a post that will take the side path; its caption and its id name the path."""
         upload = self.large if side.large else self.small
         request = processes.new_post(self.accounts[side.name], upload, side.name, side.name.replace(" ", "-"))
         if side.public:
@@ -339,7 +339,7 @@ class Reaper:
             raise Death(name)
 
     def visits(self) -> list[tuple[str, int]]:
-        """Give the first and the last visit to each place that was seen."""
+        """Return the first and the last visit to each place that was seen."""
         return sorted({(name, visit) for name, count in Counter(self.seen).items() for visit in (1, count)})
 
 

@@ -31,7 +31,7 @@ ALLOWED = 96 * MIB
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder with room for the file; the bytes go with the test."""
+    """Yield a folder with room for the file; the bytes go with the test."""
     free = shutil.disk_usage(tmp_path).free
     if free < 2 * SIZE:
         pytest.skip(f"needs {2 * SIZE} bytes on disk, {free} are free")
@@ -56,7 +56,7 @@ def giving() -> Callable[[Heard], Talk]:
 
 
 def sha256(size: int) -> str:
-    """Give the hash of such a file."""
+    """Return the hash of such a file."""
     digest = hashlib.sha256()
     for _, data in pieces(size):
         digest.update(data)

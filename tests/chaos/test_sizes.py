@@ -28,7 +28,7 @@ BLOCK = processes.pattern(8 * MEBIBYTE)
 
 
 def pieces(size: int) -> Iterator[tuple[int, bytes]]:
-    """Give (offset, bytes) of a video in which no two megabytes are alike, without holding it."""
+    """Yield (offset, bytes) of a video in which no two megabytes are alike, without holding it."""
     head = media.clip() + media.padding_head(size - len(media.clip()))
     yield 0, head + BLOCK[len(head) : min(MEBIBYTE, size)]
     for offset in range(MEBIBYTE, size, MEBIBYTE):

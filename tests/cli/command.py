@@ -49,5 +49,5 @@ def execute(arguments: tuple[str, ...], environment: Mapping[str, str]) -> Ran:
 
 
 def bare() -> dict[str, str]:
-    """Give this environment without any setting."""
+    """Return this environment without any setting."""
     return {name: value for name, value in os.environ.items() if not name.startswith("GATEWAY_")}

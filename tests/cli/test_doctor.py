@@ -31,7 +31,7 @@ def examine(database_url: str, folder: Path, **settings: str) -> Ran:
 
 
 def wrong(ran: Ran) -> list[str]:
-    """Give the lines that say what is wrong."""
+    """Return the lines that say what is wrong."""
     return [line for line in ran.out.splitlines() if line.startswith("WRONG")]
 
 
@@ -104,7 +104,7 @@ def test_a_look_leaves_nothing_behind(database_url: str, tmp_path: Path) -> None
 
 
 def line_of(ran: Ran, subject: str) -> str:
-    """Give the one line about a subject."""
+    """Return the one line about a subject."""
     [line] = [line for line in ran.out.splitlines() if line[5:].strip().startswith(f"{subject}:")]
     return line
 

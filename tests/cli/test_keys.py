@@ -17,7 +17,7 @@ SCOPES = ("--scope", "posts.write", "--scope", "uploads.write")
 
 
 def entry(key_id: str) -> str:
-    """Give a fresh key of that id."""
+    """Return a fresh key of that id."""
     return f"{key_id}:{base64.b64encode(os.urandom(32)).decode()}"
 
 

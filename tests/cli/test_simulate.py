@@ -35,7 +35,7 @@ def simulating(vendor: str, *options: str) -> Iterator[tuple[str, subprocess.Pop
 
 
 def ask(url: str, **headers: str) -> Any:
-    """Give the answer to a GET as JSON."""
+    """Return the answer to a GET as JSON."""
     with LOOPBACK.open(urllib.request.Request(url, headers=headers), timeout=10) as answer:  # noqa: S310 - loopback
         return json.load(answer)
 

@@ -23,17 +23,17 @@ from gateway.ground import Ground, read_ring
 from gateway.ids import new_id
 from providers.errors import ProviderError, QuotaUsedUp
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
+from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
 from storage.database import Database
 from tests.flows.token_caller import settings_of
 
-VIDEO = Order(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
+VIDEO = PublishRequest(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
 HASTY = 1.5
 """Seconds that every second caller has: a second of them is for the call itself."""
 
 
 def shortened(domain: Domain, seconds: float) -> Domain:
-    """Give the rules with windows of so many seconds: nobody has minutes for a test."""
+    """Return the rules with windows of so many seconds: nobody has minutes for a test."""
     provider: Any = domain.providers["tiktok"]
     rules = tuple(replace(rule, window=timedelta(seconds=seconds)) for rule in provider.table.quotas)
     return replace(domain, providers={"tiktok": replace(provider, table=replace(provider.table, quotas=rules))})

@@ -56,7 +56,7 @@ class Clock:
         self.time = START
 
     def __call__(self) -> datetime:
-        """Give the present."""
+        """Return the present."""
         return self.time
 
     def advance(self, span: timedelta) -> None:
@@ -164,7 +164,7 @@ class Stage:
         return await self.read(post)
 
     async def read(self, post: PostRow) -> PostRow:
-        """Give the post as it is."""
+        """Return the post as it is."""
         async with self.domain.db.read() as tx:
             return await rows.get(tx, post.location, post.id)
 
@@ -199,7 +199,7 @@ def as_grant(values: dict[str, Any], now: datetime) -> Grant:
 
 
 def make_settings(database_url: str, folder: Path) -> Settings:
-    """Give the settings of a gateway that talks to the simulated vendor."""
+    """Return the settings of a gateway that talks to the simulated vendor."""
     return Settings(
         database_url=SecretStr(database_url),
         data_dir=folder / "data",

@@ -46,7 +46,7 @@ NEVER_SENT = Fault(match="video.init", kind="drop_before")
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor needs a minute to publish."""
+    """Yield a stage whose vendor needs a minute to publish."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 
@@ -65,7 +65,7 @@ async def made(stage: Stage, kind: str, account: str, **changes: Any) -> PostRow
 
 
 async def in_doubt(stage: Stage, account: str, caption: str = "one", **changes: Any) -> PostRow:
-    """Give a post whose announcement may have published it, for all that is known here."""
+    """Return a post whose announcement may have published it, for all that is known here."""
     stage.vendor.faults.add(NEVER_SENT)
     post = await stage.step(await pulled(stage, account, caption, **changes))
     assert "INDETERMINATE" == post.state
@@ -222,7 +222,7 @@ async def test_an_outage_before_the_call_leaves_no_doubt(
 
 
 async def pending_drafts(stage: Stage) -> int:
-    """Give how many places of the creator's inbox are counted as taken."""
+    """Return how many places of the creator's inbox are counted as taken."""
     async with stage.domain.db.read() as tx:
         account = await accounts.get(tx, LOCATION, "a1")
     [found] = [each for each in await quotas.of_account(stage.domain, account) if each.rule.metric == "pending_drafts"]

@@ -25,7 +25,7 @@ PUBLISHED = "Published once, and identical byte for byte."
 
 @pytest.fixture
 def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """Give a folder for temporary files that is empty, and must be empty again at the end."""
+    """Yield a folder for temporary files that is empty, and must be empty again at the end."""
     # Not pytest's own: as root, PostgreSQL's user must be able to enter.
     with tempfile.TemporaryDirectory(prefix="demo-test-") as name:
         Path(name).chmod(0o755)
@@ -36,7 +36,7 @@ def temporary(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def left_running(folder: str) -> list[str]:
-    """Give the processes that know the folder: by their arguments, their environment, or where they are."""
+    """Return the processes that know the folder: by their arguments, their environment, or where they are."""
     found = []
     for process in psutil.process_iter():
         try:

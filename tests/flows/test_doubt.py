@@ -48,23 +48,23 @@ DENIED = "invalid_publish_id"
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor needs five minutes from the last byte to the post."""
+    """Yield a stage whose vendor needs five minutes from the last byte to the post."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 
 
 def dead(http: int, times: int | None = None) -> Fault:
-    """Give an upload address that is no more."""
+    """Return an upload address that is no more."""
     return Fault(match="upload", kind="status", status=http, times=times)
 
 
 def said(text: str, times: int | None = None) -> Fault:
-    """Give what the vendor answers whoever asks how a publish stands."""
+    """Return what the vendor answers whoever asks how a publish stands."""
     return Fault(match="status", kind="body", body=text, times=times)
 
 
 def slowly(stage: Stage, folder: Path) -> Stage:
-    """Give the stage with a store from which the first read takes as long as a slow last chunk."""
+    """Return the stage with a store from which the first read takes as long as a slow last chunk."""
     spans = iter([SLOW])
     return with_store(stage, folder, lambda: stage.clock.advance(next(spans, timedelta(0))))
 
@@ -75,7 +75,7 @@ async def small(stage: Stage, caption: str = "one") -> PostRow:
 
 
 def outcome(stage: Stage) -> tuple[int, list[str]]:
-    """Give how often was announced, and the digest of what was posted each time."""
+    """Return how often was announced, and the digest of what was posted each time."""
     return len(stage.vendor.inits), [made.sha256 for made in stage.vendor.posts]
 
 
@@ -272,7 +272,7 @@ async def test_further_news_of_the_attempt_that_counts_contradict_nothing(stage:
 
 
 async def refused_though_taken(stage: Stage) -> PostRow:
-    """Give a post that FAILED although the vendor has all its bytes: it lagged behind, and refused them twice."""
+    """Return a post that FAILED although the vendor has all its bytes: it lagged behind, and refused them twice."""
     stage.vendor.faults.add(LOST, Fault(match="upload", kind="status", status=400, times=None))
     stage.vendor.faults.add(said(status(uploaded_bytes=0)))
     post = await stage.finish(await small(stage))

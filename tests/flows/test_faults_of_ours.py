@@ -34,7 +34,7 @@ QUIET = SimulatorConfig(rate_limits=False, posts_per_day=None, processing_second
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor needs five minutes from the last byte to the post."""
+    """Yield a stage whose vendor needs five minutes from the last byte to the post."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 

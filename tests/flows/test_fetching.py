@@ -43,7 +43,7 @@ DATA = media.video(25_100_000)
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose gateway may fetch from this machine."""
+    """Yield a stage whose gateway may fetch from this machine."""
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False, processing_seconds=0)) as made:
         fetcher = Fetcher(allow_loopback=True, bounds=Bounds(pause=0))
         made.domain = replace(made.domain, fetcher=fetcher)
@@ -103,7 +103,7 @@ def video(data: bytes = DATA, mime_type: str = "video/mp4") -> bytes:
 
 
 async def kept(stage: Stage) -> tuple[list[UploadRow], list[str], int]:
-    """Give what is stored: uploads, the keys of their parts, and how many blobs there are."""
+    """Return what is stored: uploads, the keys of their parts, and how many blobs there are."""
     async with stage.domain.db.read() as tx:
         rows = (await tx.execute(select(UploadRow).order_by(col(UploadRow.id)))).scalars().all()
         keys = (await tx.execute(select(col(UploadPartRow.key)))).scalars().all()
@@ -295,7 +295,7 @@ async def half_fetched(
 
 
 async def parts_stored(stage: Stage) -> bool:
-    """Tell whether both parts are stored that are full while the rest is held back."""
+    """Return whether both parts are stored that are full while the rest is held back."""
     async with stage.domain.db.read() as tx:
         rows = (await tx.execute(select(UploadRow))).scalars().all()
     return [True] == [row.committed_size >= 16 * MIB for row in rows]

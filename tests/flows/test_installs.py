@@ -59,7 +59,7 @@ class Telling:
         return [row["outcome"] for row in await self.rows("true ORDER BY receive_time, id") if row["id"] in ids]
 
     async def rows(self, where: str) -> list[dict[str, Any]]:
-        """Give what was kept."""
+        """Return what was kept."""
         async with self.high.world.domain.db.read() as tx:
             found = await tx.execute(text(f"SELECT to_jsonb(t) FROM webhooks t WHERE {where}"))
             return [row for (row,) in found]
@@ -86,7 +86,7 @@ class Telling:
             return (await client.post(HOOK, content=body, headers=sent)).status_code
 
     async def statuses(self) -> dict[str, Any]:
-        """Give the status of each connection of a place, by the place."""
+        """Return the status of each connection of a place, by the place."""
         listed = await self.high.listed()
         return {
             each.provider_settings["location_id"]: each.status for each in listed if each.grant_kind != COMPANY_KIND
@@ -109,7 +109,7 @@ async def opened(database_url: str, folder: Path, **config: Any) -> AsyncIterato
 
 @pytest.fixture
 async def telling(database_url: str, tmp_path: Path) -> AsyncIterator[Telling]:
-    """Give such a gateway."""
+    """Yield such a gateway."""
     async with opened(database_url, tmp_path) as found:
         yield found
 

@@ -25,7 +25,7 @@ YEAR = 365 * 86_400
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor fetches what it is told to."""
+    """Yield a stage whose vendor fetches what it is told to."""
     async with opened(database_url, tmp_path, FETCHING) as opened_stage:
         yield opened_stage
 

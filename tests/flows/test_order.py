@@ -28,7 +28,7 @@ QUIET = SimulatorConfig(rate_limits=True, posts_per_day=None, processing_seconds
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor keeps its rate limits."""
+    """Yield a stage whose vendor keeps its rate limits."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 
@@ -133,7 +133,7 @@ class Going(gateway.Clock):
     """A clock that goes by itself, so that each post has a time of its own, and is moved on by hand."""
 
     def __call__(self) -> datetime:
-        """Give the present."""
+        """Return the present."""
         return self.time + timedelta(seconds=time.monotonic())
 
 

@@ -36,7 +36,7 @@ PUBLIC = {"privacy_level": "public"}
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor fetches what it is told to."""
+    """Yield a stage whose vendor fetches what it is told to."""
     async with opened(database_url, tmp_path, FETCHING) as opened_stage:
         yield opened_stage
 
@@ -64,7 +64,7 @@ async def settled(stage: Stage, post: PostRow) -> PostRow:
 
 
 def posted(stage: Stage) -> list[tuple[str, str]]:
-    """Give what the vendor posted: (title, SHA-256 of all bytes it fetched)."""
+    """Return what the vendor posted: (title, SHA-256 of all bytes it fetched)."""
     return [(made.title, made.sha256) for made in stage.vendor.posts]
 
 

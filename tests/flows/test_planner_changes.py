@@ -20,7 +20,7 @@ HOURS = timedelta(hours=1)
 
 
 async def scheduled(stage: PlannerStage, caption: str = "Later", *, account: str = "", after: int = 3) -> PostRow:
-    """Give a post that the planner holds until its time."""
+    """Return a post that the planner holds until its time."""
     account = account or await stage.connect()
     time = stage.clock() + after * HOURS
     post = await stage.planned(account, await stage.upload(VIDEO), caption, schedule_time=time)

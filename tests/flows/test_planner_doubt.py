@@ -30,13 +30,13 @@ WORDS: dict[str, Any] = {"content": {"kind": "text", "sources": []}, "uploads": 
 
 
 def record_of(stage: PlannerStage) -> Record:
-    """Give the one post that the planner has."""
+    """Return the one post that the planner has."""
     [record] = stage.planner.planner.records.values()
     return record
 
 
 async def scheduled(stage: PlannerStage, after: timedelta = HOUR) -> PostRow:
-    """Give a post that the planner keeps until its time."""
+    """Return a post that the planner keeps until its time."""
     time = stage.clock() + after
     post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Later", schedule_time=time)
     post = await stage.step(await stage.step(post))
@@ -63,7 +63,7 @@ class Died(BaseException):
 
 
 def dying_at(place: str) -> Callable[[str], None]:
-    """Give what stands where `reach` is called, and ends the process at its first visit to the place."""
+    """Return what stands where `reach` is called, and ends the process at its first visit to the place."""
     armed = [place]
 
     def reach(name: str) -> None:

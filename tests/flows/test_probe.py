@@ -48,7 +48,7 @@ LITTLE = 48 * MIB
 
 
 def reading(data: bytes) -> Read:
-    """Give a file's bytes as its store does."""
+    """Return a file's bytes as its store does."""
 
     async def read(first: int, end: int) -> bytes:
         return data[first:end]
@@ -57,7 +57,7 @@ def reading(data: bytes) -> Read:
 
 
 def workers() -> list[psutil.Process]:
-    """Give this process's children that look into files, those that are dead and not reaped included."""
+    """Return this process's children that look into files, those that are dead and not reaped included."""
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
@@ -75,13 +75,13 @@ def nothing_left() -> Iterator[None]:
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage with a quiet vendor."""
+    """Yield a stage with a quiet vendor."""
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False, posts_per_day=None)) as made:
         yield made
 
 
 def standing_in(code: str) -> tuple[str, ...]:
-    """Give a worker that does something else than looking, under the same bounds."""
+    """Return a worker that does something else than looking, under the same bounds."""
     start = "import json, os, socket, sys\nfrom gateway.media import worker\nworker.confine()\n"
     return (sys.executable, "-I", "-B", "-c", start + code)
 
@@ -345,7 +345,7 @@ def watched(stage: Stage, **values: Any) -> Watched:
 
 
 async def kept(stage: Stage, upload: str) -> dict[str, Any] | None:
-    """Give what is kept of a look."""
+    """Return what is kept of a look."""
     async with stage.domain.db.read() as tx:
         return (await uploads.get(tx, LOCATION, upload)).media
 

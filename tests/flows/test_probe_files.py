@@ -37,7 +37,7 @@ STRANGERS = {
 
 
 def reading(data: bytes) -> Read:
-    """Give a file's bytes as its store does."""
+    """Return a file's bytes as its store does."""
 
     async def read(first: int, end: int) -> bytes:
         return data[first:end]
@@ -111,7 +111,7 @@ async def test_a_head_at_the_end_costs_two_ranges() -> None:
 
 
 def _damaged(count: int) -> Iterator[bytes]:
-    """Give files of every kind with some bytes of their headers changed; the same ones each time."""
+    """Yield files of every kind with some bytes of their headers changed; the same ones each time."""
     chance = random.Random(23)
     whole = [
         media.clip(),

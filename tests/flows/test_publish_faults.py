@@ -22,13 +22,13 @@ QUIET = SimulatorConfig(rate_limits=False, posts_per_day=None, moderation_second
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage with a quiet vendor."""
+    """Yield a stage with a quiet vendor."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 
 
 def posted(stage: Stage) -> list[tuple[str, str]]:
-    """Give what the vendor posted: (title, sha256 of the bytes it received)."""
+    """Return what the vendor posted: (title, sha256 of the bytes it received)."""
     return [(post.title, post.sha256) for post in stage.vendor.posts]
 
 

@@ -29,14 +29,14 @@ PUBLIC = {"privacy_level": "public"}
 
 @pytest.fixture
 async def slow_stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage with a vendor that fetches for an hour."""
+    """Yield a stage with a vendor that fetches for an hour."""
     async with opened(database_url, tmp_path, replace(QUIET, processing_seconds=3600)) as opened_stage:
         yield opened_stage
 
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage with a quiet vendor."""
+    """Yield a stage with a quiet vendor."""
     async with opened(database_url, tmp_path, QUIET) as opened_stage:
         yield opened_stage
 
@@ -49,7 +49,7 @@ async def pulled(stage: Stage, account: str, caption: str = "one", **changes: An
 
 
 async def attempt_of(stage: Stage, post: PostRow) -> attempts.AttemptRow:
-    """Give the newest attempt of a post."""
+    """Return the newest attempt of a post."""
     row = await stage.read(post)
     async with stage.domain.db.read() as tx:
         found = await attempts.find(tx, row.location, row.id, row.attempt)
@@ -58,7 +58,7 @@ async def attempt_of(stage: Stage, post: PostRow) -> attempts.AttemptRow:
 
 
 async def states(stage: Stage, post: PostRow) -> list[str]:
-    """Give the states that events told of a post, in order."""
+    """Return the states that events told of a post, in order."""
     async with stage.domain.db.read() as tx:
         found = await events.after(tx, LOCATION, 0, subject=f"locations/{LOCATION}/posts/{post.id}", limit=100)
     return [event.payload["post"]["state"] for event in found if event.type == "POST_STATE_CHANGED"]

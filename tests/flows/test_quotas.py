@@ -37,7 +37,7 @@ CONFIG = SimulatorConfig(processing_seconds=1, moderation_seconds=1)
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage whose vendor counts calls, posts and drafts."""
+    """Yield a stage whose vendor counts calls, posts and drafts."""
     async with opened(database_url, tmp_path, CONFIG) as opened_stage:
         yield opened_stage
 
@@ -52,7 +52,7 @@ class Patience:
 
 @pytest.fixture
 def patient(stage: Stage) -> Patience:
-    """Give the domain that sleeps by moving the clock."""
+    """Return the domain that sleeps by moving the clock."""
     naps: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -63,7 +63,7 @@ def patient(stage: Stage) -> Patience:
 
 
 def access(domain: Domain, *, background: bool = False) -> ConnectionAccess:
-    """Give access to the connection c1."""
+    """Return access to the connection c1."""
     return ConnectionAccess(domain, "tiktok", LOCATION, "c1", background)
 
 
@@ -82,7 +82,7 @@ async def refused(domain: Domain, metric: str = "video_init", *, background: boo
 
 
 async def standing(stage: Stage, metric: str, account: str = "a1") -> Standing:
-    """Give how one quota of an account stands."""
+    """Return how one quota of an account stands."""
     async with stage.domain.db.read() as tx:
         row = await accounts.get(tx, LOCATION, account)
     return next(each for each in await quotas.of_account(stage.domain, row) if each.rule.metric == metric)
@@ -100,7 +100,7 @@ async def draft(stage: Stage) -> PostRow:
 
 
 async def told(stage: Stage, post: PostRow) -> list[str]:
-    """Give the states that events told of a post."""
+    """Return the states that events told of a post."""
     async with stage.domain.db.read() as tx:
         found = await events.after(tx, LOCATION, 0, subject=f"locations/{LOCATION}/posts/{post.id}", limit=100)
     return [event.payload["post"]["state"] for event in found]
@@ -544,7 +544,7 @@ async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage
 
 
 async def _like(stage: Stage, account: str) -> PostRow:
-    """Give a direct post of an account that is not created."""
+    """Return a direct post of an account that is not created."""
     content = sources.content("video", [Source(uri="https://media.example/video.mp4", vendor_pull=True)])
     now: datetime = stage.clock()
     connection = account.replace("a", "c")
@@ -564,5 +564,5 @@ async def _like(stage: Stage, account: str) -> PostRow:
 
 
 async def _check(stage: Stage, account: str) -> list[QuotaExceeded]:
-    """Give which caps of the day forbid a direct post of an account."""
+    """Return which caps of the day forbid a direct post of an account."""
     return await quotas.check(stage.domain, await _like(stage, account))

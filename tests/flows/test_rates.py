@@ -82,7 +82,7 @@ class Agencies:
         await self.domain.tokens.keep(location, connection, grant, read_version=0)
 
     def access(self, location: str = "l1", connection: str = "c1", **more: Any) -> ConnectionAccess:
-        """Give access to a connection, in the first process unless `domain` says otherwise."""
+        """Return access to a connection, in the first process unless `domain` says otherwise."""
         return ConnectionAccess(more.pop("domain", self.domain), "highlevel", location, connection, **more)
 
     async def ask(self, *whose: str, **more: Any) -> None:
@@ -96,7 +96,7 @@ class Agencies:
             await self.ask(*whose, **more)
 
     async def standing(self, metric: str = BURST, location: str = "l1", connection: str = "c1") -> Standing:
-        """Give how a quota of an account under a connection stands."""
+        """Return how a quota of an account under a connection stands."""
         now = self.clock()
         account = AccountRow(
             location=location,
@@ -111,13 +111,13 @@ class Agencies:
         return next(each for each in await quotas.of_account(self.domain, account) if each.rule.metric == metric)
 
     async def row(self, metric: str = BURST, subject: str = BAKERY) -> QuotaRow:
-        """Give the ledger's row of a HighLevel location."""
+        """Return the ledger's row of a HighLevel location."""
         key = f"providers/highlevel/subjects/{subject}"
         async with self.domain.db.read() as tx:
             return (await rows.find(tx, [key]))[key, metric]
 
     def statuses(self) -> list[int]:
-        """Give what the vendor answered, call by call."""
+        """Return what the vendor answered, call by call."""
         return [call.status for call in self.vendor.requests]
 
 
@@ -157,14 +157,14 @@ async def opened(
 
 @pytest.fixture
 async def agencies(database_url: str, tmp_path: Path) -> AsyncIterator[Agencies]:
-    """Give one location, connected to the bakery, before a vendor with the documented limits."""
+    """Yield one location, connected to the bakery, before a vendor with the documented limits."""
     async with opened(database_url, tmp_path) as found:
         yield found
 
 
 @pytest.fixture
 async def small(database_url: str, tmp_path: Path) -> AsyncIterator[Agencies]:
-    """Give the same before a vendor that allows twelve calls in ten seconds."""
+    """Yield the same before a vendor that allows twelve calls in ten seconds."""
     async with opened(database_url, tmp_path, SMALL) as found:
         yield found
 

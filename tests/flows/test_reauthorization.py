@@ -69,7 +69,7 @@ async def reauthorize(gateway: World, connection: connection_pb2.Connection) -> 
 
 
 async def due_now(gateway: World, id: str = "p1") -> bool:
-    """Tell whether the sweeper would take the post now."""
+    """Return whether the sweeper would take the post now."""
     row = await posts.get(gateway.domain, LOCATION, id)
     return row.due_at is not None and row.due_at <= gateway.clock()
 

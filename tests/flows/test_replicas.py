@@ -69,7 +69,7 @@ class Pair:
 
 @pytest.fixture
 async def pair(database_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Give two replicas that have both answered for a connected location already: their caches are warm."""
+    """Yield two replicas that have both answered for a connected location already: their caches are warm."""
     async with AsyncExitStack() as stack:
         vendor, vendor_settings = await stack.enter_async_context(simulated())
         replicas = []

@@ -40,7 +40,7 @@ DAY = timedelta(days=1)
 
 
 def id_of(made: connection_pb2.Connection) -> tuple[str, str]:
-    """Give (location, connection) of a name."""
+    """Return (location, connection) of a name."""
     _, location, _, connection = made.name.split("/")
     return location, connection
 
@@ -58,7 +58,7 @@ async def fresh(world: World, made: connection_pb2.Connection) -> AccessToken:
 
 
 async def row_of(world: World, made: connection_pb2.Connection) -> TokenRow | None:
-    """Give the connection's token row."""
+    """Return the connection's token row."""
     async with world.domain.db.read() as tx:
         return await tokens.find(tx, *id_of(made))
 
@@ -337,13 +337,13 @@ async def test_a_new_consent_wins_over_a_refresh_that_was_faster(gateway: World)
 
 
 async def seal_of(world: World, made: connection_pb2.Connection) -> LocationSealer:
-    """Give what seals the connection's pairs."""
+    """Return what seals the connection's pairs."""
     async with world.domain.db.read() as tx:
         return await world.domain.sealer.for_location(tx, id_of(made)[0])
 
 
 async def refresh_token(world: World, made: connection_pb2.Connection) -> Secret:
-    """Give the connection's refresh token in clear."""
+    """Return the connection's refresh token in clear."""
     row, seal = await row_of(world, made), await seal_of(world, made)
     assert row is not None
     assert row.refresh_sealed is not None

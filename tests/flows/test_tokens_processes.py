@@ -37,7 +37,7 @@ class RealTime:
     """The real clock, for a gateway whose vendor and whose neighbours live by it."""
 
     def __call__(self) -> Any:
-        """Give the present."""
+        """Return the present."""
         return now()
 
 
@@ -55,7 +55,7 @@ class Stage:
     folder: Path
 
     def order(self, name: str, callers: int, grace: float) -> str:
-        """Give what one process is told; `name` is its data folder."""
+        """Return what one process is told; `name` is its data folder."""
         _, location, _, connection = self.made.name.split("/")
         return json.dumps(
             {
@@ -86,7 +86,7 @@ class Stage:
             return await answers(child)
 
     async def status(self) -> Any:
-        """Give the connection's status."""
+        """Return the connection's status."""
         return (await self.world.get(self.made.name)).status
 
 
@@ -121,26 +121,26 @@ async def heard(child: asyncio.subprocess.Process, wanted: Any) -> str:
 
 
 def go(child: asyncio.subprocess.Process) -> None:
-    """Give the word."""
+    """Return the word."""
     assert child.stdin is not None
     child.stdin.write(b"go\n")
 
 
 async def answers(child: asyncio.subprocess.Process) -> list[str]:
-    """Give the word and wait for the answers."""
+    """Return the word and wait for the answers."""
     go(child)
     found: list[str] = json.loads(await heard(child, lambda line: line.startswith("[")))
     return found
 
 
 def state_of(pid: int) -> str:
-    """Give the kernel's one-letter state of a process: `T` when it is frozen."""
+    """Return the kernel's one-letter state of a process: `T` when it is frozen."""
     return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
 
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a connected user whose access token has just run out, everywhere."""
+    """Yield a connected user whose access token has just run out, everywhere."""
     clock: Any = RealTime()
     app = create_app(VENDOR, clock=clock)
     async with serve(app) as url, opened(database_url, tmp_path / "first", clock=clock, simulator=app) as world:
@@ -153,7 +153,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture
 async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give the same of a location at HighLevel, whose refresh token dies when it is used."""
+    """Yield the same of a location at HighLevel, whose refresh token dies when it is used."""
     clock: Any = RealTime()
     app = highlevel.create_app(highlevel.SIMULATED, clock=clock)
     async with (
@@ -169,7 +169,7 @@ async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture(params=["stage", "planner"])
 def either(request: pytest.FixtureRequest) -> Stage:
-    """Give the one, then the other."""
+    """Return the one, then the other."""
     found: Stage = request.getfixturevalue(request.param)
     return found
 

@@ -46,7 +46,7 @@ async def upload(stub: Any, size: int) -> str:
 
 
 def sha256(size: int) -> str:
-    """Give the checksum of such a file."""
+    """Return the checksum of such a file."""
     digest = hashlib.sha256()
     for block in itertools.repeat(BLOCK, size // len(BLOCK)):
         digest.update(block)

@@ -59,7 +59,7 @@ class Telling:
         return (await self.edge.post(path, content=body, headers={"TikTok-Signature": sent})).status_code
 
     def body(self, event: str, content: dict[str, Any], *, at: datetime | None = None, subject: str = "") -> bytes:
-        """Give the body of an event about the vendor's first user, as of now."""
+        """Return the body of an event about the vendor's first user, as of now."""
         open_id = subject or next(iter(self.stage.vendor.users))
         return body_of(KEY, event, open_id, content, int((at or self.stage.clock()).timestamp()))
 
@@ -77,31 +77,31 @@ class Telling:
         return [row["outcome"] for row in await self.rows("webhooks") if row["id"] in ids]
 
     async def rows(self, table: str, where: str = "true") -> list[dict[str, Any]]:
-        """Give the rows of a table."""
+        """Return the rows of a table."""
         async with self.stage.domain.db.read() as tx:
             found = await tx.execute(text(f"SELECT to_jsonb(t) FROM {table} t WHERE {where}"))
             return [row for (row,) in found]
 
     async def events(self, *types: str, location: str = LOCATION) -> list[EventRow]:
-        """Give the events of some types."""
+        """Return the events of some types."""
         async with self.stage.domain.db.read() as tx:
             found = await events.after(tx, location, 0, limit=10_000)
         return [event for event in found if event.type in types]
 
     async def states(self, post: PostRow) -> list[str]:
-        """Give the states that the post's events told, in order."""
+        """Return the states that the post's events told, in order."""
         told = await self.events("POST_STATE_CHANGED")
         return [event.payload["post"]["state"] for event in told if event.payload["post"]["id"] == post.id]
 
     async def publish_id(self, post: PostRow, number: int = 1) -> str:
-        """Give the id under which the vendor knows an attempt."""
+        """Return the id under which the vendor knows an attempt."""
         async with self.stage.domain.db.read() as tx:
             attempt = await attempts.find(tx, post.location, post.id, number)
         assert attempt is not None
         return attempt.publish_id
 
     async def connection(self, id: str = "c1", location: str = LOCATION) -> ConnectionRow:
-        """Give a connection as it is."""
+        """Return a connection as it is."""
         async with self.stage.domain.db.read() as tx:
             return await connections.get(tx, location, id)
 
@@ -123,14 +123,14 @@ class Telling:
 
 @pytest.fixture
 async def telling(database_url: str, tmp_path: Path) -> AsyncIterator[Telling]:
-    """Give a stage whose vendor never finishes by itself, and the edge that takes webhooks."""
+    """Yield a stage whose vendor never finishes by itself, and the edge that takes webhooks."""
     async with opened(database_url, tmp_path, QUIET) as stage, edge_of(stage) as edge:
         yield Telling(stage, edge)
 
 
 @asynccontextmanager
 async def edge_of(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    """Give the HTTP edge of a stage, without sockets."""
+    """Yield the HTTP edge of a stage, without sockets."""
     transport = httpx.ASGITransport(Edge(_nobody_asks, domain=stage.domain).app())
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as edge:
         yield edge
@@ -138,7 +138,7 @@ async def edge_of(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture
 def written() -> Iterator[io.StringIO]:
-    """Give what is logged, down to the finest."""
+    """Yield what is logged, down to the finest."""
     with logs.written() as stream:
         yield stream
 
@@ -348,7 +348,7 @@ async def test_a_post_that_is_called_back_ends_as_the_vendor_says(
 
 
 async def contradiction(telling: Telling, post: PostRow, before: list[str]) -> dict[str, Any]:
-    """Give the payload of the one event that shows a contradiction; the post has not moved."""
+    """Return the payload of the one event that shows a contradiction; the post has not moved."""
     [event] = await telling.events("PROVIDER_UNKNOWN")
     assert before == await telling.states(post)
     assert f"locations/l1/posts/{post.id}" == event.subject
@@ -475,7 +475,7 @@ async def test_news_that_overtake_the_answer_to_an_init_are_not_lost(telling: Te
 
 
 async def lost_answer(telling: Telling) -> PostRow:
-    """Give a post whose announcement may have published it, and whose answer was lost."""
+    """Return a post whose announcement may have published it, and whose answer was lost."""
     post, _ = await telling.processing(await telling.stage.connect(), options=PUBLIC)
     async with telling.stage.domain.db.transaction() as tx:
         await tx.execute(text("UPDATE posts SET state = 'INDETERMINATE'"))
@@ -663,7 +663,7 @@ async def test_documented_events_that_do_not_concern_us_are_kept(telling: Tellin
 
 
 async def changed_rows(telling: Telling) -> dict[str, list[dict[str, Any]]]:
-    """Give everything that a delivery could change."""
+    """Return everything that a delivery could change."""
     tables = ("posts", "attempts", "connections", "tokens", "events", "event_counters", "webhooks", "data_keys")
     found = {table: await telling.rows(table, "true ORDER BY t::text") for table in tables}
     return found | {"jobs": await telling.rows("procrastinate_jobs", "true ORDER BY id")}

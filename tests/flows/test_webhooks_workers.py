@@ -90,7 +90,7 @@ class Whole:
         await until(there, seconds)
 
     async def types(self) -> list[str]:
-        """Give the types of all events."""
+        """Return the types of all events."""
         async with self.stage.domain.db.read() as tx:
             return [event.type for event in await events.after(tx, LOCATION, 0, limit=1000)]
 

@@ -27,7 +27,7 @@ from tests.fixtures import highlevel
 
 
 def settings_of(order: dict[str, Any]) -> Settings:
-    """Give the settings of a gateway over the given database, folder and vendor."""
+    """Return the settings of a gateway over the given database, folder and vendor."""
     return Settings(
         database_url=SecretStr(order["database_url"]),
         data_dir=Path(order["folder"]) / "data",

@@ -31,7 +31,7 @@ ONLY_ME = {"privacy_level": "only_me"}
 
 
 def status(**data: Any) -> str:
-    """Give an answer of the vendor's that it is still receiving, with whatever else it says."""
+    """Return an answer of the vendor's that it is still receiving, with whatever else it says."""
     answer = {"status": "PROCESSING_UPLOAD", "publicaly_available_post_id": [], **data}
     return json.dumps({"data": answer, "error": {"code": "ok", "message": "", "log_id": "1"}})
 
@@ -43,7 +43,7 @@ async def pulled(stage: Stage, account: str, caption: str = "one", **changes: An
 
 
 async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow:
-    """Give an attempt of a post."""
+    """Return an attempt of a post."""
     async with stage.domain.db.read() as tx:
         found = await attempts.find(tx, post.location, post.id, number)
     assert found is not None
@@ -85,7 +85,7 @@ def during(stage: Stage, work: Callable[[], Awaitable[Any]]) -> None:
 
 @asynccontextmanager
 async def telling(stage: Stage) -> AsyncIterator[Telling]:
-    """Give the vendor's way to tell something by itself."""
+    """Yield the vendor's way to tell something by itself."""
     async with edge_of(stage) as edge:
         yield Telling(stage, edge)
 
@@ -96,14 +96,14 @@ class Store(BlobStore):
     before: Callable[[], None]
 
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Give bytes, after whatever is to happen first."""
+        """Yield bytes, after whatever is to happen first."""
         self.before()
         async for piece in super().stream(key, start, end, chunk):
             yield piece
 
 
 def with_store(stage: Stage, folder: Path, before: Callable[[], None]) -> Stage:
-    """Give the stage that was opened in `folder` with a store that does `before` ahead of giving bytes."""
+    """Return the stage that was opened in `folder` with a store that does `before` ahead of giving bytes."""
     store = Store.open((folder / "blobs").as_uri())
     assert isinstance(store, Store)
     store.before = before
@@ -128,11 +128,11 @@ class Outage:
         self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", literal=True)
 
     def end(self) -> None:
-        """Give it back."""
+        """Return it back."""
         self._allow(True)
 
     def at(self, place: str) -> Callable[[str], None]:
-        """Give what stands where `reach` is called, and takes the database away at the first visit to the place."""
+        """Return what stands where `reach` is called, and takes the database away at the first visit to the place."""
 
         def reach(name: str) -> None:
             if name == place and not self.begun:
@@ -141,7 +141,7 @@ class Outage:
         return reach
 
     def survived(self, stage: Stage) -> Stage:
-        """Give the stage with pauses that the outage counts."""
+        """Return the stage with pauses that the outage counts."""
 
         async def pause(seconds: float) -> None:
             self.pauses -= 1

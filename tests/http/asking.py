@@ -48,14 +48,14 @@ class Asking:
         return await self.http.get(PAGE, params=query, headers={**headers, "x-request-id": "r-1"})
 
     async def over_http(self, key: str | None, location: str) -> Told:
-        """Give the refusal over HTTP."""
+        """Return the refusal over HTTP."""
         body = (await self.get(key, location=location)).json()
         message = body.get("technicalMessage", body["message"])
         details = body["details"]
         return Told(details["reason"], message, body["message"], details["metadata"], body["requestId"])
 
     async def over_grpc(self, key: str | None, location: str) -> Told:
-        """Give the refusal over gRPC."""
+        """Return the refusal over gRPC."""
         metadata = [("x-request-id", "r-1")]
         metadata += [("authorization", f"Bearer {key}")] if key is not None else []
         request = connection_service_pb2.GetConnectionStatusRequest(

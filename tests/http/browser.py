@@ -32,7 +32,7 @@ FLAGS = [
 
 
 def executable() -> str:
-    """Give the browser's path; without one the test is skipped, and with CI=true it fails."""
+    """Return the browser's path; without one the test is skipped, and with CI=true it fails."""
     found = next((path for name in NAMES if (path := shutil.which(name))), "")
     if found:
         return found
@@ -54,7 +54,7 @@ def chromium(folder: Path) -> Iterator[str]:
 
 
 def _port(file: Path, process: "subprocess.Popen[bytes]") -> str:
-    """Give the port that the browser writes into its profile once it listens."""
+    """Return the port that the browser writes into its profile once it listens."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if file.exists() and (lines := file.read_text().splitlines()):
@@ -75,7 +75,7 @@ async def driven(address: str) -> AsyncIterator[Browser]:
 
 
 def watch(page: Page) -> list[str]:
-    """Give a list that collects what goes wrong on a page: script errors, and what its policy forbade."""
+    """Return a list that collects what goes wrong on a page: script errors, and what its policy forbade."""
     troubles: list[str] = []
 
     def said(line: ConsoleMessage) -> None:

@@ -23,7 +23,7 @@ OPENER = "http://localhost:9"
 
 @pytest.fixture
 async def consent(database_url: str, tmp_path: Path) -> AsyncIterator[Walk]:
-    """Give a gateway whose settings allow RETURN_URI, and its vendor."""
+    """Yield a gateway whose settings allow RETURN_URI, and its vendor."""
     async with (
         simulated() as (vendor, pointing),
         running(database_url, tmp_path, roles=CALLS, allowed_redirect_uris=(RETURN_URI,), **pointing) as gateway,
@@ -34,14 +34,14 @@ async def consent(database_url: str, tmp_path: Path) -> AsyncIterator[Walk]:
 
 @pytest.fixture
 async def visitor() -> AsyncIterator[httpx.AsyncClient]:
-    """Give a browser's place: it follows nothing by itself."""
+    """Yield a browser's place: it follows nothing by itself."""
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield client
 
 
 @pytest.fixture
 async def asking(database_url: str, tmp_path: Path) -> AsyncIterator[Asking]:
-    """Give a gateway to ask; its vendor is never called."""
+    """Yield a gateway to ask; its vendor is never called."""
     application = {"tiktok_client_key": "ck", "tiktok_client_secret": "cs"}
     async with (
         running(database_url, tmp_path, roles=CALLS, **application) as gateway,
@@ -60,14 +60,14 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def browser(address: str) -> AsyncIterator[Browser]:
-    """Give the browser."""
+    """Yield the browser."""
     async with driven(address) as browser:
         yield browser
 
 
 @pytest.fixture
 async def page(browser: Browser) -> AsyncIterator[Page]:
-    """Give an empty window, which knows nothing of other tests."""
+    """Yield an empty window, which knows nothing of other tests."""
     context = await browser.new_context()
     yield await context.new_page()
     await context.close()

@@ -34,7 +34,7 @@ class Walk:
         return made
 
     async def status(self, name: str) -> str:
-        """Give a connection's status as its caller sees it."""
+        """Return a connection's status as its caller sees it."""
         request = connection_service_pb2.GetConnectionRequest(name=name)
         found = await self.stub.GetConnection(request, metadata=AUTH, timeout=20)
         return connection_pb2.Connection.Status.Name(found.status)

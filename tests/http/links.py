@@ -36,7 +36,7 @@ class Linked:
     path: str
 
     async def fetches(self) -> list[tuple[int, int, int, str]]:
-        """Give what was written down: (status, first, size, user agent), in order."""
+        """Return what was written down: (status, first, size, user agent), in order."""
         query = text("SELECT status, first, size, user_agent FROM media_fetches ORDER BY id")
         async with self.stage.domain.db.read() as tx:
             return [tuple(row) for row in (await tx.execute(query)).all()]
@@ -47,7 +47,7 @@ async def _ready() -> Report:
 
 
 def post_of(id: str = "p1") -> PostRow:
-    """Give a post that needs no row of its own."""
+    """Return a post that needs no row of its own."""
     return PostRow(
         location=LOCATION, id=id, account="a1", connection="c1", provider="tiktok", mode="direct", state="QUEUED"
     )
@@ -55,7 +55,7 @@ def post_of(id: str = "p1") -> PostRow:
 
 @asynccontextmanager
 async def linking(database_url: str, folder: Path, data: bytes = DATA) -> AsyncIterator[Linked]:
-    """Give an upload with a link, and a visitor of the real edge, in process, for the length of a block."""
+    """Yield an upload with a link, and a visitor of the real edge, in process, for the length of a block."""
     async with opened(database_url, folder) as stage:
         upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg"))
         [link] = await media.links(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)

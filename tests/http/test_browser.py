@@ -37,7 +37,7 @@ async def press(page: Page, uri: str, button: str) -> None:
 
 
 async def heading(page: Page) -> str:
-    """Give what the page says first."""
+    """Return what the page says first."""
     return (await page.inner_text("h1")).strip()
 
 

@@ -22,7 +22,7 @@ HOSTILE = "<script>alert('canary')</script><img src=x onerror=alert(1)>\u202e'\"
 
 
 def title(page: httpx.Response) -> str:
-    """Give a page's heading."""
+    """Return a page's heading."""
     found = re.search(r"<h1>(.*?)</h1>", page.text)
     return html.unescape(found[1]) if found else ""
 
@@ -186,7 +186,7 @@ async def test_the_pages_of_the_key_that_began_it_hear_of_it(
 
 
 def openers(page: httpx.Response) -> list[str]:
-    """Give the origins that a page tells."""
+    """Return the origins that a page tells."""
     found = re.search(r'data-openers="(.*?)"', page.text)
     told: list[str] = json.loads(html.unescape(found[1])) if found else []
     return told

@@ -19,14 +19,14 @@ from tests.fixtures.whole import CALLS, base_of, running
 
 @pytest.fixture
 async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
-    """Give a running gateway."""
+    """Yield a running gateway."""
     async with running(database_url, tmp_path, roles=CALLS) as gateway:
         yield gateway
 
 
 @pytest.fixture
 async def edge(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of its HTTP edge."""
+    """Yield a client of its HTTP edge."""
     async with httpx.AsyncClient(base_url=base_of(gateway), trust_env=False) as client:
 
         async def ready() -> bool:

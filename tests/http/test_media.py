@@ -32,7 +32,7 @@ from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 @pytest.fixture
 async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
-    """Give an upload with a link."""
+    """Yield an upload with a link."""
     async with linking(database_url, tmp_path) as made:
         yield made
 

@@ -43,7 +43,7 @@ Reader = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 @pytest.fixture
 async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
-    """Give an upload with a link."""
+    """Yield an upload with a link."""
     async with linking(database_url, tmp_path) as made:
         yield made
 
@@ -66,7 +66,7 @@ async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, in
 
 @pytest.fixture
 async def lines() -> AsyncIterator[io.StringIO]:
-    """Give what is logged meanwhile."""
+    """Yield what is logged meanwhile."""
     with logs.written() as stream:
         yield stream
 

@@ -74,7 +74,7 @@ async def _connect(stub: Any, url: str) -> str:
 
 @pytest.fixture
 async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Planner]:
-    """Give a gateway that is connected to a location."""
+    """Yield a gateway that is connected to a location."""
     config = SimulatorConfig(rate_limits=False)
     app = create_app(config, clock=now)
     allowed = (CALLBACK, f"{OPENER}/done")
@@ -104,7 +104,7 @@ async def opened(page: Page, uri: str, *, fresh: bool = True) -> Page:
 
 
 async def told(page: Page) -> str:
-    """Give what the page says."""
+    """Return what the page says."""
     return await page.inner_text("[role=status]")
 
 
@@ -131,7 +131,7 @@ POST = "([message, target]) => (target === 'self' ? window : window.opener).post
 
 
 def message(**changes: Any) -> dict[str, Any]:
-    """Give what the vendor's page tells, with changes."""
+    """Return what the vendor's page tells, with changes."""
     return {"actionType": "close", "page": "social_media_posting", "accountId": NOBODY, **changes}
 
 

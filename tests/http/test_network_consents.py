@@ -51,7 +51,7 @@ class Page:
 
 @asynccontextmanager
 async def edge(high: HighWorld) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a browser's place before the HTTP edge."""
+    """Yield a browser's place before the HTTP edge."""
 
     async def look() -> Any:
         raise AssertionError("nobody asks whether it is ready")
@@ -70,13 +70,13 @@ async def begun(high: HighWorld, platform: str = "tiktok", **values: Any) -> Asy
 
 
 def heading(page: httpx.Response) -> str:
-    """Give a page's heading."""
+    """Return a page's heading."""
     found = re.search(r"<h1[^>]*>(.*?)</h1>", page.text)
     return html.unescape(found[1]) if found else ""
 
 
 def held(page: httpx.Response, name: str) -> Any:
-    """Give what a page holds for its script."""
+    """Return what a page holds for its script."""
     found = re.search(rf'data-{name}="([^"]*)"', page.text)
     assert found is not None, page.text
     return json.loads(html.unescape(found[1]))

@@ -60,7 +60,7 @@ CASES = {
 
 
 async def key_for(asking: Asking, case: str) -> str | None:
-    """Give the key that is refused."""
+    """Return the key that is refused."""
     keys: dict[str, Any] = {
         "a key of another scope": {"scope": "posts.read"},
         "a location that the key does not name": {"locations": ["l2"]},
@@ -166,7 +166,7 @@ async def test_an_old_schema_is_said_alike(empty_database_url: str, tmp_path: Pa
 
 
 def free_port() -> int:
-    """Give a port that nobody uses at the moment."""
+    """Return a port that nobody uses at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -45,7 +45,7 @@ class Planner:
         return made
 
     async def status(self, name: str) -> str:
-        """Give a connection's status as its caller sees it."""
+        """Return a connection's status as its caller sees it."""
         request = connection_service_pb2.GetConnectionRequest(name=name)
         found = await self.stub.GetConnection(request, metadata=AUTH, timeout=20)
         return connection_pb2.Connection.Status.Name(found.status)
@@ -59,7 +59,7 @@ async def echo(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture
 async def planner(database_url: str, tmp_path: Path, echo: bool) -> AsyncIterator[Planner]:
-    """Give a gateway before a HighLevel on a socket."""
+    """Yield a gateway before a HighLevel on a socket."""
     app = highlevel.create_app(highlevel.SimulatorConfig(echo_state=echo), clock=now)
     async with (
         serve(app) as url,
@@ -78,7 +78,7 @@ async def planner(database_url: str, tmp_path: Path, echo: bool) -> AsyncIterato
 
 @pytest.fixture
 async def browser() -> AsyncIterator[httpx.AsyncClient]:
-    """Give a browser, which keeps cookies and follows nothing by itself."""
+    """Yield a browser, which keeps cookies and follows nothing by itself."""
     async with httpx.AsyncClient(trust_env=False, timeout=20, headers=highlevel.AGENT) as client:
         yield client
 

@@ -30,7 +30,7 @@ REFUSED = {"error": "The delivery is not proved to be the provider's."}
 
 @pytest.fixture
 async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
-    """Give a gateway that knows its application's secret, without jobs."""
+    """Yield a gateway that knows its application's secret, without jobs."""
     application = {"tiktok_client_key": KEY, "tiktok_client_secret": SECRET}
     async with running(database_url, tmp_path, roles=CALLS, **application) as gateway:
         yield gateway
@@ -38,13 +38,13 @@ async def gateway(database_url: str, tmp_path: Path) -> AsyncIterator[Gateway]:
 
 @pytest.fixture
 async def vendor(gateway: Gateway) -> AsyncIterator[httpx.AsyncClient]:
-    """Give the vendor's place."""
+    """Yield the vendor's place."""
     async with httpx.AsyncClient(base_url=base_of(gateway), trust_env=False, timeout=20) as client:
         yield client
 
 
 def delivery(event: str = "something.new", **content: Any) -> bytes:
-    """Give the body of an event as of now."""
+    """Return the body of an event as of now."""
     return body_of(KEY, event, "open-id", content, int(now().timestamp()))
 
 
@@ -54,7 +54,7 @@ def signed(body: bytes, secret: str = SECRET, age: int = 0) -> dict[str, str]:
 
 
 async def kept(gateway: Gateway) -> list[tuple[str, bytes]]:
-    """Give id and sealed body of each delivery that is committed."""
+    """Return id and sealed body of each delivery that is committed."""
     async with gateway.domain.db.read() as tx:
         found = await tx.execute(text("SELECT id, body_sealed FROM webhooks"))
         return [(row[0], bytes(row[1])) for row in found]

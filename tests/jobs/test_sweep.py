@@ -30,7 +30,7 @@ DATA = media.video()
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Give a stage with a quiet and quick vendor."""
+    """Yield a stage with a quiet and quick vendor."""
     config = SimulatorConfig(rate_limits=False, processing_seconds=0)
     async with opened(database_url, tmp_path, config) as opened_stage:
         yield opened_stage
@@ -43,7 +43,7 @@ async def queued(stage: Stage) -> PostRow:
 
 
 async def statuses(stage: Stage) -> list[str]:
-    """Give the status of every job in the queue."""
+    """Return the status of every job in the queue."""
     async with stage.domain.db.read() as tx:
         rows = await tx.execute(text("SELECT status::text FROM procrastinate_jobs ORDER BY id"))
         return [status for (status,) in rows]

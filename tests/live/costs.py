@@ -60,11 +60,11 @@ class Suite:
     posting: tuple[str, ...]
 
     def missing(self) -> list[str]:
-        """Give what is not set."""
+        """Return what is not set."""
         return [name for name in self.needed if not os.environ.get(name)]
 
     def may_post(self) -> bool:
-        """Tell whether it was given leave to write."""
+        """Return whether it was given leave to write."""
         return os.environ.get(self.leave) == "1"
 
     def total(self, *, posting: bool) -> Counter[str]:

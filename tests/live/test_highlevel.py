@@ -18,7 +18,7 @@ from providers.highlevel import HighLevel, SocialAccount, build
 from providers.highlevel.capabilities import SCOPES
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.grants import Grant
-from providers.models.publishing import Order, PostMode, PostOptions, PublishPhase, VideoFile, VideoLink
+from providers.models.publishing import PostMode, PostOptions, PublishPhase, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from tests.fixtures import media
 from tests.live.costs import HIGHLEVEL
@@ -39,7 +39,7 @@ writing = pytest.mark.skipif(not HIGHLEVEL.may_post(), reason="nothing is writte
 
 @pytest.fixture
 async def provider() -> AsyncIterator[HighLevel]:
-    """Give the provider over the network."""
+    """Yield the provider over the network."""
     version = os.environ.get("HIGHLEVEL_LIVE_API_VERSION", "2021-07-28")
     built = build({"api_version": version}, clock=now)
     yield built
@@ -48,7 +48,7 @@ async def provider() -> AsyncIterator[HighLevel]:
 
 @pytest.fixture
 def location() -> str:
-    """Give the location's id."""
+    """Return the location's id."""
     return os.environ["HIGHLEVEL_LIVE_LOCATION"]
 
 
@@ -60,7 +60,7 @@ def access(provider: HighLevel, location: str) -> Renewing:
 
 
 def lent(provider: HighLevel, token: str, location: str, user: str) -> Renewing:
-    """Give access with a Private Integration Token; which scopes it has, HighLevel tells nobody."""
+    """Return access with a Private Integration Token; which scopes it has, HighLevel tells nobody."""
     grant = Grant(
         access_token=Secret(token),
         access_expire_time=now() + DAY,
@@ -106,7 +106,7 @@ async def test_an_unknown_post_is_not_found(provider: HighLevel, access: Renewin
 
 
 def usable(accounts: tuple[SocialAccount, ...]) -> SocialAccount:
-    """Give an account that a draft can be for."""
+    """Return an account that a draft can be for."""
     found = [each for each in accounts if each.usable(now())]
     if not found:
         pytest.skip("the location has no account that works")
@@ -126,7 +126,7 @@ async def test_a_draft_is_made_found_and_taken_away(provider: HighLevel, access:
 
     uri = await provider.publishing.store(access, VideoFile(len(data), "video/mp4"), body, name="live")
     tiktok = account.platform.startswith("tiktok")
-    order = Order(
+    order = PublishRequest(
         mode=PostMode.PLANNER_DRAFT,
         content=VideoLink(uri, "video/mp4"),
         caption="A draft of the social gateway's live test.",

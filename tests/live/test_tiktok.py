@@ -18,7 +18,7 @@ from gateway.clock import now
 from providers.checked import checked
 from providers.interface import Access, Provider
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
+from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import build
 from tests.fixtures import media
@@ -55,14 +55,14 @@ class Live:
         """Lend the one grant there is."""
         return Renewing(self.provider.authorization, self.grant)
 
-    def video_order(self, **changes: Any) -> Order:
-        """Give a private video."""
+    def video_order(self, **changes: Any) -> PublishRequest:
+        """Return a private video."""
         options = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
         values = {"mode": PostMode.DIRECT, "content": VideoFile(len(self.video), "video/mp4"), "options": options}
-        return Order(**{**values, **changes})
+        return PublishRequest(**{**values, **changes})
 
     async def content(self, first: int, end: int) -> AsyncIterator[bytes]:
-        """Give bytes of the video."""
+        """Yield bytes of the video."""
         yield self.video[first:end]
 
     async def unstoppable(self, access: Access) -> str:

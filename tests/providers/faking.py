@@ -37,15 +37,15 @@ class FakeVendor:
 
     @property
     def last(self) -> httpx.Request:
-        """Give the last request."""
+        """Return the last request."""
         return self.requests[-1]
 
     def sent(self) -> Any:
-        """Give the JSON of the last request."""
+        """Return the JSON of the last request."""
         return json.loads(self.last.content)
 
     def form(self) -> dict[str, str]:
-        """Give the form of the last request."""
+        """Return the form of the last request."""
         fields = parse_qs(self.last.content.decode(), strict_parsing=True, keep_blank_values=True)
         return {name: values[0] for name, values in fields.items()}
 

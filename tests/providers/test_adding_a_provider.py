@@ -147,7 +147,7 @@ def test_its_addresses_must_be_safe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def known() -> list[str]:
-    """Give the variables of the page's provider."""
+    """Return the variables of the page's provider."""
     return [name for name, _, _ in describe() if "POSTCARDS" in name]
 
 

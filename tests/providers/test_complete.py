@@ -45,13 +45,13 @@ class Ask:
 
 
 def table_of(provider: str) -> CapabilityTable:
-    """Give a provider's own table."""
+    """Return a provider's own table."""
     table: CapabilityTable = import_module(f"{registry.PROVIDERS[provider]}.capabilities").TABLE
     return table
 
 
 def contract_of(facet: str) -> type[Contract]:
-    """Give the one contract of a facet's file."""
+    """Return the one contract of a facet's file."""
     module = import_module(f"tests.providers.conformance.{facet}")
     [found] = [
         each
@@ -63,7 +63,7 @@ def contract_of(facet: str) -> type[Contract]:
 
 @cache
 def suites(provider: str) -> tuple[type[Contract], ...]:
-    """Give the classes that run contracts over a provider, as pytest collects them."""
+    """Return the classes that run contracts over a provider, as pytest collects them."""
     folder = ROOT / "tests/providers" / provider
     modules = [import_module(f"tests.providers.{provider}.{path.stem}") for path in folder.glob("test_conformance*.py")]
     found = {name: each for module in modules for name, each in vars(module).items() if name.startswith("Test")}
@@ -71,19 +71,19 @@ def suites(provider: str) -> tuple[type[Contract], ...]:
 
 
 def functions_of(suite: type) -> dict[str, Function]:
-    """Give the test functions of a class, inherited ones too."""
+    """Return the test functions of a class, inherited ones too."""
     return {name: each for name, each in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")}
 
 
 def _calls(test: Function) -> list[ast.Call]:
-    """Give the calls of its own that a test makes as statements, in order."""
+    """Return the calls of its own that a test makes as statements, in order."""
     [function] = ast.parse(textwrap.dedent(inspect.getsource(test))).body
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     return [each.value for each in function.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
 
 
 def _named(calls: list[ast.Call], method: str, of: str) -> list[str]:
-    """Give what is written out as `self.method(Of.X, Of.Y)`; raises ValueError for anything that is not."""
+    """Return what is written out as `self.method(Of.X, Of.Y)`; raises ValueError for anything that is not."""
     found = []
     for call in calls:
         if ast.unparse(call.func) != f"self.{method}":
@@ -105,13 +105,13 @@ def ask_of(test: Function) -> Ask:
 
 
 def powers_of(suite: type) -> frozenset[Power]:
-    """Give what the suite's harness can do to its vendor."""
+    """Return what the suite's harness can do to its vendor."""
     powers: frozenset[Power] = get_type_hints(suite)["harness"].powers
     return powers
 
 
 def running(provider: str) -> Iterator[tuple[type[Contract], str, Ask]]:
-    """Give each test that is not skipped over a provider, whose table a suite names: it may depend on its settings."""
+    """Yield each test that is not skipped over a provider, whose table a suite names: it may depend on its settings."""
     for suite in suites(provider):
         table: CapabilityTable = suite.table  # type: ignore[attr-defined]
         for name, test in functions_of(suite).items():
@@ -121,12 +121,12 @@ def running(provider: str) -> Iterator[tuple[type[Contract], str, Ask]]:
 
 
 def shown(provider: str) -> set[Capability]:
-    """Give what a test of a provider shows."""
+    """Return what a test of a provider shows."""
     return {each for _, _, ask in running(provider) for each in ask.needs}
 
 
 def unbacked(provider: str, table: CapabilityTable) -> set[Capability]:
-    """Give the promises of a table that no test of a provider shows."""
+    """Return the promises of a table that no test of a provider shows."""
     return {each for each in Capability if table.can(each)} - shown(provider)
 
 

@@ -15,19 +15,19 @@ T = TypeVar("T", bound=Message)
 
 
 def trailer(error: grpc.aio.AioRpcError, key: str) -> Any:
-    """Give one trailer of a failed call, or None."""
+    """Return one trailer of a failed call, or None."""
     return dict(error.trailing_metadata()).get(key)
 
 
 def status_of(error: grpc.aio.AioRpcError) -> status_pb2.Status:
-    """Give the whole status of a failed call."""
+    """Return the whole status of a failed call."""
     status = status_pb2.Status()
     status.ParseFromString(trailer(error, DETAILS_KEY) or b"")
     return status
 
 
 def detail(status: status_pb2.Status, kind: type[T]) -> T | None:
-    """Give the status's detail of one kind, or None."""
+    """Return the status's detail of one kind, or None."""
     for packed in status.details:
         found = kind()
         if packed.Unpack(found):

@@ -24,7 +24,7 @@ class Certificate:
     pem: bytes
 
     def trusted(self) -> grpc.ChannelCredentials:
-        """Give credentials that trust this certificate alone."""
+        """Return credentials that trust this certificate alone."""
         return grpc.ssl_channel_credentials(self.pem)
 
 

@@ -97,13 +97,13 @@ async def delete(high: HighWorld, name: str, **values: Any) -> None:
 
 
 def of_vendor(high: HighWorld) -> tuple[SimAccount, SimAccount, SimAccount]:
-    """Give the bakery's accounts at the vendor: TikTok, a page of Facebook's, TikTok Business."""
+    """Return the bakery's accounts at the vendor: TikTok, a page of Facebook's, TikTok Business."""
     tiktok, page, business = high.vendor.accounts.of(BAKERY)
     return tiktok, page, business
 
 
 async def row_of(high: HighWorld, account: account_pb2.Account) -> AccountRow | None:
-    """Give an account's row."""
+    """Return an account's row."""
     async with high.world.domain.db.read() as tx:
         return await find(tx, BAKERY, account.name.rpartition("/")[2])
 
@@ -129,7 +129,7 @@ async def put_post(high: HighWorld, account: account_pb2.Account, state: str, **
 
 
 async def events(high: HighWorld, kind: str = "") -> list[tuple[str, str]]:
-    """Give (type, vendor's id of the account) of the accounts' events."""
+    """Return (type, vendor's id of the account) of the accounts' events."""
     found = await high.world.events(BAKERY)
     return [
         (each.type, each.payload["account"]["provider_account_id"])

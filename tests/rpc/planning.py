@@ -51,7 +51,7 @@ class Planned:
         return self.world.api
 
     def account(self, platform: str = "tiktok") -> str:
-        """Give an account's name."""
+        """Return an account's name."""
         return f"{PARENT}/accounts/{platform}"
 
     def fault(self, match: str, kind: str = "drop_after", **more: Any) -> None:

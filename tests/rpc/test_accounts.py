@@ -22,7 +22,7 @@ BASIC = ("video.list", "video.publish", "video.upload")
 
 
 async def account_of(world: World, location: str = "l1") -> account_pb2.Account:
-    """Give a location's one account, from the list."""
+    """Return a location's one account, from the list."""
     request = account_service_pb2.ListAccountsRequest(parent=f"locations/{location}")
     (account,) = (await world.api.accounts.ListAccounts(request)).accounts
     return account

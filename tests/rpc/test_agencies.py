@@ -34,13 +34,13 @@ DAY = timedelta(hours=25)
 
 
 async def the_agency(high: HighWorld) -> connection_pb2.Connection:
-    """Give the one connection of an agency."""
+    """Return the one connection of an agency."""
     (found,) = [each for each in await high.listed() if each.grant_kind == connection_pb2.GRANT_KIND_COMPANY]
     return found
 
 
 async def access(high: HighWorld, name: str) -> ConnectionAccess:
-    """Give a connection's access."""
+    """Return a connection's access."""
     _, location, _, id = name.split("/")
     return ConnectionAccess(high.world.domain, "highlevel", location, id)
 
@@ -343,7 +343,7 @@ async def test_many_locations_are_served_in_rounds(high: HighWorld) -> None:
 
 
 async def derived(high: HighWorld) -> list[connection_pb2.Connection]:
-    """Give what comes from agencies' grants."""
+    """Return what comes from agencies' grants."""
     return [each for each in await high.listed(page_size=1000) if each.parent_connection]
 
 

@@ -40,13 +40,13 @@ class Clock:
     time: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Give the present."""
+        """Return the present."""
         return self.time
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give a clock that stands still."""
+    """Return a clock that stands still."""
     return Clock()
 
 
@@ -54,7 +54,7 @@ def clock() -> Clock:
 async def replica(
     database: Database, clock: Clock, bootstrap: str | None = None, listener: Listener | None = None
 ) -> AsyncIterator[KeyStore]:
-    """Give one replica's key store, with a listener of its own unless one is given."""
+    """Yield one replica's key store, with a listener of its own unless one is given."""
     listener = listener or Listener(database.url)
     key = Secret(bootstrap) if bootstrap else None
     store = api_keys.open_store(database, listener, pepper=PEPPER, clock=clock, bootstrap_key=key)
@@ -67,13 +67,13 @@ async def replica(
 
 @pytest.fixture
 def listener(database: Database) -> Listener:
-    """Give the listener of the replica below."""
+    """Return the listener of the replica below."""
     return Listener(database.url)
 
 
 @pytest.fixture
 async def store(database: Database, clock: Clock, listener: Listener) -> AsyncIterator[KeyStore]:
-    """Give a replica with a bootstrap key."""
+    """Yield a replica with a bootstrap key."""
     async with replica(database, clock, BOOTSTRAP, listener) as made:
         yield made
 
@@ -322,7 +322,7 @@ async def test_a_location_that_a_key_does_not_name_is_forbidden(store: KeyStore,
 
 
 def caller(agency: str, *locations: str) -> Caller:
-    """Give a caller of an agency, for some locations or for all."""
+    """Return a caller of an agency, for some locations or for all."""
     return Caller(f"k-{agency}", agency, frozenset(locations) if locations else None, SCOPES)
 
 

@@ -34,7 +34,7 @@ async def refused(world: World, query: dict[str, str], reason: str, code: Code =
 
 
 def state_in(uri: str) -> str:
-    """Give the state inside a consent page's address."""
+    """Return the state inside a consent page's address."""
     return parse_qs(urlsplit(uri).query)["state"][0]
 
 

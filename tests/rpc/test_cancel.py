@@ -29,7 +29,7 @@ async def cancel(served: Served, name: str, *, key: str = "owner", **values: obj
 
 
 def pulled(served: Served) -> post_pb2.Post:
-    """Give a post whose video the vendor fetches from the caller's address."""
+    """Return a post whose video the vendor fetches from the caller's address."""
     post = served.post()
     post.video.source.uri = URI
     post.video.source.vendor_pull = True
@@ -37,7 +37,7 @@ def pulled(served: Served) -> post_pb2.Post:
 
 
 async def photos_of(served: Served, count: int = 2) -> post_pb2.Post:
-    """Give a post of photos."""
+    """Return a post of photos."""
     post = served.post(caption="below")
     post.photos.title = "above"
     post.photos.cover_index = 1

@@ -33,7 +33,7 @@ Code = grpc.StatusCode
 
 
 def make_request(**values: Any) -> connection_service_pb2.CreateConnectionRequest:
-    """Give a request that creates a connection to TikTok in location l1."""
+    """Return a request that creates a connection to TikTok in location l1."""
     values.setdefault("connection", connection_pb2.Connection(provider="providers/tiktok"))
     return connection_service_pb2.CreateConnectionRequest(**{"parent": "locations/l1", **values})
 
@@ -70,7 +70,7 @@ async def listed(world: World, parent: str = "locations/l1", **values: Any) -> l
 
 
 async def has_tokens(world: World, name: str) -> bool:
-    """Tell whether the gateway holds a pair for the connection."""
+    """Return whether the gateway holds a pair for the connection."""
     _, location, _, connection = name.split("/")
     async with world.domain.db.read() as tx:
         return await tokens.find(tx, location, connection) is not None

@@ -37,13 +37,13 @@ Code = grpc.StatusCode
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
-    """Give a gateway that speaks v3."""
+    """Yield a gateway that speaks v3."""
     async with planned(database_url, tmp_path) as opened:
         yield opened
 
 
 def midnight(stage: Planned, days: int) -> Timestamp:
-    """Give a midnight so many days before today's."""
+    """Return a midnight so many days before today's."""
     moment = Timestamp()
     today = stage.world.clock().replace(hour=0, minute=0, second=0, microsecond=0)
     moment.FromDatetime(today - timedelta(days=days))
@@ -71,7 +71,7 @@ async def listed(stage: Planned, **values: Any) -> Any:
 
 
 async def error_of(call: Any) -> Fails:
-    """Give the error of a call that must fail."""
+    """Return the error of a call that must fail."""
     with pytest.raises(Fails) as caught:
         await call
     return caught.value

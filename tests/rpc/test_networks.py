@@ -44,13 +44,13 @@ WHO = "tiktok-1-origin"
 
 @pytest.fixture
 async def v3(database_url: str, tmp_path: Path) -> AsyncIterator[HighWorld]:
-    """Give a gateway that speaks the newer generation of HighLevel's API."""
+    """Yield a gateway that speaks the newer generation of HighLevel's API."""
     async with opened(database_url, tmp_path, version="v3") as world:
         yield world
 
 
 async def refusal(call: Any) -> grpc.aio.AioRpcError:
-    """Give the error of a call that must fail."""
+    """Return the error of a call that must fail."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value

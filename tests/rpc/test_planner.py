@@ -41,27 +41,27 @@ FACEBOOK = f"{PARENT}/accounts/facebook"
 
 @pytest.fixture(params=[V2, V3])
 async def stage(request: Any, database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
-    """Give a gateway that speaks one of the generations."""
+    """Yield a gateway that speaks one of the generations."""
     async with planned(database_url, tmp_path, version=request.param) as opened:
         yield opened
 
 
 @pytest.fixture
 async def new(database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
-    """Give a gateway that speaks v3."""
+    """Yield a gateway that speaks v3."""
     async with planned(database_url, tmp_path, version=V3) as opened:
         yield opened
 
 
 @pytest.fixture
 async def old(database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
-    """Give a gateway that speaks 2021-07-28, where an import's id is not told."""
+    """Yield a gateway that speaks 2021-07-28, where an import's id is not told."""
     async with planned(database_url, tmp_path, version=V2) as opened:
         yield opened
 
 
 async def create(stage: Planned, upload: str = "", request_id: str = "", *accounts: str) -> planner_pb2.PostImport:
-    """Give the file to the planner."""
+    """Return the file to the planner."""
     wanted = planner_pb2.PostImport(upload=upload or await stage.upload(FILE), accounts=accounts or [stage.account()])
     request = CreatePostImportRequest(parent=PARENT, post_import=wanted, request_id=request_id)
     made: planner_pb2.PostImport = await stage.api.planner.CreatePostImport(request)
@@ -87,21 +87,21 @@ async def delete(stage: Planned, name: str, request_id: str = "") -> None:
 
 
 async def ready(stage: Planned) -> planner_pb2.PostImport:
-    """Give an import that the vendor has looked through."""
+    """Return an import that the vendor has looked through."""
     made = await create(stage)
     stage.advance(seconds=2)
     return made
 
 
 async def error_of(call: Any) -> Fails:
-    """Give the error of a call that must fail."""
+    """Return the error of a call that must fail."""
     with pytest.raises(Fails) as caught:
         await call
     return caught.value
 
 
 def summaries(stage: Planned) -> list[str]:
-    """Give what was made posts of."""
+    """Return what was made posts of."""
     return [row.summary for row in stage.vendor.created]
 
 

@@ -57,7 +57,7 @@ class Desk:
         return (await api.WriteUpload(iter([part]))).name
 
     def post(self, platform: str = "tiktok", upload: str = "", **values: Any) -> Post:
-        """Give a post for an account."""
+        """Return a post for an account."""
         extra = values.pop("extra", {})
         post = Post(account=self.accounts[platform], **values)
         if upload:
@@ -97,7 +97,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(high: HighWorld) -> Desk:
-    """Give a desk that is open."""
+    """Return a desk that is open."""
     return await Desk(high).open()
 
 

@@ -69,12 +69,12 @@ def assert_error(error: grpc.aio.AioRpcError, reason: str, **metadata: str) -> N
 
 
 def detail(error: grpc.aio.AioRpcError, kind: str) -> Any:
-    """Give the error's detail of a kind."""
+    """Return the error's detail of a kind."""
     return answers.detail(answers.status_of(error), getattr(error_details_pb2, kind))
 
 
 def as_(name: str) -> Any:
-    """Give the metadata of one of the keys."""
+    """Return the metadata of one of the keys."""
     return (("authorization", f"Bearer {name}{'0' * 32}"),)
 
 
@@ -95,7 +95,7 @@ class Served:
     upload: str
 
     def post(self, **values: Any) -> post_pb2.Post:
-        """Give a post that nothing is wrong with."""
+        """Return a post that nothing is wrong with."""
         post = post_pb2.Post(account=f"{PARENT}/accounts/{self.account}", mode=post_pb2.POST_MODE_DIRECT, caption="hi")
         post.video.source.upload = f"{PARENT}/uploads/{self.upload}"
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
@@ -603,7 +603,7 @@ async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served
 
 
 async def waits_for_a_lock(served: Served) -> bool:
-    """Tell whether somebody waits to read the table of posts."""
+    """Return whether somebody waits to read the table of posts."""
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass('posts')"
     async with served.stage.domain.db.read() as tx:
         return bool((await tx.execute(text(query))).scalar_one())

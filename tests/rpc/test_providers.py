@@ -36,7 +36,7 @@ TABLES = {
 
 @pytest.fixture
 async def stub() -> AsyncIterator[Any]:
-    """Give a stub of a server with three providers."""
+    """Yield a stub of a server with three providers."""
     async with serving(providers(ProviderService(TABLES, b"s" * 32))) as served:
         yield provider_service_pb2_grpc.ProviderServiceStub(served.channel)
 

@@ -189,13 +189,13 @@ class Ticking(Clock):
         self.began = time.monotonic()
 
     def __call__(self) -> datetime:
-        """Give the present."""
+        """Return the present."""
         return self.time + timedelta(seconds=time.monotonic() - self.began)
 
 
 @pytest.fixture
 async def ticking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, connection_pb2.Connection]]:
-    """Give a gateway in its own time, with a connection whose creator was just asked as often as a minute allows."""
+    """Yield a gateway in its own time, with a connection whose creator was just asked as often as a minute allows."""
     async with opened(database_url, tmp_path, clock=Ticking()) as world:
         made = await world.connect()
         await ask(world, (await account_of(world)).name, 20)

@@ -150,7 +150,7 @@ async def test_a_drain_lets_a_running_call_finish() -> None:
 
 
 def _until(event: asyncio.Event) -> Sleep:
-    """Give a drain's delay that lasts until the event."""
+    """Return a drain's delay that lasts until the event."""
 
     async def sleep(seconds: float) -> None:
         await event.wait()
@@ -323,7 +323,7 @@ async def test_a_taken_port_is_not_shared() -> None:
 
 @pytest.fixture
 def certificate(tmp_path: Path) -> Certificate:
-    """Give a self-signed certificate in files."""
+    """Return a self-signed certificate in files."""
     return make_certificate(tmp_path, "first")
 
 

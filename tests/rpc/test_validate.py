@@ -68,7 +68,7 @@ class Desk:
             tx.add(row)
 
     def video(self, upload: str, **values: Any) -> Post:
-        """Give a post of a video that nothing is wrong with."""
+        """Return a post of a video that nothing is wrong with."""
         post = Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT, caption="hi")
         post.video.source.upload = upload
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
@@ -76,7 +76,7 @@ class Desk:
         return post
 
     def photos(self, *uploads: str, **values: Any) -> Post:
-        """Give a post of photos that nothing is wrong with."""
+        """Return a post of photos that nothing is wrong with."""
         post = Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT)
         for upload in uploads:
             post.photos.sources.add(upload=upload)
@@ -102,7 +102,9 @@ class Desk:
         return info.reason, [(item.field, item.reason) for item in bad.field_violations]
 
     async def stored(self, post: Post) -> PostRow:
-        """Give a post as it is in the database: an answer may be from a cache that has not heard of the change yet."""
+        """Return a post as it is in the database: an answer may be from a cache that has not heard of the
+        change yet.
+        """
         async with self.world.domain.db.read() as tx:
             return await post_rows.get(tx, "l1", post.name.rsplit("/", 1)[1])
 
@@ -114,7 +116,7 @@ class Desk:
 
 @pytest.fixture
 async def desk(gateway: World) -> Desk:
-    """Give a desk with a connected account."""
+    """Return a desk with a connected account."""
     made = await gateway.connect()
     return Desk(gateway, (await account_of(gateway)).name, made.provider_subject)
 

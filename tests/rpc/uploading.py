@@ -42,17 +42,17 @@ Message = upload_service_pb2.WriteUploadRequest
 
 
 def noise(size: int, seed: int = 1) -> bytes:
-    """Give bytes of which no two stretches are alike, the same in every run."""
+    """Return bytes of which no two stretches are alike, the same in every run."""
     return random.Random(seed).randbytes(size)
 
 
 def sha256(data: bytes) -> str:
-    """Give the hash as the contract shows it."""
+    """Return the hash as the contract shows it."""
     return hashlib.sha256(data).hexdigest()
 
 
 def as_(name: str) -> Any:
-    """Give the metadata of one of the keys."""
+    """Return the metadata of one of the keys."""
     return (("authorization", f"Bearer {name}{'0' * 32}"),)
 
 
@@ -148,18 +148,18 @@ class Served:
         return b"".join([piece async for piece in pieces])
 
     async def parts(self, name: str) -> list[UploadPartRow]:
-        """Give the parts that are listed."""
+        """Return the parts that are listed."""
         async with self.stage.domain.db.read() as tx:
             return list(await rows.parts(tx, LOCATION, id_of(name)))
 
 
 def id_of(name: str) -> str:
-    """Give the id at the end of a name."""
+    """Return the id at the end of a name."""
     return name.rsplit("/", 1)[1]
 
 
 def blobs(folder: Path) -> list[str]:
-    """Give the files below the stage's blob folder, as keys."""
+    """Return the files below the stage's blob folder, as keys."""
     root = folder / "blobs"
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 

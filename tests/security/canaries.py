@@ -53,13 +53,13 @@ class Canaries:
         return {name.partition(" #")[0] for name in self.names.values()}
 
     def found_in(self, *places: Any) -> list[str]:
-        """Give the names of the secrets that stand somewhere in these texts or bytes."""
+        """Return the names of the secrets that stand somewhere in these texts or bytes."""
         hay = b"\0".join(each if isinstance(each, bytes) else str(each).encode("utf-8", "replace") for each in places)
         return sorted(name for name, spellings in self.spelled.items() if any(each in hay for each in spellings))
 
 
 def _spellings(raw: bytes) -> Iterator[bytes]:
-    """Give the secret as it is, in hexadecimal, percent-encoded, and in base64 wherever it begins in a longer text."""
+    """Yield the secret as it is, in hexadecimal, percent-encoded, and in base64 wherever it begins in a longer text."""
     yield raw
     yield raw.hex().encode()
     yield raw.hex().upper().encode()
@@ -113,7 +113,7 @@ def _harvest_wire(scene: Scene, found: Canaries) -> None:
 
 
 def secrets_of(request: httpx.Request) -> list[tuple[str, str]]:
-    """Give the secrets of one request by name: its bearer, its form's and its query's."""
+    """Return the secrets of one request by name: its bearer, its form's and its query's."""
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
     found = [("access_token", bearer)] if bearer else []
     form = "urlencoded" in request.headers.get("content-type", "")
@@ -137,7 +137,7 @@ def _in_answer(body: bytes) -> Iterator[tuple[str, str]]:
 
 
 def tables(url: str) -> Iterator[tuple[str, str]]:
-    """Give every table of the database by name, with all its rows as text."""
+    """Yield every table of the database by name, with all its rows as text."""
     with psycopg.connect(url) as connection:
         names = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -148,14 +148,14 @@ def tables(url: str) -> Iterator[tuple[str, str]]:
 
 
 def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Give every file under a folder."""
+    """Yield every file under a folder."""
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield str(path), path.read_bytes()
 
 
 def words_of(heard: Any) -> Iterator[Any]:
-    """Give all that a caller was told by one answer or error, but for the page of its own consent."""
+    """Yield all that a caller was told by one answer or error, but for the page of its own consent."""
     if isinstance(heard, grpc.aio.AioRpcError):
         yield from (repr(heard), heard.details(), heard.debug_error_string())
         for key, value in (*heard.initial_metadata(), *heard.trailing_metadata()):
@@ -169,7 +169,7 @@ def words_of(heard: Any) -> Iterator[Any]:
 
 
 def reprs() -> dict[str, str]:
-    """Give the reprs of all objects of the gateway's own classes that live in this process, by class."""
+    """Return the reprs of all objects of the gateway's own classes that live in this process, by class."""
     gc.collect()
     found: dict[str, set[str]] = defaultdict(set)
     for each in gc.get_objects():

@@ -13,12 +13,12 @@ from tests.fixtures import logs
 
 @pytest.fixture
 def form() -> str:
-    """Give the form of the log; a test may choose its own."""
+    """Return the form of the log; a test may choose its own."""
     return "json"
 
 
 @pytest.fixture
 def written(form: str) -> Iterator[io.StringIO]:
-    """Give all log lines of the test, debugging ones included."""
+    """Yield all log lines of the test, debugging ones included."""
     with logs.written(form=form) as stream:
         yield stream

@@ -15,14 +15,14 @@ from tests.rpc.answers import detail, status_of
 
 
 def without_id(error: grpc.aio.AioRpcError) -> status_pb2.Status:
-    """Give the status of a refusal without the id of its call."""
+    """Return the status of a refusal without the id of its call."""
     status = status_of(error)
     kept = [each for each in status.details if not each.Is(error_details_pb2.RequestInfo.DESCRIPTOR)]
     return status_pb2.Status(code=status.code, message=status.message, details=kept)
 
 
 def reason_of(status: status_pb2.Status) -> str:
-    """Give the reason of a status."""
+    """Return the reason of a status."""
     info = detail(status, error_details_pb2.ErrorInfo)
     return str(info.reason) if info is not None else ""
 
@@ -51,7 +51,7 @@ class Census:
         return self._ask("count(*)")
 
     def longest(self) -> dict[str, int]:
-        """Give the length of each table's longest row, as text."""
+        """Return the length of each table's longest row, as text."""
         return self._ask("coalesce(max(length(t::text)), 0)")
 
     def _ask(self, what: LiteralString) -> dict[str, int]:

@@ -17,14 +17,14 @@ Answer = Callable[[httpx.Request], httpx.Response | None]
 
 
 def quoted(request: httpx.Request) -> str:
-    """Give the request as a text: its line, its bearer, its body, and each of its secrets bare."""
+    """Return the request as a text: its line, its bearer, its body, and each of its secrets bare."""
     body = request.content[:2000].decode("latin-1") if len(request.content) < 100_000 else ""
     bare = " ".join(value for _, value in secrets_of(request))
     return f"{bare} {request.method} {request.url} authorization={request.headers.get('authorization', '')} {body}"
 
 
 def answers() -> dict[str, Answer]:
-    """Give every kind of answer by its name."""
+    """Return every kind of answer by its name."""
     made: dict[str, Answer] = {
         "html": lambda request: httpx.Response(200, html=f"<p>{quoted(request)}</p>"),
         "html 500": lambda request: httpx.Response(500, html=f"<p>{quoted(request)}</p>", headers=_log_id(request)),

@@ -41,11 +41,11 @@ class Things:
         return f"{self.parent}/{kind}/{id}"
 
     def moved(self, location: str) -> "Things":
-        """Give the same ids in another location."""
+        """Return the same ids in another location."""
         return replace(self, location=location)
 
     def absent(self) -> "Things":
-        """Give names of what is not there, in the same location."""
+        """Return names of what is not there, in the same location."""
         state = ("a" if self.state[0] != "a" else "b") + self.state[1:]
         return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT)
 

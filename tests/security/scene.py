@@ -46,7 +46,7 @@ class Clock:
         self.ahead = timedelta()
 
     def __call__(self) -> datetime:
-        """Give the time."""
+        """Return the time."""
         return clock.now() + self.ahead
 
 
@@ -92,7 +92,7 @@ class Method:
         return GetMessageClass(self.descriptor.input_type)(**values)
 
     def call(self, channel: grpc.aio.Channel) -> Any:
-        """Give a function that calls it with raw bytes and gives the answers."""
+        """Return a function that calls it with raw bytes and gives the answers."""
         parse = GetMessageClass(self.descriptor.output_type).FromString
 
         async def call(bodies: Iterable[bytes], metadata: Any) -> list[Any]:
@@ -111,7 +111,7 @@ class Method:
 
 
 def methods() -> dict[str, Method]:
-    """Give every method of the contract's services by its short name, from their descriptors."""
+    """Return every method of the contract's services by its short name, from their descriptors."""
     return {f"{service.name}/{each.name}": Method(f"{service.name}/{each.name}", each) for service, each in _all()}
 
 

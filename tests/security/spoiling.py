@@ -37,7 +37,7 @@ Spoiled = Iterator[tuple[str, bytes]]
 
 
 def spoil(request: Message) -> Spoiled:
-    """Give the request spoiled in one place at a time, each with the name of what was done."""
+    """Yield the request spoiled in one place at a time, each with the name of what was done."""
     yield "nothing", b""
     yield from _by_fields(request)
     sound = request.SerializeToString()
@@ -50,7 +50,7 @@ def spoil(request: Message) -> Spoiled:
 
 
 def endless(request: Message) -> Spoiled:
-    """Give the request with one text or list at a time that has no end."""
+    """Yield the request with one text or list at a time that has no end."""
     for path, field, holder in _places(request):
         if field.type == FieldDescriptor.TYPE_STRING and not field.is_repeated:
             yield _with(request, holder, f"{path} endless", lambda m, f=field.name: setattr(m, f, "x" * ENDLESS))
@@ -73,7 +73,7 @@ def _by_fields(request: Message) -> Spoiled:
 
 
 def _changes(field: Any) -> Iterator[tuple[str, Any]]:
-    """Give the ways to spoil one field, each as a change of the message that holds it."""
+    """Yield the ways to spoil one field, each as a change of the message that holds it."""
     name = field.name
     if _is_map(field):
         for label, text in TEXTS.items():
@@ -134,7 +134,7 @@ def _values(field: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _places(request: Message, path: str = "", depth: int = 3) -> Iterator[tuple[str, Any, tuple[str, ...]]]:
-    """Give every input field in reach: its path, its descriptor, and the way to the message that holds it."""
+    """Yield every input field in reach: its path, its descriptor, and the way to the message that holds it."""
     yield from _places_of(request.DESCRIPTOR, (), depth)
 
 
@@ -150,7 +150,7 @@ def _places_of(descriptor: Any, way: tuple[str, ...], depth: int) -> Iterator[tu
 
 
 def _with(request: Message, holder: tuple[str, ...], name: str, change: Any) -> tuple[str, bytes]:
-    """Give a changed copy, as bytes."""
+    """Return a changed copy, as bytes."""
     copy = type(request)()
     copy.CopyFrom(request)
     message: Any = copy

@@ -63,7 +63,7 @@ class Counter:
 
 @pytest.fixture
 async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
-    """Give a caller of a gateway in which there is one of each."""
+    """Yield a caller of a gateway in which there is one of each."""
     async with opened(database_url, tmp_path) as scene:
         things = await make(scene, BOOTSTRAP_KEY)
         with psycopg.connect(database_url, autocommit=True) as database:

@@ -134,7 +134,7 @@ class Stricken:
         self.posts = [name for name in self.posts if await self.state(name) in HELD][-1:]
 
     async def state(self, post: str) -> int:
-        """Give the state of a post."""
+        """Return the state of a post."""
         return int((await self.walk.call("PostService/GetPost", name=post)).state)
 
     async def step(self, post: str) -> None:
@@ -143,12 +143,12 @@ class Stricken:
         await publishing.step(self.scene.gateway.domain, location, id)
 
     async def new_post(self) -> str:
-        """Give a post whose hand-over has not begun."""
+        """Return a post whose hand-over has not begun."""
         self.posts.append((await self.walk.post(self.upload)).name)
         return self.posts[-1]
 
     async def new_pull(self) -> str:
-        """Give a post whose video the vendor fetches itself, and whose hand-over has not begun."""
+        """Return a post whose video the vendor fetches itself, and whose hand-over has not begun."""
         post = post_pb2.Post(account=self.walk.account, caption="pulled")
         post.video.source.uri, post.video.source.vendor_pull = "https://media.example/v.mp4", True
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
@@ -156,7 +156,7 @@ class Stricken:
         return str(made.name)
 
     async def processing(self) -> str:
-        """Give a post that the vendor is working on."""
+        """Return a post that the vendor is working on."""
         for name in self.posts:
             if await self.state(name) == post_pb2.Post.PROCESSING:
                 return name
@@ -299,7 +299,7 @@ PLACES = [(call, operation) for call, (operations, _) in CALLS.items() for opera
 
 @pytest.fixture
 async def stricken(database_url: str, tmp_path: Path) -> AsyncIterator[Stricken]:
-    """Give a connected account with an upload; the vendor never ends working on a post."""
+    """Yield a connected account with an upload; the vendor never ends working on a post."""
     config = replace(CONFIG, processing_seconds=10**9)
     async with opened(database_url, tmp_path, config=config) as scene:
         walk = Walk(scene, BOOTSTRAP_KEY)

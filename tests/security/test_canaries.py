@@ -53,7 +53,7 @@ FILLED = {
 
 
 async def all_secrets(walk: Walk) -> Canaries:
-    """Give every secret of the walk until now."""
+    """Return every secret of the walk until now."""
     found = Canaries()
     found.add("API key", walk.key)
     for state in walk.states:
@@ -65,7 +65,7 @@ async def all_secrets(walk: Walk) -> Canaries:
 
 
 def leaks(found: Canaries, walk: Walk, written: io.StringIO, folder: Path) -> dict[str, list[str]]:
-    """Give where which secret stands in all that was logged, answered, shown, kept, or would be printed."""
+    """Return where which secret stands in all that was logged, answered, shown, kept, or would be printed."""
     scene = walk.scene
     url = scene.gateway.settings.database_url
     places: dict[str, list[str]] = {

@@ -110,7 +110,7 @@ class _answering:
 
 
 async def all_secrets(walk: Planner, *tokens: str) -> Canaries:
-    """Give every secret of the walk until now."""
+    """Return every secret of the walk until now."""
     found = Canaries()
     found.add("API key", walk.key)
     for kind, values in (("state", walk.states), ("code", walk.codes), ("static token", tokens)):

@@ -30,7 +30,7 @@ class Failing:
     """A servicer of any service, whose every method raises an exception with a secret in its text, cause and notes."""
 
     def __getattr__(self, name: str) -> Any:
-        """Give a method that fails in its own kind: at once, or after a first message."""
+        """Return a method that fails in its own kind: at once, or after a first message."""
         return stream if name.startswith("Watch") else single
 
 
@@ -55,7 +55,7 @@ def fault() -> Exception:
 
 
 def services() -> list[Service]:
-    """Give every service of the contract, each served by a failing servicer."""
+    """Return every service of the contract, each served by a failing servicer."""
     found = []
     for module in MODULES:
         descriptor = import_module(f"socialgateway.v1.{module}_service_pb2").DESCRIPTOR
@@ -129,7 +129,7 @@ class Empty(Failing):
     """A servicer of any service in which nothing is found."""
 
     def __getattr__(self, name: str) -> Any:
-        """Give a method that finds nothing, after reading what the client streams."""
+        """Return a method that finds nothing, after reading what the client streams."""
 
         async def nothing(request: Any, context: Any) -> Any:
             if hasattr(request, "__aiter__"):
@@ -141,7 +141,7 @@ class Empty(Failing):
 
 
 def garbage() -> Iterator[bytes]:
-    """Give bytes of every kind: noise, and sound requests with one byte changed, added or left out."""
+    """Yield bytes of every kind: noise, and sound requests with one byte changed, added or left out."""
     chance = random.Random(20261120)
     seed = b"\x0a\x0clocations/l1\x12\x08\x0a\x02id\x12\x02ab\x18\x05"
     for _ in range(60):

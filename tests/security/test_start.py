@@ -35,7 +35,7 @@ BAD: dict[str, dict[str, Any]] = {
 
 
 def secrets() -> Canaries:
-    """Give every secret of this file."""
+    """Return every secret of this file."""
     found = Canaries()
     found.add("password", PASSWORD)
     found.add("key", RAW_KEY)

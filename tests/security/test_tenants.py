@@ -89,7 +89,7 @@ def untouched(land: Land) -> Iterator[None]:
 
 @pytest.fixture
 async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
-    """Give a location that holds one of each, and whose owner has just read them all: every cache is warm."""
+    """Yield a location that holds one of each, and whose owner has just read them all: every cache is warm."""
     async with opened(database_url, tmp_path) as scene:
         things = await make(scene, BOOTSTRAP_KEY)
         for method in sorted({*OWNED} - NETWORKS - UNABLE):
@@ -146,7 +146,7 @@ WRONG_KEYS = {
 
 
 def foreign_reason(method: str) -> str:
-    """Give the reason for which a stranger is refused: a state says nothing of whose it is."""
+    """Return the reason for which a stranger is refused: a state says nothing of whose it is."""
     return "AUTHORIZATION_STATE_INVALID" if method == COMPLETE else "LOCATION_FORBIDDEN"
 
 

@@ -24,27 +24,27 @@ KILLING = "tests/flows/test_tokens"
 
 @cache
 def beginning(prefix: str) -> tuple[Source, ...]:
-    """Give the files whose path begins so."""
+    """Return the files whose path begins so."""
     paths = sorted(ROOT.glob(f"{prefix}*.py"))
     return tuple(read(path.relative_to(ROOT).as_posix()) for path in paths)
 
 
 def calls(source: Source, name: str) -> Iterator[ast.Call]:
-    """Give the calls of a function by its name as it is written."""
+    """Yield the calls of a function by its name as it is written."""
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == name:
             yield node
 
 
 def holder(source: Source, node: ast.expr) -> Function:
-    """Give the innermost function around a node."""
+    """Return the innermost function around a node."""
     line: int = node.lineno
     around = [each for each in source.functions() if each.lineno <= line <= (each.end_lineno or line)]
     return max(around, key=lambda each: each.lineno)
 
 
 def texts(source: Source, node: ast.expr) -> set[str]:
-    """Give what an expression may be: text as it stands, a choice of two, or what a function is called with."""
+    """Return what an expression may be: text as it stands, a choice of two, or what a function is called with."""
     if isinstance(node, ast.Constant):
         return {str(node.value)}
     if isinstance(node, ast.IfExp):
@@ -62,7 +62,7 @@ def texts(source: Source, node: ast.expr) -> set[str]:
 
 
 def given(home: Source, function: Function, parameter: str) -> set[str]:
-    """Give what callers in its own module, or in others, give as a parameter of a function."""
+    """Return what callers in its own module, or in others, give as a parameter of a function."""
     position = [each.arg for each in function.args.args].index(parameter)
     module = PurePath(home.path).stem
     found = [(source, f"{module}.{function.name}") for source in beginning(RULES)] + [(home, function.name)]
@@ -71,13 +71,13 @@ def given(home: Source, function: Function, parameter: str) -> set[str]:
 
 
 def in_the_code() -> set[str]:
-    """Give the places that the code comes by."""
+    """Return the places that the code comes by."""
     found = [(source, call) for source in beginning(RULES) for call in calls(source, "reach")]
     return {text for source, call in found for text in texts(source, call.args[0])}
 
 
 def named_for_tokens() -> set[str]:
-    """Give the places at which the tests of tokens kill or freeze a process."""
+    """Return the places at which the tests of tokens kill or freeze a process."""
     constants = [
         node for source in beginning(KILLING) for node in ast.walk(source.tree) if isinstance(node, ast.Constant)
     ]
@@ -86,7 +86,7 @@ def named_for_tokens() -> set[str]:
 
 
 def visited() -> set[str]:
-    """Give the places at which some test kills a process, or lets an exception stand for its death."""
+    """Return the places at which some test kills a process, or lets an exception stand for its death."""
     sides = [side for group in test_kill_side_paths.GROUPS.values() for side in group]
     groups = (test_kill_publish, test_kill_photos, test_kill_planner, test_kill_consent)
     places = {place for group in groups for place in group.PLACES} | named_for_tokens()

@@ -15,7 +15,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
 def make_post(id: str = "p1", **values: Any) -> PostRow:
-    """Give a queued post of location l1, account a1."""
+    """Return a queued post of location l1, account a1."""
     given: dict[str, Any] = {
         "location": "l1",
         "id": id,
@@ -34,7 +34,7 @@ def make_post(id: str = "p1", **values: Any) -> PostRow:
 
 
 def make_attempt(post: str = "p1", number: int = 1, state: str = "INTENT") -> AttemptRow:
-    """Give an attempt of a post of location l1."""
+    """Return an attempt of a post of location l1."""
     return AttemptRow(location="l1", post=post, number=number, state=state, create_time=NOW, update_time=NOW)
 
 

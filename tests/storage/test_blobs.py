@@ -14,12 +14,12 @@ DATA = os.urandom(3_000_001)
 
 @pytest.fixture
 def blobs(tmp_path: Path) -> BlobStore:
-    """Give a store in a folder with a space in its name."""
+    """Return a store in a folder with a space in its name."""
     return BlobStore.open((tmp_path / "blobs of ours").as_uri())
 
 
 async def read(blobs: BlobStore, key: str, start: int, end: int, chunk: int = 1 << 20) -> list[bytes]:
-    """Give the pieces of a range."""
+    """Return the pieces of a range."""
     return [piece async for piece in blobs.stream(key, start, end, chunk)]
 
 

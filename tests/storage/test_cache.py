@@ -37,19 +37,19 @@ class Clock:
 
 @pytest.fixture
 def heard() -> Notifications:
-    """Give what the cache hears."""
+    """Return what the cache hears."""
     return Notifications()
 
 
 @pytest.fixture
 def clock() -> Clock:
-    """Give the cache's clock."""
+    """Return the cache's clock."""
     return Clock()
 
 
 @pytest.fixture
 def cache(heard: Notifications, clock: Clock) -> CoherentCache[str, str]:
-    """Give a cache of three values that live 30 seconds."""
+    """Return a cache of three values that live 30 seconds."""
     return CoherentCache(heard, "things", size=3, ttl_seconds=30, monotonic=clock)
 
 

@@ -28,14 +28,14 @@ END_OTHERS = """
 
 
 async def count(db: Database) -> int:
-    """Give how many rows the table of these tests has."""
+    """Return how many rows the table of these tests has."""
     async with db.read() as tx:
         return int((await tx.execute(text("SELECT count(*) FROM t"))).scalar_one())
 
 
 @pytest.fixture
 async def db(database: Database) -> Database:
-    """Give a database with a table `t` that has one unique column."""
+    """Return a database with a table `t` that has one unique column."""
     async with database.transaction() as tx:
         await tx.execute(text("CREATE TABLE t (id int PRIMARY KEY)"))
     return database

@@ -42,7 +42,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Give a data folder that PostgreSQL's user can reach, and end what still runs in it."""
+    """Yield a data folder that PostgreSQL's user can reach, and end what still runs in it."""
     parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
     parent.chmod(0o711)
     yield parent / "data"
@@ -52,7 +52,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
-    """Give a data folder whose cluster is made and stopped, to be copied."""
+    """Yield a data folder whose cluster is made and stopped, to be copied."""
     parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
     parent.chmod(0o711)
 
@@ -66,7 +66,7 @@ def cluster() -> Iterator[Path]:
 
 @pytest.fixture
 def made(folder: Path, cluster: Path) -> Path:
-    """Give a data folder like `folder` with a cluster of its own in it: making one takes most of a second."""
+    """Return a data folder like `folder` with a cluster of its own in it: making one takes most of a second."""
     subprocess.run(["cp", "-a", str(cluster), str(folder)], check=True)
     (folder / "postgres" / "port").unlink()
     return folder
@@ -74,14 +74,14 @@ def made(folder: Path, cluster: Path) -> Path:
 
 @pytest.fixture
 async def server(made: Path) -> AsyncIterator[EmbeddedServer]:
-    """Give a share in a new server."""
+    """Yield a share in a new server."""
     server = await start_embedded(made, fsync=False)
     yield server
     await server.release()
 
 
 def ask(server: EmbeddedServer, query: str) -> str:
-    """Give the one value that a query has, as text."""
+    """Return the one value that a query has, as text."""
     with psycopg.connect(server.url, autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else ""
@@ -95,12 +95,12 @@ def write(server: EmbeddedServer, value: int) -> None:
 
 
 def pid(folder: Path) -> int:
-    """Give the server's process."""
+    """Return the server's process."""
     return int((folder / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
 
 
 def runs(folder: Path) -> bool:
-    """Tell whether a server works in the folder."""
+    """Return whether a server works in the folder."""
     return reaper.server_of(folder / "postgres" / "data") is not None
 
 
@@ -118,7 +118,7 @@ def gateway(folder: Path) -> "subprocess.Popen[str]":
 
 
 def said(process: "subprocess.Popen[str]") -> str:
-    """Give the URL that a gateway printed."""
+    """Return the URL that a gateway printed."""
     assert process.stdout is not None
     return process.stdout.readline().strip()
 

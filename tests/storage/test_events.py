@@ -23,7 +23,7 @@ async def tell(db: Database, location: str, *subjects: str, now: datetime = NOW)
 
 
 async def read(db: Database, location: str, after: int = 0, *, subject: str | None = None) -> list[tuple[int, str]]:
-    """Give (number, subject) of what comes after a cursor."""
+    """Return (number, subject) of what comes after a cursor."""
     async with db.read() as tx:
         rows = await events.after(tx, location, after, subject=subject, limit=1000)
     return [(row.number, row.subject) for row in rows]

@@ -11,7 +11,7 @@ from storage.jobs import enqueue, queue
 
 
 async def jobs(db: Database) -> list[tuple[str, dict[str, Any], str | None]]:
-    """Give (task, arguments, lock) of every job."""
+    """Return (task, arguments, lock) of every job."""
     async with db.read() as tx:
         rows = await tx.execute(text("SELECT task_name, args, lock FROM procrastinate_jobs ORDER BY id"))
         return [tuple(row) for row in rows]

@@ -24,7 +24,7 @@ PLACE = ("tokens", "c1", "access", 1)
 
 
 def ring(*entries: str) -> KeyRing:
-    """Give a ring; each entry is an id, or id=letter for a key made of that letter."""
+    """Return a ring; each entry is an id, or id=letter for a key made of that letter."""
     return KeyRing.parse(",".join(_entry(*entry.split("=")) for entry in entries))
 
 

@@ -75,7 +75,7 @@ class Line:
 
 @pytest.fixture
 async def listener(database_url: str) -> AsyncIterator[Listener]:
-    """Give a listener that listens."""
+    """Yield a listener that listens."""
     listener = Listener(database_url, ping_seconds=0.2, backoff_seconds=(0.01, 0.1))
     await listener.start()
     yield listener
@@ -84,7 +84,7 @@ async def listener(database_url: str) -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def line(database_url: str) -> AsyncIterator[Line]:
-    """Give an open line to the database."""
+    """Yield an open line to the database."""
     parts = urlsplit(database_url)
     line = Line(parts.hostname or "", parts.port or 0)
     await line.open()
@@ -93,7 +93,7 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 
 
 def over(line: Line, database_url: str) -> str:
-    """Give the URL of the database over a line."""
+    """Return the URL of the database over a line."""
     parts = urlsplit(database_url)
     return parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{line.own_port}").geturl()
 

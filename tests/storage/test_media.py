@@ -20,7 +20,7 @@ ATTEMPT = ("l1", "p1", 1)
 
 
 def link(digest: bytes = b"d1", position: int = 0, **values: Any) -> MediaLinkRow:
-    """Give a link of one hour."""
+    """Return a link of one hour."""
     filled: dict[str, Any] = {
         "location": "l1",
         "post": "p1",
@@ -35,7 +35,7 @@ def link(digest: bytes = b"d1", position: int = 0, **values: Any) -> MediaLinkRo
 
 @pytest.fixture
 async def db(database: Database) -> Database:
-    """Give a database with one complete upload."""
+    """Return a database with one complete upload."""
     async with database.transaction() as tx:
         times: dict[str, Any] = {"create_time": NOW, "expire_time": NOW + HOUR}
         row = UploadRow(location="l1", id="u1", mime_type="image/jpeg", size_bytes=9, state="COMPLETE", **times)
@@ -45,7 +45,7 @@ async def db(database: Database) -> Database:
 
 
 async def make(db: Database, *rows: MediaLinkRow) -> bool:
-    """Give the attempt these links."""
+    """Return the attempt these links."""
     async with db.transaction() as tx:
         await media.hold(tx, *ATTEMPT)
         return await media.replace(tx, *ATTEMPT, rows, NOW)
@@ -62,7 +62,7 @@ async def close_unfetched(db: Database) -> bool:
 
 
 async def opens(tx: Transaction, digest: bytes = b"d1", now: datetime = NOW) -> bool:
-    """Tell whether a fetch may begin."""
+    """Return whether a fetch may begin."""
     return await media.open_for_fetch(tx, digest, now)
 
 

@@ -11,7 +11,7 @@ from storage.database import Database
 
 
 def difference(connection: Connection) -> list[object]:
-    """Give what a migration would have to change, the queue's tables left out."""
+    """Return what a migration would have to change, the queue's tables left out."""
 
     def ours(name: str, kind: str, _parents: object) -> bool:
         return kind != "table" or not name.startswith("procrastinate")
@@ -21,7 +21,7 @@ def difference(connection: Connection) -> list[object]:
 
 
 async def everything(db: Database) -> list[str]:
-    """Give the names of all tables, functions and types of the schema."""
+    """Return the names of all tables, functions and types of the schema."""
     query = """
         SELECT 'table ' || tablename FROM pg_tables WHERE schemaname = 'public'
         UNION SELECT 'function ' || proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace

@@ -14,7 +14,7 @@ SUBJECT = "locations/l1/connections/c1"
 
 
 async def stamps_of(database: Database, metric: str = "video_init") -> list[float]:
-    """Give the stamps of one row."""
+    """Return the stamps of one row."""
     async with database.read() as tx:
         return (await quotas.find(tx, [SUBJECT]))[SUBJECT, metric].stamps
 

@@ -14,7 +14,7 @@ PLACE = ("tokens", "connection-1", "access", 7)
 
 
 def sealer(location: str = "loc1", versions: tuple[int, ...] = (1,)) -> LocationSealer:
-    """Give a sealer whose data keys differ by location and version."""
+    """Return a sealer whose data keys differ by location and version."""
     keys = {version: aead((f"{location}{version}".encode() * 32)[:32]) for version in versions}
     return LocationSealer(location, max(versions), keys)
 

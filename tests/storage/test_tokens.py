@@ -15,7 +15,7 @@ SPAN = timedelta(seconds=45)
 
 
 def make_pair(version: int, access: bytes = b"sealed") -> SealedPair:
-    """Give a sealed pair that lives a day."""
+    """Return a sealed pair that lives a day."""
     return SealedPair(version, access, b"refresh", NOW + timedelta(days=1), NOW, None, None)
 
 

@@ -18,7 +18,7 @@ SECOND = timedelta(seconds=1)
 
 
 def delivery(id: str, key: str = "", **values: Any) -> WebhookRow:
-    """Give a delivery that is due."""
+    """Return a delivery that is due."""
     defaults: dict[str, Any] = {
         "provider": "tiktok",
         "dedupe_key": key or id,
@@ -41,7 +41,7 @@ async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
 
 
 async def find(db: Database, id: str) -> WebhookRow | None:
-    """Give a delivery as it is."""
+    """Return a delivery as it is."""
     async with db.read() as tx:
         return await webhooks.find(tx, id)
 

@@ -19,12 +19,12 @@ LARGE = QuotaRule("requests_per_day", 200_000, DAY, "subject", reserve=2_000)
 
 
 def row() -> QuotaRow:
-    """Give a row that nobody used."""
+    """Return a row that nobody used."""
     return QuotaRow(subject="providers/p/subjects/s", metric="requests", update_time=NOW)
 
 
 def free(held: QuotaRow, rule: QuotaRule, now: datetime = NOW, *, background: bool = False) -> bool:
-    """Tell whether the next call may go out."""
+    """Return whether the next call may go out."""
     return ledger.next_at(held, rule, now, background=background) <= now.timestamp()
 
 

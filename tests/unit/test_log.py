@@ -24,13 +24,13 @@ SECRETS = [
 
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
-    """Give what is written; debugging lines included."""
+    """Yield what is written; debugging lines included."""
     with logs.written() as stream:
         yield stream
 
 
 def the_line(lines: io.StringIO) -> dict[str, Any]:
-    """Give the one line that was written."""
+    """Return the one line that was written."""
     (line,) = lines.getvalue().splitlines()
     found: dict[str, Any] = json.loads(line)
     return found

@@ -20,7 +20,7 @@ CURSOR = ("2026-11-20T12:00:00+00:00", "p1", 7)
 
 
 def a_request(**fields: Any) -> post_service_pb2.ListPostsRequest:
-    """Give a list's request with filters."""
+    """Return a list's request with filters."""
     return post_service_pb2.ListPostsRequest(parent="locations/l1", states=[post_pb2.Post.PUBLISHED], **fields)
 
 

@@ -17,7 +17,7 @@ UPLOAD = "locations/l1/uploads/u1"
 
 
 def a_post(**fields: Any) -> post_pb2.Post:
-    """Give a post that nothing is wrong with but what is told."""
+    """Return a post that nothing is wrong with but what is told."""
     post = post_pb2.Post(account="locations/l1/accounts/a1", **fields)
     if post.WhichOneof("content") is None:
         post.video.source.upload = UPLOAD
@@ -25,13 +25,13 @@ def a_post(**fields: Any) -> post_pb2.Post:
 
 
 def paths(post: post_pb2.Post) -> list[str]:
-    """Give the paths of the fields that are put down as bad."""
+    """Return the paths of the fields that are put down as bad."""
     _, faults = post_messages.from_proto(post, "l1", "p1", now=NOW)
     return [violation.field for fault in faults for violation in fault.violations]
 
 
 def photos(count: int) -> post_pb2.Post:
-    """Give a post of so many photos."""
+    """Return a post of so many photos."""
     return a_post(photos={"sources": [{"upload": UPLOAD}] * count})
 
 

@@ -59,7 +59,9 @@ def played(calls: list[Call], limit: int) -> list[float]:
 
 
 def stamp_of(began: float, call: Call, time: float) -> float:
-    """Give what stands in the ledger at `time` for a call that began then: its end, or how long it may run at most."""
+    """Return what stands in the ledger at `time` for a call that began then: its end, or how long it may run at
+    most.
+    """
     running = call.dies or began + call.seconds > time
     return began + call.skew + (windows.CALL_SECONDS if running else call.seconds)
 

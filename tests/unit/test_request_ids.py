@@ -41,7 +41,7 @@ def test_anything_else_is_refused_by_field(value: str) -> None:
 
 
 def create(caption: str = "hello", request_id: str = "", extra: dict[str, str] | None = None) -> bytes:
-    """Give the hash of a request."""
+    """Return the hash of a request."""
     post = post_pb2.Post(account="locations/l1/accounts/a1", caption=caption)
     post.provider_extra.update(extra or {})
     return request_ids.body_hash(

@@ -22,7 +22,7 @@ from socialgateway.v1 import (
 
 
 def violations(request: Message) -> dict[str, str]:
-    """Give what is wrong with a request, by path."""
+    """Return what is wrong with a request, by path."""
     try:
         required.check(request)
     except FieldInvalid as error:
@@ -31,7 +31,7 @@ def violations(request: Message) -> dict[str, str]:
 
 
 def a_post(**fields: Any) -> post_service_pb2.CreatePostRequest:
-    """Give a request whose post is as told and otherwise sound."""
+    """Return a request whose post is as told and otherwise sound."""
     sound = {"account": "locations/l1/accounts/a1"}
     return post_service_pb2.CreatePostRequest(parent="locations/l1", post=post_pb2.Post(**{**sound, **fields}))
 

@@ -17,7 +17,7 @@ RING = "k1:" + base64.b64encode(b"k" * 32).decode()
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give an environment with nothing but a key ring."""
+    """Return an environment with nothing but a key ring."""
     for name in list(__import__("os").environ):
         if name.startswith("GATEWAY_"):
             monkeypatch.delenv(name)

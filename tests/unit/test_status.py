@@ -24,7 +24,7 @@ C = grpc.StatusCode
 
 
 def made(error: BaseException) -> status_pb2.Status:
-    """Give the status of an error."""
+    """Return the status of an error."""
     return status.from_error(error, now=NOW, request_id="r1")
 
 

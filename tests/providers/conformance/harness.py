@@ -16,7 +16,7 @@ from providers.interface import Access, Provider
 from providers.models.accounts import ProfilePart
 from providers.models.engagement import AccountRef
 from providers.models.grants import Grant
-from providers.models.publishing import Order
+from providers.models.publishing import PublishRequest
 from providers.models.secret import Secret
 from tests.providers.faking import Renewing
 
@@ -80,40 +80,40 @@ class Harness(Protocol):
         """Walk through a network's consent page; give the id that its signal tells."""
         ...
 
-    def video_order(self, **changes: Any) -> Order:
-        """Give an order for the file that `content` gives."""
+    def video_order(self, **changes: Any) -> PublishRequest:
+        """Return an order for the file that `content` gives."""
         ...
 
-    def pull_order(self) -> Order:
-        """Give an order for a video that the vendor fetches."""
+    def pull_order(self) -> PublishRequest:
+        """Return an order for a video that the vendor fetches."""
         ...
 
-    def photo_order(self) -> Order:
-        """Give an order for photos that the vendor fetches."""
+    def photo_order(self) -> PublishRequest:
+        """Return an order for photos that the vendor fetches."""
         ...
 
-    def draft_order(self) -> Order:
-        """Give an order for a draft in the creator's inbox, of the file that `content` gives."""
+    def draft_order(self) -> PublishRequest:
+        """Return an order for a draft in the creator's inbox, of the file that `content` gives."""
         ...
 
-    def planner_order(self, kind: str) -> Order:
-        """Give an order for a `draft` in a planner, or for one that waits there for its `review`."""
+    def planner_order(self, kind: str) -> PublishRequest:
+        """Return an order for a `draft` in a planner, or for one that waits there for its `review`."""
         ...
 
-    def text_order(self) -> Order:
-        """Give an order for words alone."""
+    def text_order(self) -> PublishRequest:
+        """Return an order for words alone."""
         ...
 
-    def scheduled_order(self) -> Order:
-        """Give an order that the vendor publishes tomorrow."""
+    def scheduled_order(self) -> PublishRequest:
+        """Return an order that the vendor publishes tomorrow."""
         ...
 
-    def public_order(self, caption: str) -> Order:
-        """Give an order for a video that the vendor fetches, and that everybody sees."""
+    def public_order(self, caption: str) -> PublishRequest:
+        """Return an order for a video that the vendor fetches, and that everybody sees."""
         ...
 
     def around(self) -> tuple[datetime, datetime]:
-        """Give two times between which everything happens."""
+        """Return two times between which everything happens."""
         ...
 
     async def stoppable(self, access: Access) -> str:
@@ -121,7 +121,7 @@ class Harness(Protocol):
         ...
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
-        """Tell whether the vendor says that it was called back."""
+        """Return whether the vendor says that it was called back."""
         ...
 
     async def unstoppable(self, access: Access) -> str:
@@ -129,7 +129,7 @@ class Harness(Protocol):
         ...
 
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
-        """Give bytes [first, end) of the file."""
+        """Return bytes [first, end) of the file."""
         ...
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
@@ -164,7 +164,7 @@ class Harness(Protocol):
         ...
 
     def add_videos(self, count: int) -> list[str]:
-        """Give the account public videos, the newest last; give their ids."""
+        """Return the account public videos, the newest last; give their ids."""
         ...
 
     def show_empty_page(self) -> None:
@@ -176,11 +176,11 @@ class Harness(Protocol):
         ...
 
     def measured(self) -> AccountRef:
-        """Give an account of which the vendor has figures."""
+        """Return an account of which the vendor has figures."""
         ...
 
     def commented(self) -> AccountRef:
-        """Give an account under whose posts there are comments, and for which posts may be imported."""
+        """Return an account under whose posts there are comments, and for which posts may be imported."""
         ...
 
     def post_to_comment(self) -> str:
@@ -192,11 +192,11 @@ class Harness(Protocol):
         ...
 
     def label_names(self, kind: str) -> list[str]:
-        """Give the names of all `categories`, or of all `tags`."""
+        """Return the names of all `categories`, or of all `tags`."""
         ...
 
     def sheet(self) -> bytes:
-        """Give a file of two posts, of which the second has something wrong."""
+        """Return a file of two posts, of which the second has something wrong."""
         ...
 
     def planned(self) -> int:
@@ -208,7 +208,7 @@ class Harness(Protocol):
         ...
 
     def delivery(self, **changes: Any) -> tuple[dict[str, str], bytes]:
-        """Give headers and body of an authentic webhook; `changes` spoil it (`age`, `secret`, `body` …)."""
+        """Return headers and body of an authentic webhook; `changes` spoil it (`age`, `secret`, `body` …)."""
         ...
 
 

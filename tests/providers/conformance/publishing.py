@@ -16,9 +16,9 @@ from providers.interface import Access
 from providers.models.publishing import (
     Begun,
     FailureKind,
-    Order,
     Photos,
     PublishPhase,
+    PublishRequest,
     PublishStatus,
     VideoFile,
     VideoLink,
@@ -34,8 +34,8 @@ FAR = 100_000
 """More characters than any network takes for a caption."""
 
 
-def _addresses(order: Order) -> tuple[Secret, ...]:
-    """Give where the vendor fetches a post's media from."""
+def _addresses(order: PublishRequest) -> tuple[Secret, ...]:
+    """Return where the vendor fetches a post's media from."""
     if isinstance(order.content, Photos):
         return order.content.uris
     return (order.content.uri,) if isinstance(order.content, VideoLink) else ()
@@ -316,15 +316,15 @@ class PublishingContract(Contract):
 
     # How it is done
 
-    async def _begin(self, access: Access, order: Order) -> Begun:
+    async def _begin(self, access: Access, order: PublishRequest) -> Begun:
         """Announce a post; a file is put into the library first, where there is one."""
         if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
             order = replace(order, content=await self._stored(access, order))
         begun: Begun = await self.harness.provider.publishing.begin(access, order)
         return begun
 
-    async def _publish_id(self, access: Access, begun: Begun, order: Order) -> str:
-        """Give the id of a post; a vendor that took it and told none has it in its list, under the same words."""
+    async def _publish_id(self, access: Access, begun: Begun, order: PublishRequest) -> str:
+        """Return the id of a post; a vendor that took it and told none has it in its list, under the same words."""
         if begun.publish_id:
             return begun.publish_id
         since, until = self.harness.around()
@@ -332,18 +332,18 @@ class PublishingContract(Contract):
         [ours] = [each for each in found if order.caption in each.texts]
         return str(ours.publish_id)
 
-    async def _status(self, access: Access, begun: Begun, order: Order) -> PublishStatus:
+    async def _status(self, access: Access, begun: Begun, order: PublishRequest) -> PublishStatus:
         publish_id = await self._publish_id(access, begun, order)
         status: PublishStatus = await self.harness.provider.publishing.status(access, publish_id)
         return status
 
-    async def _stored(self, access: Access, order: Order) -> VideoLink:
+    async def _stored(self, access: Access, order: PublishRequest) -> VideoLink:
         file = order.content
         assert isinstance(file, VideoFile)
         uri = await self.harness.provider.publishing.store(access, file, self._body(0, file.size), name="canary")
         return VideoLink(uri, file.mime_type)
 
-    async def _send(self, begun: Begun, order: Order, offset: int = 0) -> None:
+    async def _send(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
         """Send what is left of a file; nothing when the vendor has it already."""
         file = order.content
         while begun.plan is not None and isinstance(file, VideoFile) and offset < file.size:
@@ -351,7 +351,7 @@ class PublishingContract(Contract):
             answer = await self._chunk(begun, order, first, end)
             offset = file.size if answer.complete else answer.received
 
-    async def _chunk(self, begun: Begun, order: Order, first: int, end: int) -> Any:
+    async def _chunk(self, begun: Begun, order: PublishRequest, first: int, end: int) -> Any:
         assert begun.upload_url is not None
         return await self.harness.provider.publishing.send_chunk(
             begun.upload_url, order.content, first=first, end=end, body=self._body(first, end)
@@ -364,8 +364,8 @@ class PublishingContract(Contract):
 
         return body
 
-    async def _first_bytes(self, access: Access, order: Order) -> Callable[[], Any]:
-        """Give what sends the first bytes of a file: its first piece, or all of it into a library."""
+    async def _first_bytes(self, access: Access, order: PublishRequest) -> Callable[[], Any]:
+        """Return what sends the first bytes of a file: its first piece, or all of it into a library."""
         if self.harness.provider.table.library:
             return lambda: self._stored(access, order)
         begun = await self._begin(access, order)
@@ -373,7 +373,7 @@ class PublishingContract(Contract):
         first, end, _ = begun.plan.chunk_at(0)
         return lambda: self._chunk(begun, order, first, end)
 
-    async def _lost(self, operation: str, order: Order, how: str) -> None:
+    async def _lost(self, operation: str, order: PublishRequest, how: str) -> None:
         """Announce once, and do not hear the answer."""
         access = await self.harness.access()
         if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
@@ -386,7 +386,7 @@ class PublishingContract(Contract):
         assert 1 == self.harness.calls(operation)
         assert_silent(caught.value, *_addresses(order), access.grant.access_token)
 
-    async def _acts(self, order: Order) -> None:
+    async def _acts(self, order: PublishRequest) -> None:
         access = await self.harness.access()
 
         begun = await self._begin(access, order)

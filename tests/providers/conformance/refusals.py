@@ -18,7 +18,7 @@ from providers.errors import CapabilityMissing
 from providers.interface import Access, Provider
 from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
-from providers.models.publishing import Order, Photos, PostMode, VideoFile, VideoLink
+from providers.models.publishing import Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from tests.providers.conformance.harness import Contract
 
@@ -40,15 +40,19 @@ ASKS: Mapping[Capability, Ask] = {
     Capability.VIDEO_LIST: lambda it, access: it.videos.list_videos(access),
     Capability.VIDEO_QUERY: lambda it, access: it.videos.query_videos(access, ["1"]),
     Capability.METRICS: lambda it, access: it.videos.list_videos(access, metrics=True),
-    Capability.POST_VIDEO_UPLOAD: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, VideoFile(1, "video/mp4"))),
-    Capability.POST_VIDEO_PULL: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, VideoLink(SECRET))),
-    Capability.POST_PHOTO: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, Photos((SECRET,)))),
-    Capability.POST_TEXT: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, None)),
-    Capability.POST_INBOX: lambda it, _: it.publishing.check(Order(PostMode.CREATOR_INBOX, None)),
-    Capability.POST_PLANNER_DRAFT: lambda it, _: it.publishing.check(Order(PostMode.PLANNER_DRAFT, None)),
-    Capability.POST_PLANNER_REVIEW: lambda it, _: it.publishing.check(Order(PostMode.PLANNER_REVIEW, None)),
-    Capability.POST_SCHEDULE: lambda it, _: it.publishing.check(Order(PostMode.DIRECT, None, schedule_time=TIME)),
-    Capability.POST_EDIT: lambda it, access: it.records.edit(access, "1", Order(PostMode.DIRECT, None)),
+    Capability.POST_VIDEO_UPLOAD: lambda it, _: it.publishing.check(
+        PublishRequest(PostMode.DIRECT, VideoFile(1, "video/mp4"))
+    ),
+    Capability.POST_VIDEO_PULL: lambda it, _: it.publishing.check(PublishRequest(PostMode.DIRECT, VideoLink(SECRET))),
+    Capability.POST_PHOTO: lambda it, _: it.publishing.check(PublishRequest(PostMode.DIRECT, Photos((SECRET,)))),
+    Capability.POST_TEXT: lambda it, _: it.publishing.check(PublishRequest(PostMode.DIRECT, None)),
+    Capability.POST_INBOX: lambda it, _: it.publishing.check(PublishRequest(PostMode.CREATOR_INBOX, None)),
+    Capability.POST_PLANNER_DRAFT: lambda it, _: it.publishing.check(PublishRequest(PostMode.PLANNER_DRAFT, None)),
+    Capability.POST_PLANNER_REVIEW: lambda it, _: it.publishing.check(PublishRequest(PostMode.PLANNER_REVIEW, None)),
+    Capability.POST_SCHEDULE: lambda it, _: it.publishing.check(
+        PublishRequest(PostMode.DIRECT, None, schedule_time=TIME)
+    ),
+    Capability.POST_EDIT: lambda it, access: it.records.edit(access, "1", PublishRequest(PostMode.DIRECT, None)),
     Capability.POST_CANCEL: lambda it, access: it.publishing.cancel(access, "1"),
     Capability.POST_IMPORT: lambda it, access: it.planner.get_import(access, "1"),
     Capability.PLANNER_LABELS: lambda it, access: it.planner.list_tags(access),
@@ -62,7 +66,7 @@ ASKS: Mapping[Capability, Ask] = {
 
 
 def missing(table: CapabilityTable) -> dict[Capability, Cell]:
-    """Give what a table does not promise."""
+    """Return what a table does not promise."""
     return {each: table.cell(each) for each in Capability if not table.can(each)}
 
 

@@ -21,11 +21,11 @@ from providers.models.grants import Grant
 from providers.models.publishing import (
     Content,
     FailureKind,
-    Order,
     Photos,
     PostMode,
     PostOptions,
     PublishPhase,
+    PublishRequest,
     VideoFile,
     VideoLink,
 )
@@ -136,46 +136,46 @@ class Simulated:
 
     # Posts
 
-    def video_order(self, **changes: Any) -> Order:
-        """Give a private video of TikTok's."""
+    def video_order(self, **changes: Any) -> PublishRequest:
+        """Return a private video of TikTok's."""
         return self._order(VideoFile(FILE_SIZE, "video/mp4"), **changes)
 
-    def pull_order(self) -> Order:
-        """Give a private video by address."""
+    def pull_order(self) -> PublishRequest:
+        """Return a private video by address."""
         return self._order(VideoLink(Secret("https://media.example/canary.mp4"), "video/mp4"))
 
-    def photo_order(self) -> Order:
-        """Give two photos of Facebook's: for TikTok HighLevel takes none."""
+    def photo_order(self) -> PublishRequest:
+        """Return two photos of Facebook's: for TikTok HighLevel takes none."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return self._order(Photos(uris, ("image/jpeg",) * 2), platform="facebook", options=PostOptions())
 
-    def text_order(self) -> Order:
-        """Give words for Facebook."""
+    def text_order(self) -> PublishRequest:
+        """Return words for Facebook."""
         return self._order(None, platform="facebook", options=PostOptions())
 
-    def planner_order(self, kind: str) -> Order:
-        """Give a draft, or a post that its approver looks at before tomorrow."""
+    def planner_order(self, kind: str) -> PublishRequest:
+        """Return a draft, or a post that its approver looks at before tomorrow."""
         link = self.pull_order().content
         if kind == "draft":
             return self._order(link, mode=PostMode.PLANNER_DRAFT)
         tomorrow, extra = self.now + timedelta(days=1), {"approver": OWNER}
         return self._order(link, mode=PostMode.PLANNER_REVIEW, schedule_time=tomorrow, extra=extra)
 
-    def scheduled_order(self) -> Order:
-        """Give a video for tomorrow."""
+    def scheduled_order(self) -> PublishRequest:
+        """Return a video for tomorrow."""
         return replace(self.pull_order(), schedule_time=self.now + timedelta(days=1))
 
-    def public_order(self, caption: str) -> Order:
-        """Give a public video by address."""
+    def public_order(self, caption: str) -> PublishRequest:
+        """Return a public video by address."""
         return replace(self.pull_order(), caption=caption, options=PUBLIC)
 
-    def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> Order:
+    def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> PublishRequest:
         account = self.journey.account(platform).id
         values = {"mode": PostMode.DIRECT, "caption": "canary words", "options": ONLY_ME, **changes}
-        return Order(content=content, account=account, platform=platform, **values)
+        return PublishRequest(content=content, account=account, platform=platform, **values)
 
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
-        """Give the endless file."""
+        """Return the endless file."""
         return content(first, end)
 
     def around(self) -> tuple[datetime, datetime]:
@@ -210,11 +210,11 @@ class Simulated:
     # What stands beside posts
 
     def measured(self) -> AccountRef:
-        """Give the bakery's page: TikTok's profiles have no figures."""
+        """Return the bakery's page: TikTok's profiles have no figures."""
         return self.journey.account("facebook")
 
     def commented(self) -> AccountRef:
-        """Give the bakery's profile."""
+        """Return the bakery's profile."""
         return self.journey.account()
 
     def post_to_comment(self) -> str:
@@ -235,7 +235,7 @@ class Simulated:
         return [str(row[name]) for row in rows]
 
     def sheet(self) -> bytes:
-        """Give a good row, and one whose time is over."""
+        """Return a good row, and one whose time is over."""
         return f"{HEADERS}\n{GOOD}\n{BAD}\n".encode()
 
     def planned(self) -> int:

@@ -68,7 +68,7 @@ class Journey:
         return Renewing(self.provider.authorization, grant)
 
     def account(self, platform: str = "tiktok", location: str = BAKERY) -> AccountRef:
-        """Give one of the location's accounts, as its list would tell it."""
+        """Return one of the location's accounts, as its list would tell it."""
         found = next(each for each in self.vendor.accounts.of(location) if each.platform == platform)
         data = {"profile_id": found.profile_id, "origin_id": found.origin_id, "oauth_id": found.oauth_id}
         return AccountRef(found.id, found.platform, found.type, data)
@@ -91,7 +91,7 @@ class Journey:
 
 @asynccontextmanager
 async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Journey]:
-    """Give a provider that calls the simulator without a socket; time stands still at NOW."""
+    """Yield a provider that calls the simulator without a socket; time stands still at NOW."""
     settings = SimulatorConfig(**config)
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)

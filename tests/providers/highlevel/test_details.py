@@ -11,7 +11,7 @@ import pytest
 from providers.errors import ContentRefused, OptionUnsupported
 from providers.highlevel import details
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, PostMode, PostOptions
+from providers.models.publishing import PostMode, PostOptions, PublishRequest
 from tests.providers.highlevel.support import NOW, USER, highlevel
 from tests.providers.highlevel.test_publishing import ACCOUNT, body, order
 
@@ -19,8 +19,8 @@ START, END = "2026-12-24T18:00:00+01:00", "2026-12-26T20:15:30+01:00"
 REVIEW: dict[str, Any] = {"mode": PostMode.PLANNER_REVIEW, "schedule_time": NOW + timedelta(hours=1)}
 
 
-def refused_field(given: Order, version: str = "2021-07-28") -> str:
-    """Give the option that is refused without any call."""
+def refused_field(given: PublishRequest, version: str = "2021-07-28") -> str:
+    """Return the option that is refused without any call."""
     provider, vendor = highlevel(api_version=version)
     with pytest.raises(OptionUnsupported) as raised:
         provider.publishing.check(given)

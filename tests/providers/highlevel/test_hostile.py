@@ -22,7 +22,7 @@ from providers.highlevel import Choice, HighLevel, labels, medias
 from providers.models.accounts import ProfilePart
 from providers.models.engagement import AccountRef
 from providers.models.planner import Sheet
-from providers.models.publishing import Order, PostMode, VideoFile, VideoLink
+from providers.models.publishing import PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
 
@@ -31,7 +31,7 @@ async def _bytes() -> AsyncIterator[bytes]:
     yield b"video"
 
 
-ORDER = Order(
+ORDER = PublishRequest(
     mode=PostMode.DIRECT,
     content=VideoLink(Secret("https://media.example/canary")),
     caption="a",

@@ -27,7 +27,7 @@ SENT = {"filePath": "social-import/1.csv", "rowsCount": 2, "fileName": "i1-1.csv
 
 
 def bytes_of(content: bytes) -> Any:
-    """Give what opens a stream of the content."""
+    """Yield what opens a stream of the content."""
 
     async def body() -> AsyncIterator[bytes]:
         yield content

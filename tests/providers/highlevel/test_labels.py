@@ -21,7 +21,7 @@ ID = "65f0c0de000000000000{:04d}"
 
 
 def rows(kind: Kind, *names: str) -> list[dict[str, Any]]:
-    """Give labels of these names, numbered from 0."""
+    """Return labels of these names, numbered from 0."""
     return [{"_id": ID.format(at), kind.name: name, "deleted": False} for at, name in enumerate(names)]
 
 
@@ -31,7 +31,7 @@ def answer(kind: Kind, found: list[dict[str, Any]], count: int | None = None) ->
 
 
 def query(vendor: FakeVendor, at: int = -1) -> dict[str, str]:
-    """Give the parameters of a request."""
+    """Return the parameters of a request."""
     return {name: values[0] for name, values in parse_qs(vendor.requests[at].url.query.decode()).items()}
 
 

@@ -35,7 +35,7 @@ STORED = {"fileId": "65f0c0de00000000000000bb", "url": "https://assets.cdn.files
 
 
 async def bytes_of(content: bytes, block: int = 300_000) -> AsyncIterator[bytes]:
-    """Give the content in blocks."""
+    """Yield the content in blocks."""
     for start in range(0, len(content), block):
         yield content[start : start + block]
 

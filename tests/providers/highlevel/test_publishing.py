@@ -32,10 +32,10 @@ from providers.models.grants import AccessToken
 from providers.models.publishing import (
     Begun,
     Content,
-    Order,
     Photos,
     PostMode,
     PostOptions,
+    PublishRequest,
     Sighting,
     VideoFile,
     VideoLink,
@@ -63,23 +63,23 @@ TIKTOK = {
 }
 
 
-def order(platform: str = "facebook", content: Content = None, **more: Any) -> Order:
-    """Give an order of words for a network; TikTok's is a public video."""
+def order(platform: str = "facebook", content: Content = None, **more: Any) -> PublishRequest:
+    """Return an order of words for a network; TikTok's is a public video."""
     if platform.startswith("tiktok"):
         more = {"options": PUBLIC, **more}
         content = content or VideoLink(Secret("https://media.example/a.mp4"), "video/mp4")
     values: dict[str, Any] = {"mode": PostMode.DIRECT, "caption": "Bread", "account": ACCOUNT, **more}
-    return Order(content=content, platform=platform, **values)
+    return PublishRequest(content=content, platform=platform, **values)
 
 
-async def begin(given: Order, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
+async def begin(given: PublishRequest, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
     """Make a post at a vendor that gives these answers."""
     provider, vendor = highlevel(*(answers or (MADE,)), **settings)
     return await provider.publishing.begin(Lender(), given), vendor
 
 
-async def body(given: Order, **settings: Any) -> dict[str, Any]:
-    """Give the body with which a post is made."""
+async def body(given: PublishRequest, **settings: Any) -> dict[str, Any]:
+    """Return the body with which a post is made."""
     _, vendor = await begin(given, **settings)
     sent: dict[str, Any] = vendor.sent()
     return sent
@@ -280,7 +280,7 @@ async def test_a_label_that_is_not_found_leaves_nothing_in_doubt(answer: Answeri
         (order("google_business", options=PostOptions(own_brand=True)), "own_brand"),
     ],
 )
-async def test_what_would_be_dropped_is_refused_before_any_call(given: Order, field: str) -> None:
+async def test_what_would_be_dropped_is_refused_before_any_call(given: PublishRequest, field: str) -> None:
     """By the name of the option, alike in check and in begin."""
     provider, vendor = highlevel()
 
@@ -307,7 +307,7 @@ async def test_what_would_be_dropped_is_refused_before_any_call(given: Order, fi
         ),
     ],
 )
-async def test_content_that_can_never_go_out_is_refused_before_any_call(given: Order, code: str) -> None:
+async def test_content_that_can_never_go_out_is_refused_before_any_call(given: PublishRequest, code: str) -> None:
     """With a code for each."""
     provider, vendor = highlevel()
 
@@ -480,7 +480,7 @@ async def test_a_file_is_stored_and_then_posted_by_its_address(version: str) -> 
 
 
 def row(id: str = ID, **more: Any) -> dict[str, Any]:
-    """Give a post as the list shows it."""
+    """Return a post as the list shows it."""
     shown = {"_id": id, "status": "scheduled", "createdAt": "2026-11-20T12:00:01.000Z", "summary": "Bread"}
     media = [{"url": f"https://media.example/{id}.mp4", "type": "video/mp4"}]
     return {**shown, "media": media, "accountIds": [ACCOUNT], **more}
@@ -502,7 +502,7 @@ async def find(*answers: Answering) -> tuple[tuple[Sighting, ...], FakeVendor]:
 
 
 def sent(vendor: FakeVendor) -> list[tuple[Any, Any]]:
-    """Give type and skip of every request."""
+    """Return type and skip of every request."""
     bodies = [json.loads(each.content) for each in vendor.requests]
     return [(each["type"], each["skip"]) for each in bodies]
 

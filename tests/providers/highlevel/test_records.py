@@ -19,7 +19,7 @@ from providers.errors import (
     Rejected,
     Unavailable,
 )
-from providers.models.publishing import Content, Order, Photos, PostMode, PublishPhase, VideoLink
+from providers.models.publishing import Content, Photos, PostMode, PublishPhase, PublishRequest, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from tests.providers.faking import Answering, FakeVendor
@@ -38,20 +38,20 @@ def shown(status: str = "scheduled", **more: Any) -> httpx.Response:
     return ok({"post": {**post, "media": [MP4], **more}})
 
 
-def changed(platform: str = "facebook", content: Content = VIDEO, **more: Any) -> Order:
-    """Give an order with other words, for the same time."""
+def changed(platform: str = "facebook", content: Content = VIDEO, **more: Any) -> PublishRequest:
+    """Return an order with other words, for the same time."""
     return order(platform, content, **{"caption": "Changed", "schedule_time": LATER, **more})
 
 
-async def edit(given: Order, *answers: Answering, **settings: Any) -> FakeVendor:
+async def edit(given: PublishRequest, *answers: Answering, **settings: Any) -> FakeVendor:
     """Change a post at a vendor that gives these answers."""
     provider, vendor = highlevel(*(answers or (shown(), DONE, shown())), **settings)
     await provider.records.edit(Lender(), ID, given)
     return vendor
 
 
-async def put(given: Order, *answers: Answering, **settings: Any) -> dict[str, Any]:
-    """Give the body of the update."""
+async def put(given: PublishRequest, *answers: Answering, **settings: Any) -> dict[str, Any]:
+    """Return the body of the update."""
     vendor = await edit(given, *answers, **settings)
     [request] = [each for each in vendor.requests if each.method == "PUT"]
     assert f"{POSTS}/{ID}" == str(request.url)

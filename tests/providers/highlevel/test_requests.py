@@ -15,7 +15,7 @@ from providers.highlevel.connecting import BODIES, NETWORKS
 from providers.highlevel.details import EVENT_TYPES, PRIVACY
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.engagement import Span
-from providers.models.publishing import Content, Order, Photos, PostMode, PostOptions, VideoFile, VideoLink
+from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel import specification
@@ -128,8 +128,8 @@ async def _planner(journey: Journey) -> None:
     await planner.delete_import(access, found)
 
 
-def _orders(journey: Journey) -> list[Order]:
-    """Give a post of every network, mode and option that the provider can send."""
+def _orders(journey: Journey) -> list[PublishRequest]:
+    """Return a post of every network, mode and option that the provider can send."""
     newer = {"title": "T", "description": "D"} if journey.provider.client.config.v3 else {}
     preview = {"image": "https://media.example/a.png", "link": "https://media.example/", **newer}
     google: dict[str, Any] = {
@@ -149,9 +149,11 @@ def _orders(journey: Journey) -> list[Order]:
     pinterest = {"title": "T", "link": "https://media.example/", "boards": ["b"]}
     review = {"mode": PostMode.PLANNER_REVIEW, "extra": {"approver": OWNER, "requester_note": "N", **labelled}}
 
-    def made(platform: str, content: Content, *, name: str = "", **more: Any) -> Order:
+    def made(platform: str, content: Content, *, name: str = "", **more: Any) -> PublishRequest:
         values = {"mode": PostMode.DIRECT, "schedule_time": NOW + timedelta(hours=1), **more}
-        return Order(content=content, caption="C", account=journey.account(name).id, platform=platform, **values)
+        return PublishRequest(
+            content=content, caption="C", account=journey.account(name).id, platform=platform, **values
+        )
 
     return [
         *(made("tiktok", video, name="tiktok", options=PostOptions(privacy_level=level)) for level in PRIVACY),

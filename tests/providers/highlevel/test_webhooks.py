@@ -63,7 +63,7 @@ def taken(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str
 
 
 def code(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> str:
-    """Give why a delivery is refused."""
+    """Return why a delivery is refused."""
     with pytest.raises(WebhookRefused) as caught:
         taken(sent, facet, headers)
     return caught.value.code

@@ -12,7 +12,7 @@ from providers.http.client import Clients, make_clients
 
 @pytest.fixture
 async def clients() -> AsyncIterator[Clients]:
-    """Give clients that open real sockets, closed at the end."""
+    """Yield clients that open real sockets, closed at the end."""
     made = make_clients()
     yield made
     await made.close()

@@ -61,7 +61,7 @@ async def head(heard: Heard, reader: asyncio.StreamReader) -> str:
 
 
 def length(text: str) -> int:
-    """Give the Content-Length of a head."""
+    """Return the Content-Length of a head."""
     lines = [line.lower() for line in text.split("\r\n")]
     return next((int(line.split(":")[1]) for line in lines if line.startswith("content-length:")), 0)
 

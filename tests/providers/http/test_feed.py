@@ -21,7 +21,7 @@ SIZE = 10_000_000
 
 
 async def blocks(size: int = SIZE, block: int = 1024 * 1024) -> AsyncIterator[bytes]:
-    """Give `size` zero bytes in blocks."""
+    """Yield `size` zero bytes in blocks."""
     for start in range(0, size, block):
         yield bytes(min(block, size - start))
 
@@ -187,7 +187,7 @@ async def test_nobody_listening_is_temporary(clients: Clients) -> None:
 
 
 async def broken_source() -> AsyncIterator[bytes]:
-    """Give a block, then fail as storage may."""
+    """Yield a block, then fail as storage may."""
     yield bytes(100_000)
     raise FileNotFoundError("the blob is gone")
 

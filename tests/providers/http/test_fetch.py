@@ -49,7 +49,7 @@ class Names:
 async def fetching(
     names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, places: int = 4
 ) -> AsyncIterator[Fetcher]:
-    """Give a fetcher that may reach this machine, closed at the end."""
+    """Yield a fetcher that may reach this machine, closed at the end."""
     fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, places=places)
     yield fetcher
     await fetcher.close()
@@ -196,7 +196,7 @@ class Lying(GuardedResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Give this machine for every name."""
+        """Return this machine for every name."""
         return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=0)]
 
 

@@ -15,11 +15,11 @@ from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.grants import Grant
 from providers.models.publishing import (
     FailureKind,
-    Order,
     Photos,
     PostMode,
     PostOptions,
     PublishPhase,
+    PublishRequest,
     VideoFile,
     VideoLink,
 )
@@ -55,7 +55,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 def answer(data: dict[str, Any]) -> str:
-    """Give an answer of TikTok's."""
+    """Return an answer of TikTok's."""
     return json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "2026"}})
 
 
@@ -112,26 +112,26 @@ class Simulated:
         """There are none at TikTok."""
         raise NotImplementedError
 
-    def video_order(self, **changes: Any) -> Order:
-        """Give a private video of several chunks."""
+    def video_order(self, **changes: Any) -> PublishRequest:
+        """Return a private video of several chunks."""
         values = {"mode": PostMode.DIRECT, "content": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
-        return Order(**{**values, **changes})
+        return PublishRequest(**{**values, **changes})
 
-    def pull_order(self) -> Order:
-        """Give a private video by address."""
-        return Order(PostMode.DIRECT, VideoLink(Secret("https://media.example/canary.mp4")), options=ONLY_ME)
+    def pull_order(self) -> PublishRequest:
+        """Return a private video by address."""
+        return PublishRequest(PostMode.DIRECT, VideoLink(Secret("https://media.example/canary.mp4")), options=ONLY_ME)
 
-    def photo_order(self) -> Order:
-        """Give two private photos."""
+    def photo_order(self) -> PublishRequest:
+        """Return two private photos."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
-        return Order(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
+        return PublishRequest(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
-    def draft_order(self) -> Order:
-        """Give a draft of several chunks; TikTok takes no options for one."""
-        return Order(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
+    def draft_order(self) -> PublishRequest:
+        """Return a draft of several chunks; TikTok takes no options for one."""
+        return PublishRequest(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
 
-    def public_order(self, caption: str) -> Order:
-        """Give a public video by address."""
+    def public_order(self, caption: str) -> PublishRequest:
+        """Return a public video by address."""
         return replace(self.pull_order(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
 
     def around(self) -> tuple[datetime, datetime]:
@@ -158,7 +158,7 @@ class Simulated:
         self.journey.vendor.fail_next_publish(reason)
 
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
-        """Give the endless file."""
+        """Return the endless file."""
         return content(first, end)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from providers.models.grants import ConsentRequest
-from providers.models.publishing import Begun, Order, Transferred, VideoFile
+from providers.models.publishing import Begun, PublishRequest, Transferred, VideoFile
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
@@ -57,7 +57,7 @@ class Journey:
         grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
-    async def chunk(self, begun: Begun, order: Order, offset: int) -> Transferred:
+    async def chunk(self, begun: Begun, order: PublishRequest, offset: int) -> Transferred:
         """Send the chunk that begins at `offset`."""
         assert begun.plan is not None
         assert begun.upload_url is not None
@@ -68,7 +68,7 @@ class Journey:
             begun.upload_url, order.content, first=first, end=end, body=lambda: content(first, end)
         )
 
-    async def transfer(self, begun: Begun, order: Order, offset: int = 0) -> None:
+    async def transfer(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
         """Send everything from `offset` on."""
         answer = Transferred(offset, False)
         while not answer.complete:
@@ -77,7 +77,7 @@ class Journey:
 
 
 async def content(first: int, end: int) -> AsyncIterator[bytes]:
-    """Give bytes [first, end) of the endless file that every test sends."""
+    """Yield bytes [first, end) of the endless file that every test sends."""
     while first < end:
         start = first % len(PIECE)
         piece = PIECE[start : start + end - first]
@@ -86,7 +86,7 @@ async def content(first: int, end: int) -> AsyncIterator[bytes]:
 
 
 def sha256(size: int) -> str:
-    """Give the hash of the first `size` bytes of that file."""
+    """Return the hash of the first `size` bytes of that file."""
     whole, rest = divmod(size, len(PIECE))
     digest = hashlib.sha256()
     for _ in range(whole):
@@ -101,7 +101,7 @@ def _settings(config: SimulatorConfig, **more: Any) -> dict[str, Any]:
 
 @asynccontextmanager
 async def in_process(**config: Any) -> AsyncIterator[Journey]:
-    """Give a provider that calls the simulator without a socket; time stands still at NOW."""
+    """Yield a provider that calls the simulator without a socket; time stands still at NOW."""
     settings = SimulatorConfig(processing_seconds=0, moderation_seconds=0, **config)
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
@@ -114,7 +114,7 @@ async def in_process(**config: Any) -> AsyncIterator[Journey]:
 
 @asynccontextmanager
 async def on_a_socket(**config: Any) -> AsyncIterator[Journey]:
-    """Give a provider that calls the simulator over a real socket, through the real transport."""
+    """Yield a provider that calls the simulator over a real socket, through the real transport."""
     settings = SimulatorConfig(processing_seconds=0, moderation_seconds=0, **config)
     app = create_app(settings, clock=lambda: NOW)
     async with serve(app) as url, httpx.AsyncClient(trust_env=False) as browser:

@@ -11,7 +11,7 @@ import httpx
 
 from providers.models.accounts import PrivacyLevel
 from providers.models.grants import AccessToken
-from providers.models.publishing import Order, PostMode, PostOptions, VideoFile
+from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import TikTok, build
 from providers.tiktok.authorization import SCOPES
@@ -68,8 +68,8 @@ class Lender(Counting):
         return await self.token()
 
 
-def order(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> Order:
-    """Give an order that TikTok accepts."""
+def order(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:
+    """Return an order that TikTok accepts."""
     privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
     options = changes.pop("options", PostOptions(privacy_level=privacy))
-    return Order(mode=mode, content=VideoFile(size, "video/mp4"), options=options, **changes)
+    return PublishRequest(mode=mode, content=VideoFile(size, "video/mp4"), options=options, **changes)

@@ -242,7 +242,7 @@ async def test_answers_to_bytes(http: int, kind: type[ProviderError], reason: st
 
 
 def typed() -> set[str]:
-    """Give every code that a table of this file names."""
+    """Return every code that a table of this file names."""
     return {
         *(code for code, _, _ in OAUTH),
         *(code for _, code, _, _ in COMMON),
@@ -263,7 +263,7 @@ FIELDS = {
 
 
 def documented(text: str) -> set[str]:
-    """Give every word in backticks of the reference's sections about errors that is none of the known fields."""
+    """Return every word in backticks of the reference's sections about errors that is none of the known fields."""
     found: set[str] = set()
     for number in SECTIONS:
         section = re.search(rf"^##+ {re.escape(number)}\.? .*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)

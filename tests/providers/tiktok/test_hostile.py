@@ -42,7 +42,7 @@ class Stream(httpx.AsyncByteStream):
 
 
 async def body() -> AsyncIterator[bytes]:
-    """Give ten bytes."""
+    """Yield ten bytes."""
     yield bytes(10)
 
 

@@ -22,7 +22,7 @@ from providers.errors import (
     Rejected,
 )
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import Order, Photos, PostMode, PostOptions, VideoLink
+from providers.models.publishing import Photos, PostMode, PostOptions, PublishRequest, VideoLink
 from providers.models.secret import Secret
 from tests.providers.tiktok.support import Lender, ok, refused, tiktok
 
@@ -36,18 +36,18 @@ def accepted() -> httpx.Response:
     return ok({"publish_id": PUBLISH_ID})
 
 
-def pull(mode: PostMode = PostMode.DIRECT, **changes: Any) -> Order:
-    """Give a pull that TikTok accepts."""
+def pull(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PublishRequest:
+    """Return a pull that TikTok accepts."""
     privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
-    return Order(mode, VideoLink(Secret(URI)), **{"options": PostOptions(privacy_level=privacy), **changes})
+    return PublishRequest(mode, VideoLink(Secret(URI)), **{"options": PostOptions(privacy_level=privacy), **changes})
 
 
-def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> Order:
-    """Give photos that TikTok accepts."""
+def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PublishRequest:
+    """Return photos that TikTok accepts."""
     privacy = PrivacyLevel.PUBLIC if mode is PostMode.DIRECT else None
     of_photos = {name: changes.pop(name) for name in list(changes) if name in Photos.__slots__}
     shown = Photos(**{"uris": PHOTOS, **of_photos})
-    return Order(mode, shown, **{"options": PostOptions(privacy_level=privacy), **changes})
+    return PublishRequest(mode, shown, **{"options": PostOptions(privacy_level=privacy), **changes})
 
 
 async def test_a_pull_names_the_address_and_no_sizes() -> None:
@@ -141,7 +141,7 @@ CHOICE = PrivacyLevel.PUBLIC
         (pull(PostMode.PLANNER_DRAFT), "mode"),
     ],
 )
-def test_what_would_be_dropped_is_refused_without_a_call(order: Order, field: str) -> None:
+def test_what_would_be_dropped_is_refused_without_a_call(order: PublishRequest, field: str) -> None:
     """An option that TikTok does not take here is named, and nothing is sent."""
     provider, vendor = tiktok(accepted())
     check = provider.publishing.check
@@ -163,7 +163,7 @@ def test_what_would_be_dropped_is_refused_without_a_call(order: Order, field: st
         (photos(options=PostOptions()), "privacy_level_missing"),
     ],
 )
-async def test_photos_that_can_never_go_out_are_refused(order: Order, code: str) -> None:
+async def test_photos_that_can_never_go_out_are_refused(order: PublishRequest, code: str) -> None:
     """Number, cover and privacy level are checked before the call, in the call too."""
     provider, vendor = tiktok(accepted())
 

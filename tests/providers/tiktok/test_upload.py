@@ -31,7 +31,7 @@ SIZE = 66_259_900
 
 
 async def body(size: int) -> AsyncIterator[bytes]:
-    """Give bytes."""
+    """Yield bytes."""
     for start in range(0, size, 1024 * 1024):
         yield bytes(min(1024 * 1024, size - start))
 
@@ -231,7 +231,7 @@ def test_when_both_readings_fit_the_last_index_is_meant() -> None:
 
 
 def chunk_size_of(size: int) -> int:
-    """Give the chunk size as the reference states it."""
+    """Return the chunk size as the reference states it."""
     return size if size <= 64_000_000 else 10_000_000
 
 

@@ -39,13 +39,13 @@ def read(body: bytes, header: str | None = None, *, now: datetime = NOW, **setti
 
 
 def told(event: str, content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
-    """Give the body of an event; `changes` replace its fields."""
+    """Return the body of an event; `changes` replace its fields."""
     root = json.loads(body_of("ck_test", event, "-000abc", content or {}, 1770210873))
     return json.dumps({**root, **changes}).encode()
 
 
 def refusal(body: bytes, header: str | None = None, *, now: datetime = NOW, **settings: Any) -> str:
-    """Give the code with which a delivery is refused."""
+    """Return the code with which a delivery is refused."""
     with pytest.raises(WebhookRefused) as refused:
         read(body, header, now=now, **settings)
     assert SECRET not in str(refused.value)
@@ -77,7 +77,7 @@ def test_the_vector_of_the_reference_is_read() -> None:
     ],
 )
 def test_the_signature_may_be_written_in_other_ways(header: str) -> None:
-    """Order, a space, capital letters and parts that nobody knows change nothing."""
+    """PublishRequest, a space, capital letters and parts that nobody knows change nothing."""
     assert PUBLISH_ID == read(BODY, header).publish_id
 
 

@@ -68,7 +68,7 @@ class Server:
 
 @asynccontextmanager
 async def pulling(**values: Any) -> AsyncIterator[tuple[World, Server]]:
-    """Give a simulator that fetches, and a server to fetch from."""
+    """Yield a simulator that fetches, and a server to fetch from."""
     server, clock = Server(), Clock()
     async with serve(Starlette(routes=[Route("/{name}", server.answer)])) as server.url:
         verified = (server.url, "http://media.example/")
@@ -90,7 +90,7 @@ async def begun(tiktok: World, *urls: str) -> str:
 
 
 async def outcome(tiktok: World, publish_id: str) -> tuple[str, str | None]:
-    """Give status and fail reason."""
+    """Return status and fail reason."""
     seen = await tiktok.status(publish_id)
     return seen["status"], seen.get("fail_reason")
 
