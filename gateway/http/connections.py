@@ -20,10 +20,10 @@ from gateway.domain import connections, health, locations
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.errors import FieldInvalid, GatewayUnavailable
-from gateway.http.refusals import moment, refuse
+from gateway.http.errors import moment, refuse
 from gateway.interceptors import auth
 from gateway.interceptors.deadline import within
-from gateway.interceptors.frame import Steps
+from gateway.interceptors.pipeline import Steps
 from storage.connections import ConnectionRow
 
 SCOPE = "connections.read"

@@ -17,7 +17,7 @@ from gateway.aip import names
 from gateway.domain import authorization, consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
-from gateway.http import pages, starting
+from gateway.http import consent_start, pages
 from gateway.http.pages import Outcome
 from providers.errors import ProviderError
 from storage.database import DatabaseUnavailable
@@ -82,7 +82,7 @@ class Callback:
 
     async def _remembered(self, domain: Domain, request: Request, provider: str) -> str:
         """Find which consent this browser began, when the vendor did not send the state back."""
-        return await consent.only_open(domain, provider, starting.remembered(domain, request, provider))
+        return await consent.only_open(domain, provider, consent_start.remembered(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:

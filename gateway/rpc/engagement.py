@@ -16,7 +16,7 @@ from gateway.domain.context import Domain
 from gateway.domain.engagement import SeenComment
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from providers.models.engagement import Series
 from socialgateway.v1 import engagement_pb2, engagement_service_pb2, engagement_service_pb2_grpc
 from storage import errors as storage_errors
@@ -31,17 +31,17 @@ MAX_TEXT = 20_000
 class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     """Serves figures and comments."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def QueryMetrics(
         self, request: engagement_service_pb2.QueryMetricsRequest, context: Any
     ) -> engagement_service_pb2.QueryMetricsResponse:
         """Return an account's figures."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
+        await self._guard.enter(location)
         reading = engagement.figures(
             self._domain, location, account, _time(request, "start_time"), _time(request, "end_time")
         )
@@ -57,8 +57,8 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_service_pb2.ListCommentsResponse:
         """List comments, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to = _below(request, location, account)
         listing = engagement.page(
             self._domain,
@@ -73,7 +73,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         found = await _known(location, account, listing)
         token = ""
         if found.next_cursor:
-            token = paging.next_token(request, (found.next_cursor,), secret=self._door.page_secret)
+            token = paging.next_token(request, (found.next_cursor,), secret=self._guard.page_secret)
         shown = [to_proto(location, account, each) for each in found.comments]
         return engagement_service_pb2.ListCommentsResponse(comments=shown, next_page_token=token)
 
@@ -82,8 +82,8 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_pb2.Comment:
         """Write a comment."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         wanted = request.comment
         if len(wanted.text) > MAX_TEXT:
             raise FieldInvalid("comment.text", f"has more than {MAX_TEXT} characters")
@@ -106,7 +106,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
 
     async def _like(self, name: str, *, liked: bool) -> empty_pb2.Empty:
         location, account, comment = names.COMMENT.parse(name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         liking = engagement.set_liked(self._domain, location, account, comment, liked=liked)
         await _known(location, account, liking)
         return empty_pb2.Empty()

@@ -11,24 +11,24 @@ from gateway.domain.context import Domain
 from gateway.domain.network_consents import Started
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from providers.models.accounts import AttachableAccount
 from socialgateway.v1 import account_pb2, connection_pb2, connection_service_pb2
 
 
 class NetworkMethods:
-    """Serves consents on networks; the service gives it its rules and its door."""
+    """Serves consents on networks; the service gives it its rules and its guard."""
 
     _domain: Domain
-    _door: Door
+    _guard: RequestGuard
 
     async def StartAccountAuthorization(
         self, request: connection_service_pb2.StartAccountAuthorizationRequest, context: Any
     ) -> connection_pb2.AccountAuthorization:
         """Start the consent of an account's owner."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         starting = network_consents.start(
             self._domain,
             caller,
@@ -47,8 +47,8 @@ class NetworkMethods:
     ) -> connection_service_pb2.ListAttachableAccountsResponse:
         """List who is behind a consent, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret)
         asking = networks.attachable(
             self._domain,
             location,
@@ -60,7 +60,7 @@ class NetworkMethods:
         following = [each for each in found if not page.after or each.provider_account_id > str(page.after[0])]
         shown, token = following[: page.size], ""
         if len(following) > page.size:
-            token = paging.next_token(request, (shown[-1].provider_account_id,), secret=self._door.page_secret)
+            token = paging.next_token(request, (shown[-1].provider_account_id,), secret=self._guard.page_secret)
         return connection_service_pb2.ListAttachableAccountsResponse(
             attachable_accounts=[_attachable(each) for each in shown], next_page_token=token
         )
@@ -70,8 +70,8 @@ class NetworkMethods:
     ) -> account_pb2.Account:
         """Attach who was chosen."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         attaching = networks.attach(
             self._domain,
             location,

@@ -1,7 +1,7 @@
 """docs/errors.md, printed from the contract and from the tables: `python -m tests.api.print_errors > docs/errors.md`.
 
 Owns the page's layout. The sentences are the comments of `error_reason.proto`, the codes those of `gateway/status.py`,
-`gateway/http/refusals.py` and the providers' own tables; a test compares.
+`gateway/http/errors.py` and the providers' own tables; a test compares.
 """
 
 import re
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
 from gateway.domain import outcomes
-from gateway.http.refusals import HTTP
+from gateway.http.errors import HTTP
 from gateway.reasons import reason_of
 from gateway.status import REASONS, Row
 from providers.errors import ProviderError

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from gateway import app, clock, ids
+from gateway.bootstrap import Resources, read_ring
 from gateway.domain.api_keys import DEFAULT_AGENCY
-from gateway.ground import Ground, read_ring
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
 from providers.simulators.serving import serve
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
@@ -75,9 +75,9 @@ async def planning(database_url: str, folder: Path, config: SimulatorConfig | No
             )
             db = await Database.connect(database_url)
             stack.push_async_callback(db.close)
-            ground = Ground(settings, db, read_ring(settings), None)
+            resources = Resources(settings, db, read_ring(settings), None)
             domain = await app.build_domain(
-                stack, ground, clock=clock.now, new_id=ids.new_id, seams={}, public_url="http://127.0.0.1"
+                stack, resources, clock=clock.now, new_id=ids.new_id, seams={}, public_url="http://127.0.0.1"
             )
             planner.accounts = await connected(domain, vendor, LOCATION, DEFAULT_AGENCY, "planner", "a")
         yield planner

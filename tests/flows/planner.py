@@ -15,8 +15,8 @@ import httpx
 from pydantic import SecretStr
 
 from gateway import app
+from gateway.bootstrap import Resources, read_ring
 from gateway.domain.context import Domain
-from gateway.ground import Ground, read_ring
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import Grant
 from providers.models.secret import Secret
@@ -145,7 +145,7 @@ async def planning(
         stack.push_async_callback(direct.state.vendor.aclose)
         domain = await app.build_domain(
             stack,
-            Ground(named, db, read_ring(named), None),
+            Resources(named, db, read_ring(named), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
             seams={

@@ -16,10 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway import app, deadline
+from gateway.bootstrap import Resources, read_ring
 from gateway.clock import now
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
-from gateway.ground import Ground, read_ring
 from gateway.ids import new_id
 from providers.errors import ProviderError, QuotaUsedUp
 from providers.models.accounts import PrivacyLevel
@@ -67,9 +67,9 @@ async def main(order: dict[str, Any]) -> None:
     db = await Database.connect(order["database_url"], pool_size=4)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
-        ground = Ground(settings, db, read_ring(settings), None)
+        resources = Resources(settings, db, read_ring(settings), None)
         domain = await app.build_domain(
-            stack, ground, clock=clock, new_id=new_id, seams={}, public_url="http://127.0.0.1"
+            stack, resources, clock=clock, new_id=new_id, seams={}, public_url="http://127.0.0.1"
         )
         domain = shortened(domain, order["window"])
         print("ready", flush=True)

@@ -17,10 +17,10 @@ import httpx
 from pydantic import SecretStr
 
 from gateway import app
+from gateway.bootstrap import Resources, read_ring
 from gateway.domain import posts, publishing
 from gateway.domain.context import Domain
 from gateway.domain.posts import NewPost
-from gateway.ground import Ground, read_ring
 from gateway.http.app import Edge
 from gateway.media.facts import MediaFacts
 from gateway.readiness import Report
@@ -228,7 +228,7 @@ async def opened(
         stack.push_async_callback(simulator.state.vendor.aclose)
         domain = await app.build_domain(
             stack,
-            Ground(settings, db, read_ring(settings), None),
+            Resources(settings, db, read_ring(settings), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
             seams={"tiktok": {"transport": httpx.ASGITransport(simulator)}},

@@ -26,7 +26,7 @@ from gateway.media.facts import MediaFacts
 from gateway.media.probe import MAX_BYTES, ProbeFailed, Prober, Read
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from providers.simulators.tiktok import SimulatorConfig
 from socialgateway.v1 import (
     account_pb2,
@@ -451,9 +451,9 @@ async def test_other_calls_are_answered_while_a_look_hangs(stage: Stage) -> None
     """
     prober, account, upload = watched(stage), await stage.connect(), await stage.upload(media.clip(), media=None)
     prober.gate.clear()
-    door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
+    guard = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
     services = (
-        serving.posts(PostService(stage.domain, door)),
+        serving.posts(PostService(stage.domain, guard)),
         serving.providers(
             ProviderService({name: each.table for name, each in stage.domain.providers.items()}, b"s" * 32)
         ),

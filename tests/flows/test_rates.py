@@ -19,11 +19,11 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from gateway import app
+from gateway.bootstrap import Resources, read_ring
 from gateway.domain import quotas, windows
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.quotas import Standing
-from gateway.ground import Ground, read_ring
 from gateway.rpc.quotas import to_proto
 from providers.errors import QuotaUsedUp, RateLimited
 from providers.models.accounts import ProfilePart
@@ -143,7 +143,7 @@ async def opened(
             stack.push_async_callback(db.close)
             domain = await app.build_domain(
                 stack,
-                Ground(settings, db, read_ring(settings), None),
+                Resources(settings, db, read_ring(settings), None),
                 clock=clock,
                 new_id=iter(f"id{number}" for number in count()).__next__,
                 seams={"highlevel": {"transport": httpx.ASGITransport(simulator)}},

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.domain import health
 from gateway.domain.errors import DomainError, OptionUnsupported, ReauthorizationRequired
-from gateway.rpc.post_answers import to_proto
+from gateway.rpc.post_to_proto import to_proto
 from providers.errors import GrantRevoked
 from storage.posts import PostRow
 from tests.fixtures.waiting import until

@@ -77,7 +77,7 @@ class Whole:
 
     async def key(self) -> str:
         """Make an API key of the agency whose location it is."""
-        store = await open_keys(self.gateway.ground, self.gateway.domain)
+        store = await open_keys(self.gateway.resources, self.gateway.domain)
         made = await api_keys.create(store, agency="agency", locations=None, scopes=api_keys.SCOPES, random=urandom)
         return made.secret.reveal()
 

@@ -15,10 +15,10 @@ from typing import Any
 from pydantic import SecretStr
 
 from gateway import app
+from gateway.bootstrap import Resources, read_ring
 from gateway.clock import now
 from gateway.domain.pairs import Timing
 from gateway.domain.tokens import Tokens
-from gateway.ground import Ground, read_ring
 from gateway.ids import new_id
 from gateway.settings import Settings
 from providers.errors import ProviderError
@@ -56,9 +56,9 @@ async def main(order: dict[str, Any]) -> None:
     db = await Database.connect(order["database_url"], pool_size=4)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(db.close)
-        ground = Ground(settings, db, read_ring(settings), None)
+        resources = Resources(settings, db, read_ring(settings), None)
         domain = await app.build_domain(
-            stack, ground, clock=now, new_id=new_id, seams={}, public_url="http://127.0.0.1"
+            stack, resources, clock=now, new_id=new_id, seams={}, public_url="http://127.0.0.1"
         )
         folder = settings.data_dir / "spills"
         timing = Timing(

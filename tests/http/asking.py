@@ -73,7 +73,7 @@ class Asking:
 
     async def key(self, *, agency: str = "default", locations: list[str] | None = None, scope: str = "") -> str:
         """Make an API key."""
-        store = await open_keys(self.gateway.ground, self.gateway.domain)
+        store = await open_keys(self.gateway.resources, self.gateway.domain)
         scopes = {scope} if scope else api_keys.SCOPES
         made = await api_keys.create(store, agency=agency, locations=locations, scopes=scopes, random=urandom)
         return made.secret.reveal()

@@ -170,7 +170,7 @@ async def test_the_pages_of_the_key_that_began_it_hear_of_it(
     consent: Walk, visitor: httpx.AsyncClient, decision: str
 ) -> None:
     """An origin on the key's own list hears how its consent ended, beside those of the settings; others' do not."""
-    store = await open_keys(consent.gateway.ground, consent.gateway.domain)
+    store = await open_keys(consent.gateway.resources, consent.gateway.domain)
     uris = ["https://agency.example/oauth/done", "https://agency.example/other"]
     made = await api_keys.create(
         store, agency="default", locations=None, scopes=api_keys.SCOPES, random=urandom, redirect_uris=uris

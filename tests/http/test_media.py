@@ -22,8 +22,8 @@ from starlette.datastructures import Headers
 from gateway.domain import media, uploads
 from gateway.domain.journal import Overtaken
 from gateway.domain.media import Found
-from gateway.http.frame import shown
 from gateway.http.media import wanted
+from gateway.http.middleware import shown
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
 from tests.flows.stage import LOCATION, START

@@ -23,8 +23,8 @@ from starlette.routing import Route
 
 from gateway.domain import media, uploads
 from gateway.http.app import Edge
-from gateway.http.frame import framed
 from gateway.http.media import Media
+from gateway.http.middleware import framed
 from gateway.http.serving import HttpServer
 from gateway.readiness import Report
 from storage import uploads as rows

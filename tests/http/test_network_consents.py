@@ -17,7 +17,7 @@ import pytest
 
 from gateway.domain import consent as consents
 from gateway.http.app import Edge
-from gateway.http.frame import shown
+from gateway.http.middleware import shown
 from gateway.jobs import sweep
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY

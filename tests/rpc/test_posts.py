@@ -24,7 +24,7 @@ from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.errors import Unauthenticated
 from gateway.rpc.posts import PostService
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import connections
@@ -128,7 +128,7 @@ class Served:
 async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     """Serve posts over a stage with one connected account and one upload."""
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
-        door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
+        door = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
         service = serving.posts(PostService(stage.domain, door))
         async with serving.serving(service, known=authenticate, clock=stage.clock) as server:
             account = await stage.connect()

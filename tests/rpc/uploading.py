@@ -22,7 +22,7 @@ from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.domain.upload_desk import Desk
 from gateway.errors import Unauthenticated
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from gateway.rpc.uploads import UploadService
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from storage import uploads as rows
@@ -173,7 +173,7 @@ async def uploading(
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
         domain = replace(own.domain, new_id=ids.__next__)
         counter = Desk(**desk)
-        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), counter)
+        service = Counting(domain, RequestGuard(Owners(domain.db, own.clock), b"s" * 32), counter)
         async with serving.serving(serving.uploads(service), known=authenticate) as server:
             yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, counter)
 

@@ -91,14 +91,14 @@ async def harvest(scene: Scene, found: Canaries) -> None:
 
 async def _harvest_keys(scene: Scene, found: Canaries) -> None:
     """Add what the ring wraps: the secrets for signatures, and each location's data key."""
-    ground = scene.gateway.ground
+    resources = scene.gateway.resources
     for name in ("oauth", "api_keys", "pages"):
-        found.add("signing secret", await keys.get_secret(ground.db, ground.ring, name))
-    async with ground.db.read() as tx:
+        found.add("signing secret", await keys.get_secret(resources.db, resources.ring, name))
+    async with resources.db.read() as tx:
         rows = list((await tx.execute(select(DataKeyTable))).scalars())
     for row in rows:
         place = f"data_keys|{row.location}|{row.version}"
-        found.add("data key", ground.ring.unwrap(row.key_id, row.wrapped, aad=place))
+        found.add("data key", resources.ring.unwrap(row.key_id, row.wrapped, aad=place))
 
 
 def _harvest_wire(scene: Scene, found: Canaries) -> None:

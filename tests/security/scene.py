@@ -210,7 +210,7 @@ async def opened(
         seams={"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}},
     )
     try:
-        store = await app.open_keys(gateway.ground, gateway.domain)
+        store = await app.open_keys(gateway.resources, gateway.domain)
         browser = httpx.AsyncClient(transport=httpx.ASGITransport(simulator))
         planner_browser = httpx.AsyncClient(transport=httpx.ASGITransport(planner), headers=AGENT)
         network = httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501 - nothing but plain HTTP to ourselves

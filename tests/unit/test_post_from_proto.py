@@ -1,6 +1,6 @@
 """How much a caller may write into each field of a post.
 
-Owns the proofs of `gateway/rpc/post_messages.py` that need no server.
+Owns the proofs of `gateway/rpc/post_from_proto.py` that need no server.
 """
 
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.errors import FieldInvalid
-from gateway.rpc import post_messages
+from gateway.rpc import post_from_proto
 from socialgateway.v1 import post_pb2
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def a_post(**fields: Any) -> post_pb2.Post:
 
 def paths(post: post_pb2.Post) -> list[str]:
     """Return the paths of the fields that are put down as bad."""
-    _, faults = post_messages.from_proto(post, "l1", "p1", now=NOW)
+    _, faults = post_from_proto.from_proto(post, "l1", "p1", now=NOW)
     return [violation.field for fault in faults for violation in fault.violations]
 
 
@@ -55,5 +55,5 @@ def test_photos_are_counted_before_they_are_looked_up(count: int) -> None:
     """No photo is no carousel, and more than a hundred are nobody's."""
     assert [] == paths(photos(100))
     with pytest.raises(FieldInvalid) as refused:
-        post_messages.from_proto(photos(count), "l1", "p1", now=NOW)
+        post_from_proto.from_proto(photos(count), "l1", "p1", now=NOW)
     assert "post.photos.sources" == refused.value.violations[0].field

@@ -1,6 +1,6 @@
 """Connections to the HTTP edge that say nothing, or never enough: none of them keeps anybody else out.
 
-Owns the proofs of `gateway/http/patience.py`, on real sockets before a page that answers at once.
+Owns the proofs of `gateway/http/connection_limits.py`, on real sockets before a page that answers at once.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http import patience
+from gateway.http import connection_limits
 from gateway.http.serving import HttpServer
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -74,7 +74,7 @@ async def drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
 @pytest.mark.parametrize("piece", [b"", b"x-header: more\r\n"], ids=["silent", "dripping"])
 async def test_who_does_not_ask_is_disconnected(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
     """A connection whose first head is not whole in time is closed, also when a little of it comes again and again."""
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.3)
     async with edge() as server:
         reader, writer = await connect(server, HEAD if piece else b"")
         dripping = asyncio.create_task(drip(writer, piece or b""))
@@ -86,7 +86,7 @@ async def test_who_does_not_ask_is_disconnected(monkeypatch: pytest.MonkeyPatch,
 @pytest.mark.parametrize("piece", [b"", b"x"], ids=["silent", "dripping"])
 async def test_who_has_an_answer_must_ask_again(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
     """After an answer the next head must come in time: bytes of a body that nobody reads keep no connection open."""
-    monkeypatch.setattr(patience, "KEEP_ALIVE_SECONDS", 0.3)
+    monkeypatch.setattr(connection_limits, "KEEP_ALIVE_SECONDS", 0.3)
     async with edge() as server:
         reader, writer = await connect(server, HEAD + (b"content-length: 100000\r\n\r\n" if piece else b"\r\n"))
         dripping = asyncio.create_task(drip(writer, piece))
@@ -112,7 +112,7 @@ async def test_who_asks_in_time_stays() -> None:
 
 async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whose request is whole is waited for, however long the answer takes."""
-    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.05)
+    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.05)
     told = asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -128,7 +128,7 @@ async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 async def test_silent_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     """However many connect and ask nothing, who asks is answered, and the silent ones never become more."""
-    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 10)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 10)
     async with edge() as server:
         silent = [await connect(server) for _ in range(25)]
         for _ in range(3):
@@ -140,7 +140,7 @@ async def test_silent_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> 
 
 async def test_who_comes_when_all_are_at_work_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection beyond the bound is closed at once when none of the others only waits."""
-    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
     inside, told = asyncio.Semaphore(0), asyncio.Event()
 
     async def busy(scope: Any, receive: Any, send: Any) -> None:

@@ -15,7 +15,7 @@ SPEAK_FOR_THEMSELVES = {
     "KeyWrong",
     "ResourceNotFound",
     "SettingsError",
-    "Trouble",
+    "CommandError",
 }
 ADVICE = {
     "DatabaseUnavailable": "Start PostgreSQL, correct GATEWAY_DATABASE_URL, or unset it to use an embedded one.",
@@ -24,7 +24,7 @@ ADVICE = {
 }
 
 
-class Trouble(Exception):
+class CommandError(Exception):
     """A command cannot go on; the text says why, and what to do."""
 
 

@@ -26,7 +26,7 @@ from gateway.interceptors.calls import Call
 from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.request_id import NewId
-from gateway.interceptors.strangers import Strangers
+from gateway.interceptors.unauthenticated import Strangers
 
 _STOPPING = "It is stopping: connect again."
 _LAST_WRITE_SECONDS = 5
@@ -54,7 +54,7 @@ class Method:
     streams: bool
 
 
-class Frame(grpc.aio.ServerInterceptor):
+class CallPipeline(grpc.aio.ServerInterceptor):
     """The one interceptor of the server; a method is wrapped at its first call and kept."""
 
     def __init__(self, steps: Steps) -> None:

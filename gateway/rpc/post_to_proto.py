@@ -1,6 +1,6 @@
 """Posts as callers see them, from the row that is kept to the contract's message.
 
-Owns the writing. What a caller may send is read in `post_messages.py`; decides nothing.
+Owns the writing. What a caller may send is read in `post_from_proto.py`; decides nothing.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from gateway import status
 from gateway.aip import names
 from gateway.domain import sources
 from gateway.domain.sources import Source
-from gateway.rpc.post_messages import privacy_to_proto
+from gateway.rpc.post_from_proto import privacy_to_proto
 from providers.models.accounts import PrivacyLevel
 from socialgateway.v1 import post_pb2
 from storage.posts import PostRow

@@ -1,7 +1,7 @@
 """Posts that callers send, from the contract's messages to the rules' own types.
 
 Owns the reading, and how much of each field there may be. Refuses only what cannot be written down; what is allowed is
-the rules' business. How posts are answered is in `post_answers.py`.
+the rules' business. How posts are answered is in `post_to_proto.py`.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,6 +1,6 @@
 """The HTTP edge refuses as gRPC does: the same reason, sentences, metadata and id, whichever way a call came.
 
-Owns the proofs of `gateway/http/refusals.py`.
+Owns the proofs of `gateway/http/errors.py`.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from gateway.errors import (
     ResourceExists,
     StateForbids,
 )
-from gateway.http.refusals import HTTP, refuse
+from gateway.http.errors import HTTP, refuse
 from gateway.status import REASONS
 from socialgateway.v1 import connection_service_pb2_grpc
 from tests.fixtures.waiting import until

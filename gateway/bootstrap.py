@@ -16,13 +16,13 @@ from storage.database import Database, describe
 from storage.embedded import EmbeddedServer, start_embedded
 from storage.keys import KeyRing, KeyRingInvalid
 
-_log = log.get("gateway.ground")
+_log = log.get("gateway.bootstrap")
 
 SCHEMA_EVERY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class Resources:
     """An open database and the ring of keys; `server` when the PostgreSQL is our own."""
 
     settings: Settings
@@ -37,7 +37,7 @@ class Ground:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Ground]:
+async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     """Open the database of the settings, a private one when they name none, until the block ends.
 
     Raises SettingsError (keys), EmbeddedUnavailable, DatabaseUnavailable.
@@ -48,7 +48,7 @@ async def opened(settings: Settings) -> AsyncIterator[Ground]:
         url = server.url if server else _given(settings)
         db = await Database.connect(url, pool_size=settings.database_pool_size)
         try:
-            yield Ground(settings, db, ring, server)
+            yield Resources(settings, db, ring, server)
         finally:
             await db.close()
     finally:
@@ -68,27 +68,27 @@ def _given(settings: Settings) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else ""
 
 
-async def migrated(ground: Ground) -> bool:
+async def is_migrated(resources: Resources) -> bool:
     """Bring the schema to this version when that is ours to do; tell whether it is right now.
 
     A private database is always brought up to date: nobody else would do it.
     """
-    if await migrate.is_current(ground.db):
+    if await migrate.is_current(resources.db):
         return True
-    if ground.server is None and not ground.settings.auto_migrate:
+    if resources.server is None and not resources.settings.auto_migrate:
         return False
-    _log.info("migrating", to=migrate.head(), database=ground.place)
-    await migrate.upgrade(ground.db)
+    _log.info("migrating", to=migrate.head(), database=resources.place)
+    await migrate.upgrade(resources.db)
     return True
 
 
-async def wait_for_schema(ground: Ground) -> None:
+async def wait_for_schema(resources: Resources) -> None:
     """Return when somebody else has brought the schema to this version."""
     _log.warning("the schema is older than this version: run `social-gateway migrate`", needs=migrate.head())
-    while not await migrate.is_current(ground.db):  # noqa: ASYNC110 - the database tells nobody
+    while not await migrate.is_current(resources.db):  # noqa: ASYNC110 - the database tells nobody
         await asyncio.sleep(SCHEMA_EVERY_SECONDS)
 
 
-async def verify_keys(ground: Ground) -> None:
+async def verify_keys(resources: Resources) -> None:
     """Prove that the ring opens what the database holds; raises KeyMissing or KeyWrong."""
-    await keys.verify_ring(ground.db, ground.ring)
+    await keys.verify_ring(resources.db, resources.ring)

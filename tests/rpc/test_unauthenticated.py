@@ -1,6 +1,6 @@
 """Callers without a key, and requests that never come: what they may hold of the server.
 
-Owns the proofs of `gateway/interceptors/strangers.py` and of when the frame reads a request.
+Owns the proofs of `gateway/interceptors/unauthenticated.py` and of when the frame reads a request.
 """
 
 import asyncio
@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway import server as servers
+from gateway import server
 from gateway.errors import DeadlineExceeded
-from gateway.interceptors import strangers
+from gateway.interceptors import unauthenticated
 from socialgateway.v1 import provider_service_pb2
 from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
@@ -71,8 +71,8 @@ async def test_a_probe_finds_a_place_among_strangers() -> None:
     """However many keep a request of health back, the next probe is answered: the oldest of them makes room."""
     async with serving(a_service()) as served:
         await served.server.set_ready(True)
-        held = [without_body(served, CHECK) for _ in range(strangers.PLACES + 4)]
-        await until(lambda: 4 == sum(call.done() for call in held), strangers.SECONDS / 2)
+        held = [without_body(served, CHECK) for _ in range(unauthenticated.PLACES + 4)]
+        await until(lambda: 4 == sum(call.done() for call in held), unauthenticated.SECONDS / 2)
         assert {grpc.StatusCode.DEADLINE_EXCEEDED} == {await call.code() for call in held if call.done()}
         assert SERVING == await health_of(served)
         for call in held:
@@ -81,7 +81,7 @@ async def test_a_probe_finds_a_place_among_strangers() -> None:
 
 async def test_a_stranger_is_not_waited_for() -> None:
     """A request that needs no key has ten seconds, or less where that was said, to come."""
-    held = strangers.Strangers()
+    held = unauthenticated.Strangers()
     with pytest.raises(DeadlineExceeded):
         async with held.place(0.01):
             await asyncio.Event().wait()
@@ -96,7 +96,7 @@ async def test_reflection_does_not_stay_open() -> None:
 
 async def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who connects and does not begin to speak HTTP/2 is disconnected."""
-    monkeypatch.setattr(servers, "HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.2)
     async with serving(a_service()) as served:
         reader, writer = await asyncio.open_connection("localhost", served.server.port)
         async with asyncio.timeout(PATIENCE):
