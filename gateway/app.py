@@ -13,11 +13,12 @@ from typing import Any
 from gateway import ids, log
 from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
-from gateway.domain import agencies, api_keys
+from gateway.domain import api_keys
+from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
+from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.locations import Owners
-from gateway.domain.signals import Signals
-from gateway.domain.tokens import Tokens
+from gateway.domain.watchers import Watchers
 from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
@@ -169,7 +170,7 @@ async def build_domain(
         providers=found,
         tokens=tokens,
         fetcher=fetcher,
-        post_signals=Signals(listener, posts.TOPIC),
+        post_signals=Watchers(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
         public_url=public_url,

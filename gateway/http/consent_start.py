@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway import log
-from gateway.domain import consent
+from gateway.domain.connections import consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid
 from gateway.http import pages

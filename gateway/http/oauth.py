@@ -1,7 +1,7 @@
 """Where a provider's consent page sends the browser back to.
 
 Owns reading what it brings, and what the person sees then: a page, or their own application again. The rules are
-`gateway/domain/authorization.py`, which the RPC CompleteConnection uses too.
+`gateway/domain/connections/complete.py`, which the RPC CompleteConnection uses too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import log
 from gateway.aip import names
-from gateway.domain import authorization, consent
+from gateway.domain.connections import complete, consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
 from gateway.http import consent_start, pages
@@ -64,7 +64,7 @@ class Callback:
             return pages.EXPIRED
         name = provider.table.display_name
         try:
-            done = await authorization.complete(
+            done = await complete.complete(
                 domain,
                 state=values["state"] or await self._remembered(domain, request, provider.name),
                 code=values["code"],

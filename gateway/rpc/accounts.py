@@ -9,7 +9,7 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names, paging
-from gateway.domain import accounts, creators, linked, networks, profiles
+from gateway.domain.accounts import attach, creator_info, profiles, read, sync
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid
 from gateway.rpc import post_from_proto
@@ -46,8 +46,8 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         location, account = names.ACCOUNT.parse(request.name)
         await self._guard.enter(location)
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
-        age = max_staleness(request, accounts.MAX_AGE)
-        reading = accounts.get(self._domain, location, account, parts=_parts(paths), max_age=age)
+        age = max_staleness(request, read.MAX_AGE)
+        reading = read.get(self._domain, location, account, parts=_parts(paths), max_age=age)
         message = to_proto(await known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
         masks.keep(message, paths, always=("name", "unavailable_fields"))
         return message
@@ -62,8 +62,8 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         connection, unreachable = _connection(request, location), []
         if request.HasField("max_staleness") and not page.after:
             age = max_staleness(request, timedelta(0))
-            unreachable = await linked.refresh_old(self._domain, location, age, connection)
-        found = await accounts.page(
+            unreachable = await sync.refresh_old(self._domain, location, age, connection)
+        found = await read.page(
             self._domain,
             location,
             connection=connection,
@@ -85,7 +85,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         location, account = names.ACCOUNT.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        await known(names.ACCOUNT.format(location, account), networks.detach(self._domain, location, account, key))
+        await known(names.ACCOUNT.format(location, account), attach.detach(self._domain, location, account, key))
         return empty_pb2.Empty()
 
     async def GetCreatorInfo(
@@ -94,8 +94,8 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         """Return what the account's creator may post now."""
         location, account = names.CREATOR_INFO.parse(request.name)
         await self._guard.enter(location)
-        age = max_staleness(request, creators.MAX_AGE)
-        asking = accounts.creator_info(self._domain, location, account, max_age=age)
+        age = max_staleness(request, creator_info.MAX_AGE)
+        asking = read.creator_info(self._domain, location, account, max_age=age)
         info = await known(names.ACCOUNT.format(location, account), asking)
         return creator_to_proto(names.CREATOR_INFO.format(location, account), info)
 
@@ -119,7 +119,7 @@ def to_proto(row: AccountRow, now: datetime) -> account_pb2.Account:
         verified=row.verified,
         avatar_uris=row.avatar_uris,
         state=row.state,
-        health=f"ACCOUNT_HEALTH_{linked.health_of(row, now) or 'UNSPECIFIED'}",
+        health=f"ACCOUNT_HEALTH_{sync.health_of(row, now) or 'UNSPECIFIED'}",
         **{name: getattr(row, name) for name in _TEXTS},
     )
     for name in _COUNTS:

@@ -11,10 +11,12 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
 from gateway.caller import current_caller
-from gateway.domain import authorization, connections, health, locations, new_connections
+from gateway.domain import locations
+from gateway.domain.connections import complete, create, disconnect, read, reauthorize, verify
+from gateway.domain.connections.create import NewConnection
 from gateway.domain.context import ConnectionView, Domain
+from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
-from gateway.domain.new_connections import NewConnection
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden
 from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.networks import NetworkMethods
@@ -58,7 +60,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             redirect_uri=request.redirect_uri,
             static_token=Secret(request.static_token),
         )
-        return self._changed(await new_connections.create(self._domain, self._guard.owners, caller, new, key))
+        return self._changed(await create.create(self._domain, self._guard.owners, caller, new, key))
 
     async def GetConnection(
         self, request: connection_service_pb2.GetConnectionRequest, context: Any
@@ -66,7 +68,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Return a connection."""
         location, connection = names.CONNECTION.parse(request.name)
         await self._guard.enter(location)
-        return to_proto(await known(request.name, connections.get(self._domain, location, connection)))
+        return to_proto(await known(request.name, read.get(self._domain, location, connection)))
 
     async def GetConnectionStatus(
         self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
@@ -87,7 +89,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
 
     async def _status(self, location: str, provider: str) -> connection_pb2.Connection:
-        return to_proto(await connections.status(self._domain, location, provider))
+        return to_proto(await read.status(self._domain, location, provider))
 
     async def ListConnections(
         self, request: connection_service_pb2.ListConnectionsRequest, context: Any
@@ -95,7 +97,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """List connections, page by page."""
         scope = await self._guard.reading(names.location(request.parent, wildcard=True))
         page = paging.read(request, secret=self._guard.page_secret)
-        found = await connections.page(
+        found = await read.page(
             self._domain,
             locations=scope.locations,
             agency=scope.agency,
@@ -120,7 +122,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         location, connection = names.CONNECTION.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        deleting = connections.delete(self._domain, location, connection, key, etag=request.etag)
+        deleting = disconnect.delete(self._domain, location, connection, key, etag=request.etag)
         await known(request.name, deleting)
         self._statuses.clear()
         return empty_pb2.Empty()
@@ -139,7 +141,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
                 raise AuthorizationStateInvalid() from None
             return self._guard.request_key(caller, location, request)
 
-        done = await authorization.complete(
+        done = await complete.complete(
             self._domain,
             state=request.state,
             code=request.code,
@@ -148,7 +150,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             admit=admit,
         )
         row = done.connection
-        return self._changed(await connections.get(self._domain, row.location, row.id))
+        return self._changed(await read.get(self._domain, row.location, row.id))
 
     async def ReauthorizeConnection(
         self, request: connection_service_pb2.ReauthorizeConnectionRequest, context: Any
@@ -157,7 +159,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         location, connection = names.CONNECTION.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        opening = connections.reauthorize(
+        opening = reauthorize.reauthorize(
             self._domain,
             caller,
             location,
@@ -175,7 +177,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         location, connection = names.CONNECTION.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        verifying = connections.verify(self._domain, location, connection, key)
+        verifying = verify.verify(self._domain, location, connection, key)
         return self._changed(await known(request.name, verifying))
 
     async def DisconnectConnection(
@@ -185,7 +187,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         location, connection = names.CONNECTION.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        ending = connections.disconnect(self._domain, location, connection, key)
+        ending = disconnect.disconnect(self._domain, location, connection, key)
         return self._changed(await known(request.name, ending))
 
     def _changed(self, view: ConnectionView) -> connection_pb2.Connection:
@@ -204,7 +206,7 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         requested_scopes=row.requested_scopes,
         provider_settings=row.provider_settings,
         status=row.status,
-        capabilities=connection_pb2.Connection.Capabilities(**health.usable(row)),
+        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable(row)),
         reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
         reason_message=row.reason_message,
         last_error_code=row.last_error_code,

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
-from gateway.domain import commenting, engagement
-from gateway.domain.commenting import NewComment
 from gateway.domain.context import Domain
-from gateway.domain.engagement import SeenComment
+from gateway.domain.engagement import read, write
+from gateway.domain.engagement.read import SeenComment
+from gateway.domain.engagement.write import NewComment
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import write_times
 from gateway.rpc.request import RequestGuard
@@ -42,7 +42,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         """Return an account's figures."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.enter(location)
-        reading = engagement.figures(
+        reading = read.figures(
             self._domain, location, account, _time(request, "start_time"), _time(request, "end_time")
         )
         found = await _known(location, account, reading)
@@ -60,7 +60,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         await self._guard.enter(location)
         page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to = _below(request, location, account)
-        listing = engagement.page(
+        listing = read.page(
             self._domain,
             location,
             account,
@@ -91,7 +91,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         if not post and not reply_to:
             raise FieldInvalid("comment.post", "is required, unless reply_to is set")
         new = NewComment(location, account, wanted.text, post, reply_to)
-        made = await _known(location, account, commenting.create(self._domain, new, key))
+        made = await _known(location, account, write.create(self._domain, new, key))
         return to_proto(location, account, made)
 
     async def LikeComment(self, request: engagement_service_pb2.LikeCommentRequest, context: Any) -> empty_pb2.Empty:
@@ -107,7 +107,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     async def _like(self, name: str, *, liked: bool) -> empty_pb2.Empty:
         location, account, comment = names.COMMENT.parse(name)
         await self._guard.enter(location)
-        liking = engagement.set_liked(self._domain, location, account, comment, liked=liked)
+        liking = write.set_liked(self._domain, location, account, comment, liked=liked)
         await _known(location, account, liking)
         return empty_pb2.Empty()
 

@@ -6,9 +6,9 @@ Owns the three methods of a network's consent. Decides nothing; what an account 
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import network_consents, networks
+from gateway.domain.accounts import attach, attach_consent
+from gateway.domain.accounts.attach_consent import Started
 from gateway.domain.context import Domain
-from gateway.domain.network_consents import Started
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
 from gateway.rpc.request import RequestGuard, known
@@ -29,7 +29,7 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        starting = network_consents.start(
+        starting = attach_consent.start(
             self._domain,
             caller,
             location,
@@ -49,7 +49,7 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.enter(location)
         page = paging.read(request, secret=self._guard.page_secret)
-        asking = networks.attachable(
+        asking = attach.attachable(
             self._domain,
             location,
             connection,
@@ -72,7 +72,7 @@ class NetworkMethods:
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        attaching = networks.attach(
+        attaching = attach.attach(
             self._domain,
             location,
             connection,

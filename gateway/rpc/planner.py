@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
-from gateway.domain import import_sending, imports, planner
 from gateway.domain.context import Domain
-from gateway.domain.imports import NewImport
+from gateway.domain.planner import import_upload, imports, labels
+from gateway.domain.planner.imports import NewImport
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import write_times
 from gateway.rpc.request import RequestGuard
@@ -43,7 +43,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.enter(location)
         size, cursor = self._vendor_page(request)
-        listing = planner.categories(
+        listing = labels.categories(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
         )
         found = await _known(location, listing)
@@ -63,7 +63,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.enter(location)
         size, cursor = self._vendor_page(request)
-        listing = planner.tags(
+        listing = labels.tags(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
         )
         found = await _known(location, listing)
@@ -180,7 +180,7 @@ def to_proto(row: ImportRow) -> planner_pb2.PostImport:
         name=names.POST_IMPORT.format(row.location, row.id),
         upload=names.UPLOAD.format(row.location, row.upload),
         accounts=[names.ACCOUNT.format(row.location, account) for account in row.accounts],
-        state=import_sending.shown(row.state),
+        state=import_upload.shown(row.state),
         row_count=row.row_count,
         provider_state=row.told,
         provider_import_id=row.provider_import_id,

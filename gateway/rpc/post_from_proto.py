@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 from google.protobuf import json_format
 
 from gateway.aip import names
-from gateway.domain import sources
-from gateway.domain.errors import FieldInvalid, Violation
-from gateway.domain.posts import NewPost
-from gateway.domain.sources import Source
+from gateway.domain import post_content
+from gateway.domain.post_content import Source
+from gateway.domain.posts.create import NewPost
+from gateway.errors import FieldInvalid, Violation
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode
 from socialgateway.v1 import account_pb2, post_pb2
@@ -149,7 +149,7 @@ def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], lis
         kind, found, values = "text", [], {}
     else:
         raise FieldInvalid("post.video", "a post needs a video, photos or a caption")
-    return sources.content(kind, found, **values), sources.uploads(found)
+    return post_content.build_content(kind, found, **values), post_content.upload_ids(found)
 
 
 def _video(video: post_pb2.VideoContent, location: str) -> tuple[list[Source], dict[str, Any]]:

@@ -11,8 +11,8 @@ from google.protobuf import json_format
 
 from gateway import status
 from gateway.aip import names
-from gateway.domain import sources
-from gateway.domain.sources import Source
+from gateway.domain import post_content
+from gateway.domain.post_content import Source
 from gateway.rpc.post_from_proto import privacy_to_proto
 from providers.models.accounts import PrivacyLevel
 from socialgateway.v1 import post_pb2
@@ -56,7 +56,7 @@ def _options_to_proto(options: dict[str, Any]) -> post_pb2.PostOptions:
 
 
 def _write_content(post: post_pb2.Post, row: PostRow) -> None:
-    found = [_source_to_proto(source, row.location) for source in sources.of(row)]
+    found = [_source_to_proto(source, row.location) for source in post_content.sources_of(row)]
     if row.content.get("kind") == "photos":
         post.photos.sources.extend(found)
         post.photos.cover_index = row.content.get("cover_index", 0)

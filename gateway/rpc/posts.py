@@ -10,8 +10,9 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names, paging
-from gateway.domain import cancelling, editing, posts, quotas, removing, retrying
 from gateway.domain.context import Domain
+from gateway.domain.posts import cancel, create, delete, read, retry, update, watch
+from gateway.domain.quotas import standing
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc import post_from_proto, post_to_proto
 from gateway.rpc.convert import keyset
@@ -46,13 +47,13 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         key = self._guard.request_key(caller, location, request)
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new, faults = post_from_proto.from_proto(request.post, location, id, now=self._domain.clock())
-        row = await posts.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
+        row = await create.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
         message = self._written(row)
         if request.validate_only:
             # There is no such post: whoever looked for it by this name would not find it.
             message.ClearField("name")
             message.ClearField("etag")
-            for cost in await quotas.costs(self._domain, row):
+            for cost in await standing.costs(self._domain, row):
                 name = names.QUOTA.format(location, row.account, cost.rule.metric)
                 message.quota_costs.append(cost_to_proto(name, cost))
         return message
@@ -65,7 +66,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         return self._answers.get(key) or await self._answers.load(key, lambda: self._read(location, post))
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
-        reading = posts.get(self._domain, location, post)
+        reading = read.get(self._domain, location, post)
         return self._written(await known(names.POST.format(location, post), reading))
 
     async def ListPosts(
@@ -76,7 +77,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         scope = await self._guard.reading(location)
         page = paging.read(request, secret=self._guard.page_secret)
         soonest = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
-        found = await posts.page(
+        found = await read.page(
             self._domain,
             locations=scope.locations,
             agency=scope.agency,
@@ -99,7 +100,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        row = await self._known(location, post, cancelling.cancel(self._domain, location, post, key))
+        row = await self._known(location, post, cancel.cancel(self._domain, location, post, key))
         return self._changed(row)
 
     async def UpdatePost(self, request: post_service_pb2.UpdatePostRequest, context: Any) -> post_pb2.Post:
@@ -110,7 +111,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         paths = masks.update_paths(request.update_mask, request.post, allowed=post_from_proto.CHANGEABLE)
         values, faults = post_from_proto.changes(request.post, paths, now=self._domain.clock())
         etag = request.post.etag
-        changing = editing.update(self._domain, location, post, values, key, etag=etag, faults=faults)
+        changing = update.update(self._domain, location, post, values, key, etag=etag, faults=faults)
         return self._changed(await self._known(location, post, changing))
 
     async def DeletePost(self, request: post_service_pb2.DeletePostRequest, context: Any) -> empty_pb2.Empty:
@@ -118,7 +119,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        removing_it = removing.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
+        removing_it = delete.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
         await known(request.name, removing_it)
         self._answers.invalidate(rows.cache_key(location, post))
         return empty_pb2.Empty()
@@ -128,14 +129,14 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         caller = await self._guard.enter(location)
         key = self._guard.request_key(caller, location, request)
-        row = await self._known(location, post, retrying.retry(self._domain, location, post, key))
+        row = await self._known(location, post, retry.retry(self._domain, location, post, key))
         return self._changed(row)
 
     async def RefreshPost(self, request: post_service_pb2.RefreshPostRequest, context: Any) -> post_pb2.Post:
         """Ask the vendor how a post stands."""
         location, post = names.POST.parse(request.name)
         await self._guard.enter(location)
-        return self._changed(await self._known(location, post, posts.refresh(self._domain, location, post)))
+        return self._changed(await self._known(location, post, read.refresh(self._domain, location, post)))
 
     async def WatchPost(
         self, request: post_service_pb2.WatchPostRequest, context: Any
@@ -144,7 +145,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         await self._guard.enter(location)
         try:
-            async for row in posts.watch(self._domain, location, post):
+            async for row in watch.watch(self._domain, location, post):
                 if row is None:
                     yield post_service_pb2.WatchPostResponse(checkpoint=True)
                 else:

@@ -6,9 +6,10 @@ Owns the spelling of quotas. Decides nothing.
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import accounts, quotas
+from gateway.domain.accounts import read
 from gateway.domain.context import Domain
-from gateway.domain.quotas import Standing
+from gateway.domain.quotas import standing as quota_standing
+from gateway.domain.quotas.standing import Standing
 from gateway.rpc.convert import write_times
 from gateway.rpc.request import RequestGuard, known
 from socialgateway.v1 import quota_pb2, quota_service_pb2, quota_service_pb2_grpc
@@ -29,9 +30,9 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.enter(location)
         page = paging.read(request, secret=self._guard.page_secret)
-        row = await known(request.parent, accounts.known(self._domain, location, account))
+        row = await known(request.parent, read.known(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
-        found = [each for each in await quotas.of_account(self._domain, row) if each.rule.metric > after]
+        found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
         shown, token = found[: page.size], ""
         if len(found) > page.size:
             token = paging.next_token(request, (shown[-1].rule.metric,), secret=self._guard.page_secret)

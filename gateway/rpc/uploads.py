@@ -9,10 +9,10 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import names
-from gateway.domain import upload_writing, uploads
 from gateway.domain.context import Domain
-from gateway.domain.upload_desk import Desk, Piece
-from gateway.domain.uploads import NewUpload
+from gateway.domain.media import upload_stream, uploads
+from gateway.domain.media.upload_slots import Piece, UploadSlots
+from gateway.domain.media.uploads import NewUpload
 from gateway.errors import FieldInvalid
 from gateway.rpc.request import RequestGuard
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
@@ -22,11 +22,11 @@ from storage.uploads import UploadRow
 class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     """Serves uploads."""
 
-    def __init__(self, domain: Domain, guard: RequestGuard, desk: Desk | None = None) -> None:
+    def __init__(self, domain: Domain, guard: RequestGuard, desk: UploadSlots | None = None) -> None:
         """Serve the rules in `domain` to whom `guard` lets in; `desk` holds the bounds of this process."""
         self._domain = domain
         self._guard = guard
-        self._desk = desk or Desk()
+        self._desk = desk or UploadSlots()
 
     async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
         """Announce a file."""
@@ -63,7 +63,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         location, upload = names.UPLOAD.parse(first.name)
         await self._guard.enter(location)
         pieces = _pieces(first, request_iterator)
-        return to_proto(await upload_writing.write(self._domain, self._desk, location, upload, pieces))
+        return to_proto(await upload_stream.write(self._domain, self._desk, location, upload, pieces))
 
 
 async def _pieces(

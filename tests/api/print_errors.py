@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
-from gateway.domain import outcomes
+from gateway.domain.publishing import retry_policy
 from gateway.http.errors import HTTP
 from gateway.reasons import reason_of
 from gateway.status import REASONS, Row
@@ -130,7 +130,7 @@ def _codes(codes: Mapping[str, type[ProviderError]]) -> Iterable[str]:
 
 
 def _fail_reasons(codes: Mapping[str, FailureKind]) -> Iterable[str]:
-    return (f"| `{code}` | `{outcomes.FAIL_REASONS[kind]}` |\n" for code, kind in codes.items())
+    return (f"| `{code}` | `{retry_policy.FAIL_REASONS[kind]}` |\n" for code, kind in codes.items())
 
 
 if __name__ == "__main__":

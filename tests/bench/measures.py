@@ -15,8 +15,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from gateway.domain import uploads
 from gateway.domain.context import Domain
+from gateway.domain.media import uploads
 from providers import tiktok
 from providers.models.publishing import VideoFile
 from providers.models.secret import Secret

@@ -18,9 +18,10 @@ from pydantic import SecretStr
 
 from gateway import app
 from gateway.bootstrap import Resources, read_ring
-from gateway.domain import posts, publishing
 from gateway.domain.context import Domain
-from gateway.domain.posts import NewPost
+from gateway.domain.posts import create
+from gateway.domain.posts.create import NewPost
+from gateway.domain.publishing import step
 from gateway.http.app import Edge
 from gateway.media.facts import MediaFacts
 from gateway.readiness import Report
@@ -156,11 +157,11 @@ class Stage:
             "uploads": [upload],
             "options": {"privacy_level": "only_me"},
         }
-        return await posts.create(self.domain, NewPost(**{**values, **changes}), None)
+        return await create.create(self.domain, NewPost(**{**values, **changes}), None)
 
     async def step(self, post: PostRow) -> PostRow:
         """Carry the post one step on, as a worker would; give it as it is then."""
-        await publishing.step(self.domain, post.location, post.id)
+        await step.step(self.domain, post.location, post.id)
         return await self.read(post)
 
     async def read(self, post: PostRow) -> PostRow:

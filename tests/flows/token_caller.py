@@ -17,8 +17,8 @@ from pydantic import SecretStr
 from gateway import app
 from gateway.bootstrap import Resources, read_ring
 from gateway.clock import now
-from gateway.domain.pairs import Timing
-from gateway.domain.tokens import Tokens
+from gateway.domain.credentials.token_store import Timing
+from gateway.domain.credentials.tokens import Tokens
 from gateway.ids import new_id
 from gateway.settings import Settings
 from providers.errors import ProviderError

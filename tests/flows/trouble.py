@@ -16,14 +16,15 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from gateway.domain import publishing, sources
-from gateway.domain.sources import Source
+from gateway.domain import post_content
+from gateway.domain.post_content import Source
+from gateway.domain.publishing import step
 from storage import attempts
 from storage.attempts import AttemptRow
 from storage.blobs import CHUNK_BYTES, BlobStore
 from storage.posts import PostRow
 from tests.flows.stage import Stage
-from tests.flows.test_webhooks import Telling, edge_of
+from tests.flows.test_webhooks_deliveries import Telling, edge_of
 
 URI = "https://media.example/video.mp4"
 PUBLIC = {"privacy_level": "public"}
@@ -38,7 +39,7 @@ def status(**data: Any) -> str:
 
 async def pulled(stage: Stage, account: str, caption: str = "one", **changes: Any) -> PostRow:
     """Create a post whose video the vendor fetches from the caller's own address; only its creator sees it."""
-    content = sources.content("video", [Source(uri=URI, vendor_pull=True)])
+    content = post_content.build_content("video", [Source(uri=URI, vendor_pull=True)])
     return await stage.post(account, "", caption, **{"content": content, "uploads": [], "options": ONLY_ME, **changes})
 
 
@@ -63,7 +64,7 @@ async def carried(stage: Stage, post: PostRow, to_attempt: int) -> PostRow:
 
 async def announced(stage: Stage, post: PostRow) -> PostRow:
     """Carry a post up to INIT_OK: its worker is told to stop once the announcement is answered."""
-    await publishing.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
+    await step.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
     row = await stage.read(post)
     assert "INIT_OK" == (await attempt_of(stage, row, row.attempt)).state
     return row

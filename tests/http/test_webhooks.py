@@ -1,6 +1,6 @@
 """`POST /webhooks/tiktok` over a socket: what is taken, what is refused, and what each answer promises.
 
-Owns the answers. What follows from a delivery is proved in tests/flows/test_webhooks.py.
+Owns the answers. What follows from a delivery is proved in tests/flows/test_webhooks_deliveries.py.
 """
 
 import asyncio

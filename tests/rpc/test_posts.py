@@ -19,9 +19,9 @@ from google.rpc import error_details_pb2
 from sqlalchemy import text
 
 from gateway.caller import Caller
-from gateway.domain import journal
 from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
+from gateway.domain.publishing import journal
 from gateway.errors import Unauthenticated
 from gateway.rpc.posts import PostService
 from gateway.rpc.request import RequestGuard
@@ -594,7 +594,7 @@ async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served
         for state in ("TRANSFERRING", "PUBLISHED"):
             row = await rows.change(tx, LOCATION, id, served.stage.clock(), expect=rows.UNFINISHED, state=state)
             assert row is not None
-            await journal.announce(tx, row, served.stage.clock())
+            await journal.record_event(tx, row, served.stage.clock())
 
     seen = []
     while (message := await watching.read()) is not grpc.aio.EOF:

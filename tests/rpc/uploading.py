@@ -17,10 +17,10 @@ import google_crc32c
 import grpc
 
 from gateway.caller import Caller
-from gateway.domain import uploads
 from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
-from gateway.domain.upload_desk import Desk
+from gateway.domain.media import uploads
+from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import Unauthenticated
 from gateway.rpc.request import RequestGuard
 from gateway.rpc.uploads import UploadService
@@ -100,7 +100,7 @@ class Served:
     stage: Stage
     stub: Any
     service: Counting
-    desk: Desk
+    desk: UploadSlots
 
     async def create(self, size: int = 0, *, key: str = "owner", request_id: str = "", **values: Any) -> Any:
         """Announce a file."""
@@ -172,7 +172,7 @@ async def uploading(
     async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
         domain = replace(own.domain, new_id=ids.__next__)
-        counter = Desk(**desk)
+        counter = UploadSlots(**desk)
         service = Counting(domain, RequestGuard(Owners(domain.db, own.clock), b"s" * 32), counter)
         async with serving.serving(serving.uploads(service), known=authenticate) as server:
             yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, counter)

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import grpc
 import httpx
 
-from gateway.domain import publishing
+from gateway.domain.publishing import step
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2, upload_service_pb2
 from tests.fixtures import media
 from tests.fixtures.whole import base_of
@@ -161,7 +161,7 @@ class Walk:
                 for _ in range(2):
                     # What a worker would do, and would log when it fails.
                     with suppress(RuntimeError):
-                        await publishing.step(self.scene.gateway.domain, location, post)
+                        await step.step(self.scene.gateway.domain, location, post)
                     self.scene.clock.ahead += timedelta(seconds=5)
                 await self.refused("PostService/RefreshPost", name=made.name)
             await self.refused("PostService/GetPost", name=made.name)

@@ -1,0 +1,72 @@
+"""One ledger for all processes: two of them on one token, and a vendor that counts strictly and never has to refuse.
+
+Owns the proof that takes real processes over one real database, with the vendor on a real socket and in real time.
+"""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from providers.simulators.serving import serve
+from providers.simulators.tiktok import Fault, create_app
+from providers.simulators.tiktok.limits import Windows
+from tests.fixtures.gateway import VENDOR, opened
+from tests.flows.test_credentials_tokens_processes import RealTime, answers, caller
+
+WINDOW = timedelta(seconds=2)
+LIMIT = 6
+SECONDS = 4.5
+SKEW = 0.1
+"""How far each process's clock is wrong, in seconds, in opposite directions."""
+
+
+@pytest.mark.chaos
+async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Twelve callers hammer through several windows: each is filled and none is overfilled; the vendor refuses nobody.
+
+    Some answers take long, the vendor counts a call late, and the clocks of the processes differ.
+    """
+    clock: Any = RealTime()
+    app = create_app(replace(VENDOR, rate_limits=True), clock=clock)
+    vendor = app.state.vendor
+    vendor.windows = Windows(WINDOW)
+    vendor.faults.add(
+        Fault(match="video.init", kind="slow", seconds=0.3, times=3),
+        Fault(match="video.init", kind="slow", seconds=0.6, after=6, times=3),
+    )
+    async with serve(app) as url, opened(database_url, tmp_path / "first", clock=clock, simulator=app) as world:
+        _, location, _, connection = (await world.connect()).name.split("/")
+        order = {
+            "database_url": world.domain.db.url,
+            "vendor_url": url,
+            "location": location,
+            "connection": connection,
+            "callers": 6,
+            "seconds": SECONDS,
+            "window": WINDOW.total_seconds(),
+        }
+        async with AsyncExitStack() as stack:
+            own = [{"folder": str(tmp_path / f"p{number}"), "skew": SKEW * (-1) ** number} for number in range(2)]
+            children = [
+                await stack.enter_async_context(caller("tests.flows.quota_caller", json.dumps({**order, **each})))
+                for each in own
+            ]
+            told: list[Any] = [counts for [counts] in await asyncio.gather(*(answers(child) for child in children))]
+
+    seen = sorted(init.time for init in vendor.inits)
+    statuses = [call.status for call in vendor.requests if call.operation == "video.init"]
+    assert [] == [
+        later - earlier for earlier, later in zip(seen, seen[LIMIT:], strict=False) if later - earlier < WINDOW
+    ]
+    assert {200} == set(statuses)
+    assert len(statuses) == len(seen) == sum(counts["accepted"] for counts in told)
+    assert 2 * LIMIT <= len(seen)
+    assert [{"accepted", "refused"}] * 2 == [set(counts) for counts in told]
