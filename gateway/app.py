@@ -33,9 +33,11 @@ from providers import registry
 from providers.checked import checked
 from providers.http.fetch import Fetcher
 from providers.interface import Provider
+from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import keys, posts
 from storage.blobs import BlobStore
+from storage.connections import ConnectionRow
 from storage.keys import Sealer
 from storage.listener import Listener
 
@@ -155,7 +157,19 @@ async def build_domain(
         stack.push_async_callback(provider.close)
     sealer = Sealer(resources.db, resources.ring)
     folder = settings.data_dir.expanduser() / "spills"
-    tokens = Tokens(resources.db, sealer, listener, found, clock=clock, spill_folder=folder)
+
+    async def renew_from_parent(connection: ConnectionRow) -> Grant:
+        return await agencies.renewed(domain, connection)
+
+    tokens = Tokens(
+        resources.db,
+        sealer,
+        listener,
+        found,
+        clock=clock,
+        spill_folder=folder,
+        renew_from_parent=renew_from_parent,
+    )
     stack.push_async_callback(tokens.close)
     fetcher = build_fetcher(settings)
     stack.push_async_callback(fetcher.close)
@@ -178,7 +192,6 @@ async def build_domain(
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
     )
-    agencies.bind(domain)
     return domain
 
 

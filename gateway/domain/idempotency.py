@@ -10,7 +10,7 @@ from datetime import datetime
 
 from gateway.errors import RequestIdReused
 from storage import idempotency
-from storage.database import Transaction
+from storage.database import Database, Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: dat
     return _first(key, await idempotency.claim(tx, row))
 
 
-async def seen(tx: Transaction, key: RequestKey | None) -> str | None:
-    """Return the resource that an earlier call with this key made, without claiming anything; raises
-    RequestIdReused.
-    """
+async def earlier(db: Database, key: RequestKey | None) -> str | None:
+    """Return the resource that an earlier call with this key made, claiming nothing; raises RequestIdReused."""
     if key is None:
         return None
-    return _first(key, await idempotency.find(tx, key.agency, key.location, key.method, key.request_id))
+    async with db.read() as tx:
+        row = await idempotency.find(tx, key.agency, key.location, key.method, key.request_id)
+    return _first(key, row)
 
 
 async def release(tx: Transaction, key: RequestKey | None) -> None:

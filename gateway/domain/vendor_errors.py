@@ -11,11 +11,13 @@ from gateway import reasons
 from gateway.errors import DomainError
 from providers.errors import ProviderError, Unavailable
 
+REPEAT = "The vendor's answer was lost; asking again does no harm."
 
-def safe_to_repeat(error: ProviderError) -> Unavailable:
+
+def safe_to_repeat(error: ProviderError, text: str = REPEAT) -> Unavailable:
     """Return the error that callers get when the answer to a repeatable call was lost: try again."""
     return Unavailable(
-        "The vendor's answer was lost; asking again does no harm.",
+        text,
         provider=error.provider,
         code=error.code,
         log_id=error.log_id,

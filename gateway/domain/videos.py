@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.aip import names
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
@@ -109,7 +110,7 @@ async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
     """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
     row = await read.known(domain, location, account)
     if row.state == "DETACHED":
-        name = f"locations/{row.location}/connections/{row.connection}"
+        name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     return row
 

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 from gateway import log
 from gateway.aip import names
 from gateway.domain.connections import complete, consent
+from gateway.domain.connections.complete import ConsentFailed
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
 from gateway.http import consent_start, pages
@@ -64,18 +65,20 @@ class Callback:
             return pages.EXPIRED
         name = provider.table.display_name
         try:
-            done = await complete.complete(
+            done = await complete.complete_callback(
                 domain,
+                provider.name,
                 state=values["state"] or await self._remembered(domain, request, provider.name),
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
-                provider=provider.name,
             )
+        except ConsentFailed as failed:
+            return _failed(failed, name, values["error_description"])
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
                 return pages.EXPIRED if provider.authorization.returns_state else pages.UNASKED
-            return _refused(error, name, said=values["error_description"])
+            return _refused(error, name, values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
@@ -127,13 +130,20 @@ def origin_of(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _refused(error: Exception, provider: str, *, said: str) -> Outcome:
+def _failed(failed: ConsentFailed, provider: str, said: str) -> Outcome:
+    """Turn the failure of a consent that was found into what the person is shown; a fault of ours is raised."""
+    if not isinstance(failed.error, DomainError | ProviderError | DatabaseUnavailable):
+        raise failed.error
+    outcome = _refused(failed.error, provider, said, connection=failed.connection, return_uri=failed.return_uri)
+    return outcome if outcome is pages.EXPIRED else replace(outcome, openers=failed.openers)
+
+
+def _refused(error: Exception, provider: str, said: str, connection: str = "", return_uri: str = "") -> Outcome:
     """Turn a refusal into what the person is shown."""
     _log.info("consent not completed", provider=provider, error=type(error).__name__)
-    where = {"connection": getattr(error, "connection", ""), "return_uri": getattr(error, "return_uri", "")}
     if isinstance(error, AuthorizationStateInvalid):
         return pages.EXPIRED
-    return replace(_sorry(error, provider, said, where), openers=getattr(error, "openers", ()))
+    return _sorry(error, provider, said, {"connection": connection, "return_uri": return_uri})
 
 
 def _sorry(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:

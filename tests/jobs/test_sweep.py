@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from gateway.domain.concurrency import LEASE
 from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, Pace
@@ -95,7 +96,7 @@ async def test_a_post_whose_job_was_lost_is_found_again(stage: Stage) -> None:
     async with stage.domain.db.transaction() as tx:
         await tx.execute(text("DELETE FROM procrastinate_jobs"))
     early = await publish_queue.sweep(stage.domain)
-    stage.clock.advance(publish_queue.LEASE)
+    stage.clock.advance(LEASE)
     late = await publish_queue.sweep(stage.domain)
 
     assert (0, 1) == (early, late)

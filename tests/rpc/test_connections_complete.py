@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from gateway.domain.connections import complete
+from gateway.domain.connections.complete import ConsentFailed
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid
 from providers.simulators.tiktok import Fault
 from providers.tiktok.authorization import SCOPES
@@ -421,14 +422,15 @@ async def test_the_browsers_door_is_the_same_function(gateway: World) -> None:
     """The callback completes without a caller, and gives the return_uri with success and with refusal."""
     made = await gateway.create(return_uri=RETURN_URI)
     query = await gateway.consent(made.authorization.uri)
-    done = await complete.complete(gateway.domain, state=query["state"], code=query["code"])
+    done = await complete.complete_callback(gateway.domain, "tiktok", state=query["state"], code=query["code"])
     other = await gateway.create("l2", return_uri=RETURN_URI)
     query = await gateway.consent(other.authorization.uri, approve=False)
 
-    with pytest.raises(AuthorizationDenied) as caught:
-        await complete.complete(gateway.domain, state=query["state"], error=query["error"])
+    with pytest.raises(ConsentFailed) as caught:
+        await complete.complete_callback(gateway.domain, "tiktok", state=query["state"], error=query["error"])
 
     assert (RETURN_URI, "VALID") == (done.return_uri, done.connection.status)
+    assert isinstance(caught.value.error, AuthorizationDenied)
     assert (RETURN_URI, other.name) == (caught.value.return_uri, caught.value.connection)
 
 
@@ -438,10 +440,10 @@ async def test_a_state_is_not_used_up_at_another_providers_door(gateway: World) 
     query = await gateway.consent(made.authorization.uri)
 
     with pytest.raises(AuthorizationStateInvalid):
-        await complete.complete(gateway.domain, state=query["state"], code=query["code"], provider="other")
+        await complete.complete_callback(gateway.domain, "other", state=query["state"], code=query["code"])
 
     assert [] == gateway.exchanges("authorization_code")
-    done = await complete.complete(gateway.domain, state=query["state"], code=query["code"], provider="tiktok")
+    done = await complete.complete_callback(gateway.domain, "tiktok", state=query["state"], code=query["code"])
     assert "VALID" == done.connection.status
 
 

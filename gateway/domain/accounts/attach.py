@@ -8,15 +8,16 @@ again `network_consents`.
 import re
 from collections.abc import Sequence
 
-from gateway.domain import idempotency
+from gateway.aip import names
+from gateway.domain import capabilities, idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
-from gateway.errors import CapabilityMissing, FieldInvalid, StateForbids
+from gateway.errors import FieldInvalid, StateForbids
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, Unavailable
+from providers.errors import Ambiguous
 from providers.interface import Networks
 from providers.models.accounts import AttachableAccount
 from providers.models.grants import GrantKind
@@ -62,8 +63,8 @@ async def attach(
     OptionUnsupported where it takes the vendor's own pages, Unavailable when nobody can say whether it happened: attach
     again).
     """
+    first = await idempotency.earlier(domain.db, key)
     async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
         if first is not None:
             return await accounts.get(tx, location, first)
     row = await _connection(domain, location, connection)
@@ -79,7 +80,7 @@ async def _attach(
         done = await _vendor(domain, row).attach(_access(domain, row), platform, authorization_id, wanted)
     except Ambiguous as error:
         # The list was looked at, and attaching twice does no harm: the caller may simply try again.
-        raise Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id) from None
+        raise vendor_errors.safe_to_repeat(error, error.message) from None
     async with domain.db.transaction() as tx:
         await sync.save(domain, tx, row, done.accounts, asked)
         held = await connections.get(tx, row.location, row.id, lock=True)
@@ -101,12 +102,12 @@ async def detach(domain: Domain, location: str, account: str, key: RequestKey | 
     Raises storage's NotFound, CapabilityMissing, StateForbids while posts of it are unfinished, ProviderError
     (Unavailable when nobody can say whether it happened: ask again).
     """
+    if await idempotency.earlier(domain.db, key) is not None:
+        return
     async with domain.db.read() as tx:
-        if await idempotency.seen(tx, key) is not None:
-            return
         row = await accounts.get(tx, location, account)
         busy = await posts.unfinished_of(tx, location, account)
-    _demand(domain, row.provider, Capability.ACCOUNT_DETACH)
+    capabilities.require(domain.providers[row.provider].table, Capability.ACCOUNT_DETACH)
     if busy:
         raise StateForbids(row.state, "Posts of this account are under way.", resource=_name(row))
     await domain.tokens.guard(_detach(domain, row, key))
@@ -118,7 +119,7 @@ async def _detach(domain: Domain, row: AccountRow, key: RequestKey | None) -> No
         try:
             await domain.providers[row.provider].networks.detach(access, row.provider_account_id)
         except Ambiguous as error:
-            raise Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id) from None
+            raise vendor_errors.safe_to_repeat(error, error.message) from None
     async with domain.db.transaction() as tx:
         held = await connections.find(tx, row.location, row.connection, lock=True)
         if await idempotency.claim(tx, key, row.id, domain.clock()) is not None:
@@ -142,7 +143,7 @@ async def _let_go(domain: Domain, tx: Transaction, row: AccountRow) -> None:
 
 
 def _name(row: AccountRow) -> str:
-    return f"locations/{row.location}/accounts/{row.id}"
+    return names.ACCOUNT.format(row.location, row.id)
 
 
 def _access(domain: Domain, row: ConnectionRow) -> ConnectionAccess:
@@ -162,17 +163,9 @@ async def _connection(domain: Domain, location: str, connection: str) -> Connect
 
 def check_connection(domain: Domain, row: ConnectionRow) -> None:
     """Refuse a connection to which no account can be attached; raises CapabilityMissing, FieldInvalid."""
-    _demand(domain, row.provider, Capability.ACCOUNT_ATTACH)
+    capabilities.require(domain.providers[row.provider].table, Capability.ACCOUNT_ATTACH)
     if row.grant_kind == GrantKind.COMPANY:
         raise FieldInvalid("parent", "is an agency's connection: accounts are in those of its locations")
-
-
-def _demand(domain: Domain, provider: str, capability: Capability) -> None:
-    """Raise CapabilityMissing, with the table's note, unless the provider can do this."""
-    table = domain.providers[provider].table
-    if not table.can(capability):
-        cell = table.cell(capability)
-        raise CapabilityMissing(capability.value, cell.support.value, cell.note)
 
 
 def _check(authorization_id: str, provider_account_id: str = "") -> None:

@@ -50,8 +50,8 @@ async def start(
     Raises storage's NotFound, FieldInvalid, CapabilityMissing, ProviderError (OptionUnsupported for a network that is
     not connected here), AuthorizationStateInvalid when the page of the key's first call is over.
     """
+    first = await idempotency.earlier(domain.db, key)
     async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
         row = await connections.get(tx, location, connection)
         known = sync.usable(await accounts.of_connection(tx, location, connection), platform, domain.clock())
     if first is not None:

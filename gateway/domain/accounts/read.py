@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.aip import names
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import creator_info as creators
 from gateway.domain.accounts import profiles, sync
@@ -75,7 +76,7 @@ async def _fetch(domain: Domain, row: AccountRow, parts: frozenset[ProfilePart])
 
 
 def _connection(row: AccountRow) -> str:
-    return f"locations/{row.location}/connections/{row.connection}"
+    return names.CONNECTION.format(row.location, row.connection)
 
 
 def _old(row: AccountRow, parts: frozenset[ProfilePart], max_age: timedelta, now: datetime) -> bool:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.aip import names
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import profiles
 from gateway.domain.context import Domain
@@ -154,7 +155,7 @@ async def take(
 
 async def tell(tx: Transaction, row: AccountRow, kind: str, now: datetime) -> None:
     """Write an account's event."""
-    name = f"locations/{row.location}/accounts/{row.id}"
+    name = names.ACCOUNT.format(row.location, row.id)
     payload = {"account": row.model_dump(mode="json")}
     await events.append(tx, row.location, type=kind, subject=name, payload=payload, now=now)
 

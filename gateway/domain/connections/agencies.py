@@ -10,7 +10,6 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 import structlog
 
@@ -54,11 +53,6 @@ class Round:
     """What came of one go: when the rest has its turn, None when there is no rest."""
 
     again: timedelta | None = None
-
-
-def bind(domain: Domain) -> None:
-    """Let the tokens of connections that come from agencies' grants be renewed there."""
-    domain.tokens.from_parent = partial(renewed, domain)
 
 
 def is_agencys(domain: Domain, row: ConnectionRow, grant: Grant) -> bool:
@@ -126,7 +120,7 @@ async def renewed(domain: Domain, row: ConnectionRow) -> Grant:
     try:
         return await provider.authorization.derive(access, row.provider_settings[provider.table.place])
     except GrantRevoked as error:
-        ours = f"locations/{row.parent_location}/connections/{row.parent_connection}"
+        ours = names.CONNECTION.format(row.parent_location, row.parent_connection)
         gone = error.metadata.get("connection") == ours
         text = PARENT_GONE if gone else UNINSTALLED
         raise GrantRevoked(text, provider=row.provider, code=error.code) from None

@@ -7,11 +7,14 @@ transport; tokens are handed to `gateway/domain/credentials/tokens.py` as soon a
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 import structlog
 
 from gateway import reasons
+from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
+from gateway.domain.concurrency import until_stored
 from gateway.domain.connections import agencies, grants, verify
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
@@ -30,7 +33,7 @@ log = structlog.get_logger(__name__)
 
 MAX_CODE = 4096
 MAX_SAID = 300
-SAVE_RETRY_SECONDS = 1.0
+SAVE_RETRY = timedelta(seconds=1)
 FIRST_CALL_SECONDS = 60.0
 FIRST_CALL_POLL_SECONDS = 0.05
 
@@ -46,31 +49,57 @@ class Completed:
     openers: Sequence[str] = ()
 
 
+class ConsentFailed(Exception):
+    """A consent whose state was good did not lead to a grant: why, and where its browser came from."""
+
+    def __init__(self, error: Exception, row: AuthorizationRow) -> None:
+        """`error` is what went wrong; the rest is for the page that the person sees."""
+        super().__init__(str(error))
+        self.error = error
+        self.connection = _name(row)
+        self.return_uri = row.return_uri
+        self.openers: Sequence[str] = row.openers
+
+
 Admit = Callable[[str], Awaitable[RequestKey | None]]
-"""Raises unless the caller may use the location, and gives the key of its request; the browser's callback has no
-caller and is let in by the state.
-"""
+"""Raises unless the caller may use the location, and returns the key of its request."""
 
 
 async def complete(
-    domain: Domain,
-    *,
-    state: str,
-    code: str = "",
-    error: str = "",
-    error_description: str = "",
-    provider: str = "",
-    admit: Admit | None = None,
+    domain: Domain, *, state: str, code: str, error: str, error_description: str, admit: Admit
 ) -> Completed:
-    """Finish a consent: one vendor call for the grant, and up to three to verify it.
-
-    `provider` is whose callback was called, empty when nobody knows.
+    """Finish a consent for CompleteConnection: one vendor call for the grant, and up to three to verify it.
 
     A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
     ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
-    StateForbids (another user, or another place, of the vendor than the connection's), ProviderError. An error that is
-    raised after the state was found carries `connection` (a resource name), `return_uri` and `openers`.
+    StateForbids (another user, or another place, of the vendor than the connection's), ProviderError.
     """
+    try:
+        return await _complete(domain, state, code, error, error_description, admit=admit)
+    except ConsentFailed as failed:
+        raise failed.error from failed.error.__cause__
+
+
+async def complete_callback(
+    domain: Domain, provider: str, *, state: str, code: str = "", error: str = "", error_description: str = ""
+) -> Completed:
+    """Finish a consent for a browser on the callback of `provider`, which has no caller and is let in by the state.
+
+    Raises as `complete` does while no state was found, ConsentFailed afterwards.
+    """
+    return await _complete(domain, state, code, error, error_description, provider=provider)
+
+
+async def _complete(
+    domain: Domain,
+    state: str,
+    code: str,
+    error: str,
+    error_description: str,
+    *,
+    provider: str = "",
+    admit: Admit | None = None,
+) -> Completed:
     id = oauth_state.verify(domain.oauth_secret, state)
     async with domain.db.read() as tx:
         row = await authorizations.find(tx, id)
@@ -92,14 +121,11 @@ async def complete(
             raise AuthorizationDenied(metadata=_said(used, error, error_description), resource=_name(used))
         return await domain.tokens.guard(_finish(domain, used, code))
     except Exception as refusal:
-        # For the browser's page: whoever asked wants to know where the person came from.
-        refusal.connection, refusal.return_uri = _name(used), used.return_uri  # type: ignore[attr-defined]
-        refusal.openers = used.openers  # type: ignore[attr-defined]
-        raise
+        raise ConsentFailed(refusal, used) from refusal
 
 
 def _name(row: AuthorizationRow) -> str:
-    return f"locations/{row.location}/connections/{row.connection}"
+    return names.CONNECTION.format(row.location, row.connection)
 
 
 def _said(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
@@ -141,7 +167,7 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:
-        connection = await _claim_surely(domain, row, grant)
+        connection = await _claim(domain, row, grant)
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
         verified = await _served(domain, row, connection)
@@ -214,18 +240,20 @@ async def _refused(domain: Domain, row: AuthorizationRow, error: ProviderError) 
     return error
 
 
-async def _claim_surely(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    """Find whose grant it is, however long the database is away: the vendor gives this grant only once."""
-    while True:
-        try:
-            async with domain.db.transaction() as tx:
-                return await _claim(domain, tx, row, grant)
-        except DatabaseUnavailable:
-            log.error("consent.save_failed", location=row.location, connection=row.connection)
-            await asyncio.sleep(SAVE_RETRY_SECONDS)
+async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
+    """Find whose grant it is, however long the database is away: the vendor issues this grant only once."""
+
+    async def claim() -> ConnectionRow:
+        async with domain.db.transaction() as tx:
+            return await _claim_in(domain, tx, row, grant)
+
+    def report(_: DatabaseUnavailable) -> None:
+        log.error("consent.save_failed", location=row.location, connection=row.connection)
+
+    return await until_stored(claim, pause=SAVE_RETRY, report=report)
 
 
-async def _claim(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
+async def _claim_in(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
     mine = await connections.get(tx, row.location, row.connection)
     if agencies.is_agencys(domain, mine, grant):
         return await agencies.claim(domain, tx, mine, grant)

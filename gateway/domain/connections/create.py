@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from gateway import reasons
 from gateway.caller import Caller
-from gateway.domain import idempotency, locations, oauth_state
+from gateway.domain import capabilities, idempotency, locations, oauth_state
 from gateway.domain.connections import consent, grants, read, verify
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
-from gateway.errors import AuthorizationDenied, CapabilityMissing, FieldInvalid, ResourceExists, ResourceNotFound
+from gateway.errors import AuthorizationDenied, FieldInvalid, ResourceExists, ResourceNotFound
 from providers.capabilities import Capability
 from providers.errors import Misconfigured, Rejected, ScopeNotGranted, SettingInvalid
 from providers.models.grants import Grant, GrantKind
@@ -71,9 +71,7 @@ def _check(domain: Domain, new: NewConnection) -> None:
     if provider is None:
         raise ResourceNotFound(f"providers/{new.provider}")
     wanted = Capability.STATIC_TOKEN if new.static_token else Capability.OAUTH
-    if not provider.table.can(wanted):
-        cell = provider.table.cell(wanted)
-        raise CapabilityMissing(wanted.value, cell.support.value, cell.note)
+    capabilities.require(provider.table, wanted)
     kinds = provider.table.kinds
     if new.grant_kind and new.grant_kind not in kinds:
         names = " or ".join(f"GRANT_KIND_{kind}" for kind in kinds)
@@ -146,8 +144,7 @@ async def _for_consent(
 async def _from_token(
     domain: Domain, owners: Owners, caller: Caller, new: NewConnection, row: ConnectionRow, key: RequestKey | None
 ) -> str:
-    async with domain.db.read() as tx:
-        seen = await idempotency.seen(tx, key)
+    seen = await idempotency.earlier(domain.db, key)
     if seen is not None:
         return seen
     grant = await _proved(domain, new, row)

@@ -3,7 +3,8 @@
 Owns the order of revoking and wiping. Knows no consent.
 """
 
-from gateway.domain import idempotency
+from gateway.aip import names
+from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.connections import read
 from gateway.domain.context import ConnectionView, Domain
@@ -11,7 +12,7 @@ from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, Unavailable
+from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
 from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
@@ -31,8 +32,7 @@ async def disconnect(domain: Domain, location: str, connection: str, key: Reques
     refuses for good does not keep the tokens here; the connection then says that the vendor was not told. A caller
     that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, ContractBroken, Conflict.
     """
-    async with domain.db.read() as tx:
-        seen = await idempotency.seen(tx, key)
+    seen = await idempotency.earlier(domain.db, key)
     if seen is None:
         await domain.tokens.guard(_disconnect(domain, location, connection, key))
     return await read.get(domain, location, connection)
@@ -72,7 +72,7 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int
         return version, error
     except Ambiguous as error:
         # Revoking twice does no harm, so the caller may simply try again.
-        raise Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id) from None
+        raise vendor_errors.safe_to_repeat(error, error.message) from None
     return version, None
 
 
@@ -107,7 +107,7 @@ async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
     for account in await accounts.of_connection(tx, row.location, row.id):
         if account.state == "DETACHED":
             continue
-        name = f"locations/{row.location}/accounts/{account.id}"
+        name = names.ACCOUNT.format(row.location, account.id)
         payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
         await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
         await videos.remove(tx, row.location, account.id)
@@ -119,9 +119,9 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
 
     Raises storage's NotFound, EtagMismatch, StateForbids while posts of it are unfinished, what `disconnect` raises.
     """
+    if await idempotency.earlier(domain.db, key) is not None:
+        return
     async with domain.db.read() as tx:
-        if await idempotency.seen(tx, key) is not None:
-            return
         row = await connections.get(tx, location, connection)
         await _check_free(tx, row)
     if etag and etag != str(row.version):

@@ -7,6 +7,7 @@ other subject and no other place ever taking one over. Holds no token; calls no 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from gateway.aip import names
 from gateway.domain.accounts import sync
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
@@ -128,6 +129,6 @@ async def _attach(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
         ),
     )
     if account.create_time == now:
-        name = f"locations/{row.location}/accounts/{account.id}"
+        name = names.ACCOUNT.format(row.location, account.id)
         payload = {"account": account.model_dump(mode="json")}
         await events.append(tx, row.location, type="ACCOUNT_ATTACHED", subject=name, payload=payload, now=now)

@@ -284,8 +284,7 @@ async def verify(domain: Domain, location: str, connection: str, key: RequestKey
 
     Raises storage's NotFound, StateForbids when there is no grant that could be verified.
     """
-    async with domain.db.read() as tx:
-        seen = await idempotency.seen(tx, key)
+    seen = await idempotency.earlier(domain.db, key)
     if seen is None:
         await probe(domain, location, connection)
         async with domain.db.transaction() as tx:

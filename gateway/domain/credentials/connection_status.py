@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from gateway.aip import names
 from providers.errors import ProviderError
 from storage import connections, events, posts, tokens
 from storage.connections import ConnectionRow
@@ -34,7 +35,7 @@ NEW_ONE_NEEDED = "The provider no longer accepts the token: create the connectio
 
 def subject(row: ConnectionRow) -> str:
     """Return the connection's resource name."""
-    return f"locations/{row.location}/connections/{row.id}"
+    return names.CONNECTION.format(row.location, row.id)
 
 
 def usable(row: ConnectionRow) -> dict[str, bool]:

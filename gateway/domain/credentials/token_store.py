@@ -16,6 +16,7 @@ from typing import TypeVar
 import structlog
 
 from gateway.clock import Clock
+from gateway.domain.concurrency import until_stored
 from gateway.domain.credentials import connection_status
 from gateway.domain.credentials import spill as token_spill
 from gateway.domain.credentials.spill import Spill
@@ -24,7 +25,7 @@ from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import connections
 from storage import tokens as rows
-from storage.database import Database, DatabaseUnavailable, Transaction
+from storage.database import Database, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.tokens import SealedPair
 
@@ -92,7 +93,7 @@ class TokenStore:
         when no new refresh token came; `ahead` lets a pair without any be renewed ahead of its end.
         """
         spill = await self._spill(seal, connection, grant, read_version, previous, ahead)
-        await self._surely(partial(self._save, spill))
+        await self._until_stored(partial(self._save, spill))
         await self._drop(spill)
 
     async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
@@ -102,11 +103,11 @@ class TokenStore:
         """
         before: Spill | None = None
         while True:
-            version = await self._surely(lambda: self._version(seal.location, connection))
+            version = await self._until_stored(lambda: self._version(seal.location, connection))
             spill = await self._spill(seal, connection, grant, version, None)
             if before is not None:
                 await self._drop(before)
-            if await self._surely(partial(self._save, spill)) is not None:
+            if await self._until_stored(partial(self._save, spill)) is not None:
                 return await self._drop(spill)
             before = spill
 
@@ -177,14 +178,13 @@ class TokenStore:
         jitter = lifetime / JITTER * (secrets.randbelow(1000) / 1000)
         return now + lifetime - self._timing.margin(lifetime) - jitter
 
-    async def _surely(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Work as soon as the database can."""
-        while True:
-            try:
-                return await work()
-            except DatabaseUnavailable as error:
-                log.error("token.save_failed", error=str(error))
-                await asyncio.sleep(self._timing.save_retry.total_seconds())
+    async def _until_stored(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Return what `work` returns, however long the database is away: a pair must not be lost."""
+        return await until_stored(
+            work,
+            pause=self._timing.save_retry,
+            report=lambda error: log.error("token.save_failed", error=str(error)),
+        )
 
     async def _save(self, spill: Spill) -> bool | None:
         """Save a spilled pair: True when it is there, None when another was saved over the same version meanwhile,

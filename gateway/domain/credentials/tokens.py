@@ -15,7 +15,10 @@ from typing import Any, TypeVar
 
 import structlog
 
+from gateway.aip import names
 from gateway.clock import Clock
+from gateway.domain import vendor_errors
+from gateway.domain.concurrency import backoff
 from gateway.domain.credentials import connection_status
 from gateway.domain.credentials.token_store import JITTER, USUAL, Timing, TokenStore
 from gateway.failpoints import reach
@@ -38,8 +41,8 @@ T = TypeVar("T")
 NOT_NOW = "The provider could not renew the token just now."
 UNRENEWABLE = "The provider refused the token, or its time is over, and nothing renews it."
 
-FromParent = Callable[[ConnectionRow], Awaitable[Grant]]
-"""Gets the grant of a connection anew from the agency's that it comes from: see `agencies.renewed`."""
+RenewFromParent = Callable[[ConnectionRow], Awaitable[Grant]]
+"""Fetches a new grant for a connection from the agency's grant that it comes from: `agencies.renewed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,13 @@ class Tokens:
         *,
         clock: Clock,
         spill_folder: Path,
+        renew_from_parent: RenewFromParent | None = None,
         timing: Timing = USUAL,
         cache_size: int = 20_000,
     ) -> None:
         """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end.
 
-        `from_parent` is set when the rules of agencies stand; until then what comes from one cannot be renewed there.
+        Without `renew_from_parent` a grant that comes from an agency's cannot be renewed there.
         """
         self._db = db
         self._sealer = sealer
@@ -78,7 +82,7 @@ class Tokens:
         self._flights: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
         self._cache: CoherentCache[str, AccessToken] = CoherentCache(listener, rows.TOPIC, size=cache_size)
-        self.from_parent: FromParent | None = None
+        self._renew_from_parent = renew_from_parent
         self._pairs = TokenStore(
             db, sealer, clock=clock, folder=spill_folder, timing=timing, saved=self._cache.invalidate
         )
@@ -252,7 +256,7 @@ class Tokens:
             log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
             # A consent may have brought another pair while the vendor was asked.
             now = await self._read(location, connection)
-            return now.token if self._good(now.token, used) else self._make_do(held, used, _as_temporary(error))
+            return now.token if self._good(now.token, used) else self._make_do(held, used, _for_borrower(error))
         ahead = bool(held.connection.parent_connection)
         await self._pairs.keep(seal, connection, grant, read_version=held.row.version, previous=previous, ahead=ahead)
         reach("token.after-save")
@@ -267,9 +271,9 @@ class Tokens:
                 raise _dead(UNRENEWABLE, connection.location, connection.id)
             return await self._providers[connection.provider].authorization.refresh(refresh), refresh
         except GrantRevoked:
-            if not connection.parent_connection or self.from_parent is None:
+            if not connection.parent_connection or self._renew_from_parent is None:
                 raise
-            return await self.from_parent(connection), None
+            return await self._renew_from_parent(connection), None
 
     def _refresh_token(self, held: _Held, seal: LocationSealer) -> Secret | None:
         row = held.row
@@ -320,7 +324,7 @@ class Tokens:
 
     async def _cool_down(self, held: _Held) -> None:
         row = held.row
-        span = min(self._timing.cooldown * 2 ** min(row.failures, 10), self._timing.cooldown_max)
+        span = backoff(self._timing.cooldown, row.failures, self._timing.cooldown_max)
         until = self._clock() + span
         async with self._db.transaction() as tx:
             await rows.cool_down(tx, row.location, row.connection, until=until, read_version=row.version)
@@ -377,16 +381,14 @@ def _given_up(connection: ConnectionRow, error: GrantRevoked) -> str:
     )
 
 
-def _as_temporary(error: ProviderError) -> ProviderError:
-    """A lost answer to a refresh is no ambiguity for whoever wanted a token: they may simply ask again later."""
-    if not isinstance(error, Ambiguous):
-        return error
-    return Unavailable(error.message, provider=error.provider, code=error.code, log_id=error.log_id)
-
-
 def _name(location: str, connection: str) -> str:
-    return f"locations/{location}/connections/{connection}"
+    return names.CONNECTION.format(location, connection)
 
 
 def _dead(message: str, location: str, connection: str) -> GrantRevoked:
     return GrantRevoked(message, metadata={"connection": _name(location, connection)})
+
+
+def _for_borrower(error: ProviderError) -> ProviderError:
+    """Return the error for whoever wanted a token: a lost answer to a refresh only means that they ask again later."""
+    return vendor_errors.safe_to_repeat(error, error.message) if isinstance(error, Ambiguous) else error

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.aip import names
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
@@ -53,7 +54,7 @@ async def connected(domain: Domain, location: str, account: str) -> Reached:
     """Return an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
     row = await read.known(domain, location, account)
     if row.state == "DETACHED":
-        name = f"locations/{row.location}/connections/{row.connection}"
+        name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     ref = AccountRef(row.provider_account_id, row.platform, row.kind, dict(row.provider_data))
     access = ConnectionAccess(domain, row.provider, row.location, row.connection)
@@ -119,7 +120,7 @@ async def vendor_post(domain: Domain, reached: Reached, post: str) -> str:
             raise NotFound("post", post)
         attempt = await attempts.find(tx, row.location, post, found.attempt)
     if attempt is None or not attempt.publish_id:
-        name = f"locations/{row.location}/posts/{post}"
+        name = names.POST.format(row.location, post)
         raise StateForbids(found.state, "The vendor has no post of it yet.", resource=name)
     return attempt.publish_id
 

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gateway import reasons
+from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read
@@ -51,8 +52,7 @@ async def create(domain: Domain, new: NewComment, key: RequestKey | None) -> See
     `engagement.connected` and `engagement.vendor_post` raise, Conflict while the first call runs, OutcomeUnknown when
     nobody can say whether it was written, ProviderError when it certainly was not.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     reached = await read.connected(domain, new.location, new.account)
     if first is None:
         reached.facet.check_comment(reached.ref, new.text)
@@ -147,7 +147,7 @@ def _seen(new: NewComment, comment: Comment) -> SeenComment:
 
 
 def _name(row: CommentRow) -> str:
-    return f"locations/{row.location}/accounts/{row.account}"
+    return names.ACCOUNT.format(row.location, row.account)
 
 
 def _payload(comment: Comment) -> dict[str, Any]:

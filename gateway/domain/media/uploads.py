@@ -226,4 +226,4 @@ async def hold(tx: Transaction, location: str, ids: Sequence[str]) -> None:
     for id in sorted(ids):
         upload = await uploads.get(tx, location, id, lock=True)
         if upload.state != "COMPLETE":
-            raise UploadExpired(resource=f"locations/{location}/uploads/{upload.id}")
+            raise UploadExpired(resource=names.UPLOAD.format(location, upload.id))

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 
+from gateway.aip import names
 from gateway.domain import vendor_errors
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads
@@ -62,7 +63,7 @@ async def go_on(domain: Domain, row: ImportRow) -> ImportRow:
         async with domain.db.transaction() as tx:
             taken = await imports.move(tx, row, now, busy_until=now + LEASE)
     if taken is None:
-        name = f"locations/{row.location}/postImports/{row.id}"
+        name = names.POST_IMPORT.format(row.location, row.id)
         raise Conflict("It is being sent in this moment.", metadata={"resource": name}, resource=name)
     return await domain.tokens.guard(send(domain, taken))
 
@@ -165,7 +166,7 @@ async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:
     async with domain.db.transaction() as tx:
         moved = await imports.move(tx, row, domain.clock(), **values)
     if moved is None:
-        name = f"locations/{row.location}/postImports/{row.id}"
+        name = names.POST_IMPORT.format(row.location, row.id)
         raise Conflict(metadata={"resource": name}, resource=name)
     return moved
 

@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from gateway import reasons
+from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
@@ -57,8 +58,7 @@ async def create(domain: Domain, new: NewImport, key: RequestKey | None) -> Impo
     NotFound (upload, account), FieldInvalid, StateForbids, UploadExpired, MediaInvalid, ReauthorizationRequired,
     Conflict, and ProviderError where the same call may be made again.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     if first is None:
         async with domain.db.transaction() as tx:
             row = await _checked(domain, tx, new)
@@ -98,7 +98,7 @@ async def _accounts(tx: Transaction, new: NewImport) -> list[AccountRow]:
     rows = [await accounts.get(tx, new.location, account) for account in new.accounts]
     for row in rows:
         if row.state == "DETACHED":
-            name = f"locations/{row.location}/connections/{row.connection}"
+            name = names.CONNECTION.format(row.location, row.connection)
             raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     if len({row.connection for row in rows}) > 1:
         raise FieldInvalid("post_import.accounts", "must all be of one connection")
@@ -106,7 +106,7 @@ async def _accounts(tx: Transaction, new: NewImport) -> list[AccountRow]:
 
 
 def _check_upload(upload: UploadRow) -> None:
-    name = f"locations/{upload.location}/uploads/{upload.id}"
+    name = names.UPLOAD.format(upload.location, upload.id)
     if upload.state == "EXPIRED":
         raise UploadExpired(resource=name)
     if upload.state != "COMPLETE":
@@ -215,8 +215,7 @@ async def finalize(domain: Domain, location: str, id: str, key: RequestKey | Non
 
     Raises storage's NotFound, StateForbids, Conflict, and ProviderError when it certainly did not happen.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     row = await known(domain, location, id)
     if first is not None:
         return row
@@ -267,9 +266,9 @@ async def delete(domain: Domain, location: str, id: str, key: RequestKey | None)
 
     Raises storage's NotFound, StateForbids, Conflict, ProviderError.
     """
+    if await idempotency.earlier(domain.db, key) is not None:
+        return
     async with domain.db.read() as tx:
-        if await idempotency.seen(tx, key) is not None:
-            return
         row = await imports.get(tx, location, id)
     busy = row.busy_until is not None and row.busy_until > domain.clock()
     if _under_way(domain, row) or busy:
@@ -318,7 +317,7 @@ def _unknown(row: ImportRow, told: dict[str, str] | None = None) -> dict[str, An
 
 def name_of(row: ImportRow) -> str:
     """Return the import's resource name."""
-    return f"locations/{row.location}/postImports/{row.id}"
+    return names.POST_IMPORT.format(row.location, row.id)
 
 
 def _shown(row: ImportRow) -> str:

@@ -5,13 +5,14 @@ Owns which state allows it. A post that the vendor is fetching is CANCELLING unt
 
 import structlog
 
-from gateway.domain import idempotency
-from gateway.domain.concurrency import Superseded
+from gateway.aip import names
+from gateway.domain import capabilities, idempotency
+from gateway.domain.concurrency import Superseded, retry_superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.publishing import journal, moves, vendor_cancel
 from gateway.domain.publishing.journal import Work
-from gateway.errors import CapabilityMissing, Conflict, StateForbids
+from gateway.errors import Conflict, StateForbids
 from providers.capabilities import Capability
 from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, ScopeNotGranted, TokenRefused
 from storage import attempts, posts
@@ -26,10 +27,6 @@ NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
 PLANNED = ("planner_draft", "planner_review")
 """Posts that wait in a planner for a person: their records can be taken away."""
 
-TRIES = 5
-PAUSE_SECONDS = 0.2
-"""How often, and after which pause, a post is looked at again whose worker was faster."""
-
 _ENDED = {"error": None, "due_at": None, "next_attempt_time": None}
 
 
@@ -39,8 +36,8 @@ async def cancel(domain: Domain, location: str, post: str, key: RequestKey | Non
     Raises storage's NotFound, StateForbids, Conflict (the hand-over moved on in this very moment), CapabilityMissing,
     and GrantRevoked or ScopeNotGranted where the vendor could not be asked.
     """
+    first = await idempotency.earlier(domain.db, key)
     async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
         row = await posts.get(tx, location, post)
     if first is not None or row.state in ("CANCELLED", "CANCELLING"):
         return row
@@ -53,13 +50,11 @@ async def cancel(domain: Domain, location: str, post: str, key: RequestKey | Non
 
 async def _commit_soon(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
     """Commit, and look again for a moment when a worker moved the post on; raises Conflict when it keeps doing so."""
-    name = f"locations/{location}/posts/{post}"
-    for _ in range(TRIES):
-        try:
-            return await _commit(domain, location, post, key)
-        except Superseded:
-            await domain.sleep(PAUSE_SECONDS)
-    raise Conflict(metadata={"resource": name}, resource=name)
+    name = names.POST.format(location, post)
+    try:
+        return await retry_superseded(lambda: _commit(domain, location, post, key), domain.sleep)
+    except Superseded:
+        raise Conflict(metadata={"resource": name}, resource=name) from None
 
 
 async def _commit(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
@@ -94,7 +89,7 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     row, attempt, now = work.post, work.attempt, domain.clock()
     acts = moves.acts_at_once(domain, row)
     if row.state == "AWAITING_CREATOR" and row.mode in PLANNED and attempt.publish_id:
-        _demand(domain, row)
+        capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
         return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
     if row.state in journal.FINAL:
         raise _forbidden(row)
@@ -106,15 +101,8 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
         raise Superseded
     if attempt.state != "PROCESSING" or not acts:
         raise _forbidden(row)
-    _demand(domain, row)
+    capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
     return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
-
-
-def _demand(domain: Domain, row: PostRow) -> None:
-    table = domain.providers[row.provider].table
-    if not table.can(Capability.POST_CANCEL):
-        cell = table.cell(Capability.POST_CANCEL)
-        raise CapabilityMissing(Capability.POST_CANCEL.value, cell.support.value, cell.note)
 
 
 def _forbidden(row: PostRow) -> StateForbids:

@@ -10,13 +10,13 @@ from datetime import datetime
 from typing import Any
 
 from gateway.domain import idempotency
+from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
 from gateway.domain.publishing import journal, routing
 from gateway.domain.publishing import queue as publish_queue
-from gateway.domain.publishing.queue import LEASE
 from gateway.errors import FieldInvalid, ResourceExists
 from storage import posts
 from storage.database import Transaction
@@ -62,8 +62,7 @@ async def create(
     `faults` are fields that could not be read: they are told with everything else that is wrong. With a `request_id`
     that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await read.get(domain, new.location, first)
     row = _row(domain, new)

@@ -3,12 +3,12 @@
 Owns what may be removed. What is published stays on its network; nobody is let to believe otherwise.
 """
 
-from gateway.domain import idempotency
+from gateway.domain import idempotency, vendor_errors
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.publishing import journal, moves
 from gateway.errors import EtagMismatch, StateForbids
-from providers.errors import Ambiguous, Unavailable
+from providers.errors import Ambiguous
 from storage import attempts
 from storage import posts as rows
 from storage.attempts import AttemptRow
@@ -27,9 +27,9 @@ async def delete(
 
     Raises storage's NotFound, EtagMismatch, StateForbids, Unavailable (asking again is safe), ProviderError.
     """
+    if await idempotency.earlier(domain.db, key) is not None:
+        return
     async with domain.db.read() as tx:
-        if await idempotency.seen(tx, key) is not None:
-            return
         row = await rows.get(tx, location, post)
         attempt = await attempts.find(tx, location, post, row.attempt)
     if etag and etag != str(row.version):
@@ -56,4 +56,4 @@ async def _remove_there(domain: Domain, row: PostRow, attempt: AttemptRow) -> No
         await domain.providers[row.provider].records.delete(access, attempt.publish_id)
     except Ambiguous as error:
         text = "Whether the provider removed its record is not known; asking again is safe."
-        raise Unavailable(text, provider=row.provider, code=error.code, log_id=error.log_id) from None
+        raise vendor_errors.safe_to_repeat(error, text) from None

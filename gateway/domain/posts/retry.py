@@ -8,7 +8,7 @@ import contextlib
 from typing import Any
 
 from gateway.domain import idempotency, post_content
-from gateway.domain.concurrency import Superseded
+from gateway.domain.concurrency import LEASE, Superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.media import links
@@ -33,8 +33,7 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
     The caller decides: only here may a post be announced again although the first announcement may have worked. Raises
     StateForbids for any other state, and when the vendor says that the post was published after all.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await read.get(domain, location, first)
     row, attempt = await journal.read(domain, location, post)
@@ -93,7 +92,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         error=None,
         sent_bytes=0,
         schedule_time=None,
-        due_at=now + queue.LEASE,
+        due_at=now + LEASE,
         **media_of,
     )
     fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)

@@ -7,17 +7,18 @@ death, does no harm, so whoever does not hear that it worked asks again.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.domain import idempotency, post_content
-from gateway.domain.concurrency import Superseded
+from gateway.aip import names
+from gateway.domain import capabilities, idempotency, post_content, vendor_errors
+from gateway.domain.concurrency import Superseded, retry_superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.posts import read
 from gateway.domain.preflight import check
 from gateway.domain.publishing import journal, moves
 from gateway.domain.publishing.journal import Work
-from gateway.errors import CapabilityMissing, Conflict, EtagMismatch, FieldInvalid, StateForbids
+from gateway.errors import Conflict, EtagMismatch, FieldInvalid, StateForbids
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, Unavailable
+from providers.errors import Ambiguous
 from storage import accounts
 from storage import posts as rows
 from storage.attempts import AttemptRow
@@ -26,9 +27,6 @@ from storage.posts import PostRow
 WAITING = ("QUEUED", "SCHEDULED")
 PLANNED = ("SCHEDULED", "AWAITING_CREATOR")
 """States in which a planner may hold a post that is not published."""
-
-TRIES = 5
-PAUSE_SECONDS = 0.2
 
 
 async def update(
@@ -47,17 +45,14 @@ async def update(
     storage's NotFound, EtagMismatch, StateForbids, CapabilityMissing, what `preflight.check` raises, Rejected (the
     planner's word), Unavailable (asking again is safe), Conflict.
     """
-    async with domain.db.read() as tx:
-        first = await idempotency.seen(tx, key)
+    first = await idempotency.earlier(domain.db, key)
     if first is not None:
         return await read.get(domain, location, first)
-    for _ in range(TRIES):
-        try:
-            return await _update(domain, location, post, values, key, etag, faults)
-        except Superseded:
-            await domain.sleep(PAUSE_SECONDS)
-    name = f"locations/{location}/posts/{post}"
-    raise Conflict(metadata={"resource": name}, resource=name)
+    try:
+        return await retry_superseded(lambda: _update(domain, location, post, values, key, etag, faults), domain.sleep)
+    except Superseded:
+        name = names.POST.format(location, post)
+        raise Conflict(metadata={"resource": name}, resource=name) from None
 
 
 async def _update(
@@ -93,9 +88,7 @@ async def _change_there(domain: Domain, work: Work) -> None:
     """Let the planner change it. A second question follows a lost answer, because it does no harm."""
     post = work.post
     provider = domain.providers[post.provider]
-    if not provider.table.can(Capability.POST_EDIT):
-        cell = provider.table.cell(Capability.POST_EDIT)
-        raise CapabilityMissing(Capability.POST_EDIT.value, cell.support.value, cell.note)
+    capabilities.require(provider.table, Capability.POST_EDIT)
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
     order = post_content.publish_request(post, account, post_content.stand_in(post))
@@ -104,7 +97,7 @@ async def _change_there(domain: Domain, work: Work) -> None:
         await provider.records.edit(access, work.attempt.publish_id, order)
     except Ambiguous as error:
         text = "Whether the provider changed the post is not known; asking again is safe."
-        raise Unavailable(text, provider=post.provider, code=error.code, log_id=error.log_id) from None
+        raise vendor_errors.safe_to_repeat(error, text) from None
 
 
 async def _keep(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from gateway import reasons
+from gateway.aip import names
 from gateway.domain import post_content
 from gateway.domain.accounts import creator_info, sync
 from gateway.domain.context import Domain
@@ -132,7 +133,7 @@ async def _whose(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionR
             account = await accounts.get(tx, post.location, post.account)
             return account, await connections.get(tx, post.location, account.connection)
     except NotFound:
-        raise ResourceNotFound(f"locations/{post.location}/accounts/{post.account}") from None
+        raise ResourceNotFound(names.ACCOUNT.format(post.location, post.account)) from None
 
 
 # --- the media --------------------------------------------------------------------------------------------------------
@@ -175,7 +176,7 @@ def _of_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: L
 
 def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
     """Check that an upload is there and whole."""
-    name = f"locations/{location}/uploads/{medium.source.upload}"
+    name = names.UPLOAD.format(location, medium.source.upload)
     problem: DomainError | None = None
     if medium.file is None:
         problem, text = ResourceNotFound(name), "does not exist"
@@ -194,7 +195,7 @@ def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
 def _connection(
     post: PostRow, account: AccountRow, connection: ConnectionRow, table: CapabilityTable
 ) -> Iterator[DomainError]:
-    name = f"locations/{account.location}/connections/{connection.id}"
+    name = names.CONNECTION.format(account.location, connection.id)
     if connection.status in ("PENDING", "EXPIRED", "DISCONNECTED") or account.state == "DETACHED":
         metadata = {"connection": name, "connectionStatus": connection.status}
         yield ReauthorizationRequired(metadata=metadata, resource=name)
@@ -209,7 +210,7 @@ def _connection(
 
 def _unwell(account: AccountRow) -> DomainError:
     """Say that the owner of an account inside a grant must connect it to its network again."""
-    name = f"locations/{account.location}/accounts/{account.id}"
+    name = names.ACCOUNT.format(account.location, account.id)
     metadata = {"account": name, "accountHealth": account.health or account.state}
     return ReauthorizationRequired(AWAY, metadata=metadata, resource=name)
 

@@ -5,6 +5,7 @@ Owns the comparison of a post's options with the creator's own. Asks nobody: the
 
 from collections.abc import Iterator
 
+from gateway.aip import names
 from gateway.domain import post_content
 from gateway.domain.preflight import media_rules
 from gateway.errors import CreatorRuleBroken, DomainError, FieldInvalid, Violation
@@ -62,4 +63,4 @@ def _broken(post: PostRow, path: str, text: str) -> CreatorRuleBroken:
 
 
 def _whose(post: PostRow) -> dict[str, str]:
-    return {"provider": post.provider, "account": f"locations/{post.location}/accounts/{post.account}"}
+    return {"provider": post.provider, "account": names.ACCOUNT.format(post.location, post.account)}

@@ -9,8 +9,9 @@ from typing import Any
 
 from gateway import reasons
 from gateway.domain import post_content
+from gateway.domain.capabilities import missing
 from gateway.domain.context import Domain
-from gateway.errors import CapabilityMissing, ContentRejected, DomainError, FieldInvalid, OptionUnsupported, Violation
+from gateway.errors import ContentRejected, DomainError, FieldInvalid, OptionUnsupported, Violation
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
 from providers.checked_publishing import NEEDED_BY_MODE
@@ -45,10 +46,9 @@ def capabilities(post: PostRow, table: CapabilityTable) -> Iterator[DomainError]
         if capability is Capability.POST_TEXT and not table.can(capability):
             yield FieldInvalid("post.video", f"a post for {table.display_name} needs a video or photos")
         elif not table.can(capability):
-            cell = table.cell(capability)
-            missing = CapabilityMissing(capability.value, cell.support.value, cell.note)
-            missing.violations = (Violation(f"post.{path}", cell.note or "not offered"),)
-            yield missing
+            refusal = missing(table, capability)
+            refusal.violations = (Violation(f"post.{path}", table.cell(capability).note or "not offered"),)
+            yield refusal
     if post.content.get("cover"):
         yield _unsupported("video.cover", "a cover of its own is not offered; choose a frame with cover_offset")
 

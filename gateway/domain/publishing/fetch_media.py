@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import structlog
 
-from gateway.domain import concurrency, post_content
-from gateway.domain.concurrency import Superseded
+from gateway.domain import post_content
+from gateway.domain.concurrency import LEASE, Superseded
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.media.upload_slots import Piece, UploadSlots
@@ -93,7 +93,7 @@ async def _push(domain: Domain, post: PostRow, position: int) -> None:
         row = await posts.find(tx, post.location, post.id, lock=True)
         if not _waits(row, post, position):
             raise Superseded
-        await posts.set_due(tx, post.location, post.id, concurrency.lease_end(domain))
+        await posts.set_due(tx, post.location, post.id, domain.clock() + LEASE)
 
 
 def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.aip import names
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.failpoints import reach
@@ -41,7 +42,7 @@ class Work:
 
 def subject(post: PostRow) -> str:
     """Return the post's resource name."""
-    return f"locations/{post.location}/posts/{post.id}"
+    return names.POST.format(post.location, post.id)
 
 
 def snapshot(post: PostRow) -> dict[str, Any]:

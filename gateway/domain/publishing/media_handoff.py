@@ -7,7 +7,8 @@ is `media`; the announcement itself is `announcing`.
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
-from gateway.domain import concurrency, post_content
+from gateway.domain import post_content
+from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.media import links as media_links
 from gateway.domain.media import uploads
@@ -37,9 +38,7 @@ async def store(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Work:
             continue
         address = await _store_one(domain, work, position, file)
         kept = {**work.attempt.media, STORED: {**_stored(work), str(position): address.reveal()}}
-        work = await journal.move(
-            domain, work, work.attempt.state, post={"due_at": concurrency.lease_end(domain)}, media=kept
-        )
+        work = await journal.move(domain, work, work.attempt.state, post={"due_at": domain.clock() + LEASE}, media=kept)
     return work
 
 

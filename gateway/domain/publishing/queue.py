@@ -3,15 +3,11 @@
 Owns which task runs for which state. Does not know what a step does.
 """
 
-from datetime import timedelta
-
+from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from storage import jobs, posts
 from storage.database import Transaction
 from storage.posts import PostRow
-
-LEASE = timedelta(seconds=30)
-"""How long a job may leave a post alone before the sweeper looks for it."""
 
 SWEEP_LIMIT = 500
 PUBLISH_TASK = "publish"

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import structlog
 
+from gateway.domain.concurrency import backoff
 from gateway.domain.context import Domain
 from gateway.domain.media import links
 from gateway.domain.publishing import journal, media_handoff, moves, retry_policy, vendor_lookup, vendor_status
@@ -55,7 +56,7 @@ async def look(domain: Domain, work: Work) -> Again:
     if status is not None:
         return await vendor_status.settle(domain, work, status)
     over = now - (attempt.final_sent_time or attempt.create_time) > retry_policy.OUTCOME_LIMIT
-    delay = min(LOOK_FIRST * float(2 ** min(attempt.polls, 20)), LOOK_MAX)
+    delay = backoff(LOOK_FIRST, attempt.polls, LOOK_MAX)
     await journal.move(
         domain, work, attempt.state, post={"due_at": None if over else now + delay}, polls=attempt.polls + 1
     )

@@ -5,6 +5,7 @@ Owns the delays, the limits of trying, and which failure of a publish is which r
 
 from datetime import datetime, timedelta
 
+from gateway.domain.concurrency import backoff
 from providers.errors import ProviderError
 from providers.models.publishing import FailureKind
 
@@ -94,14 +95,14 @@ FAIL_REASONS: dict[FailureKind, str] = {
 
 def poll_delay(polls: int, maximum: timedelta = POLL_MAX) -> timedelta:
     """Return the time until the next poll after `polls` of them."""
-    return min(POLL_FIRST * float(2 ** min(polls, 20)), maximum)
+    return backoff(POLL_FIRST, polls, maximum)
 
 
 def retry_delay(failures: int, error: ProviderError | None = None) -> timedelta:
     """Return the time until the next try after `failures` in a row; the vendor's own word goes first."""
     if error is not None and error.retry_after is not None:
         return min(max(error.retry_after, timedelta(seconds=1)), timedelta(hours=1))
-    return min(RETRY_FIRST * float(2 ** min(failures, 20)), RETRY_MAX)
+    return backoff(RETRY_FIRST, failures, RETRY_MAX)
 
 
 def too_late(due: datetime, tolerance_seconds: int | None, now: datetime) -> bool:

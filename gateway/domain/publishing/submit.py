@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import structlog
 
 from gateway.domain import post_content, vendor_errors
-from gateway.domain.concurrency import Superseded
+from gateway.domain.concurrency import Superseded, until_stored
 from gateway.domain.context import Domain
 from gateway.domain.preflight import check
 from gateway.domain.preflight.check import Ready
@@ -137,7 +137,7 @@ async def _announced(domain: Domain, work: Work, ready: Ready) -> Again:
     except (Ambiguous, ContractBroken) as error:
         return await (reconcile.lost(domain, work, error) if acts else lost_init(domain, work, error))
     except ProviderError as error:
-        back = await _surely(domain, work, lambda: _back_to_intent(domain, work))
+        back = await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
         await _learn(domain, work, error)
         return await _not_begun(domain, back, error)
     size = sum(file.size_bytes for file in ready.files)
@@ -163,26 +163,21 @@ async def _kept(domain: Domain, work: Work, begun: Begun, keep: Callable[[], Awa
     it the vendor can be asked what became of the publish. Raises Overtaken then.
     """
     try:
-        return await _surely(domain, work, keep)
+        return await _until_stored(domain, work, keep)
     except Superseded:
         await journal.give_id(domain, work, begun.publish_id)
         raise
 
 
-async def _surely(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
-    """Commit what is known now and to nobody else, also while the database is away; raises DatabaseUnavailable after a
-    while.
+async def _until_stored(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
+    """Commit what is known here and to nobody else, also while the database is away; raises DatabaseUnavailable after
+    KEEP_TRYING.
     """
-    waited = timedelta(0)
-    while True:
-        try:
-            return await commit()
-        except DatabaseUnavailable:
-            if waited >= KEEP_TRYING:
-                raise
-            log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
-            await domain.sleep(KEEP_PAUSE.total_seconds())
-            waited += KEEP_PAUSE
+
+    def report(_: DatabaseUnavailable) -> None:
+        log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
+
+    return await until_stored(commit, pause=KEEP_PAUSE, report=report, limit=KEEP_TRYING, sleep=domain.sleep)
 
 
 async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import structlog
 
-from gateway.domain import concurrency, vendor_errors
+from gateway.domain import vendor_errors
+from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads
 from gateway.domain.publishing import journal, moves, retry_policy, vendor_status
@@ -86,7 +87,7 @@ async def _confirmed(domain: Domain, work: Work, answer: Transferred) -> Again:
             work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
         return await vendor_status.processing(domain, work)
     failures = 0 if received > attempt.confirmed else attempt.failures + 1
-    shown = {"sent_bytes": received, "due_at": concurrency.lease_end(domain)}
+    shown = {"sent_bytes": received, "due_at": domain.clock() + LEASE}
     # A last chunk that the vendor wants in part again leaves the attempt in FINAL_SENT: there is no way back from it.
     moved = await journal.move(domain, work, attempt.state, post=shown, confirmed=received, failures=failures)
     if failures > retry_policy.MAX_CHUNK_FAILURES and attempt.state != "FINAL_SENT":

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
+from gateway.domain.concurrency import backoff
 from gateway.domain.context import Domain
 from gateway.domain.media import links as media_links
 from gateway.domain.publishing import journal, media_handoff, moves, retry_policy, vendor_status
@@ -62,7 +63,7 @@ async def seek(domain: Domain, work: Work) -> Again:
         return await vendor_status.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
     polls = attempt.polls + 1
     moved = await journal.move(domain, work, attempt.state, polls=polls, denials=without, failures=0, faults=0)
-    return await moves.rest(domain, moved, min(retry_policy.SEEK_FIRST * 2.0 ** min(polls, 20), retry_policy.SEEK_MAX))
+    return await moves.rest(domain, moved, backoff(retry_policy.SEEK_FIRST, polls, retry_policy.SEEK_MAX))
 
 
 async def _found(domain: Domain, work: Work, found: Sighting) -> Again:

@@ -5,9 +5,9 @@ connections is `gateway/domain/webhooks/post_events.py`. Nothing of its body is 
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from gateway import log
+from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.publishing import retry_policy
 from gateway.domain.webhooks import grant_events, post_events
@@ -24,9 +24,6 @@ _log = log.get("gateway.webhooks")
 TASK = "webhook"
 QUEUE = "webhooks"
 """A queue of their own: no hand-over and no question to a vendor holds up what a vendor says by itself."""
-
-LEASE = timedelta(seconds=30)
-"""How long a job may leave a delivery alone before the sweeper looks for it."""
 
 SWEEP_LIMIT = 500
 PATIENCE = 5

@@ -5,10 +5,12 @@ both only one counts. What contradicts our journal is shown, never believed in s
 news move nothing.
 """
 
+from functools import partial
 from typing import Any
 
 from gateway import log
-from gateway.domain.concurrency import Superseded
+from gateway.aip import names
+from gateway.domain.concurrency import retry_superseded
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, moves, reconcile, vendor_status
 from gateway.domain.publishing.journal import Work
@@ -23,8 +25,6 @@ from storage.posts import PostRow
 from storage.webhooks import UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
-TRIES = 5
-"""How often a move that somebody else overtook is looked at again at once."""
 
 HANDED_OVER = ("INIT_OK", "UPLOADING", "FINAL_SENT")
 OPEN = ("PROCESSING", "INDETERMINATE")
@@ -51,7 +51,7 @@ async def publish(domain: Domain, provider: str, webhook: Webhook) -> Result:
         )
     outcomes, notes = set(), []
     for attempt in found:
-        outcome = await _tell(domain, attempt, webhook)
+        outcome = await retry_superseded(partial(_move, domain, attempt, webhook))
         outcomes.add(outcome)
         notes += _notes(attempt, provider, webhook, outcome)
     return Result("+".join(sorted(outcomes)), notes)
@@ -77,16 +77,6 @@ async def _concerns(tx: Transaction, attempt: AttemptRow, provider: str, subject
         return False
     connection = await connections.find(tx, post.location, post.connection)
     return connection is not None and connection.provider_subject == subject and connection.status != "DISCONNECTED"
-
-
-async def _tell(domain: Domain, attempt: AttemptRow, webhook: Webhook) -> str:
-    """Move the attempt; who is overtaken looks at what the other one made of it."""
-    for _ in range(TRIES):
-        try:
-            return await _move(domain, attempt, webhook)
-        except Superseded:
-            continue
-    raise Superseded
 
 
 async def _move(domain: Domain, told: AttemptRow, webhook: Webhook) -> str:
@@ -160,7 +150,7 @@ async def _late(domain: Domain, work: Work, status: PublishStatus) -> str:
 
 def _notes(attempt: AttemptRow, provider: str, webhook: Webhook, outcome: str) -> list[Note]:
     payload: dict[str, Any] = {"provider": provider, "event": webhook.event}
-    subject = f"locations/{attempt.location}/posts/{attempt.post}"
+    subject = names.POST.format(attempt.location, attempt.post)
     if outcome == CONTRADICTED:
         _log.error("webhook contradicts the journal", name=webhook.event, location=attempt.location, post=attempt.post)
         kept = {"number": attempt.number, "state": attempt.state, "fail_code": attempt.fail_code}
