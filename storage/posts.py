@@ -31,10 +31,17 @@ from sqlmodel import Field, SQLModel, col
 from storage.accounts import AccountRow
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
-from storage.types import json_field, json_or_null, time_field
+from storage.states import PostState
+from storage.types import as_text, json_field, json_or_null, state_field, time_field
 
 TOPIC = "posts"
-UNFINISHED = ("SCHEDULED", "QUEUED", "TRANSFERRING", "PROCESSING", "CANCELLING")
+UNFINISHED = (
+    PostState.SCHEDULED,
+    PostState.QUEUED,
+    PostState.TRANSFERRING,
+    PostState.PROCESSING,
+    PostState.CANCELLING,
+)
 
 
 class PostRow(SQLModel, table=True):
@@ -78,7 +85,7 @@ class PostRow(SQLModel, table=True):
     named_account: str = ""
     schedule_time: datetime | None = time_field(nullable=True)
     late_tolerance_seconds: int | None = None
-    state: str
+    state: PostState = state_field(PostState)
     error: dict[str, Any] | None = json_or_null()
     provider_post_id: str = ""
     public_uri: str = ""
@@ -136,7 +143,7 @@ async def change(
     post: str,
     now: datetime,
     *,
-    expect: Sequence[str],
+    expect: Sequence[PostState],
     at_attempt: int | None = None,
     **values: Any,
 ) -> PostRow | None:
@@ -176,7 +183,7 @@ async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
 
 
 async def of_connection(
-    tx: Transaction, location: str, connection: str, states: Sequence[str], due: datetime, limit: int
+    tx: Transaction, location: str, connection: str, states: Sequence[PostState], due: datetime, limit: int
 ) -> list[str]:
     """Return the ids of a connection's posts in these states that are due by then, the first due first."""
     query = select(col(PostRow.id)).where(
@@ -188,7 +195,7 @@ async def of_connection(
     return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
 
 
-async def remove(tx: Transaction, location: str, post: str, *, expect: str) -> bool:
+async def remove(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:
     """Delete a post that is in this state, with its journal; False when it is not."""
     from storage.attempts import AttemptRow
 
@@ -249,7 +256,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
             col(PostRow.location) == location,
             col(PostRow.connection) == connection,
             col(PostRow.state).in_(UNFINISHED),
-            col(PostRow.state) != "SCHEDULED",
+            col(PostRow.state) != PostState.SCHEDULED,
         )
         # In one order: two who do this at once must not wait for each other.
         .order_by(col(PostRow.id))
@@ -272,7 +279,7 @@ async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now
             col(PostRow.location) == location,
             col(PostRow.account) == account,
             col(PostRow.mode) == mode,
-            col(PostRow.state) == "QUEUED",
+            col(PostRow.state) == PostState.QUEUED,
             col(PostRow.next_attempt_time) > now,
         )
         .values(due_at=now, next_attempt_time=now, update_time=now)
@@ -296,7 +303,7 @@ async def page(
     """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
 
     The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
-    given.
+    given. A name among `states` that is no state matches nothing.
     """
     from storage.locations import LocationRow
 
@@ -307,7 +314,7 @@ async def page(
     if account:
         query = query.where(or_(col(PostRow.account) == account, col(PostRow.named_account) == account))
     if states:
-        query = query.where(col(PostRow.state).in_(states))
+        query = query.where(as_text(col(PostRow.state)).in_(states))
     if create_after is not None:
         query = query.where(col(PostRow.create_time) >= create_after)
     if create_before is not None:
@@ -343,7 +350,7 @@ async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool 
             col(PostRow.update_time) >= since,
             col(PostRow.provider_post_id) == "",
             col(PostRow.attempt) > 0,
-            col(PostRow.state).not_in(("FAILED", "CANCELLED")),
+            col(PostRow.state).not_in((PostState.FAILED, PostState.CANCELLED)),
             ~its_attempt if named else true(),
         )
     )
@@ -389,7 +396,7 @@ async def older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since
         .where(
             col(PostRow.location) == post.location,
             col(PostRow.account) == post.account,
-            col(PostRow.state) == "QUEUED",
+            col(PostRow.state) == PostState.QUEUED,
             or_(col(PostRow.next_attempt_time).is_(None), col(PostRow.next_attempt_time) <= now),
             col(PostRow.update_time) > moved_since,
             tuple_(col(PostRow.queue_time), col(PostRow.id)) < tuple_(post.queue_time, post.id),

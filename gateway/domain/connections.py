@@ -24,6 +24,7 @@ from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected, U
 from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import AccountState, GrantOrigin
 
 NO_PAGE = "A static token has no consent page: create the connection again with the new token, and it is replaced."
 NOT_REVOCABLE = (
@@ -73,7 +74,7 @@ async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow])
     views = []
     for row, key in zip(rows, keys, strict=True):
         access, refresh = expiries.get(key, (None, None))
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # It lives until somebody ends it.
             access = None
         page = await consent.page_of(domain, tx, consents[key]) if key in consents else None
@@ -98,7 +99,7 @@ async def reauthorize(
     now = domain.clock()
     async with domain.db.transaction() as tx:
         row = await connections.get(tx, location, connection, lock=True)
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             raise CapabilityMissing(Capability.OAUTH.value, Support.IMPOSSIBLE.value, NO_PAGE)
         consent.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
         if await idempotency.claim(tx, key, connection, now) is None:
@@ -209,7 +210,7 @@ async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
         payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
         await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
         await videos.remove(tx, row.location, account.id)
-    await accounts.set_state_of_connection(tx, row.location, row.id, "DETACHED", now)
+    await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
 
 
 async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:

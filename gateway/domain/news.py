@@ -24,6 +24,7 @@ from storage.attempts import AttemptRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import GrantOrigin
 from storage.webhooks import UNKNOWN_AGENCY, UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
@@ -262,7 +263,7 @@ async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told
         pair = await tokens.find(tx, location, id)
         if row is None or row.status == "DISCONNECTED":
             return NOT_OURS
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # It was not given to the application, and does not end with it.
             return KNOWN
         # The vendor tells whole seconds; a pair that it gave later than that proves that the grant lives.

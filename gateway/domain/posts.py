@@ -20,6 +20,7 @@ from storage import events, jobs, posts, uploads
 from storage.database import Transaction
 from storage.errors import AlreadyExists
 from storage.posts import PostRow
+from storage.states import PostState
 
 LEASE = timedelta(seconds=30)
 """How long a job may leave a post alone before the sweeper looks for it."""
@@ -29,7 +30,7 @@ FALLBACK_SECONDS = 5.0
 CHECKPOINT_SECONDS = 30.0
 PUBLISH_TASK = "publish"
 POLL_TASK = "poll"
-POLLED = ("PROCESSING", "SCHEDULED")
+POLLED = (PostState.PROCESSING, PostState.SCHEDULED)
 HAND_OVERS = "hand-overs"
 POLLS = "polls"
 
@@ -93,7 +94,7 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         **values,
         connection="",
         provider="",
-        state="QUEUED",
+        state=PostState.QUEUED,
         route_reason=routes.NAMED,
         queue_time=now,
         create_time=now,

@@ -30,6 +30,7 @@ from storage.connections import ConnectionRow
 from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.listener import Listener
+from storage.states import GrantOrigin
 from storage.tokens import TokenRow
 
 log = structlog.get_logger(__name__)
@@ -368,7 +369,7 @@ def _given_up(connection: ConnectionRow, error: GrantRevoked) -> str:
     """Say what must be done; the word about a grant that comes from an agency's is the rules' of agencies."""
     if connection.parent_connection:
         return error.message
-    return health.NEW_ONE_NEEDED if connection.grant_origin == connection_rows.STATIC_TOKEN else health.GIVEN_UP
+    return health.NEW_ONE_NEEDED if connection.grant_origin == GrantOrigin.STATIC_TOKEN else health.GIVEN_UP
 
 
 def _as_temporary(error: ProviderError) -> ProviderError:
