@@ -18,11 +18,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, or_, select, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import posts
 from storage.connections import ConnectionRow
-from storage.database import Transaction
+from storage.database import Transaction, notify
 from storage.posts import PostRow
 from storage.states import AttemptState, ConnectionStatus, PostState
 from storage.types import json_field, state_field, time_field
@@ -192,3 +193,13 @@ async def move(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def remove_post(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:
+    """Delete a post that is in this state, with its journal; return False when it is in another."""
+    row = and_(col(PostRow.location) == location, col(PostRow.id) == post, col(PostRow.state) == expect)
+    if (await tx.execute(delete(PostRow).where(row).returning(col(PostRow.id)))).scalar_one_or_none() is None:
+        return False
+    await tx.execute(delete(AttemptRow).where(col(AttemptRow.location) == location, col(AttemptRow.post) == post))
+    await notify(tx, posts.TOPIC, posts.cache_key(location, post))
+    return True

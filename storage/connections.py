@@ -15,6 +15,7 @@ from sqlmodel import Field, SQLModel, col
 from storage import tokens
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
+from storage.locations import LocationRow
 from storage.states import ConnectionStatus, GrantOrigin
 from storage.types import as_text, json_field, state_field, time_field
 
@@ -172,8 +173,6 @@ async def for_places(
     tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
 ) -> list[ConnectionRow]:
     """Return an agency's connections to a provider whose `setting` is one of these places, oldest first."""
-    from storage.locations import LocationRow
-
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(ConnectionRow).where(
         col(ConnectionRow.location).in_(owned),
@@ -234,8 +233,6 @@ async def page(
 
     A name among `statuses` that is no status matches nothing.
     """
-    from storage.locations import LocationRow
-
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(ConnectionRow).where(col(ConnectionRow.location).in_(owned))
     if locations is not None:

@@ -15,22 +15,20 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    delete,
     exists,
     func,
     or_,
     select,
     text,
-    true,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.accounts import AccountRow
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
+from storage.locations import LocationRow
 from storage.states import PostState
 from storage.types import as_text, json_field, json_or_null, state_field, time_field
 
@@ -195,18 +193,6 @@ async def of_connection(
     return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
 
 
-async def remove(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:
-    """Delete a post that is in this state, with its journal; False when it is not."""
-    from storage.attempts import AttemptRow
-
-    gone = delete(PostRow).where(_is(location, post), col(PostRow.state) == expect).returning(col(PostRow.id))
-    if (await tx.execute(gone)).scalar_one_or_none() is None:
-        return False
-    await tx.execute(delete(AttemptRow).where(col(AttemptRow.location) == location, col(AttemptRow.post) == post))
-    await notify(tx, TOPIC, cache_key(location, post))
-    return True
-
-
 async def of_account(tx: Transaction, location: str, account: str) -> bool:
     """Return whether there is any post of the account."""
     return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
@@ -305,8 +291,6 @@ async def page(
     The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
     given. A name among `states` that is no state matches nothing.
     """
-    from storage.locations import LocationRow
-
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(PostRow).where(col(PostRow.location).in_(owned))
     if locations is not None:
@@ -328,50 +312,6 @@ async def page(
         query = query.where(keyset > bound if by_schedule else keyset < bound)
     query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
     return list((await tx.execute(query.limit(limit))).scalars())
-
-
-async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool = False) -> bool:
-    """Return whether another post of the vendor's user, in any location, has the same text and may be what the vendor
-    shows since then. With `named` one that has a publish id of its own cannot be meant.
-    """
-    from storage.attempts import AttemptRow
-
-    its_attempt = exists().where(
-        col(AttemptRow.location) == col(PostRow.location),
-        col(AttemptRow.post) == col(PostRow.id),
-        col(AttemptRow.number) == col(PostRow.attempt),
-        col(AttemptRow.publish_id) != "",
-    )
-    query = select(
-        exists().where(
-            _of_the_user(post),
-            tuple_(col(PostRow.location), col(PostRow.id)) != tuple_(post.location, post.id),
-            col(PostRow.caption) == post.caption,
-            col(PostRow.update_time) >= since,
-            col(PostRow.provider_post_id) == "",
-            col(PostRow.attempt) > 0,
-            col(PostRow.state).not_in((PostState.FAILED, PostState.CANCELLED)),
-            ~its_attempt if named else true(),
-        )
-    )
-    return bool((await tx.execute(query)).scalar_one())
-
-
-async def taken(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
-    """Return those of a vendor's post ids that posts of the same user, in any location, became."""
-    query = select(col(PostRow.provider_post_id)).where(_of_the_user(post), col(PostRow.provider_post_id).in_(ids))
-    return set((await tx.execute(query)).scalars())
-
-
-def _of_the_user(post: PostRow) -> ColumnElement[bool]:
-    """Match the posts of whoever the post's account is at the vendor: one user may be connected in many locations."""
-    user = select(col(AccountRow.provider_account_id)).where(
-        col(AccountRow.location) == post.location, col(AccountRow.id) == post.account
-    )
-    accounts = select(col(AccountRow.location), col(AccountRow.id)).where(
-        col(AccountRow.provider) == post.provider, col(AccountRow.provider_account_id) == user.scalar_subquery()
-    )
-    return tuple_(col(PostRow.location), col(PostRow.account)).in_(accounts)
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
