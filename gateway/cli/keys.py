@@ -1,6 +1,6 @@
 """`social-gateway keys`: the encryption keys that seal secrets.
 
-Owns the commands. The ring and the wrapping are `storage/keys.py`.
+Owns the commands. The ring and the wrapping are `storage/key_ring.py` and `storage/key_rotation.py`.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from gateway.ground import Ground
-    from storage.keys import KeyRing
+    from storage.key_ring import KeyRing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +30,7 @@ def new(
     import os
 
     from gateway.settings import new_encryption_key
-    from storage.keys import KeyRing
+    from storage.key_ring import KeyRing
 
     entry = new_encryption_key(os.urandom(32), key_id=key_id or f"k{os.urandom(3).hex()}")
     KeyRing.parse(entry)
@@ -57,11 +57,11 @@ def rotate() -> None:
 async def _list() -> list[str]:
     from gateway import settings
     from gateway.ground import opened
-    from storage import keys
+    from storage import key_rotation
 
     async with opened(settings.load()) as ground:
         await require_schema(ground)
-        counts = await keys.count_by_key(ground.db)
+        counts = await key_rotation.count_by_key(ground.db)
     lines = [f"{'id':<24} {'data keys':>9}  state"]
     for key_id in sorted({*counts, *ground.ring.keys}, key=lambda each: (each != ground.ring.active, each)):
         lines.append(f"{key_id:<24} {counts.get(key_id, 0):>9}  {_state(ground.ring, key_id, counts.get(key_id, 0))}")
@@ -82,14 +82,14 @@ async def _rotate() -> str:
     from gateway import settings
     from gateway.cli.output import stderr
     from gateway.ground import opened, verify_keys
-    from storage import keys
+    from storage import key_rotation
 
     async with opened(settings.load()) as ground:
         await require_schema(ground)
         await verify_keys(ground)
         with Progress(console=stderr(), transient=True) as progress:
             bar = progress.add_task("wrapping", total=None)
-            moved = await keys.rewrap(
+            moved = await key_rotation.rewrap(
                 ground.db, ground.ring, lambda done, total: progress.update(bar, completed=done, total=total)
             )
     return f"{moved} data keys and secrets were wrapped again; everything is under {ground.ring.active!r} now."

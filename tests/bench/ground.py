@@ -22,7 +22,7 @@ from storage.blobs import BlobStore
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.embedded import start_embedded
-from storage.keys import KeyRing
+from storage.key_ring import KeyRing
 from storage.listener import Listener
 from storage.posts import PostRow
 from storage.states import ConnectionStatus, PostState
