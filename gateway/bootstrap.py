@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from gateway import log
 from gateway.settings import Settings, SettingsError
-from storage import keys, migrate
+from storage import key_rotation, migrate
 from storage.database import Database, describe
 from storage.embedded import EmbeddedServer, start_embedded
-from storage.keys import KeyRing, KeyRingInvalid
+from storage.key_ring import KeyRing, KeyRingInvalid
 
 _log = log.get("gateway.bootstrap")
 
@@ -91,4 +91,4 @@ async def wait_for_schema(resources: Resources) -> None:
 
 async def verify_keys(resources: Resources) -> None:
     """Prove that the ring opens what the database holds; raises KeyMissing or KeyWrong."""
-    await keys.verify_ring(resources.db, resources.ring)
+    await key_rotation.verify_ring(resources.db, resources.ring)

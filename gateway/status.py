@@ -18,7 +18,7 @@ from gateway.reasons import metadata_of, reason_of
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseUnavailable
-from storage.keys import KeyMissing
+from storage.key_ring import KeyMissing
 
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"

@@ -13,7 +13,8 @@ from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.types import json_field, time_field
+from storage.states import AccountHealth, AccountState
+from storage.types import json_field, state_field, time_field
 
 
 class AccountRow(SQLModel, table=True):
@@ -44,9 +45,9 @@ class AccountRow(SQLModel, table=True):
     following_count: int | None = Field(default=None, sa_type=BigInteger)
     like_count: int | None = Field(default=None, sa_type=BigInteger)
     video_count: int | None = Field(default=None, sa_type=BigInteger)
-    state: str = "ACTIVE"
+    state: AccountState = state_field(AccountState, default=AccountState.ACTIVE)
     kind: str = ""
-    health: str = ""
+    health: AccountHealth = state_field(AccountHealth, default=AccountHealth.UNSPECIFIED)
     expire_time: datetime | None = time_field(nullable=True)
     provider_data: dict[str, str] = json_field()
     fetch_times: dict[str, str] = json_field()
@@ -90,7 +91,7 @@ async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
         .values(**row.model_dump())
         .on_conflict_do_update(
             index_elements=["location", "provider", "platform", "provider_account_id"],
-            set_={"connection": row.connection, "state": "ACTIVE", "update_time": row.update_time},
+            set_={"connection": row.connection, "state": AccountState.ACTIVE, "update_time": row.update_time},
         )
         .returning(AccountRow)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -139,7 +140,7 @@ async def by_username(tx: Transaction, location: str, username: str) -> list[Acc
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         func.lower(col(AccountRow.username)) == username.lower(),
-        col(AccountRow.state) == "ACTIVE",
+        col(AccountRow.state) == AccountState.ACTIVE,
     )
     return list((await tx.execute(query.order_by(col(AccountRow.create_time), col(AccountRow.id)))).scalars())
 
@@ -165,7 +166,9 @@ async def page(
     return (await tx.execute(query)).scalars().all()
 
 
-async def set_state_of_connection(tx: Transaction, location: str, connection: str, state: str, now: datetime) -> None:
+async def set_state_of_connection(
+    tx: Transaction, location: str, connection: str, state: AccountState, now: datetime
+) -> None:
     """Move all accounts of a connection to a state."""
     statement = (
         update(AccountRow)

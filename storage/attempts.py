@@ -18,13 +18,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, exists, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, or_, select, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import posts
 from storage.connections import ConnectionRow
-from storage.database import Transaction
+from storage.database import Transaction, notify
 from storage.posts import PostRow
-from storage.types import json_field, time_field
+from storage.states import AttemptState, ConnectionStatus, PostState
+from storage.types import json_field, state_field, time_field
 
 
 class AttemptRow(SQLModel, table=True):
@@ -41,7 +43,7 @@ class AttemptRow(SQLModel, table=True):
     location: str = Field(primary_key=True)
     post: str = Field(primary_key=True)
     number: int = Field(primary_key=True)
-    state: str
+    state: AttemptState = state_field(AttemptState)
     publish_id: str = ""
     upload_url_sealed: bytes | None = None
     upload_expire_time: datetime | None = time_field(nullable=True)
@@ -95,10 +97,10 @@ async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
             col(AttemptRow.location) == location,
             col(AttemptRow.post) == post,
             or_(
-                col(AttemptRow.state) == "INDETERMINATE",
+                col(AttemptRow.state) == AttemptState.INDETERMINATE,
                 # Given up by somebody's decision after everything had left.
                 and_(
-                    col(AttemptRow.state).not_in(("INTENT", "ABANDONED", "CANCELLED")),
+                    col(AttemptRow.state).not_in((AttemptState.INTENT, AttemptState.ABANDONED, AttemptState.CANCELLED)),
                     col(AttemptRow.final_sent_time).is_not(None),
                     col(AttemptRow.fail_code) == "",
                 ),
@@ -131,8 +133,8 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
         .where(
             col(ConnectionRow.provider) == provider,
             col(ConnectionRow.provider_subject) == subject,
-            col(ConnectionRow.status) != "DISCONNECTED",
-            col(AttemptRow.state).in_(("INIT_SENT", "INDETERMINATE")),
+            col(ConnectionRow.status) != ConnectionStatus.DISCONNECTED,
+            col(AttemptRow.state).in_((AttemptState.INIT_SENT, AttemptState.INDETERMINATE)),
             col(AttemptRow.publish_id) == "",
             # Only an announcement that acts by itself has this time before it has an id.
             col(AttemptRow.final_sent_time) <= before,
@@ -156,14 +158,14 @@ async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
     return (await tx.execute(query)).scalar_one_or_none() or ""
 
 
-async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[str]) -> bool:
+async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[AttemptState]) -> bool:
     """Return whether another post of the account than `but` is in one of these states of its newest attempt."""
     query = select(
         exists().where(
             col(PostRow.location) == location,
             col(PostRow.account) == account,
             col(PostRow.id) != but,
-            col(PostRow.state) == "TRANSFERRING",
+            col(PostRow.state) == PostState.TRANSFERRING,
             col(AttemptRow.location) == col(PostRow.location),
             col(AttemptRow.post) == col(PostRow.id),
             col(AttemptRow.number) == col(PostRow.attempt),
@@ -174,7 +176,7 @@ async def handing_over(tx: Transaction, location: str, account: str, but: str, s
 
 
 async def move(
-    tx: Transaction, row: AttemptRow, to: str, now: datetime, *, confirmed: int | None = None, **values: Any
+    tx: Transaction, row: AttemptRow, to: AttemptState, now: datetime, *, confirmed: int | None = None, **values: Any
 ) -> AttemptRow | None:
     """Move from the state (and confirmed offset) that `row` shows; None when the attempt has moved on meanwhile."""
     if confirmed is not None:
@@ -191,3 +193,13 @@ async def move(
         .execution_options(synchronize_session=False, populate_existing=True)
     )
     return (await tx.execute(statement)).scalar_one_or_none()
+
+
+async def remove_post(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:
+    """Delete a post that is in this state, with its journal; return False when it is in another."""
+    row = and_(col(PostRow.location) == location, col(PostRow.id) == post, col(PostRow.state) == expect)
+    if (await tx.execute(delete(PostRow).where(row).returning(col(PostRow.id)))).scalar_one_or_none() is None:
+        return False
+    await tx.execute(delete(AttemptRow).where(col(AttemptRow.location) == location, col(AttemptRow.post) == post))
+    await notify(tx, posts.TOPIC, posts.cache_key(location, post))
+    return True

@@ -12,7 +12,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction
-from storage.types import time_field
+from storage.states import AuthorizationOutcome
+from storage.types import state_field, time_field
 
 
 class AuthorizationRow(SQLModel, table=True):
@@ -38,7 +39,7 @@ class AuthorizationRow(SQLModel, table=True):
     create_time: datetime = time_field()
     expire_time: datetime = time_field()
     consume_time: datetime | None = time_field(nullable=True)
-    outcome: str = ""
+    outcome: AuthorizationOutcome = state_field(AuthorizationOutcome, default=AuthorizationOutcome.UNDECIDED)
 
 
 async def insert(tx: Transaction, row: AuthorizationRow) -> None:
@@ -87,7 +88,7 @@ async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow |
     return (await tx.execute(statement)).scalar_one_or_none()
 
 
-async def finish(tx: Transaction, id: str, outcome: str, connection: str) -> None:
+async def finish(tx: Transaction, id: str, outcome: AuthorizationOutcome, connection: str) -> None:
     """Say how a used authorisation ended, and which connection holds the grant."""
     statement = update(AuthorizationRow).where(col(AuthorizationRow.id) == id)
     await tx.execute(statement.values(outcome=outcome, connection=connection))

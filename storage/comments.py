@@ -15,7 +15,8 @@ from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.types import json_field, time_field
+from storage.states import CommentState
+from storage.types import json_field, state_field, time_field
 
 
 class CommentRow(SQLModel, table=True):
@@ -34,7 +35,7 @@ class CommentRow(SQLModel, table=True):
     id: str = Field(primary_key=True)
     account: str
     parent: str
-    state: str = "SENDING"
+    state: CommentState = state_field(CommentState, default=CommentState.SENDING)
     comment: str = ""
     payload: dict[str, Any] = json_field()
     sent_time: datetime = time_field()
@@ -58,7 +59,7 @@ async def get(tx: Transaction, location: str, id: str) -> CommentRow:
 async def done(tx: Transaction, location: str, id: str, comment: str, payload: dict[str, Any]) -> None:
     """Note what a comment became."""
     statement = update(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.id) == id)
-    await tx.execute(statement.values(state="DONE", comment=comment, payload=payload))
+    await tx.execute(statement.values(state=CommentState.DONE, comment=comment, payload=payload))
 
 
 async def remove(tx: Transaction, location: str, id: str) -> None:

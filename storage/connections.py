@@ -15,12 +15,11 @@ from sqlmodel import Field, SQLModel, col
 from storage import tokens
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
-from storage.types import json_field, time_field
+from storage.locations import LocationRow
+from storage.states import ConnectionStatus, GrantOrigin
+from storage.types import as_text, json_field, state_field, time_field
 
 TOPIC = "connections"
-CONSENT, STATIC_TOKEN, PARENT = "CONSENT", "STATIC_TOKEN", "PARENT"
-"""How a connection came by its grant: a person's consent, a token that a person brought, the grant of an agency."""
-
 LENT = frozenset({"provider_settings", "provider_subject"})
 """What goes along with a lent token, and makes cached ones stale when it changes."""
 
@@ -53,14 +52,14 @@ class ConnectionRow(SQLModel, table=True):
     requested_scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     granted_scopes: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     provider_settings: dict[str, str] = json_field()
-    status: str = "PENDING"
+    status: ConnectionStatus = state_field(ConnectionStatus, default=ConnectionStatus.PENDING)
     capabilities: dict[str, bool] = json_field()
     reason_code: str = ""
     reason_message: str = ""
     last_error_code: str = ""
     last_error_message: str = ""
     provider_subject: str = ""
-    grant_origin: str = ""
+    grant_origin: GrantOrigin = state_field(GrantOrigin, default=GrantOrigin.UNSPECIFIED)
     parent_location: str = ""
     parent_connection: str = ""
     last_verify_time: datetime | None = time_field(nullable=True)
@@ -116,8 +115,8 @@ async def current(tx: Transaction, location: str, provider: str) -> ConnectionRo
         .where(col(ConnectionRow.location) == location, col(ConnectionRow.provider) == provider)
         .order_by(
             text("grant_kind = 'COMPANY'"),
-            text("status = 'DISCONNECTED'"),
-            text("status = 'PENDING'"),
+            col(ConnectionRow.status) == ConnectionStatus.DISCONNECTED,
+            col(ConnectionRow.status) == ConnectionStatus.PENDING,
             col(ConnectionRow.create_time).desc(),
         )
         .limit(1)
@@ -144,7 +143,8 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
 async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
     """Return the connections of a location that somebody consented to and nobody gave up, by id."""
     query = select(ConnectionRow).where(
-        col(ConnectionRow.location) == location, col(ConnectionRow.status).not_in(("PENDING", "DISCONNECTED"))
+        col(ConnectionRow.location) == location,
+        col(ConnectionRow.status).not_in((ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.id)))).scalars())
 
@@ -173,8 +173,6 @@ async def for_places(
     tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
 ) -> list[ConnectionRow]:
     """Return an agency's connections to a provider whose `setting` is one of these places, oldest first."""
-    from storage.locations import LocationRow
-
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(ConnectionRow).where(
         col(ConnectionRow.location).in_(owned),
@@ -231,15 +229,16 @@ async def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
 ) -> list[ConnectionRow]:
-    """List newest first after a keyset `(create_time, location, id)`, in locations of `agency` (and of `locations`)."""
-    from storage.locations import LocationRow
+    """List newest first after a keyset `(create_time, location, id)`, in locations of `agency` (and of `locations`).
 
+    A name among `statuses` that is no status matches nothing.
+    """
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(ConnectionRow).where(col(ConnectionRow.location).in_(owned))
     if locations is not None:
         query = query.where(col(ConnectionRow.location).in_(locations))
     if statuses:
-        query = query.where(col(ConnectionRow.status).in_(statuses))
+        query = query.where(as_text(col(ConnectionRow.status)).in_(statuses))
     if provider:
         query = query.where(col(ConnectionRow.provider) == provider)
     key = tuple_(col(ConnectionRow.create_time), col(ConnectionRow.location), col(ConnectionRow.id))

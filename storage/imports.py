@@ -18,7 +18,8 @@ from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.types import json_field, json_or_null, time_field
+from storage.states import ImportState
+from storage.types import json_field, json_or_null, state_field, time_field
 
 
 class ImportRow(SQLModel, table=True):
@@ -37,7 +38,7 @@ class ImportRow(SQLModel, table=True):
     accounts: list[str] = Field(default_factory=list, sa_type=ARRAY(Text))
     upload: str
     size_bytes: int = 0
-    state: str = "SENDING"
+    state: ImportState = state_field(ImportState, default=ImportState.SENDING)
     attempt: int = 1
     file_name: str
     sheet: dict[str, Any] = json_field()

@@ -13,6 +13,7 @@ from sqlmodel import Field, SQLModel, col
 
 from storage.database import Transaction, advisory_lock
 from storage.posts import UNFINISHED, PostRow
+from storage.states import PostState, UploadState
 from storage.types import time_field
 from storage.uploads import UploadRow
 
@@ -162,7 +163,7 @@ def _its_upload() -> ColumnElement[bool]:
     return and_(
         col(UploadRow.location) == col(MediaLinkRow.location),
         col(UploadRow.id) == col(MediaLinkRow.upload),
-        col(UploadRow.state) == "COMPLETE",
+        col(UploadRow.state) == UploadState.COMPLETE,
     )
 
 
@@ -187,7 +188,7 @@ async def awaited(tx: Transaction, location: str, upload: str, now: datetime) ->
             *_lives(now),
             col(PostRow.location) == col(MediaLinkRow.location),
             col(PostRow.id) == col(MediaLinkRow.post),
-            col(PostRow.state) == "INDETERMINATE",
+            col(PostRow.state) == PostState.INDETERMINATE,
         )
     )
     return bool((await tx.execute(query)).scalar_one())

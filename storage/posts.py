@@ -15,26 +15,31 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    delete,
     exists,
     func,
     or_,
     select,
     text,
-    true,
     tuple_,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.accounts import AccountRow
 from storage.database import Transaction, advisory_lock, notify
 from storage.errors import AlreadyExists, NotFound
-from storage.types import json_field, json_or_null, time_field
+from storage.locations import LocationRow
+from storage.states import PostState
+from storage.types import as_text, json_field, json_or_null, state_field, time_field
 
 TOPIC = "posts"
-UNFINISHED = ("SCHEDULED", "QUEUED", "TRANSFERRING", "PROCESSING", "CANCELLING")
+UNFINISHED = (
+    PostState.SCHEDULED,
+    PostState.QUEUED,
+    PostState.TRANSFERRING,
+    PostState.PROCESSING,
+    PostState.CANCELLING,
+)
 
 
 class PostRow(SQLModel, table=True):
@@ -78,7 +83,7 @@ class PostRow(SQLModel, table=True):
     named_account: str = ""
     schedule_time: datetime | None = time_field(nullable=True)
     late_tolerance_seconds: int | None = None
-    state: str
+    state: PostState = state_field(PostState)
     error: dict[str, Any] | None = json_or_null()
     provider_post_id: str = ""
     public_uri: str = ""
@@ -136,7 +141,7 @@ async def change(
     post: str,
     now: datetime,
     *,
-    expect: Sequence[str],
+    expect: Sequence[PostState],
     at_attempt: int | None = None,
     **values: Any,
 ) -> PostRow | None:
@@ -176,7 +181,7 @@ async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
 
 
 async def of_connection(
-    tx: Transaction, location: str, connection: str, states: Sequence[str], due: datetime, limit: int
+    tx: Transaction, location: str, connection: str, states: Sequence[PostState], due: datetime, limit: int
 ) -> list[str]:
     """Return the ids of a connection's posts in these states that are due by then, the first due first."""
     query = select(col(PostRow.id)).where(
@@ -186,18 +191,6 @@ async def of_connection(
         col(PostRow.due_at) <= due,
     )
     return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
-
-
-async def remove(tx: Transaction, location: str, post: str, *, expect: str) -> bool:
-    """Delete a post that is in this state, with its journal; False when it is not."""
-    from storage.attempts import AttemptRow
-
-    gone = delete(PostRow).where(_is(location, post), col(PostRow.state) == expect).returning(col(PostRow.id))
-    if (await tx.execute(gone)).scalar_one_or_none() is None:
-        return False
-    await tx.execute(delete(AttemptRow).where(col(AttemptRow.location) == location, col(AttemptRow.post) == post))
-    await notify(tx, TOPIC, cache_key(location, post))
-    return True
 
 
 async def of_account(tx: Transaction, location: str, account: str) -> bool:
@@ -249,7 +242,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
             col(PostRow.location) == location,
             col(PostRow.connection) == connection,
             col(PostRow.state).in_(UNFINISHED),
-            col(PostRow.state) != "SCHEDULED",
+            col(PostRow.state) != PostState.SCHEDULED,
         )
         # In one order: two who do this at once must not wait for each other.
         .order_by(col(PostRow.id))
@@ -272,7 +265,7 @@ async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now
             col(PostRow.location) == location,
             col(PostRow.account) == account,
             col(PostRow.mode) == mode,
-            col(PostRow.state) == "QUEUED",
+            col(PostRow.state) == PostState.QUEUED,
             col(PostRow.next_attempt_time) > now,
         )
         .values(due_at=now, next_attempt_time=now, update_time=now)
@@ -296,10 +289,8 @@ async def page(
     """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
 
     The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
-    given.
+    given. A name among `states` that is no state matches nothing.
     """
-    from storage.locations import LocationRow
-
     owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
     query = select(PostRow).where(col(PostRow.location).in_(owned))
     if locations is not None:
@@ -307,7 +298,7 @@ async def page(
     if account:
         query = query.where(or_(col(PostRow.account) == account, col(PostRow.named_account) == account))
     if states:
-        query = query.where(col(PostRow.state).in_(states))
+        query = query.where(as_text(col(PostRow.state)).in_(states))
     if create_after is not None:
         query = query.where(col(PostRow.create_time) >= create_after)
     if create_before is not None:
@@ -321,50 +312,6 @@ async def page(
         query = query.where(keyset > bound if by_schedule else keyset < bound)
     query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
     return list((await tx.execute(query.limit(limit))).scalars())
-
-
-async def twins(tx: Transaction, post: PostRow, since: datetime, *, named: bool = False) -> bool:
-    """Return whether another post of the vendor's user, in any location, has the same text and may be what the vendor
-    shows since then. With `named` one that has a publish id of its own cannot be meant.
-    """
-    from storage.attempts import AttemptRow
-
-    its_attempt = exists().where(
-        col(AttemptRow.location) == col(PostRow.location),
-        col(AttemptRow.post) == col(PostRow.id),
-        col(AttemptRow.number) == col(PostRow.attempt),
-        col(AttemptRow.publish_id) != "",
-    )
-    query = select(
-        exists().where(
-            _of_the_user(post),
-            tuple_(col(PostRow.location), col(PostRow.id)) != tuple_(post.location, post.id),
-            col(PostRow.caption) == post.caption,
-            col(PostRow.update_time) >= since,
-            col(PostRow.provider_post_id) == "",
-            col(PostRow.attempt) > 0,
-            col(PostRow.state).not_in(("FAILED", "CANCELLED")),
-            ~its_attempt if named else true(),
-        )
-    )
-    return bool((await tx.execute(query)).scalar_one())
-
-
-async def taken(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
-    """Return those of a vendor's post ids that posts of the same user, in any location, became."""
-    query = select(col(PostRow.provider_post_id)).where(_of_the_user(post), col(PostRow.provider_post_id).in_(ids))
-    return set((await tx.execute(query)).scalars())
-
-
-def _of_the_user(post: PostRow) -> ColumnElement[bool]:
-    """Match the posts of whoever the post's account is at the vendor: one user may be connected in many locations."""
-    user = select(col(AccountRow.provider_account_id)).where(
-        col(AccountRow.location) == post.location, col(AccountRow.id) == post.account
-    )
-    accounts = select(col(AccountRow.location), col(AccountRow.id)).where(
-        col(AccountRow.provider) == post.provider, col(AccountRow.provider_account_id) == user.scalar_subquery()
-    )
-    return tuple_(col(PostRow.location), col(PostRow.account)).in_(accounts)
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
@@ -389,7 +336,7 @@ async def older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since
         .where(
             col(PostRow.location) == post.location,
             col(PostRow.account) == post.account,
-            col(PostRow.state) == "QUEUED",
+            col(PostRow.state) == PostState.QUEUED,
             or_(col(PostRow.next_attempt_time).is_(None), col(PostRow.next_attempt_time) <= now),
             col(PostRow.update_time) > moved_since,
             tuple_(col(PostRow.queue_time), col(PostRow.id)) < tuple_(post.queue_time, post.id),

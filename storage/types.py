@@ -1,13 +1,15 @@
-"""Column types: aware UTC times and JSONB documents.
+"""Column types: aware UTC times, states, and JSONB documents.
 
 Owns how our values look in PostgreSQL. Knows no table.
 """
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, TypeDecorator
+from sqlalchemy import ColumnElement, DateTime, Dialect, String, TypeDecorator, type_coerce
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped
 from sqlmodel import Field
 
 
@@ -28,11 +30,46 @@ class AwareTime(TypeDecorator[datetime]):
         return None if value is None else value.astimezone(UTC)
 
 
+class StateText(TypeDecorator[StrEnum]):
+    """VARCHAR that holds the values of one `StrEnum`, and refuses any other text both on the way in and on the way out.
+
+    The text of a member is accepted as well as the member; reading always returns the member.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, states: type[StrEnum]) -> None:
+        """Use the members of `states`."""
+        super().__init__()
+        self.states = states
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        """Return the plain text of a member; raise ValueError for other text."""
+        return None if value is None else self.states(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
+        """Return the member; raise ValueError for text that this version does not know."""
+        return None if value is None else self.states(value)
+
+
 def time_field(*, nullable: bool = False, index: bool = False) -> Any:
     """Return a time column; a nullable one defaults to None."""
     if nullable:
         return Field(default=None, sa_type=AwareTime, nullable=True, index=index)
     return Field(sa_type=AwareTime, nullable=False, index=index)
+
+
+def state_field(states: type[StrEnum], *, default: StrEnum | None = None) -> Any:
+    """Return a column that holds one of `states`; it has to be given unless there is a default."""
+    if default is None:
+        return Field(sa_type=StateText(states), nullable=False)
+    return Field(default=default, sa_type=StateText(states), nullable=False)
+
+
+def as_text(column: Mapped[Any]) -> ColumnElement[str]:
+    """Return a state column as its plain text, to be compared with names that may be none of the states."""
+    return type_coerce(column, String)
 
 
 def json_field() -> Any:

@@ -28,9 +28,10 @@ from sqlmodel import Field, SQLModel, col
 from storage.database import Transaction, advisory_lock
 from storage.errors import NotFound
 from storage.posts import UNFINISHED, PostRow
-from storage.types import json_or_null, time_field
+from storage.states import UploadState
+from storage.types import json_or_null, state_field, time_field
 
-KEPT = ("OPEN", "COMPLETE")
+KEPT = (UploadState.OPEN, UploadState.COMPLETE)
 """The states in which an upload holds bytes."""
 
 STEP = 64 * 1024**2
@@ -50,7 +51,7 @@ class UploadRow(SQLModel, table=True):
     mime_type: str
     size_bytes: int = Field(sa_type=BigInteger)
     sha256: str = ""
-    state: str = "OPEN"
+    state: UploadState = state_field(UploadState, default=UploadState.OPEN)
     committed_size: int = Field(default=0, sa_type=BigInteger)
     media: dict[str, Any] | None = json_or_null()
     create_time: datetime = time_field()
@@ -92,7 +93,7 @@ async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False
 async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
     """Return whether all bytes of an upload are here."""
     query = select(col(UploadRow.state)).where(_is(location, upload))
-    return (await tx.execute(query)).scalar_one_or_none() == "COMPLETE"
+    return (await tx.execute(query)).scalar_one_or_none() == UploadState.COMPLETE
 
 
 async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadPartRow]:
@@ -124,7 +125,7 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
         .where(
             _is(part.location, part.upload),
             col(UploadRow.committed_size) == part.first,
-            col(UploadRow.state) == "OPEN",
+            col(UploadRow.state) == UploadState.OPEN,
         )
         .values(committed_size=part.first + part.size, expire_time=expire_time)
         .returning(col(UploadRow.id))
@@ -142,8 +143,8 @@ async def complete(
     """Close an upload whose committed bytes are `size`; False when that is no longer so."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == "OPEN")
-        .values(state="COMPLETE", size_bytes=size, sha256=sha256, expire_time=expire_time)
+        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
+        .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
     return (await tx.execute(statement)).scalar_one_or_none() is not None
@@ -153,7 +154,7 @@ async def save_media(tx: Transaction, location: str, upload: str, media: dict[st
     """Keep what a probe found in a complete upload, unless another probe was there first."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.state) == "COMPLETE", col(UploadRow.media).is_(None))
+        .where(_is(location, upload), col(UploadRow.state) == UploadState.COMPLETE, col(UploadRow.media).is_(None))
         .values(media=media)
     )
     await tx.execute(statement)
@@ -166,7 +167,7 @@ async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> li
     """
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == "OPEN")
+        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
         .values(committed_size=0)
         .returning(col(UploadRow.id))
     )
@@ -184,7 +185,7 @@ async def remove(tx: Transaction, location: str, upload: str) -> list[str]:
 
 async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
     """Mark an upload whose bytes go; gives the blobs to delete after the commit."""
-    await tx.execute(update(UploadRow).where(_is(location, upload)).values(state="EXPIRED", committed_size=0))
+    await tx.execute(update(UploadRow).where(_is(location, upload)).values(state=UploadState.EXPIRED, committed_size=0))
     return await _drop_parts(tx, location, upload)
 
 
@@ -211,7 +212,9 @@ async def in_use(tx: Transaction, location: str, upload: str) -> bool:
 
 async def keep(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
     """Let the bytes of complete uploads stay at least until then."""
-    short = and_(col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == "COMPLETE")
+    short = and_(
+        col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == UploadState.COMPLETE
+    )
     short = and_(short, col(UploadRow.expire_time) < until)
     # In the order in which whoever needs several holds them.
     (await tx.execute(select(col(UploadRow.id)).where(short).order_by(col(UploadRow.id)).with_for_update())).all()
@@ -236,7 +239,9 @@ async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]
 
 async def forget(tx: Transaction, before: datetime) -> None:
     """Delete uploads that expired before a time: until then a caller is told that they did."""
-    await tx.execute(delete(UploadRow).where(col(UploadRow.state) == "EXPIRED", col(UploadRow.expire_time) < before))
+    await tx.execute(
+        delete(UploadRow).where(col(UploadRow.state) == UploadState.EXPIRED, col(UploadRow.expire_time) < before)
+    )
 
 
 async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:

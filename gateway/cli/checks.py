@@ -19,7 +19,7 @@ from gateway.command_error import sentences
 from gateway.http.serving import listen
 from gateway.settings import Settings, SettingsError, url_trouble
 from gateway.tls import CertificateFiles
-from storage import keys, migrate
+from storage import key_ring, key_rotation, migrate
 from storage.blobs import BlobStore
 
 DATABASE_SECONDS = 30.0
@@ -162,8 +162,8 @@ async def _inside(resources: Resources) -> AsyncIterator[Finding]:
         return
     yield ok("schema", str(revision))
     try:
-        await keys.verify_ring(resources.db, resources.ring, remember=False)
-    except (keys.KeyMissing, keys.KeyWrong) as error:
+        await key_rotation.verify_ring(resources.db, resources.ring, remember=False)
+    except (key_ring.KeyMissing, key_ring.KeyWrong) as error:
         for sentence in sentences(error):
             yield wrong("encryption keys", sentence)
     else:

@@ -1,6 +1,6 @@
 """`social-gateway keys`: the encryption keys that seal secrets.
 
-Owns the commands. The ring and the wrapping are `storage/keys.py`.
+Owns the commands. The ring and the wrapping are `storage/key_ring.py` and `storage/key_rotation.py`.
 """
 
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from gateway.bootstrap import Resources
-    from storage.keys import KeyRing
+    from storage.key_ring import KeyRing
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,7 +30,7 @@ def new(
     import os
 
     from gateway.settings import new_encryption_key
-    from storage.keys import KeyRing
+    from storage.key_ring import KeyRing
 
     entry = new_encryption_key(os.urandom(32), key_id=key_id or f"k{os.urandom(3).hex()}")
     KeyRing.parse(entry)
@@ -57,11 +57,11 @@ def rotate() -> None:
 async def _list() -> list[str]:
     from gateway import settings
     from gateway.bootstrap import open_resources
-    from storage import keys
+    from storage import key_rotation
 
     async with open_resources(settings.load()) as resources:
         await require_schema(resources)
-        counts = await keys.count_by_key(resources.db)
+        counts = await key_rotation.count_by_key(resources.db)
     lines = [f"{'id':<24} {'data keys':>9}  state"]
     for key_id in sorted({*counts, *resources.ring.keys}, key=lambda each: (each != resources.ring.active, each)):
         lines.append(
@@ -84,14 +84,14 @@ async def _rotate() -> str:
     from gateway import settings
     from gateway.bootstrap import open_resources, verify_keys
     from gateway.cli.output import stderr
-    from storage import keys
+    from storage import key_rotation
 
     async with open_resources(settings.load()) as resources:
         await require_schema(resources)
         await verify_keys(resources)
         with Progress(console=stderr(), transient=True) as progress:
             bar = progress.add_task("wrapping", total=None)
-            moved = await keys.rewrap(
+            moved = await key_rotation.rewrap(
                 resources.db, resources.ring, lambda done, total: progress.update(bar, completed=done, total=total)
             )
     return f"{moved} data keys and secrets were wrapped again; everything is under {resources.ring.active!r} now."

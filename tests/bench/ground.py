@@ -22,9 +22,10 @@ from storage.blobs import BlobStore
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.embedded import start_embedded
-from storage.keys import KeyRing
+from storage.key_ring import KeyRing
 from storage.listener import Listener
 from storage.posts import PostRow
+from storage.states import ConnectionStatus, PostState
 from tests.chaos import processes
 
 LOCATIONS = 1000
@@ -129,7 +130,7 @@ async def _rows(db: Database) -> None:
 
 def _connection(place: str, now: datetime) -> ConnectionRow:
     row = ConnectionRow(location=place, id="c", provider="tiktok", create_time=now, update_time=now)
-    row.status, row.capabilities, row.reason_code = "VALID", dict(CAPABILITIES), "VERIFICATION_OK"
+    row.status, row.capabilities, row.reason_code = ConnectionStatus.VALID, dict(CAPABILITIES), "VERIFICATION_OK"
     row.grant_kind, row.granted_scopes = "USER", ["user.info.basic", "video.list", "video.publish", "video.upload"]
     row.requested_scopes, row.last_verify_time = list(row.granted_scopes), now
     row.provider_subject = f"open-{place}"
@@ -163,7 +164,7 @@ def _post(place: str, now: datetime) -> PostRow:
         uploads=["u"],
         options={"privacy_level": "public"},
         labels={"campaign": "spring"},
-        state="PUBLISHED",
+        state=PostState.PUBLISHED,
         provider_post_id="7512345678901234567",
         public_uri=f"https://www.tiktok.com/@user.{place}/video/7512345678901234567",
         attempt=1,

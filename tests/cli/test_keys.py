@@ -9,7 +9,7 @@ import pytest
 
 from gateway.cli.api_keys import span
 from gateway.command_error import CommandError
-from storage.keys import KeyRing
+from storage.key_ring import KeyRing
 from tests.cli.command import execute, run
 from tests.fixtures.whole import RING
 

@@ -30,6 +30,7 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.posts import PostRow
+from storage.states import ConnectionStatus
 from tests.fixtures.waiting import no_time
 from tests.flows.stage import LOCATION, Clock, EdgeTransport, Stage, make_settings
 
@@ -87,7 +88,7 @@ async def connected(
     async with domain.db.transaction() as tx:
         await locations.claim(tx, location, agency, now)
         row = ConnectionRow(location=location, id=connection, provider="highlevel", create_time=now, update_time=now)
-        row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+        row.status, row.capabilities, row.granted_scopes = ConnectionStatus.VALID, CAPABILITIES, list(SCOPES)
         row.provider_subject, row.provider_settings = BAKERY, settings
         await connections.insert(tx, row)
         made = [

@@ -35,6 +35,7 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.posts import PostRow
+from storage.states import ConnectionStatus, UploadState
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures.waiting import no_time
 
@@ -101,7 +102,7 @@ class Stage:
         async with self.domain.db.transaction() as tx:
             await locations.claim(tx, LOCATION, "agency", now)
             row = ConnectionRow(location=LOCATION, id=connection, provider="tiktok", create_time=now, update_time=now)
-            row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+            row.status, row.capabilities, row.granted_scopes = ConnectionStatus.VALID, CAPABILITIES, list(SCOPES)
             row.provider_subject = grant["open_id"]
             await connections.insert(tx, row)
             await accounts.attach(
@@ -132,7 +133,7 @@ class Stage:
                 size_bytes=len(data),
                 committed_size=len(data),
                 sha256=sha256(data).hexdigest(),
-                state="COMPLETE",
+                state=UploadState.COMPLETE,
                 media=None if media is None else media.to_json(),
                 create_time=self.clock(),
                 expire_time=self.clock() + timedelta(days=7),

@@ -19,6 +19,7 @@ from gateway.jobs import sweep
 from providers.simulators.tiktok import Fault
 from storage import posts as rows
 from storage.posts import PostRow
+from storage.states import PostState
 from tests.flows.stage import LOCATION, Stage, opened
 from tests.flows.test_publishing_photos import ALL, FETCHING, photos, posted, settled
 
@@ -36,7 +37,7 @@ async def set_state(stage: Stage, post: PostRow, state: str) -> None:
     """Put a post into a state, as its publish would."""
     async with stage.domain.db.transaction() as tx:
         row = await rows.get(tx, LOCATION, post.id)
-        row.state = state
+        row.state = PostState(state)
         tx.add(row)
 
 

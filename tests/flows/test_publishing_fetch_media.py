@@ -31,6 +31,7 @@ from providers.http.fetch import Bounds, Fetcher
 from providers.simulators.tiktok import SimulatorConfig
 from storage import posts, uploads
 from storage.posts import PostRow
+from storage.states import PostState
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
 from tests.fixtures.waiting import until
@@ -65,7 +66,7 @@ async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> 
         mode="direct",
         content=post_content.build_content(kind, [Source(uri=uri)], cover_offset_ms=7),
         options={"privacy_level": "only_me"},
-        state="QUEUED",
+        state=PostState.QUEUED,
         queue_time=now,
         create_time=now,
         update_time=now,
@@ -151,7 +152,7 @@ async def test_each_photo_finds_its_own_place(stage: Stage) -> None:
         post = await posted(stage, f"{heard.url}/0", "photos")
         async with stage.domain.db.transaction() as tx:
             content = post_content.build_content("photos", [Source(uri=f"{heard.url}/0"), Source(uri=f"{heard.url}/1")])
-            row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], content=content)
+            row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], content=content)
         assert row is not None
         row = await fetch_media.fetch(stage.domain, row, 1)
         assert [False, True] == [bool(source.upload) for source in post_content.sources_of(row)]
@@ -232,7 +233,7 @@ async def test_more_than_the_provider_takes_is_refused(stage: Stage) -> None:
             await fetch_media.fetch(stage.domain, post, 0)
         async with stage.domain.db.transaction() as tx:
             content = post_content.build_content("photos", [Source(uri=chunked.url)])
-            row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], content=content)
+            row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], content=content)
         assert row is not None
         with pytest.raises(MediaTooLarge):
             await fetch_media.fetch(stage.domain, row, 0)
@@ -350,7 +351,7 @@ async def test_who_was_overtaken_leaves_nothing(stage: Stage, values: dict[str, 
     """A post that was called back, tried again or changed meanwhile is left alone, and its late medium goes."""
     async with half_fetched(stage) as (post, gate, fetch):
         async with stage.domain.db.transaction() as tx:
-            moved = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], **values)
+            moved = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], **values)
         gate.set()
         with pytest.raises(Superseded):
             await fetch
@@ -365,7 +366,9 @@ async def test_a_post_that_moved_on_is_noticed_before_the_bytes_are_there(stage:
     """A post that was called back does not go on pulling gigabytes: the next sign of life finds out."""
     async with half_fetched(stage) as (post, _, fetch):
         async with stage.domain.db.transaction() as tx:
-            await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], state="CANCELLED", due_at=None)
+            await posts.change(
+                tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], state=PostState.CANCELLED, due_at=None
+            )
         stage.clock.advance(timedelta(seconds=15))
         with pytest.raises(Superseded):
             await fetch
@@ -441,7 +444,7 @@ async def two_photos(stage: Stage, first: str, second: str) -> PostRow:
     post = await posted(stage, first, "photos")
     async with stage.domain.db.transaction() as tx:
         content = post_content.build_content("photos", [Source(uri=first), Source(uri=second)])
-        row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=["QUEUED"], content=content)
+        row = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], content=content)
     assert row is not None
     return row
 

@@ -20,6 +20,7 @@ from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import attempts
 from storage import posts as rows
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 from tests.fixtures import media as files
 from tests.flows.stage import LOCATION, Stage, opened
 
@@ -145,7 +146,12 @@ async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage:
         row = await rows.get(tx, LOCATION, post.id)
         assert attempt is not None
         # As a process leaves it that died before it saw the answer.
-        attempt.state, attempt.publish_id, row.state, row.due_at = "INIT_SENT", "", "TRANSFERRING", stage.clock()
+        attempt.state, attempt.publish_id, row.state, row.due_at = (
+            AttemptState.INIT_SENT,
+            "",
+            PostState.TRANSFERRING,
+            stage.clock(),
+        )
         tx.add_all([attempt, row])
 
     post = await stage.step(post)

@@ -22,6 +22,7 @@ from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import attempts, events
 from storage import posts as rows
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 from tests.flows.stage import LOCATION, Stage, opened
 
 URI = "https://media.example/video.mp4"
@@ -151,7 +152,7 @@ async def test_a_dead_process_between_announcement_and_answer_announces_nothing_
         attempt = await attempts.find(tx, LOCATION, post.id, row.attempt)
         assert attempt is not None
         # As a process leaves it that died before it saw the answer.
-        attempt.state, row.state, row.due_at = "INIT_SENT", "TRANSFERRING", stage.clock()
+        attempt.state, row.state, row.due_at = AttemptState.INIT_SENT, PostState.TRANSFERRING, stage.clock()
         tx.add_all([attempt, row])
 
     post = await stage.finish(post)
@@ -310,7 +311,7 @@ async def test_what_has_ended_is_not_cancelled(stage: Stage, state: str) -> None
     post = await stage.step(await pulled(stage, await stage.connect()))
     async with stage.domain.db.transaction() as tx:
         row = await rows.get(tx, LOCATION, post.id)
-        row.state = state
+        row.state = PostState(state)
         tx.add(row)
 
     with pytest.raises(StateForbids) as caught:
@@ -325,11 +326,11 @@ async def test_the_one_call_under_way_cannot_be_overtaken(stage: Stage) -> None:
     async with stage.domain.db.transaction() as tx:
         attempt = await attempts.find(tx, LOCATION, post.id, 1)
         assert attempt is not None
-        attempt.state, attempt.publish_id = "INIT_SENT", ""
+        attempt.state, attempt.publish_id = AttemptState.INIT_SENT, ""
         tx.add(attempt)
     async with stage.domain.db.transaction() as tx:
         row = await rows.get(tx, LOCATION, post.id)
-        row.state = "TRANSFERRING"
+        row.state = PostState.TRANSFERRING
         tx.add(row)
 
     with pytest.raises(Conflict):

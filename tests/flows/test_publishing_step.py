@@ -18,6 +18,7 @@ from gateway.domain.publishing import retry_policy
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage.blobs import StoreUnavailable
 from storage.posts import PostRow
+from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
 from tests.flows.stage import GOOD, LOCATION, Stage, opened
@@ -192,7 +193,7 @@ async def promised(stage: Stage, size: int) -> str:
         size_bytes=size,
         committed_size=size,
         sha256="0" * 64,
-        state="COMPLETE",
+        state=UploadState.COMPLETE,
         media=GOOD.to_json(),
         create_time=now,
         expire_time=now + timedelta(days=7),

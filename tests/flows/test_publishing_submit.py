@@ -27,6 +27,7 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
+from storage.states import ConnectionStatus
 from tests.fixtures import media
 from tests.fixtures.waiting import until
 from tests.flows.stage import CAPABILITIES, LOCATION, SCOPES, Stage, as_grant, opened
@@ -304,7 +305,7 @@ async def connect_elsewhere(stage: Stage, location: str) -> str:
     async with stage.domain.db.transaction() as tx:
         await locations.claim(tx, location, "agency", now)
         row = ConnectionRow(location=location, id="c1", provider="tiktok", create_time=now, update_time=now)
-        row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
+        row.status, row.capabilities, row.granted_scopes = ConnectionStatus.VALID, CAPABILITIES, list(SCOPES)
         row.provider_subject = grant["open_id"]
         await connections.insert(tx, row)
         account = AccountRow(

@@ -31,6 +31,7 @@ from providers.models.accounts import ProfilePart
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import accounts, events
 from storage.posts import PostRow
+from storage.states import PostState
 from tests.flows.stage import LOCATION, Stage, opened
 
 MINUTE = timedelta(minutes=1)
@@ -562,7 +563,7 @@ async def _like(stage: Stage, account: str) -> PostRow:
         provider="tiktok",
         mode="direct",
         content=content,
-        state="QUEUED",
+        state=PostState.QUEUED,
         queue_time=now,
         create_time=now,
         update_time=now,

@@ -38,6 +38,7 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.quotas import QuotaRow
+from storage.states import ConnectionStatus
 from tests.fixtures.waiting import no_time
 from tests.flows.planner import planning
 from tests.flows.stage import Clock, make_settings
@@ -74,7 +75,7 @@ class Agencies:
             row = ConnectionRow(
                 location=location, id=connection, provider="highlevel", create_time=now, update_time=now
             )
-            row.provider_subject, row.granted_scopes, row.status = subject, list(SCOPES), "VALID"
+            row.provider_subject, row.granted_scopes, row.status = subject, list(SCOPES), ConnectionStatus.VALID
             await connections.insert(tx, row)
         expire_time = now + timedelta(days=300)
         access, refresh = Secret(given["access_token"]), Secret(given["refresh_token"])

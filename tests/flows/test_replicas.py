@@ -29,6 +29,7 @@ from socialgateway.v1 import (
 )
 from storage import posts as rows
 from storage.posts import PostRow
+from storage.states import PostState
 from tests.chaos.processes import walk_consent
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import AUTH, running, simulated, target_of
@@ -159,7 +160,7 @@ async def test_a_post_changed_on_one_is_read_on_both(pair: Pair) -> None:
         connection="c1",
         provider="tiktok",
         mode="direct",
-        state="QUEUED",
+        state=PostState.QUEUED,
         queue_time=now,
         create_time=now,
         update_time=now,
@@ -176,7 +177,7 @@ async def test_a_post_changed_on_one_is_read_on_both(pair: Pair) -> None:
 
     before = [await state(pair.one), await state(pair.two)]
     async with domain.db.transaction() as tx:
-        await rows.change(tx, "l1", "p1", now, expect=["QUEUED"], state="FAILED")
+        await rows.change(tx, "l1", "p1", now, expect=[PostState.QUEUED], state=PostState.FAILED)
 
     async def changed() -> bool:
         return [await state(pair.one), await state(pair.two)] == ["FAILED", "FAILED"]

@@ -20,7 +20,7 @@ from gateway.settings import SettingsError
 from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, provider_service_pb2, provider_service_pb2_grpc
 from storage import migrate
 from storage.database import Database, raw_connection
-from storage.keys import KeyMissing, KeyWrong
+from storage.key_ring import KeyMissing, KeyWrong
 from tests.fixtures import logs
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import AUTH, CALLS, RING, base_of, end, running, settings, target_of

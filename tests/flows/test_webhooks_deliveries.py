@@ -33,6 +33,7 @@ from storage import posts as rows
 from storage.connections import ConnectionRow
 from storage.events import EventRow
 from storage.posts import PostRow
+from storage.states import ConnectionStatus
 from tests.fixtures import logs, media
 from tests.fixtures.waiting import until
 from tests.flows.stage import LOCATION, Stage, as_grant, opened
@@ -532,7 +533,7 @@ async def connect_elsewhere(telling: Telling, location: str, connection: str = "
     now, grant = telling.stage.clock(), telling.stage.vendor.grant()
     async with telling.stage.domain.db.transaction() as tx:
         row = ConnectionRow(location=location, id=connection, provider="tiktok", create_time=now, update_time=now)
-        row.status, row.provider_subject = "VALID", grant["open_id"]
+        row.status, row.provider_subject = ConnectionStatus.VALID, grant["open_id"]
         await connections.insert(tx, row)
     await telling.stage.domain.tokens.keep(location, connection, as_grant(grant, now), read_version=0)
 
@@ -579,7 +580,7 @@ async def test_a_removed_grant_is_one_in_every_location(telling: Telling) -> Non
         now = telling.stage.clock()
         await connections.change(tx, "l3", "c1", now, status="DISCONNECTED")
         other = ConnectionRow(location="l4", id="c1", provider="tiktok", create_time=now, update_time=now)
-        other.status, other.provider_subject = "VALID", "somebody-else"
+        other.status, other.provider_subject = ConnectionStatus.VALID, "somebody-else"
         await connections.insert(tx, other)
 
     await telling.tell("authorization.removed", {"reason": 2})

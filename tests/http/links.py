@@ -17,6 +17,7 @@ from gateway.domain.media import links, uploads
 from gateway.http.app import Edge
 from gateway.readiness import Report
 from storage.posts import PostRow
+from storage.states import PostState
 from storage.uploads import UploadRow
 from tests.flows.stage import LOCATION, Stage, opened
 
@@ -49,7 +50,13 @@ async def _ready() -> Report:
 def post_of(id: str = "p1") -> PostRow:
     """Return a post that needs no row of its own."""
     return PostRow(
-        location=LOCATION, id=id, account="a1", connection="c1", provider="tiktok", mode="direct", state="QUEUED"
+        location=LOCATION,
+        id=id,
+        account="a1",
+        connection="c1",
+        provider="tiktok",
+        mode="direct",
+        state=PostState.QUEUED,
     )
 
 

@@ -17,6 +17,7 @@ from gateway.http.connections import STATUSES, shown, wanted
 from gateway.http.errors import moment
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage.connections import ConnectionRow
+from storage.states import ConnectionStatus
 from tests.fixtures.whole import AUTH, CALLS, KEY, base_of, running
 from tests.http.asking import ISO, PAGE, Asking, begin, check_body
 from tests.http.consents import Walk, decide
@@ -99,7 +100,7 @@ def test_pages_know_four_states(kept: str, told: str) -> None:
         id="c1",
         provider="tiktok",
         grant_kind="USER",
-        status=kept,
+        status=ConnectionStatus(kept),
         reason_code="TOKEN_REVOKED",
         reason_message="Said.",
         last_error_code="invalid_grant",

@@ -14,6 +14,7 @@ from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
 from storage.accounts import AccountRow, find
 from storage.posts import PostRow
+from storage.states import PostState
 from tests.fixtures.highlevel import HighWorld
 
 PARENT = f"locations/{BAKERY}"
@@ -118,7 +119,7 @@ async def put_post(high: HighWorld, account: account_pb2.Account, state: str, **
         connection=account.connection.rpartition("/")[2],
         provider="highlevel",
         mode="DIRECT",
-        state=state,
+        state=PostState(state),
         queue_time=now,
         create_time=now,
         update_time=now,

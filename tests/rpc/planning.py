@@ -29,6 +29,7 @@ from storage.accounts import AccountRow
 from storage.attempts import AttemptRow
 from storage.connections import ConnectionRow
 from storage.posts import PostRow
+from storage.states import AttemptState, ConnectionStatus, PostState
 from tests.fixtures.gateway import Clock, World, opened
 
 PARENT, CONNECTION = "locations/l1", "locations/l1/connections/c1"
@@ -98,12 +99,14 @@ class Planned:
             connection="c1",
             provider="highlevel",
             mode="direct",
-            state="PUBLISHED",
+            state=PostState.PUBLISHED,
             attempt=1,
             queue_time=now,
             **times,
         )
-        attempt = AttemptRow(location="l1", post=id, number=1, state="PUBLISHED", publish_id=vendor_id, **times)
+        attempt = AttemptRow(
+            location="l1", post=id, number=1, state=AttemptState.PUBLISHED, publish_id=vendor_id, **times
+        )
         async with self.world.domain.db.transaction() as tx:
             await posts.insert(tx, row)
             await attempts.insert(tx, attempt)
@@ -138,7 +141,7 @@ async def _connect(world: World, vendor: Vendor) -> None:
         granted_scopes=list(SCOPES),
         provider_settings=SETTINGS,
         provider_subject=BAKERY,
-        status="VALID",
+        status=ConnectionStatus.VALID,
         create_time=now,
         update_time=now,
     )

@@ -19,6 +19,7 @@ from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
 from storage import accounts, connections
+from storage.states import ConnectionStatus
 from tests.fixtures.highlevel import HighWorld
 from tests.rpc.answers import assert_error
 from tests.rpc.networks import (
@@ -360,7 +361,12 @@ async def test_an_account_that_two_connections_reach_stays_where_it_is(high: Hig
     same = await domain.providers["highlevel"].networks.linked(access)
     async with domain.db.transaction() as tx:
         other = connections.ConnectionRow(
-            location=BAKERY, id="other", provider="highlevel", status="VALID", create_time=now, update_time=now
+            location=BAKERY,
+            id="other",
+            provider="highlevel",
+            status=ConnectionStatus.VALID,
+            create_time=now,
+            update_time=now,
         )
         await connections.insert(tx, other)
         assert await sync.save(domain, tx, other, same, now)

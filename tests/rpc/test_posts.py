@@ -31,6 +31,7 @@ from storage import connections
 from storage import posts as rows
 from storage import uploads as upload_rows
 from storage.database import notify
+from storage.states import UploadState
 from tests.fixtures import media
 from tests.fixtures.waiting import until
 from tests.flows.stage import LOCATION, Stage, opened
@@ -307,7 +308,7 @@ async def test_an_unfinished_upload_cannot_be_posted(served: Served) -> None:
     """Bytes that are not all there are not posted."""
     async with served.stage.domain.db.transaction() as tx:
         row = await upload_rows.get(tx, LOCATION, served.upload)
-        row.state = "OPEN"
+        row.state = UploadState.OPEN
         tx.add(row)
     await served.refused("STATE_FORBIDS")
 

@@ -15,6 +15,7 @@ from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
 from storage import posts, videos
 from storage.posts import PostRow
+from storage.states import PostState
 from storage.videos import VideoReadRow
 from tests.fixtures.gateway import World
 from tests.rpc.answers import assert_error
@@ -194,7 +195,7 @@ async def test_a_video_of_ours_names_its_post(gateway: World) -> None:
         connection="c",
         provider="tiktok",
         mode="direct",
-        state="PUBLISHED",
+        state=PostState.PUBLISHED,
         provider_post_id=str(LARGE_ID),
         queue_time=now,
         create_time=now,

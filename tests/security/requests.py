@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 from socialgateway.v1 import account_pb2, connection_pb2, engagement_pb2, planner_pb2, post_pb2, upload_pb2
 from storage import imports
 from storage.imports import ImportRow
+from storage.states import ImportState
 from tests.security.scene import METHODS, REDIRECT_URI, Scene
 from tests.security.walking import VIDEO, Walk
 
@@ -75,7 +76,7 @@ async def _imported(scene: Scene, connection: str, account: str, upload: str) ->
         provider="tiktok",
         accounts=[account],
         upload=upload,
-        state="FAILED",
+        state=ImportState.FAILED,
         file_name="i1-1.csv",
         error={"reason": "CONTENT_REJECTED", "message": "The file has no rows.", "metadata": {"provider": "tiktok"}},
         create_time=scene.gateway.domain.clock(),

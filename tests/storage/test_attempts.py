@@ -10,6 +10,7 @@ from storage import attempts, posts
 from storage.attempts import AttemptRow
 from storage.database import Database
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -24,7 +25,7 @@ def make_post(id: str = "p1", **values: Any) -> PostRow:
         "provider": "tiktok",
         "mode": "direct",
         "uploads": ["u1"],
-        "state": "QUEUED",
+        "state": PostState.QUEUED,
         "queue_time": NOW,
         "create_time": NOW,
         "update_time": NOW,
@@ -33,7 +34,7 @@ def make_post(id: str = "p1", **values: Any) -> PostRow:
     return PostRow(**{**given, **values})
 
 
-def make_attempt(post: str = "p1", number: int = 1, state: str = "INTENT") -> AttemptRow:
+def make_attempt(post: str = "p1", number: int = 1, state: AttemptState = AttemptState.INTENT) -> AttemptRow:
     """Return an attempt of a post of location l1."""
     return AttemptRow(location="l1", post=post, number=number, state=state, create_time=NOW, update_time=NOW)
 
@@ -47,27 +48,27 @@ async def test_only_one_of_two_workers_moves_an_attempt(database: Database) -> N
     assert seen is not None
 
     async with database.transaction() as tx:
-        first = await attempts.move(tx, seen, "INIT_SENT", NOW)
+        first = await attempts.move(tx, seen, AttemptState.INIT_SENT, NOW)
     async with database.transaction() as tx:
-        second = await attempts.move(tx, seen, "INIT_SENT", NOW)
+        second = await attempts.move(tx, seen, AttemptState.INIT_SENT, NOW)
 
     assert first is not None
-    assert "INIT_SENT" == first.state
+    assert AttemptState.INIT_SENT == first.state
     assert second is None
 
 
 async def test_the_confirmed_offset_is_part_of_the_swap(database: Database) -> None:
     """A worker that wakes up with an old offset cannot move the attempt, though the state is the same."""
     async with database.transaction() as tx:
-        await attempts.insert(tx, make_attempt(state="UPLOADING"))
+        await attempts.insert(tx, make_attempt(state=AttemptState.UPLOADING))
     async with database.read() as tx:
         frozen = await attempts.find(tx, "l1", "p1", 1)
     assert frozen is not None
 
     async with database.transaction() as tx:
-        ahead = await attempts.move(tx, frozen, "UPLOADING", NOW, confirmed=10_000_000)
+        ahead = await attempts.move(tx, frozen, AttemptState.UPLOADING, NOW, confirmed=10_000_000)
     async with database.transaction() as tx:
-        late = await attempts.move(tx, frozen, "FINAL_SENT", NOW)
+        late = await attempts.move(tx, frozen, AttemptState.FINAL_SENT, NOW)
 
     assert ahead is not None
     assert 10_000_000 == ahead.confirmed
@@ -80,14 +81,18 @@ async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: D
         await posts.insert(tx, make_post(attempt=2))
 
     async with database.transaction() as tx:
-        wrong_state = await posts.change(tx, "l1", "p1", NOW, expect=["PROCESSING"], state="PUBLISHED")
-        wrong_attempt = await posts.change(tx, "l1", "p1", NOW, expect=["QUEUED"], at_attempt=1, state="FAILED")
-        right = await posts.change(tx, "l1", "p1", NOW, expect=["QUEUED"], at_attempt=2, state="TRANSFERRING")
+        wrong_state = await posts.change(tx, "l1", "p1", NOW, expect=[PostState.PROCESSING], state=PostState.PUBLISHED)
+        wrong_attempt = await posts.change(
+            tx, "l1", "p1", NOW, expect=[PostState.QUEUED], at_attempt=1, state=PostState.FAILED
+        )
+        right = await posts.change(
+            tx, "l1", "p1", NOW, expect=[PostState.QUEUED], at_attempt=2, state=PostState.TRANSFERRING
+        )
 
     assert wrong_state is None
     assert wrong_attempt is None
     assert right is not None
-    assert ("TRANSFERRING", 2) == (right.state, right.version)
+    assert (PostState.TRANSFERRING, 2) == (right.state, right.version)
 
 
 async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> None:
@@ -96,7 +101,7 @@ async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> No
     async with database.transaction() as tx:
         await posts.insert(tx, make_post("due"))
         await posts.insert(tx, make_post("future", due_at=later + timedelta(hours=1)))
-        await posts.insert(tx, make_post("never", due_at=None, state="PUBLISHED"))
+        await posts.insert(tx, make_post("never", due_at=None, state=PostState.PUBLISHED))
 
     async with database.transaction() as tx:
         first = await posts.take_due(tx, NOW, later, 10)
@@ -112,16 +117,16 @@ async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> No
 
 async def test_another_post_of_the_account_in_hand_over_is_seen(database: Database) -> None:
     """Only a TRANSFERRING post of the same account whose newest attempt is between init and the last chunk counts."""
-    states = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
+    states = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
     async with database.transaction() as tx:
         await posts.insert(tx, make_post("mine", attempt=1))
-        await posts.insert(tx, make_post("other-account", account="a2", attempt=1, state="TRANSFERRING"))
-        await posts.insert(tx, make_post("processing", attempt=1, state="PROCESSING"))
-        await attempts.insert(tx, make_attempt("other-account", state="UPLOADING"))
-        await attempts.insert(tx, make_attempt("processing", state="PROCESSING"))
+        await posts.insert(tx, make_post("other-account", account="a2", attempt=1, state=PostState.TRANSFERRING))
+        await posts.insert(tx, make_post("processing", attempt=1, state=PostState.PROCESSING))
+        await attempts.insert(tx, make_attempt("other-account", state=AttemptState.UPLOADING))
+        await attempts.insert(tx, make_attempt("processing", state=AttemptState.PROCESSING))
         before = await attempts.handing_over(tx, "l1", "a1", "mine", states)
-        await posts.insert(tx, make_post("sending", attempt=1, state="TRANSFERRING"))
-        await attempts.insert(tx, make_attempt("sending", state="FINAL_SENT"))
+        await posts.insert(tx, make_post("sending", attempt=1, state=PostState.TRANSFERRING))
+        await attempts.insert(tx, make_attempt("sending", state=AttemptState.FINAL_SENT))
         after = await attempts.handing_over(tx, "l1", "a1", "mine", states)
 
     assert before is False

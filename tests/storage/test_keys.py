@@ -7,17 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from storage.database import Database
-from storage.keys import (
-    KeyMissing,
-    KeyRing,
-    KeyRingInvalid,
-    KeyWrong,
-    Sealer,
-    count_by_key,
-    get_secret,
-    rewrap,
-    verify_ring,
-)
+from storage.key_ring import KeyMissing, KeyRing, KeyRingInvalid, KeyWrong
+from storage.key_rotation import count_by_key, rewrap, verify_ring
+from storage.keys import Sealer, get_secret
 from storage.seal import SealBroken
 
 PLACE = ("tokens", "c1", "access", 1)
@@ -139,7 +131,7 @@ async def test_rewrapping_moves_everything_to_the_active_key(database: Database)
 
 async def test_rewrapping_can_be_stopped_and_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A rewrap killed between two batches leaves every value open to a ring of both keys, and ends when run again."""
-    monkeypatch.setattr("storage.keys.BATCH", 2)
+    monkeypatch.setattr("storage.key_rotation.BATCH", 2)
     sealed = [await seal(database, ring("old"), f"loc{number}") for number in range(5)]
 
     def stop(done: int, _total: int) -> None:
@@ -156,7 +148,7 @@ async def test_rewrapping_can_be_stopped_and_run_again(database: Database, monke
 
 async def test_two_rewraps_at_once_share_the_work(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two replicas that rewrap at the same time move each row once."""
-    monkeypatch.setattr("storage.keys.BATCH", 3)
+    monkeypatch.setattr("storage.key_rotation.BATCH", 3)
     for number in range(20):
         await seal(database, ring("old"), f"loc{number}")
     moved = await asyncio.gather(*(rewrap(database, ring("new", "old")) for _ in range(2)))

@@ -12,6 +12,7 @@ import pytest
 from storage import media, uploads
 from storage.database import Database, Transaction
 from storage.media import MediaFetchRow, MediaLinkRow
+from storage.states import UploadState
 from storage.uploads import UploadRow
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,7 +39,9 @@ async def db(database: Database) -> Database:
     """Return a database with one complete upload."""
     async with database.transaction() as tx:
         times: dict[str, Any] = {"create_time": NOW, "expire_time": NOW + HOUR}
-        row = UploadRow(location="l1", id="u1", mime_type="image/jpeg", size_bytes=9, state="COMPLETE", **times)
+        row = UploadRow(
+            location="l1", id="u1", mime_type="image/jpeg", size_bytes=9, state=UploadState.COMPLETE, **times
+        )
         row.sha256 = "ab"
         await uploads.insert(tx, row)
     return database

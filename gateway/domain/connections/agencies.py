@@ -25,6 +25,7 @@ from storage import connections, locations, posts, tokens, webhooks
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.states import GrantOrigin
 
 log = structlog.get_logger(__name__)
 
@@ -70,7 +71,7 @@ async def claim(domain: Domain, tx: Transaction, mine: ConnectionRow, grant: Gra
     await connection_status.move(tx, mine, now, provider_settings=grants.fitting(domain, mine, grant))
     agency = older or await connections.insert(tx, _row(domain, mine, GrantKind.COMPANY, {}))
     scopes, settings = mine.requested_scopes, grants.fitting(domain, agency, grant)
-    return await grants.give(domain, tx, agency, grant, settings=settings, scopes=scopes, origin=connections.CONSENT)
+    return await grants.give(domain, tx, agency, grant, settings=settings, scopes=scopes, origin=GrantOrigin.CONSENT)
 
 
 def _row(

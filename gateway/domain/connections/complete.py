@@ -28,6 +28,7 @@ from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer
+from storage.states import AuthorizationOutcome
 
 log = structlog.get_logger(__name__)
 
@@ -143,9 +144,9 @@ async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
             break
         await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
         waited += FIRST_CALL_POLL_SECONDS
-    if row.outcome == "denied":
+    if row.outcome == AuthorizationOutcome.DENIED:
         raise AuthorizationDenied(metadata={"provider": row.provider})
-    if row.outcome != "completed":
+    if row.outcome != AuthorizationOutcome.COMPLETED:
         raise AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
     async with domain.db.read() as tx:
         return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
@@ -156,7 +157,7 @@ async def _denied(domain: Domain, row: AuthorizationRow, code: str, said: str) -
     now, code, said = domain.clock(), code[:100], said[:MAX_SAID]
     payload = {"connection_id": row.connection, "error": code, "error_description": said}
     async with domain.db.transaction() as tx:
-        await authorizations.finish(tx, row.id, "denied", row.connection)
+        await authorizations.finish(tx, row.id, AuthorizationOutcome.DENIED, row.connection)
         await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=said)
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
 
@@ -172,9 +173,9 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
         reach("consent.after-save")
         verified = await _served(domain, row, connection)
     except Exception:
-        await _end(domain, row, "failed", row.connection)
+        await _end(domain, row, AuthorizationOutcome.FAILED, row.connection)
         raise
-    await _end(domain, row, "completed", verified.id)
+    await _end(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
     return Completed(verified, row.return_uri, row.openers)
 
 
@@ -198,10 +199,10 @@ async def _is_place(domain: Domain, row: AuthorizationRow) -> bool:
     return asked is not None and grants.kind_of(domain, asked) is not GrantKind.COMPANY
 
 
-async def _end(domain: Domain, row: AuthorizationRow, outcome: str, connection: str) -> None:
+async def _end(domain: Domain, row: AuthorizationRow, outcome: AuthorizationOutcome, connection: str) -> None:
     async with domain.db.transaction() as tx:
         await authorizations.finish(tx, row.id, outcome, connection)
-        if outcome == "completed":
+        if outcome == AuthorizationOutcome.COMPLETED:
             await posts.wake_connection(tx, row.location, connection, domain.clock())
 
 
@@ -217,7 +218,7 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
             await authorizations.release(tx, row.id)
         raise
     except ProviderError as error:
-        await _end(domain, row, "failed", row.connection)
+        await _end(domain, row, AuthorizationOutcome.FAILED, row.connection)
         raise await _refused(domain, row, error) from None
 
 

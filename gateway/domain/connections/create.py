@@ -25,6 +25,7 @@ from storage import posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import AlreadyExists
+from storage.states import GrantOrigin
 
 MAX_TOKEN = 4096
 NO_TOKEN = Secret("")
@@ -181,7 +182,7 @@ async def _take(
         if older is None:
             await insert(tx, row)
         scopes = row.requested_scopes
-        await grants.give(domain, tx, target, grant, settings=settings, scopes=scopes, origin=rows.STATIC_TOKEN)
+        await grants.give(domain, tx, target, grant, settings=settings, scopes=scopes, origin=GrantOrigin.STATIC_TOKEN)
         await domain.tokens.put(tx, await domain.sealer.for_location(tx, row.location), target.id, grant)
         await posts.wake_connection(tx, row.location, target.id, domain.clock())
     domain.tokens.replaced(row.location, target.id)

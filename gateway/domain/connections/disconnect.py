@@ -16,6 +16,7 @@ from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
 from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import AccountState
 
 NOT_REVOCABLE = (
     "GRANT_REMAINS",
@@ -111,7 +112,7 @@ async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
         payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
         await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
         await videos.remove(tx, row.location, account.id)
-    await accounts.set_state_of_connection(tx, row.location, row.id, "DETACHED", now)
+    await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
 
 
 async def delete(domain: Domain, location: str, connection: str, key: RequestKey | None, *, etag: str = "") -> None:

@@ -18,6 +18,7 @@ from storage import accounts, connections, events
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
+from storage.states import GrantOrigin
 
 SINGLE = frozenset({GrantKind.USER})
 """The kinds of grants that are one account."""
@@ -69,7 +70,7 @@ async def claim(
     if target.id != mine.id:
         # The subject was connected here before: that connection is renewed, the new one was only the way to it.
         await _remove(tx, mine, into=target, now=now)
-    origin = connections.CONSENT if parent is None else connections.PARENT
+    origin = GrantOrigin.CONSENT if parent is None else GrantOrigin.PARENT
     return await give(
         domain, tx, target, grant, settings=settings, scopes=mine.requested_scopes, origin=origin, parent=parent
     )
@@ -83,7 +84,7 @@ async def give(
     *,
     settings: Mapping[str, str],
     scopes: Sequence[str],
-    origin: str,
+    origin: GrantOrigin,
     parent: ConnectionRow | None = None,
 ) -> ConnectionRow:
     """Write down whose grant the connection has now, that it is to be verified, and its account when it is one."""

@@ -13,6 +13,7 @@ from gateway.errors import ResourceNotFound
 from storage import authorizations, connections, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import GrantOrigin
 
 
 async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
@@ -54,7 +55,7 @@ async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow])
     views = []
     for row, key in zip(rows, keys, strict=True):
         access, refresh = expiries.get(key, (None, None))
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # It lives until somebody ends it.
             access = None
         page = await consent.page_of(domain, tx, consents[key]) if key in consents else None

@@ -11,6 +11,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.errors import CapabilityMissing
 from providers.capabilities import Capability, Support
 from storage import connections
+from storage.states import GrantOrigin
 
 NO_PAGE = "A static token has no consent page: create the connection again with the new token, and it is replaced."
 
@@ -32,7 +33,7 @@ async def reauthorize(
     now = domain.clock()
     async with domain.db.transaction() as tx:
         row = await connections.get(tx, location, connection, lock=True)
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             raise CapabilityMissing(Capability.OAUTH.value, Support.IMPOSSIBLE.value, NO_PAGE)
         oauth_state.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
         if await idempotency.claim(tx, key, connection, now) is None:

@@ -33,6 +33,7 @@ from storage.connections import ConnectionRow
 from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.listener import Listener
+from storage.states import GrantOrigin
 from storage.tokens import TokenRow
 
 log = structlog.get_logger(__name__)
@@ -376,7 +377,7 @@ def _given_up(connection: ConnectionRow, error: GrantRevoked) -> str:
         return error.message
     return (
         connection_status.NEW_ONE_NEEDED
-        if connection.grant_origin == connection_rows.STATIC_TOKEN
+        if connection.grant_origin == GrantOrigin.STATIC_TOKEN
         else connection_status.GIVEN_UP
     )
 

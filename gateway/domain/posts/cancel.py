@@ -18,6 +18,7 @@ from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, Sc
 from storage import attempts, posts
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import PostState
 
 log = structlog.get_logger(__name__)
 
@@ -73,7 +74,7 @@ async def _commit(domain: Domain, location: str, post: str, key: RequestKey | No
 
 async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
     now = domain.clock()
-    expect = ("SCHEDULED", "QUEUED")
+    expect = (PostState.SCHEDULED, PostState.QUEUED)
     if row.state not in expect:
         raise _forbidden(row)
     changed = await posts.change(

@@ -22,6 +22,7 @@ from storage import posts
 from storage.database import Transaction
 from storage.errors import AlreadyExists
 from storage.posts import PostRow
+from storage.states import PostState
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
         **values,
         connection="",
         provider="",
-        state="QUEUED",
+        state=PostState.QUEUED,
         route_reason=routing.NAMED,
         queue_time=now,
         create_time=now,

@@ -39,7 +39,7 @@ async def delete(
         await _remove_there(domain, row, attempt)
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, post, domain.clock()) is None:
-            await rows.remove(tx, location, post, expect=row.state)
+            await attempts.remove_post(tx, location, post, expect=row.state)
 
 
 def _check(row: PostRow, force: bool) -> None:

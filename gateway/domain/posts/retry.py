@@ -25,6 +25,7 @@ from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState
 
 
 async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
@@ -95,7 +96,9 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         due_at=now + LEASE,
         **media_of,
     )
-    fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)
+    fresh = AttemptRow(
+        location=location, post=post, number=number, state=AttemptState.INTENT, create_time=now, update_time=now
+    )
     await attempts.insert(tx, fresh)
     assert changed is not None  # noqa: S101 - the row is locked
     await journal.record_event(tx, changed, now)

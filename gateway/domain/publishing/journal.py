@@ -19,9 +19,10 @@ from storage import attempts, events, posts
 from storage.attempts import AttemptRow
 from storage.database import Transaction, advisory_lock
 from storage.posts import PostRow
+from storage.states import AttemptState
 
 FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE")
-HANDING_OVER = ("INIT_SENT", "INIT_OK", "UPLOADING", "FINAL_SENT")
+HANDING_OVER = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
 STEP_BACK = timedelta(seconds=1)
 """How long a post waits that may not be handed over yet."""
 
@@ -81,7 +82,12 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
         if changed is None:
             raise Superseded
         attempt = AttemptRow(
-            location=post.location, post=post.id, number=number, state="INTENT", create_time=now, update_time=now
+            location=post.location,
+            post=post.id,
+            number=number,
+            state=AttemptState.INTENT,
+            create_time=now,
+            update_time=now,
         )
         await attempts.insert(tx, attempt)
         if changed.state != post.state:
@@ -205,7 +211,7 @@ async def put_off(domain: Domain, post: PostRow, until: datetime) -> None:
 
 
 async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **values: Any) -> AttemptRow:
-    moved = await attempts.move(tx, attempt, to, now, **values)
+    moved = await attempts.move(tx, attempt, AttemptState(to), now, **values)
     if moved is None:
         raise Superseded
     return moved

@@ -8,11 +8,12 @@ from gateway.domain.context import Domain
 from storage import jobs, posts
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import PostState
 
 SWEEP_LIMIT = 500
 PUBLISH_TASK = "publish"
 POLL_TASK = "poll"
-POLLED = ("PROCESSING", "SCHEDULED")
+POLLED = (PostState.PROCESSING, PostState.SCHEDULED)
 HAND_OVERS = "hand-overs"
 POLLS = "polls"
 
@@ -21,7 +22,7 @@ async def enqueue(tx: Transaction, row: PostRow) -> None:
     """Put the post's next step into the queue with this transaction; one step of a post runs at a time."""
     name = f"post|{row.location}|{row.id}"
     # Hand-overs take long and wait in a queue of their own, so that they never hold up a question to a vendor.
-    queue = HAND_OVERS if row.state in ("QUEUED", "TRANSFERRING") else POLLS
+    queue = HAND_OVERS if row.state in (PostState.QUEUED, PostState.TRANSFERRING) else POLLS
     await jobs.enqueue(tx, PUBLISH_TASK, queue=queue, lock=name, queueing_lock=name, location=row.location, post=row.id)
 
 

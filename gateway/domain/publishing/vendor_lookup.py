@@ -18,7 +18,7 @@ from gateway.domain.publishing.moves import Again
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus, Sighting
-from storage import accounts, attempts, posts
+from storage import accounts, attempts, post_matching
 from storage import media as links
 from storage.posts import PostRow
 
@@ -98,7 +98,7 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     about_then = await _unclaimed(domain, post, listed)
     free = [each for each in about_then if _says(each, post.caption)]
     async with domain.db.read() as tx:
-        twins = await posts.twins(tx, post, _from(domain, work), named=_has_ids(free))
+        twins = await post_matching.has_duplicate(tx, post, _from(domain, work), without_publish_id=_has_ids(free))
     only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
     return only, any(each.made is None or each.made <= moves.announced(work) + MADE_WITHIN for each in about_then)
 
@@ -151,7 +151,7 @@ async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -
     """Leave out what other posts of ours became."""
     found = list(found)
     async with domain.db.read() as tx:
-        taken = await posts.taken(tx, post, [id for each in found for id in each.post_ids])
+        taken = await post_matching.claimed_post_ids(tx, post, [id for each in found for id in each.post_ids])
         claimed = await attempts.known_ids(tx, [each.publish_id for each in found if each.publish_id])
     return [each for each in found if not taken.intersection(each.post_ids) and each.publish_id not in claimed]
 

@@ -15,6 +15,7 @@ from providers.models.grants import GrantKind
 from providers.models.webhooks import Webhook
 from storage import connections, tokens
 from storage.connections import ConnectionRow
+from storage.states import GrantOrigin
 from storage.webhooks import UNKNOWN_AGENCY
 
 
@@ -62,7 +63,7 @@ async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told
         pair = await tokens.find(tx, location, id)
         if row is None or row.status == "DISCONNECTED":
             return NOT_OURS
-        if row.grant_origin == connections.STATIC_TOKEN:
+        if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # It was not given to the application, and does not end with it.
             return KNOWN
         # The vendor tells whole seconds; a pair that it gave later than that proves that the grant lives.

@@ -1,0 +1,120 @@
+"""The states of every state machine that has a column: one enum per machine.
+
+Owns the names. Each value is the text in the database, in events and in JSON, so renaming a member needs a migration.
+Which move follows which is described beside each table and decided in `gateway/domain`.
+"""
+
+from enum import StrEnum
+
+
+class PostState(StrEnum):
+    """How far a post is: `posts.state`."""
+
+    SCHEDULED = "SCHEDULED"
+    QUEUED = "QUEUED"
+    TRANSFERRING = "TRANSFERRING"
+    PROCESSING = "PROCESSING"
+    CANCELLING = "CANCELLING"
+    PUBLISHED = "PUBLISHED"
+    AWAITING_CREATOR = "AWAITING_CREATOR"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    INDETERMINATE = "INDETERMINATE"
+
+
+class AttemptState(StrEnum):
+    """The publish journal's state of one attempt: `attempts.state`."""
+
+    INTENT = "INTENT"
+    INIT_SENT = "INIT_SENT"
+    INIT_OK = "INIT_OK"
+    UPLOADING = "UPLOADING"
+    FINAL_SENT = "FINAL_SENT"
+    PROCESSING = "PROCESSING"
+    PUBLISHED = "PUBLISHED"
+    AWAITING_CREATOR = "AWAITING_CREATOR"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    INDETERMINATE = "INDETERMINATE"
+    ABANDONED = "ABANDONED"
+
+
+class ConnectionStatus(StrEnum):
+    """Whether a connection can be used: `connections.status`."""
+
+    PENDING = "PENDING"
+    VALID = "VALID"
+    LIMITED = "LIMITED"
+    ERROR = "ERROR"
+    EXPIRED = "EXPIRED"
+    DISCONNECTED = "DISCONNECTED"
+
+
+class GrantOrigin(StrEnum):
+    """Where a connection's grant comes from, UNSPECIFIED before there is one: `connections.grant_origin`."""
+
+    UNSPECIFIED = ""
+    CONSENT = "CONSENT"
+    """A person's consent."""
+    STATIC_TOKEN = "STATIC_TOKEN"  # noqa: S105
+    """A token that a person supplied."""
+    PARENT = "PARENT"
+    """The grant of an agency."""
+
+
+class AuthorizationOutcome(StrEnum):
+    """How an authorization ended, UNDECIDED until then: `authorizations.outcome`."""
+
+    UNDECIDED = ""
+    COMPLETED = "completed"
+    DENIED = "denied"
+    FAILED = "failed"
+
+
+class AccountState(StrEnum):
+    """Whether an account is reached through its connection: `accounts.state`."""
+
+    ACTIVE = "ACTIVE"
+    DETACHED = "DETACHED"
+    UNREACHABLE = "UNREACHABLE"
+
+
+class AccountHealth(StrEnum):
+    """Whether posts can go out through an account inside a grant of several, UNSPECIFIED for an account that is a
+    grant of its own: `accounts.health`.
+    """
+
+    UNSPECIFIED = ""
+    USABLE = "USABLE"
+    EXPIRED = "EXPIRED"
+    INACTIVE = "INACTIVE"
+
+
+class UploadState(StrEnum):
+    """How far an upload is: `uploads.state`."""
+
+    OPEN = "OPEN"
+    COMPLETE = "COMPLETE"
+    EXPIRED = "EXPIRED"
+
+
+class ImportState(StrEnum):
+    """How far a planner import is: `imports.state`."""
+
+    SENDING = "SENDING"
+    SENT = "SENT"
+    ASSIGNING = "ASSIGNING"
+    CHECKING = "CHECKING"
+    READY = "READY"
+    FINALIZING = "FINALIZING"
+    FINALIZED = "FINALIZED"
+    INDETERMINATE = "INDETERMINATE"
+    FAILED = "FAILED"
+    DELETING = "DELETING"
+
+
+class CommentState(StrEnum):
+    """How far the writing of a comment is: `comments.state`."""
+
+    SENDING = "SENDING"
+    DONE = "DONE"
