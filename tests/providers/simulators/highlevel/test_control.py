@@ -12,7 +12,8 @@ from providers.simulators.highlevel import ConnectionDropped, Fault, create_app
 from providers.simulators.highlevel.operations import OPERATIONS
 from providers.simulators.highlevel.tenants import GARAGE
 from providers.simulators.serving import serve
-from tests.providers.simulators.highlevel.world import AGENT, API, BAKERY, OWNER, POSTING, Clock, World, said, world
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.highlevel.world import AGENT, API, BAKERY, OWNER, POSTING, World, said, world
 
 ACCOUNTS = f"{POSTING}/accounts"
 

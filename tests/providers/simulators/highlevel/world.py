@@ -7,7 +7,6 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -16,6 +15,7 @@ import httpx
 from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.profiles import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, OWNER
+from tests.fixtures.clock import Clock
 
 API = "https://services.leadconnectorhq.com"
 CHOOSE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
@@ -44,25 +44,6 @@ TIKTOK_DETAILS = {
     "promoteOtherBrand": False,
 }
 VIDEO = {"url": "https://media.example/clip.mp4", "type": "video/mp4"}
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        """Move on."""
-        self.time += timedelta(seconds=seconds)
-
-    def later(self, seconds: float) -> str:
-        """A time to come, as bodies name it."""
-        return (self.time + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
 
 
 def said(answer: httpx.Response) -> tuple[int, str | list[str]]:

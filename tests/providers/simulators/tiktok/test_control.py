@@ -16,8 +16,9 @@ import pytest
 
 from providers.simulators.serving import listen, serve
 from providers.simulators.tiktok import create_app
+from tests.fixtures.clock import Clock
 from tests.providers.simulators.tiktok.test_webhooks import Receiver, listening
-from tests.providers.simulators.tiktok.world import API, Clock, World, code_of, file_source
+from tests.providers.simulators.tiktok.world import API, World, code_of, file_source
 
 
 async def _ledger(tiktok: World) -> dict[str, Any]:

@@ -14,10 +14,10 @@ import pytest
 from providers.simulators.faults import fault_from_json
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import ConnectionDropped, Fault, SimulatorConfig, create_app
+from tests.fixtures.clock import Clock
 from tests.providers.simulators.tiktok.world import (
     CLIENT,
     PUBLISH,
-    Clock,
     World,
     code_and_message,
     code_of,

@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from providers.simulators.tiktok import SimulatorConfig, create_app
-from tests.providers.simulators.tiktok.world import API, PUBLISH, Clock, World, code_of, file_source, world
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.tiktok.world import API, PUBLISH, World, code_of, file_source, world
 
 INIT = f"{PUBLISH}/content/init/"
 CANCEL = f"{PUBLISH}/cancel/"

@@ -20,9 +20,10 @@ from starlette.routing import Route
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, create_app
 from providers.simulators.tiktok.pull import LARGEST_PHOTO
+from tests.fixtures.clock import Clock
 from tests.fixtures.waiting import until
 from tests.providers.simulators.tiktok.test_photos import CANCEL, INIT, photos
-from tests.providers.simulators.tiktok.world import API, Clock, World
+from tests.providers.simulators.tiktok.world import API, World
 
 BLOCK = bytes(1_000_000)
 

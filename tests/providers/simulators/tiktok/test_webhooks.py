@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from providers.simulators.tiktok import SimulatorConfig, create_app
 from providers.simulators.tiktok.webhooks import signature
-from tests.providers.simulators.tiktok.world import API, CLIENT, Clock, World, file_source
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.tiktok.world import API, CLIENT, World, file_source
 
 BODY = (
     b'{"client_key":"ck_test","event":"post.publish.publicly_available","create_time":1770210873,'

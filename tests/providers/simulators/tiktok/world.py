@@ -7,13 +7,13 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from providers.simulators.tiktok import SCOPES, SimulatorConfig, Vendor, create_app
+from tests.fixtures.clock import Clock
 
 API = "https://open.tiktokapis.com"
 AUTHORIZE = "https://www.tiktok.com/v2/auth/authorize/"
@@ -31,21 +31,6 @@ ASKING = {
     "state": "s-1",
 }
 PUBLIC = {"privacy_level": "PUBLIC_TO_EVERYONE"}
-
-
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        """Move on."""
-        self.time += timedelta(seconds=seconds)
 
 
 def file_source(size: int, chunk_size: int | None = None, count: int = 1) -> dict[str, Any]:
