@@ -22,6 +22,8 @@ KINDS = (
     "expire_upload",  # the upload URL of this call is dead from now on
     "lose_progress",  # the vendor forgets the last stored chunk and says 416 with what it still has
 )
+# The kinds that only a vendor with uploads in chunks knows.
+UPLOAD_KINDS = ("expire_upload", "lose_progress")
 
 
 class ConnectionDropped(httpx.RemoteProtocolError):

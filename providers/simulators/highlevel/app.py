@@ -5,14 +5,16 @@ Owns: which operation leads where. Knows nothing of a rule.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from providers.simulators import levers
+from providers.simulators.common.control import routes as control_routes
+from providers.simulators.common.http import build_app
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Sleep
 from providers.simulators.highlevel import (
     accounts,
     comments,
@@ -20,7 +22,6 @@ from providers.simulators.highlevel import (
     consent,
     control,
     csvs,
-    ids,
     installs,
     labels,
     medias,
@@ -32,8 +33,8 @@ from providers.simulators.highlevel import (
 )
 from providers.simulators.highlevel.admission import Endpoint, dispatcher
 from providers.simulators.highlevel.config import SimulatorConfig
-from providers.simulators.highlevel.gate import gate
-from providers.simulators.highlevel.state import Clock, Vendor
+from providers.simulators.highlevel.middleware import middleware
+from providers.simulators.highlevel.state import Vendor
 
 ENDPOINTS: dict[str, Endpoint] = {
     "oauth.token": oauth.token,
@@ -88,7 +89,7 @@ def _routes() -> list[Route]:
         Route("/_sim/consent", consent.decide, methods=["POST"]),
         Route("/_sim/social/{state}", connecting.popup, methods=["GET"]),
         Route("/_sim/social/{state}", connecting.consented, methods=["POST"]),
-        *levers.routes(control.LEVERS),
+        *control_routes(control.CONTROLS),
         Route("/{path:path}", dispatcher(ENDPOINTS), methods=_METHODS),
     ]
 
@@ -97,8 +98,8 @@ def create_app(
     config: SimulatorConfig | None = None,
     *,
     clock: Clock,
-    entropy: ids.Entropy = os.urandom,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    entropy: Entropy = os.urandom,
+    sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """A simulated HighLevel; `app.state.vendor` is its Vendor.
@@ -109,14 +110,4 @@ def create_app(
     vendor = Vendor(
         config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=pull.start
     )
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await vendor.aclose()
-
-    app = Starlette(routes=_routes(), lifespan=lifespan)
-    app.router.redirect_slashes = False
-    app.state.vendor = vendor
-    app.middleware_stack = gate(app.build_middleware_stack(), vendor)
-    return app
+    return build_app(vendor, _routes(), partial(middleware, vendor=vendor))

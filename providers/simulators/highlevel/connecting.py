@@ -6,13 +6,14 @@ Owns: pending OAuth records, the popup's pages, the three operations. Knows noth
 import json
 from html import escape
 from typing import Any
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
+from providers.simulators.common.http import decision_form, page_form
+from providers.simulators.common.ids import opaque
 from providers.simulators.highlevel import fields, ids, platforms, wire
-from providers.simulators.highlevel.consent import html
+from providers.simulators.highlevel.consent import page
 from providers.simulators.highlevel.errors import Refusal, closed_route, invalid, not_found
 from providers.simulators.highlevel.operations import V2, V3
 from providers.simulators.highlevel.platforms import Identity, Pending, Started
@@ -39,7 +40,7 @@ async def start(request: Request) -> Response:
     if platform in ("twitter", "bluesky"):
         # Support for Twitter ended 2024-12-04; bluesky's start is reported to fail. Neither answer is documented.
         raise Refusal(400, f"{platform} can not be connected this way")
-    state = ids.opaque(vendor.entropy)
+    state = opaque(vendor.entropy)
     vendor.popups[state] = Started(
         platform=platform,
         location_id=location_id,
@@ -66,28 +67,24 @@ async def popup(request: Request) -> Response:
     vendor, state = wire.vendor_of(request), str(request.path_params["state"])
     started = vendor.popups.get(state)
     if started is None:
-        return html("Something went wrong", "<p>This page has expired.</p>", 400)
+        return page("Something went wrong", "<p>This page has expired.</p>", 400)
     options = "".join(
         f'<option value="{escape(each.origin_id)}">{escape(each.name)}</option>'
         for each in vendor.identities[started.platform]
     )
-    return html(
-        f"Let HighLevel use {started.platform}?",
-        f"<form method=post><label>Logged in as <select name=origin_id>{options}</select></label>"
-        "<button id=approve name=decision value=approve>Allow</button>"
-        "<button id=deny name=decision value=deny>Cancel</button></form>",
-    )
+    fields = f"<label>Logged in as <select name=origin_id>{options}</select></label>"
+    return page(f"Let HighLevel use {started.platform}?", decision_form(fields, approve="Allow"))
 
 
 async def consented(request: Request) -> Response:
     """HighLevel's own page after the consent: it tells the opener and closes. Once per popup."""
     vendor = wire.vendor_of(request)
-    answers = parse_qs((await request.body()).decode("utf-8", "replace"))
+    answers = await page_form(request)
     started = vendor.popups.pop(str(request.path_params["state"]), None)
     if started is None:
-        return html("Something went wrong", "<p>This page has expired.</p>", 400)
+        return page("Something went wrong", "<p>This page has expired.</p>", 400)
     if answers.get("decision") != ["approve"]:
-        return html("Cancelled", "<script>window.close()</script>")
+        return page("Cancelled", "<script>window.close()</script>")
     identity = _identity(vendor, started.platform, answers.get("origin_id", [""])[0])
     return _told(consent(vendor, started, identity))
 
@@ -101,7 +98,7 @@ def _told(message: dict[str, Any]) -> Response:
     """docs of GoHighLevel/highlevel-api-docs, read 2026-11-20. Which origin it is posted to is not documented."""
     text = json.dumps(message).replace("<", "\\u003c")
     script = f'<script>if(window.opener)window.opener.postMessage({text},"*");window.close()</script>'
-    return html("Connected", f"<p>You can close this window.</p>{script}")
+    return page("Connected", f"<p>You can close this window.</p>{script}")
 
 
 def consent(vendor: Vendor, started: Started, identity: Identity) -> dict[str, Any]:

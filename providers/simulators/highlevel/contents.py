@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 
@@ -53,19 +54,19 @@ class CsvImport:
         return "pending" if (now - self.time).total_seconds() >= seconds else "in_progress"
 
 
-def _label(entropy: ids.Entropy, now: datetime, **values: Any) -> dict[str, Any]:
+def _label(entropy: Entropy, now: datetime, **values: Any) -> dict[str, Any]:
     stamp = now.isoformat()
     made = {"_id": ids.mongo(entropy), "locationId": BAKERY, "createdBy": OWNER, "deleted": False}
     return {**made, "createdAt": stamp, "updatedAt": stamp, **values}
 
 
-def first_categories(entropy: ids.Entropy, now: datetime) -> list[dict[str, Any]]:
+def first_categories(entropy: Entropy, now: datetime) -> list[dict[str, Any]]:
     """Two categories of the bakery."""
     colors = {"primaryColor": "#000000", "secondaryColor": "#ffffff"}
     return [_label(entropy, now, name=name, **colors) for name in ("Recipes", "Opening hours")]
 
 
-def first_tags(entropy: ids.Entropy, now: datetime) -> list[dict[str, Any]]:
+def first_tags(entropy: Entropy, now: datetime) -> list[dict[str, Any]]:
     """Two tags of the bakery."""
     return [_label(entropy, now, tag=tag) for tag in ("bread", "cake")]
 

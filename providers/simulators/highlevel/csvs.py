@@ -9,6 +9,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from providers.simulators.common.ids import opaque
 from providers.simulators.highlevel import fields, ids, posts, rules, sheets, wire
 from providers.simulators.highlevel.contents import CsvImport
 from providers.simulators.highlevel.errors import CsvRefusal, Refusal, invalid, not_found
@@ -19,8 +20,7 @@ from providers.simulators.highlevel.state import Vendor
 
 async def upload(request: Request) -> Response:
     """Take a file as multipart; the rows are read at once. v3 adds a code to refusals."""
-    if wire.media_type(request) != "multipart/form-data":
-        raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
+    wire.check_media_type(request, "multipart/form-data")
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
     async with request.form() as form:
         file = form.get("file")
@@ -31,7 +31,7 @@ async def upload(request: Request) -> Response:
         rows = sheets.read(name, data)
     except CsvRefusal as error:
         raise error if v3 else Refusal(400, error.message) from None
-    path = f"social-planner/{wire.location_of(request)}/{ids.opaque(vendor.entropy)}/{name}"
+    path = f"social-planner/{wire.location_of(request)}/{opaque(vendor.entropy)}/{name}"
     vendor.sheets[path] = rows
     results: dict[str, Any] = {"filePath": path, "rowsCount": len(rows), "fileName": name}
     if v3:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import errors, ids
 from providers.simulators.highlevel.config import SimulatorConfig
 from providers.simulators.highlevel.errors import Refusal
@@ -53,7 +54,7 @@ class Grants:
     """Every code and token that is known. `entropy(n)` gives n random bytes."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     codes: dict[str, Held] = field(default_factory=dict)
     access: dict[str, Held] = field(default_factory=dict)
     refresh: dict[str, Held] = field(default_factory=dict)

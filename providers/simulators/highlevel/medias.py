@@ -11,6 +11,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import CLIENT_CLOSED
 from providers.simulators.highlevel import fields, ids, pull, wire
 from providers.simulators.highlevel.errors import Refusal, foreign_location, invalid, not_found
 from providers.simulators.highlevel.library import Media
@@ -18,7 +19,6 @@ from providers.simulators.highlevel.pull import Fetched
 from providers.simulators.highlevel.state import Vendor
 
 _CHUNK = 1 << 20
-_CLIENT_GONE = 499
 
 
 def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
@@ -36,15 +36,14 @@ def _text(form: FormData, name: str) -> str:
 
 async def upload(request: Request) -> Response:
     """Take a file, or with hosted=true the URL of one. JSON is another media type than the one that is read."""
-    if wire.media_type(request) != "multipart/form-data":
-        raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
+    wire.check_media_type(request, "multipart/form-data")
     vendor = wire.vendor_of(request)
     try:
         async with request.form() as form:
             _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
             media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
     except ClientDisconnect:
-        return Response(status_code=_CLIENT_GONE)
+        return Response(status_code=CLIENT_CLOSED)
     media.location_id = str(wire.grant_of(request).location_id)
     vendor.medias.add(media)
     return JSONResponse({"fileId": media.id, "url": media.url})

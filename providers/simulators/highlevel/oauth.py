@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE
 from providers.simulators.highlevel import errors, wire
 from providers.simulators.highlevel.errors import Refusal, invalid
 from providers.simulators.highlevel.grants import Grant
@@ -98,7 +99,7 @@ async def token(request: Request) -> Response:
     except Refusal as error:
         _record(vendor, fields.get("grant_type", ""), str(error.message))
         raise
-    return JSONResponse(camel(answer) if v3 else answer, 200, wire.NO_CACHE)
+    return JSONResponse(camel(answer) if v3 else answer, 200, NO_CACHE)
 
 
 async def location_token(request: Request) -> Response:
@@ -124,7 +125,7 @@ async def location_token(request: Request) -> Response:
     if v3 or vendor.config.location_token_refreshes:
         answer["refresh_token"] = vendor.grants.issue_refresh(grant, vendor.now())
     _record(vendor, "location_token", "ok", "Location")
-    return JSONResponse(camel(answer) if v3 else answer, 200, wire.NO_CACHE)
+    return JSONResponse(camel(answer) if v3 else answer, 200, NO_CACHE)
 
 
 async def reconnect(request: Request) -> Response:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SimulatorConfig
 from providers.simulators.highlevel.ledger import Published
@@ -35,7 +36,7 @@ class Planner:
     """The planner's memory. `fetch(record)` gets its media; it calls `fetched` or `fail` later."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     accounts: Accounts
     fetch: Callable[[Record], None]
     records: dict[str, Record] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 
@@ -57,7 +58,7 @@ class SimAccount:
 class Accounts:
     """Accounts by id, and groups by location."""
 
-    entropy: ids.Entropy
+    entropy: Entropy
     now: datetime
     by_id: dict[str, SimAccount] = field(default_factory=dict)
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import httpx
 
+from providers.simulators.common.http import media_type
 from providers.simulators.highlevel.records import Record
 from providers.simulators.highlevel.state import Vendor
 
@@ -32,7 +33,7 @@ class Unfetched(Exception):
 
 def start(vendor: Vendor, record: Record) -> None:
     """Begin fetching the media of a post."""
-    vendor.spawn(lambda: _pull(vendor, record))
+    vendor.runtime.spawn(lambda: _pull(vendor, record))
 
 
 async def _pull(vendor: Vendor, record: Record) -> None:
@@ -63,7 +64,7 @@ async def fetch(vendor: Vendor, url: str) -> Fetched:
 
 
 async def _read(answer: httpx.Response) -> Fetched:
-    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = media_type(answer.headers)
     if answer.status_code != 200:
         raise Unfetched(UNREACHABLE)
     if not kind.startswith(("video/", "image/")):

@@ -4,12 +4,14 @@ Owns: tenants, grants, accounts, posts, ledgers, faults, time. Knows nothing of 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Runtime, Sleep
 from providers.simulators.faults import Faults
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
@@ -25,9 +27,6 @@ from providers.simulators.highlevel.records import Record
 from providers.simulators.highlevel.tenants import COMPANY, OWNER, Tenants
 from providers.simulators.highlevel.webhooks import Sender
 
-Clock = Callable[[], datetime]
-Work = Callable[[], Coroutine[Any, Any, None]]
-
 
 class Vendor:
     """A simulated HighLevel. Ledgers are lists to read; controls may be pulled at any time, also while calls run."""
@@ -37,8 +36,8 @@ class Vendor:
         config: SimulatorConfig,
         clock: Clock,
         *,
-        entropy: ids.Entropy,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        entropy: Entropy,
+        sleep: Sleep = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
         fetch: Callable[["Vendor", Record], None],
     ) -> None:
@@ -46,21 +45,17 @@ class Vendor:
         self.entropy = entropy
         self.sleep = sleep
         self.transport = transport
-        self._clock = clock
+        self.runtime = Runtime(clock, self.settle)
+        self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
+        self.aclose = self.runtime.aclose
         self._fetch = fetch
-        self._tasks: set[asyncio.Task[None]] = set()
         self.faults = Faults()
-        self.webhooks = Sender(
-            config=config, entropy=entropy, now=self.now, sleep=sleep, spawn=self.spawn, transport=transport
-        )
+        self.webhooks = Sender(config=config, entropy=entropy, runtime=self.runtime, sleep=sleep, transport=transport)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the configuration and the webhooks' key. The app is installed nowhere."""
-        for task in self._tasks:
-            task.cancel()
-        self._offset = timedelta()
-        self._waiting: list[Work] = []
+        self.runtime.reset()
         self.faults.clear()
         self.webhooks.deliveries.clear()
         self.tenants = Tenants()
@@ -90,43 +85,10 @@ class Vendor:
 
     # Time and tasks
 
-    def now(self) -> datetime:
-        """The vendor's time: the clock plus what was advanced."""
-        return self._clock() + self._offset
-
-    def advance_clock(self, seconds: float) -> None:
-        """Let the vendor's time run ahead; everything due by then happens."""
-        self._offset += timedelta(seconds=seconds)
-        self.settle()
-
     def settle(self) -> None:
         """Let everything happen that is due, and start what could not be started outside an event loop."""
         self.planner.settle(self.now())
-        waiting, self._waiting = self._waiting, []
-        for work in waiting:
-            self.spawn(work)
-
-    def spawn(self, work: Work) -> None:
-        """Run `work` beside the calls; without a running event loop it waits for the next call."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._waiting.append(work)
-            return
-        task = loop.create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def idle(self) -> None:
-        """Wait until every webhook and fetch that is under way has ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def aclose(self) -> None:
-        """Stop what runs beside the calls."""
-        for task in self._tasks:
-            task.cancel()
-        await self.idle()
+        self.runtime.start_waiting()
 
     # Ledgers
 
@@ -165,9 +127,9 @@ class Vendor:
         values = {"companyId": COMPANY, "userId": user_id, "companyName": "Sim Agency", "isWhitelabelCompany": False}
         for location_id in location_ids:
             self.installs[location_id] = self.now()
-            self.webhooks.tell("INSTALL", installType="Location", locationId=location_id, **values)
+            self.webhooks.send("INSTALL", installType="Location", locationId=location_id, **values)
         if company and not location_ids:
-            self.webhooks.tell("INSTALL", installType="Company", **values)
+            self.webhooks.send("INSTALL", installType="Company", **values)
 
     def uninstall(self, target: str) -> bool:
         """End the installation of a location, or of the company with all of them, and tell. False without one."""
@@ -175,9 +137,9 @@ class Vendor:
         ended = [self.grants.end(each) for each in {*gone, target}]
         for location_id in gone:
             del self.installs[location_id]
-            self.webhooks.tell("UNINSTALL", locationId=location_id, companyId=COMPANY)
+            self.webhooks.send("UNINSTALL", locationId=location_id, companyId=COMPANY)
         if target == COMPANY:
-            self.webhooks.tell("UNINSTALL", companyId=COMPANY)
+            self.webhooks.send("UNINSTALL", companyId=COMPANY)
         return bool(gone) or any(ended)
 
     def expire_access_tokens(self, resource: str | None = None) -> int:

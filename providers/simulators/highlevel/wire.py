@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import media_type
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid
 from providers.simulators.highlevel.grants import Grant
@@ -22,7 +23,6 @@ GRANT_KEY = "simulator.grant"
 PARAMS_KEY = "simulator.params"
 # docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: three dates are alive beside v3.
 VERSIONS = {"2021-07-28": V2, "2021-04-15": V2, "2023-02-21": V2, "v3": V3}
-NO_CACHE = {"Cache-Control": "no-store"}
 
 
 def vendor_of(request: Request) -> Vendor:
@@ -77,15 +77,16 @@ def refusal(vendor: Vendor, error: Refusal) -> Response:
     return JSONResponse(error.body(ids.trace_id(vendor.entropy)), error.status, headers)
 
 
-def media_type(request: Request) -> str:
-    """The content type without its parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def check_media_type(request: Request, expected: str) -> None:
+    """Raise Refusal 415 unless the body is of the expected type."""
+    found = media_type(request.headers)
+    if found != expected:
+        raise Refusal(415, f"Unsupported Media Type: {found or 'none'}")
 
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The JSON object of a body. Raises Refusal 415 for another type, 400 for what is no JSON."""
-    if media_type(request) != "application/json":
-        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    check_media_type(request, "application/json")
     try:
         value = json.loads(await request.body())
     except ValueError:
@@ -97,10 +98,9 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 async def form(request: Request, *, json_too: bool = False) -> dict[str, str]:
     """The fields of a form (or of JSON). Raises Refusal 415 for another type."""
-    if json_too and media_type(request) == "application/json":
+    if json_too and media_type(request.headers) == "application/json":
         return {name: str(value) for name, value in (await json_object(request)).items()}
-    if media_type(request) != "application/x-www-form-urlencoded":
-        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    check_media_type(request, "application/x-www-form-urlencoded")
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 

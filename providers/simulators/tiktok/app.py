@@ -5,8 +5,7 @@ Owns: which path leads where, and how refusals become answers. Knows nothing of 
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
@@ -14,12 +13,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from providers.simulators import levers
-from providers.simulators.tiktok import consent, control, display, ids, oauth, publishing, upload, wire
+from providers.simulators.common.control import routes as control_routes
+from providers.simulators.common.http import build_app
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Sleep
+from providers.simulators.tiktok import consent, control, display, oauth, publishing, upload, wire
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.errors import OAuthError, VendorError
-from providers.simulators.tiktok.gate import gate
-from providers.simulators.tiktok.state import Clock, Vendor, system_clock
+from providers.simulators.tiktok.middleware import middleware
+from providers.simulators.tiktok.state import Vendor, system_clock
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -54,7 +56,7 @@ def _routes() -> list[Route]:
         Route(f"{publish}/cancel/", publishing.cancel, methods=["POST"]),
         Route("/video/", upload.put, methods=["PUT"]),
         Route("/upload/", upload.put, methods=["PUT"]),
-        *levers.routes(control.LEVERS),
+        *control_routes(control.CONTROLS),
     ]
 
 
@@ -62,8 +64,8 @@ def create_app(
     config: SimulatorConfig | None = None,
     *,
     clock: Clock | None = None,
-    entropy: ids.Entropy = os.urandom,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    entropy: Entropy = os.urandom,
+    sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
     """A simulated TikTok; `app.state.vendor` is its Vendor.
@@ -74,23 +76,9 @@ def create_app(
     vendor = Vendor(
         config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport
     )
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await vendor.aclose()
-
-    app = Starlette(
-        routes=_routes(),
-        lifespan=lifespan,
-        exception_handlers={
-            OAuthError: _refused,
-            VendorError: _refused,
-            404: _unknown_path,
-            405: _unknown_path,
-        },
+    return build_app(
+        vendor,
+        _routes(),
+        partial(middleware, vendor=vendor),
+        {OAuthError: _refused, VendorError: _refused, 404: _unknown_path, 405: _unknown_path},
     )
-    app.router.redirect_slashes = False
-    app.state.vendor = vendor
-    app.middleware_stack = gate(app.build_middleware_stack(), vendor)
-    return app

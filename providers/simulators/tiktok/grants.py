@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.errors import OAuthError
@@ -62,7 +63,7 @@ class Grants:
     """Every code and token that is known. `entropy(n)` gives n random bytes."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     codes: dict[str, Code] = field(default_factory=dict)
     access: dict[str, AccessToken] = field(default_factory=dict)
     refresh: dict[str, Grant] = field(default_factory=dict)

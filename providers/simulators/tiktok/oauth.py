@@ -9,11 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.errors import OAuthError
 from providers.simulators.tiktok.ledger import Exchange
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import NO_CACHE, form, vendor_of
+from providers.simulators.tiktok.wire import form, vendor_of
 
 Fields = dict[str, str]
 

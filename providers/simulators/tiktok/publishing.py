@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from providers.simulators.common.ids import number, opaque
 from providers.simulators.tiktok import ids, pull, rules
 from providers.simulators.tiktok.errors import VendorError
 from providers.simulators.tiktok.grants import Grant
@@ -107,8 +108,8 @@ def _video(vendor: Vendor, grant: Grant, mode: str, info: dict[str, Any], source
         size, chunk_size, count = rules.check_file(source)
         publication = _new(vendor, grant, mode, "VIDEO", kind, info)
         publication.size, publication.chunk_size, publication.chunk_count = size, chunk_size, count
-        publication.upload_id = str(ids.number(vendor.entropy))
-        publication.upload_token = ids.opaque(vendor.entropy)
+        publication.upload_id = str(number(vendor.entropy))
+        publication.upload_token = opaque(vendor.entropy)
         publication.upload_expires_at = vendor.now() + timedelta(seconds=vendor.config.upload_url_seconds)
         return publication
     if kind == "PULL_FROM_URL":

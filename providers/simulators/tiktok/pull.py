@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from providers.simulators.common.http import media_type
 from providers.simulators.tiktok.chunks import LARGEST_FILE
 from providers.simulators.tiktok.publications import Publication
 from providers.simulators.tiktok.state import Vendor
@@ -32,7 +33,7 @@ def start(vendor: Vendor, publication: Publication) -> None:
     """Begin a pull; without `pull_media` it is over at once and brought no bytes."""
     if vendor.config.pull_media:
         vendor.works.pull(publication)
-        vendor.spawn(_pull(vendor, publication))
+        vendor.runtime.spawn(lambda: _pull(vendor, publication))
     else:
         vendor.works.ready(publication, vendor.now())
 
@@ -59,7 +60,7 @@ async def _fetch(client: httpx.AsyncClient, url: str, publication: Publication) 
     async with client.stream("GET", url) as answer:
         if answer.status_code != 200:  # a redirect fails too
             raise _Refused(publication.pull_failed)
-        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() not in TYPES[publication.media]:
+        if media_type(answer.headers) not in TYPES[publication.media]:
             raise _Refused("file_format_check_failed")
         async for piece in answer.aiter_raw():
             chunk.feed(piece)

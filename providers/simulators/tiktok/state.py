@@ -6,15 +6,16 @@ Owns: users, grants, publications, ledgers, faults, time. Knows nothing of HTTP 
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 
+from providers.simulators.common.ids import Entropy, number
+from providers.simulators.common.runtime import Clock, Runtime, Sleep
 from providers.simulators.faults import Faults
-from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.config import SCOPES, SimulatorConfig
 from providers.simulators.tiktok.grants import Grants
 from providers.simulators.tiktok.ledger import Call, Delivery, Exchange, Init
@@ -23,8 +24,6 @@ from providers.simulators.tiktok.publications import Post, Publication
 from providers.simulators.tiktok.users import Account, SimUser, SimVideo, first_users
 from providers.simulators.tiktok.webhooks import Sender
 from providers.simulators.tiktok.works import Works
-
-Clock = Callable[[], datetime]
 
 
 def system_clock() -> datetime:
@@ -40,29 +39,27 @@ class Vendor:
         config: SimulatorConfig,
         clock: Clock,
         *,
-        entropy: ids.Entropy = os.urandom,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        entropy: Entropy = os.urandom,
+        sleep: Sleep = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.config = config
         self.entropy = entropy
         self.sleep = sleep
         self.transport = transport
-        self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.runtime = Runtime(clock, self.settle)
+        self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
         self._timer: asyncio.Task[None] | None = None
         self.faults = Faults()
-        self.webhooks = Sender(config=config, now=self.now, sleep=sleep, spawn=self.spawn, transport=transport)
+        self.webhooks = Sender(config=config, runtime=self.runtime, sleep=sleep, transport=transport)
         self.reset()
 
     def reset(self) -> None:
         """Forget everything but the configuration: users, grants, publications, ledgers, faults, advanced time."""
-        for task in self._tasks:
-            task.cancel()
+        self.runtime.reset()
         self._timer = None
-        self._offset = timedelta()
         self.faults.clear()
-        self.webhooks.clear()
+        self.webhooks.deliveries.clear()
         self.accounts = {user.open_id: Account(user) for user in first_users(private=self.config.private_account)}
         self.grants = Grants(self.config, self.entropy)
         self.windows = Windows()
@@ -71,57 +68,27 @@ class Vendor:
         self.exchanges: list[Exchange] = []
         self.requests: list[Call] = []
         self.works = Works(
-            config=self.config, entropy=self.entropy, emit=self.webhooks.tell, on_public=self._list_video
+            config=self.config, entropy=self.entropy, emit=self.webhooks.send, on_public=self._list_video
         )
 
     # Time and tasks
 
-    def now(self) -> datetime:
-        """The vendor's time: the clock plus what was advanced."""
-        return self._clock() + self._offset
-
-    def advance_clock(self, seconds: float) -> None:
-        """Let the vendor's time run ahead; everything due by then happens."""
-        self._offset += timedelta(seconds=seconds)
-        self.settle()
-
     def settle(self) -> None:
         """Let everything happen that is due, and watch for what comes next when somebody waits for webhooks."""
         self.works.settle(self.now())
-        self.webhooks.flush()
+        self.runtime.start_waiting()
         idle = self._timer is None or self._timer.done()
         if self.config.webhook_url is not None and idle and self.works.next_due() is not None:
-            self.spawn(self._run_timer(), timer=True)
-
-    def spawn(self, work: Coroutine[Any, Any, None], *, timer: bool = False) -> bool:
-        """Run `work` beside the calls; False (and `work` untouched) when no event loop runs."""
-        try:
-            task = asyncio.get_running_loop().create_task(work)
-        except RuntimeError:
-            if timer:
-                work.close()
-            return False
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        if timer:
-            self._timer = task
-        return True
+            self._timer = self.runtime.start(self._run_timer)
 
     async def _run_timer(self) -> None:
         while (due := self.works.next_due()) is not None:
             await self.sleep(max((due - self.now()).total_seconds(), 0.001))
             self.works.settle(self.now())
 
-    async def idle(self) -> None:
-        """Wait until every webhook and pull that is under way has ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
     async def aclose(self) -> None:
-        """Stop what runs beside the calls."""
-        for task in self._tasks:
-            task.cancel()
-        await self.idle()
+        """Cancel every background task and wait for its end."""
+        await self.runtime.aclose()
         await self.webhooks.aclose()
 
     # Ledgers
@@ -173,7 +140,7 @@ class Vendor:
 
     def add_video(self, open_id: str, **values: Any) -> SimVideo:
         """A public video that was posted by hand; `id` and `created_ms` (since 1970) are made unless given."""
-        filled = {"id": ids.number(self.entropy), "created_ms": int(self.now().timestamp() * 1_000), **values}
+        filled = {"id": number(self.entropy), "created_ms": int(self.now().timestamp() * 1_000), **values}
         return self.accounts[open_id].add(SimVideo(**filled))
 
     def advance_processing(self, publish_id: str) -> None:
@@ -195,7 +162,7 @@ class Vendor:
             videos = self.accounts[publication.open_id].videos
             videos[:] = [video for video in videos if video.id != post_id]
             content = {"publish_id": publish_id, "publish_type": publication.publish_type, "post_id": str(post_id)}
-            self.webhooks.tell("post.publish.no_longer_publicaly_available", publication.open_id, content)
+            self.webhooks.send("post.publish.no_longer_publicaly_available", publication.open_id, content)
         publication.posts = [post for post in publication.posts if post.post_id not in publication.announced]
 
     def expire_access_tokens(self, open_id: str | None = None) -> int:
@@ -206,7 +173,7 @@ class Vendor:
         """The user (reason 1) or the developer (5) ends the authorization. False when there was none."""
         if not self.grants.remove(open_id):
             return False
-        self.webhooks.tell("authorization.removed", open_id, {"reason": reason})
+        self.webhooks.send("authorization.removed", open_id, {"reason": reason})
         self.works.fail_all(open_id, "auth_removed")
         return True
 

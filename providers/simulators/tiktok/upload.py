@@ -9,16 +9,15 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from providers.simulators.common.http import CLIENT_CLOSED, media_type
+from providers.simulators.common.middleware import FAULT_KEY
 from providers.simulators.faults import Fault
-from providers.simulators.tiktok.gate import SCOPE_KEY
 from providers.simulators.tiktok.publications import Publication
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import media_type, vendor_of
+from providers.simulators.tiktok.wire import vendor_of
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _TYPES = ("video/mp4", "video/quicktime", "video/webm")
-# What a proxy logs when the client went away; nobody is there to read it.
-_CLIENT_GONE = 499
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ async def put(request: Request) -> Response:
         await _drain(request)
         return refused or _unknown(vendor_of(request))
     except ClientDisconnect:
-        return Response(status_code=_CLIENT_GONE)
+        return Response(status_code=CLIENT_CLOSED)
 
 
 def _publication(request: Request) -> Publication | None:
@@ -70,7 +69,7 @@ def _refusal(request: Request, publication: Publication | None) -> Response | No
 
 
 def _fault(request: Request) -> Fault | None:
-    fault: Fault | None = request.scope.get(SCOPE_KEY)
+    fault: Fault | None = request.scope.get(FAULT_KEY)
     return fault
 
 
@@ -95,7 +94,7 @@ def _range(request: Request, publication: Publication) -> _Range | None:
     """The range of a request whose headers are in order, or None."""
     match = _RANGE.match(request.headers.get("content-range", ""))
     length = request.headers.get("content-length", "")
-    if match is None or not length.isdecimal() or media_type(request) not in _TYPES:
+    if match is None or not length.isdecimal() or media_type(request.headers) not in _TYPES:
         return None
     first, last, total = map(int, match.groups())
     right = first <= last < total == publication.size and int(length) == last - first + 1

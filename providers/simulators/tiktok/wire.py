@@ -11,12 +11,11 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE, media_type
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.errors import OAuthError, VendorError
 from providers.simulators.tiktok.grants import Grant
 from providers.simulators.tiktok.state import Vendor
-
-NO_CACHE = {"Cache-Control": "no-store"}
 
 
 def vendor_of(request: Request) -> Vendor:
@@ -63,14 +62,9 @@ def caller(request: Request, operation: str, *any_scope: str) -> Grant:
     return grant
 
 
-def media_type(request: Request) -> str:
-    """The content type without its parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 async def form(request: Request) -> dict[str, str]:
     """The fields of a form. Raises OAuthError when the body is something else, or names a field twice."""
-    if media_type(request) != "application/x-www-form-urlencoded":
+    if media_type(request.headers) != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "Only `application/x-www-form-urlencoded` is supported as Content-Type.")
     pairs = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     fields = dict(pairs)
@@ -81,7 +75,7 @@ async def form(request: Request) -> dict[str, str]:
 
 async def json_object(request: Request) -> dict[str, Any]:
     """The JSON object of a body. Raises VendorError invalid_params for anything else."""
-    if media_type(request) != "application/json":
+    if media_type(request.headers) != "application/json":
         raise VendorError("invalid_params", "The content type is not application/json")
     try:
         value = json.loads(await request.body())

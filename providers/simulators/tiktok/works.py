@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.simulators.tiktok import ids
+from providers.simulators.common.ids import Entropy, number
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.publications import Post, Publication
 
@@ -27,7 +27,7 @@ class Works:
     """The publishing side of the vendor. `emit(event, open_id, content)` tells what happened, once each."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     emit: Emit
     on_public: Callable[[Post], None]
     publications: dict[str, Publication] = field(default_factory=dict)
@@ -167,7 +167,7 @@ class Works:
             mode=publication.mode,
             title=str(post_info.get("title", "")),
             post_info=post_info,
-            post_id=ids.number(self.entropy),
+            post_id=number(self.entropy),
             time=time,
         )
         publication.posts.append(post)

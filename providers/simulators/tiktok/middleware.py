@@ -1,0 +1,60 @@
+"""Fault injection and the ledger of calls in TikTok's dialect.
+
+Owns: the names of TikTok's operations, and what its faults look like. Knows nothing of what the endpoints do.
+"""
+
+from datetime import datetime
+from functools import partial
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Scope
+
+from providers.simulators.common.middleware import Dialect, intercept
+from providers.simulators.faults import UPLOAD_KINDS, Fault
+from providers.simulators.tiktok import wire
+from providers.simulators.tiktok.errors import STATUS, OAuthError
+from providers.simulators.tiktok.ledger import Call
+from providers.simulators.tiktok.state import Vendor
+
+OPERATIONS = {
+    ("POST", "/v2/oauth/token/"): "oauth.token",
+    ("POST", "/v2/oauth/revoke/"): "oauth.revoke",
+    ("GET", "/v2/user/info/"): "user.info",
+    ("POST", "/v2/video/list/"): "video.list",
+    ("POST", "/v2/video/query/"): "video.query",
+    ("POST", "/v2/post/publish/creator_info/query/"): "creator_info",
+    ("POST", "/v2/post/publish/video/init/"): "video.init",
+    ("POST", "/v2/post/publish/inbox/video/init/"): "inbox.init",
+    ("POST", "/v2/post/publish/content/init/"): "content.init",
+    ("POST", "/v2/post/publish/status/fetch/"): "status",
+    ("POST", "/v2/post/publish/cancel/"): "cancel",
+    ("PUT", "/video/"): "upload",
+    ("PUT", "/upload/"): "upload",
+}
+
+
+def _operation(scope: Scope) -> str:
+    return OPERATIONS.get((scope["method"], scope["path"]), "")
+
+
+def _row(operation: str, scope: Scope, status: int, time: datetime) -> Call:
+    return Call(operation=operation, method=scope["method"], path=scope["path"], status=status, time=time)
+
+
+def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
+    if operation.startswith("oauth."):
+        return wire.oauth_refusal(vendor, OAuthError(fault.code, fault.message))
+    return wire.envelope(vendor, {}, fault.code, fault.message, fault.status or STATUS.get(fault.code, 400))
+
+
+def middleware(app: ASGIApp, vendor: Vendor) -> ASGIApp:
+    """Wrap `app` in fault injection and the ledger of calls."""
+    dialect = Dialect(
+        operation=_operation,
+        row=_row,
+        error=partial(_error, vendor),
+        html="<!DOCTYPE html><html><head><title>tiktok</title></head><body>Please wait...</body></html>",
+        broken_json='{"data":{"publish_id":"v_pub_file~v2-1.7602',
+        endpoint_kinds=UPLOAD_KINDS,
+    )
+    return intercept(app, vendor, dialect)
