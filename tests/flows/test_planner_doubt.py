@@ -15,7 +15,7 @@ from gateway.domain import cancelling, sources
 from gateway.domain.errors import DomainError, StateForbids
 from gateway.domain.sources import Source
 from providers.simulators.highlevel import SimulatorConfig
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.post_records import PostRecord
 from providers.simulators.highlevel.tenants import BAKERY
 from storage.posts import PostRow
 from tests.flows.planner import PlannerStage, planning
@@ -29,7 +29,7 @@ HOUR = timedelta(hours=1)
 WORDS: dict[str, Any] = {"content": {"kind": "text", "sources": []}, "uploads": [], "options": {}}
 
 
-def record_of(stage: PlannerStage) -> Record:
+def record_of(stage: PlannerStage) -> PostRecord:
     """Return the one post that the planner has."""
     [record] = stage.planner.planner.records.values()
     return record

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from providers.simulators.highlevel import wire
 from providers.simulators.highlevel.errors import not_found
-from providers.simulators.highlevel.profiles import account_json
+from providers.simulators.highlevel.social_accounts import account_json
 
 
 async def listing(request: Request) -> Response:

@@ -58,7 +58,7 @@ def _check_class(request: Request, operation: Operation, grant: Grant) -> None:
     if operation.place == "either":
         return
     if operation.place == "query":
-        wire.need(request, "locationId")
+        wire.required_query(request, "locationId")
     named = grant.location_id if operation.place == "token" else wire.location_of(request)
     if named is None or named != grant.location_id:
         raise errors.foreign_location()
@@ -80,7 +80,7 @@ def _admit(request: Request, operation: Operation) -> None:
         raise Refusal(401, errors.NO_SCOPE, brief=True)
 
 
-def _tell_limits(request: Request, answer: Response) -> None:
+def _add_limit_headers(request: Request, answer: Response) -> None:
     vendor = wire.vendor_of(request)
     if vendor.config.rate_limits and wire.GRANT_KEY in request.scope:
         answer.headers.update(vendor.windows.headers(wire.grant_of(request).resource, vendor.now()))
@@ -100,7 +100,7 @@ def dispatcher(endpoints: Mapping[str, Endpoint]) -> Endpoint:
             answer = await endpoints[operation.name](request)
         except Refusal as error:
             answer = wire.refusal(vendor, error)
-        _tell_limits(request, answer)
+        _add_limit_headers(request, answer)
         return answer
 
     return call

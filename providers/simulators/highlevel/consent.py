@@ -34,7 +34,7 @@ def _redirect_allowed(uri: str, registered: tuple[str, ...]) -> bool:
     return bool(parts.hostname) and (parts.scheme == "https" or parts.hostname in http.LOOPBACK_HOSTS)
 
 
-def _wrong(vendor: Vendor, query: dict[str, str]) -> str | None:
+def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> str | None:
     checks = (
         ("client_id", query.get("client_id") == vendor.config.client_id),
         ("response_type", query.get("response_type") == "code"),
@@ -47,7 +47,7 @@ def _wrong(vendor: Vendor, query: dict[str, str]) -> str | None:
 async def authorize(request: Request) -> Response:
     """The page, or another one that names a wrong parameter and never calls back."""
     vendor, query = vendor_of(request), dict(request.query_params)
-    if (wrong := _wrong(vendor, query)) is not None:
+    if (wrong := _invalid_parameter(vendor, query)) is not None:
         return page("Something went wrong", f"<p><code>{escape(wrong)}</code> is missing or invalid.</p>", 400)
     consent = opaque(vendor.entropy)
     vendor.consents[consent] = query

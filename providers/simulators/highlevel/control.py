@@ -10,8 +10,8 @@ from providers.simulators.common.control import Controls, Values
 from providers.simulators.faults import UPLOAD_KINDS, fault_from_json
 from providers.simulators.highlevel.config import SCOPES
 from providers.simulators.highlevel.operations import NAMES
-from providers.simulators.highlevel.profiles import account_json
-from providers.simulators.highlevel.records import post_json
+from providers.simulators.highlevel.post_records import post_json
+from providers.simulators.highlevel.social_accounts import account_json
 from providers.simulators.highlevel.state import Vendor
 
 

@@ -37,14 +37,14 @@ class Grant:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Credential:
     """A code or token: what it opens, and until when (None: for ever)."""
 
     grant: Grant
     expires_at: datetime | None
     redirect_uri: str = ""
 
-    def good(self, now: datetime) -> bool:
+    def valid(self, now: datetime) -> bool:
         """Whether it still opens anything."""
         return self.grant.alive and (self.expires_at is None or now < self.expires_at)
 
@@ -55,54 +55,54 @@ class Grants:
 
     config: SimulatorConfig
     entropy: Entropy
-    codes: dict[str, Held] = field(default_factory=dict)
-    access: dict[str, Held] = field(default_factory=dict)
-    refresh: dict[str, Held] = field(default_factory=dict)
-    private: dict[str, Held] = field(default_factory=dict)
+    codes: dict[str, Credential] = field(default_factory=dict)
+    access: dict[str, Credential] = field(default_factory=dict)
+    refresh: dict[str, Credential] = field(default_factory=dict)
+    private: dict[str, Credential] = field(default_factory=dict)
 
     def new_code(self, grant: Grant, redirect_uri: str, now: datetime) -> str:
         """A code for a consent that was just given."""
         code = ids.authorization_code(self.entropy)
-        self.codes[code] = Held(grant, now + timedelta(seconds=self.config.code_seconds), redirect_uri)
+        self.codes[code] = Credential(grant, now + timedelta(seconds=self.config.code_seconds), redirect_uri)
         return code
 
     def redeem(self, code: str, redirect_uri: str, now: datetime) -> Grant:
         """The grant of a code, which is then spent. Raises Refusal. The texts of refusals are not documented."""
-        held = self.codes.get(code)
-        if held is None or not held.good(now):
+        known = self.codes.get(code)
+        if known is None or not known.valid(now):
             raise Refusal(400, "Invalid grant: authorization code is invalid")
-        if redirect_uri and redirect_uri != held.redirect_uri:
+        if redirect_uri and redirect_uri != known.redirect_uri:
             raise Refusal(400, "Invalid grant: redirect_uri does not match")
         del self.codes[code]
-        return held.grant
+        return known.grant
 
     def rotate(self, token: str, now: datetime) -> Grant:
         """The grant of a refresh token, which dies. Raises Refusal."""
-        held = self.refresh.get(token)
-        if held is None or not held.good(now):
+        known = self.refresh.get(token)
+        if known is None or not known.valid(now):
             raise Refusal(400, "Invalid grant: refresh token is invalid")
         if self.config.refresh_invalidates_old:
             del self.refresh[token]
-        return held.grant
+        return known.grant
 
     def issue_access(self, grant: Grant, now: datetime) -> str:
         """A new access token."""
         claims = {"authClass": grant.user_type, "authClassId": grant.resource, "scope": list(grant.scopes)}
         token = ids.jwt(self.entropy, claims)
-        self.access[token] = Held(grant, now + timedelta(seconds=self.config.access_token_seconds))
+        self.access[token] = Credential(grant, now + timedelta(seconds=self.config.access_token_seconds))
         return token
 
     def issue_refresh(self, grant: Grant, now: datetime) -> str:
         """A new refresh token, good for a year from now."""
         token = ids.jwt(self.entropy, {"authClass": grant.user_type, "authClassId": grant.resource})
-        self.refresh[token] = Held(grant, now + timedelta(seconds=self.config.refresh_token_seconds))
+        self.refresh[token] = Credential(grant, now + timedelta(seconds=self.config.refresh_token_seconds))
         return token
 
     def bearer(self, token: str, now: datetime) -> Grant:
         """The grant behind an Authorization header. Raises Refusal 401 in the words of its kind of token."""
-        held = (self.private if token.startswith("pit-") else self.access).get(token)
-        if held is not None and held.good(now):
-            return held.grant
+        known = (self.private if token.startswith("pit-") else self.access).get(token)
+        if known is not None and known.valid(now):
+            return known.grant
         if token.startswith("pit-"):
             raise Refusal(401, errors.INVALID_PIT, brief=True)
         raise Refusal(401, errors.INVALID_TOKEN if ids.is_jwt(token) else errors.INVALID_JWT, brief=True)
@@ -112,16 +112,16 @@ class Grants:
     def new_private(self, grant: Grant) -> str:
         """A Private Integration Token: static, without an end."""
         token = ids.private_token(self.entropy)
-        self.private[token] = Held(replace(grant, private=True), None)
+        self.private[token] = Credential(replace(grant, private=True), None)
         return token
 
     def rotate_private(self, token: str, now: datetime, *, later: bool = False) -> str:
         """Another token for the same integration; the old one dies now, or lives for seven more days. KeyError."""
-        held = self.private[token]
+        known = self.private[token]
         end = now + timedelta(seconds=self.config.rotation_seconds if later else 0)
-        self.private[token] = replace(held, expires_at=end)
+        self.private[token] = replace(known, expires_at=end)
         fresh = ids.private_token(self.entropy)
-        self.private[fresh] = replace(held, expires_at=None)
+        self.private[fresh] = replace(known, expires_at=None)
         return fresh
 
     def revoke_private(self, token: str) -> None:
@@ -136,15 +136,15 @@ class Grants:
 
     def expire_access(self, now: datetime, resource: str | None = None) -> int:
         """End the access tokens of a location or company, or of all; refresh tokens live on. Gives how many."""
-        tokens = [each for each, held in self.access.items() if resource in (None, held.grant.resource)]
+        tokens = [each for each, known in self.access.items() if resource in (None, known.grant.resource)]
         for token in tokens:
             self.access[token] = replace(self.access[token], expires_at=now)
         return len(tokens)
 
     def end(self, resource: str) -> bool:
         """End every grant of a location or company but its Private Integrations. False when there was none."""
-        held = [*self.codes.values(), *self.access.values(), *self.refresh.values()]
-        living = [each.grant for each in held if each.grant.resource == resource and each.grant.alive]
+        known = [*self.codes.values(), *self.access.values(), *self.refresh.values()]
+        living = [each.grant for each in known if each.grant.resource == resource and each.grant.alive]
         for grant in living:
             grant.alive = False
         return bool(living)

@@ -8,9 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.highlevel import fields, wire
+from providers.simulators.highlevel import validation, wire
 from providers.simulators.highlevel.errors import invalid, not_found
-from providers.simulators.highlevel.fields import Field
+from providers.simulators.highlevel.validation import Field
 
 Row = dict[str, Any]
 
@@ -48,7 +48,7 @@ async def tags(request: Request) -> Response:
 async def tag_details(request: Request) -> Response:
     """The tags of the given ids; unknown ones are left out."""
     body = await wire.json_object(request)
-    if found := fields.problems({"tagIds": Field(fields.some(fields.texts), True)}, body):
+    if found := validation.problems({"tagIds": Field(validation.some(validation.texts), True)}, body):
         raise invalid(*found)
     rows = [row for row in _here(request, wire.vendor_of(request).tags) if row["_id"] in body["tagIds"]]
     return wire.envelope(request, "Fetched tags", {"tags": rows, "count": len(rows)}, 201)

@@ -6,9 +6,9 @@ Owns: which networks each generation knows, the shape of the choice, the allow-l
 from dataclasses import dataclass
 from typing import Any
 
-from providers.simulators.highlevel import fields
-from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel import validation
 from providers.simulators.highlevel.operations import V2, V3
+from providers.simulators.highlevel.validation import Field, Shape
 
 _OLD = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
 _NEW = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
@@ -39,7 +39,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
+class OpenPopup:
     """A popup that was opened and not answered."""
 
     platform: str
@@ -49,7 +49,7 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
+class PendingConsent:
     """A consent: what the message's accountId names. No operation lists these."""
 
     platform: str
@@ -126,44 +126,44 @@ def attach_shape(platform: str, generation: str) -> Shape:
     """What may be sent to attach. v3 has no companyId and needs type, originId, name and avatar."""
     v3 = generation == V3
     if platform == "google":
-        checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), fields.anything)
+        checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), validation.anything)
         shape = {name: Field(check, v3) for name, check in checks.items()}
     else:
         kinds = _ONE_TYPE.get(platform, TYPES)
-        shape = {"type": Field(fields.one_of(*kinds), v3)} if platform not in ("instagram", "pinterest") else {}
-        shape["originId"] = Field(fields.text, v3)
-        shape |= {name: Field(fields.text, v3 and platform != "pinterest") for name in ("name", "avatar")}
+        shape = {"type": Field(validation.one_of(*kinds), v3)} if platform not in ("instagram", "pinterest") else {}
+        shape["originId"] = Field(validation.text, v3)
+        shape |= {name: Field(validation.text, v3 and platform != "pinterest") for name in ("name", "avatar")}
     shape |= _MORE.get(platform, {})
     if platform == "linkedin":
-        shape["urn"] = Field(fields.text, v3)
-    return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(fields.text)}
+        shape["urn"] = Field(validation.text, v3)
+    return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(validation.text)}
 
 
 # v3 describes both; relationshipData, which the choice has, is not among what may be sent back.
-_GOOGLE: dict[str, fields.Check] = {
-    "location": fields.nested(
+_GOOGLE: dict[str, validation.Check] = {
+    "location": validation.nested(
         {
-            **dict.fromkeys(("name", "title"), Field(fields.text, True)),
-            "storeCode": Field(fields.caption),
-            **dict.fromkeys(("storefrontAddress", "metadata"), Field(fields.anything)),
-            **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(fields.flag)),
+            **dict.fromkeys(("name", "title"), Field(validation.text, True)),
+            "storeCode": Field(validation.caption),
+            **dict.fromkeys(("storefrontAddress", "metadata"), Field(validation.anything)),
+            **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(validation.flag)),
         }
     ),
-    "account": fields.nested(
-        dict.fromkeys(("name", "accountName", "type", "verificationState", "vettedState"), Field(fields.text, True))
+    "account": validation.nested(
+        dict.fromkeys(("name", "accountName", "type", "verificationState", "vettedState"), Field(validation.text, True))
     ),
 }
-_TIKTOK: Shape = {"verified": Field(fields.flag), "username": Field(fields.text)}
+_TIKTOK: Shape = {"verified": Field(validation.flag), "username": Field(validation.text)}
 _MORE: dict[str, Shape] = {
-    "instagram": {"pageId": Field(fields.text, True)},
-    "twitter": {**_TIKTOK, "protected": Field(fields.flag)},
+    "instagram": {"pageId": Field(validation.text, True)},
+    "twitter": {**_TIKTOK, "protected": Field(validation.flag)},
     "tiktok": _TIKTOK,
     "tiktok-business": _TIKTOK,
     "youtube": _TIKTOK,
     "pinterest": {
         **_TIKTOK,
-        "type": Field(fields.one_of("profile")),
-        "websiteUrl": Field(fields.text),
-        "originAccountType": Field(fields.text),
+        "type": Field(validation.one_of("profile")),
+        "websiteUrl": Field(validation.text),
+        "originAccountType": Field(validation.text),
     },
 }

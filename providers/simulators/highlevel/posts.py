@@ -9,11 +9,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, rules, wire
+from providers.simulators.highlevel import ids, rules, validation, wire
 from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid, not_found
 from providers.simulators.highlevel.ledger import Created
-from providers.simulators.highlevel.profiles import SimAccount
-from providers.simulators.highlevel.records import Record, post_json
+from providers.simulators.highlevel.post_records import PostRecord, post_json
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
 from providers.simulators.highlevel.tenants import post_user_json
 
@@ -33,7 +33,7 @@ def _check_user(vendor: Vendor, location_id: str, user_id: str | None) -> None:
         raise invalid("userId is not a user of this location")
 
 
-def _fill(vendor: Vendor, record: Record, body: dict[str, Any]) -> None:
+def _fill(vendor: Vendor, record: PostRecord, body: dict[str, Any]) -> None:
     """Put a body that passed its own checks into a record of the planner. Raises Refusal, unchanged."""
     accounts = _accounts(vendor, record.location_id, body.get("accountIds") or [])
     _check_user(vendor, record.location_id, body.get("userId"))
@@ -44,10 +44,10 @@ def _fill(vendor: Vendor, record: Record, body: dict[str, Any]) -> None:
     vendor.planner.add(record)
 
 
-def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: str = "composer") -> Record:
+def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: str = "composer") -> PostRecord:
     """A post from a body that passed its own checks; it is in the planner afterwards. Raises Refusal."""
     now = vendor.now()
-    record = Record(
+    record = PostRecord(
         id=ids.mongo(vendor.entropy),
         location_id=location_id,
         created_at=now,
@@ -80,13 +80,13 @@ async def create(request: Request) -> Response:
     return _single(request, "Created Post", record, 201)
 
 
-def _shown(vendor: Vendor, record: Record, *, with_user: bool = False) -> dict[str, Any]:
+def _shown(vendor: Vendor, record: PostRecord, *, with_user: bool = False) -> dict[str, Any]:
     user = vendor.tenants.users.get(record.user_id) if with_user else None
     shown = post_user_json(user) if user is not None else None
     return post_json(record, echo_schedule_date=vendor.config.echo_schedule_date, user=shown)
 
 
-def _single(request: Request, message: str, record: Record, status: int = 200) -> Response:
+def _single(request: Request, message: str, record: PostRecord, status: int = 200) -> Response:
     vendor = wire.vendor_of(request)
     post = _shown(vendor, record)
     if vendor.config.post_at == "flat":
@@ -96,7 +96,7 @@ def _single(request: Request, message: str, record: Record, status: int = 200) -
     return wire.envelope(request, message, {"post": post}, status)
 
 
-def _own(request: Request) -> Record:
+def _own(request: Request) -> PostRecord:
     vendor = wire.vendor_of(request)
     record = vendor.planner.records.get(wire.mongo_id(request))
     if record is None or record.location_id != wire.location_of(request):
@@ -133,7 +133,7 @@ async def bulk_delete(request: Request) -> Response:
     """Remove up to 50 records; 404 when there is none of them."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     body = await wire.json_object(request)
-    if found := fields.problems({"postIds": fields.Field(fields.some(fields.texts), True)}, body):
+    if found := validation.problems({"postIds": validation.Field(validation.some(validation.texts), True)}, body):
         raise invalid(*found)
     if len(body["postIds"]) > rules.MOST_BULK:
         raise Refusal(400, f"postIds must contain no more than {rules.MOST_BULK} elements")
@@ -154,11 +154,11 @@ def _check_search(vendor: Vendor, body: dict[str, Any]) -> None:
     numeric = any(isinstance(body.get(name), int) for name in ("skip", "limit"))
     if numeric and vendor.config.numeric_paging_status == 400:
         raise Refusal(400, NOT_AN_ID)
-    if found := fields.problems(rules.SEARCH, body):
+    if found := validation.problems(rules.SEARCH, body):
         raise invalid(*found)
 
 
-def _matches(record: Record, body: dict[str, Any]) -> bool:
+def _matches(record: PostRecord, body: dict[str, Any]) -> bool:
     kind = body.get("type") or "all"
     wanted = not record.deleted if kind in ("all", "recent") else record.status == kind
     accounts = [each for each in (body.get("accounts") or "").split(",") if each]
@@ -167,7 +167,7 @@ def _matches(record: Record, body: dict[str, Any]) -> bool:
 
 
 def _instant(body: dict[str, Any], name: str) -> datetime:
-    return fields.parse_instant(body[name]) or datetime.min.replace(tzinfo=UTC)
+    return validation.parse_instant(body[name]) or datetime.min.replace(tzinfo=UTC)
 
 
 async def search(request: Request) -> Response:

@@ -15,17 +15,17 @@ from providers.simulators.common.runtime import Clock, Runtime, Sleep
 from providers.simulators.faults import Faults
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
-from providers.simulators.highlevel.contents import Comment, CsvImport, first_categories, first_tags
 from providers.simulators.highlevel.grants import Grant, Grants, token_answer
 from providers.simulators.highlevel.ledger import Call, Created, Delivery, Exchange, Published
-from providers.simulators.highlevel.library import Library
 from providers.simulators.highlevel.limits import Windows
+from providers.simulators.highlevel.media_files import MediaFiles
 from providers.simulators.highlevel.planner import Planner
-from providers.simulators.highlevel.platforms import Pending, Started, first_identities
-from providers.simulators.highlevel.profiles import Accounts, SimAccount
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.planner_resources import Comment, CsvImport, first_categories, first_tags
+from providers.simulators.highlevel.platforms import OpenPopup, PendingConsent, first_identities
+from providers.simulators.highlevel.post_records import PostRecord
+from providers.simulators.highlevel.social_accounts import SimAccount, SocialAccounts
 from providers.simulators.highlevel.tenants import COMPANY, OWNER, Tenants
-from providers.simulators.highlevel.webhooks import Sender
+from providers.simulators.highlevel.webhooks import WebhookSender
 
 
 class Vendor:
@@ -39,7 +39,7 @@ class Vendor:
         entropy: Entropy,
         sleep: Sleep = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
-        fetch: Callable[["Vendor", Record], None],
+        fetch: Callable[["Vendor", PostRecord], None],
     ) -> None:
         self.config = config
         self.entropy = entropy
@@ -50,7 +50,9 @@ class Vendor:
         self.aclose = self.runtime.aclose
         self._fetch = fetch
         self.faults = Faults()
-        self.webhooks = Sender(config=config, entropy=entropy, runtime=self.runtime, sleep=sleep, transport=transport)
+        self.webhooks = WebhookSender(
+            config=config, entropy=entropy, runtime=self.runtime, sleep=sleep, transport=transport
+        )
         self.reset()
 
     def reset(self) -> None:
@@ -59,16 +61,16 @@ class Vendor:
         self.faults.clear()
         self.webhooks.deliveries.clear()
         self.tenants = Tenants()
-        self.accounts = Accounts(self.entropy, self.now())
+        self.accounts = SocialAccounts(self.entropy, self.now())
         self.identities = first_identities()
         self.grants = Grants(self.config, self.entropy)
         self.installs: dict[str, datetime] = {}
         self.windows = Windows(self.config)
-        self.medias = Library()
+        self.media_files = MediaFiles()
         self.consents: dict[str, Mapping[str, str]] = {}
-        self.popups: dict[str, Started] = {}
-        self.pending: dict[str, Pending] = {}
-        self.sheets: dict[str, list[dict[str, str]]] = {}
+        self.popups: dict[str, OpenPopup] = {}
+        self.pending_consents: dict[str, PendingConsent] = {}
+        self.uploaded_csvs: dict[str, list[dict[str, str]]] = {}
         self.imports: dict[str, CsvImport] = {}
         self.comments: dict[str, Comment] = {}
         self.categories = first_categories(self.entropy, self.now())

@@ -9,12 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, wire
+from providers.simulators.highlevel import ids, validation, wire
 from providers.simulators.highlevel.errors import invalid
-from providers.simulators.highlevel.fields import Field, Shape
 from providers.simulators.highlevel.operations import V3
-from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
 # Specification, read 2026-11-20: the week before today, against the week before that.
 DAYS = 7
@@ -27,10 +27,10 @@ def _platforms(name: str, value: Any) -> list[str]:
 
 
 _SHAPE: Shape = {
-    "profileIds": Field(fields.some(fields.texts, most=100), True),
+    "profileIds": Field(validation.some(validation.texts, most=100), True),
     "platforms": Field(_platforms),
 }
-_RANGE = fields.nested({"startDate": Field(fields.instant, True), "endDate": Field(fields.instant, True)})
+_RANGE = validation.nested({"startDate": Field(validation.instant, True), "endDate": Field(validation.instant, True)})
 _V3_SHAPE: Shape = {**_SHAPE, "currentRange": Field(_RANGE), "prevRange": Field(_RANGE)}
 
 
@@ -44,7 +44,7 @@ def _counted(account: SimAccount) -> bool:
 def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
     given = body.get("currentRange")
     if given is not None:
-        start, end = (fields.parse_instant(given[name]) for name in ("startDate", "endDate"))
+        start, end = (validation.parse_instant(given[name]) for name in ("startDate", "endDate"))
         if start is not None and end is not None:
             return start, end
     today = vendor.now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -54,7 +54,7 @@ def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
 async def statistics(request: Request) -> Response:
     """The numbers of up to 100 profiles: 201 under 2021-07-28, 200 under v3."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
-    found = fields.problems(_V3_SHAPE if v3 else _SHAPE, body)
+    found = validation.problems(_V3_SHAPE if v3 else _SHAPE, body)
     if "prevRange" in body and "currentRange" not in body:
         found.append("currentRange should not be empty when prevRange is given")
     if found:

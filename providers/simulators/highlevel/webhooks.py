@@ -22,7 +22,7 @@ from providers.simulators.highlevel.ledger import Delivery
 
 
 @dataclass(slots=True, kw_only=True)
-class Sender:
+class WebhookSender:
     """Sends events beside the calls. There are none about posts: HighLevel has none."""
 
     config: SimulatorConfig

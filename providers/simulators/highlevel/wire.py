@@ -104,7 +104,7 @@ async def form(request: Request, *, json_too: bool = False) -> dict[str, str]:
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def need(request: Request, *names: str) -> list[str]:
+def required_query(request: Request, *names: str) -> list[str]:
     """The values of query parameters that must be there. Raises Refusal 422 with a message for each that is not."""
     missing = [f"{name} should not be empty" for name in names if not request.query_params.get(name)]
     if missing:

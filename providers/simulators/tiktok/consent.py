@@ -22,7 +22,7 @@ FIXED_SCOPE = "user.info.basic"
 page = partial(http.page, "TikTok")
 
 
-def _went_wrong(parameter: str, why: str) -> Response:
+def _error_page(parameter: str, why: str) -> Response:
     # TikTok shows a page of its own and never calls back when the request itself is wrong
     # (github.com/better-auth/better-auth/issues/3114, read 2026-11-20); the page's HTTP status is not known.
     content = (
@@ -48,7 +48,7 @@ def redirect_uri_allowed(uri: str, registered: tuple[str, ...]) -> bool:
     return static and (parts.scheme == "https" or (local and parts.scheme == "http" and port is not None))
 
 
-def _wrong_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] | None:
+def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] | None:
     scopes = query.get("scope", "").split(",")
     checks = (
         ("client_key", query.get("client_key") == vendor.config.client_key, "unauthorized_client"),
@@ -72,8 +72,8 @@ def _wrong_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] |
 async def authorize(request: Request) -> Response:
     """The consent page, or TikTok's own page about a wrong parameter (which never calls back)."""
     vendor, query = vendor_of(request), dict(request.query_params)
-    if (wrong := _wrong_parameter(vendor, query)) is not None:
-        return _went_wrong(*wrong)
+    if (wrong := _invalid_parameter(vendor, query)) is not None:
+        return _error_page(*wrong)
     consent = opaque(vendor.entropy)
     vendor.consents[consent] = query
     scopes = [scope for scope in query["scope"].split(",") if scope != FIXED_SCOPE]

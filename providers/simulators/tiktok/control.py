@@ -30,7 +30,7 @@ def _publications(vendor: Vendor, values: Values) -> Values:
             "received": each.received.size,
             "sha256": each.received.sha256,
         }
-        for each in vendor.works.publications.values()
+        for each in vendor.publisher.publications.values()
     }
 
 

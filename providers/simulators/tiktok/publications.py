@@ -29,14 +29,14 @@ FAIL_REASONS = (
 
 
 class Received:
-    """The bytes of one upload: counted and hashed as they come, kept only when told to.
+    """The bytes of one upload: counted and hashed as they come, data only when told to.
 
     A chunk counts when it is whole. Each stored chunk leaves a copy of the hash, so that the last one can be forgotten.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self.size = 0
-        self.kept: bytearray | None = bytearray() if keep else None
+        self.data: bytearray | None = bytearray() if keep else None
         self._hash = hashlib.sha256()
         self._before: list[tuple[int, Any]] = []
 
@@ -52,22 +52,22 @@ class Received:
 
     def chunk(self) -> "Chunk":
         """A chunk that begins where the stored bytes end."""
-        return Chunk(self._hash.copy(), [] if self.kept is not None else None)
+        return Chunk(self._hash.copy(), [] if self.data is not None else None)
 
     def store(self, chunk: "Chunk") -> None:
         """Add a whole chunk."""
         self._before.append((self.size, self._hash))
         self._hash = chunk.hash
         self.size += chunk.size
-        if self.kept is not None:
-            self.kept += b"".join(chunk.pieces or ())
+        if self.data is not None:
+            self.data += b"".join(chunk.pieces or ())
 
     def forget_last(self) -> None:
         """Lose the chunk stored last, as a vendor's storage may."""
         if self._before:
             self.size, self._hash = self._before.pop()
-            if self.kept is not None:
-                del self.kept[self.size :]
+            if self.data is not None:
+                del self.data[self.size :]
 
 
 @dataclass(slots=True)

@@ -17,7 +17,7 @@ from providers.simulators.tiktok.ledger import Init
 from providers.simulators.tiktok.publications import Publication, Received
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.users import SimUser
-from providers.simulators.tiktok.wire import caller, envelope, json_object, vendor_of
+from providers.simulators.tiktok.wire import authorize_call, envelope, json_object, vendor_of
 
 _PREFIXES = {
     ("VIDEO", "DIRECT_POST", "FILE_UPLOAD"): "v_pub_file",
@@ -31,7 +31,7 @@ _PREFIXES = {
 
 async def creator_info(request: Request) -> Response:
     """What the creator can do now. That nothing can be posted is said with HTTP 200, on purpose of TikTok's."""
-    grant = caller(request, "creator_info", "video.publish")
+    grant = authorize_call(request, "creator_info", "video.publish")
     vendor = vendor_of(request)
     user = vendor.users[grant.open_id]
     try:
@@ -56,7 +56,7 @@ def _creator(user: SimUser) -> dict[str, Any]:
 
 async def video_init(request: Request) -> Response:
     """Begin a direct post of a video."""
-    grant = caller(request, "video.init", "video.publish")
+    grant = authorize_call(request, "video.init", "video.publish")
     vendor, body = vendor_of(request), await json_object(request)
     user, info = vendor.users[grant.open_id], rules.section(body, "post_info")
     publication = _video(vendor, grant, "DIRECT_POST", info, rules.section(body, "source_info"))
@@ -68,7 +68,7 @@ async def video_init(request: Request) -> Response:
 
 async def inbox_init(request: Request) -> Response:
     """Begin a draft for the user's inbox. There is no post_info: what is sent of it is dropped silently."""
-    grant = caller(request, "inbox.init", "video.upload")
+    grant = authorize_call(request, "inbox.init", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     publication = _video(vendor, grant, "INBOX", {}, rules.section(body, "source_info"))
     rules.check_drafts(vendor, vendor.users[grant.open_id], vendor.now())
@@ -77,7 +77,7 @@ async def inbox_init(request: Request) -> Response:
 
 async def content_init(request: Request) -> Response:
     """Begin a photo post, direct or as a draft: always pulled from URLs."""
-    grant = caller(request, "content.init", "video.publish", "video.upload")
+    grant = authorize_call(request, "content.init", "video.publish", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     mode, user = body.get("post_mode"), vendor.users[grant.open_id]
     if body.get("media_type") != "PHOTO" or mode not in ("DIRECT_POST", "MEDIA_UPLOAD"):
@@ -144,7 +144,7 @@ def _new(
 
 def _begin(request: Request, publication: Publication) -> Response:
     vendor = vendor_of(request)
-    vendor.works.add(publication)
+    vendor.publisher.add(publication)
     names = ("publish_id", "open_id", "mode", "source", "size", "chunk_size", "chunk_count")
     vendor.inits.append(Init(**{name: getattr(publication, name) for name in names}, time=publication.init_at))
     data = {"publish_id": publication.publish_id}
@@ -158,10 +158,10 @@ def _begin(request: Request, publication: Publication) -> Response:
 
 
 async def _own_publication(request: Request, operation: str) -> Publication:
-    grant = caller(request, operation, "video.publish", "video.upload")
+    grant = authorize_call(request, operation, "video.publish", "video.upload")
     vendor = vendor_of(request)
     publish_id = (await json_object(request)).get("publish_id")
-    publication = vendor.works.publications.get(publish_id) if isinstance(publish_id, str) else None
+    publication = vendor.publisher.publications.get(publish_id) if isinstance(publish_id, str) else None
     if publication is None:
         raise VendorError("invalid_publish_id")
     if publication.open_id != grant.open_id:
@@ -175,7 +175,7 @@ async def status_fetch(request: Request) -> Response:
     vendor = vendor_of(request)
     data: dict[str, Any] = {
         "status": publication.status,
-        "publicaly_available_post_id": vendor.works.public_ids(publication),
+        "publicaly_available_post_id": vendor.publisher.public_ids(publication),
     }
     if publication.status == "FAILED":
         data["fail_reason"] = publication.fail_reason
@@ -190,5 +190,5 @@ async def cancel(request: Request) -> Response:
     vendor = vendor_of(request)
     if publication.status != "PROCESSING_DOWNLOAD":
         raise VendorError("publish_not_cancellable")
-    vendor.works.fail(publication, "publish_cancelled")
+    vendor.publisher.fail(publication, "publish_cancelled")
     return envelope(vendor, None)

@@ -32,10 +32,10 @@ class _Refused(Exception):
 def start(vendor: Vendor, publication: Publication) -> None:
     """Begin a pull; without `pull_media` it is over at once and brought no bytes."""
     if vendor.config.pull_media:
-        vendor.works.pull(publication)
+        vendor.publisher.pull(publication)
         vendor.runtime.spawn(lambda: _pull(vendor, publication))
     else:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
 
 
 async def _pull(vendor: Vendor, publication: Publication) -> None:
@@ -45,10 +45,10 @@ async def _pull(vendor: Vendor, publication: Publication) -> None:
                 await _fetch(client, url, publication)
     except (httpx.HTTPError, httpx.InvalidURL, _Refused) as error:
         if publication.processing:
-            vendor.works.fail(publication, error.reason if isinstance(error, _Refused) else publication.pull_failed)
+            vendor.publisher.fail(publication, error.reason if isinstance(error, _Refused) else publication.pull_failed)
         return
     if publication.processing:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
         vendor.settle()
 
 

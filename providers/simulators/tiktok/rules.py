@@ -128,12 +128,12 @@ def check_creator(vendor: Vendor, user: SimUser, now: datetime) -> None:
     if user.banned:
         raise VendorError("spam_risk_user_banned_from_posting")
     cap = vendor.config.posts_per_day
-    if user.too_many_posts or (cap is not None and vendor.works.posts_today(user.open_id, now) >= cap):
+    if user.too_many_posts or (cap is not None and vendor.publisher.posts_today(user.open_id, now) >= cap):
         raise VendorError("spam_risk_too_many_posts")
     caps = [vendor.config.active_creators, None if vendor.config.audited else UNAUDITED_CREATORS]
     active = min((each for each in caps if each is not None), default=None)
     if active is not None:
-        others = vendor.works.creators_today(now) - {user.open_id}
+        others = vendor.publisher.creators_today(now) - {user.open_id}
         if len(others) >= active:
             raise VendorError("reached_active_user_cap")
 
@@ -149,5 +149,5 @@ def check_drafts(vendor: Vendor, user: SimUser, now: datetime) -> None:
     if user.banned:
         raise VendorError("spam_risk_user_banned_from_posting")
     most = vendor.config.pending_drafts
-    if most is not None and len(vendor.works.drafts(user.open_id, now)) >= most:
+    if most is not None and len(vendor.publisher.drafts(user.open_id, now)) >= most:
         raise VendorError("spam_risk_too_many_pending_share")

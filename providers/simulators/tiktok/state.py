@@ -21,9 +21,9 @@ from providers.simulators.tiktok.grants import Grants
 from providers.simulators.tiktok.ledger import Call, Delivery, Exchange, Init
 from providers.simulators.tiktok.limits import Windows
 from providers.simulators.tiktok.publications import Post, Publication
+from providers.simulators.tiktok.publisher import Publisher
 from providers.simulators.tiktok.users import Account, SimUser, SimVideo, first_users
-from providers.simulators.tiktok.webhooks import Sender
-from providers.simulators.tiktok.works import Works
+from providers.simulators.tiktok.webhooks import WebhookSender
 
 
 def system_clock() -> datetime:
@@ -51,7 +51,7 @@ class Vendor:
         self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
         self._timer: asyncio.Task[None] | None = None
         self.faults = Faults()
-        self.webhooks = Sender(config=config, runtime=self.runtime, sleep=sleep, transport=transport)
+        self.webhooks = WebhookSender(config=config, runtime=self.runtime, sleep=sleep, transport=transport)
         self.reset()
 
     def reset(self) -> None:
@@ -67,7 +67,7 @@ class Vendor:
         self.inits: list[Init] = []
         self.exchanges: list[Exchange] = []
         self.requests: list[Call] = []
-        self.works = Works(
+        self.publisher = Publisher(
             config=self.config, entropy=self.entropy, emit=self.webhooks.send, on_public=self._list_video
         )
 
@@ -75,16 +75,16 @@ class Vendor:
 
     def settle(self) -> None:
         """Let everything happen that is due, and watch for what comes next when somebody waits for webhooks."""
-        self.works.settle(self.now())
+        self.publisher.settle(self.now())
         self.runtime.start_waiting()
         idle = self._timer is None or self._timer.done()
-        if self.config.webhook_url is not None and idle and self.works.next_due() is not None:
+        if self.config.webhook_url is not None and idle and self.publisher.next_due() is not None:
             self._timer = self.runtime.start(self._run_timer)
 
     async def _run_timer(self) -> None:
-        while (due := self.works.next_due()) is not None:
+        while (due := self.publisher.next_due()) is not None:
             await self.sleep(max((due - self.now()).total_seconds(), 0.001))
-            self.works.settle(self.now())
+            self.publisher.settle(self.now())
 
     async def aclose(self) -> None:
         """Cancel every background task and wait for its end."""
@@ -96,8 +96,8 @@ class Vendor:
     @property
     def posts(self) -> list[Post]:
         """Every post that exists now, in the order of their publishing."""
-        self.works.settle(self.now())
-        return self.works.posts
+        self.publisher.settle(self.now())
+        return self.publisher.posts
 
     @property
     def deliveries(self) -> list[Delivery]:
@@ -111,13 +111,13 @@ class Vendor:
 
     def pending_drafts(self, open_id: str) -> list[str]:
         """The publish_ids that hold one of a user's five slots for drafts."""
-        self.works.settle(self.now())
-        return self.works.drafts(open_id, self.now())
+        self.publisher.settle(self.now())
+        return self.publisher.drafts(open_id, self.now())
 
     def publication(self, publish_id: str) -> Publication:
         """One publication with its progress. Raises KeyError."""
-        self.works.settle(self.now())
-        return self.works.publications[publish_id]
+        self.publisher.settle(self.now())
+        return self.publisher.publications[publish_id]
 
     # Controls
 
@@ -145,15 +145,15 @@ class Vendor:
 
     def advance_processing(self, publish_id: str) -> None:
         """End processing now, else moderation. Raises KeyError; ValueError while bytes are missing."""
-        self.works.advance(self.publication(publish_id), self.now())
+        self.publisher.advance(self.publication(publish_id), self.now())
 
     def fail_next_publish(self, reason: str) -> None:
         """The next publication whose processing ends fails with `reason`, also one TikTok never documented."""
-        self.works.failures.append(reason)
+        self.publisher.failures.append(reason)
 
     def post_draft(self, publish_id: str, privacy_level: str = "PUBLIC_TO_EVERYONE") -> Post:
         """The user posts a delivered draft from the inbox. Raises KeyError, ValueError."""
-        return self.works.post_draft(self.publication(publish_id), privacy_level, self.now())
+        return self.publisher.post_draft(self.publication(publish_id), privacy_level, self.now())
 
     def hide_post(self, publish_id: str) -> None:
         """The posts of a publication are no longer public."""
@@ -174,7 +174,7 @@ class Vendor:
         if not self.grants.remove(open_id):
             return False
         self.webhooks.send("authorization.removed", open_id, {"reason": reason})
-        self.works.fail_all(open_id, "auth_removed")
+        self.publisher.fail_all(open_id, "auth_removed")
         return True
 
     def _list_video(self, post: Post) -> None:

@@ -42,7 +42,7 @@ async def put(request: Request) -> Response:
 
 
 def _publication(request: Request) -> Publication | None:
-    known = vendor_of(request).works.uploads.get(request.query_params.get("upload_id", ""))
+    known = vendor_of(request).publisher.uploads.get(request.query_params.get("upload_id", ""))
     same = known is not None and known.upload_token == request.query_params.get("upload_token")
     return known if same else None
 
@@ -131,5 +131,5 @@ async def _store(request: Request, publication: Publication) -> Response:
         return _progress(vendor, publication, 416)
     publication.received.store(chunk)
     if publication.received.size == publication.size:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
     return _progress(vendor, publication)

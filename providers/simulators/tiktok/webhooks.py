@@ -37,7 +37,7 @@ def body_of(client_key: str, event: str, open_id: str, content: dict[str, Any], 
 
 
 @dataclass(slots=True, kw_only=True)
-class Sender:
+class WebhookSender:
     """Sends events beside the calls."""
 
     config: SimulatorConfig

@@ -48,7 +48,7 @@ def refusal(vendor: Vendor, error: VendorError) -> Response:
     return envelope(vendor, {}, error.code, error.message, error.status)
 
 
-def caller(request: Request, operation: str, *any_scope: str) -> Grant:
+def authorize_call(request: Request, operation: str, *any_scope: str) -> Grant:
     """The grant behind a call, its window counted. Raises VendorError: token, then rate, then scope."""
     vendor = vendor_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")

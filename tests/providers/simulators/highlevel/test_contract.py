@@ -13,9 +13,9 @@ import pytest
 
 from providers.simulators.highlevel import operations
 from tests.providers.simulators.highlevel import contract
-from tests.providers.simulators.highlevel.test_connecting import ME, OAUTH, WHO, _consent, _path
-from tests.providers.simulators.highlevel.test_csvs import GOOD, HEADERS
-from tests.providers.simulators.highlevel.test_installs import INSTALLED
+from tests.providers.simulators.highlevel.test_account_oauth import ME, OAUTH, WHO, _consent, _path
+from tests.providers.simulators.highlevel.test_csv_imports import GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_installations import INSTALLED
 from tests.providers.simulators.highlevel.world import (
     BAKERY,
     COMPANY,

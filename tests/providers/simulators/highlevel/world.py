@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 
 from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
-from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, OWNER
 from tests.fixtures.clock import Clock
 

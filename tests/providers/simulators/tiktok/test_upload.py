@@ -356,7 +356,7 @@ async def test_bytes_are_kept_when_told() -> None:
         await tiktok.put(url, B, 10_000_000, SIZE)
         publish_id = tiktok.vendor.inits[0].publish_id
 
-        assert A + B == bytes(tiktok.vendor.publication(publish_id).received.kept or b"")
+        assert A + B == bytes(tiktok.vendor.publication(publish_id).received.data or b"")
 
 
 async def test_a_failed_publication_takes_no_more_chunks(tiktok: World) -> None:

@@ -55,7 +55,7 @@ class SimAccount:
 
 
 @dataclass(slots=True)
-class Accounts:
+class SocialAccounts:
     """Accounts by id, and groups by location."""
 
     entropy: Entropy

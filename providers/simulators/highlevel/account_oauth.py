@@ -12,12 +12,12 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from providers.simulators.common.http import decision_form, page_form
 from providers.simulators.common.ids import opaque
-from providers.simulators.highlevel import fields, ids, platforms, wire
+from providers.simulators.highlevel import ids, platforms, validation, wire
 from providers.simulators.highlevel.consent import page
 from providers.simulators.highlevel.errors import Refusal, closed_route, invalid, not_found
 from providers.simulators.highlevel.operations import V2, V3
-from providers.simulators.highlevel.platforms import Identity, Pending, Started
-from providers.simulators.highlevel.profiles import LIFETIME, SimAccount
+from providers.simulators.highlevel.platforms import Identity, OpenPopup, PendingConsent
+from providers.simulators.highlevel.social_accounts import LIFETIME, SimAccount
 from providers.simulators.highlevel.state import Vendor
 
 
@@ -36,12 +36,12 @@ def _known_platform(request: Request, known: dict[str, tuple[str, ...]]) -> str:
 async def start(request: Request) -> Response:
     """Where to send the user's browser. Reported as a redirect; the specification says 200 without a body."""
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
-    location_id, user_id = wire.need(request, "locationId", "userId")
+    location_id, user_id = wire.required_query(request, "locationId", "userId")
     if platform in ("twitter", "bluesky"):
         # Support for Twitter ended 2024-12-04; bluesky's start is reported to fail. Neither answer is documented.
         raise Refusal(400, f"{platform} can not be connected this way")
     state = opaque(vendor.entropy)
-    vendor.popups[state] = Started(
+    vendor.popups[state] = OpenPopup(
         platform=platform,
         location_id=location_id,
         user_id=user_id,
@@ -86,7 +86,7 @@ async def consented(request: Request) -> Response:
     if answers.get("decision") != ["approve"]:
         return page("Cancelled", "<script>window.close()</script>")
     identity = _identity(vendor, started.platform, answers.get("origin_id", [""])[0])
-    return _told(consent(vendor, started, identity))
+    return _message_page(consent(vendor, started, identity))
 
 
 def _identity(vendor: Vendor, platform: str, origin_id: str) -> Identity:
@@ -94,17 +94,19 @@ def _identity(vendor: Vendor, platform: str, origin_id: str) -> Identity:
     return next((each for each in known if each.origin_id == origin_id), known[0])
 
 
-def _told(message: dict[str, Any]) -> Response:
+def _message_page(message: dict[str, Any]) -> Response:
     """docs of GoHighLevel/highlevel-api-docs, read 2026-11-20. Which origin it is posted to is not documented."""
     text = json.dumps(message).replace("<", "\\u003c")
     script = f'<script>if(window.opener)window.opener.postMessage({text},"*");window.close()</script>'
     return page("Connected", f"<p>You can close this window.</p>{script}")
 
 
-def consent(vendor: Vendor, started: Started, identity: Identity) -> dict[str, Any]:
+def consent(vendor: Vendor, started: OpenPopup, identity: Identity) -> dict[str, Any]:
     """Remember a consent; gives the message that the opener gets."""
     account_id = ids.mongo(vendor.entropy)
-    vendor.pending[account_id] = Pending(platform=started.platform, location_id=started.location_id, identity=identity)
+    vendor.pending_consents[account_id] = PendingConsent(
+        platform=started.platform, location_id=started.location_id, identity=identity
+    )
     renewed = _renew(vendor, started, identity) if started.reconnect and vendor.config.reconnect_renews else []
     return {
         "actionType": "close",
@@ -116,13 +118,13 @@ def consent(vendor: Vendor, started: Started, identity: Identity) -> dict[str, A
     }
 
 
-def _same(vendor: Vendor, location_id: str, platform: str, origin_id: str) -> SimAccount | None:
+def _connected_account(vendor: Vendor, location_id: str, platform: str, origin_id: str) -> SimAccount | None:
     accounts = (each for each in vendor.accounts.of(location_id) if each.platform == platform)
     return next((each for each in accounts if each.origin_id == origin_id), None)
 
 
-def _renew(vendor: Vendor, started: Started, identity: Identity) -> list[str]:
-    known = _same(vendor, started.location_id, started.platform, identity.origin_id)
+def _renew(vendor: Vendor, started: OpenPopup, identity: Identity) -> list[str]:
+    known = _connected_account(vendor, started.location_id, started.platform, identity.origin_id)
     if known is None:
         return []
     vendor.accounts.change(known.id, expire=vendor.now() + LIFETIME, active=True)
@@ -132,9 +134,9 @@ def _renew(vendor: Vendor, started: Started, identity: Identity) -> list[str]:
 # Choose and attach
 
 
-def _pending(request: Request, platform: str) -> Pending:
+def _pending(request: Request, platform: str) -> PendingConsent:
     vendor, account_id = wire.vendor_of(request), wire.mongo_id(request, "accountId")
-    pending = vendor.pending.get(account_id)
+    pending = vendor.pending_consents.get(account_id)
     if pending is None or pending.location_id != wire.location_of(request):
         raise not_found("Account")
     through_tiktok = vendor.config.tiktok_business_attach == "tiktok" and platform == "tiktok"
@@ -155,7 +157,7 @@ async def choose(request: Request) -> Response:
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
     _check_path(request, platform)
     pending = _pending(request, platform)
-    known = _same(vendor, pending.location_id, pending.platform, pending.identity.origin_id)
+    known = _connected_account(vendor, pending.location_id, pending.platform, pending.identity.origin_id)
     flat = vendor.config.tiktok_choose == "flat"
     results = platforms.choice(platform, pending.identity, connected=known is not None, flat=flat)
     return wire.envelope(request, f"Fetched {platform} accounts", results)
@@ -168,7 +170,7 @@ async def attach(request: Request) -> Response:
     platform = _known_platform(request, platforms.CHOICES if own else platforms.ATTACHES)
     _check_path(request, platform)
     body = await wire.json_object(request)
-    if found := fields.problems(platforms.attach_shape(platform, generation), body):
+    if found := validation.problems(platforms.attach_shape(platform, generation), body):
         raise invalid(*found)
     pending = _pending(request, platform)
     origin_id = body.get("originId", pending.identity.origin_id)
@@ -178,9 +180,9 @@ async def attach(request: Request) -> Response:
     return wire.envelope(request, "Attached account", _attached_json(account, vendor), 201)
 
 
-def _attached(vendor: Vendor, pending: Pending, kind: str) -> SimAccount:
+def _attached(vendor: Vendor, pending: PendingConsent, kind: str) -> SimAccount:
     identity = pending.identity
-    known = _same(vendor, pending.location_id, pending.platform, identity.origin_id)
+    known = _connected_account(vendor, pending.location_id, pending.platform, identity.origin_id)
     if known is not None:
         return vendor.accounts.change(known.id, expire=vendor.now() + LIFETIME, active=True, deleted=False)
     return vendor.accounts.add(

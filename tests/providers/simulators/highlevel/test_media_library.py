@@ -30,7 +30,7 @@ async def test_a_file_is_uploaded_as_multipart(highlevel: World, version: str) -
 
     assert (200, {"fileId", "url"}) == (answer.status_code, body.keys())
     assert f"https://assets.cdn.filesafe.space/{BAKERY}/media/{body['fileId']}.mp4" == body["url"]
-    assert hashlib.sha256(b"video").hexdigest() == highlevel.vendor.medias.files[body["fileId"]].sha256
+    assert hashlib.sha256(b"video").hexdigest() == highlevel.vendor.media_files.files[body["fileId"]].sha256
 
 
 async def test_json_is_the_wrong_media_type(highlevel: World) -> None:
@@ -64,7 +64,7 @@ async def test_a_hosted_file_is_named_by_url(highlevel: World) -> None:
     answer = await highlevel.call("POST", UPLOAD, files=fields)
 
     assert 200 == answer.status_code
-    assert "own.mp4" == highlevel.vendor.medias.files[answer.json()["fileId"]].name
+    assert "own.mp4" == highlevel.vendor.media_files.files[answer.json()["fileId"]].name
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, 200), (404, 400)])
@@ -135,7 +135,7 @@ async def test_a_file_is_deleted(highlevel: World) -> None:
     answers = [await highlevel.call("DELETE", f"/medias/{uploaded['fileId']}", params=HERE) for _ in range(2)]
 
     assert [200, 404] == [answer.status_code for answer in answers]
-    assert highlevel.vendor.medias.by_url(uploaded["url"]) is None
+    assert highlevel.vendor.media_files.by_url(uploaded["url"]) is None
 
 
 async def test_deleting_needs_the_location(highlevel: World) -> None:
@@ -153,4 +153,4 @@ async def test_many_files_are_deleted(highlevel: World, status: str, expected: i
     answer = await highlevel.call("PUT", "/medias/delete-files", body)
 
     assert expected == answer.status_code
-    assert (expected == 422) == bool(highlevel.vendor.medias.files)
+    assert (expected == 422) == bool(highlevel.vendor.media_files.files)

@@ -12,7 +12,7 @@ CDN = "https://assets.cdn.filesafe.space"
 
 
 @dataclass(slots=True, kw_only=True)
-class Media:
+class MediaFile:
     """One file: its hash and size are of what arrived."""
 
     id: str
@@ -30,20 +30,20 @@ class Media:
 
 
 @dataclass(slots=True)
-class Library:
+class MediaFiles:
     """Files by id."""
 
-    files: dict[str, Media] = field(default_factory=dict)
+    files: dict[str, MediaFile] = field(default_factory=dict)
 
-    def add(self, media: Media) -> None:
+    def add(self, media: MediaFile) -> None:
         """Keep a file."""
         self.files[media.id] = media
 
-    def of(self, location_id: str) -> list[Media]:
+    def of(self, location_id: str) -> list[MediaFile]:
         """The files of a location."""
         return [each for each in self.files.values() if each.location_id == location_id]
 
-    def by_url(self, url: str) -> Media | None:
+    def by_url(self, url: str) -> MediaFile | None:
         """The file behind a URL of the library, or None."""
         return next((each for each in self.files.values() if each.url == url), None)
 

@@ -25,7 +25,7 @@ async def users(request: Request) -> Response:
 
 async def search_users(request: Request) -> Response:
     """The users of the company, or of one of its locations."""
-    [company_id] = wire.need(request, "companyId")
+    [company_id] = wire.required_query(request, "companyId")
     query, grant = request.query_params, wire.grant_of(request)
     if company_id != grant.company_id:
         raise foreign_location()

@@ -39,7 +39,7 @@ def _matching(request: Request) -> list[dict[str, Any]]:
 async def installed(request: Request) -> Response:
     """The company's locations; skip and limit in 2021-07-28, pages with tokens and AIP errors in v3."""
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
-    company_id, app_id = wire.need(request, "companyId", "appId")
+    company_id, app_id = wire.required_query(request, "companyId", "appId")
     if company_id != wire.grant_of(request).company_id:
         raise errors.foreign_location()
     if app_id != vendor.config.app_id:

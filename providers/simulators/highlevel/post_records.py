@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from providers.simulators.highlevel.fields import parse_instant
+from providers.simulators.highlevel.validation import parse_instant
 
 # What a body may set; whatever it leaves out is gone after an update.
-KEPT = (
+DETAIL_FIELDS = (
     "followUpComment",
     "ogTagsDetails",
     "postApprovalDetails",
@@ -27,7 +27,7 @@ KEPT = (
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Record:
+class PostRecord:
     """One post. `due` is when it is to be published, None for drafts and what waits for an approval.
 
     `started` is when that began; `fetched` says whether its media are in (or need not be), `waiting` whether it was
@@ -67,7 +67,7 @@ class Record:
         return self.published_at or self.due or self.schedule or self.created_at
 
     @property
-    def moving(self) -> bool:
+    def active(self) -> bool:
         """Whether time still does something to it. What was deleted in progress goes on: nobody can stop it."""
         return self.status in ("scheduled", "in_progress") or (self.deleted and self.publishing)
 
@@ -83,7 +83,7 @@ class Record:
         self.user_id = body.get("userId") or self.user_id
         self.media = [dict(each) for each in body.get("media") or []]
         self.tags = list(body.get("tags") or [])
-        self.details = {name: body[name] for name in KEPT if body.get(name) is not None}
+        self.details = {name: body[name] for name in DETAIL_FIELDS if body.get(name) is not None}
         self.updated_at = now
         self.error, self.started, self.waiting = "", None, False
         self.sha256, self.sizes = (), ()
@@ -99,7 +99,7 @@ class Record:
             self.due = now if self.schedule is None else self.schedule
 
 
-def post_json(record: Record, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
+def post_json(record: PostRecord, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
     """A post of the API. With several accounts its platform reads google, whatever they are: live notes, 2026-11-20."""
     many = len(record.account_ids) != 1
     shown: dict[str, Any] = {

@@ -9,7 +9,7 @@ import mimetypes
 from typing import Any
 
 from providers.simulators.highlevel.errors import CsvRefusal
-from providers.simulators.highlevel.fields import parse_instant
+from providers.simulators.highlevel.validation import parse_instant
 
 # Column names are not in the API's documentation; a column counts by how it begins, so that "videoUrls (comma …)" does.
 REQUIRED = ("postAtSpecificTime", "content")

@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.simulators.common.ids import opaque
-from providers.simulators.highlevel import fields, ids, posts, rules, sheets, wire
-from providers.simulators.highlevel.contents import CsvImport
+from providers.simulators.highlevel import csv_files, ids, posts, rules, validation, wire
 from providers.simulators.highlevel.errors import CsvRefusal, Refusal, invalid, not_found
-from providers.simulators.highlevel.fields import Field, Shape
 from providers.simulators.highlevel.operations import V3
+from providers.simulators.highlevel.planner_resources import CsvImport
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
 
 async def upload(request: Request) -> Response:
@@ -28,11 +28,11 @@ async def upload(request: Request) -> Response:
             raise Refusal(400, "File is required")
         name, data = file.filename or "", await file.read()
     try:
-        rows = sheets.read(name, data)
+        rows = csv_files.read(name, data)
     except CsvRefusal as error:
         raise error if v3 else Refusal(400, error.message) from None
     path = f"social-planner/{wire.location_of(request)}/{opaque(vendor.entropy)}/{name}"
-    vendor.sheets[path] = rows
+    vendor.uploaded_csvs[path] = rows
     results: dict[str, Any] = {"filePath": path, "rowsCount": len(rows), "fileName": name}
     if v3:
         results |= {"fileSize": len(data), "csvFileType": "basic"}
@@ -41,22 +41,22 @@ async def upload(request: Request) -> Response:
 
 def _set_shape(*, v3: bool) -> Shape:
     shape = {
-        "accountIds": Field(fields.some(fields.texts), True),
-        "filePath": Field(fields.text, True),
-        "rowsCount": Field(fields.number, True),
-        "fileName": Field(fields.text, True),
-        "approver": Field(fields.text),
-        "userId": Field(fields.text, v3),
+        "accountIds": Field(validation.some(validation.texts), True),
+        "filePath": Field(validation.text, True),
+        "rowsCount": Field(validation.number, True),
+        "fileName": Field(validation.text, True),
+        "approver": Field(validation.text),
+        "userId": Field(validation.text, v3),
     }
-    return shape | ({"csvFileType": Field(fields.one_of("basic", "advance"))} if v3 else {})
+    return shape | ({"csvFileType": Field(validation.one_of("basic", "advance"))} if v3 else {})
 
 
 async def set_accounts(request: Request) -> Response:
     """Say which accounts the rows are for. Only v3 tells the id of the import: else it is found by its file's name."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
-    if found := fields.problems(_set_shape(v3=v3), body):
+    if found := validation.problems(_set_shape(v3=v3), body):
         raise invalid(*found)
-    rows = vendor.sheets.pop(body["filePath"], None)
+    rows = vendor.uploaded_csvs.pop(body["filePath"], None)
     if rows is None:
         raise Refusal(400, "filePath was not uploaded")
     made = CsvImport(
@@ -76,7 +76,7 @@ async def set_accounts(request: Request) -> Response:
 
 def _checked(vendor: Vendor, request: Request, row: dict[str, str], body: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """A row as a body of create, and what is wrong with it."""
-    post = {**sheets.body_of(row), "accountIds": body["accountIds"], "userId": body.get("userId") or "csv"}
+    post = {**csv_files.body_of(row), "accountIds": body["accountIds"], "userId": body.get("userId") or "csv"}
     known = [vendor.accounts.by_id.get(each) for each in body["accountIds"]]
     try:
         rules.check_body(post, wire.generation(request), vendor.now())
@@ -107,7 +107,7 @@ async def listing(request: Request) -> Response:
     """A page of imports, the latest first. v3 needs userId."""
     vendor = wire.vendor_of(request)
     if wire.generation(request) == V3:
-        wire.need(request, "userId")
+        wire.required_query(request, "userId")
     here = [each for each in vendor.imports.values() if each.location_id == wire.location_of(request)]
     rows = [_json(request, each) for each in reversed(here)][wire.page(request, limit=10)]
     return wire.envelope(request, "Fetched CSVs", {"csvs": rows, "count": len(here)})
@@ -144,7 +144,7 @@ async def get(request: Request) -> Response:
 async def finalize(request: Request) -> Response:
     """Schedule the posts that are right; the others are left out."""
     vendor, made, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
-    if found := fields.problems({"userId": Field(fields.text, wire.generation(request) == V3)}, body):
+    if found := validation.problems({"userId": Field(validation.text, wire.generation(request) == V3)}, body):
         raise invalid(*found)
     if made.status(vendor.now(), vendor.config.csv_seconds) != "pending":
         raise Refusal(400, "CSV is not ready to be imported")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import httpx
 
 from providers.simulators.common.http import media_type
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.post_records import PostRecord
 from providers.simulators.highlevel.state import Vendor
 
 LARGEST = 1_000_000_000
@@ -19,7 +19,7 @@ TOO_LARGE = "Media is too large"
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedMedia:
     """What came: its hash, its length, its type."""
 
     sha256: str
@@ -27,32 +27,32 @@ class Fetched:
     media_type: str
 
 
-class Unfetched(Exception):
+class MediaUnavailable(Exception):
     """Nothing that can be used came."""
 
 
-def start(vendor: Vendor, record: Record) -> None:
+def start(vendor: Vendor, record: PostRecord) -> None:
     """Begin fetching the media of a post."""
     vendor.runtime.spawn(lambda: _pull(vendor, record))
 
 
-async def _pull(vendor: Vendor, record: Record) -> None:
+async def _pull(vendor: Vendor, record: PostRecord) -> None:
     try:
         every = [await fetch(vendor, str(each["url"])) for each in record.media]
-    except Unfetched as error:
+    except MediaUnavailable as error:
         vendor.planner.fail(record, str(error))
         return
     vendor.planner.fetched(record, tuple(each.sha256 for each in every), tuple(each.size for each in every))
     vendor.settle()
 
 
-async def fetch(vendor: Vendor, url: str) -> Fetched:
+async def fetch(vendor: Vendor, url: str) -> FetchedMedia:
     """Fetch one medium whole; the vendor's own media need no network. Raises Unfetched."""
-    own = vendor.medias.by_url(url)
+    own = vendor.media_files.by_url(url)
     if own is not None:
-        return Fetched(own.sha256, own.size, own.media_type)
+        return FetchedMedia(own.sha256, own.size, own.media_type)
     if not url.startswith(("https://", "http://")):
-        raise Unfetched(UNREACHABLE)
+        raise MediaUnavailable(UNREACHABLE)
     try:
         async with (
             httpx.AsyncClient(transport=vendor.transport, timeout=30, trust_env=False, follow_redirects=True) as client,
@@ -60,21 +60,21 @@ async def fetch(vendor: Vendor, url: str) -> Fetched:
         ):
             return await _read(answer)
     except (httpx.HTTPError, httpx.InvalidURL):
-        raise Unfetched(UNREACHABLE) from None
+        raise MediaUnavailable(UNREACHABLE) from None
 
 
-async def _read(answer: httpx.Response) -> Fetched:
+async def _read(answer: httpx.Response) -> FetchedMedia:
     kind = media_type(answer.headers)
     if answer.status_code != 200:
-        raise Unfetched(UNREACHABLE)
+        raise MediaUnavailable(UNREACHABLE)
     if not kind.startswith(("video/", "image/")):
-        raise Unfetched(NOT_MEDIA)
+        raise MediaUnavailable(NOT_MEDIA)
     digest, size = hashlib.sha256(), 0
     async for piece in answer.aiter_bytes():
         digest.update(piece)
         size += len(piece)
         if size > LARGEST:
-            raise Unfetched(TOO_LARGE)
+            raise MediaUnavailable(TOO_LARGE)
     if not size:
-        raise Unfetched(UNREACHABLE)
-    return Fetched(digest.hexdigest(), size, kind)
+        raise MediaUnavailable(UNREACHABLE)
+    return FetchedMedia(digest.hexdigest(), size, kind)

@@ -23,7 +23,7 @@ Emit = Callable[[str, str, dict[str, Any]], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Works:
+class Publisher:
     """The publishing side of the vendor. `emit(event, open_id, content)` tells what happened, once each."""
 
     config: SimulatorConfig
@@ -35,7 +35,7 @@ class Works:
     posts: list[Post] = field(default_factory=list)
     failures: deque[str] = field(default_factory=deque)
     # The publications that time still moves, so that thousands of finished ones cost nothing.
-    _moving: dict[str, Publication] = field(default_factory=dict)
+    _active: dict[str, Publication] = field(default_factory=dict)
     # The publications whose media are still being fetched.
     _pulling: dict[str, Publication] = field(default_factory=dict)
 
@@ -53,25 +53,25 @@ class Works:
         """All bytes are in: processing begins."""
         self._pulling.pop(publication.publish_id, None)
         publication.ready_at = now
-        self._moving[publication.publish_id] = publication
+        self._active[publication.publish_id] = publication
 
     def settle(self, now: datetime) -> None:
         """Let everything happen that is due by `now`. A publication leaves processing once, hence posts once."""
         for publication in list(self._pulling.values()):
             if publication.init_at + PULL_TIMEOUT <= now:
                 self.fail(publication, publication.pull_failed)
-        for publication in list(self._moving.values()):
+        for publication in list(self._active.values()):
             if publication.processing and self._processed_at(publication) <= now:
                 self._finish(publication)
             if not publication.processing:
                 self._publish_ids(publication, now)
             if self._due(publication) is None:
-                self._moving.pop(publication.publish_id, None)
+                self._active.pop(publication.publish_id, None)
 
     def next_due(self) -> datetime | None:
         """When time moves something next, or None."""
         pulls = [publication.init_at + PULL_TIMEOUT for publication in self._pulling.values()]
-        return min([*pulls, *filter(None, map(self._due, self._moving.values()))], default=None)
+        return min([*pulls, *filter(None, map(self._due, self._active.values()))], default=None)
 
     def advance(self, publication: Publication, now: datetime) -> None:
         """Take the next step now, without waiting: the end of processing, else the end of moderation."""
@@ -88,15 +88,15 @@ class Works:
         if publication.status not in ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE") or not publication.is_draft:
             raise ValueError("it is not a draft that was delivered")
         publication.status = "PUBLISH_COMPLETE"
-        self._moving[publication.publish_id] = publication
+        self._active[publication.publish_id] = publication
         return self._post(publication, now, {**publication.post_info, "privacy_level": privacy_level})
 
     def fail(self, publication: Publication, reason: str) -> None:
         """End a publication without a post, and tell."""
         publication.fail(reason)
-        self._moving.pop(publication.publish_id, None)
+        self._active.pop(publication.publish_id, None)
         self._pulling.pop(publication.publish_id, None)
-        self._tell("post.publish.failed", publication, reason=reason)
+        self._emit("post.publish.failed", publication, reason=reason)
 
     def fail_all(self, open_id: str, reason: str) -> None:
         """End everything of one user that is not through yet."""
@@ -153,7 +153,7 @@ class Works:
             self.fail(publication, self.failures.popleft())
         elif publication.is_draft:
             publication.status = "SEND_TO_USER_INBOX"
-            self._tell("post.publish.inbox_delivered", publication)
+            self._emit("post.publish.inbox_delivered", publication)
         else:
             publication.status = "PUBLISH_COMPLETE"
             self._post(publication, self._processed_at(publication), publication.post_info)
@@ -172,7 +172,7 @@ class Works:
         )
         publication.posts.append(post)
         self.posts.append(post)
-        self._tell("post.publish.complete", publication)
+        self._emit("post.publish.complete", publication)
         return post
 
     def _publish_ids(self, publication: Publication, now: datetime, *, everything: bool = False) -> None:
@@ -180,9 +180,9 @@ class Works:
             if everything or self._moderated_at(post) <= now:
                 publication.announced.add(post.post_id)
                 self.on_public(post)
-                self._tell("post.publish.publicly_available", publication, post_id=str(post.post_id))
+                self._emit("post.publish.publicly_available", publication, post_id=str(post.post_id))
 
-    def _tell(self, event: str, publication: Publication, **more: str) -> None:
+    def _emit(self, event: str, publication: Publication, **more: str) -> None:
         content = {"publish_id": publication.publish_id, **more, "publish_type": publication.publish_type}
         if "post_id" in more:  # the order of a recorded live event
             content["post_id"] = content.pop("post_id")
