@@ -1,7 +1,7 @@
 """The control endpoints of a simulator under /_sim/, for tests in another process. Loopback callers only.
 
-Owns: controls as HTTP endpoints, the ledger as JSON, and the controls that every vendor has. Knows nothing of a vendor,
-which is in `app.state.vendor`.
+Owns: controls as HTTP endpoints, the ledger as JSON, and the controls that every vendor has. Does not know the vendors:
+the one that is simulated is `app.state.vendor`.
 """
 
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What all simulators do in the same way over HTTP: the app around the routes, HTML pages, content types, webhooks.
+"""HTTP helpers of all simulators: the app around the routes, HTML pages, content types, webhook deliveries.
 
 Owns: these helpers. Knows nothing of a vendor's paths, bodies or errors.
 """
@@ -50,7 +50,7 @@ def build_app(
 
 
 def page(vendor: str, title: str, content: str, status: int = 200) -> Response:
-    """Return an HTML page; `content` is HTML, `vendor` is the name of the one that is simulated."""
+    """Return an HTML page; `content` is HTML, `vendor` the name of the simulated vendor."""
     html = (
         f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
         f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{content}"

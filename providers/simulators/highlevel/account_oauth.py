@@ -1,6 +1,6 @@
-"""Connecting a social account: start in a popup, consent there, choose, attach.
+"""Connect a social account: open a popup, consent in it, choose an account, attach it.
 
-Owns: pending OAuth records, the popup's pages, the three operations. Knows nothing of what is posted later.
+Owns: pending consents, the popup's pages, the three operations. Knows nothing of posts.
 """
 
 import json
@@ -34,7 +34,7 @@ def _known_platform(request: Request, known: dict[str, tuple[str, ...]]) -> str:
 
 
 async def start(request: Request) -> Response:
-    """Where to send the user's browser. Reported as a redirect; the specification says 200 without a body."""
+    """Send the user's browser to the popup. Reported as a redirect; the specification says 200 without a body."""
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
     location_id, user_id = wire.required_query(request, "locationId", "userId")
     if platform in ("twitter", "bluesky"):
@@ -63,7 +63,7 @@ def _started(vendor: Vendor, url: str) -> Response:
 
 
 async def popup(request: Request) -> Response:
-    """The network's consent page."""
+    """Return the network's consent page."""
     vendor, state = wire.vendor_of(request), str(request.path_params["state"])
     started = vendor.popups.get(state)
     if started is None:
@@ -77,7 +77,7 @@ async def popup(request: Request) -> Response:
 
 
 async def consented(request: Request) -> Response:
-    """HighLevel's own page after the consent: it tells the opener and closes. Once per popup."""
+    """Return HighLevel's page after the consent, once per popup: it posts a message to its opener and closes."""
     vendor = wire.vendor_of(request)
     answers = await page_form(request)
     started = vendor.popups.pop(str(request.path_params["state"]), None)
@@ -95,14 +95,17 @@ def _identity(vendor: Vendor, platform: str, origin_id: str) -> Identity:
 
 
 def _message_page(message: dict[str, Any]) -> Response:
-    """docs of GoHighLevel/highlevel-api-docs, read 2026-11-20. Which origin it is posted to is not documented."""
+    """Return the page that posts the message: docs of GoHighLevel/highlevel-api-docs, read 2026-11-20.
+
+    The target origin of the message is not documented.
+    """
     text = json.dumps(message).replace("<", "\\u003c")
     script = f'<script>if(window.opener)window.opener.postMessage({text},"*");window.close()</script>'
     return page("Connected", f"<p>You can close this window.</p>{script}")
 
 
 def consent(vendor: Vendor, started: OpenPopup, identity: Identity) -> dict[str, Any]:
-    """Remember a consent; gives the message that the opener gets."""
+    """Store a consent and return the message for the opener."""
     account_id = ids.mongo(vendor.entropy)
     vendor.pending_consents[account_id] = PendingConsent(
         platform=started.platform, location_id=started.location_id, identity=identity
@@ -146,14 +149,14 @@ def _pending(request: Request, platform: str) -> PendingConsent:
 
 
 def _check_path(request: Request, platform: str) -> None:
-    """Google's accounts are `locations` under 2021-07-28; every other path is `accounts`."""
+    """Check the path: `locations` for Google under 2021-07-28, otherwise `accounts`."""
     word = "locations" if platform == "google" and wire.generation(request) == V2 else "accounts"
     if f"/{word}/" not in request.url.path:
         raise closed_route()
 
 
 async def choose(request: Request) -> Response:
-    """Who consented, to choose from."""
+    """Return the accounts of a consent, to choose from."""
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
     _check_path(request, platform)
     pending = _pending(request, platform)
@@ -164,7 +167,7 @@ async def choose(request: Request) -> Response:
 
 
 async def attach(request: Request) -> Response:
-    """Connect what was chosen; attaching it once more renews it."""
+    """Connect the chosen account; attaching it again renews it."""
     vendor, generation = wire.vendor_of(request), wire.generation(request)
     own = vendor.config.tiktok_business_attach == "own"
     platform = _known_platform(request, platforms.CHOICES if own else platforms.ATTACHES)

@@ -1,6 +1,6 @@
-"""HighLevel as one ASGI app: its marketplace's page, its API, the popups' pages, on all paths of all its hosts.
+"""HighLevel as one ASGI app: the marketplace's page, the API, the popups' pages, on all paths of all its hosts.
 
-Owns: which operation leads where. Knows nothing of a rule.
+Owns: the endpoint of each operation. Knows no rule.
 """
 
 import asyncio
@@ -102,10 +102,10 @@ def create_app(
     sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """A simulated HighLevel; `app.state.vendor` is its Vendor.
+    """Return a simulated HighLevel; `app.state.vendor` is its Vendor.
 
-    `clock` gives aware UTC. `sleep` is used by slow answers and webhook retries. `transport` carries webhooks and
-    fetches (None: the network). Close in-process use with `await app.state.vendor.aclose()` when either is on.
+    `clock` returns aware UTC. Slow responses and webhook retries use `sleep`; webhooks and fetches go through
+    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when either is on.
     """
     vendor = Vendor(
         config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=media_fetch.start

@@ -1,6 +1,6 @@
-"""Comments of v3: answer one, list them, like and unlike.
+"""Comments of v3: reply, list, like and unlike.
 
-Owns: /comments. Knows nothing of how comments come about: a lever of the simulator adds them.
+Owns: /comments. Knows nothing of where comments come from: a control adds them.
 """
 
 from datetime import UTC, datetime
@@ -60,7 +60,7 @@ def _shown(vendor: Vendor, comment: Comment) -> dict[str, Any]:
 
 
 async def create(request: Request) -> Response:
-    """Answer a comment, or comment on a published post. Ids are HighLevel's own."""
+    """Reply to a comment, or comment on a published post. The ids are HighLevel's."""
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
     content = validation.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else validation.text
     shape = {**_CREATE, "content": Field(content, True)}
@@ -87,7 +87,7 @@ def _own(request: Request, platform: str) -> Comment:
 
 
 async def like(request: Request) -> Response:
-    """Like a comment; 400 when it is liked already."""
+    """Like a comment; 400 when it is already liked."""
     comment = _own(request, _platform(request, LIKED))
     if comment.liked:
         raise Refusal(400, "Comment is already liked")
@@ -96,7 +96,7 @@ async def like(request: Request) -> Response:
 
 
 async def unlike(request: Request) -> Response:
-    """Take a like back; 400 when there is none."""
+    """Unlike a comment; 400 when it is not liked."""
     comment = _own(request, _platform(request, LIKED))
     if not comment.liked:
         raise Refusal(400, "Comment is not liked")
@@ -113,7 +113,7 @@ def _matches(comment: Comment, body: dict[str, Any]) -> bool:
 
 
 async def listing(request: Request) -> Response:
-    """A page of comments, the latest first. Here skip and limit are numbers."""
+    """Return a page of comments, the latest first. Here skip and limit are numbers."""
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
     found = validation.problems(_LIST, body)
     if ("fromDate" in body) != ("toDate" in body):

@@ -1,6 +1,6 @@
-"""The page on which somebody picks where the app is installed: one location, or an agency with several at once.
+"""The consent page, on which the user picks where to install the app: in one location or, as an agency, in several.
 
-Owns: /v2/oauth/chooselocation, the decision, the redirect back. Knows nothing of what a code buys later.
+Owns: /v2/oauth/chooselocation, the decision, the redirect back. Knows nothing of how a code is redeemed.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from providers.simulators.highlevel.state import Vendor
 from providers.simulators.highlevel.tenants import COMPANY, OWNER
 from providers.simulators.highlevel.wire import vendor_of
 
-# github.com/GoHighLevel/highlevel-api-docs/issues/311, read 2026-11-20: it comes at the end, not at the beginning.
+# github.com/GoHighLevel/highlevel-api-docs/issues/311, read 2026-11-20: shown at the end of the flow, not at its start.
 CANNOT_BE_ADDED = "This integration cannot be added, please contact the developer"
 
 page = partial(http.page, "HighLevel")
@@ -45,7 +45,7 @@ def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> str | None:
 
 
 async def authorize(request: Request) -> Response:
-    """The page, or another one that names a wrong parameter and never calls back."""
+    """Return the page, or an error page that names an invalid parameter and does not redirect back."""
     vendor, query = vendor_of(request), dict(request.query_params)
     if (wrong := _invalid_parameter(vendor, query)) is not None:
         return page("Something went wrong", f"<p><code>{escape(wrong)}</code> is missing or invalid.</p>", 400)
@@ -60,14 +60,14 @@ async def authorize(request: Request) -> Response:
 
 
 async def decide(request: Request) -> Response:
-    """The page's form: `consent`, `decision`, the ticked `location`s, `agency`. Once per page."""
+    """Handle the form, once per page: `consent`, `decision`, the ticked `location`s, `agency`."""
     vendor = vendor_of(request)
     answers = await http.page_form(request)
     query = vendor.consents.pop(answers.get("consent", [""])[0], None)
     if query is None:
         return page("Something went wrong", "<p>This page has expired.</p>", 400)
     if answers.get("decision") != ["approve"]:
-        # What a cancelled install sends back, if anything, is not documented: here the page just ends.
+        # Whether a cancelled install redirects back is not documented; here it does not.
         return page("Cancelled", "<p>Nothing was installed.</p>")
     scopes = tuple(query["scope"].split())
     if not set(scopes) <= set(vendor.config.scopes):
@@ -86,9 +86,9 @@ def _grant(picked: list[str], scopes: tuple[str, ...], *, agency: bool) -> Grant
 
 
 def _back(vendor: Vendor, query: Mapping[str, str], grant: Grant, picked: list[str]) -> Response:
-    """INSTALL is told before the code leaves.
+    """Send the INSTALL webhook, then redirect back with a code.
 
-    github.com/GoHighLevel/highlevel-api-docs/issues/130 and 294, read 2026-11-20: it can come before the exchange.
+    github.com/GoHighLevel/highlevel-api-docs/issues/130 and 294, read 2026-11-20: it can arrive before the exchange.
     """
     vendor.install(picked, user_id=grant.user_id, company=grant.location_id is None)
     values = {"code": vendor.grants.new_code(grant, query["redirect_uri"], vendor.now())}

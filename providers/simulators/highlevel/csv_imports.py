@@ -1,6 +1,6 @@
-"""Importing posts from a file: upload, name the accounts, look, finalize.
+"""Import posts from a CSV file: upload it, set the accounts, review, finalize.
 
-Owns: …/csv and …/set-accounts. Knows nothing of how a row is read.
+Owns: …/csv and …/set-accounts. Knows nothing of how a row is parsed.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from providers.simulators.highlevel.validation import Field, Shape
 
 
 async def upload(request: Request) -> Response:
-    """Take a file as multipart; the rows are read at once. v3 adds a code to refusals."""
+    """Receive a multipart file and parse its rows. v3 adds a code to refusals."""
     wire.check_media_type(request, "multipart/form-data")
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
     async with request.form() as form:
@@ -52,7 +52,7 @@ def _set_shape(*, v3: bool) -> Shape:
 
 
 async def set_accounts(request: Request) -> Response:
-    """Say which accounts the rows are for. Only v3 tells the id of the import: else it is found by its file's name."""
+    """Set the accounts of the rows. Only v3 returns the id of the import; older clients find it by its file name."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
     if found := validation.problems(_set_shape(v3=v3), body):
         raise invalid(*found)
@@ -75,7 +75,7 @@ async def set_accounts(request: Request) -> Response:
 
 
 def _checked(vendor: Vendor, request: Request, row: dict[str, str], body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """A row as a body of create, and what is wrong with it."""
+    """Return a row as a body of create, and its error or ""."""
     post = {**csv_files.body_of(row), "accountIds": body["accountIds"], "userId": body.get("userId") or "csv"}
     known = [vendor.accounts.by_id.get(each) for each in body["accountIds"]]
     try:
@@ -104,7 +104,7 @@ def _json(request: Request, made: CsvImport) -> dict[str, Any]:
 
 
 async def listing(request: Request) -> Response:
-    """A page of imports, the latest first. v3 needs userId."""
+    """Return a page of imports, the latest first. v3 requires userId."""
     vendor = wire.vendor_of(request)
     if wire.generation(request) == V3:
         wire.required_query(request, "userId")
@@ -134,7 +134,7 @@ def _row_json(vendor: Vendor, made: CsvImport, body: dict[str, Any], error: str)
 
 
 async def get(request: Request) -> Response:
-    """One import with a page of its posts and what is wrong with them."""
+    """Return an import with a page of its posts and their errors."""
     vendor, made = wire.vendor_of(request), _own(request)
     rows = [_row_json(vendor, made, body, error) for body, error in made.rows]
     results = {"csv": _json(request, made), "count": len(rows), "posts": rows[wire.page(request, limit=10)]}
@@ -142,7 +142,7 @@ async def get(request: Request) -> Response:
 
 
 async def finalize(request: Request) -> Response:
-    """Schedule the posts that are right; the others are left out."""
+    """Schedule the valid posts; the others are skipped."""
     vendor, made, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
     if found := validation.problems({"userId": Field(validation.text, wire.generation(request) == V3)}, body):
         raise invalid(*found)
@@ -157,7 +157,7 @@ async def finalize(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Forget an import; posts that it made stay."""
+    """Delete an import, but not the posts it created."""
     made = _own(request)
     made.final = "deleted"
     del wire.vendor_of(request).imports[made.id]
@@ -167,7 +167,7 @@ async def delete(request: Request) -> Response:
 
 
 async def delete_post(request: Request) -> Response:
-    """Take one row out before it is imported; its id is its place, as 24 hexadecimals."""
+    """Delete a row before the import. Its id is its index as 24 hexadecimal digits."""
     made, post_id = _own(request), wire.mongo_id(request, "postId")
     place = int(post_id, 16)
     if place >= len(made.rows):

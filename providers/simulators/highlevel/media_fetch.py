@@ -1,6 +1,6 @@
-"""Fetching: HighLevel gets the media of a post itself, when it is published, and of a hosted upload.
+"""Fetch media: those of a post when it is published, and those of a hosted upload.
 
-Owns: the fetching, and what is refused of what came. Knows nothing of when it is wanted.
+Owns: fetching, and which media are refused. Knows nothing of when media are fetched.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ TOO_LARGE = "Media is too large"
 
 @dataclass(frozen=True, slots=True)
 class FetchedMedia:
-    """What came: its hash, its length, its type."""
+    """A fetched file: hash, size and type."""
 
     sha256: str
     size: int
@@ -28,7 +28,7 @@ class FetchedMedia:
 
 
 class MediaUnavailable(Exception):
-    """Nothing that can be used came."""
+    """The media could not be fetched or cannot be used."""
 
 
 def start(vendor: Vendor, record: PostRecord) -> None:
@@ -47,7 +47,7 @@ async def _pull(vendor: Vendor, record: PostRecord) -> None:
 
 
 async def fetch(vendor: Vendor, url: str) -> FetchedMedia:
-    """Fetch one medium whole; the vendor's own media need no network. Raises Unfetched."""
+    """Fetch one file; files of the vendor's own media library need no network. Raise MediaUnavailable."""
     own = vendor.media_files.by_url(url)
     if own is not None:
         return FetchedMedia(own.sha256, own.size, own.media_type)

@@ -1,4 +1,4 @@
-"""The media library: uploads as multipart or from a URL, the list, taking files away.
+"""The media library: multipart uploads and uploads from a URL, the list, deletion.
 
 Owns: /medias. Knows nothing of posts.
 """
@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 
 
 def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
-    """altType and altId, which live users send along: they may only name the token's own location."""
+    """Check altType and altId, which live users send: they may only name the token's location."""
     if kind not in (None, "location"):
         raise invalid("altType must be one of the following values: location")
     if location not in (None, wire.grant_of(request).location_id):
@@ -36,7 +36,7 @@ def _text(form: FormData, name: str) -> str:
 
 
 async def upload(request: Request) -> Response:
-    """Take a file, or with hosted=true the URL of one. JSON is another media type than the one that is read."""
+    """Receive a file, or with hosted=true the URL of one. The body must be multipart; JSON is refused."""
     wire.check_media_type(request, "multipart/form-data")
     vendor = wire.vendor_of(request)
     try:
@@ -78,7 +78,7 @@ def _guess(name: str) -> str:
 
 
 def _checked(vendor: Vendor, came: FetchedMedia, name: str) -> MediaFile:
-    """The file, when it is not too large. Which status that has is not documented."""
+    """Return the file, or raise Refusal when it is too large. The status of that is not documented."""
     video = came.media_type.startswith("video/")
     if came.size > (vendor.config.video_bytes if video else vendor.config.file_bytes):
         raise Refusal(413, "File size exceeds the limit")
@@ -97,7 +97,7 @@ def _json(media: MediaFile) -> dict[str, Any]:
 
 
 async def listing(request: Request) -> Response:
-    """The files of the location."""
+    """Return the files of the location."""
     kind, alt_type, alt_id, _, order = wire.required_query(request, "type", "altType", "altId", "sortBy", "sortOrder")
     _check_alt(request, alt_id, alt_type)
     if kind not in ("file", "folder"):
@@ -109,7 +109,7 @@ async def listing(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Take one file away; its URL no longer works."""
+    """Delete a file; its URL no longer works."""
     alt_type, alt_id = wire.required_query(request, "altType", "altId")
     _check_alt(request, alt_id, alt_type)
     if not wire.vendor_of(request).media_files.remove(wire.path_param(request, "id"), alt_id):
@@ -127,7 +127,7 @@ _DELETE_FILES: Shape = {
 
 
 async def delete_files(request: Request) -> Response:
-    """Take several files away, or put them into the bin: their URLs no longer work either way."""
+    """Delete several files or move them to the bin; either way their URLs no longer work."""
     body = await wire.json_object(request)
     if found := validation.problems(_DELETE_FILES, body):
         raise invalid(*found)

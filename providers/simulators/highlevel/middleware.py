@@ -1,6 +1,6 @@
-"""Fault injection and the ledger of calls in HighLevel's dialect.
+"""Fault injection and the ledger of calls, with HighLevel's operations and error bodies.
 
-Owns: what HighLevel's faults look like. Knows nothing of what the endpoints do.
+Owns: the bodies of injected faults. Knows nothing of what the endpoints do.
 """
 
 from datetime import datetime

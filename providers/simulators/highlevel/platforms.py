@@ -1,6 +1,6 @@
-"""What differs between the networks when an account is chosen and attached.
+"""The differences between the networks when an account is chosen and attached.
 
-Owns: which networks each generation knows, the shape of the choice, the allow-list of what is attached. Knows no HTTP.
+Owns: the networks of each generation, the format of the choice, the allow-lists for attaching. Knows nothing of HTTP.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from providers.simulators.highlevel.validation import Field, Shape
 _OLD = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
 _NEW = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
 _ADDED = ("youtube", "pinterest", "threads", "bluesky")
-# Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user starts youtube under 2021-07-28 too.
+# Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user also connects youtube under 2021-07-28.
 CHOICES = {V2: (*_OLD, "youtube"), V3: (*_NEW, *_ADDED)}
 # No generation has an operation that attaches TikTok Business.
 ATTACHES = {platform: tuple(each for each in known if each != "tiktok-business") for platform, known in CHOICES.items()}
@@ -24,7 +24,7 @@ _ONE_TYPE = {"facebook": ("page",), "youtube": ("profile",), "threads": ("profil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One account on a network that somebody may log in with."""
+    """An account on a network that a user can log in with."""
 
     origin_id: str
     name: str
@@ -34,13 +34,13 @@ class Identity:
 
     @property
     def avatar(self) -> str:
-        """A picture that nobody serves."""
+        """The URL of a picture that does not exist."""
         return f"https://avatars.sim.example/{self.origin_id}.jpg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenPopup:
-    """A popup that was opened and not answered."""
+    """A popup that was opened and not yet answered."""
 
     platform: str
     location_id: str
@@ -50,7 +50,7 @@ class OpenPopup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingConsent:
-    """A consent: what the message's accountId names. No operation lists these."""
+    """A consent, which the message's accountId identifies. No operation lists these."""
 
     platform: str
     location_id: str
@@ -61,7 +61,7 @@ _KINDS = {"facebook": "page", "instagram": "page", "google": "location", "tiktok
 
 
 def first_identities() -> dict[str, list[Identity]]:
-    """Two accounts on every network."""
+    """Return two accounts on every network."""
     return {
         platform: [
             Identity(
@@ -77,7 +77,7 @@ def first_identities() -> dict[str, list[Identity]]:
 
 
 def choice(platform: str, identity: Identity, *, connected: bool, flat: bool) -> dict[str, Any]:
-    """`results` of the choice: who consented, in the network's own shape."""
+    """Return the `results` of the choice: the account that consented, in the network's format."""
     brief = {"id": identity.origin_id, "name": identity.name, "avatar": identity.avatar, "isConnected": connected}
     if platform == "facebook":
         return {"pages": [{**brief, "isOwned": True}]}
@@ -123,7 +123,7 @@ def _google(identity: Identity, *, connected: bool) -> dict[str, Any]:
 
 
 def attach_shape(platform: str, generation: str) -> Shape:
-    """What may be sent to attach. v3 has no companyId and needs type, originId, name and avatar."""
+    """Return the allow-list of attach. v3 has no companyId and requires type, originId, name and avatar."""
     v3 = generation == V3
     if platform == "google":
         checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), validation.anything)
@@ -139,7 +139,7 @@ def attach_shape(platform: str, generation: str) -> Shape:
     return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(validation.text)}
 
 
-# v3 describes both; relationshipData, which the choice has, is not among what may be sent back.
+# v3 specifies both; relationshipData, which the choice has, may not be sent back.
 _GOOGLE: dict[str, validation.Check] = {
     "location": validation.nested(
         {

@@ -1,6 +1,6 @@
-"""A post as HighLevel keeps it, and as the API shows it.
+"""A post as HighLevel stores it and as the API shows it.
 
-Owns: the record. Knows nothing of time, nor of how it is changed.
+Owns: the record. Knows nothing of time or of who changes it.
 """
 
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from typing import Any
 
 from providers.simulators.highlevel.validation import parse_instant
 
-# What a body may set; whatever it leaves out is gone after an update.
+# The details that a body may set; an update removes those that it omits.
 DETAIL_FIELDS = (
     "followUpComment",
     "ogTagsDetails",
@@ -28,10 +28,10 @@ DETAIL_FIELDS = (
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class PostRecord:
-    """One post. `due` is when it is to be published, None for drafts and what waits for an approval.
+    """A post. `due` is when it will be published; None for drafts and posts in review.
 
-    `started` is when that began; `fetched` says whether its media are in (or need not be), `waiting` whether it was
-    due while an account was expired.
+    `started` is when publishing began, `fetched` is True when its media were fetched or need not be, `waiting` is True
+    when it was due while an account was expired.
     """
 
     id: str
@@ -63,21 +63,21 @@ class PostRecord:
 
     @property
     def display_date(self) -> datetime:
-        """The date under which the planner shows it."""
+        """The date that the planner shows."""
         return self.published_at or self.due or self.schedule or self.created_at
 
     @property
     def active(self) -> bool:
-        """Whether time still does something to it. What was deleted in progress goes on: nobody can stop it."""
+        """Whether it still changes over time. A post that is deleted in progress cannot be stopped any more."""
         return self.status in ("scheduled", "in_progress") or (self.deleted and self.publishing)
 
     @property
     def publishing(self) -> bool:
-        """Whether it is on its way to the network."""
+        """Whether it is being published."""
         return self.started is not None and self.published_at is None and not self.error
 
     def fill(self, body: dict[str, Any], now: datetime) -> None:
-        """Take over a body: everything that it does not name is gone."""
+        """Replace the content by a body; everything that the body omits is removed."""
         self.type = body["type"]
         self.account_ids = list(body.get("accountIds") or [])
         self.user_id = body.get("userId") or self.user_id
@@ -90,7 +90,7 @@ class PostRecord:
         self.place(body.get("status"), parse_instant(body.get("scheduleDate")), now)
 
     def place(self, status: str | None, schedule: datetime | None, now: datetime) -> None:
-        """Set what happens next. Without a status it is at once, whatever scheduleDate says: live notes, 2026-11."""
+        """Set what happens next. Without a status it is published now despite scheduleDate: live notes, 2026-11."""
         self.schedule = None if status in (None, "published") else schedule
         if status in ("draft", "in_review"):
             self.status, self.due = status, None
@@ -100,7 +100,7 @@ class PostRecord:
 
 
 def post_json(record: PostRecord, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A post of the API. With several accounts its platform reads google, whatever they are: live notes, 2026-11-20."""
+    """Return a post as the API shows it. With several accounts `platform` is google: live notes, 2026-11-20."""
     many = len(record.account_ids) != 1
     shown: dict[str, Any] = {
         "_id": record.id,

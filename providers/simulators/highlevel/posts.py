@@ -1,6 +1,6 @@
-"""The planner's posts over HTTP: create, list, get, update, delete, delete many.
+"""The endpoints of the planner's posts: create, list, get, update, delete, bulk delete.
 
-Owns: …/posts. Knows nothing of time's effect on a post.
+Owns: …/posts. Knows nothing of how a post progresses.
 """
 
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from providers.simulators.highlevel.tenants import post_user_json
 
 
 def _accounts(vendor: Vendor, location_id: str, account_ids: list[str]) -> list[SimAccount]:
-    """The accounts that a body names. What an unknown one gets is not documented; expired ones are taken."""
+    """Return the accounts of a body. The error for an unknown one is not documented; expired ones are accepted."""
     known = [vendor.accounts.by_id.get(each) for each in account_ids]
     found = [each for each in known if each is not None and each.location_id == location_id]
     if len(found) != len(known):
@@ -34,7 +34,7 @@ def _check_user(vendor: Vendor, location_id: str, user_id: str | None) -> None:
 
 
 def _fill(vendor: Vendor, record: PostRecord, body: dict[str, Any]) -> None:
-    """Put a body that passed its own checks into a record of the planner. Raises Refusal, unchanged."""
+    """Fill a record with a valid body and add it to the planner. Raise Refusal without changing anything."""
     accounts = _accounts(vendor, record.location_id, body.get("accountIds") or [])
     _check_user(vendor, record.location_id, body.get("userId"))
     rules.check_tiktok(body, accounts)
@@ -45,7 +45,7 @@ def _fill(vendor: Vendor, record: PostRecord, body: dict[str, Any]) -> None:
 
 
 def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: str = "composer") -> PostRecord:
-    """A post from a body that passed its own checks; it is in the planner afterwards. Raises Refusal."""
+    """Create a post in the planner from a valid body. Raise Refusal."""
     now = vendor.now()
     record = PostRecord(
         id=ids.mongo(vendor.entropy),
@@ -69,7 +69,7 @@ def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: s
 
 
 async def create(request: Request) -> Response:
-    """A new post. The answer to publishing at once may come without results, hence without an id."""
+    """Create a post. The response to publishing now may have no results, hence no id."""
     vendor, body = wire.vendor_of(request), await wire.json_object(request)
     rules.check_body(body, wire.generation(request), vendor.now())
     record = new_record(vendor, wire.location_of(request), body)
@@ -105,12 +105,12 @@ def _own(request: Request) -> PostRecord:
 
 
 async def get(request: Request) -> Response:
-    """One post, also a deleted one."""
+    """Return a post, even a deleted one."""
     return _single(request, "Fetched Post", _own(request))
 
 
 async def update(request: Request) -> Response:
-    """Replace a post: what the body leaves out is gone. The answer has no results."""
+    """Replace a post: everything that the body omits is removed. The response has no results."""
     vendor, record, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
     rules.check_body(body, wire.generation(request), vendor.now(), update=True)
     if record.deleted or record.status in ("published", "in_progress"):
@@ -121,7 +121,7 @@ async def update(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Remove HighLevel's record; what is on a network stays there."""
+    """Delete HighLevel's record; the post on the network stays."""
     record = _own(request)
     if record.deleted:
         raise not_found("Post")
@@ -130,7 +130,7 @@ async def delete(request: Request) -> Response:
 
 
 async def bulk_delete(request: Request) -> Response:
-    """Remove up to 50 records; 404 when there is none of them."""
+    """Delete up to 50 records; 404 when none of them exists."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     body = await wire.json_object(request)
     if found := validation.problems({"postIds": validation.Field(validation.some(validation.texts), True)}, body):
@@ -171,7 +171,7 @@ def _instant(body: dict[str, Any], name: str) -> datetime:
 
 
 async def search(request: Request) -> Response:
-    """A page of posts, the latest first. Which date the range is of is not documented: here it is displayDate."""
+    """Return a page of posts, the latest first. Which date is compared is not documented; here it is displayDate."""
     vendor, body = wire.vendor_of(request), await wire.json_object(request)
     _check_search(vendor, body)
     location_id, since, until = wire.location_of(request), _instant(body, "fromDate"), _instant(body, "toDate")

@@ -1,6 +1,6 @@
-"""What is demanded of a post before it is taken: the allow-lists, the statuses and dates, TikTok's own rules.
+"""What HighLevel checks before it accepts a post: the allow-lists, statuses and dates, TikTok's rules.
 
-Owns: the checks of create and update. Knows nothing of HTTP, nor of what happens afterwards.
+Owns: the checks of create and update. Knows nothing of HTTP or of what happens afterwards.
 """
 
 from datetime import datetime
@@ -23,12 +23,12 @@ STATUSES = (
     "notification_sent",
     "deleted",
 )
-# The specification's enumeration is of what a post can be; what the others do when they are sent is not documented.
+# The specification lists the statuses of a post; what sending the others does is not documented.
 INPUTS = ("draft", "scheduled", "in_review", "published")
 MOST_BULK = 50
 _BAD_TYPE = "Invalid media format type"
 _MIME = validation.matching(r"(image|video)/[a-z0-9.+-]+", _BAD_TYPE)
-# v3's specification, read 2026-11-20: video/mov, which is no registered type, and not video/quicktime.
+# v3's specification, read 2026-11-20: video/mov, which is not a registered type, instead of video/quicktime.
 _V3_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "video/mp4", "video/mov", "video/webm")
 _V3_MIME = validation.matching("|".join(_V3_TYPES).replace("/", "\\/"), _BAD_TYPE)
 
@@ -36,7 +36,7 @@ _TEXT, _FLAG, _ANY = Field(validation.caption), Field(validation.flag), Field(va
 
 
 def _media(*, v3: bool, draft: bool) -> validation.Check:
-    """Drafts skip the check of the type: reports of live users, read 2026-11-20."""
+    """Return the check of media. Drafts skip the check of the type: reports of live users, read 2026-11-20."""
     kind = validation.anything if draft else _V3_MIME if v3 else _MIME
     shape: Shape = {
         "url": Field(validation.text, True),
@@ -72,7 +72,7 @@ _GMB: Shape = {
     **dict.fromkeys(("startDate", "endDate"), _ANY),
     "actionType": Field(validation.one_of("none", "order", "book", "shop", "learn_more", "call", "sign_up")),
 }
-# v3 documents these; live users send them under 2021-07-28 too.
+# v3 documents these; live users also send them under 2021-07-28.
 _ADDED: Shape = {
     "applyWatermark": _FLAG,
     "selectedBestTime": Field(validation.instant),
@@ -90,7 +90,7 @@ _ADDED: Shape = {
 
 
 def post_shape(generation: str, *, draft: bool, update: bool) -> Shape:
-    """The allow-list of create and update. An update of 2021-07-28 needs `type`, and live also `media`."""
+    """Return the allow-list of create and update. Updates of 2021-07-28 require `type` and, in production, `media`."""
     v3 = generation == V3
     whole = v3 or not update
     return {
@@ -127,7 +127,7 @@ SEARCH: Shape = {
 
 
 def check_body(body: dict[str, Any], generation: str, now: datetime, *, update: bool = False) -> None:
-    """A body of create or update by itself. Raises Refusal 422 with every message."""
+    """Check a body of create or update. Raise Refusal 422 with every message."""
     draft = body.get("status") == "draft"
     found = validation.problems(post_shape(generation, draft=draft, update=update), body)
     if not found:
@@ -152,10 +152,10 @@ def _status_problems(body: dict[str, Any], now: datetime) -> list[str]:
 
 
 def check_tiktok(body: dict[str, Any], accounts: list[SimAccount]) -> None:
-    """What TikTok does not take, when one of the accounts is TikTok's and this is no draft. Raises Refusal 422.
+    """Check TikTok's rules if an account is TikTok's and the post is not a draft. Raise Refusal 422.
 
-    Support article of 2025-07-29 and the specification, read 2026-11-20. Where a wrong count of media is refused, at
-    once or when the post is due, is not documented.
+    Support article of 2025-07-29 and the specification, read 2026-11-20. Whether a wrong number of media is refused at
+    once or when the post is due is not documented.
     """
     if body.get("status") == "draft" or not any(account.tiktok for account in accounts):
         return
@@ -175,6 +175,6 @@ def check_tiktok(body: dict[str, Any], accounts: list[SimAccount]) -> None:
 
 
 def trimmed(summary: str, accounts: list[SimAccount]) -> str:
-    """A caption as it is kept: cut at the shortest limit of its accounts, without a word about it."""
+    """Return a caption as it is stored: silently truncated to the shortest limit of its accounts."""
     limits = [each.longest_caption for each in accounts if each.longest_caption is not None]
     return summary[: min(limits, default=len(summary))]

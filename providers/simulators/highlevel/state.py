@@ -1,4 +1,4 @@
-"""The vendor itself: one object with everything a simulated HighLevel remembers, and the levers a test pulls.
+"""The vendor: one object with the state of a simulated HighLevel, and the controls for tests.
 
 Owns: tenants, grants, accounts, posts, ledgers, faults, time. Knows nothing of HTTP requests.
 """
@@ -29,7 +29,7 @@ from providers.simulators.highlevel.webhooks import WebhookSender
 
 
 class Vendor:
-    """A simulated HighLevel. Ledgers are lists to read; controls may be pulled at any time, also while calls run."""
+    """A simulated HighLevel. Tests read the ledgers and may use the controls at any time, also while calls run."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Vendor:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the configuration and the webhooks' key. The app is installed nowhere."""
+        """Discard everything but the configuration and the webhooks' key. The app is installed nowhere."""
         self.runtime.reset()
         self.faults.clear()
         self.webhooks.deliveries.clear()
@@ -88,7 +88,7 @@ class Vendor:
     # Time and tasks
 
     def settle(self) -> None:
-        """Let everything happen that is due, and start what could not be started outside an event loop."""
+        """Apply everything that is due, and start tasks that were spawned outside an event loop."""
         self.planner.settle(self.now())
         self.runtime.start_waiting()
 
@@ -108,24 +108,24 @@ class Vendor:
     # Controls: tokens and installations
 
     def tokens(self, grant: Grant) -> dict[str, Any]:
-        """A new pair of tokens in the form of the token endpoint's answer."""
+        """Return a new pair of tokens in the format of the token endpoint."""
         now = self.now()
         return token_answer(
             self.config, grant, self.grants.issue_access(grant, now), self.grants.issue_refresh(grant, now)
         )
 
     def grant(self, location_id: str | None = None, scopes: tuple[str, ...] = SCOPES) -> dict[str, Any]:
-        """Tokens as after a consent: of a location, where the app is installed then, or of the company."""
+        """Return tokens as after a consent: of a location, in which the app then is installed, or of the company."""
         if location_id is not None:
             self.installs.setdefault(location_id, self.now())
         return self.tokens(Grant(COMPANY, location_id, scopes, OWNER))
 
     def private_token(self, location_id: str | None = None, scopes: tuple[str, ...] = SCOPES) -> str:
-        """A Private Integration Token of a location, or of the agency."""
+        """Return a Private Integration Token of a location, or of the agency."""
         return self.grants.new_private(Grant(COMPANY, location_id, scopes, OWNER))
 
     def install(self, location_ids: list[str], *, user_id: str = OWNER, company: bool = False) -> None:
-        """Install the app, and tell. An agency's install without locations tells the company."""
+        """Install the app and send INSTALL; for an agency's install without locations it names the company."""
         values = {"companyId": COMPANY, "userId": user_id, "companyName": "Sim Agency", "isWhitelabelCompany": False}
         for location_id in location_ids:
             self.installs[location_id] = self.now()
@@ -134,7 +134,10 @@ class Vendor:
             self.webhooks.send("INSTALL", installType="Company", **values)
 
     def uninstall(self, target: str) -> bool:
-        """End the installation of a location, or of the company with all of them, and tell. False without one."""
+        """Uninstall the app from a location, or from the company and all its locations, and send UNINSTALL.
+
+        Return False when it was not installed.
+        """
         gone = list(self.installs) if target == COMPANY else [each for each in self.installs if each == target]
         ended = [self.grants.end(each) for each in {*gone, target}]
         for location_id in gone:
@@ -145,13 +148,13 @@ class Vendor:
         return bool(gone) or any(ended)
 
     def expire_access_tokens(self, resource: str | None = None) -> int:
-        """End the access tokens of a location or company, or of all; refresh tokens live on. Gives how many."""
+        """Expire the access tokens of a location or company, or all; refresh tokens stay valid. Return the number."""
         return self.grants.expire_access(self.now(), resource)
 
     # Controls: accounts and posts
 
     def set_account(self, account_id: str, **changes: Any) -> SimAccount:
-        """What happens to an account: any field; `expired` True or False moves its end. Raises KeyError, TypeError."""
+        """Change any field of an account; `expired` True expires it, False renews it. Raise KeyError, TypeError."""
         self.settle()
         if (expired := changes.pop("expired", None)) is not None:
             changes["expire"] = self.now() + timedelta(days=0 if expired else 365)
@@ -160,11 +163,11 @@ class Vendor:
         return account
 
     def fail_next_publish(self, error: str) -> None:
-        """The next post that leaves in_progress fails with `error`."""
+        """Let the next post that leaves in_progress fail with `error`."""
         self.planner.failures.append(error)
 
     def review(self, post_id: str, *, approve: bool) -> None:
-        """The approver decides: approved posts are scheduled, rejected ones become drafts. KeyError, ValueError."""
+        """Decide as the approver: schedule the post, or make it a draft again. Raise KeyError, ValueError."""
         record = self.planner.records[post_id]
         if record.status != "in_review":
             raise ValueError("it is not in review")
@@ -176,7 +179,7 @@ class Vendor:
         self.settle()
 
     def add_comment(self, *, location_id: str, platform: str, parent_id: str, **values: Any) -> Comment | None:
-        """A comment under a post of the planner, or under another comment; None when there is no such parent."""
+        """Add a comment to a post of the planner or to another comment. Return None when there is no such parent."""
         parent, post = self.comments.get(parent_id), self.planner.records.get(parent_id)
         if parent is None and post is None:
             return None

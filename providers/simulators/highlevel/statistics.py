@@ -1,6 +1,6 @@
-"""Numbers about accounts, not about posts: what was published is counted, everything else is nought.
+"""Statistics of accounts, not of posts: published posts are counted, all other numbers are zero.
 
-Owns: /statistics. Knows nothing of what people did with a post.
+Owns: /statistics. Knows nothing of reactions to a post.
 """
 
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
 from providers.simulators.highlevel.validation import Field, Shape
 
-# Specification, read 2026-11-20: the week before today, against the week before that.
+# Specification, read 2026-11-20: the week before today, compared with the week before that.
 DAYS = 7
 PLATFORMS = ("facebook", "instagram", "linkedin", "google", "pinterest", "youtube", "tiktok")
 
@@ -35,7 +35,7 @@ _V3_SHAPE: Shape = {**_SHAPE, "currentRange": Field(_RANGE), "prevRange": Field(
 
 
 def _counted(account: SimAccount) -> bool:
-    """TikTok has numbers for businesses only, LinkedIn for pages only; other accounts are left out, silently here."""
+    """Return whether an account has statistics: TikTok's only if business, LinkedIn's only if a page."""
     if account.platform == "linkedin":
         return account.type == "page"
     return account.platform != "tiktok" or account.type == "business"
@@ -52,7 +52,7 @@ def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
 
 
 async def statistics(request: Request) -> Response:
-    """The numbers of up to 100 profiles: 201 under 2021-07-28, 200 under v3."""
+    """Return the statistics of up to 100 profiles: 201 under 2021-07-28, 200 under v3."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
     found = validation.problems(_V3_SHAPE if v3 else _SHAPE, body)
     if "prevRange" in body and "currentRange" not in body:

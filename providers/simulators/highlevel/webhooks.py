@@ -1,6 +1,6 @@
-"""The webhook sender: INSTALL and UNINSTALL, signed with Ed25519, repeated only when the receiver says 429.
+"""The webhook sender: INSTALL and UNINSTALL, signed with Ed25519, retried only when the receiver answers 429.
 
-Owns: deliveries, their repetitions, the key. Knows nothing of why an event happened.
+Owns: deliveries, their retries, the signing key. Knows nothing of why an event happened.
 """
 
 import json
@@ -23,7 +23,7 @@ from providers.simulators.highlevel.ledger import Delivery
 
 @dataclass(slots=True, kw_only=True)
 class WebhookSender:
-    """Sends events beside the calls. There are none about posts: HighLevel has none."""
+    """Sends events in background tasks. HighLevel has no events about posts."""
 
     config: SimulatorConfig
     entropy: Entropy
@@ -38,16 +38,16 @@ class WebhookSender:
 
     @property
     def public_key(self) -> str:
-        """The key that signatures are verified with: SPKI, base64."""
+        """The key that verifies signatures: SPKI, base64."""
         key = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return b64encode(key).decode()
 
     def signature(self, body: bytes) -> str:
-        """The value of X-GHL-Signature over the raw bytes of a body."""
+        """Return the value of X-GHL-Signature for the raw bytes of a body."""
         return b64encode(self._key.sign(body)).decode() if self.config.webhook_signed else "N/A"
 
     def send(self, event: str, **values: Any) -> None:
-        """Send one event, soon. Without a webhook URL nothing is sent."""
+        """Send an event in the background; do nothing without a webhook URL."""
         if self.config.webhook_url is None:
             return
         stamp = self.runtime.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -62,7 +62,7 @@ class WebhookSender:
         self.runtime.spawn(lambda: self._deliver(event, body))
 
     async def _deliver(self, event: str, body: dict[str, Any]) -> None:
-        """Any answer but 429, and none at all, is final: support article 155000007071, read 2026-11-20."""
+        """Deliver an event. Only 429 is retried: support article 155000007071, read 2026-11-20."""
         raw = json.dumps(body, separators=(",", ":")).encode()
         headers = {"Content-Type": "application/json", "X-GHL-Signature": self.signature(raw)}
 

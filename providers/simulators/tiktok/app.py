@@ -1,6 +1,6 @@
 """TikTok's v2 API as one ASGI app: consent page, API and upload server on all paths of all its hosts.
 
-Owns: which path leads where, and how refusals become answers. Knows nothing of a rule.
+Owns: the routes, and how errors become responses. Knows no rule.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
-    # github.com/pilcrowonpaper/arctic/issues/251, read 2026-11-20: what a forgotten trailing slash gets.
+    # github.com/pilcrowonpaper/arctic/issues/251, read 2026-11-20: the response to a missing trailing slash.
     return PlainTextResponse("Unsupported path(Janus)", 404)
 
 
@@ -68,10 +68,10 @@ def create_app(
     sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """A simulated TikTok; `app.state.vendor` is its Vendor.
+    """Return a simulated TikTok; `app.state.vendor` is its Vendor.
 
-    `clock` gives aware UTC. `sleep` is used by slow answers, webhook retries and timers. `transport` carries webhooks
-    and pulls (None: the network). Close in-process use with `await app.state.vendor.aclose()` when webhooks are on.
+    `clock` returns aware UTC. Slow responses, webhook retries and timers use `sleep`; webhooks and pulls go through
+    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when webhooks are on.
     """
     vendor = Vendor(
         config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport

@@ -1,6 +1,6 @@
-"""The consent page: what the user sees, unticks, approves or denies.
+"""The consent page, on which the user picks scopes and approves or denies.
 
-Owns: GET /v2/auth/authorize/, the decision, the redirect back. Knows nothing of what a code buys later.
+Owns: GET /v2/auth/authorize/, the decision, the redirect back. Knows nothing of how a code is redeemed.
 """
 
 from functools import partial
@@ -16,14 +16,14 @@ from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.wire import vendor_of
 
-# Login Kit adds it by itself, and the user cannot untick it.
+# Login Kit always adds it, and the user cannot untick it.
 FIXED_SCOPE = "user.info.basic"
 
 page = partial(http.page, "TikTok")
 
 
 def _error_page(parameter: str, why: str) -> Response:
-    # TikTok shows a page of its own and never calls back when the request itself is wrong
+    # TikTok shows an error page and does not redirect back when the request is invalid
     # (github.com/better-auth/better-auth/issues/3114, read 2026-11-20); the page's HTTP status is not known.
     content = (
         "<p>We couldn't log in with TikTok. This may be due to specific app settings.</p>"
@@ -34,7 +34,7 @@ def _error_page(parameter: str, why: str) -> Response:
 
 
 def redirect_uri_allowed(uri: str, registered: tuple[str, ...]) -> bool:
-    """Whether a redirect URI is acceptable: exactly as registered, or, when none is, of a form that could be."""
+    """Return whether a redirect URI equals a registered one or, when none is registered, could be registered."""
     try:
         parts = urlsplit(uri)
         port = parts.port
@@ -70,7 +70,7 @@ def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str]
 
 
 async def authorize(request: Request) -> Response:
-    """The consent page, or TikTok's own page about a wrong parameter (which never calls back)."""
+    """Return the consent page, or TikTok's error page about an invalid parameter, which does not redirect back."""
     vendor, query = vendor_of(request), dict(request.query_params)
     if (wrong := _invalid_parameter(vendor, query)) is not None:
         return _error_page(*wrong)
@@ -92,7 +92,7 @@ async def authorize(request: Request) -> Response:
 
 
 async def decide(request: Request) -> Response:
-    """The page's form: `consent`, `decision` (approve, deny), `open_id`, the ticked `scope`s. Once per page."""
+    """Handle the form, once per page: `consent`, `decision` (approve, deny), `open_id`, the ticked `scope`s."""
     vendor = vendor_of(request)
     answers = await http.page_form(request)
     query = vendor.consents.pop(answers.get("consent", [""])[0], None)

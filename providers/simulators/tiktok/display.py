@@ -1,4 +1,4 @@
-"""The Display API: profile and public videos, each field under its scope.
+"""The Display API: profile and public videos, with a scope for each field.
 
 Owns: user/info, video/list, video/query. Knows nothing of publishing.
 """
@@ -27,7 +27,7 @@ MOST = 20
 
 
 async def user_info(request: Request) -> Response:
-    """The chosen fields of the user's profile."""
+    """Return the chosen fields of the user's profile."""
     grant = authorize_call(request, "user.info", "user.info.basic", "user.info.profile", "user.info.stats")
     vendor = vendor_of(request)
     fields = field_list(request, USER_FIELDS, grant)
@@ -41,7 +41,7 @@ def _pick(account: Account, videos: list[SimVideo], fields: list[str]) -> list[d
 
 
 async def video_list(request: Request) -> Response:
-    """A page of public videos, newest first. The cursor is in milliseconds, and any time will do."""
+    """Return a page of public videos, newest first. The cursor is in milliseconds, and may be any time."""
     grant = authorize_call(request, "video.list", "video.list")
     vendor = vendor_of(request)
     fields = field_list(request, VIDEO_FIELDS, grant)
@@ -63,7 +63,7 @@ async def video_list(request: Request) -> Response:
 
 
 async def video_query(request: Request) -> Response:
-    """The videos of up to 20 ids that belong to the user; other ids are left out."""
+    """Return the videos of up to 20 ids that belong to the user; other ids are left out."""
     grant = authorize_call(request, "video.query", "video.list")
     vendor = vendor_of(request)
     fields = field_list(request, VIDEO_FIELDS, grant)

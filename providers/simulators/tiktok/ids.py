@@ -1,6 +1,6 @@
-"""Ids, codes and tokens in the shapes TikTok gives them.
+"""Ids, codes and tokens in TikTok's formats.
 
-Owns: the shapes. Knows nothing of what they name; randomness comes in as an argument.
+Owns: the formats. Knows nothing of what they identify; randomness is an argument.
 """
 
 from datetime import datetime
@@ -9,30 +9,30 @@ from providers.simulators.common.ids import Entropy, base64url, number
 
 
 def authorization_code(entropy: Entropy) -> str:
-    """A code with the `*` and `!` of the real ones: a client that does not decode its callback breaks on them."""
+    """Return a code with `*` and `!`, as real ones have: they break a client that does not decode its callback URL."""
     return f"{base64url(entropy(30))}*v!{entropy(2).hex()}.sim"
 
 
 def access_token(entropy: Entropy) -> str:
-    """A user's access token, `act.…`."""
+    """Return a user's access token, `act.…`."""
     return f"act.{base64url(entropy(30))}!{entropy(2).hex()}.sim"
 
 
 def refresh_token(entropy: Entropy) -> str:
-    """A user's refresh token, `rft.…`."""
+    """Return a user's refresh token, `rft.…`."""
     return f"rft.{base64url(entropy(30))}!{entropy(2).hex()}.sim"
 
 
 def client_token(entropy: Entropy) -> str:
-    """A client's own token, `clt.…`: of no use for a user's calls."""
+    """Return a client token, `clt.…`, which is not valid for a user's calls."""
     return f"clt.{base64url(entropy(30))}"
 
 
 def publish_id(entropy: Entropy, prefix: str) -> str:
-    """A publish_id as in the documentation's examples, at most 64 characters."""
+    """Return a publish_id as in the documentation's examples, at most 64 characters."""
     return f"{prefix}~v2-1.{number(entropy)}"
 
 
 def log_id(entropy: Entropy, now: datetime) -> str:
-    """What support asks for: the time, then hexadecimals."""
+    """Return the id that TikTok's support asks for: the time, then hexadecimal digits."""
     return f"{now:%Y%m%d%H%M%S}{entropy(9).hex().upper()}"

@@ -1,6 +1,6 @@
-"""Fault injection and the ledger of calls in TikTok's dialect.
+"""Fault injection and the ledger of calls, with TikTok's operations and error bodies.
 
-Owns: the names of TikTok's operations, and what its faults look like. Knows nothing of what the endpoints do.
+Owns: the names of the operations and the bodies of injected faults. Knows nothing of what the endpoints do.
 """
 
 from datetime import datetime

@@ -1,6 +1,6 @@
-"""Everything that is or was being published, and what time does to it.
+"""The publications and how they progress over time.
 
-Owns: publications, uploads, the ledger of posts, the 24-hour counts. Knows nothing of HTTP, tokens or webhooks' form.
+Owns: publications, uploads, the ledger of posts, the 24-hour counts. Knows nothing of HTTP, tokens or webhook bodies.
 """
 
 from collections import deque
@@ -16,7 +16,7 @@ from providers.simulators.tiktok.publications import Post, Publication
 DAY = timedelta(days=1)
 # Page "Media Transfer Guide", read 2026-11-20: a pull ends one hour after it began.
 PULL_TIMEOUT = timedelta(hours=1)
-# Who may see a post at once, and may therefore be shown to strangers by its public id.
+# The privacy level of posts that get a public id.
 PUBLIC = "PUBLIC_TO_EVERYONE"
 
 Emit = Callable[[str, str, dict[str, Any]], None]
@@ -24,7 +24,7 @@ Emit = Callable[[str, str, dict[str, Any]], None]
 
 @dataclass(slots=True, kw_only=True)
 class Publisher:
-    """The publishing side of the vendor. `emit(event, open_id, content)` tells what happened, once each."""
+    """The publishing side of the vendor. `emit(event, open_id, content)` is called once for each webhook event."""
 
     config: SimulatorConfig
     entropy: Entropy
@@ -34,29 +34,29 @@ class Publisher:
     uploads: dict[str, Publication] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
     failures: deque[str] = field(default_factory=deque)
-    # The publications that time still moves, so that thousands of finished ones cost nothing.
+    # The publications that still change over time, so that thousands of finished ones cost nothing.
     _active: dict[str, Publication] = field(default_factory=dict)
     # The publications whose media are still being fetched.
     _pulling: dict[str, Publication] = field(default_factory=dict)
 
     def add(self, publication: Publication) -> None:
-        """Remember a publication whose init was accepted."""
+        """Add a publication whose init was accepted."""
         self.publications[publication.publish_id] = publication
         if publication.upload_id:
             self.uploads[publication.upload_id] = publication
 
     def pull(self, publication: Publication) -> None:
-        """Fetching of its media begins, and may take as long as a pull may."""
+        """Mark a publication as being pulled; it fails after PULL_TIMEOUT."""
         self._pulling[publication.publish_id] = publication
 
     def ready(self, publication: Publication, now: datetime) -> None:
-        """All bytes are in: processing begins."""
+        """Begin processing: all bytes were received."""
         self._pulling.pop(publication.publish_id, None)
         publication.ready_at = now
         self._active[publication.publish_id] = publication
 
     def settle(self, now: datetime) -> None:
-        """Let everything happen that is due by `now`. A publication leaves processing once, hence posts once."""
+        """Apply everything that is due by `now`. A publication leaves processing once, hence posts once."""
         for publication in list(self._pulling.values()):
             if publication.init_at + PULL_TIMEOUT <= now:
                 self.fail(publication, publication.pull_failed)
@@ -69,12 +69,12 @@ class Publisher:
                 self._active.pop(publication.publish_id, None)
 
     def next_due(self) -> datetime | None:
-        """When time moves something next, or None."""
+        """Return when the next change is due, or None."""
         pulls = [publication.init_at + PULL_TIMEOUT for publication in self._pulling.values()]
         return min([*pulls, *filter(None, map(self._due, self._active.values()))], default=None)
 
     def advance(self, publication: Publication, now: datetime) -> None:
-        """Take the next step now, without waiting: the end of processing, else the end of moderation."""
+        """Take the next step now: end the processing or, after that, the moderation."""
         if publication.ready_at is None:
             raise ValueError("its bytes are not all in")
         if publication.processing:
@@ -84,7 +84,7 @@ class Publisher:
             self._publish_ids(publication, now, everything=True)
 
     def post_draft(self, publication: Publication, privacy_level: str, now: datetime) -> Post:
-        """The user opens the draft and posts it; one draft may be posted several times."""
+        """Post a draft, as the user does from the inbox; a draft may be posted several times."""
         if publication.status not in ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE") or not publication.is_draft:
             raise ValueError("it is not a draft that was delivered")
         publication.status = "PUBLISH_COMPLETE"
@@ -92,36 +92,36 @@ class Publisher:
         return self._post(publication, now, {**publication.post_info, "privacy_level": privacy_level})
 
     def fail(self, publication: Publication, reason: str) -> None:
-        """End a publication without a post, and tell."""
+        """Fail a publication without a post, and emit the event."""
         publication.fail(reason)
         self._active.pop(publication.publish_id, None)
         self._pulling.pop(publication.publish_id, None)
         self._emit("post.publish.failed", publication, reason=reason)
 
     def fail_all(self, open_id: str, reason: str) -> None:
-        """End everything of one user that is not through yet."""
+        """Fail every publication of a user that is still processing."""
         for publication in self.publications.values():
             if publication.open_id == open_id and publication.processing:
                 self.fail(publication, reason)
 
     def drafts(self, open_id: str, now: datetime) -> list[str]:
-        """The publish_ids that hold a draft slot: started within 24 hours, neither posted nor failed.
+        """Return the publish_ids that occupy a draft slot: started within 24 hours, neither posted nor failed.
 
-        Sources disagree on whether time or finishing frees a slot: here either does.
+        Sources disagree on whether time or completion frees a slot; here either does.
         """
         mine = (each for each in self.publications.values() if each.open_id == open_id)
         return [each.publish_id for each in mine if each.unfinished_draft and each.init_at > now - DAY]
 
     def posts_today(self, open_id: str, now: datetime) -> int:
-        """How many direct posts a creator made in 24 hours, those in processing included."""
+        """Return the number of direct posts of a creator in 24 hours, including those in processing."""
         return sum(each.open_id == open_id for each in self._directs_today(now))
 
     def creators_today(self, now: datetime) -> set[str]:
-        """Who direct-posted in 24 hours; drafts do not count."""
+        """Return the open_ids with a direct post in 24 hours; drafts do not count."""
         return {each.open_id for each in self._directs_today(now)}
 
     def public_ids(self, publication: Publication) -> list[int]:
-        """The ids that status/fetch discloses: public posts that passed moderation."""
+        """Return the ids that status/fetch shows: public posts that passed moderation."""
         return [post.post_id for post in publication.posts if post.post_id in publication.announced]
 
     def _directs_today(self, now: datetime) -> list[Publication]:
@@ -184,6 +184,6 @@ class Publisher:
 
     def _emit(self, event: str, publication: Publication, **more: str) -> None:
         content = {"publish_id": publication.publish_id, **more, "publish_type": publication.publish_type}
-        if "post_id" in more:  # the order of a recorded live event
+        if "post_id" in more:  # the key order of a recorded live event
             content["post_id"] = content.pop("post_id")
         self.emit(event, publication.open_id, content)

@@ -1,6 +1,6 @@
-"""The Content Posting API but for the bytes: creator info, the three inits, status, cancel.
+"""The Content Posting API except the uploads: creator info, the three inits, status, cancel.
 
-Owns: POST /v2/post/publish/…. Knows nothing of uploads, nor of time's effect on a publication.
+Owns: POST /v2/post/publish/…. Knows nothing of uploads or of how a publication progresses.
 """
 
 from datetime import timedelta
@@ -30,7 +30,7 @@ _PREFIXES = {
 
 
 async def creator_info(request: Request) -> Response:
-    """What the creator can do now. That nothing can be posted is said with HTTP 200, on purpose of TikTok's."""
+    """Return what the creator can do now. One who cannot post gets an error code with HTTP 200, as TikTok intends."""
     grant = authorize_call(request, "creator_info", "video.publish")
     vendor = vendor_of(request)
     user = vendor.users[grant.open_id]
@@ -67,7 +67,7 @@ async def video_init(request: Request) -> Response:
 
 
 async def inbox_init(request: Request) -> Response:
-    """Begin a draft for the user's inbox. There is no post_info: what is sent of it is dropped silently."""
+    """Begin a draft for the user's inbox. There is no post_info: one that is sent is ignored."""
     grant = authorize_call(request, "inbox.init", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     publication = _video(vendor, grant, "INBOX", {}, rules.section(body, "source_info"))
@@ -76,7 +76,7 @@ async def inbox_init(request: Request) -> Response:
 
 
 async def content_init(request: Request) -> Response:
-    """Begin a photo post, direct or as a draft: always pulled from URLs."""
+    """Begin a photo post, direct or as a draft: always from URLs."""
     grant = authorize_call(request, "content.init", "video.publish", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     mode, user = body.get("post_mode"), vendor.users[grant.open_id]
@@ -170,7 +170,7 @@ async def _own_publication(request: Request, operation: str) -> Publication:
 
 
 async def status_fetch(request: Request) -> Response:
-    """How far a publication is. A failed post is still an ok answer."""
+    """Return the status of a publication. A failed post is still an "ok" response."""
     publication = await _own_publication(request, "status")
     vendor = vendor_of(request)
     data: dict[str, Any] = {
@@ -185,7 +185,7 @@ async def status_fetch(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """Stop a pull that is still running. The answer has no `data`."""
+    """Cancel a pull that is still running. The response has no `data`."""
     publication = await _own_publication(request, "cancel")
     vendor = vendor_of(request)
     if publication.status != "PROCESSING_DOWNLOAD":

@@ -1,4 +1,4 @@
-"""The vendor itself: one object with everything a simulated TikTok remembers, and the levers a test pulls.
+"""The vendor: one object with the state of a simulated TikTok, and the controls for tests.
 
 Owns: users, grants, publications, ledgers, faults, time. Knows nothing of HTTP requests.
 """
@@ -27,12 +27,12 @@ from providers.simulators.tiktok.webhooks import WebhookSender
 
 
 def system_clock() -> datetime:
-    """The time, aware, UTC. The simulator runs without the gateway, hence has a clock of its own."""
+    """Return the time in aware UTC. The simulator runs without the gateway and cannot use its clock."""
     return datetime.fromtimestamp(time.time(), tz=UTC)  # noqa: TID251 - gateway/clock.py is out of reach
 
 
 class Vendor:
-    """A simulated TikTok. Ledgers are lists to read; controls may be pulled at any time, also while calls run."""
+    """A simulated TikTok. Tests read the ledgers and may use the controls at any time, also while calls run."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Vendor:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the configuration: users, grants, publications, ledgers, faults, advanced time."""
+        """Discard everything but the configuration: users, grants, publications, ledgers, faults, advanced time."""
         self.runtime.reset()
         self._timer = None
         self.faults.clear()
@@ -74,7 +74,7 @@ class Vendor:
     # Time and tasks
 
     def settle(self) -> None:
-        """Let everything happen that is due, and watch for what comes next when somebody waits for webhooks."""
+        """Apply everything that is due; with webhooks, also start the timer for what is due next."""
         self.publisher.settle(self.now())
         self.runtime.start_waiting()
         idle = self._timer is None or self._timer.done()
@@ -95,7 +95,7 @@ class Vendor:
 
     @property
     def posts(self) -> list[Post]:
-        """Every post that exists now, in the order of their publishing."""
+        """Every post that exists now, in the order of publishing."""
         self.publisher.settle(self.now())
         return self.publisher.posts
 
@@ -106,57 +106,57 @@ class Vendor:
 
     @property
     def users(self) -> dict[str, SimUser]:
-        """The accounts by open_id, as they are now. Change them with set_creator."""
+        """The accounts by open_id. Change them with set_creator."""
         return {open_id: account.user for open_id, account in self.accounts.items()}
 
     def pending_drafts(self, open_id: str) -> list[str]:
-        """The publish_ids that hold one of a user's five slots for drafts."""
+        """Return the publish_ids that occupy one of a user's five draft slots."""
         self.publisher.settle(self.now())
         return self.publisher.drafts(open_id, self.now())
 
     def publication(self, publish_id: str) -> Publication:
-        """One publication with its progress. Raises KeyError."""
+        """Return a publication. Raise KeyError."""
         self.publisher.settle(self.now())
         return self.publisher.publications[publish_id]
 
     # Controls
 
     def grant(self, open_id: str | None = None, scopes: tuple[str, ...] = SCOPES) -> dict[str, Any]:
-        """Tokens as after a consent (the first user's unless told), in the form of the token endpoint's answer."""
+        """Return tokens as after a consent, by default the first user's, in the format of the token endpoint."""
         grant = self.grants.new_grant(open_id or next(iter(self.accounts)), scopes, self.now())
         return self.grants.issue(grant, self.now())
 
     def add_user(self, **values: Any) -> SimUser:
-        """A further account; `open_id`, `username` and `display_name` are needed."""
+        """Add an account; `open_id`, `username` and `display_name` are required."""
         user = SimUser(**values)
         self.accounts[user.open_id] = Account(user)
         return user
 
     def set_creator(self, open_id: str, **changes: Any) -> SimUser:
-        """What the owner changes on the phone: any field of SimUser. Raises KeyError, TypeError."""
+        """Change any field of an account, as its owner does in the TikTok app. Raise KeyError, TypeError."""
         account = self.accounts[open_id]
         account.user = replace(account.user, **changes)
         return account.user
 
     def add_video(self, open_id: str, **values: Any) -> SimVideo:
-        """A public video that was posted by hand; `id` and `created_ms` (since 1970) are made unless given."""
+        """Add a public video that was posted by hand. `id` and `created_ms` (milliseconds since 1970) are optional."""
         filled = {"id": number(self.entropy), "created_ms": int(self.now().timestamp() * 1_000), **values}
         return self.accounts[open_id].add(SimVideo(**filled))
 
     def advance_processing(self, publish_id: str) -> None:
-        """End processing now, else moderation. Raises KeyError; ValueError while bytes are missing."""
+        """End processing now or, after that, moderation. Raise KeyError, or ValueError while bytes are missing."""
         self.publisher.advance(self.publication(publish_id), self.now())
 
     def fail_next_publish(self, reason: str) -> None:
-        """The next publication whose processing ends fails with `reason`, also one TikTok never documented."""
+        """Let the next publication whose processing ends fail with `reason`, which may be undocumented."""
         self.publisher.failures.append(reason)
 
     def post_draft(self, publish_id: str, privacy_level: str = "PUBLIC_TO_EVERYONE") -> Post:
-        """The user posts a delivered draft from the inbox. Raises KeyError, ValueError."""
+        """Post a delivered draft, as the user does from the inbox. Raise KeyError, ValueError."""
         return self.publisher.post_draft(self.publication(publish_id), privacy_level, self.now())
 
     def hide_post(self, publish_id: str) -> None:
-        """The posts of a publication are no longer public."""
+        """Make the posts of a publication no longer public."""
         publication = self.publication(publish_id)
         for post_id in sorted(publication.announced):
             videos = self.accounts[publication.open_id].videos
@@ -166,11 +166,11 @@ class Vendor:
         publication.posts = [post for post in publication.posts if post.post_id not in publication.announced]
 
     def expire_access_tokens(self, open_id: str | None = None) -> int:
-        """End the access tokens of a user, or of all; refresh tokens live on. Gives how many."""
+        """Expire the access tokens of a user, or of all users, but not the refresh tokens. Return the number."""
         return self.grants.expire_access_tokens(self.now(), open_id)
 
     def revoke(self, open_id: str, reason: int = 1) -> bool:
-        """The user (reason 1) or the developer (5) ends the authorization. False when there was none."""
+        """Revoke an authorization, by the user (reason 1) or the developer (5). Return False when there was none."""
         if not self.grants.remove(open_id):
             return False
         self.webhooks.send("authorization.removed", open_id, {"reason": reason})

@@ -1,6 +1,6 @@
-"""The upload server: one PUT per chunk, in order, and nothing stored of a chunk that is not whole.
+"""The upload server: one PUT per chunk, in order; incomplete chunks are not stored.
 
-Owns: PUT /video/ and /upload/. Knows nothing of users or tokens: the URL is the only key.
+Owns: PUT /video/ and /upload/. Knows nothing of users or tokens: the URL is the only credential.
 """
 
 import re
@@ -22,14 +22,14 @@ _TYPES = ("video/mp4", "video/quicktime", "video/webm")
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A chunk's place: first and last byte, both counted from 0 and included."""
+    """The range of a chunk: first and last byte, from 0, both inclusive."""
 
     first: int
     last: int
 
 
 async def put(request: Request) -> Response:
-    """Take one chunk: 206 more to come, 201 all in, 400 bad headers or body, 403 expired, 404 unknown, 416 not next."""
+    """Store a chunk: 206 more expected, 201 complete, 400 malformed, 403 expired, 404 unknown, 416 out of order."""
     try:
         publication = _publication(request)
         refused = _refusal(request, publication)
@@ -91,7 +91,7 @@ def _expired(vendor: Vendor, publication: Publication) -> bool:
 
 
 def _range(request: Request, publication: Publication) -> _Range | None:
-    """The range of a request whose headers are in order, or None."""
+    """Return the range of a request, or None when its headers are invalid."""
     match = _RANGE.match(request.headers.get("content-range", ""))
     length = request.headers.get("content-length", "")
     if match is None or not length.isdecimal() or media_type(request.headers) not in _TYPES:
@@ -106,10 +106,10 @@ def _is_last_stored(publication: Publication, place: _Range) -> bool:
 
 
 def _progress(vendor: Vendor, publication: Publication, status: int | None = None) -> Response:
-    """206 or 201 by what is stored (or the status given), with the progress in Content-Range."""
+    """Return 206, 201 when complete, or the given status, with the progress in Content-Range."""
     stored, size = publication.received.size, publication.size
-    told = stored if vendor.config.progress_is_count else max(stored - 1, 0)
-    headers = {"Content-Range": f"bytes 0-{told}/{size}"}
+    progress = stored if vendor.config.progress_is_count else max(stored - 1, 0)
+    headers = {"Content-Range": f"bytes 0-{progress}/{size}"}
     return Response(status_code=status or (201 if stored == size else 206), headers=headers)
 
 
@@ -127,7 +127,7 @@ async def _store(request: Request, publication: Publication) -> Response:
         return Response(status_code=400)
     if _expired(vendor, publication):
         return Response(status_code=403)
-    if publication.received.size != begin:  # another request stored it meanwhile
+    if publication.received.size != begin:  # another request stored it in the meantime
         return _progress(vendor, publication, 416)
     publication.received.store(chunk)
     if publication.received.size == publication.size:

@@ -1,4 +1,4 @@
-"""The webhook sender: TikTok's body, TikTok's signature, retries until somebody answers 200.
+"""The webhook sender: TikTok's body, TikTok's signature, retries until the receiver answers 200.
 
 Owns: deliveries and their retries. Knows nothing of why an event happened.
 """
@@ -19,13 +19,13 @@ from providers.simulators.tiktok.ledger import Delivery
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
-    """The value of the header TikTok-Signature: HMAC-SHA256 over "timestamp.body", hexadecimal."""
+    """Return the value of TikTok-Signature: hexadecimal HMAC-SHA256 of "timestamp.body"."""
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},s={digest}"
 
 
 def body_of(client_key: str, event: str, open_id: str, content: dict[str, Any], create_time: int) -> bytes:
-    """The bytes of one event. `content` travels as a string that holds JSON."""
+    """Return the body of an event. `content` is a JSON string inside the JSON."""
     event_body = {
         "client_key": client_key,
         "event": event,
@@ -38,7 +38,7 @@ def body_of(client_key: str, event: str, open_id: str, content: dict[str, Any], 
 
 @dataclass(slots=True, kw_only=True)
 class WebhookSender:
-    """Sends events beside the calls."""
+    """Sends events in background tasks."""
 
     config: SimulatorConfig
     runtime: Runtime
@@ -48,7 +48,7 @@ class WebhookSender:
     _client: httpx.AsyncClient | None = None
 
     def send(self, event: str, open_id: str, content: dict[str, Any]) -> None:
-        """Send one event, soon. Without a webhook URL nothing is sent."""
+        """Send an event in the background; do nothing without a webhook URL."""
         if self.config.webhook_url is None:
             return
         body = body_of(self.config.client_key, event, open_id, content, int(self.runtime.now().timestamp()))
@@ -61,7 +61,7 @@ class WebhookSender:
             self._client = None
 
     async def _deliver(self, event: str, open_id: str, body: bytes) -> None:
-        # The signature's time is not renewed on redelivery (undocumented; the harsher reading for a tight window).
+        # The signature's time is not renewed on redelivery (undocumented; the stricter reading for a tight window).
         header = signature(self.config.client_secret, int(self.runtime.now().timestamp()), body)
         if self._client is None:
             self._client = httpx.AsyncClient(transport=self.transport, timeout=10, trust_env=False)
