@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from providers.simulators.common.http import decision_form, page_form
 from providers.simulators.common.ids import opaque
-from providers.simulators.highlevel import ids, platforms, validation, wire
+from providers.simulators.highlevel import ids, platforms, wire
 from providers.simulators.highlevel.consent import page
 from providers.simulators.highlevel.errors import Refusal, closed_route, invalid, not_found
 from providers.simulators.highlevel.operations import V2, V3
@@ -173,8 +173,7 @@ async def attach(request: Request) -> Response:
     platform = _known_platform(request, platforms.CHOICES if own else platforms.ATTACHES)
     _check_path(request, platform)
     body = await wire.json_object(request)
-    if found := validation.problems(platforms.attach_shape(platform, generation), body):
-        raise invalid(*found)
+    wire.check_shape(platforms.attach_shape(platform, generation), body)
     pending = _pending(request, platform)
     origin_id = body.get("originId", pending.identity.origin_id)
     if origin_id != pending.identity.origin_id:

@@ -64,8 +64,7 @@ async def create(request: Request) -> Response:
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
     content = validation.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else validation.text
     shape = {**_CREATE, "content": Field(content, True)}
-    if found := validation.problems(shape, body):
-        raise invalid(*found)
+    wire.check_shape(shape, body)
     comment = vendor.add_comment(
         location_id=wire.location_of(request),
         platform=platform,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from providers.simulators.common.ids import opaque
 from providers.simulators.highlevel import csv_files, ids, posts, rules, validation, wire
-from providers.simulators.highlevel.errors import CsvRefusal, Refusal, invalid, not_found
+from providers.simulators.highlevel.errors import CsvRefusal, Refusal, not_found
 from providers.simulators.highlevel.operations import V3
 from providers.simulators.highlevel.planner_resources import CsvImport
 from providers.simulators.highlevel.state import Vendor
@@ -54,8 +54,7 @@ def _set_shape(*, v3: bool) -> Shape:
 async def set_accounts(request: Request) -> Response:
     """Set the accounts of the rows. Only v3 returns the id of the import; older clients find it by its file name."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
-    if found := validation.problems(_set_shape(v3=v3), body):
-        raise invalid(*found)
+    wire.check_shape(_set_shape(v3=v3), body)
     rows = vendor.uploaded_csvs.pop(body["filePath"], None)
     if rows is None:
         raise Refusal(400, "filePath was not uploaded")
@@ -144,8 +143,7 @@ async def get(request: Request) -> Response:
 async def finalize(request: Request) -> Response:
     """Schedule the valid posts; the others are skipped."""
     vendor, made, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
-    if found := validation.problems({"userId": Field(validation.text, wire.generation(request) == V3)}, body):
-        raise invalid(*found)
+    wire.check_shape({"userId": Field(validation.text, wire.generation(request) == V3)}, body)
     if made.status(vendor.now(), vendor.config.csv_seconds) != "pending":
         raise Refusal(400, "CSV is not ready to be imported")
     user_id = body.get("userId") or made.user_id

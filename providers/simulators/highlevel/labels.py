@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from providers.simulators.highlevel import validation, wire
-from providers.simulators.highlevel.errors import invalid, not_found
+from providers.simulators.highlevel.errors import not_found
 from providers.simulators.highlevel.validation import Field
 
 Row = dict[str, Any]
@@ -48,7 +48,6 @@ async def tags(request: Request) -> Response:
 async def tag_details(request: Request) -> Response:
     """Return the tags with the given ids, without unknown ones."""
     body = await wire.json_object(request)
-    if found := validation.problems({"tagIds": Field(validation.some(validation.texts), True)}, body):
-        raise invalid(*found)
+    wire.check_shape({"tagIds": Field(validation.some(validation.texts), True)}, body)
     rows = [row for row in _here(request, wire.vendor_of(request).tags) if row["_id"] in body["tagIds"]]
     return wire.envelope(request, "Fetched tags", {"tags": rows, "count": len(rows)}, 201)

@@ -129,8 +129,7 @@ _DELETE_FILES: Shape = {
 async def delete_files(request: Request) -> Response:
     """Delete several files or move them to the bin; either way their URLs no longer work."""
     body = await wire.json_object(request)
-    if found := validation.problems(_DELETE_FILES, body):
-        raise invalid(*found)
+    wire.check_shape(_DELETE_FILES, body)
     _check_alt(request, body["altId"], body["altType"])
     for row in body["filesToBeDeleted"]:
         wire.vendor_of(request).media_files.remove(row["_id"], body["altId"])

@@ -43,12 +43,12 @@ def _old_names(fields: Fields) -> Fields:
 
 
 def _check_fields(fields: Fields, *, v3: bool) -> None:
-    told = {old: new for new, old in _V3_FIELDS.items()} if v3 else {}
+    spelling = {old: new for new, old in _V3_FIELDS.items()} if v3 else {}
     missing = [name for name in ("client_id", "client_secret", "grant_type") if not fields.get(name)]
     if missing:
-        raise invalid(*(f"{told.get(name, name)} should not be empty" for name in missing))
+        raise invalid(*(f"{spelling.get(name, name)} should not be empty" for name in missing))
     if fields["grant_type"] not in _TYPES:
-        name = told.get("grant_type", "grant_type")
+        name = spelling.get("grant_type", "grant_type")
         raise invalid(f"{name} must be one of the following values: {', '.join(_TYPES)}")
 
 

@@ -133,8 +133,7 @@ async def bulk_delete(request: Request) -> Response:
     """Delete up to 50 records; 404 when none of them exists."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     body = await wire.json_object(request)
-    if found := validation.problems({"postIds": validation.Field(validation.some(validation.texts), True)}, body):
-        raise invalid(*found)
+    wire.check_shape({"postIds": validation.Field(validation.some(validation.texts), True)}, body)
     if len(body["postIds"]) > rules.MOST_BULK:
         raise Refusal(400, f"postIds must contain no more than {rules.MOST_BULK} elements")
     known = [vendor.planner.records.get(each) for each in dict.fromkeys(body["postIds"])]
@@ -154,8 +153,7 @@ def _check_search(vendor: Vendor, body: dict[str, Any]) -> None:
     numeric = any(isinstance(body.get(name), int) for name in ("skip", "limit"))
     if numeric and vendor.config.numeric_paging_status == 400:
         raise Refusal(400, NOT_AN_ID)
-    if found := validation.problems(rules.SEARCH, body):
-        raise invalid(*found)
+    wire.check_shape(rules.SEARCH, body)
 
 
 def _matches(record: PostRecord, body: dict[str, Any]) -> bool:

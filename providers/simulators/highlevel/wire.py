@@ -16,6 +16,7 @@ from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid
 from providers.simulators.highlevel.grants import Grant
 from providers.simulators.highlevel.operations import V2, V3, Operation
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Shape, problems
 
 # Keys of the scope under which the outer layers store what they found out about a call.
 OPERATION_KEY = "simulator.operation"
@@ -94,6 +95,12 @@ async def json_object(request: Request) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise invalid("the body is not an object")
     return value
+
+
+def check_shape(shape: Shape, body: dict[str, Any]) -> None:
+    """Raise Refusal 422 with every violation of a shape."""
+    if found := problems(shape, body):
+        raise invalid(*found)
 
 
 async def form(request: Request, *, json_too: bool = False) -> dict[str, str]:

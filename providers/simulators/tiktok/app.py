@@ -5,6 +5,7 @@ Owns: the routes, and how errors become responses. Knows no rule.
 
 import asyncio
 import os
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import httpx
@@ -23,6 +24,24 @@ from providers.simulators.tiktok.errors import OAuthError, VendorError
 from providers.simulators.tiktok.middleware import middleware
 from providers.simulators.tiktok.state import Vendor, system_clock
 
+_PUBLISH = "/v2/post/publish"
+# The API by method and path, with the operation names that faults match.
+ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Response]]]] = {
+    ("POST", "/v2/oauth/token/"): ("oauth.token", oauth.token),
+    ("POST", "/v2/oauth/revoke/"): ("oauth.revoke", oauth.revoke),
+    ("GET", "/v2/user/info/"): ("user.info", display.user_info),
+    ("POST", "/v2/video/list/"): ("video.list", display.video_list),
+    ("POST", "/v2/video/query/"): ("video.query", display.video_query),
+    ("POST", f"{_PUBLISH}/creator_info/query/"): ("creator_info", publishing.creator_info),
+    ("POST", f"{_PUBLISH}/video/init/"): ("video.init", publishing.video_init),
+    ("POST", f"{_PUBLISH}/inbox/video/init/"): ("inbox.init", publishing.inbox_init),
+    ("POST", f"{_PUBLISH}/content/init/"): ("content.init", publishing.content_init),
+    ("POST", f"{_PUBLISH}/status/fetch/"): ("status", publishing.status_fetch),
+    ("POST", f"{_PUBLISH}/cancel/"): ("cancel", publishing.cancel),
+    ("PUT", "/video/"): ("upload", upload.put),
+    ("PUT", "/upload/"): ("upload", upload.put),
+}
+
 
 def _refused(request: Request, error: Exception) -> Response:
     vendor = wire.vendor_of(request)
@@ -39,23 +58,10 @@ async def _unknown_path(request: Request, error: Exception) -> Response:
 
 
 def _routes() -> list[Route]:
-    publish = "/v2/post/publish"
     return [
         Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
-        Route("/v2/oauth/token/", oauth.token, methods=["POST"]),
-        Route("/v2/oauth/revoke/", oauth.revoke, methods=["POST"]),
-        Route("/v2/user/info/", display.user_info, methods=["GET"]),
-        Route("/v2/video/list/", display.video_list, methods=["POST"]),
-        Route("/v2/video/query/", display.video_query, methods=["POST"]),
-        Route(f"{publish}/creator_info/query/", publishing.creator_info, methods=["POST"]),
-        Route(f"{publish}/video/init/", publishing.video_init, methods=["POST"]),
-        Route(f"{publish}/inbox/video/init/", publishing.inbox_init, methods=["POST"]),
-        Route(f"{publish}/content/init/", publishing.content_init, methods=["POST"]),
-        Route(f"{publish}/status/fetch/", publishing.status_fetch, methods=["POST"]),
-        Route(f"{publish}/cancel/", publishing.cancel, methods=["POST"]),
-        Route("/video/", upload.put, methods=["PUT"]),
-        Route("/upload/", upload.put, methods=["PUT"]),
+        *(Route(path, endpoint, methods=[method]) for (method, path), (_, endpoint) in ENDPOINTS.items()),
         *control_routes(control.CONTROLS),
     ]
 
@@ -79,6 +85,6 @@ def create_app(
     return build_app(
         vendor,
         _routes(),
-        partial(middleware, vendor=vendor),
+        partial(middleware, vendor=vendor, operations={key: name for key, (name, _) in ENDPOINTS.items()}),
         {OAuthError: _refused, VendorError: _refused, 404: _unknown_path, 405: _unknown_path},
     )

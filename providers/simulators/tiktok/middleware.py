@@ -1,8 +1,9 @@
-"""Fault injection and the ledger of calls, with TikTok's operations and error bodies.
+"""Fault injection and the ledger of calls, with TikTok's error bodies.
 
-Owns: the names of the operations and the bodies of injected faults. Knows nothing of what the endpoints do.
+Owns: the bodies of injected faults. Knows nothing of what the endpoints do.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 
@@ -16,26 +17,6 @@ from providers.simulators.tiktok.errors import STATUS, OAuthError
 from providers.simulators.tiktok.ledger import Call
 from providers.simulators.tiktok.state import Vendor
 
-OPERATIONS = {
-    ("POST", "/v2/oauth/token/"): "oauth.token",
-    ("POST", "/v2/oauth/revoke/"): "oauth.revoke",
-    ("GET", "/v2/user/info/"): "user.info",
-    ("POST", "/v2/video/list/"): "video.list",
-    ("POST", "/v2/video/query/"): "video.query",
-    ("POST", "/v2/post/publish/creator_info/query/"): "creator_info",
-    ("POST", "/v2/post/publish/video/init/"): "video.init",
-    ("POST", "/v2/post/publish/inbox/video/init/"): "inbox.init",
-    ("POST", "/v2/post/publish/content/init/"): "content.init",
-    ("POST", "/v2/post/publish/status/fetch/"): "status",
-    ("POST", "/v2/post/publish/cancel/"): "cancel",
-    ("PUT", "/video/"): "upload",
-    ("PUT", "/upload/"): "upload",
-}
-
-
-def _operation(scope: Scope) -> str:
-    return OPERATIONS.get((scope["method"], scope["path"]), "")
-
 
 def _row(operation: str, scope: Scope, status: int, time: datetime) -> Call:
     return Call(operation=operation, method=scope["method"], path=scope["path"], status=status, time=time)
@@ -47,10 +28,10 @@ def _error(vendor: Vendor, operation: str, fault: Fault) -> Response:
     return wire.envelope(vendor, {}, fault.code, fault.message, fault.status or STATUS.get(fault.code, 400))
 
 
-def middleware(app: ASGIApp, vendor: Vendor) -> ASGIApp:
-    """Wrap `app` in fault injection and the ledger of calls."""
+def middleware(app: ASGIApp, vendor: Vendor, operations: Mapping[tuple[str, str], str]) -> ASGIApp:
+    """Wrap `app` in fault injection and the ledger of calls. `operations` names a call by method and path."""
     dialect = Dialect(
-        operation=_operation,
+        operation=lambda scope: operations.get((scope["method"], scope["path"]), ""),
         row=_row,
         error=partial(_error, vendor),
         html="<!DOCTYPE html><html><head><title>tiktok</title></head><body>Please wait...</body></html>",
