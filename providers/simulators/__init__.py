@@ -1,4 +1,4 @@
-"""The vendors as stateful ASGI apps: for the tests, for the demo, and for a user's own CI.
+"""The vendors as stateful ASGI apps: for the tests, the demo, and a user's own CI.
 
-Owns: what a vendor checks, remembers and answers. Knows nothing of the gateway, nor of the providers that call it.
+Owns: what a vendor checks, remembers and answers. Knows nothing of the gateway or of its providers.
 """

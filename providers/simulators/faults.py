@@ -1,6 +1,6 @@
-"""Faults to order: which vendor call misbehaves, how, and how often.
+"""Fault injection: which calls of a simulator misbehave, how, and how often.
 
-Owns: the queue of ordered faults and the broken connection. Knows nothing of a particular vendor, nor of its envelopes.
+Owns: the queue of faults and the broken connection. Knows nothing of a particular vendor or of its response bodies.
 """
 
 import json
@@ -11,33 +11,35 @@ import httpx
 from starlette.types import Message, Receive, Scope, Send
 
 KINDS = (
-    "status",  # an HTTP status with a body of choice; 503 unless told
-    "error",  # an error code of the vendor in the vendor's own envelope
+    "status",  # an HTTP status with any body; 503 by default
+    "error",  # an error of the vendor in the vendor's own envelope
     "drop_before",  # the connection closes before the effect (after `bytes` of the request's body)
-    "drop_after",  # the effect happens, then the connection closes without an answer
-    "slow",  # `seconds` of silence, then the usual answer
-    "html",  # a page of HTML with status 200
+    "drop_after",  # the effect happens, then the connection closes without a response
+    "slow",  # `seconds` of silence, then the usual response
+    "html",  # an HTML page with status 200
     "body",  # any body with status 200
-    "corrupt_json",  # JSON that breaks off, with status 200
-    "expire_upload",  # the upload URL of this call is dead from now on
-    "lose_progress",  # the vendor forgets the last stored chunk and says 416 with what it still has
+    "corrupt_json",  # truncated JSON with status 200
+    "expire_upload",  # the upload URL of this call expires
+    "lose_progress",  # the vendor forgets the last stored chunk and answers 416 with the bytes it still has
 )
+# The kinds that only make sense for a vendor with chunked uploads.
+UPLOAD_KINDS = ("expire_upload", "lose_progress")
 
 
 class ConnectionDropped(httpx.RemoteProtocolError):
     """Server disconnected without sending a response.
 
-    It is a transport error of httpx, because in process (httpx.ASGITransport) it travels straight to the caller,
-    who must not be able to tell it from a connection that broke.
+    It is a transport error of httpx: in process (httpx.ASGITransport) it reaches the caller unchanged, and the caller
+    must not be able to distinguish it from a broken connection.
     """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One ordered misbehaviour: let `after` matching calls pass, then hit `times` of them (None: for ever).
+    """One injected fault: let `after` matching calls pass, then hit `times` calls (None: every one).
 
-    `match` is an operation name of the simulator, or "*" for any. `effect` lets the call have its effect before the
-    answer is replaced (kinds status, error, html, body, corrupt_json), which is how a write with a lost answer looks.
+    `match` is an operation name of the simulator, or "*" for any. With `effect` the call has its effect before the
+    response is replaced (kinds status, error, html, body, corrupt_json): a write whose response is lost.
     """
 
     match: str
@@ -59,7 +61,7 @@ class Fault:
 
 
 def fault_from_json(value: object) -> Fault:
-    """A Fault from its JSON form (the same names). Raises ValueError with a sentence."""
+    """Return a Fault from its JSON form, which has the same names. Raise ValueError with an explanation."""
     if not isinstance(value, dict) or not {"match", "kind"} <= value.keys():
         raise ValueError("a fault is an object with at least `match` and `kind`")
     known = {each.name for each in fields(Fault)}
@@ -76,7 +78,7 @@ class _Ordered:
     hits: int = 0
 
     def hit(self) -> bool:
-        """Count one matching call; True when it is one to misbehave on."""
+        """Count a matching call and return whether the fault hits it."""
         self.seen += 1
         spent = self.fault.times is not None and self.hits >= self.fault.times
         if self.seen <= self.fault.after or spent:
@@ -86,21 +88,21 @@ class _Ordered:
 
 
 class Faults:
-    """The ordered faults, oldest first. Each call meets one at most."""
+    """The queued faults, oldest first. A call meets at most one."""
 
     def __init__(self) -> None:
         self._ordered: list[_Ordered] = []
 
     def add(self, *faults: Fault) -> None:
-        """Order faults, behind those already ordered."""
+        """Add faults at the end of the queue."""
         self._ordered += [_Ordered(fault) for fault in faults]
 
     def clear(self) -> None:
-        """Forget every fault: the vendor behaves again."""
+        """Remove every fault."""
         self._ordered.clear()
 
     def take(self, name: str) -> Fault | None:
-        """The fault that the call `name` meets, counted as met; None when it meets none."""
+        """Return the fault that hits a call of the operation `name`, and count the hit; None when none does."""
         for ordered in self._ordered:
             if ordered.fault.match in (name, "*") and ordered.hit():
                 return ordered.fault
@@ -108,16 +110,16 @@ class Faults:
 
     @property
     def hits(self) -> dict[str, int]:
-        """How often each fault hit, by "match kind": a test that ordered a fault can prove that it was met."""
+        """How often each fault hit, by "match kind", so that a test can prove that its fault was met."""
         return {f"{each.fault.match} {each.fault.kind}": each.hits for each in self._ordered}
 
 
 async def swallow(message: Message) -> None:
-    """A `send` that sends nothing: the effect without the answer."""
+    """Discard a message: a `send` for calls that have their effect but no response."""
 
 
 async def read_body(receive: Receive, *, at_least: int | None = None) -> bool:
-    """Read and forget a request's body, all of it or until `at_least` bytes came. False when the client went away."""
+    """Discard a request's body, or at least its first `at_least` bytes. Return False if the client disconnected."""
     count, more = 0, True
     while more and (at_least is None or count < at_least):
         message = await receive()
@@ -129,10 +131,10 @@ async def read_body(receive: Receive, *, at_least: int | None = None) -> bool:
 
 
 async def hang_up(scope: Scope, receive: Receive, send: Send) -> bool:
-    """Close the connection below this request. False when there is none (in process): raise ConnectionDropped then.
+    """Close the connection of this request. Return False when there is none (in process): raise ConnectionDropped then.
 
-    ASGI has no word for it. uvicorn's `send` is a method of the object that holds the connection's transport; once
-    the transport is closed and the disconnect was seen, uvicorn accepts that no answer came and logs nothing.
+    ASGI has no message for it. uvicorn's `send` is a method of the object that has the connection's transport; once
+    the transport is closed and the disconnect was received, uvicorn accepts the missing response and logs nothing.
     """
     transport = getattr(getattr(send, "__self__", None), "transport", None)
     if transport is None or scope["type"] != "http":

@@ -1,6 +1,6 @@
-"""A simulator on a socket: for the demo, for processes that are killed, for other languages.
+"""Serve a simulator on a socket: for the demo, for tests that kill processes, for other languages.
 
-Owns: the socket and the server's life. Knows nothing of the app it serves.
+Owns: the socket and the lifecycle of the server. Knows nothing of the app it serves.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 
 class _Guest(uvicorn.Server):
-    """A server inside somebody else's process: it says when it listens, and the signals stay with the host."""
+    """A server embedded in another process: it reports when it listens, and leaves the signals to the host."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -31,10 +31,10 @@ class _Guest(uvicorn.Server):
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """A bound TCP socket; port 0 takes a free one.
+    """Return a bound TCP socket; port 0 picks a free port.
 
-    asyncio switches Nagle's algorithm off only when the socket says that it is TCP: without IPPROTO_TCP each call
-    waits 44 ms for an acknowledgement.
+    asyncio disables Nagle's algorithm only when the socket's protocol is IPPROTO_TCP; without it each call waits
+    44 ms for an acknowledgement.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -64,7 +64,7 @@ def _url(bound: socket.socket, host: str) -> str:
 
 @asynccontextmanager
 async def serve(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve `app` in this event loop while the block runs; gives the base URL, without a trailing slash."""
+    """Serve `app` in this event loop while the block runs. Yield the base URL, without a trailing slash."""
     bound = listen(host, port)
     server = _Guest(_config(app))
     task = asyncio.create_task(server.serve(sockets=[bound]))
@@ -89,6 +89,6 @@ async def _until_signal(app: ASGIApp, host: str, port: int, on_ready: Callable[[
 def run(
     app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], None] = lambda url: None
 ) -> None:
-    """Serve `app` until SIGINT or SIGTERM, in an event loop of its own; `on_ready` is told the base URL."""
+    """Serve `app` in a new event loop until SIGINT or SIGTERM. `on_ready` is called with the base URL."""
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_until_signal(app, host, port, on_ready))

@@ -216,7 +216,7 @@ class PlannerRoute(Route):
 async def fetching_over(stage: Stage) -> None:
     """Let the vendor fetch what it was told to."""
     for _ in range(200):
-        if not stage.vendor.works._pulling:
+        if not stage.vendor.publisher._pulling:
             break
         await asyncio.sleep(0.001)
 

@@ -94,7 +94,7 @@ async def test_a_kill_at_any_place_loses_doubles_and_sticks_nothing(database_url
         async with processes.running(gateway):
             names = [await processes.create_post(gateway, request) for request in wanted.values()]
             ended = await asyncio.gather(*(processes.until_final(gateway, name, LOST_SECONDS) for name in names))
-        stored = {file.url: file.sha256 for file in vendor.medias.files.values()}
+        stored = {file.url: file.sha256 for file in vendor.media_files.files.values()}
 
     assert [] == [post for post in ended if post.state != post_pb2.Post.PUBLISHED]
     assert dict.fromkeys(captions, 1) == dict(Counter(post.summary for post in vendor.posts))

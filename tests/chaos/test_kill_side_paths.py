@@ -191,7 +191,7 @@ class World:
     def misbehave(self, side: Side) -> None:
         """Order from the vendor what leads to the side path."""
         self.vendor.faults.add(*side.faults)
-        self.vendor.works.failures.extend([side.fail_reason] if side.fail_reason else [])
+        self.vendor.publisher.failures.extend([side.fail_reason] if side.fail_reason else [])
 
     def behave(self, side: Side) -> None:
         """End what was ordered, all of which must have happened, and as often as it was ordered."""
@@ -199,7 +199,7 @@ class World:
             hits = self.vendor.faults.hits[f"{fault.match} {fault.kind}"]
             assert hits, f"{side.name}: {fault} was not met"
             assert fault.times in (None, hits), f"{side.name}: {fault} was met {hits} times"
-        assert not self.vendor.works.failures, f"{side.name}: no publish failed"
+        assert not self.vendor.publisher.failures, f"{side.name}: no publish failed"
         self.vendor.faults.clear()
 
 
@@ -263,7 +263,7 @@ async def test_kills_on_a_side_path_lose_double_and_stick_nothing(
         for side in sides:
             await survive(world, side)
 
-    delivered = [each for each in world.vendor.works.publications.values() if each.status == "SEND_TO_USER_INBOX"]
+    delivered = [each for each in world.vendor.publisher.publications.values() if each.status == "SEND_TO_USER_INBOX"]
     expected = [(side.name, sha256(processes.pattern(side.size())).hexdigest()) for side in sides if side.posts]
     assert expected == [(post.title, post.sha256) for post in world.vendor.posts]
     assert sum(side.inbox for side in sides) == len(delivered)
@@ -314,7 +314,7 @@ async def test_kills_while_a_caller_waits_for_the_vendor_lose_double_and_stick_n
                 if place != "publish.after-call.cancel":
                     await asked(gateway, call, names[call])
                 assert KILLED == await gateway.died(20), f"{place} was not reached"
-        app.state.vendor.advance_processing(list(app.state.vendor.works.publications)[-1])
+        app.state.vendor.advance_processing(list(app.state.vendor.publisher.publications)[-1])
         async with processes.running(gateway):
             ended = {call: (await processes.until_final(gateway, names[call], 60)).state for call in CALLERS}
 
@@ -384,7 +384,7 @@ PATIENT = SimulatorConfig(
 
 def publish_drafts(vendor: Vendor) -> None:
     """Let the creator post each draft that waits in the inbox."""
-    for each in vendor.works.publications.values():
+    for each in vendor.publisher.publications.values():
         if each.status == "SEND_TO_USER_INBOX":
             vendor.post_draft(each.publish_id, "SELF_ONLY")
 

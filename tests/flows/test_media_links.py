@@ -113,6 +113,6 @@ async def test_a_retry_has_links_of_its_own(stage: Stage) -> None:
 
     post = await settled(stage, await stage.read(post))
 
-    named = [url for init in stage.vendor.works.publications.values() for url in init.urls]
+    named = [url for init in stage.vendor.publisher.publications.values() for url in init.urls]
     assert ("PUBLISHED", 3) == (post.state, post.attempt)
     assert len(named) == len(set(named)) == 6

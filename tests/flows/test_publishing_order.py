@@ -68,7 +68,7 @@ async def test_a_younger_post_waits_for_an_older_one(stage: Stage) -> None:
     assert "PROCESSING" == (await stage.step(older)).state
     stage.clock.advance(timedelta(seconds=1))
     assert "PROCESSING" == (await stage.step(younger)).state
-    assert ["0", "1"] == [publication.post_info["title"] for publication in stage.vendor.works.publications.values()]
+    assert ["0", "1"] == [each.post_info["title"] for each in stage.vendor.publisher.publications.values()]
 
 
 async def test_who_stands_further_behind_looks_more_seldom(stage: Stage) -> None:
@@ -119,13 +119,13 @@ async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) ->
 
             async def all_out() -> bool:
                 stage.clock.advance(timedelta(milliseconds=500))
-                return len(stage.vendor.works.publications) == len(posts)
+                return len(stage.vendor.publisher.publications) == len(posts)
 
             await until(all_out, 30)
         finally:
             await jobs.stop(5)
 
-        titles = [publication.post_info["title"] for publication in stage.vendor.works.publications.values()]
+        titles = [publication.post_info["title"] for publication in stage.vendor.publisher.publications.values()]
         assert [str(number) for number in range(12)] == titles
 
 
@@ -160,7 +160,7 @@ async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, 
             await jobs.stop(5)
 
     order = [post.caption for post in sorted(answers, key=lambda post: (post.create_time.ToNanoseconds(), post.name))]
-    first, *others = [work.post_info["title"] for work in world.vendor.works.publications.values()]
+    first, *others = [work.post_info["title"] for work in world.vendor.publisher.publications.values()]
     assert [title for title in order if title != first] == others
     assert {title: sha256(data).hexdigest() for title, data in files.items()} == {
         post.title: post.sha256 for post in world.vendor.posts

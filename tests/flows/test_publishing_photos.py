@@ -89,7 +89,7 @@ async def test_photos_reach_the_inbox(stage: Stage) -> None:
     post = await settled(stage, await photos(stage, await stage.connect(), mode="creator_inbox", options={}))
 
     assert ("AWAITING_CREATOR", []) == (post.state, stage.vendor.posts)
-    (made,) = stage.vendor.works.publications.values()
+    (made,) = stage.vendor.publisher.publications.values()
     assert ("MEDIA_UPLOAD", "Three", "caption") == (made.mode, made.post_info["title"], made.post_info["description"])
 
 
@@ -131,7 +131,7 @@ async def test_a_vendor_that_comes_late_finds_the_door_closed(stage: Stage) -> N
 
     assert "PUBLISHED" == post.state
     assert [("Three", ALL)] == posted(stage)
-    assert {"FAILED", "PUBLISH_COMPLETE"} == {made.status for made in stage.vendor.works.publications.values()}
+    assert {"FAILED", "PUBLISH_COMPLETE"} == {made.status for made in stage.vendor.publisher.publications.values()}
 
 
 async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage: Stage) -> None:

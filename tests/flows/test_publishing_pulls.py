@@ -166,7 +166,7 @@ async def test_a_delivery_gives_a_lost_publish_its_id(stage: Stage) -> None:
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     post = await stage.step(await pulled(stage, account, caption=""))
-    made = next(iter(stage.vendor.works.publications.values()))
+    made = next(iter(stage.vendor.publisher.publications.values()))
     told = Webhook(
         WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", stage.clock(), publish_id=made.publish_id
     )
@@ -196,7 +196,7 @@ async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after", times=2))
     for caption in ("one", "two"):
         await stage.step(await pulled(stage, account, caption))
-    made = next(iter(stage.vendor.works.publications.values()))
+    made = next(iter(stage.vendor.publisher.publications.values()))
     told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
 
     assert not await reconcile.adopt(stage.domain, told, "tiktok")

@@ -301,8 +301,8 @@ async def test_a_failed_post_that_did_not_go_out_is_tried_again(stage: Stage, wo
     post = await stage.finish(await small(stage))
     stage.vendor.faults.clear()
     if word == "it failed":
-        [publication] = stage.vendor.works.publications.values()
-        stage.vendor.works.fail(publication, "internal")
+        [publication] = stage.vendor.publisher.publications.values()
+        stage.vendor.publisher.fail(publication, "internal")
 
     again = await retry.retry(stage.domain, LOCATION, post.id, None)
 

@@ -17,7 +17,7 @@ from gateway.domain.post_content import Source
 from gateway.domain.posts import cancel
 from gateway.errors import DomainError, StateForbids
 from providers.simulators.highlevel import SimulatorConfig
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.post_records import PostRecord
 from providers.simulators.highlevel.tenants import BAKERY
 from storage.posts import PostRow
 from tests.flows.planner import PlannerStage, planning
@@ -31,7 +31,7 @@ HOUR = timedelta(hours=1)
 WORDS: dict[str, Any] = {"content": {"kind": "text", "sources": []}, "uploads": [], "options": {}}
 
 
-def record_of(stage: PlannerStage) -> Record:
+def record_of(stage: PlannerStage) -> PostRecord:
     """Return the one post that the planner has."""
     [record] = stage.planner.planner.records.values()
     return record

@@ -113,7 +113,7 @@ async def test_a_webhook_ends_a_post_within_a_second(database_url: str, tmp_path
     """The next poll is a minute away; from the vendor's request to the final state less than a second passes."""
     async with whole(database_url, tmp_path, processing_seconds=3600) as running_whole:
         post = await running_whole.processing()
-        [publish_id] = running_whole.stage.vendor.works.publications
+        [publish_id] = running_whole.stage.vendor.publisher.publications
         began = time.monotonic()
         assert 200 == await running_whole.tell("post.publish.complete", {"publish_id": publish_id})
         await running_whole.until_state(post, "PUBLISHED", 1.0)
@@ -136,7 +136,7 @@ async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: P
         posts: Any = post_service_pb2_grpc.PostServiceStub(channel)
         watching = posts.WatchPost(request, metadata=metadata, timeout=20)
         seen = [(await watching.read()).post.state]
-        [publish_id] = running_whole.stage.vendor.works.publications
+        [publish_id] = running_whole.stage.vendor.publisher.publications
         await running_whole.tell("post.publish.complete", {"publish_id": publish_id})
         while (message := await watching.read()) is not grpc.aio.EOF:
             seen.append(message.post.state)

@@ -232,7 +232,7 @@ async def test_an_uninstalled_company_ends_its_children(telling: Telling) -> Non
     await telling.told()
     high.world.clock.advance(timedelta(seconds=2))
 
-    high.vendor.webhooks.tell("UNINSTALL", companyId=COMPANY)
+    high.vendor.webhooks.send("UNINSTALL", companyId=COMPANY)
     outcomes = await telling.apply()
 
     assert ["applied"] == outcomes
@@ -260,7 +260,7 @@ async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:
     made = await high.connect(BAKERY)
     await telling.told()
 
-    high.vendor.webhooks.tell("PLAN_CHANGE", locationId=BAKERY, companyId=COMPANY, newPlanId="gold")
+    high.vendor.webhooks.send("PLAN_CHANGE", locationId=BAKERY, companyId=COMPANY, newPlanId="gold")
 
     assert ["shown"] == await telling.apply()
     event = (await high.world.events(BAKERY))[-1]

@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 
-from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
 from storage.accounts import AccountRow, find

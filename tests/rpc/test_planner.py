@@ -29,7 +29,7 @@ from socialgateway.v1.planner_service_pb2 import (
 from socialgateway.v1.upload_service_pb2 import DeleteUploadRequest
 from storage import imports as rows
 from tests.fixtures.waiting import until
-from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_csv_imports import BAD, GOOD, HEADERS
 from tests.rpc.answers import assert_error, assert_status
 from tests.rpc.planning import CONNECTION, PARENT, V2, V3, Fails, Planned, planned
 

@@ -217,7 +217,7 @@ async def test_the_cost_of_a_draft_is_a_place_in_the_inbox(served: Served) -> No
     assert 23 * 3600 < detail(error, "RetryInfo").retry_delay.seconds <= 24 * 3600
     assert 5 == len(served.stage.vendor.inits)
     # One that its creator publishes gives its place back.
-    publication = next(iter(served.stage.vendor.works.publications))
+    publication = next(iter(served.stage.vendor.publisher.publications))
     served.stage.vendor.post_draft(publication)
     first = (await _drafts(served))[-1]
     await served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=first), metadata=as_("owner"))

@@ -1,6 +1,6 @@
 """HighLevel's API (the Social Planner and what it needs) as a stateful ASGI app that refuses what live users report.
 
-Owns: the public names of the simulator. Knows nothing of a provider that calls it.
+Owns: the public names of the simulator. Knows nothing of the provider.
 """
 
 from providers.simulators.faults import ConnectionDropped, Fault

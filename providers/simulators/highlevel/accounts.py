@@ -1,4 +1,4 @@
-"""The list of a location's social accounts, and taking one away.
+"""List and remove the social accounts of a location.
 
 Owns: GET and DELETE of …/accounts. Knows nothing of how an account gets connected.
 """
@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from providers.simulators.highlevel import wire
 from providers.simulators.highlevel.errors import not_found
-from providers.simulators.highlevel.profiles import account_json
+from providers.simulators.highlevel.social_accounts import account_json
 
 
 async def listing(request: Request) -> Response:
-    """Every account and group of the location, in one page."""
+    """Return every account and group of the location, in one page."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     accounts = [account_json(each, vendor.now()) for each in vendor.accounts.of(location_id)]
     results = {"accounts": accounts, "groups": vendor.accounts.groups.get(location_id, [])}
@@ -20,7 +20,7 @@ async def listing(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Take an account away, also from its groups."""
+    """Remove an account, also from its groups."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     account = vendor.accounts.by_id.get(wire.path_param(request, "id"))
     if account is None or account.location_id != location_id:

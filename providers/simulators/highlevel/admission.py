@@ -1,6 +1,6 @@
-"""Who may call what: agent, route, token, Version header, generation, class of token, rate, scope, in this order.
+"""The checks before an operation: user agent, route, token, Version header, generation, token class, rate, scope.
 
-Owns: everything that is refused before an operation runs, and the headers of rate limits. Knows nothing of operations.
+Owns: these checks, in this order, and the rate limit headers. Knows nothing of operations.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -30,7 +30,7 @@ def _token(request: Request) -> Grant:
 
 
 def _check_version(request: Request) -> None:
-    """Live answers to calls without the header and with an unpublished date, reports of 2026-08, read 2026-11-20."""
+    """Check the Version header, with live answers for a missing one and an unpublished date: reports of 2026-08."""
     version = request.headers.get("version")
     if version is None:
         raise Refusal(401, errors.NO_VERSION, brief=True)
@@ -39,7 +39,10 @@ def _check_version(request: Request) -> None:
 
 
 def _check_generation(request: Request, operation: Operation) -> None:
-    """github.com/GoHighLevel/highlevel-api-docs/issues/304, read 2026-11-20. The converse case is not reported."""
+    """Check the generation: github.com/GoHighLevel/highlevel-api-docs/issues/304, read 2026-11-20.
+
+    Calling an operation of v3 with an older version is not reported.
+    """
     generation = wire.generation(request)
     if generation in operation.generations:
         return
@@ -51,21 +54,21 @@ def _check_generation(request: Request, operation: Operation) -> None:
 
 def _check_class(request: Request, operation: Operation, grant: Grant) -> None:
     if operation.place == "company":
-        # github.com/GoHighLevel/highlevel-api-docs/issues/226: an agency's private token does not open these either.
+        # github.com/GoHighLevel/highlevel-api-docs/issues/226: an agency's private token is refused here too.
         if grant.location_id is not None or grant.private:
             raise errors.closed_route()
         return
     if operation.place == "either":
         return
     if operation.place == "query":
-        wire.need(request, "locationId")
+        wire.required_query(request, "locationId")
     named = grant.location_id if operation.place == "token" else wire.location_of(request)
     if named is None or named != grant.location_id:
         raise errors.foreign_location()
 
 
 def _admit(request: Request, operation: Operation) -> None:
-    """Let a call through, its window counted. Raises Refusal."""
+    """Check a call and count it. Raise Refusal."""
     vendor = wire.vendor_of(request)
     if operation.place == "open":
         return
@@ -80,14 +83,14 @@ def _admit(request: Request, operation: Operation) -> None:
         raise Refusal(401, errors.NO_SCOPE, brief=True)
 
 
-def _tell_limits(request: Request, answer: Response) -> None:
+def _add_limit_headers(request: Request, answer: Response) -> None:
     vendor = wire.vendor_of(request)
     if vendor.config.rate_limits and wire.GRANT_KEY in request.scope:
         answer.headers.update(vendor.windows.headers(wire.grant_of(request).resource, vendor.now()))
 
 
 def dispatcher(endpoints: Mapping[str, Endpoint]) -> Endpoint:
-    """One endpoint for every operation: it admits the call, runs the operation, and tells the limits."""
+    """Return the endpoint of all operations: it admits the call, runs the operation, adds the rate limit headers."""
 
     async def call(request: Request) -> Response:
         vendor, operation = wire.vendor_of(request), wire.operation_of(request)
@@ -100,7 +103,7 @@ def dispatcher(endpoints: Mapping[str, Endpoint]) -> Endpoint:
             answer = await endpoints[operation.name](request)
         except Refusal as error:
             answer = wire.refusal(vendor, error)
-        _tell_limits(request, answer)
+        _add_limit_headers(request, answer)
         return answer
 
     return call

@@ -1,50 +1,51 @@
-"""HighLevel as one ASGI app: its marketplace's page, its API, the popups' pages, on all paths of all its hosts.
+"""HighLevel as one ASGI app: the marketplace's page, the API, the popups' pages, on all paths of all its hosts.
 
-Owns: which operation leads where. Knows nothing of a rule.
+Owns: the endpoint of each operation. Knows no rule.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from providers.simulators import levers
+from providers.simulators.common.control import routes as control_routes
+from providers.simulators.common.http import build_app
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Sleep
 from providers.simulators.highlevel import (
+    account_oauth,
     accounts,
     comments,
-    connecting,
     consent,
     control,
-    csvs,
-    ids,
-    installs,
+    csv_imports,
+    installations,
     labels,
-    medias,
+    media_fetch,
+    media_library,
     oauth,
-    people,
     posts,
-    pull,
     statistics,
+    users,
 )
 from providers.simulators.highlevel.admission import Endpoint, dispatcher
 from providers.simulators.highlevel.config import SimulatorConfig
-from providers.simulators.highlevel.gate import gate
-from providers.simulators.highlevel.state import Clock, Vendor
+from providers.simulators.highlevel.middleware import middleware
+from providers.simulators.highlevel.state import Vendor
 
 ENDPOINTS: dict[str, Endpoint] = {
     "oauth.token": oauth.token,
     "oauth.reconnect": oauth.reconnect,
     "oauth.location_token": oauth.location_token,
-    "oauth.installed": installs.installed,
-    "installations.get": installs.details,
-    "installations.delete": installs.uninstall,
-    "connect.start": connecting.start,
-    "connect.choose": connecting.choose,
-    "connect.attach": connecting.attach,
+    "oauth.installed": installations.installed,
+    "installations.get": installations.details,
+    "installations.delete": installations.uninstall,
+    "connect.start": account_oauth.start,
+    "connect.choose": account_oauth.choose,
+    "connect.attach": account_oauth.attach,
     "comments.list": comments.listing,
     "comments.create": comments.create,
     "comments.like": comments.like,
@@ -58,26 +59,26 @@ ENDPOINTS: dict[str, Endpoint] = {
     "posts.delete": posts.delete,
     "accounts.list": accounts.listing,
     "accounts.delete": accounts.delete,
-    "csv.upload": csvs.upload,
-    "csv.list": csvs.listing,
-    "csv.set_accounts": csvs.set_accounts,
-    "csv.get": csvs.get,
-    "csv.finalize": csvs.finalize,
-    "csv.delete": csvs.delete,
-    "csv.delete_post": csvs.delete_post,
+    "csv.upload": csv_imports.upload,
+    "csv.list": csv_imports.listing,
+    "csv.set_accounts": csv_imports.set_accounts,
+    "csv.get": csv_imports.get,
+    "csv.finalize": csv_imports.finalize,
+    "csv.delete": csv_imports.delete,
+    "csv.delete_post": csv_imports.delete_post,
     "categories.list": labels.categories,
     "categories.get": labels.category,
     "tags.list": labels.tags,
     "tags.details": labels.tag_details,
-    "medias.upload": medias.upload,
-    "medias.list": medias.listing,
-    "medias.delete_files": medias.delete_files,
-    "medias.delete": medias.delete,
-    "users.list": people.users,
-    "users.search": people.search_users,
-    "users.get": people.user,
-    "locations.search": people.search_locations,
-    "locations.get": people.location,
+    "medias.upload": media_library.upload,
+    "medias.list": media_library.listing,
+    "medias.delete_files": media_library.delete_files,
+    "medias.delete": media_library.delete,
+    "users.list": users.users,
+    "users.search": users.search_users,
+    "users.get": users.user,
+    "locations.search": users.search_locations,
+    "locations.get": users.location,
 }
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -86,9 +87,9 @@ def _routes() -> list[Route]:
     return [
         Route("/v2/oauth/chooselocation", consent.authorize, methods=["GET"]),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
-        Route("/_sim/social/{state}", connecting.popup, methods=["GET"]),
-        Route("/_sim/social/{state}", connecting.consented, methods=["POST"]),
-        *levers.routes(control.LEVERS),
+        Route("/_sim/social/{state}", account_oauth.popup, methods=["GET"]),
+        Route("/_sim/social/{state}", account_oauth.consented, methods=["POST"]),
+        *control_routes(control.CONTROLS),
         Route("/{path:path}", dispatcher(ENDPOINTS), methods=_METHODS),
     ]
 
@@ -97,26 +98,16 @@ def create_app(
     config: SimulatorConfig | None = None,
     *,
     clock: Clock,
-    entropy: ids.Entropy = os.urandom,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    entropy: Entropy = os.urandom,
+    sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """A simulated HighLevel; `app.state.vendor` is its Vendor.
+    """Return a simulated HighLevel; `app.state.vendor` is its Vendor.
 
-    `clock` gives aware UTC. `sleep` is used by slow answers and webhook retries. `transport` carries webhooks and
-    fetches (None: the network). Close in-process use with `await app.state.vendor.aclose()` when either is on.
+    `clock` returns aware UTC. Slow responses and webhook retries use `sleep`; webhooks and fetches go through
+    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when either is on.
     """
     vendor = Vendor(
-        config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=pull.start
+        config or SimulatorConfig(), clock, entropy=entropy, sleep=sleep, transport=transport, fetch=media_fetch.start
     )
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await vendor.aclose()
-
-    app = Starlette(routes=_routes(), lifespan=lifespan)
-    app.router.redirect_slashes = False
-    app.state.vendor = vendor
-    app.middleware_stack = gate(app.build_middleware_stack(), vendor)
-    return app
+    return build_app(vendor, _routes(), partial(middleware, vendor=vendor))

@@ -1,6 +1,6 @@
-"""Comments of v3: answer one, list them, like and unlike.
+"""Comments of v3: reply, list, like and unlike.
 
-Owns: /comments. Knows nothing of how comments come about: a lever of the simulator adds them.
+Owns: /comments. Knows nothing of where comments come from: a control adds them.
 """
 
 from datetime import UTC, datetime
@@ -9,42 +9,42 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.highlevel import fields, wire
-from providers.simulators.highlevel.contents import Comment, comment_json
+from providers.simulators.highlevel import validation, wire
 from providers.simulators.highlevel.errors import Refusal, invalid, not_found
-from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel.planner_resources import Comment, comment_json
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
 # v3's specification, read 2026-11-20.
 LIKED = ("facebook", "linkedin", "community", "tiktok", "bluesky")
 PLATFORMS = (*LIKED, "instagram", "youtube", "threads")
 TIKTOK_CONTENT = 150
 
-_ATTACHMENT: Shape = {"url": Field(fields.text, True), "type": Field(fields.one_of("image"), True)}
+_ATTACHMENT: Shape = {"url": Field(validation.text, True), "type": Field(validation.one_of("image"), True)}
 _MENTION: Shape = {
-    "name": Field(fields.text, True),
-    "id": Field(fields.text, True),
-    "offset": Field(fields.number, True),
-    "length": Field(fields.number, True),
-    "slug": Field(fields.text),
+    "name": Field(validation.text, True),
+    "id": Field(validation.text, True),
+    "offset": Field(validation.number, True),
+    "length": Field(validation.number, True),
+    "slug": Field(validation.text),
 }
 _CREATE: Shape = {
-    "parentId": Field(fields.text, True),
-    "isParentThread": Field(fields.flag, True),
-    "content": Field(fields.text, True),
-    "attachments": Field(fields.each(_ATTACHMENT, complaint="attachments must be an array")),
-    "mentions": Field(fields.each(_MENTION, complaint="mentions must be an array")),
-    "notifyAllGroupMembers": Field(fields.flag),
+    "parentId": Field(validation.text, True),
+    "isParentThread": Field(validation.flag, True),
+    "content": Field(validation.text, True),
+    "attachments": Field(validation.each(_ATTACHMENT, complaint="attachments must be an array")),
+    "mentions": Field(validation.each(_MENTION, complaint="mentions must be an array")),
+    "notifyAllGroupMembers": Field(validation.flag),
 }
 _LIST: Shape = {
-    "originIds": Field(fields.some(fields.texts), True),
-    "fromDate": Field(fields.instant),
-    "toDate": Field(fields.instant),
-    "sortBy": Field(fields.one_of("top", "latest")),
-    "search": Field(fields.text),
-    "skip": Field(fields.between(0, 10**9)),
-    "limit": Field(fields.between(1, 100)),
-    "parentId": Field(fields.text),
+    "originIds": Field(validation.some(validation.texts), True),
+    "fromDate": Field(validation.instant),
+    "toDate": Field(validation.instant),
+    "sortBy": Field(validation.one_of("top", "latest")),
+    "search": Field(validation.text),
+    "skip": Field(validation.between(0, 10**9)),
+    "limit": Field(validation.between(1, 100)),
+    "parentId": Field(validation.text),
 }
 
 
@@ -60,12 +60,11 @@ def _shown(vendor: Vendor, comment: Comment) -> dict[str, Any]:
 
 
 async def create(request: Request) -> Response:
-    """Answer a comment, or comment on a published post. Ids are HighLevel's own."""
+    """Reply to a comment, or comment on a published post. The ids are HighLevel's."""
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
-    content = fields.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else fields.text
+    content = validation.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else validation.text
     shape = {**_CREATE, "content": Field(content, True)}
-    if found := fields.problems(shape, body):
-        raise invalid(*found)
+    wire.check_shape(shape, body)
     comment = vendor.add_comment(
         location_id=wire.location_of(request),
         platform=platform,
@@ -87,7 +86,7 @@ def _own(request: Request, platform: str) -> Comment:
 
 
 async def like(request: Request) -> Response:
-    """Like a comment; 400 when it is liked already."""
+    """Like a comment; 400 when it is already liked."""
     comment = _own(request, _platform(request, LIKED))
     if comment.liked:
         raise Refusal(400, "Comment is already liked")
@@ -96,7 +95,7 @@ async def like(request: Request) -> Response:
 
 
 async def unlike(request: Request) -> Response:
-    """Take a like back; 400 when there is none."""
+    """Unlike a comment; 400 when it is not liked."""
     comment = _own(request, _platform(request, LIKED))
     if not comment.liked:
         raise Refusal(400, "Comment is not liked")
@@ -105,17 +104,17 @@ async def unlike(request: Request) -> Response:
 
 
 def _matches(comment: Comment, body: dict[str, Any]) -> bool:
-    since = fields.parse_instant(body.get("fromDate")) or datetime.min.replace(tzinfo=UTC)
-    until = fields.parse_instant(body.get("toDate")) or datetime.max.replace(tzinfo=UTC)
+    since = validation.parse_instant(body.get("fromDate")) or datetime.min.replace(tzinfo=UTC)
+    until = validation.parse_instant(body.get("toDate")) or datetime.max.replace(tzinfo=UTC)
     wanted = comment.origin_id in body["originIds"] and since <= comment.time <= until
     parent = body.get("parentId")
     return wanted and parent in (None, comment.parent_id) and (body.get("search") or "") in comment.content
 
 
 async def listing(request: Request) -> Response:
-    """A page of comments, the latest first. Here skip and limit are numbers."""
+    """Return a page of comments, the latest first. Here skip and limit are numbers."""
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
-    found = fields.problems(_LIST, body)
+    found = validation.problems(_LIST, body)
     if ("fromDate" in body) != ("toDate" in body):
         found.append("fromDate and toDate must be given together")
     if found:

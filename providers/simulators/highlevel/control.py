@@ -1,38 +1,23 @@
-"""The levers of the control plane under /_sim/: what a test in another process reads and pulls.
+"""The control endpoints under /_sim/: what a test in another process reads and changes.
 
-Owns: the ledger as JSON and what each lever does. Knows nothing of HighLevel's own endpoints; GET /_sim/ lists it all.
+Owns: the ledger's tables and what each control does. Knows nothing of HighLevel's own endpoints. GET /_sim/ lists them.
 """
 
-from collections import Counter
 from dataclasses import asdict
-from typing import Any
 
-from providers.simulators import levers
-from providers.simulators.faults import fault_from_json
+from providers.simulators.common import control
+from providers.simulators.common.control import Controls, Values
+from providers.simulators.faults import UPLOAD_KINDS, fault_from_json
 from providers.simulators.highlevel.config import SCOPES
-from providers.simulators.highlevel.gate import PLAYS
 from providers.simulators.highlevel.operations import NAMES
-from providers.simulators.highlevel.profiles import account_json
-from providers.simulators.highlevel.records import post_json
+from providers.simulators.highlevel.post_records import post_json
+from providers.simulators.highlevel.social_accounts import account_json
 from providers.simulators.highlevel.state import Vendor
-from providers.simulators.levers import Lever, Values
-
-
-def _rows(rows: list[Any]) -> list[Values]:
-    return [{**asdict(row), "time": row.time.isoformat()} for row in rows]
 
 
 def _ledger(vendor: Vendor, values: Values) -> Values:
     """Posts on the networks, creates, exchanges, calls, webhook deliveries, fault hits."""
-    return {
-        "posts": _rows(vendor.posts),
-        "created": _rows(vendor.created),
-        "exchanges": _rows(vendor.exchanges),
-        "deliveries": _rows(vendor.deliveries),
-        "requests": _rows(vendor.requests),
-        "counts": Counter(f"{row.operation} {row.status}" for row in vendor.requests if row.operation),
-        "fault_hits": vendor.faults.hits,
-    }
+    return control.ledger(vendor, {"posts": vendor.posts, "created": vendor.created})
 
 
 def _records(vendor: Vendor, values: Values) -> Values:
@@ -59,7 +44,7 @@ def _add_faults(vendor: Vendor, values: Values) -> None:
     """Order faults: one object {match, kind, times, after, …}, or {"faults": [objects]}."""
     faults = [fault_from_json(each) for each in values.get("faults", [values])]
     for fault in faults:
-        if fault.kind not in PLAYS or fault.match not in {*NAMES, "*"}:
+        if fault.kind in UPLOAD_KINDS or fault.match not in {*NAMES, "*"}:
             raise ValueError(f"there is no {fault.match} with {fault.kind} here")
     vendor.faults.add(*faults)
 
@@ -145,7 +130,7 @@ def _comment(vendor: Vendor, values: Values) -> Values:
 
 def _webhook(vendor: Vendor, values: Values) -> None:
     """Send one webhook by hand: {type, any field}."""
-    vendor.webhooks.tell(values.pop("type"), **values)
+    vendor.webhooks.send(values.pop("type"), **values)
 
 
 def _key(vendor: Vendor, values: Values) -> Values:
@@ -153,14 +138,14 @@ def _key(vendor: Vendor, values: Values) -> Values:
     return {"public_key": vendor.webhooks.public_key}
 
 
-LEVERS: dict[tuple[str, str], Lever] = {
+CONTROLS: Controls = {
     ("GET", "ledger"): _ledger,
     ("GET", "records"): _records,
     ("GET", "accounts"): _accounts,
     ("GET", "tenants"): _tenants,
     ("GET", "key"): _key,
     ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): levers.clear_faults,
+    ("DELETE", "faults"): control.clear_faults,
     ("POST", "expire"): _expire,
     ("POST", "grant"): _grant,
     ("POST", "private"): _private,
@@ -171,7 +156,7 @@ LEVERS: dict[tuple[str, str], Lever] = {
     ("POST", "user"): _user,
     ("POST", "day"): _day,
     ("POST", "account"): _account,
-    ("POST", "clock"): levers.clock,
+    ("POST", "clock"): control.clock,
     ("POST", "reset"): _reset,
     ("POST", "fail"): _fail,
     ("POST", "review"): _review,

@@ -1,12 +1,12 @@
-"""How HighLevel refuses: the short body of its gateway, the long one of its services, v3's new one, Cloudflare's page.
+"""HighLevel's error bodies: the gateway's short one, the services' long one, the new one of v3, Cloudflare's page.
 
-Owns: the exceptions, their texts as live users report them, and their bodies. Knows nothing of when they are raised.
+Owns: the exceptions, their messages as live users report them, and their bodies. Knows nothing of when they are raised.
 """
 
 from http import HTTPStatus
 from typing import Any
 
-# Texts of live answers, from the issues 178, 213, 217, 226, 249, 304 and 333 of GoHighLevel/highlevel-api-docs and
+# Messages of live responses, from the issues 178, 213, 217, 226, 249, 304 and 333 of GoHighLevel/highlevel-api-docs and
 # from public repositories of users, read 2026-11-20.
 INVALID_JWT = "Invalid JWT"
 INVALID_TOKEN = "Invalid token: access token is invalid"  # noqa: S105 - a message
@@ -35,7 +35,7 @@ class Refusal(Exception):
         self.brief = brief
 
     def body(self, trace_id: str) -> dict[str, Any]:
-        """The body, as NestJS makes it."""
+        """Return the body, as NestJS makes it."""
         phrase = HTTPStatus(self.status).phrase
         if self.brief:
             return {"statusCode": self.status, "message": self.message, "error": phrase}
@@ -52,44 +52,44 @@ class Refusal(Exception):
 
 
 class CsvRefusal(Refusal):
-    """A file of posts that is not taken, with a code of v3 in the body."""
+    """A CSV file that is not accepted, with a code of v3 in the body."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(400, message)
         self.code = code
 
     def body(self, trace_id: str) -> dict[str, Any]:
-        """The body with its code and the file's kind."""
+        """Return the body with its code and the type of the file."""
         return {**super().body(trace_id), "code": self.code, "fileType": "csv", "csvFileType": "basic"}
 
 
 class AipRefusal(Refusal):
-    """A refusal of the operations of v3 that follow AIP-193; so far only installed-locations does."""
+    """A refusal of v3's operations that follow AIP-193; so far only installed-locations."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(status, message)
         self.code = code
 
     def body(self, trace_id: str) -> dict[str, Any]:
-        """The body: an object `error` with code and message."""
+        """Return the body: an object `error` with code and message."""
         return {"error": {"code": self.code, "message": self.message}}
 
 
 def closed_route() -> Refusal:
-    """A path, a verb or a class of token that the gateway does not know."""
+    """Return the refusal of a path, method or token class that the gateway does not know."""
     return Refusal(401, CLOSED_ROUTE, brief=True)
 
 
 def foreign_location() -> Refusal:
-    """A token that is not of this location."""
+    """Return the refusal of a token of another location."""
     return Refusal(403, FOREIGN_LOCATION, brief=True)
 
 
 def invalid(*messages: str) -> Refusal:
-    """A body or query that fails validation: 422 with every message."""
+    """Return the refusal of a body or query that fails validation: 422 with every message."""
     return Refusal(422, list(messages))
 
 
 def not_found(what: str) -> Refusal:
-    """Something that does not exist. Documented for bulk-delete only; which status the others have is not said."""
+    """Return the refusal of a missing resource. Documented only for bulk-delete; the status of the others is not."""
     return Refusal(404, f"{what} not found")

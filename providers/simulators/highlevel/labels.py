@@ -1,4 +1,4 @@
-"""Categories and tags: they are read here and made elsewhere.
+"""Categories and tags, which the API can only read.
 
 Owns: …/categories and …/tags. Knows nothing of posts.
 """
@@ -8,9 +8,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.highlevel import fields, wire
-from providers.simulators.highlevel.errors import invalid, not_found
-from providers.simulators.highlevel.fields import Field
+from providers.simulators.highlevel import validation, wire
+from providers.simulators.highlevel.errors import not_found
+from providers.simulators.highlevel.validation import Field
 
 Row = dict[str, Any]
 
@@ -27,12 +27,12 @@ def _listing(request: Request, name: str, rows: list[Row], searched: str) -> Res
 
 
 async def categories(request: Request) -> Response:
-    """A page of categories."""
+    """Return a page of categories."""
     return _listing(request, "categories", wire.vendor_of(request).categories, "name")
 
 
 async def category(request: Request) -> Response:
-    """One category."""
+    """Return one category."""
     category_id = wire.mongo_id(request)
     found = [row for row in _here(request, wire.vendor_of(request).categories) if row["_id"] == category_id]
     if not found:
@@ -41,14 +41,13 @@ async def category(request: Request) -> Response:
 
 
 async def tags(request: Request) -> Response:
-    """A page of tags."""
+    """Return a page of tags."""
     return _listing(request, "tags", wire.vendor_of(request).tags, "tag")
 
 
 async def tag_details(request: Request) -> Response:
-    """The tags of the given ids; unknown ones are left out."""
+    """Return the tags with the given ids, without unknown ones."""
     body = await wire.json_object(request)
-    if found := fields.problems({"tagIds": Field(fields.some(fields.texts), True)}, body):
-        raise invalid(*found)
+    wire.check_shape({"tagIds": Field(validation.some(validation.texts), True)}, body)
     rows = [row for row in _here(request, wire.vendor_of(request).tags) if row["_id"] in body["tagIds"]]
     return wire.envelope(request, "Fetched tags", {"tags": rows, "count": len(rows)}, 201)

@@ -1,6 +1,6 @@
-"""What a test wants to know afterwards: posts on the networks, calls, exchanges, deliveries. No secret is ever in it.
+"""The ledger that tests read afterwards: posts on the networks, calls, token exchanges, deliveries. It has no secrets.
 
-Owns: the rows. Knows nothing of why they were written.
+Owns: the rows. Knows nothing of what writes them.
 """
 
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Published:
-    """One post that exists on a network: one row per account and publishing, the only witness of doubles.
+    """A post on a network: one row per account and publishing, which is how tests detect duplicates.
 
-    `post_id` is HighLevel's record; `sha256` and `sizes` are of the fetched media, empty when nothing is fetched.
+    `post_id` is HighLevel's id; `sha256` and `sizes` are of the fetched media, empty when nothing is fetched.
     """
 
     post_id: str
@@ -31,7 +31,7 @@ class Published:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """One create that was accepted."""
+    """An accepted create call."""
 
     post_id: str
     location_id: str
@@ -43,7 +43,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One call that asked for a token. `outcome` is "ok" or the message."""
+    """A call that requested a token. `outcome` is "ok" or the error message."""
 
     grant_type: str
     outcome: str
@@ -53,7 +53,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One HTTP call. `operation` is "" for unknown paths; `status` 0 says that no answer was sent."""
+    """An HTTP call. `operation` is "" for unknown paths; `status` is 0 when no response was sent."""
 
     operation: str
     method: str
@@ -65,7 +65,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One attempt to deliver a webhook. `status` 0 says that nobody answered."""
+    """An attempt to deliver a webhook. `status` is 0 when no response came."""
 
     event: str
     body: dict[str, Any] = field(hash=False)

@@ -1,6 +1,6 @@
-"""How many calls an app may make for one location or company: a burst of ten seconds, and a day.
+"""The rate limits of an app per location or company: a burst of ten seconds, and a day.
 
-Owns: the windows and the headers that tell of them. Knows nothing of tokens.
+Owns: the windows and the rate limit headers. Knows nothing of tokens.
 """
 
 from collections import deque
@@ -11,7 +11,7 @@ from providers.simulators.highlevel.errors import Refusal
 
 
 class Windows:
-    """The calls of the last seconds and of this day (UTC), by resource. A refresh of a token opens no new window."""
+    """The calls of the last seconds and of this day (UTC), by resource. A token refresh does not start a new window."""
 
     def __init__(self, config: SimulatorConfig) -> None:
         self._config = config
@@ -19,7 +19,7 @@ class Windows:
         self._days: dict[tuple[str, date], int] = {}
 
     def admit(self, resource: str, now: datetime) -> None:
-        """Count one call. Raises Refusal 429, uncounted, when the burst or the day is full."""
+        """Count one call. Raise Refusal 429, without counting, when the burst or the day is full."""
         burst = self._burst(resource, now)
         used = self._days.get((resource, now.date()), 0)
         if len(burst) >= self._config.burst or used >= self._config.daily:
@@ -28,11 +28,11 @@ class Windows:
         self._days[resource, now.date()] = used + 1
 
     def fill_day(self, resource: str, now: datetime, left: int) -> None:
-        """As if a location had only `left` calls of the day left."""
+        """Use up the day of a location or company except `left` calls."""
         self._days[resource, now.date()] = self._config.daily - left
 
     def headers(self, resource: str, now: datetime) -> dict[str, str]:
-        """What every answer to a counted call tells of the windows."""
+        """Return the rate limit headers of a counted call."""
         used = self._days.get((resource, now.date()), 0)
         return {
             "X-RateLimit-Limit-Daily": str(self._config.daily),

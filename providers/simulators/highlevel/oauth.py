@@ -1,6 +1,6 @@
-"""Tokens for codes, refresh tokens and locations, in the two generations' spellings.
+"""The token endpoints, with the field names of both generations.
 
-Owns: /oauth/token, the token of one location, the removed reconnect. Knows nothing of consent pages.
+Owns: /oauth/token, location tokens, the removed reconnect. Knows nothing of consent pages.
 """
 
 import hmac
@@ -10,6 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE
 from providers.simulators.highlevel import errors, wire
 from providers.simulators.highlevel.errors import Refusal, invalid
 from providers.simulators.highlevel.grants import Grant
@@ -32,22 +33,22 @@ _V3_FIELDS = {
 
 
 def camel(answer: dict[str, Any]) -> dict[str, Any]:
-    """An answer in v3's spelling."""
+    """Return a response with v3's field names."""
     return {re.sub(r"_(\w)", lambda match: match[1].upper(), name): value for name, value in answer.items()}
 
 
 def _old_names(fields: Fields) -> Fields:
-    """v3's fields under the old names; the old names themselves are unknown in v3."""
+    """Return v3's fields under the old names; v3 does not accept the old names."""
     return {_V3_FIELDS.get(name, name): value for name, value in fields.items() if "_" not in name}
 
 
 def _check_fields(fields: Fields, *, v3: bool) -> None:
-    told = {old: new for new, old in _V3_FIELDS.items()} if v3 else {}
+    spelling = {old: new for new, old in _V3_FIELDS.items()} if v3 else {}
     missing = [name for name in ("client_id", "client_secret", "grant_type") if not fields.get(name)]
     if missing:
-        raise invalid(*(f"{told.get(name, name)} should not be empty" for name in missing))
+        raise invalid(*(f"{spelling.get(name, name)} should not be empty" for name in missing))
     if fields["grant_type"] not in _TYPES:
-        name = told.get("grant_type", "grant_type")
+        name = spelling.get("grant_type", "grant_type")
         raise invalid(f"{name} must be one of the following values: {', '.join(_TYPES)}")
 
 
@@ -68,9 +69,12 @@ def _grant(vendor: Vendor, fields: Fields) -> Grant:
 
 
 def _check_active(vendor: Vendor, token: str) -> None:
-    """github.com/GoHighLevel/highlevel-api-docs/issues/249, read 2026-11-20; the refresh token is not spent."""
-    held = vendor.grants.refresh.get(token)
-    location = vendor.tenants.locations.get(held.grant.location_id or "") if held else None
+    """Check that the location is active: github.com/GoHighLevel/highlevel-api-docs/issues/249, read 2026-11-20.
+
+    The refresh token stays valid.
+    """
+    known = vendor.grants.refresh.get(token)
+    location = vendor.tenants.locations.get(known.grant.location_id or "") if known else None
     if location is not None and not location.active:
         raise Refusal(400, errors.INACTIVE_LOCATION)
 
@@ -89,7 +93,7 @@ def _record(vendor: Vendor, grant_type: str, outcome: str, user_type: str = "") 
 
 
 async def token(request: Request) -> Response:
-    """A code or a refresh token for a pair of tokens. Only here the Version header may be missing."""
+    """Exchange a code or a refresh token for a pair of tokens. Only here the Version header is optional."""
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
     fields = await wire.form(request, json_too=v3)
     fields = _old_names(fields) if v3 else fields
@@ -98,11 +102,11 @@ async def token(request: Request) -> Response:
     except Refusal as error:
         _record(vendor, fields.get("grant_type", ""), str(error.message))
         raise
-    return JSONResponse(camel(answer) if v3 else answer, 200, wire.NO_CACHE)
+    return JSONResponse(camel(answer) if v3 else answer, 200, NO_CACHE)
 
 
 async def location_token(request: Request) -> Response:
-    """A company's token for one of a location where the app is installed."""
+    """Exchange a company's token for one of a location where the app is installed."""
     vendor, v3, company = wire.vendor_of(request), wire.generation(request) == V3, wire.grant_of(request)
     fields = await wire.form(request)
     if missing := [name for name in ("companyId", "locationId") if not fields.get(name)]:
@@ -124,9 +128,9 @@ async def location_token(request: Request) -> Response:
     if v3 or vendor.config.location_token_refreshes:
         answer["refresh_token"] = vendor.grants.issue_refresh(grant, vendor.now())
     _record(vendor, "location_token", "ok", "Location")
-    return JSONResponse(camel(answer) if v3 else answer, 200, wire.NO_CACHE)
+    return JSONResponse(camel(answer) if v3 else answer, 200, NO_CACHE)
 
 
 async def reconnect(request: Request) -> Response:
-    """github.com/GoHighLevel/highlevel-api-docs/issues/333, read 2026-11-20: it is gone."""
+    """Refuse: the endpoint was removed (github.com/GoHighLevel/highlevel-api-docs/issues/333, read 2026-11-20)."""
     raise Refusal(400, errors.REMOVED, brief=True)

@@ -1,6 +1,6 @@
-"""Every operation that is simulated: its name for faults, path, scope, generation, and which tokens may call it.
+"""The simulated operations: name for faults, path, scope, generations, and which tokens may call them.
 
-Owns: the table and its look-up. Knows nothing of what an operation does.
+Owns: the table and its lookup. Knows nothing of what an operation does.
 """
 
 import re
@@ -12,10 +12,10 @@ BOTH = (V2, V3)
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation. A scope of "" is none: no scope is declared for comments.
+    """An operation. A scope of "" means none: comments have no declared scope.
 
-    `place` is where the location of a call stands: "path", "query", or "token" when the call has none and its token's
-    is meant. "either": a company's token is taken too. "company": only a company's OAuth token is. "open": no token.
+    `place` is where a call names its location: "path", "query", or "token" when the location is that of the token.
+    "either": a company's token is accepted too. "company": only a company's OAuth token is. "open": no token.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Operation:
 
     @property
     def pattern(self) -> re.Pattern[str]:
-        """Its path as an expression with a group per parameter."""
+        """The regular expression of its path, with a group per parameter."""
         return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", self.path) + r"\Z")
 
 
@@ -37,8 +37,8 @@ _CONNECT = f"{_ROOT}/oauth/{{locationId}}/{{platform}}"
 _COMMENTS = f"{_ROOT}/comments/{{platform}}"
 _APP = "/marketplace/app/{appId}/installations"
 
-# Scopes.md of GoHighLevel/highlevel-api-docs, read 2026-11-20: bulk-delete stands under csv.write, and a GET of the
-# accounts to choose from under oauth.readonly. Fixed paths stand before those with a parameter in the same place.
+# Scopes.md of GoHighLevel/highlevel-api-docs, read 2026-11-20: bulk-delete is under csv.write, and a GET of the
+# accounts to choose from under oauth.readonly. Fixed paths precede those with a parameter in the same place.
 OPERATIONS = (
     Operation("oauth.token", "POST", "/oauth/token", place="open"),
     Operation("oauth.reconnect", "POST", "/oauth/reconnect", place="open"),
@@ -96,7 +96,7 @@ _PATTERNS = tuple((operation, operation.pattern) for operation in OPERATIONS)
 
 
 def find(method: str, path: str) -> tuple[Operation, dict[str, str]] | None:
-    """The operation behind a call and the values in its path, or None."""
+    """Return the operation of a call and its path parameters, or None."""
     for operation, pattern in _PATTERNS:
         match = pattern.match(path) if operation.method == method else None
         if match is not None:

@@ -1,6 +1,6 @@
-"""Every post of the planner, and what time does to it: scheduled, in progress, published or failed.
+"""The planner's posts and how they progress over time: scheduled, in progress, published or failed.
 
-Owns: the records and the ledger of what was published. Knows nothing of HTTP, nor of how media are fetched.
+Owns: the records and the ledger of what was published. Knows nothing of HTTP or of how media are fetched.
 """
 
 from collections import deque
@@ -8,15 +8,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SimulatorConfig
 from providers.simulators.highlevel.ledger import Published
-from providers.simulators.highlevel.profiles import Accounts, SimAccount
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.post_records import PostRecord
+from providers.simulators.highlevel.social_accounts import SimAccount, SocialAccounts
 
 DAY = timedelta(days=1)
-# What the planner shows when tiktokPostDetails is missing, or a thumbnail is given: live notes of a public
-# adapter, read 2026-11-20.
+# The planner's error when tiktokPostDetails is missing or a thumbnail is set: notes of a public adapter on live
+# behaviour, read 2026-11-20.
 NO_THUMBNAIL = "TikTok will not support thumbnail in the Video"
 EXPIRED = "The social account has expired. Please reconnect it"
 GONE = "The social account is no longer connected"
@@ -32,54 +33,54 @@ _LINKS = {
 
 @dataclass(slots=True, kw_only=True)
 class Planner:
-    """The planner's memory. `fetch(record)` gets its media; it calls `fetched` or `fail` later."""
+    """The planner's state. `fetch(record)` begins to fetch a record's media, and later calls `fetched` or `fail`."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
-    accounts: Accounts
-    fetch: Callable[[Record], None]
-    records: dict[str, Record] = field(default_factory=dict)
+    entropy: Entropy
+    accounts: SocialAccounts
+    fetch: Callable[[PostRecord], None]
+    records: dict[str, PostRecord] = field(default_factory=dict)
     published: list[Published] = field(default_factory=list)
     failures: deque[str] = field(default_factory=deque)
-    # The records that time still moves, so that thousands of finished ones cost nothing.
-    _moving: dict[str, Record] = field(default_factory=dict)
+    # The records that still change over time, so that thousands of finished ones cost nothing.
+    _active: dict[str, PostRecord] = field(default_factory=dict)
 
-    def add(self, record: Record) -> None:
-        """Remember a post, or that it was changed: time may move it from now on."""
+    def add(self, record: PostRecord) -> None:
+        """Add a post, or reactivate one that was changed."""
         self.records[record.id] = record
-        self._moving[record.id] = record
+        self._active[record.id] = record
 
     def settle(self, now: datetime) -> None:
-        """Let everything happen that is due by `now`, the earliest first. A post leaves in_progress once."""
-        self._moving = {record.id: record for record in self._moving.values() if record.moving}
-        for record in sorted(self._moving.values(), key=lambda each: each.due or now):
+        """Apply everything that is due by `now`, the earliest first. A post leaves in_progress once."""
+        self._active = {record.id: record for record in self._active.values() if record.active}
+        for record in sorted(self._active.values(), key=lambda each: each.due or now):
             if record.status == "scheduled" and record.due is not None and record.due <= now:
                 self._start(record, now)
             if record.publishing and record.fetched and self._ends_at(record) <= now:
                 self._finish(record)
 
-    def fetched(self, record: Record, sha256: tuple[str, ...], sizes: tuple[int, ...]) -> None:
-        """All media are in."""
+    def fetched(self, record: PostRecord, sha256: tuple[str, ...], sizes: tuple[int, ...]) -> None:
+        """Record that all media were fetched."""
         record.sha256, record.sizes, record.fetched = sha256, sizes, True
 
-    def fail(self, record: Record, reason: str) -> None:
-        """End a post without publishing it."""
+    def fail(self, record: PostRecord, reason: str) -> None:
+        """Fail a post without publishing it."""
         record.error = reason
         record.fetched = True
         if not record.deleted:
             record.status = "failed"
 
-    def delete(self, record: Record) -> None:
-        """Take the record away; what is on a network, or on its way there, stays."""
+    def delete(self, record: PostRecord) -> None:
+        """Delete the record; a post that is on a network, or being published, stays."""
         record.deleted, record.status = True, "deleted"
 
     def posts_today(self, account_id: str, now: datetime) -> int:
-        """How many posts an account has of 24 hours: published, or on their way."""
+        """Return the number of an account's posts in 24 hours, published or being published."""
         done = sum(row.account_id == account_id and row.time > now - DAY for row in self.published)
-        return done + sum(each.publishing and account_id in each.account_ids for each in self._moving.values())
+        return done + sum(each.publishing and account_id in each.account_ids for each in self._active.values())
 
-    def _start(self, record: Record, now: datetime) -> None:
-        """Begin publishing. With an expired account a scheduled post waits until somebody reconnects."""
+    def _start(self, record: PostRecord, now: datetime) -> None:
+        """Begin publishing. A scheduled post of an expired account waits until the account is reconnected."""
         accounts = self.of(record)
         if record.schedule is not None and any(each is not None and each.expired(now) for each in accounts):
             record.waiting = True
@@ -93,7 +94,7 @@ class Planner:
         elif not record.fetched:
             self.fetch(record)
 
-    def _refusal(self, record: Record, account: SimAccount | None, now: datetime) -> str:
+    def _refusal(self, record: PostRecord, account: SimAccount | None, now: datetime) -> str:
         if account is None or account.deleted or not account.active:
             return GONE
         if account.expired(now):
@@ -105,16 +106,16 @@ class Planner:
         cap = self.config.posts_per_day
         return TOO_MANY if cap is not None and self.posts_today(account.id, now) >= cap else ""
 
-    def of(self, record: Record) -> list[SimAccount | None]:
-        """The accounts of a post; None for one that is gone."""
+    def of(self, record: PostRecord) -> list[SimAccount | None]:
+        """Return the accounts of a post; None for a removed one."""
         return [self.accounts.by_id.get(each) for each in record.account_ids]
 
-    def _ends_at(self, record: Record) -> datetime:
+    def _ends_at(self, record: PostRecord) -> datetime:
         if record.started is None:
             raise ValueError("it has not begun")
         return record.started + timedelta(seconds=self.config.processing_seconds)
 
-    def _finish(self, record: Record) -> None:
+    def _finish(self, record: PostRecord) -> None:
         if self.failures:
             self.fail(record, self.failures.popleft())
             return
@@ -129,7 +130,7 @@ class Planner:
         if not record.deleted:
             record.status = "published"
 
-    def _row(self, record: Record, account: SimAccount, time: datetime) -> Published:
+    def _row(self, record: PostRecord, account: SimAccount, time: datetime) -> Published:
         number = ids.platform_post(self.entropy)
         link = _LINKS.get(account.platform, "https://social.sim.example/{user}/{id}")
         return Published(

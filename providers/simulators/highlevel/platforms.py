@@ -1,19 +1,19 @@
-"""What differs between the networks when an account is chosen and attached.
+"""The differences between the networks when an account is chosen and attached.
 
-Owns: which networks each generation knows, the shape of the choice, the allow-list of what is attached. Knows no HTTP.
+Owns: the networks of each generation, the format of the choice, the allow-lists for attaching. Knows nothing of HTTP.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from providers.simulators.highlevel import fields
-from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.highlevel import validation
 from providers.simulators.highlevel.operations import V2, V3
+from providers.simulators.highlevel.validation import Field, Shape
 
 _OLD = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
 _NEW = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
 _ADDED = ("youtube", "pinterest", "threads", "bluesky")
-# Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user starts youtube under 2021-07-28 too.
+# Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user also connects youtube under 2021-07-28.
 CHOICES = {V2: (*_OLD, "youtube"), V3: (*_NEW, *_ADDED)}
 # No generation has an operation that attaches TikTok Business.
 ATTACHES = {platform: tuple(each for each in known if each != "tiktok-business") for platform, known in CHOICES.items()}
@@ -24,7 +24,7 @@ _ONE_TYPE = {"facebook": ("page",), "youtube": ("profile",), "threads": ("profil
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """One account on a network that somebody may log in with."""
+    """An account on a network that a user can log in with."""
 
     origin_id: str
     name: str
@@ -34,13 +34,13 @@ class Identity:
 
     @property
     def avatar(self) -> str:
-        """A picture that nobody serves."""
+        """The URL of a picture that does not exist."""
         return f"https://avatars.sim.example/{self.origin_id}.jpg"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Started:
-    """A popup that was opened and not answered."""
+class OpenPopup:
+    """A popup that was opened and not yet answered."""
 
     platform: str
     location_id: str
@@ -49,8 +49,8 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pending:
-    """A consent: what the message's accountId names. No operation lists these."""
+class PendingConsent:
+    """A consent, which the message's accountId identifies. No operation lists these."""
 
     platform: str
     location_id: str
@@ -61,7 +61,7 @@ _KINDS = {"facebook": "page", "instagram": "page", "google": "location", "tiktok
 
 
 def first_identities() -> dict[str, list[Identity]]:
-    """Two accounts on every network."""
+    """Return two accounts on every network."""
     return {
         platform: [
             Identity(
@@ -77,7 +77,7 @@ def first_identities() -> dict[str, list[Identity]]:
 
 
 def choice(platform: str, identity: Identity, *, connected: bool, flat: bool) -> dict[str, Any]:
-    """`results` of the choice: who consented, in the network's own shape."""
+    """Return the `results` of the choice: the account that consented, in the network's format."""
     brief = {"id": identity.origin_id, "name": identity.name, "avatar": identity.avatar, "isConnected": connected}
     if platform == "facebook":
         return {"pages": [{**brief, "isOwned": True}]}
@@ -123,47 +123,47 @@ def _google(identity: Identity, *, connected: bool) -> dict[str, Any]:
 
 
 def attach_shape(platform: str, generation: str) -> Shape:
-    """What may be sent to attach. v3 has no companyId and needs type, originId, name and avatar."""
+    """Return the allow-list of attach. v3 has no companyId and requires type, originId, name and avatar."""
     v3 = generation == V3
     if platform == "google":
-        checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), fields.anything)
+        checks = _GOOGLE if v3 else dict.fromkeys(("location", "account"), validation.anything)
         shape = {name: Field(check, v3) for name, check in checks.items()}
     else:
         kinds = _ONE_TYPE.get(platform, TYPES)
-        shape = {"type": Field(fields.one_of(*kinds), v3)} if platform not in ("instagram", "pinterest") else {}
-        shape["originId"] = Field(fields.text, v3)
-        shape |= {name: Field(fields.text, v3 and platform != "pinterest") for name in ("name", "avatar")}
+        shape = {"type": Field(validation.one_of(*kinds), v3)} if platform not in ("instagram", "pinterest") else {}
+        shape["originId"] = Field(validation.text, v3)
+        shape |= {name: Field(validation.text, v3 and platform != "pinterest") for name in ("name", "avatar")}
     shape |= _MORE.get(platform, {})
     if platform == "linkedin":
-        shape["urn"] = Field(fields.text, v3)
-    return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(fields.text)}
+        shape["urn"] = Field(validation.text, v3)
+    return shape if v3 and platform != "pinterest" else {**shape, "companyId": Field(validation.text)}
 
 
-# v3 describes both; relationshipData, which the choice has, is not among what may be sent back.
-_GOOGLE: dict[str, fields.Check] = {
-    "location": fields.nested(
+# v3 specifies both; relationshipData, which the choice has, may not be sent back.
+_GOOGLE: dict[str, validation.Check] = {
+    "location": validation.nested(
         {
-            **dict.fromkeys(("name", "title"), Field(fields.text, True)),
-            "storeCode": Field(fields.caption),
-            **dict.fromkeys(("storefrontAddress", "metadata"), Field(fields.anything)),
-            **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(fields.flag)),
+            **dict.fromkeys(("name", "title"), Field(validation.text, True)),
+            "storeCode": Field(validation.caption),
+            **dict.fromkeys(("storefrontAddress", "metadata"), Field(validation.anything)),
+            **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(validation.flag)),
         }
     ),
-    "account": fields.nested(
-        dict.fromkeys(("name", "accountName", "type", "verificationState", "vettedState"), Field(fields.text, True))
+    "account": validation.nested(
+        dict.fromkeys(("name", "accountName", "type", "verificationState", "vettedState"), Field(validation.text, True))
     ),
 }
-_TIKTOK: Shape = {"verified": Field(fields.flag), "username": Field(fields.text)}
+_TIKTOK: Shape = {"verified": Field(validation.flag), "username": Field(validation.text)}
 _MORE: dict[str, Shape] = {
-    "instagram": {"pageId": Field(fields.text, True)},
-    "twitter": {**_TIKTOK, "protected": Field(fields.flag)},
+    "instagram": {"pageId": Field(validation.text, True)},
+    "twitter": {**_TIKTOK, "protected": Field(validation.flag)},
     "tiktok": _TIKTOK,
     "tiktok-business": _TIKTOK,
     "youtube": _TIKTOK,
     "pinterest": {
         **_TIKTOK,
-        "type": Field(fields.one_of("profile")),
-        "websiteUrl": Field(fields.text),
-        "originAccountType": Field(fields.text),
+        "type": Field(validation.one_of("profile")),
+        "websiteUrl": Field(validation.text),
+        "originAccountType": Field(validation.text),
     },
 }

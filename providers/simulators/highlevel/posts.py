@@ -1,6 +1,6 @@
-"""The planner's posts over HTTP: create, list, get, update, delete, delete many.
+"""The endpoints of the planner's posts: create, list, get, update, delete, bulk delete.
 
-Owns: …/posts. Knows nothing of time's effect on a post.
+Owns: …/posts. Knows nothing of how a post progresses.
 """
 
 from datetime import UTC, datetime
@@ -9,17 +9,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, rules, wire
+from providers.simulators.highlevel import ids, rules, validation, wire
 from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid, not_found
 from providers.simulators.highlevel.ledger import Created
-from providers.simulators.highlevel.profiles import SimAccount
-from providers.simulators.highlevel.records import Record, post_json
+from providers.simulators.highlevel.post_records import PostRecord, post_json
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
 from providers.simulators.highlevel.tenants import post_user_json
 
 
 def _accounts(vendor: Vendor, location_id: str, account_ids: list[str]) -> list[SimAccount]:
-    """The accounts that a body names. What an unknown one gets is not documented; expired ones are taken."""
+    """Return the accounts of a body. The error for an unknown one is not documented; expired ones are accepted."""
     known = [vendor.accounts.by_id.get(each) for each in account_ids]
     found = [each for each in known if each is not None and each.location_id == location_id]
     if len(found) != len(known):
@@ -33,8 +33,8 @@ def _check_user(vendor: Vendor, location_id: str, user_id: str | None) -> None:
         raise invalid("userId is not a user of this location")
 
 
-def _fill(vendor: Vendor, record: Record, body: dict[str, Any]) -> None:
-    """Put a body that passed its own checks into a record of the planner. Raises Refusal, unchanged."""
+def _fill(vendor: Vendor, record: PostRecord, body: dict[str, Any]) -> None:
+    """Fill a record with a valid body and add it to the planner. Raise Refusal without changing anything."""
     accounts = _accounts(vendor, record.location_id, body.get("accountIds") or [])
     _check_user(vendor, record.location_id, body.get("userId"))
     rules.check_tiktok(body, accounts)
@@ -44,10 +44,10 @@ def _fill(vendor: Vendor, record: Record, body: dict[str, Any]) -> None:
     vendor.planner.add(record)
 
 
-def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: str = "composer") -> Record:
-    """A post from a body that passed its own checks; it is in the planner afterwards. Raises Refusal."""
+def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: str = "composer") -> PostRecord:
+    """Create a post in the planner from a valid body. Raise Refusal."""
     now = vendor.now()
-    record = Record(
+    record = PostRecord(
         id=ids.mongo(vendor.entropy),
         location_id=location_id,
         created_at=now,
@@ -69,7 +69,7 @@ def new_record(vendor: Vendor, location_id: str, body: dict[str, Any], source: s
 
 
 async def create(request: Request) -> Response:
-    """A new post. The answer to publishing at once may come without results, hence without an id."""
+    """Create a post. The response to publishing now may have no results, hence no id."""
     vendor, body = wire.vendor_of(request), await wire.json_object(request)
     rules.check_body(body, wire.generation(request), vendor.now())
     record = new_record(vendor, wire.location_of(request), body)
@@ -80,13 +80,13 @@ async def create(request: Request) -> Response:
     return _single(request, "Created Post", record, 201)
 
 
-def _shown(vendor: Vendor, record: Record, *, with_user: bool = False) -> dict[str, Any]:
+def _shown(vendor: Vendor, record: PostRecord, *, with_user: bool = False) -> dict[str, Any]:
     user = vendor.tenants.users.get(record.user_id) if with_user else None
     shown = post_user_json(user) if user is not None else None
     return post_json(record, echo_schedule_date=vendor.config.echo_schedule_date, user=shown)
 
 
-def _single(request: Request, message: str, record: Record, status: int = 200) -> Response:
+def _single(request: Request, message: str, record: PostRecord, status: int = 200) -> Response:
     vendor = wire.vendor_of(request)
     post = _shown(vendor, record)
     if vendor.config.post_at == "flat":
@@ -96,7 +96,7 @@ def _single(request: Request, message: str, record: Record, status: int = 200) -
     return wire.envelope(request, message, {"post": post}, status)
 
 
-def _own(request: Request) -> Record:
+def _own(request: Request) -> PostRecord:
     vendor = wire.vendor_of(request)
     record = vendor.planner.records.get(wire.mongo_id(request))
     if record is None or record.location_id != wire.location_of(request):
@@ -105,12 +105,12 @@ def _own(request: Request) -> Record:
 
 
 async def get(request: Request) -> Response:
-    """One post, also a deleted one."""
+    """Return a post, even a deleted one."""
     return _single(request, "Fetched Post", _own(request))
 
 
 async def update(request: Request) -> Response:
-    """Replace a post: what the body leaves out is gone. The answer has no results."""
+    """Replace a post: everything that the body omits is removed. The response has no results."""
     vendor, record, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
     rules.check_body(body, wire.generation(request), vendor.now(), update=True)
     if record.deleted or record.status in ("published", "in_progress"):
@@ -121,7 +121,7 @@ async def update(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Remove HighLevel's record; what is on a network stays there."""
+    """Delete HighLevel's record; the post on the network stays."""
     record = _own(request)
     if record.deleted:
         raise not_found("Post")
@@ -130,11 +130,10 @@ async def delete(request: Request) -> Response:
 
 
 async def bulk_delete(request: Request) -> Response:
-    """Remove up to 50 records; 404 when there is none of them."""
+    """Delete up to 50 records; 404 when none of them exists."""
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     body = await wire.json_object(request)
-    if found := fields.problems({"postIds": fields.Field(fields.some(fields.texts), True)}, body):
-        raise invalid(*found)
+    wire.check_shape({"postIds": validation.Field(validation.some(validation.texts), True)}, body)
     if len(body["postIds"]) > rules.MOST_BULK:
         raise Refusal(400, f"postIds must contain no more than {rules.MOST_BULK} elements")
     known = [vendor.planner.records.get(each) for each in dict.fromkeys(body["postIds"])]
@@ -154,11 +153,10 @@ def _check_search(vendor: Vendor, body: dict[str, Any]) -> None:
     numeric = any(isinstance(body.get(name), int) for name in ("skip", "limit"))
     if numeric and vendor.config.numeric_paging_status == 400:
         raise Refusal(400, NOT_AN_ID)
-    if found := fields.problems(rules.SEARCH, body):
-        raise invalid(*found)
+    wire.check_shape(rules.SEARCH, body)
 
 
-def _matches(record: Record, body: dict[str, Any]) -> bool:
+def _matches(record: PostRecord, body: dict[str, Any]) -> bool:
     kind = body.get("type") or "all"
     wanted = not record.deleted if kind in ("all", "recent") else record.status == kind
     accounts = [each for each in (body.get("accounts") or "").split(",") if each]
@@ -167,11 +165,11 @@ def _matches(record: Record, body: dict[str, Any]) -> bool:
 
 
 def _instant(body: dict[str, Any], name: str) -> datetime:
-    return fields.parse_instant(body[name]) or datetime.min.replace(tzinfo=UTC)
+    return validation.parse_instant(body[name]) or datetime.min.replace(tzinfo=UTC)
 
 
 async def search(request: Request) -> Response:
-    """A page of posts, the latest first. Which date the range is of is not documented: here it is displayDate."""
+    """Return a page of posts, the latest first. Which date is compared is not documented; here it is displayDate."""
     vendor, body = wire.vendor_of(request), await wire.json_object(request)
     _check_search(vendor, body)
     location_id, since, until = wire.location_of(request), _instant(body, "fromDate"), _instant(body, "toDate")

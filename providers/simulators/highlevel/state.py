@@ -1,79 +1,76 @@
-"""The vendor itself: one object with everything a simulated HighLevel remembers, and the levers a test pulls.
+"""The vendor: one object with the state of a simulated HighLevel, and the controls for tests.
 
 Owns: tenants, grants, accounts, posts, ledgers, faults, time. Knows nothing of HTTP requests.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Runtime, Sleep
 from providers.simulators.faults import Faults
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SCOPES, SimulatorConfig
-from providers.simulators.highlevel.contents import Comment, CsvImport, first_categories, first_tags
 from providers.simulators.highlevel.grants import Grant, Grants, token_answer
 from providers.simulators.highlevel.ledger import Call, Created, Delivery, Exchange, Published
-from providers.simulators.highlevel.library import Library
 from providers.simulators.highlevel.limits import Windows
+from providers.simulators.highlevel.media_files import MediaFiles
 from providers.simulators.highlevel.planner import Planner
-from providers.simulators.highlevel.platforms import Pending, Started, first_identities
-from providers.simulators.highlevel.profiles import Accounts, SimAccount
-from providers.simulators.highlevel.records import Record
+from providers.simulators.highlevel.planner_resources import Comment, CsvImport, first_categories, first_tags
+from providers.simulators.highlevel.platforms import OpenPopup, PendingConsent, first_identities
+from providers.simulators.highlevel.post_records import PostRecord
+from providers.simulators.highlevel.social_accounts import SimAccount, SocialAccounts
 from providers.simulators.highlevel.tenants import COMPANY, OWNER, Tenants
-from providers.simulators.highlevel.webhooks import Sender
-
-Clock = Callable[[], datetime]
-Work = Callable[[], Coroutine[Any, Any, None]]
+from providers.simulators.highlevel.webhooks import WebhookSender
 
 
 class Vendor:
-    """A simulated HighLevel. Ledgers are lists to read; controls may be pulled at any time, also while calls run."""
+    """A simulated HighLevel. Tests read the ledgers and may use the controls at any time, also while calls run."""
 
     def __init__(
         self,
         config: SimulatorConfig,
         clock: Clock,
         *,
-        entropy: ids.Entropy,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        entropy: Entropy,
+        sleep: Sleep = asyncio.sleep,
         transport: httpx.AsyncBaseTransport | None = None,
-        fetch: Callable[["Vendor", Record], None],
+        fetch: Callable[["Vendor", PostRecord], None],
     ) -> None:
         self.config = config
         self.entropy = entropy
         self.sleep = sleep
         self.transport = transport
-        self._clock = clock
+        self.runtime = Runtime(clock, self.settle)
+        self.now, self.advance_clock, self.idle = self.runtime.now, self.runtime.advance, self.runtime.idle
+        self.aclose = self.runtime.aclose
         self._fetch = fetch
-        self._tasks: set[asyncio.Task[None]] = set()
         self.faults = Faults()
-        self.webhooks = Sender(
-            config=config, entropy=entropy, now=self.now, sleep=sleep, spawn=self.spawn, transport=transport
+        self.webhooks = WebhookSender(
+            config=config, entropy=entropy, runtime=self.runtime, sleep=sleep, transport=transport
         )
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything but the configuration and the webhooks' key. The app is installed nowhere."""
-        for task in self._tasks:
-            task.cancel()
-        self._offset = timedelta()
-        self._waiting: list[Work] = []
+        """Discard everything but the configuration and the webhooks' key. The app is installed nowhere."""
+        self.runtime.reset()
         self.faults.clear()
         self.webhooks.deliveries.clear()
         self.tenants = Tenants()
-        self.accounts = Accounts(self.entropy, self.now())
+        self.accounts = SocialAccounts(self.entropy, self.now())
         self.identities = first_identities()
         self.grants = Grants(self.config, self.entropy)
         self.installs: dict[str, datetime] = {}
         self.windows = Windows(self.config)
-        self.medias = Library()
+        self.media_files = MediaFiles()
         self.consents: dict[str, Mapping[str, str]] = {}
-        self.popups: dict[str, Started] = {}
-        self.pending: dict[str, Pending] = {}
-        self.sheets: dict[str, list[dict[str, str]]] = {}
+        self.popups: dict[str, OpenPopup] = {}
+        self.pending_consents: dict[str, PendingConsent] = {}
+        self.uploaded_csvs: dict[str, list[dict[str, str]]] = {}
         self.imports: dict[str, CsvImport] = {}
         self.comments: dict[str, Comment] = {}
         self.categories = first_categories(self.entropy, self.now())
@@ -90,43 +87,10 @@ class Vendor:
 
     # Time and tasks
 
-    def now(self) -> datetime:
-        """The vendor's time: the clock plus what was advanced."""
-        return self._clock() + self._offset
-
-    def advance_clock(self, seconds: float) -> None:
-        """Let the vendor's time run ahead; everything due by then happens."""
-        self._offset += timedelta(seconds=seconds)
-        self.settle()
-
     def settle(self) -> None:
-        """Let everything happen that is due, and start what could not be started outside an event loop."""
+        """Apply everything that is due, and start tasks that were spawned outside an event loop."""
         self.planner.settle(self.now())
-        waiting, self._waiting = self._waiting, []
-        for work in waiting:
-            self.spawn(work)
-
-    def spawn(self, work: Work) -> None:
-        """Run `work` beside the calls; without a running event loop it waits for the next call."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._waiting.append(work)
-            return
-        task = loop.create_task(work())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def idle(self) -> None:
-        """Wait until every webhook and fetch that is under way has ended."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def aclose(self) -> None:
-        """Stop what runs beside the calls."""
-        for task in self._tasks:
-            task.cancel()
-        await self.idle()
+        self.runtime.start_waiting()
 
     # Ledgers
 
@@ -144,50 +108,53 @@ class Vendor:
     # Controls: tokens and installations
 
     def tokens(self, grant: Grant) -> dict[str, Any]:
-        """A new pair of tokens in the form of the token endpoint's answer."""
+        """Return a new pair of tokens in the format of the token endpoint."""
         now = self.now()
         return token_answer(
             self.config, grant, self.grants.issue_access(grant, now), self.grants.issue_refresh(grant, now)
         )
 
     def grant(self, location_id: str | None = None, scopes: tuple[str, ...] = SCOPES) -> dict[str, Any]:
-        """Tokens as after a consent: of a location, where the app is installed then, or of the company."""
+        """Return tokens as after a consent: of a location, in which the app then is installed, or of the company."""
         if location_id is not None:
             self.installs.setdefault(location_id, self.now())
         return self.tokens(Grant(COMPANY, location_id, scopes, OWNER))
 
     def private_token(self, location_id: str | None = None, scopes: tuple[str, ...] = SCOPES) -> str:
-        """A Private Integration Token of a location, or of the agency."""
+        """Return a Private Integration Token of a location, or of the agency."""
         return self.grants.new_private(Grant(COMPANY, location_id, scopes, OWNER))
 
     def install(self, location_ids: list[str], *, user_id: str = OWNER, company: bool = False) -> None:
-        """Install the app, and tell. An agency's install without locations tells the company."""
+        """Install the app and send INSTALL; for an agency's install without locations it names the company."""
         values = {"companyId": COMPANY, "userId": user_id, "companyName": "Sim Agency", "isWhitelabelCompany": False}
         for location_id in location_ids:
             self.installs[location_id] = self.now()
-            self.webhooks.tell("INSTALL", installType="Location", locationId=location_id, **values)
+            self.webhooks.send("INSTALL", installType="Location", locationId=location_id, **values)
         if company and not location_ids:
-            self.webhooks.tell("INSTALL", installType="Company", **values)
+            self.webhooks.send("INSTALL", installType="Company", **values)
 
     def uninstall(self, target: str) -> bool:
-        """End the installation of a location, or of the company with all of them, and tell. False without one."""
+        """Uninstall the app from a location, or from the company and all its locations, and send UNINSTALL.
+
+        Return False when it was not installed.
+        """
         gone = list(self.installs) if target == COMPANY else [each for each in self.installs if each == target]
         ended = [self.grants.end(each) for each in {*gone, target}]
         for location_id in gone:
             del self.installs[location_id]
-            self.webhooks.tell("UNINSTALL", locationId=location_id, companyId=COMPANY)
+            self.webhooks.send("UNINSTALL", locationId=location_id, companyId=COMPANY)
         if target == COMPANY:
-            self.webhooks.tell("UNINSTALL", companyId=COMPANY)
+            self.webhooks.send("UNINSTALL", companyId=COMPANY)
         return bool(gone) or any(ended)
 
     def expire_access_tokens(self, resource: str | None = None) -> int:
-        """End the access tokens of a location or company, or of all; refresh tokens live on. Gives how many."""
+        """Expire the access tokens of a location or company, or all; refresh tokens stay valid. Return the number."""
         return self.grants.expire_access(self.now(), resource)
 
     # Controls: accounts and posts
 
     def set_account(self, account_id: str, **changes: Any) -> SimAccount:
-        """What happens to an account: any field; `expired` True or False moves its end. Raises KeyError, TypeError."""
+        """Change any field of an account; `expired` True expires it, False renews it. Raise KeyError, TypeError."""
         self.settle()
         if (expired := changes.pop("expired", None)) is not None:
             changes["expire"] = self.now() + timedelta(days=0 if expired else 365)
@@ -196,11 +163,11 @@ class Vendor:
         return account
 
     def fail_next_publish(self, error: str) -> None:
-        """The next post that leaves in_progress fails with `error`."""
+        """Let the next post that leaves in_progress fail with `error`."""
         self.planner.failures.append(error)
 
     def review(self, post_id: str, *, approve: bool) -> None:
-        """The approver decides: approved posts are scheduled, rejected ones become drafts. KeyError, ValueError."""
+        """Decide as the approver: schedule the post, or make it a draft again. Raise KeyError, ValueError."""
         record = self.planner.records[post_id]
         if record.status != "in_review":
             raise ValueError("it is not in review")
@@ -212,7 +179,7 @@ class Vendor:
         self.settle()
 
     def add_comment(self, *, location_id: str, platform: str, parent_id: str, **values: Any) -> Comment | None:
-        """A comment under a post of the planner, or under another comment; None when there is no such parent."""
+        """Add a comment to a post of the planner or to another comment. Return None when there is no such parent."""
         parent, post = self.comments.get(parent_id), self.planner.records.get(parent_id)
         if parent is None and post is None:
             return None

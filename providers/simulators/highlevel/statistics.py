@@ -1,6 +1,6 @@
-"""Numbers about accounts, not about posts: what was published is counted, everything else is nought.
+"""Statistics of accounts, not of posts: published posts are counted, all other numbers are zero.
 
-Owns: /statistics. Knows nothing of what people did with a post.
+Owns: /statistics. Knows nothing of reactions to a post.
 """
 
 from datetime import datetime, timedelta
@@ -9,14 +9,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, wire
+from providers.simulators.highlevel import ids, validation, wire
 from providers.simulators.highlevel.errors import invalid
-from providers.simulators.highlevel.fields import Field, Shape
 from providers.simulators.highlevel.operations import V3
-from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
-# Specification, read 2026-11-20: the week before today, against the week before that.
+# Specification, read 2026-11-20: the week before today, compared with the week before that.
 DAYS = 7
 PLATFORMS = ("facebook", "instagram", "linkedin", "google", "pinterest", "youtube", "tiktok")
 
@@ -27,15 +27,15 @@ def _platforms(name: str, value: Any) -> list[str]:
 
 
 _SHAPE: Shape = {
-    "profileIds": Field(fields.some(fields.texts, most=100), True),
+    "profileIds": Field(validation.some(validation.texts, most=100), True),
     "platforms": Field(_platforms),
 }
-_RANGE = fields.nested({"startDate": Field(fields.instant, True), "endDate": Field(fields.instant, True)})
+_RANGE = validation.nested({"startDate": Field(validation.instant, True), "endDate": Field(validation.instant, True)})
 _V3_SHAPE: Shape = {**_SHAPE, "currentRange": Field(_RANGE), "prevRange": Field(_RANGE)}
 
 
 def _counted(account: SimAccount) -> bool:
-    """TikTok has numbers for businesses only, LinkedIn for pages only; other accounts are left out, silently here."""
+    """Return whether an account has statistics: TikTok's only if business, LinkedIn's only if a page."""
     if account.platform == "linkedin":
         return account.type == "page"
     return account.platform != "tiktok" or account.type == "business"
@@ -44,7 +44,7 @@ def _counted(account: SimAccount) -> bool:
 def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
     given = body.get("currentRange")
     if given is not None:
-        start, end = (fields.parse_instant(given[name]) for name in ("startDate", "endDate"))
+        start, end = (validation.parse_instant(given[name]) for name in ("startDate", "endDate"))
         if start is not None and end is not None:
             return start, end
     today = vendor.now().replace(hour=0, minute=0, second=0, microsecond=0)
@@ -52,9 +52,9 @@ def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
 
 
 async def statistics(request: Request) -> Response:
-    """The numbers of up to 100 profiles: 201 under 2021-07-28, 200 under v3."""
+    """Return the statistics of up to 100 profiles: 201 under 2021-07-28, 200 under v3."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
-    found = fields.problems(_V3_SHAPE if v3 else _SHAPE, body)
+    found = validation.problems(_V3_SHAPE if v3 else _SHAPE, body)
     if "prevRange" in body and "currentRange" not in body:
         found.append("currentRange should not be empty when prevRange is given")
     if found:

@@ -1,6 +1,6 @@
-"""Who lives here: one agency (a company), its locations (sub-accounts), and the users who work in them.
+"""The tenants: one agency (a company), its locations (sub-accounts), and their users.
 
-Owns: these and how the API shows them. Knows nothing of tokens, nor of social accounts.
+Owns: these and how the API shows them. Knows nothing of tokens or social accounts.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,7 +15,7 @@ BAKER = "SimUserOfTheBakery01"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimLocation:
-    """One location. `active` False: the agency suspended it."""
+    """A location. `active` is False when the agency suspended it."""
 
     id: str
     name: str
@@ -28,7 +28,7 @@ class SimLocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimUser:
-    """One user; `role` is admin or user, `kind` agency or account."""
+    """A user. `role` is admin or user, `kind` is agency or account."""
 
     id: str
     first_name: str
@@ -40,7 +40,7 @@ class SimUser:
 
     @property
     def email(self) -> str:
-        """An address nobody has."""
+        """An address that does not exist."""
         return f"{self.first_name}.{self.last_name}@sim.example".lower()
 
 
@@ -73,17 +73,17 @@ class Tenants:
         return made
 
     def set_user(self, user_id: str, **changes: Any) -> SimUser:
-        """Change a user. Raises KeyError."""
+        """Change a user. Raise KeyError."""
         self.users[user_id] = replace(self.users[user_id], **changes)
         return self.users[user_id]
 
     def users_of(self, location_id: str) -> list[SimUser]:
-        """Who works in a location, the deleted ones included."""
+        """Return the users of a location, including deleted ones."""
         return [user for user in self.users.values() if location_id in user.location_ids]
 
 
 def user_json(user: SimUser) -> dict[str, Any]:
-    """A user as /users shows one."""
+    """Return a user as /users shows one."""
     return {
         "id": user.id,
         "name": f"{user.first_name} {user.last_name}",
@@ -98,7 +98,7 @@ def user_json(user: SimUser) -> dict[str, Any]:
 
 
 def post_user_json(user: SimUser) -> dict[str, Any]:
-    """A user as a post shows its author."""
+    """Return a user as a post shows its author."""
     return {
         "id": user.id,
         "title": user.role,
@@ -111,7 +111,7 @@ def post_user_json(user: SimUser) -> dict[str, Any]:
 
 
 def location_json(location: SimLocation) -> dict[str, Any]:
-    """A location as /locations shows one."""
+    """Return a location as /locations shows one."""
     return {
         "id": location.id,
         "companyId": location.company_id,

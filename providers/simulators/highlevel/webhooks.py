@@ -1,35 +1,34 @@
-"""The webhook sender: INSTALL and UNINSTALL, signed with Ed25519, repeated only when the receiver says 429.
+"""The webhook sender: INSTALL and UNINSTALL, signed with Ed25519, retried only when the receiver answers 429.
 
-Owns: deliveries, their repetitions, the key. Knows nothing of why an event happened.
+Owns: deliveries, their retries, the signing key. Knows nothing of why an event happened.
 """
 
 import json
 from base64 import b64encode
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from providers.simulators.common.http import deliver
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Runtime, Sleep
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.config import SimulatorConfig
 from providers.simulators.highlevel.ledger import Delivery
 
-Spawn = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
-
 
 @dataclass(slots=True, kw_only=True)
-class Sender:
-    """Sends events beside the calls. There are none about posts: HighLevel has none."""
+class WebhookSender:
+    """Sends events in background tasks. HighLevel has no events about posts."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
-    now: Callable[[], datetime]
-    sleep: Callable[[float], Awaitable[None]]
-    spawn: Spawn
+    entropy: Entropy
+    runtime: Runtime
+    sleep: Sleep
     transport: httpx.AsyncBaseTransport | None = None
     deliveries: list[Delivery] = field(default_factory=list)
     _key: Ed25519PrivateKey = field(init=False)
@@ -39,19 +38,19 @@ class Sender:
 
     @property
     def public_key(self) -> str:
-        """The key that signatures are verified with: SPKI, base64."""
+        """The key that verifies signatures: SPKI, base64."""
         key = self._key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         return b64encode(key).decode()
 
     def signature(self, body: bytes) -> str:
-        """The value of X-GHL-Signature over the raw bytes of a body."""
+        """Return the value of X-GHL-Signature for the raw bytes of a body."""
         return b64encode(self._key.sign(body)).decode() if self.config.webhook_signed else "N/A"
 
-    def tell(self, event: str, **values: Any) -> None:
-        """Send one event, soon. Without a webhook URL nothing is sent."""
+    def send(self, event: str, **values: Any) -> None:
+        """Send an event in the background; do nothing without a webhook URL."""
         if self.config.webhook_url is None:
             return
-        stamp = self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        stamp = self.runtime.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         body = {
             "type": event,
             "appId": self.config.app_id,
@@ -60,24 +59,18 @@ class Sender:
             "timestamp": stamp,
             "webhookId": ids.trace_id(self.entropy),
         }
-        self.spawn(lambda: self._deliver(event, body))
+        self.runtime.spawn(lambda: self._deliver(event, body))
 
     async def _deliver(self, event: str, body: dict[str, Any]) -> None:
-        """support article 155000007071, read 2026-11-20: any answer but 429, and none at all, is final."""
+        """Deliver an event. Only 429 is retried: support article 155000007071, read 2026-11-20."""
         raw = json.dumps(body, separators=(",", ":")).encode()
-        async with httpx.AsyncClient(transport=self.transport, timeout=10, trust_env=False) as client:
-            for attempt, pause in enumerate((*self.config.webhook_retry_seconds, None), start=1):
-                status = await self._post(client, raw)
-                row = Delivery(event=event, body=body, attempt=attempt, status=status, time=self.now())
-                self.deliveries.append(row)
-                if status != 429 or pause is None:
-                    return
-                await self.sleep(pause)
-
-    async def _post(self, client: httpx.AsyncClient, raw: bytes) -> int:
         headers = {"Content-Type": "application/json", "X-GHL-Signature": self.signature(raw)}
-        try:
-            answer = await client.post(self.config.webhook_url or "", content=raw, headers=headers)
-        except httpx.HTTPError:
-            return 0
-        return answer.status_code
+
+        def record(attempt: int, status: int) -> None:
+            time = self.runtime.now()
+            self.deliveries.append(Delivery(event=event, body=body, attempt=attempt, status=status, time=time))
+
+        pauses = self.config.webhook_retry_seconds
+        async with httpx.AsyncClient(transport=self.transport, timeout=10, trust_env=False) as client:
+            post = partial(client.post, self.config.webhook_url or "", content=raw, headers=headers)
+            await deliver(post, record, pauses=pauses, sleep=self.sleep, repeat=lambda status: status == 429)

@@ -1,6 +1,6 @@
-"""HighLevel's manners on the wire: envelopes, JSON bodies, forms, strings that hold numbers.
+"""HighLevel's wire format: envelopes, JSON bodies, forms, numbers in strings.
 
-Owns: how a request is read and how an answer is wrapped. Knows nothing of what an operation does.
+Owns: parsing requests and building responses. Knows nothing of what an operation does.
 """
 
 import json
@@ -10,51 +10,52 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import media_type
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid
 from providers.simulators.highlevel.grants import Grant
 from providers.simulators.highlevel.operations import V2, V3, Operation
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Shape, problems
 
-# Where the outer layers leave what they found out about a call.
+# Keys of the scope under which the outer layers store what they found out about a call.
 OPERATION_KEY = "simulator.operation"
 GRANT_KEY = "simulator.grant"
 PARAMS_KEY = "simulator.params"
-# docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: three dates are alive beside v3.
+# docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: three dates are in use beside v3.
 VERSIONS = {"2021-07-28": V2, "2021-04-15": V2, "2023-02-21": V2, "v3": V3}
-NO_CACHE = {"Cache-Control": "no-store"}
 
 
 def vendor_of(request: Request) -> Vendor:
-    """The vendor that a request came to."""
+    """Return the vendor that received a request."""
     vendor: Vendor = request.app.state.vendor
     return vendor
 
 
 def operation_of(request: Request) -> Operation | None:
-    """The operation that a request asks for, or None."""
+    """Return the operation of a request, or None."""
     operation: Operation | None = request.scope.get(OPERATION_KEY)
     return operation
 
 
 def grant_of(request: Request) -> Grant:
-    """The grant behind an admitted request."""
+    """Return the grant of an admitted request."""
     grant: Grant = request.scope[GRANT_KEY]
     return grant
 
 
 def generation(request: Request) -> str:
-    """Which of the two generations the Version header picks; the old one when there is none."""
+    """Return the generation of the Version header; the old one when there is no header."""
     return VERSIONS.get(request.headers.get("version", ""), V2)
 
 
 def path_param(request: Request, name: str) -> str:
-    """A value in the path of an operation."""
+    """Return a path parameter."""
     return str(request.scope[PARAMS_KEY][name])
 
 
 def location_of(request: Request) -> str:
-    """The location that an admitted request is about."""
+    """Return the location of an admitted request."""
     named = request.scope[PARAMS_KEY].get("locationId") or request.query_params.get("locationId")
     return str(named or grant_of(request).location_id or "")
 
@@ -62,7 +63,7 @@ def location_of(request: Request) -> str:
 def envelope(
     request: Request, message: str, results: object = None, status: int = 200, **beside: object
 ) -> JSONResponse:
-    """`{success, statusCode, message, results?, traceId}`."""
+    """Return `{success, statusCode, message, results?, traceId}`."""
     body: dict[str, object] = {"success": True, "statusCode": status, "message": message, **beside}
     if results is not None:
         body["results"] = results
@@ -70,22 +71,23 @@ def envelope(
 
 
 def refusal(vendor: Vendor, error: Refusal) -> Response:
-    """A refusal as its class words it."""
+    """Return a refusal as a response."""
     headers = {}
     if error.status == 429 and vendor.config.retry_after is not None:
         headers["Retry-After"] = str(vendor.config.retry_after)
     return JSONResponse(error.body(ids.trace_id(vendor.entropy)), error.status, headers)
 
 
-def media_type(request: Request) -> str:
-    """The content type without its parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+def check_media_type(request: Request, expected: str) -> None:
+    """Raise Refusal 415 unless the body is of the expected type."""
+    found = media_type(request.headers)
+    if found != expected:
+        raise Refusal(415, f"Unsupported Media Type: {found or 'none'}")
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object of a body. Raises Refusal 415 for another type, 400 for what is no JSON."""
-    if media_type(request) != "application/json":
-        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    """Return the JSON object of a body. Raise Refusal 415 for another type, 400 for invalid JSON."""
+    check_media_type(request, "application/json")
     try:
         value = json.loads(await request.body())
     except ValueError:
@@ -95,17 +97,22 @@ async def json_object(request: Request) -> dict[str, Any]:
     return value
 
 
+def check_shape(shape: Shape, body: dict[str, Any]) -> None:
+    """Raise Refusal 422 with every violation of a shape."""
+    if found := problems(shape, body):
+        raise invalid(*found)
+
+
 async def form(request: Request, *, json_too: bool = False) -> dict[str, str]:
-    """The fields of a form (or of JSON). Raises Refusal 415 for another type."""
-    if json_too and media_type(request) == "application/json":
+    """Return the fields of a form (or of JSON). Raise Refusal 415 for another type."""
+    if json_too and media_type(request.headers) == "application/json":
         return {name: str(value) for name, value in (await json_object(request)).items()}
-    if media_type(request) != "application/x-www-form-urlencoded":
-        raise Refusal(415, f"Unsupported Media Type: {media_type(request) or 'none'}")
+    check_media_type(request, "application/x-www-form-urlencoded")
     return dict(parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True))
 
 
-def need(request: Request, *names: str) -> list[str]:
-    """The values of query parameters that must be there. Raises Refusal 422 with a message for each that is not."""
+def required_query(request: Request, *names: str) -> list[str]:
+    """Return the values of required query parameters. Raise Refusal 422 with a message for each missing one."""
     missing = [f"{name} should not be empty" for name in names if not request.query_params.get(name)]
     if missing:
         raise invalid(*missing)
@@ -113,7 +120,7 @@ def need(request: Request, *names: str) -> list[str]:
 
 
 def page(request: Request, *, limit: int) -> slice:
-    """skip and limit of a query string. Raises Refusal 422 when they are not digits."""
+    """Return skip and limit of a query string. Raise Refusal 422 when they are not digits."""
     values = {"skip": request.query_params.get("skip", "0"), "limit": request.query_params.get("limit", str(limit))}
     if wrong := [f"{name} must be a number string" for name, value in values.items() if not value.isdecimal()]:
         raise invalid(*wrong)
@@ -122,7 +129,7 @@ def page(request: Request, *, limit: int) -> slice:
 
 
 def mongo_id(request: Request, name: str = "id") -> str:
-    """An id of 24 hexadecimals in the path. Raises Refusal 400 in the database's words."""
+    """Return a path parameter with 24 hexadecimal digits. Raise Refusal 400 with the database's message."""
     value = path_param(request, name)
     if not ids.is_mongo(value):
         raise Refusal(400, NOT_AN_ID)

@@ -1,6 +1,6 @@
-"""TikTok's v2 API as a stateful ASGI app that checks what TikTok checks and can be told to misbehave.
+"""TikTok's v2 API as a stateful ASGI app that checks what TikTok checks and can be made to fail.
 
-Owns: the public names of the simulator. Knows nothing of the provider that calls it.
+Owns: the public names of the simulator. Knows nothing of the provider.
 """
 
 from providers.simulators.faults import ConnectionDropped, Fault

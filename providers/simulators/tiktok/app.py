@@ -1,12 +1,12 @@
 """TikTok's v2 API as one ASGI app: consent page, API and upload server on all paths of all its hosts.
 
-Owns: which path leads where, and how refusals become answers. Knows nothing of a rule.
+Owns: the routes, and how errors become responses. Knows no rule.
 """
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import httpx
 from starlette.applications import Starlette
@@ -14,12 +14,33 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from providers.simulators import levers
-from providers.simulators.tiktok import consent, control, display, ids, oauth, publishing, upload, wire
+from providers.simulators.common.control import routes as control_routes
+from providers.simulators.common.http import build_app
+from providers.simulators.common.ids import Entropy
+from providers.simulators.common.runtime import Clock, Sleep
+from providers.simulators.tiktok import consent, control, display, oauth, publishing, upload, wire
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.errors import OAuthError, VendorError
-from providers.simulators.tiktok.gate import gate
-from providers.simulators.tiktok.state import Clock, Vendor, system_clock
+from providers.simulators.tiktok.middleware import middleware
+from providers.simulators.tiktok.state import Vendor, system_clock
+
+_PUBLISH = "/v2/post/publish"
+# The API by method and path, with the operation names that faults match.
+ENDPOINTS: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Response]]]] = {
+    ("POST", "/v2/oauth/token/"): ("oauth.token", oauth.token),
+    ("POST", "/v2/oauth/revoke/"): ("oauth.revoke", oauth.revoke),
+    ("GET", "/v2/user/info/"): ("user.info", display.user_info),
+    ("POST", "/v2/video/list/"): ("video.list", display.video_list),
+    ("POST", "/v2/video/query/"): ("video.query", display.video_query),
+    ("POST", f"{_PUBLISH}/creator_info/query/"): ("creator_info", publishing.creator_info),
+    ("POST", f"{_PUBLISH}/video/init/"): ("video.init", publishing.video_init),
+    ("POST", f"{_PUBLISH}/inbox/video/init/"): ("inbox.init", publishing.inbox_init),
+    ("POST", f"{_PUBLISH}/content/init/"): ("content.init", publishing.content_init),
+    ("POST", f"{_PUBLISH}/status/fetch/"): ("status", publishing.status_fetch),
+    ("POST", f"{_PUBLISH}/cancel/"): ("cancel", publishing.cancel),
+    ("PUT", "/video/"): ("upload", upload.put),
+    ("PUT", "/upload/"): ("upload", upload.put),
+}
 
 
 def _refused(request: Request, error: Exception) -> Response:
@@ -32,29 +53,16 @@ def _refused(request: Request, error: Exception) -> Response:
 
 
 async def _unknown_path(request: Request, error: Exception) -> Response:
-    # github.com/pilcrowonpaper/arctic/issues/251, read 2026-11-20: what a forgotten trailing slash gets.
+    # github.com/pilcrowonpaper/arctic/issues/251, read 2026-11-20: the response to a missing trailing slash.
     return PlainTextResponse("Unsupported path(Janus)", 404)
 
 
 def _routes() -> list[Route]:
-    publish = "/v2/post/publish"
     return [
         Route("/v2/auth/authorize/", consent.authorize, methods=["GET"]),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
-        Route("/v2/oauth/token/", oauth.token, methods=["POST"]),
-        Route("/v2/oauth/revoke/", oauth.revoke, methods=["POST"]),
-        Route("/v2/user/info/", display.user_info, methods=["GET"]),
-        Route("/v2/video/list/", display.video_list, methods=["POST"]),
-        Route("/v2/video/query/", display.video_query, methods=["POST"]),
-        Route(f"{publish}/creator_info/query/", publishing.creator_info, methods=["POST"]),
-        Route(f"{publish}/video/init/", publishing.video_init, methods=["POST"]),
-        Route(f"{publish}/inbox/video/init/", publishing.inbox_init, methods=["POST"]),
-        Route(f"{publish}/content/init/", publishing.content_init, methods=["POST"]),
-        Route(f"{publish}/status/fetch/", publishing.status_fetch, methods=["POST"]),
-        Route(f"{publish}/cancel/", publishing.cancel, methods=["POST"]),
-        Route("/video/", upload.put, methods=["PUT"]),
-        Route("/upload/", upload.put, methods=["PUT"]),
-        *levers.routes(control.LEVERS),
+        *(Route(path, endpoint, methods=[method]) for (method, path), (_, endpoint) in ENDPOINTS.items()),
+        *control_routes(control.CONTROLS),
     ]
 
 
@@ -62,35 +70,21 @@ def create_app(
     config: SimulatorConfig | None = None,
     *,
     clock: Clock | None = None,
-    entropy: ids.Entropy = os.urandom,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    entropy: Entropy = os.urandom,
+    sleep: Sleep = asyncio.sleep,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Starlette:
-    """A simulated TikTok; `app.state.vendor` is its Vendor.
+    """Return a simulated TikTok; `app.state.vendor` is its Vendor.
 
-    `clock` gives aware UTC. `sleep` is used by slow answers, webhook retries and timers. `transport` carries webhooks
-    and pulls (None: the network). Close in-process use with `await app.state.vendor.aclose()` when webhooks are on.
+    `clock` returns aware UTC. Slow responses, webhook retries and timers use `sleep`; webhooks and pulls go through
+    `transport` (None: the network). In process, end with `await app.state.vendor.aclose()` when webhooks are on.
     """
     vendor = Vendor(
         config or SimulatorConfig(), clock or system_clock, entropy=entropy, sleep=sleep, transport=transport
     )
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        yield
-        await vendor.aclose()
-
-    app = Starlette(
-        routes=_routes(),
-        lifespan=lifespan,
-        exception_handlers={
-            OAuthError: _refused,
-            VendorError: _refused,
-            404: _unknown_path,
-            405: _unknown_path,
-        },
+    return build_app(
+        vendor,
+        _routes(),
+        partial(middleware, vendor=vendor, operations={key: name for key, (name, _) in ENDPOINTS.items()}),
+        {OAuthError: _refused, VendorError: _refused, 404: _unknown_path, 405: _unknown_path},
     )
-    app.router.redirect_slashes = False
-    app.state.vendor = vendor
-    app.middleware_stack = gate(app.build_middleware_stack(), vendor)
-    return app

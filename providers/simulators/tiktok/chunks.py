@@ -1,12 +1,12 @@
-"""The rule of how a file is cut into chunks.
+"""How a file is split into chunks.
 
-Owns: which plans are accepted, and where chunk n begins and ends. Knows nothing of uploads.
+Owns: which chunk plans are accepted, and where each chunk ends. Knows nothing of uploads.
 """
 
 from providers.simulators.tiktok.errors import VendorError
 
-# Page "Media Transfer Guide" of developers.tiktok.com, read 2026-11-20, says MB and not which. 66,259,900 bytes in one
-# chunk are refused, so the maximum is decimal; 5,242,880 is accepted and the decimal minimum is taken likewise. The
+# Page "Media Transfer Guide" of developers.tiktok.com, read 2026-11-20, does not define MB. 66,259,900 bytes in one
+# chunk are refused, so the maximum is decimal; 5,242,880 is accepted, and the minimum is assumed to be decimal too. The
 # final chunk is below twice the chunk size, hence always under its 128 MB.
 SMALLEST_CHUNK = 5_000_000
 LARGEST_CHUNK = 64_000_000
@@ -15,7 +15,7 @@ LARGEST_FILE = 4 * 1024**3
 
 
 def check_plan(size: int, chunk_size: int, count: int) -> None:
-    """Accept a plan of `count` chunks of `chunk_size` bytes for `size` bytes. Raises VendorError invalid_params."""
+    """Accept a plan of `count` chunks of `chunk_size` bytes for `size` bytes. Raise VendorError invalid_params."""
     if not 1 <= size <= LARGEST_FILE:
         raise VendorError("invalid_params", "The video size is invalid")
     whole = chunk_size == size and size <= LARGEST_CHUNK
@@ -26,5 +26,5 @@ def check_plan(size: int, chunk_size: int, count: int) -> None:
 
 
 def chunk_end(start: int, size: int, chunk_size: int, count: int) -> int:
-    """The offset behind the chunk that begins at `start`; the last one takes the rest."""
+    """Return the end (exclusive) of the chunk that begins at `start`; the last chunk has the remainder."""
     return size if start // chunk_size == count - 1 else start + chunk_size

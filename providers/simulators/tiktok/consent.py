@@ -1,57 +1,46 @@
-"""The consent page: what the user sees, unticks, approves or denies.
+"""The consent page, on which the user picks scopes and approves or denies.
 
-Owns: GET /v2/auth/authorize/, the decision, the redirect back. Knows nothing of what a code buys later.
+Owns: GET /v2/auth/authorize/, the decision, the redirect back. Knows nothing of how a code is redeemed.
 """
 
+from functools import partial
 from html import escape
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 
-from providers.simulators.tiktok import ids
+from providers.simulators.common import http
+from providers.simulators.common.ids import opaque
 from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import NO_CACHE, vendor_of
+from providers.simulators.tiktok.wire import vendor_of
 
-# Login Kit adds it by itself, and the user cannot untick it.
+# Login Kit always adds it, and the user cannot untick it.
 FIXED_SCOPE = "user.info.basic"
-LOOPBACK = ("localhost", "127.0.0.1")
 
-_STYLE = (
-    "body{font:16px system-ui;max-width:26rem;margin:3rem auto;padding:0 1rem}"
-    "label{display:block;margin:.4rem 0}button{font:inherit;padding:.6rem 1.2rem;margin:1rem .5rem 0 0}"
-)
+page = partial(http.page, "TikTok")
 
 
-def _page(title: str, content: str, status: int = 200) -> Response:
-    html = (
-        f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>{escape(title)}</title>"
-        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{content}"
-        "<p><small>This is a simulator, not TikTok.</small></p></body></html>"
-    )
-    return HTMLResponse(html, status, NO_CACHE)
-
-
-def _went_wrong(parameter: str, why: str) -> Response:
-    # TikTok shows a page of its own and never calls back when the request itself is wrong
+def _error_page(parameter: str, why: str) -> Response:
+    # TikTok shows an error page and does not redirect back when the request is invalid
     # (github.com/better-auth/better-auth/issues/3114, read 2026-11-20); the page's HTTP status is not known.
     content = (
         "<p>We couldn't log in with TikTok. This may be due to specific app settings.</p>"
         f"<p>If you're a developer, correct the following and try again:</p><p><code>{escape(parameter)}</code></p>"
         f"<p>{escape(why)}</p>"
     )
-    return _page("Something went wrong", content, 400)
+    return page("Something went wrong", content, 400)
 
 
 def redirect_uri_allowed(uri: str, registered: tuple[str, ...]) -> bool:
-    """Whether a redirect URI is acceptable: exactly as registered, or, when none is, of a form that could be."""
+    """Return whether a redirect URI equals a registered one or, when none is registered, could be registered."""
     try:
         parts = urlsplit(uri)
         port = parts.port
     except ValueError:
         return False
-    local = parts.hostname in LOOPBACK
+    local = parts.hostname in http.LOOPBACK_HOSTS
     if registered:
         wildcard = uri.replace(f":{port}", ":*", 1) if local and port else uri
         return uri in registered or wildcard in registered
@@ -59,7 +48,7 @@ def redirect_uri_allowed(uri: str, registered: tuple[str, ...]) -> bool:
     return static and (parts.scheme == "https" or (local and parts.scheme == "http" and port is not None))
 
 
-def _wrong_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] | None:
+def _invalid_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] | None:
     scopes = query.get("scope", "").split(",")
     checks = (
         ("client_key", query.get("client_key") == vendor.config.client_key, "unauthorized_client"),
@@ -81,11 +70,11 @@ def _wrong_parameter(vendor: Vendor, query: dict[str, str]) -> tuple[str, str] |
 
 
 async def authorize(request: Request) -> Response:
-    """The consent page, or TikTok's own page about a wrong parameter (which never calls back)."""
+    """Return the consent page, or TikTok's error page about an invalid parameter, which does not redirect back."""
     vendor, query = vendor_of(request), dict(request.query_params)
-    if (wrong := _wrong_parameter(vendor, query)) is not None:
-        return _went_wrong(*wrong)
-    consent = ids.opaque(vendor.entropy)
+    if (wrong := _invalid_parameter(vendor, query)) is not None:
+        return _error_page(*wrong)
+    consent = opaque(vendor.entropy)
     vendor.consents[consent] = query
     scopes = [scope for scope in query["scope"].split(",") if scope != FIXED_SCOPE]
     boxes = "".join(
@@ -95,25 +84,21 @@ async def authorize(request: Request) -> Response:
         f'<option value="{escape(user.open_id)}">{escape(user.display_name)} (@{escape(user.username)})</option>'
         for user in vendor.users.values()
     )
-    return _page(
-        "Authorize Simulated App",
-        '<form method=post action="/_sim/consent">'
-        f'<input type=hidden name=consent value="{consent}">'
+    fields = (
         f"<label>Logged in as <select name=open_id>{users}</select></label>"
         f"<label><input type=checkbox checked disabled> {FIXED_SCOPE}</label>{boxes}"
-        "<button id=approve name=decision value=approve>Continue</button>"
-        "<button id=deny name=decision value=deny>Cancel</button></form>",
     )
+    return page("Authorize Simulated App", http.decision_form(fields, approve="Continue", consent=consent))
 
 
 async def decide(request: Request) -> Response:
-    """The page's form: `consent`, `decision` (approve, deny), `open_id`, the ticked `scope`s. Once per page."""
+    """Handle the form, once per page: `consent`, `decision` (approve, deny), `open_id`, the ticked `scope`s."""
     vendor = vendor_of(request)
-    answers = parse_qs((await request.body()).decode("utf-8", "replace"))
+    answers = await http.page_form(request)
     query = vendor.consents.pop(answers.get("consent", [""])[0], None)
     open_id = answers.get("open_id", [next(iter(vendor.accounts))])[0]
     if query is None or open_id not in vendor.accounts:
-        return _page("Something went wrong", "<p>This page has expired. Go back to the app and start again.</p>", 400)
+        return page("Something went wrong", "<p>This page has expired. Go back to the app and start again.</p>", 400)
     state = {"state": query["state"]} if "state" in query else {}
     if answers.get("decision") != ["approve"]:
         refused = {"error": "access_denied", "error_description": "The user canceled the authorization."}
@@ -132,4 +117,4 @@ async def decide(request: Request) -> Response:
 
 
 def _back(redirect_uri: str, values: dict[str, str]) -> Response:
-    return RedirectResponse(f"{redirect_uri}?{urlencode(values)}", 302, NO_CACHE)
+    return RedirectResponse(f"{redirect_uri}?{urlencode(values)}", 302, http.NO_CACHE)

@@ -1,31 +1,21 @@
-"""The levers of the control plane under /_sim/: what a test in another process reads and pulls.
+"""The control endpoints under /_sim/: what a test in another process reads and changes.
 
-Owns: the ledger as JSON and what each lever does. Knows nothing of TikTok's own endpoints; GET /_sim/ lists it all.
+Owns: the ledger's tables and what each control does. Knows nothing of TikTok's own endpoints. GET /_sim/ lists them.
 """
 
-from collections import Counter
 from dataclasses import asdict
 
-from providers.simulators import levers
+from providers.simulators.common import control
+from providers.simulators.common.control import Controls, Values
 from providers.simulators.faults import fault_from_json
-from providers.simulators.levers import Lever, Values
 from providers.simulators.tiktok.config import SCOPES
 from providers.simulators.tiktok.state import Vendor
 
 
 def _ledger(vendor: Vendor, values: Values) -> Values:
     """Posts (sha256 and size of the received bytes), inits, exchanges, calls, webhook deliveries, fault hits."""
-    posts = [{**asdict(post), "time": post.time.isoformat()} for post in vendor.posts]
-    return {
-        "posts": posts,
-        "inits": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.inits],
-        "exchanges": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.exchanges],
-        "deliveries": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.deliveries],
-        "requests": [{**asdict(row), "time": row.time.isoformat()} for row in vendor.requests],
-        "counts": Counter(f"{row.operation} {row.status}" for row in vendor.requests if row.operation),
-        "pending_drafts": {open_id: vendor.pending_drafts(open_id) for open_id in vendor.users},
-        "fault_hits": vendor.faults.hits,
-    }
+    drafts = {open_id: vendor.pending_drafts(open_id) for open_id in vendor.users}
+    return control.ledger(vendor, {"posts": vendor.posts, "inits": vendor.inits}, pending_drafts=drafts)
 
 
 def _publications(vendor: Vendor, values: Values) -> Values:
@@ -40,7 +30,7 @@ def _publications(vendor: Vendor, values: Values) -> Values:
             "received": each.received.size,
             "sha256": each.received.sha256,
         }
-        for each in vendor.works.publications.values()
+        for each in vendor.publisher.publications.values()
     }
 
 
@@ -79,7 +69,7 @@ def _reset(vendor: Vendor, values: Values) -> None:
 
 def _webhook(vendor: Vendor, values: Values) -> None:
     """Send one webhook by hand: {event, open_id, content}."""
-    vendor.webhooks.tell(values["event"], values["open_id"], dict(values.get("content", {})))
+    vendor.webhooks.send(values["event"], values["open_id"], dict(values.get("content", {})))
 
 
 def _grant(vendor: Vendor, values: Values) -> Values:
@@ -103,16 +93,16 @@ def _draft(vendor: Vendor, values: Values) -> Values:
     return {"post_id": post.post_id}
 
 
-LEVERS: dict[tuple[str, str], Lever] = {
+CONTROLS: Controls = {
     ("GET", "ledger"): _ledger,
     ("GET", "publications"): _publications,
     ("GET", "users"): _users,
     ("POST", "faults"): _add_faults,
-    ("DELETE", "faults"): levers.clear_faults,
+    ("DELETE", "faults"): control.clear_faults,
     ("POST", "expire"): _expire,
     ("POST", "revoke"): _revoke,
     ("POST", "creator"): _creator,
-    ("POST", "clock"): levers.clock,
+    ("POST", "clock"): control.clock,
     ("POST", "reset"): _reset,
     ("POST", "webhook"): _webhook,
     ("POST", "grant"): _grant,

@@ -1,4 +1,4 @@
-"""The Display API: profile and public videos, each field under its scope.
+"""The Display API: profile and public videos, with a scope for each field.
 
 Owns: user/info, video/list, video/query. Knows nothing of publishing.
 """
@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from providers.simulators.tiktok.errors import VendorError
 from providers.simulators.tiktok.users import Account, SimVideo, profile, video_fields
-from providers.simulators.tiktok.wire import caller, envelope, field_list, integer, json_object, vendor_of
+from providers.simulators.tiktok.wire import authorize_call, envelope, field_list, integer, json_object, vendor_of
 
 _BASIC = "open_id union_id avatar_url avatar_url_100 avatar_large_url display_name"
 _PROFILE = "bio_description profile_deep_link is_verified username"
@@ -27,8 +27,8 @@ MOST = 20
 
 
 async def user_info(request: Request) -> Response:
-    """The chosen fields of the user's profile."""
-    grant = caller(request, "user.info", "user.info.basic", "user.info.profile", "user.info.stats")
+    """Return the chosen fields of the user's profile."""
+    grant = authorize_call(request, "user.info", "user.info.basic", "user.info.profile", "user.info.stats")
     vendor = vendor_of(request)
     fields = field_list(request, USER_FIELDS, grant)
     every = profile(vendor.accounts[grant.open_id])
@@ -41,8 +41,8 @@ def _pick(account: Account, videos: list[SimVideo], fields: list[str]) -> list[d
 
 
 async def video_list(request: Request) -> Response:
-    """A page of public videos, newest first. The cursor is in milliseconds, and any time will do."""
-    grant = caller(request, "video.list", "video.list")
+    """Return a page of public videos, newest first. The cursor is in milliseconds, and may be any time."""
+    grant = authorize_call(request, "video.list", "video.list")
     vendor = vendor_of(request)
     fields = field_list(request, VIDEO_FIELDS, grant)
     body = await json_object(request) if await request.body() else {}
@@ -63,8 +63,8 @@ async def video_list(request: Request) -> Response:
 
 
 async def video_query(request: Request) -> Response:
-    """The videos of up to 20 ids that belong to the user; other ids are left out."""
-    grant = caller(request, "video.query", "video.list")
+    """Return the videos of up to 20 ids that belong to the user; other ids are left out."""
+    grant = authorize_call(request, "video.query", "video.list")
     vendor = vendor_of(request)
     fields = field_list(request, VIDEO_FIELDS, grant)
     filters = (await json_object(request)).get("filters")

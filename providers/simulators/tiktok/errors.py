@@ -1,4 +1,4 @@
-"""The two ways in which TikTok refuses: the flat OAuth error, and the coded error of everything else.
+"""TikTok's two kinds of errors: the flat OAuth error, and the coded error of everything else.
 
 Owns: the exceptions and the HTTP status of each code. Knows nothing of when they are raised.
 """
@@ -61,7 +61,7 @@ OAUTH_ERRORS = (
 
 
 class VendorError(Exception):
-    """A refusal in the envelope `{data, error: {code, message, log_id}}`."""
+    """An error in the envelope `{data, error: {code, message, log_id}}`."""
 
     def __init__(self, code: str, message: str = "", *, status: int | None = None) -> None:
         super().__init__(code)
@@ -71,7 +71,7 @@ class VendorError(Exception):
 
 
 class OAuthError(Exception):
-    """A refusal in the flat envelope `{error, error_description, log_id}`."""
+    """An error in the flat envelope `{error, error_description, log_id}`."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(error)

@@ -1,6 +1,6 @@
-"""What users granted: codes, access tokens, refresh tokens, and how each of them dies.
+"""The grants of users: codes, access tokens, refresh tokens, and how each of them ends.
 
-Owns: the authorization server's memory. Knows nothing of HTTP, of posts, nor of who the users are.
+Owns: the state of the authorization server. Knows nothing of HTTP, posts or users.
 """
 
 import hashlib
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.errors import OAuthError
@@ -18,7 +19,7 @@ _VERIFIER = re.compile(r"[A-Za-z0-9\-._~]{43,128}\Z")
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """One consent of one user. The refresh token's end does not move when it rotates."""
+    """One consent of one user. Rotation does not extend the life of the refresh token."""
 
     open_id: str
     scopes: tuple[str, ...]
@@ -39,30 +40,30 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """An access token: whose, and until when."""
+    """The grant and the expiry of an access token."""
 
     grant: Grant
     expires_at: datetime
 
 
 def challenge_of(verifier: str) -> str:
-    """TikTok's code challenge: SHA-256 in lower-case hexadecimals, where RFC 7636 has base64url."""
+    """Return TikTok's code challenge: SHA-256 in lower-case hexadecimal, where RFC 7636 has base64url."""
     return hashlib.sha256(verifier.encode()).hexdigest()
 
 
 def _check_verifier(challenge: str | None, verifier: str | None) -> None:
     if challenge is None:
-        return  # A verifier without a challenge is ignored: seen on web clients, and it works.
+        return  # A verifier without a challenge is ignored, as observed with web clients.
     if verifier is None or not _VERIFIER.match(verifier) or challenge_of(verifier) != challenge:
         raise OAuthError("invalid_request", "Code verifier or code challenge is invalid.")
 
 
 @dataclass(slots=True)
 class Grants:
-    """Every code and token that is known. `entropy(n)` gives n random bytes."""
+    """Every code and token. `entropy(n)` returns n random bytes."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     codes: dict[str, Code] = field(default_factory=dict)
     access: dict[str, AccessToken] = field(default_factory=dict)
     refresh: dict[str, Grant] = field(default_factory=dict)
@@ -70,7 +71,7 @@ class Grants:
     def new_code(
         self, *, open_id: str, scopes: tuple[str, ...], redirect_uri: str, challenge: str | None, now: datetime
     ) -> str:
-        """A code for a consent that was just given."""
+        """Return a new authorization code."""
         code = ids.authorization_code(self.entropy)
         self.codes[code] = Code(
             open_id=open_id,
@@ -82,7 +83,7 @@ class Grants:
         return code
 
     def redeem(self, code: str, redirect_uri: str | None, verifier: str | None, now: datetime) -> Grant:
-        """The grant of a code, which is then spent. Raises OAuthError, which does not spend it."""
+        """Return the grant of a code and invalidate the code. Raise OAuthError, which leaves the code valid."""
         known = self.codes.get(code)
         if known is None or known.expires_at <= now:
             raise OAuthError("invalid_grant", "Authorization code is expired.")
@@ -93,11 +94,11 @@ class Grants:
         return self.new_grant(known.open_id, known.scopes, now)
 
     def new_grant(self, open_id: str, scopes: tuple[str, ...], now: datetime) -> Grant:
-        """A fresh grant; the user's older ones live on."""
+        """Return a new grant; the user's older grants remain valid."""
         return Grant(open_id, scopes, now + timedelta(seconds=self.config.refresh_token_seconds))
 
     def issue(self, grant: Grant, now: datetime, *, old_refresh: str | None = None) -> dict[str, Any]:
-        """A new pair of tokens for a grant, in the form of the token endpoint's answer."""
+        """Return a new pair of tokens for a grant, in the format of the token endpoint."""
         access, refresh = ids.access_token(self.entropy), ids.refresh_token(self.entropy)
         seconds = self.config.access_token_seconds
         self.access[access] = AccessToken(grant, now + timedelta(seconds=seconds))
@@ -115,28 +116,28 @@ class Grants:
         }
 
     def by_refresh_token(self, token: str, now: datetime) -> Grant:
-        """The living grant of a refresh token. Raises OAuthError invalid_grant."""
+        """Return the grant of a valid refresh token. Raise OAuthError invalid_grant."""
         grant = self.refresh.get(token)
         if grant is None or not grant.alive or grant.refresh_expires_at <= now:
             raise OAuthError("invalid_grant", "Refresh token is invalid or expired.")
         return grant
 
     def by_access_token(self, token: str, now: datetime) -> Grant | None:
-        """The living grant of an access token that has not expired, or None."""
+        """Return the grant of a valid access token, or None."""
         known = self.access.get(token)
         if known is None or known.expires_at <= now or not known.grant.alive:
             return None
         return known.grant
 
     def expire_access_tokens(self, now: datetime, open_id: str | None = None) -> int:
-        """End the access tokens of a user, or of all; refresh tokens live on. Gives how many."""
+        """Expire the access tokens of a user, or of all users, but not the refresh tokens. Return the number."""
         tokens = [token for token, known in self.access.items() if open_id in (None, known.grant.open_id)]
         for token in tokens:
             self.access[token] = replace(self.access[token], expires_at=now)
         return len(tokens)
 
     def remove(self, open_id: str) -> bool:
-        """End every grant, token and code of a user. False when there was none alive."""
+        """Invalidate every grant, token and code of a user. Return False when no grant was valid."""
         grants = [*self.refresh.values(), *(known.grant for known in self.access.values())]
         living = [grant for grant in grants if grant.open_id == open_id and grant.alive]
         for grant in living:

@@ -1,6 +1,6 @@
-"""What a test wants to know afterwards: calls, exchanges, deliveries. No secret is ever in it.
+"""The ledger that tests read afterwards: calls, token exchanges, webhook deliveries. It never contains a secret.
 
-Owns: the rows. Knows nothing of why they were written.
+Owns: the rows. Knows nothing of what writes them.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Init:
-    """One init that was accepted."""
+    """An accepted init call."""
 
     publish_id: str
     open_id: str
@@ -23,7 +23,7 @@ class Init:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One call of the token endpoint. `outcome` is "ok" or the error."""
+    """A call of the token endpoint. `outcome` is "ok" or the error."""
 
     grant_type: str
     outcome: str
@@ -33,7 +33,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One HTTP call. `operation` is "" for paths that are not TikTok's; `status` 0 says that no answer was sent."""
+    """An HTTP call. `operation` is "" for paths that are not TikTok's; `status` is 0 when no response was sent."""
 
     operation: str
     method: str
@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """One attempt to deliver a webhook. `status` 0 says that nobody answered."""
+    """An attempt to deliver a webhook. `status` is 0 when no response came."""
 
     event: str
     open_id: str

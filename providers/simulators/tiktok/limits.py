@@ -1,6 +1,6 @@
-"""How many calls a user may make in a minute.
+"""The rate limits of a user's calls, per minute.
 
-Owns: the sliding windows and their sizes. Knows nothing of the caps over a day: those depend on what was posted.
+Owns: the sliding windows and their limits. Knows nothing of the daily caps, which depend on what was posted.
 """
 
 from collections import deque
@@ -24,9 +24,9 @@ PER_MINUTE = {
 
 
 class Windows:
-    """The calls of the last minute by (user, operation); `window` makes it another span.
+    """The calls of the last minute by (user, operation); `window` is another span.
 
-    TikTok counts per access token; here it is per user, so that a refresh does not open a new window.
+    TikTok counts per access token; this simulator counts per user, so that a refresh does not start a new window.
     """
 
     def __init__(self, window: timedelta = WINDOW) -> None:
@@ -34,7 +34,7 @@ class Windows:
         self._calls: dict[tuple[str, str], deque[datetime]] = {}
 
     def admit(self, open_id: str, operation: str, now: datetime) -> None:
-        """Count one call. Raises VendorError rate_limit_exceeded, uncounted, when the window is full."""
+        """Count one call. Raise VendorError rate_limit_exceeded, without counting, when the window is full."""
         limit = PER_MINUTE.get(operation)
         if limit is None:
             return

@@ -1,6 +1,6 @@
-"""The token endpoint and the revocation, with their flat errors.
+"""The token endpoint and the revocation endpoint, with their flat errors.
 
-Owns: POST /v2/oauth/token/ and /v2/oauth/revoke/. Knows nothing of consent pages, nor of what tokens open.
+Owns: POST /v2/oauth/token/ and /v2/oauth/revoke/. Knows nothing of consent pages or of what a token permits.
 """
 
 import hmac
@@ -9,11 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.errors import OAuthError
 from providers.simulators.tiktok.ledger import Exchange
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import NO_CACHE, form, vendor_of
+from providers.simulators.tiktok.wire import form, vendor_of
 
 Fields = dict[str, str]
 
@@ -72,7 +73,7 @@ def _record(vendor: Vendor, grant_type: str, outcome: str, open_id: str = "") ->
 
 
 async def token(request: Request) -> Response:
-    """A code, a refresh token or the client's own credentials for tokens. Raises OAuthError."""
+    """Exchange a code, a refresh token or the client credentials for tokens. Raise OAuthError."""
     vendor = vendor_of(request)
     fields: Fields = {}
     try:
@@ -86,12 +87,12 @@ async def token(request: Request) -> Response:
 
 
 async def revoke(request: Request) -> Response:
-    """End a user's authorization by a living access token; an expired one is refused. Success has no body."""
+    """Revoke a user's authorization by a valid access token; an expired one is refused. Success has no body."""
     vendor, fields = vendor_of(request), await form(request)
     _check_client(vendor, fields)
     grant = vendor.grants.by_access_token(_required(fields, "token"), vendor.now())
     if grant is None:
-        # Recorded 2026-10-04: the refusal of an expired token leaves the grant alive.
+        # Recorded 2026-10-04: refusing an expired token leaves the grant valid.
         raise OAuthError("invalid_grant", "Access token is invalid or expired.")
     vendor.revoke(grant.open_id, reason=5)
     return Response(status_code=200)

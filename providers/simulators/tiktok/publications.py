@@ -1,6 +1,6 @@
-"""What is being published: from init to post, each exactly once.
+"""Publications, from init to post; each becomes a post at most once.
 
-Owns: the life of a publish_id and the bytes it received. Knows nothing of HTTP, nor of who may publish what.
+Owns: the state of a publish_id and the bytes it received. Knows nothing of HTTP or of who may publish what.
 """
 
 import hashlib
@@ -29,57 +29,57 @@ FAIL_REASONS = (
 
 
 class Received:
-    """The bytes of one upload: counted and hashed as they come, kept only when told to.
+    """The bytes of one upload: counted and hashed as they arrive, stored only with `keep`.
 
-    A chunk counts when it is whole. Each stored chunk leaves a copy of the hash, so that the last one can be forgotten.
+    Only complete chunks count. The hash before each stored chunk is kept, so that the last one can be forgotten.
     """
 
     def __init__(self, *, keep: bool) -> None:
         self.size = 0
-        self.kept: bytearray | None = bytearray() if keep else None
+        self.data: bytearray | None = bytearray() if keep else None
         self._hash = hashlib.sha256()
         self._before: list[tuple[int, Any]] = []
 
     @property
     def sha256(self) -> str:
-        """Hexadecimal SHA-256 of the bytes stored so far."""
+        """Hexadecimal SHA-256 of the stored bytes."""
         return str(self._hash.hexdigest())
 
     @property
     def last_chunk(self) -> tuple[int, int] | None:
-        """Where the chunk stored last begins and ends, or None."""
+        """Begin and end (exclusive) of the last stored chunk, or None."""
         return (self._before[-1][0], self.size) if self._before else None
 
     def chunk(self) -> "Chunk":
-        """A chunk that begins where the stored bytes end."""
-        return Chunk(self._hash.copy(), [] if self.kept is not None else None)
+        """Return a new chunk that begins where the stored bytes end."""
+        return Chunk(self._hash.copy(), [] if self.data is not None else None)
 
     def store(self, chunk: "Chunk") -> None:
-        """Add a whole chunk."""
+        """Store a complete chunk."""
         self._before.append((self.size, self._hash))
         self._hash = chunk.hash
         self.size += chunk.size
-        if self.kept is not None:
-            self.kept += b"".join(chunk.pieces or ())
+        if self.data is not None:
+            self.data += b"".join(chunk.pieces or ())
 
     def forget_last(self) -> None:
-        """Lose the chunk stored last, as a vendor's storage may."""
+        """Forget the last stored chunk, as a vendor's storage may."""
         if self._before:
             self.size, self._hash = self._before.pop()
-            if self.kept is not None:
-                del self.kept[self.size :]
+            if self.data is not None:
+                del self.data[self.size :]
 
 
 @dataclass(slots=True)
 class Chunk:
-    """One chunk on its way."""
+    """A chunk that is being received."""
 
     hash: Any
     pieces: list[bytes] | None
     size: int = 0
 
     def feed(self, piece: bytes) -> None:
-        """Take the next piece."""
+        """Add the next bytes."""
         self.hash.update(piece)
         self.size += len(piece)
         if self.pieces is not None:
@@ -88,7 +88,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Post:
-    """One post that exists: the ledger's row. `sha256` is of the received bytes; `time` is aware UTC."""
+    """A post, and its row in the ledger. `sha256` is of the received bytes; `time` is aware UTC."""
 
     publish_id: str
     open_id: str
@@ -105,7 +105,7 @@ class Post:
 class Publication:
     """One publish_id. `mode` is DIRECT_POST, INBOX (video draft) or MEDIA_UPLOAD (photo draft).
 
-    `ready_at` is when its bytes were all in; `announced` are the posts whose public id has been told.
+    `ready_at` is when all its bytes were received; `announced` has the ids of the posts that are publicly available.
     """
 
     publish_id: str
@@ -131,35 +131,35 @@ class Publication:
 
     @property
     def is_draft(self) -> bool:
-        """Whether it ends in the user's inbox instead of on the profile."""
+        """Whether it goes to the user's inbox instead of the profile."""
         return self.mode != "DIRECT_POST"
 
     @property
     def publish_type(self) -> str:
-        """What webhooks call it."""
+        """The `publish_type` of webhook events."""
         return "INBOX_SHARE" if self.is_draft else "DIRECT_PUBLISH"
 
     @property
     def pull_failed(self) -> str:
-        """The fail reason of a pull that did not get all media."""
+        """The fail reason of a pull that could not fetch all media."""
         return "video_pull_failed" if self.media == "VIDEO" else "photo_pull_failed"
 
     @property
     def processing(self) -> bool:
-        """Whether its bytes are still coming or being looked at."""
+        """Whether its bytes are still being received or processed."""
         return self.status in ("PROCESSING_UPLOAD", "PROCESSING_DOWNLOAD")
 
     @property
     def unfinished_draft(self) -> bool:
-        """Whether it holds one of the five slots for drafts: started, neither posted nor failed."""
+        """Whether it occupies one of the five draft slots: started, neither posted nor failed."""
         return self.is_draft and self.status not in FINAL
 
     def next_chunk_end(self) -> int | None:
-        """The offset behind the chunk that is expected now; None when all are in."""
+        """Return the end (exclusive) of the chunk that is expected next; None when all bytes are stored."""
         if self.received.size >= self.size:
             return None
         return chunk_end(self.received.size, self.size, self.chunk_size, self.chunk_count)
 
     def fail(self, reason: str) -> None:
-        """End without a post."""
+        """Fail without a post."""
         self.status, self.fail_reason = "FAILED", reason

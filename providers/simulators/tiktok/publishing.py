@@ -1,6 +1,6 @@
-"""The Content Posting API but for the bytes: creator info, the three inits, status, cancel.
+"""The Content Posting API except the uploads: creator info, the three inits, status, cancel.
 
-Owns: POST /v2/post/publish/…. Knows nothing of uploads, nor of time's effect on a publication.
+Owns: POST /v2/post/publish/…. Knows nothing of uploads or of how a publication progresses.
 """
 
 from datetime import timedelta
@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from providers.simulators.common.ids import number, opaque
 from providers.simulators.tiktok import ids, pull, rules
 from providers.simulators.tiktok.errors import VendorError
 from providers.simulators.tiktok.grants import Grant
@@ -16,7 +17,7 @@ from providers.simulators.tiktok.ledger import Init
 from providers.simulators.tiktok.publications import Publication, Received
 from providers.simulators.tiktok.state import Vendor
 from providers.simulators.tiktok.users import SimUser
-from providers.simulators.tiktok.wire import caller, envelope, json_object, vendor_of
+from providers.simulators.tiktok.wire import authorize_call, envelope, json_object, vendor_of
 
 _PREFIXES = {
     ("VIDEO", "DIRECT_POST", "FILE_UPLOAD"): "v_pub_file",
@@ -29,8 +30,8 @@ _PREFIXES = {
 
 
 async def creator_info(request: Request) -> Response:
-    """What the creator can do now. That nothing can be posted is said with HTTP 200, on purpose of TikTok's."""
-    grant = caller(request, "creator_info", "video.publish")
+    """Return what the creator can do now. One who cannot post gets an error code with HTTP 200, as TikTok intends."""
+    grant = authorize_call(request, "creator_info", "video.publish")
     vendor = vendor_of(request)
     user = vendor.users[grant.open_id]
     try:
@@ -55,7 +56,7 @@ def _creator(user: SimUser) -> dict[str, Any]:
 
 async def video_init(request: Request) -> Response:
     """Begin a direct post of a video."""
-    grant = caller(request, "video.init", "video.publish")
+    grant = authorize_call(request, "video.init", "video.publish")
     vendor, body = vendor_of(request), await json_object(request)
     user, info = vendor.users[grant.open_id], rules.section(body, "post_info")
     publication = _video(vendor, grant, "DIRECT_POST", info, rules.section(body, "source_info"))
@@ -66,8 +67,8 @@ async def video_init(request: Request) -> Response:
 
 
 async def inbox_init(request: Request) -> Response:
-    """Begin a draft for the user's inbox. There is no post_info: what is sent of it is dropped silently."""
-    grant = caller(request, "inbox.init", "video.upload")
+    """Begin a draft for the user's inbox. There is no post_info: one that is sent is ignored."""
+    grant = authorize_call(request, "inbox.init", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     publication = _video(vendor, grant, "INBOX", {}, rules.section(body, "source_info"))
     rules.check_drafts(vendor, vendor.users[grant.open_id], vendor.now())
@@ -75,8 +76,8 @@ async def inbox_init(request: Request) -> Response:
 
 
 async def content_init(request: Request) -> Response:
-    """Begin a photo post, direct or as a draft: always pulled from URLs."""
-    grant = caller(request, "content.init", "video.publish", "video.upload")
+    """Begin a photo post, direct or as a draft: always from URLs."""
+    grant = authorize_call(request, "content.init", "video.publish", "video.upload")
     vendor, body = vendor_of(request), await json_object(request)
     mode, user = body.get("post_mode"), vendor.users[grant.open_id]
     if body.get("media_type") != "PHOTO" or mode not in ("DIRECT_POST", "MEDIA_UPLOAD"):
@@ -107,8 +108,8 @@ def _video(vendor: Vendor, grant: Grant, mode: str, info: dict[str, Any], source
         size, chunk_size, count = rules.check_file(source)
         publication = _new(vendor, grant, mode, "VIDEO", kind, info)
         publication.size, publication.chunk_size, publication.chunk_count = size, chunk_size, count
-        publication.upload_id = str(ids.number(vendor.entropy))
-        publication.upload_token = ids.opaque(vendor.entropy)
+        publication.upload_id = str(number(vendor.entropy))
+        publication.upload_token = opaque(vendor.entropy)
         publication.upload_expires_at = vendor.now() + timedelta(seconds=vendor.config.upload_url_seconds)
         return publication
     if kind == "PULL_FROM_URL":
@@ -143,7 +144,7 @@ def _new(
 
 def _begin(request: Request, publication: Publication) -> Response:
     vendor = vendor_of(request)
-    vendor.works.add(publication)
+    vendor.publisher.add(publication)
     names = ("publish_id", "open_id", "mode", "source", "size", "chunk_size", "chunk_count")
     vendor.inits.append(Init(**{name: getattr(publication, name) for name in names}, time=publication.init_at))
     data = {"publish_id": publication.publish_id}
@@ -157,10 +158,10 @@ def _begin(request: Request, publication: Publication) -> Response:
 
 
 async def _own_publication(request: Request, operation: str) -> Publication:
-    grant = caller(request, operation, "video.publish", "video.upload")
+    grant = authorize_call(request, operation, "video.publish", "video.upload")
     vendor = vendor_of(request)
     publish_id = (await json_object(request)).get("publish_id")
-    publication = vendor.works.publications.get(publish_id) if isinstance(publish_id, str) else None
+    publication = vendor.publisher.publications.get(publish_id) if isinstance(publish_id, str) else None
     if publication is None:
         raise VendorError("invalid_publish_id")
     if publication.open_id != grant.open_id:
@@ -169,12 +170,12 @@ async def _own_publication(request: Request, operation: str) -> Publication:
 
 
 async def status_fetch(request: Request) -> Response:
-    """How far a publication is. A failed post is still an ok answer."""
+    """Return the status of a publication. A failed post is still an "ok" response."""
     publication = await _own_publication(request, "status")
     vendor = vendor_of(request)
     data: dict[str, Any] = {
         "status": publication.status,
-        "publicaly_available_post_id": vendor.works.public_ids(publication),
+        "publicaly_available_post_id": vendor.publisher.public_ids(publication),
     }
     if publication.status == "FAILED":
         data["fail_reason"] = publication.fail_reason
@@ -184,10 +185,10 @@ async def status_fetch(request: Request) -> Response:
 
 
 async def cancel(request: Request) -> Response:
-    """Stop a pull that is still running. The answer has no `data`."""
+    """Cancel a pull that is still running. The response has no `data`."""
     publication = await _own_publication(request, "cancel")
     vendor = vendor_of(request)
     if publication.status != "PROCESSING_DOWNLOAD":
         raise VendorError("publish_not_cancellable")
-    vendor.works.fail(publication, "publish_cancelled")
+    vendor.publisher.fail(publication, "publish_cancelled")
     return envelope(vendor, None)

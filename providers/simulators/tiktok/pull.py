@@ -1,6 +1,6 @@
-"""Pulls: the vendor fetches media itself.
+"""PULL_FROM_URL: the vendor fetches the media.
 
-Owns: the fetching of PULL_FROM_URL, and what is refused of what came. Knows nothing of who may pull from where.
+Owns: fetching, and which media are refused. Knows nothing of which URLs are permitted.
 """
 
 from ipaddress import ip_address
@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from providers.simulators.common.http import media_type
 from providers.simulators.tiktok.chunks import LARGEST_FILE
 from providers.simulators.tiktok.publications import Publication
 from providers.simulators.tiktok.state import Vendor
 
-# Pages "Media Transfer Guide" and "Content Posting API - Media", read 2026-11-20. Which MB the 20 MB are is not said:
-# the decimal ones are fewer. Which fail reason too many bytes have is not said either.
+# Pages "Media Transfer Guide" and "Content Posting API - Media", read 2026-11-20. The meaning of
+# "20 MB" is not documented; the decimal one is stricter. Nor is the fail reason of a file that is too large.
 LARGEST_PHOTO = 20_000_000
 TYPES = {"VIDEO": ("video/mp4", "video/quicktime", "video/webm"), "PHOTO": ("image/jpeg", "image/webp")}
 TOO_LARGE = {"VIDEO": "file_format_check_failed", "PHOTO": "picture_size_check_failed"}
@@ -21,7 +22,7 @@ LARGEST = {"VIDEO": LARGEST_FILE, "PHOTO": LARGEST_PHOTO}
 
 
 class _Refused(Exception):
-    """What came is not taken; `reason` is the fail reason."""
+    """The media cannot be used; `reason` is the fail reason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -29,12 +30,12 @@ class _Refused(Exception):
 
 
 def start(vendor: Vendor, publication: Publication) -> None:
-    """Begin a pull; without `pull_media` it is over at once and brought no bytes."""
+    """Begin a pull; without `pull_media` it completes at once, without bytes."""
     if vendor.config.pull_media:
-        vendor.works.pull(publication)
-        vendor.spawn(_pull(vendor, publication))
+        vendor.publisher.pull(publication)
+        vendor.runtime.spawn(lambda: _pull(vendor, publication))
     else:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
 
 
 async def _pull(vendor: Vendor, publication: Publication) -> None:
@@ -44,22 +45,22 @@ async def _pull(vendor: Vendor, publication: Publication) -> None:
                 await _fetch(client, url, publication)
     except (httpx.HTTPError, httpx.InvalidURL, _Refused) as error:
         if publication.processing:
-            vendor.works.fail(publication, error.reason if isinstance(error, _Refused) else publication.pull_failed)
+            vendor.publisher.fail(publication, error.reason if isinstance(error, _Refused) else publication.pull_failed)
         return
     if publication.processing:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
         vendor.settle()
 
 
 async def _fetch(client: httpx.AsyncClient, url: str, publication: Publication) -> None:
-    """Fetch one medium whole, as long as the publication has not ended otherwise."""
+    """Fetch one file; stop when the publication has ended in the meantime."""
     if not _reachable(url):
         raise _Refused(publication.pull_failed)
     chunk = publication.received.chunk()
     async with client.stream("GET", url) as answer:
         if answer.status_code != 200:  # a redirect fails too
             raise _Refused(publication.pull_failed)
-        if answer.headers.get("content-type", "").partition(";")[0].strip().lower() not in TYPES[publication.media]:
+        if media_type(answer.headers) not in TYPES[publication.media]:
             raise _Refused("file_format_check_failed")
         async for piece in answer.aiter_raw():
             chunk.feed(piece)
@@ -71,7 +72,7 @@ async def _fetch(client: httpx.AsyncClient, url: str, publication: Publication) 
 
 
 def _reachable(url: str) -> bool:
-    """Whether a URL is https, or plain http of a developer's own machine."""
+    """Return whether a URL is https, or plain http of a developer's own machine."""
     parts = urlsplit(url)
     if parts.scheme == "https" or parts.hostname == "localhost":
         return True

@@ -1,6 +1,6 @@
-"""What TikTok demands of a post before it takes it: settings, sources, caps.
+"""What TikTok checks before it accepts a post: settings, sources, caps.
 
-Owns: the checks of the three init calls and of creator_info. Knows nothing of HTTP, nor of what happens afterwards.
+Owns: the checks of the three init calls and of creator_info. Knows nothing of HTTP or of what happens afterwards.
 """
 
 from datetime import datetime
@@ -33,7 +33,7 @@ _PHOTO_FLAGS = ("disable_comment", "auto_add_music", "brand_content_toggle", "br
 
 
 def section(body: dict[str, Any], name: str) -> dict[str, Any]:
-    """An object inside a body. Raises VendorError invalid_params when it is missing or something else."""
+    """Return an object inside a body. Raise VendorError invalid_params when it is missing or has another type."""
     value = body.get(name)
     if not isinstance(value, dict):
         raise VendorError("invalid_params", f"{name} is missing or not an object")
@@ -41,7 +41,7 @@ def section(body: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def check_privacy(user: SimUser, info: dict[str, Any]) -> None:
-    """The level must be named and among the creator's options; branded content is never private."""
+    """Check the privacy level: one of the creator's options is required, and branded content cannot be private."""
     level = info.get("privacy_level")
     if level not in user.privacy_level_options:
         raise VendorError("privacy_level_option_mismatch")
@@ -50,7 +50,7 @@ def check_privacy(user: SimUser, info: dict[str, Any]) -> None:
 
 
 def check_video_info(user: SimUser, info: dict[str, Any]) -> None:
-    """post_info of a video. An invalid cover timestamp is not refused: the first frame is taken."""
+    """Check the post_info of a video. An invalid cover timestamp is not refused: the first frame becomes the cover."""
     text(info.get("title", ""), "title", most=VIDEO_TITLE)
     for name in _VIDEO_FLAGS:
         flag(info.get(name), name)
@@ -58,7 +58,7 @@ def check_video_info(user: SimUser, info: dict[str, Any]) -> None:
 
 
 def check_photo_info(user: SimUser, info: dict[str, Any], *, direct: bool) -> None:
-    """post_info of photos; a draft carries title and description only."""
+    """Check the post_info of photos; a draft has only title and description."""
     text(info.get("title", ""), "title", most=PHOTO_TITLE)
     text(info.get("description", ""), "description", most=PHOTO_DESCRIPTION)
     if direct:
@@ -68,7 +68,7 @@ def check_photo_info(user: SimUser, info: dict[str, Any], *, direct: bool) -> No
 
 
 def check_file(source: dict[str, Any]) -> tuple[int, int, int]:
-    """Size, chunk size and count of a FILE_UPLOAD whose plan is acceptable."""
+    """Return size, chunk size and chunk count of a FILE_UPLOAD with a valid chunk plan."""
     size, chunk_size, count = (
         integer(source.get(name), name) for name in ("video_size", "chunk_size", "total_chunk_count")
     )
@@ -77,7 +77,7 @@ def check_file(source: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def check_url(vendor: Vendor, url: object) -> str:
-    """A URL to pull from, under a verified property. Raises VendorError."""
+    """Return a URL to pull from, which must be under a verified property. Raise VendorError."""
     try:
         parts = urlsplit(url if isinstance(url, str) else "")
     except ValueError:
@@ -91,7 +91,7 @@ def check_url(vendor: Vendor, url: object) -> str:
 
 
 def _verified(scheme: str, host: str, url: str, properties: tuple[str, ...]) -> bool:
-    # A prefix may be plain http here, so that a developer's own machine can be pulled from; TikTok's may not.
+    # Here a prefix may be plain http, so that media can be pulled from a developer's machine; with TikTok it may not.
     if any("://" in each and url.startswith(each) for each in properties):
         return True
     if scheme != "https":
@@ -114,7 +114,7 @@ def _is_ip(host: str) -> bool:
 
 
 def check_photos(vendor: Vendor, source: dict[str, Any]) -> tuple[str, ...]:
-    """The URLs of up to 35 photos, one of them the cover."""
+    """Return the URLs of 1 to 35 photos, one of which is the cover."""
     urls = source.get("photo_images")
     if source.get("source") != "PULL_FROM_URL" or not isinstance(urls, list) or not 1 <= len(urls) <= MOST_PHOTOS:
         raise VendorError("invalid_params", "photos are pulled from 1 to 35 URLs")
@@ -124,30 +124,30 @@ def check_photos(vendor: Vendor, source: dict[str, Any]) -> tuple[str, ...]:
 
 
 def check_creator(vendor: Vendor, user: SimUser, now: datetime) -> None:
-    """Whether a creator can direct-post at all now. Raises VendorError with one of three codes."""
+    """Check whether a creator can direct-post now. Raise VendorError with one of three codes."""
     if user.banned:
         raise VendorError("spam_risk_user_banned_from_posting")
     cap = vendor.config.posts_per_day
-    if user.too_many_posts or (cap is not None and vendor.works.posts_today(user.open_id, now) >= cap):
+    if user.too_many_posts or (cap is not None and vendor.publisher.posts_today(user.open_id, now) >= cap):
         raise VendorError("spam_risk_too_many_posts")
     caps = [vendor.config.active_creators, None if vendor.config.audited else UNAUDITED_CREATORS]
     active = min((each for each in caps if each is not None), default=None)
     if active is not None:
-        others = vendor.works.creators_today(now) - {user.open_id}
+        others = vendor.publisher.creators_today(now) - {user.open_id}
         if len(others) >= active:
             raise VendorError("reached_active_user_cap")
 
 
 def check_audit(vendor: Vendor, user: SimUser, level: object) -> None:
-    """An app without the audit posts to private accounts only, and only SELF_ONLY."""
+    """Check that an unaudited app posts only to private accounts, and only SELF_ONLY."""
     if not vendor.config.audited and (not user.private or level != "SELF_ONLY"):
         raise VendorError("unaudited_client_can_only_post_to_private_accounts")
 
 
 def check_drafts(vendor: Vendor, user: SimUser, now: datetime) -> None:
-    """Whether a further draft may be started: five unfinished ones in 24 hours at most."""
+    """Check whether another draft may be started: at most five unfinished ones in 24 hours."""
     if user.banned:
         raise VendorError("spam_risk_user_banned_from_posting")
     most = vendor.config.pending_drafts
-    if most is not None and len(vendor.works.drafts(user.open_id, now)) >= most:
+    if most is not None and len(vendor.publisher.drafts(user.open_id, now)) >= most:
         raise VendorError("spam_risk_too_many_pending_share")

@@ -1,6 +1,6 @@
-"""The upload server: one PUT per chunk, in order, and nothing stored of a chunk that is not whole.
+"""The upload server: one PUT per chunk, in order; incomplete chunks are not stored.
 
-Owns: PUT /video/ and /upload/. Knows nothing of users or tokens: the URL is the only key.
+Owns: PUT /video/ and /upload/. Knows nothing of users or tokens: the URL is the only credential.
 """
 
 import re
@@ -9,28 +9,27 @@ from dataclasses import dataclass
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from providers.simulators.common.http import CLIENT_CLOSED, media_type
+from providers.simulators.common.middleware import FAULT_KEY
 from providers.simulators.faults import Fault
-from providers.simulators.tiktok.gate import SCOPE_KEY
 from providers.simulators.tiktok.publications import Publication
 from providers.simulators.tiktok.state import Vendor
-from providers.simulators.tiktok.wire import media_type, vendor_of
+from providers.simulators.tiktok.wire import vendor_of
 
 _RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})\Z")
 _TYPES = ("video/mp4", "video/quicktime", "video/webm")
-# What a proxy logs when the client went away; nobody is there to read it.
-_CLIENT_GONE = 499
 
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """A chunk's place: first and last byte, both counted from 0 and included."""
+    """The range of a chunk: first and last byte, from 0, both inclusive."""
 
     first: int
     last: int
 
 
 async def put(request: Request) -> Response:
-    """Take one chunk: 206 more to come, 201 all in, 400 bad headers or body, 403 expired, 404 unknown, 416 not next."""
+    """Store a chunk: 206 more expected, 201 complete, 400 malformed, 403 expired, 404 unknown, 416 out of order."""
     try:
         publication = _publication(request)
         refused = _refusal(request, publication)
@@ -39,11 +38,11 @@ async def put(request: Request) -> Response:
         await _drain(request)
         return refused or _unknown(vendor_of(request))
     except ClientDisconnect:
-        return Response(status_code=_CLIENT_GONE)
+        return Response(status_code=CLIENT_CLOSED)
 
 
 def _publication(request: Request) -> Publication | None:
-    known = vendor_of(request).works.uploads.get(request.query_params.get("upload_id", ""))
+    known = vendor_of(request).publisher.uploads.get(request.query_params.get("upload_id", ""))
     same = known is not None and known.upload_token == request.query_params.get("upload_token")
     return known if same else None
 
@@ -70,7 +69,7 @@ def _refusal(request: Request, publication: Publication | None) -> Response | No
 
 
 def _fault(request: Request) -> Fault | None:
-    fault: Fault | None = request.scope.get(SCOPE_KEY)
+    fault: Fault | None = request.scope.get(FAULT_KEY)
     return fault
 
 
@@ -92,10 +91,10 @@ def _expired(vendor: Vendor, publication: Publication) -> bool:
 
 
 def _range(request: Request, publication: Publication) -> _Range | None:
-    """The range of a request whose headers are in order, or None."""
+    """Return the range of a request, or None when its headers are invalid."""
     match = _RANGE.match(request.headers.get("content-range", ""))
     length = request.headers.get("content-length", "")
-    if match is None or not length.isdecimal() or media_type(request) not in _TYPES:
+    if match is None or not length.isdecimal() or media_type(request.headers) not in _TYPES:
         return None
     first, last, total = map(int, match.groups())
     right = first <= last < total == publication.size and int(length) == last - first + 1
@@ -107,10 +106,10 @@ def _is_last_stored(publication: Publication, place: _Range) -> bool:
 
 
 def _progress(vendor: Vendor, publication: Publication, status: int | None = None) -> Response:
-    """206 or 201 by what is stored (or the status given), with the progress in Content-Range."""
+    """Return 206, 201 when complete, or the given status, with the progress in Content-Range."""
     stored, size = publication.received.size, publication.size
-    told = stored if vendor.config.progress_is_count else max(stored - 1, 0)
-    headers = {"Content-Range": f"bytes 0-{told}/{size}"}
+    progress = stored if vendor.config.progress_is_count else max(stored - 1, 0)
+    headers = {"Content-Range": f"bytes 0-{progress}/{size}"}
     return Response(status_code=status or (201 if stored == size else 206), headers=headers)
 
 
@@ -128,9 +127,9 @@ async def _store(request: Request, publication: Publication) -> Response:
         return Response(status_code=400)
     if _expired(vendor, publication):
         return Response(status_code=403)
-    if publication.received.size != begin:  # another request stored it meanwhile
+    if publication.received.size != begin:  # another request stored it in the meantime
         return _progress(vendor, publication, 416)
     publication.received.store(chunk)
     if publication.received.size == publication.size:
-        vendor.works.ready(publication, vendor.now())
+        vendor.publisher.ready(publication, vendor.now())
     return _progress(vendor, publication)

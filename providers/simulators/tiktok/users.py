@@ -1,6 +1,6 @@
-"""TikTok's users as the API shows them: profile, counters, posting rules, public videos.
+"""TikTok's users: profile, counters, posting rules, public videos.
 
-Owns: the accounts and what their owners changed. Knows nothing of grants, nor of what is being published.
+Owns: the accounts and how the API shows them. Knows nothing of grants or publications.
 """
 
 from dataclasses import dataclass, field, replace
@@ -12,7 +12,7 @@ PRIVATE_OPTIONS = ("FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimUser:
-    """One TikTok account: what user/info and creator_info say of it, and what its owner may do."""
+    """A TikTok account: what user/info and creator_info return, and what its owner may do."""
 
     open_id: str
     username: str
@@ -28,20 +28,20 @@ class SimUser:
     stitch_disabled: bool = False
     max_video_post_duration_sec: int = 600
     banned: bool = False
-    # The creator's cap is used up, by whichever app: TikTok shares it between all of them.
+    # The creator's daily cap is used up; all apps share it.
     too_many_posts: bool = False
-    # The TikTok app on the phone is older than 31.8, which cannot take photo drafts.
+    # The TikTok app on the phone is older than 31.8 and cannot receive photo drafts.
     old_app: bool = False
 
     @property
     def privacy_level_options(self) -> tuple[str, ...]:
-        """What the creator may choose now, in TikTok's order."""
+        """The privacy levels the creator may choose, in TikTok's order."""
         return PRIVATE_OPTIONS if self.private else PUBLIC_OPTIONS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimVideo:
-    """One public video of a user. `created_ms` is in milliseconds since 1970, of one video each: the list's cursor."""
+    """A public video. `created_ms` (milliseconds since 1970) is unique per user, as it is the cursor of the list."""
 
     id: int
     created_ms: int
@@ -57,13 +57,13 @@ class SimVideo:
 
 @dataclass(slots=True)
 class Account:
-    """A user with the videos of the public list, in the order in which they were added."""
+    """A user with the public videos, in the order in which they were added."""
 
     user: SimUser
     videos: list[SimVideo] = field(default_factory=list)
 
     def add(self, video: SimVideo) -> SimVideo:
-        """Add a video; one of the same millisecond as another moves on, so that paging neither skips nor repeats."""
+        """Add a video with a unique millisecond, so that paging neither skips nor repeats one."""
         taken = {each.created_ms for each in self.videos}
         while video.created_ms in taken:
             video = replace(video, created_ms=video.created_ms + 1)
@@ -72,7 +72,7 @@ class Account:
 
 
 def first_users(*, private: bool) -> list[SimUser]:
-    """The accounts a simulator starts with. The first one's open_id begins with a dash, as live ones may."""
+    """Return the initial accounts. The first open_id begins with a dash, as live ones may."""
     return [
         SimUser(
             open_id="-000SimPatisserieQ6fwOTWKQzsQ",
@@ -90,7 +90,7 @@ def first_users(*, private: bool) -> list[SimUser]:
 
 
 def profile(account: Account) -> dict[str, Any]:
-    """Every field that user/info can be asked for."""
+    """Return every field of user/info."""
     user = account.user
     avatar = f"https://p16-sign.tiktokcdn.com/sim/{user.username}"
     return {
@@ -112,7 +112,7 @@ def profile(account: Account) -> dict[str, Any]:
 
 
 def video_fields(username: str, video: SimVideo) -> dict[str, Any]:
-    """Every field that video/list and video/query can be asked for. `id` is a string, `create_time` seconds."""
+    """Return every field of video/list and video/query. `id` is a string, `create_time` is in seconds."""
     share = f"https://www.tiktok.com/@{username}/video/{video.id}"
     return {
         "id": str(video.id),

@@ -1,4 +1,4 @@
-"""The webhook sender: TikTok's body, TikTok's signature, retries until somebody answers 200.
+"""The webhook sender: TikTok's body, TikTok's signature, retries until the receiver answers 200.
 
 Owns: deliveries and their retries. Knows nothing of why an event happened.
 """
@@ -6,25 +6,26 @@ Owns: deliveries and their retries. Knows nothing of why an event happened.
 import hashlib
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
-from datetime import datetime
+from functools import partial
 from typing import Any
 
 import httpx
 
+from providers.simulators.common.http import deliver
+from providers.simulators.common.runtime import Runtime, Sleep
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.ledger import Delivery
 
 
 def signature(secret: str, timestamp: int, body: bytes) -> str:
-    """The value of the header TikTok-Signature: HMAC-SHA256 over "timestamp.body", hexadecimal."""
+    """Return the value of TikTok-Signature: hexadecimal HMAC-SHA256 of "timestamp.body"."""
     digest = hmac.new(secret.encode(), f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
     return f"t={timestamp},s={digest}"
 
 
 def body_of(client_key: str, event: str, open_id: str, content: dict[str, Any], create_time: int) -> bytes:
-    """The bytes of one event. `content` travels as a string that holds JSON."""
+    """Return the body of an event. `content` is a JSON string inside the JSON."""
     event_body = {
         "client_key": client_key,
         "event": event,
@@ -36,39 +37,22 @@ def body_of(client_key: str, event: str, open_id: str, content: dict[str, Any], 
 
 
 @dataclass(slots=True, kw_only=True)
-class Sender:
-    """Sends events in tasks that `spawn` starts. Events told while no event loop runs wait for the next flush."""
+class WebhookSender:
+    """Sends events in background tasks."""
 
     config: SimulatorConfig
-    now: Callable[[], datetime]
-    sleep: Callable[[float], Awaitable[None]]
-    spawn: Callable[[Coroutine[Any, Any, None]], bool]
+    runtime: Runtime
+    sleep: Sleep
     transport: httpx.AsyncBaseTransport | None = None
     deliveries: list[Delivery] = field(default_factory=list)
-    _waiting: list[tuple[str, str, bytes]] = field(default_factory=list)
     _client: httpx.AsyncClient | None = None
 
-    def tell(self, event: str, open_id: str, content: dict[str, Any]) -> None:
-        """Send one event, soon. Without a webhook URL nothing is sent."""
+    def send(self, event: str, open_id: str, content: dict[str, Any]) -> None:
+        """Send an event in the background; do nothing without a webhook URL."""
         if self.config.webhook_url is None:
             return
-        body = body_of(self.config.client_key, event, open_id, content, int(self.now().timestamp()))
-        self._waiting.append((event, open_id, body))
-        self.flush()
-
-    def flush(self) -> None:
-        """Start sending what waits."""
-        while self._waiting:
-            delivery = self._deliver(*self._waiting[0])
-            if not self.spawn(delivery):
-                delivery.close()
-                return
-            self._waiting.pop(0)
-
-    def clear(self) -> None:
-        """Forget what was delivered, and what waits to be."""
-        self.deliveries.clear()
-        self._waiting.clear()
+        body = body_of(self.config.client_key, event, open_id, content, int(self.runtime.now().timestamp()))
+        self.runtime.spawn(lambda: self._deliver(event, open_id, body))
 
     async def aclose(self) -> None:
         """Close the HTTP client."""
@@ -77,23 +61,16 @@ class Sender:
             self._client = None
 
     async def _deliver(self, event: str, open_id: str, body: bytes) -> None:
-        # The signature's time is not renewed on redelivery (undocumented; the harsher reading for a tight window).
-        header = signature(self.config.client_secret, int(self.now().timestamp()), body)
-        for attempt, pause in enumerate((*self.config.webhook_retry_seconds, None), start=1):
-            status = await self._post(body, header)
-            self.deliveries.append(
-                Delivery(event=event, open_id=open_id, attempt=attempt, status=status, time=self.now())
-            )
-            if status == 200 or pause is None:
-                return
-            await self.sleep(pause)
-
-    async def _post(self, body: bytes, header: str) -> int:
+        # The signature's time is not renewed on redelivery (undocumented; the stricter reading for a tight window).
+        header = signature(self.config.client_secret, int(self.runtime.now().timestamp()), body)
         if self._client is None:
             self._client = httpx.AsyncClient(transport=self.transport, timeout=10, trust_env=False)
         headers = {"Content-Type": "application/json", "TikTok-Signature": header}
-        try:
-            answer = await self._client.post(self.config.webhook_url or "", content=body, headers=headers)
-        except httpx.HTTPError:
-            return 0
-        return answer.status_code
+        post = partial(self._client.post, self.config.webhook_url or "", content=body, headers=headers)
+
+        def record(attempt: int, status: int) -> None:
+            time = self.runtime.now()
+            self.deliveries.append(Delivery(event=event, open_id=open_id, attempt=attempt, status=status, time=time))
+
+        pauses = self.config.webhook_retry_seconds
+        await deliver(post, record, pauses=pauses, sleep=self.sleep, repeat=lambda status: status != 200)

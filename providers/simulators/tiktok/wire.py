@@ -1,6 +1,6 @@
-"""TikTok's manners on the wire: envelopes, forms, JSON bodies, field lists, bearer tokens.
+"""TikTok's wire format: envelopes, forms, JSON bodies, field lists, bearer tokens.
 
-Owns: how a request is read and how an answer is wrapped. Knows nothing of what an endpoint does.
+Owns: parsing requests and building responses. Knows nothing of what an endpoint does.
 """
 
 import json
@@ -11,46 +11,45 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from providers.simulators.common.http import NO_CACHE, media_type
 from providers.simulators.tiktok import ids
 from providers.simulators.tiktok.errors import OAuthError, VendorError
 from providers.simulators.tiktok.grants import Grant
 from providers.simulators.tiktok.state import Vendor
 
-NO_CACHE = {"Cache-Control": "no-store"}
-
 
 def vendor_of(request: Request) -> Vendor:
-    """The vendor that a request came to."""
+    """Return the vendor that received a request."""
     vendor: Vendor = request.app.state.vendor
     return vendor
 
 
 def log_id(vendor: Vendor) -> str:
-    """A fresh log id."""
+    """Return a new log id."""
     return ids.log_id(vendor.entropy, vendor.now())
 
 
 def envelope(
     vendor: Vendor, data: Mapping[str, Any] | None, code: str = "ok", message: str = "", status: int = 200
 ) -> Response:
-    """`{data, error}`; without `data` when it is None."""
+    """Return `{data, error}`, without `data` when it is None."""
     error = {"code": code, "message": message, "log_id": log_id(vendor)}
     return JSONResponse({"error": error} if data is None else {"data": data, "error": error}, status)
 
 
 def oauth_refusal(vendor: Vendor, error: OAuthError) -> Response:
-    """`{error, error_description, log_id}`, with the status that the configuration says."""
+    """Return `{error, error_description, log_id}` with the configured status."""
     body = {"error": error.error, "error_description": error.description, "log_id": log_id(vendor)}
     return JSONResponse(body, vendor.config.oauth_error_status, NO_CACHE)
 
 
 def refusal(vendor: Vendor, error: VendorError) -> Response:
-    """A coded error with empty data."""
+    """Return a coded error with empty `data`."""
     return envelope(vendor, {}, error.code, error.message, error.status)
 
 
-def caller(request: Request, operation: str, *any_scope: str) -> Grant:
-    """The grant behind a call, its window counted. Raises VendorError: token, then rate, then scope."""
+def authorize_call(request: Request, operation: str, *any_scope: str) -> Grant:
+    """Return the grant of a call and count the call. Raise VendorError for token, rate or scope, in this order."""
     vendor = vendor_of(request)
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     grant = vendor.grants.by_access_token(token, vendor.now()) if scheme.lower() == "bearer" else None
@@ -63,14 +62,9 @@ def caller(request: Request, operation: str, *any_scope: str) -> Grant:
     return grant
 
 
-def media_type(request: Request) -> str:
-    """The content type without its parameters, lower case."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
 async def form(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises OAuthError when the body is something else, or names a field twice."""
-    if media_type(request) != "application/x-www-form-urlencoded":
+    """Return the fields of a form. Raise OAuthError for another content type and for a repeated field."""
+    if media_type(request.headers) != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "Only `application/x-www-form-urlencoded` is supported as Content-Type.")
     pairs = parse_qsl((await request.body()).decode("utf-8", "replace"), keep_blank_values=True)
     fields = dict(pairs)
@@ -80,8 +74,8 @@ async def form(request: Request) -> dict[str, str]:
 
 
 async def json_object(request: Request) -> dict[str, Any]:
-    """The JSON object of a body. Raises VendorError invalid_params for anything else."""
-    if media_type(request) != "application/json":
+    """Return the JSON object of a body. Raise VendorError invalid_params for anything else."""
+    if media_type(request.headers) != "application/json":
         raise VendorError("invalid_params", "The content type is not application/json")
     try:
         value = json.loads(await request.body())
@@ -93,7 +87,7 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 
 def field_list(request: Request, allowed: Mapping[str, str], grant: Grant) -> list[str]:
-    """The fields of the query string. `allowed` names each field's scope. Raises VendorError."""
+    """Return the `fields` of the query string. `allowed` has the scope of each field. Raise VendorError."""
     fields = [name for name in request.query_params.get("fields", "").split(",") if name]
     if not fields:
         raise VendorError("invalid_params", "fields is required")
@@ -105,14 +99,14 @@ def field_list(request: Request, allowed: Mapping[str, str], grant: Grant) -> li
 
 
 def integer(value: object, name: str) -> int:
-    """An int64 of a body. Raises VendorError invalid_params; a string of digits is none."""
+    """Return an integer of a body. Raise VendorError invalid_params, also for a string of digits."""
     if isinstance(value, bool) or not isinstance(value, int):
         raise VendorError("invalid_params", f"{name} is not an integer")
     return value
 
 
 def text(value: object, name: str, *, most: int) -> str:
-    """A string of a body, at most `most` UTF-16 units. Raises VendorError invalid_params."""
+    """Return a string of a body, at most `most` UTF-16 units. Raise VendorError invalid_params."""
     if not isinstance(value, str):
         raise VendorError("invalid_params", f"{name} is not a string")
     if len(value.encode("utf-16-le", "surrogatepass")) // 2 > most:
@@ -121,7 +115,7 @@ def text(value: object, name: str, *, most: int) -> str:
 
 
 def flag(value: object, name: str) -> bool:
-    """A bool of a body; absent (None) is False. Raises VendorError invalid_params."""
+    """Return a bool of a body, False when it is absent (None). Raise VendorError invalid_params."""
     if value is not None and not isinstance(value, bool):
         raise VendorError("invalid_params", f"{name} is not a boolean")
     return bool(value)

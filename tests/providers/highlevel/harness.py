@@ -36,7 +36,7 @@ from tests.providers.conformance.harness import Power
 from tests.providers.faking import Line, Renewing
 from tests.providers.highlevel.journeys import REDIRECT, Journey
 from tests.providers.highlevel.support import NOW, VERIFIER
-from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_csv_imports import BAD, GOOD, HEADERS
 from tests.providers.tiktok.journeys import content
 
 OPERATIONS = {

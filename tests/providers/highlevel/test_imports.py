@@ -18,7 +18,7 @@ from providers.models.secret import Secret
 from tests.providers.highlevel.journeys import Journey, in_process
 from tests.providers.highlevel.specification import multipart
 from tests.providers.highlevel.support import API, LOCATION, NOW, USER, Lender, highlevel, ok, refused
-from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_csv_imports import BAD, GOOD, HEADERS
 
 ROOT = f"{API}/social-media-posting/{LOCATION}"
 FILE = f"{HEADERS}\n{GOOD}\n{BAD}\n".encode()

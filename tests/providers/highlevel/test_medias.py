@@ -216,7 +216,7 @@ async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str
     async with in_process(version=version) as journey:
         access, client = await journey.connect(), journey.provider.client
         medium = await medias.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
-        [stored] = journey.vendor.medias.of(BAKERY)
+        [stored] = journey.vendor.media_files.of(BAKERY)
         await medias.delete(client, access, medium.file_id)
         with pytest.raises(NotFound):
             await medias.delete(client, access, medium.file_id)
@@ -227,7 +227,7 @@ async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str
         stored.size,
         stored.media_type,
     )
-    assert [] == journey.vendor.medias.of(BAKERY)
+    assert [] == journey.vendor.media_files.of(BAKERY)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(200, json={"succeded": True})])

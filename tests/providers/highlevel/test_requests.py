@@ -22,7 +22,7 @@ from tests.providers.highlevel import specification
 from tests.providers.highlevel.journeys import Journey, in_process
 from tests.providers.highlevel.support import NOW
 from tests.providers.simulators.highlevel import contract
-from tests.providers.simulators.highlevel.test_csvs import GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_csv_imports import GOOD, HEADERS
 
 _ROOT = "/social-media-posting"
 _OAUTH = f"{_ROOT}/oauth"

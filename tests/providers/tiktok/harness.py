@@ -140,7 +140,7 @@ class Simulated:
 
     async def stoppable(self, access: Access) -> str:
         """Begin a pull that takes a while."""
-        works = self.journey.vendor.works
+        works = self.journey.vendor.publisher
         works.config = replace(works.config, processing_seconds=60)
         return (await self.provider.publishing.begin(access, self.pull_order())).publish_id
 

@@ -1,4 +1,4 @@
-"""The world most tests of the simulated HighLevel live in.
+"""The simulated HighLevel that most tests use.
 
 Owns: the fixture. Knows nothing of configurations other than the default one.
 """
@@ -12,6 +12,6 @@ from tests.providers.simulators.highlevel.world import World, world
 
 @pytest.fixture
 async def highlevel() -> AsyncIterator[World]:
-    """A HighLevel in its default configuration."""
+    """Yield a HighLevel in its default configuration."""
     async with world() as made:
         yield made

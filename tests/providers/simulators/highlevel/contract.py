@@ -1,6 +1,6 @@
-"""The official OpenAPI of HighLevel, kept beside the checkout, and a validator of just the words that it uses.
+"""HighLevel's official OpenAPI, kept beside the checkout, and a validator for the keywords that it uses.
 
-Owns: finding the operation behind a call, and what is wrong with a value. Knows nothing of the simulator.
+Owns: finding the operation of a call, and validating a value. Knows nothing of the simulator.
 """
 
 import json
@@ -29,14 +29,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a specification."""
+    """An operation of a specification."""
 
     spec: Json
     path: str
     value: Json
 
     def answer(self, status: int) -> Json | None:
-        """The schema of an answer; {} when it has no body, None when the status is not documented."""
+        """Return the schema of a response; {} when it has no body, None when the status is not documented."""
         answers: Json = self.value["responses"]
         if str(status) not in answers:
             return None
@@ -46,7 +46,7 @@ class Operation:
         return schema
 
     def request(self, media_type: str) -> Json:
-        """The schema of a request's body."""
+        """Return the schema of a request's body."""
         content: Json = self.value.get("requestBody", {}).get("content", {})
         schema: Json = content.get(media_type, {}).get("schema", {})
         return schema
@@ -54,12 +54,12 @@ class Operation:
 
 @cache
 def specs(generation: str) -> list[Json]:
-    """The specifications of a generation. Skips the test without them."""
+    """Return the specifications of a generation. Skip the test when they are missing."""
     return [json.loads(reference.text(f"{FOLDER}/{name}.json")) for name in NAMES[generation]]
 
 
 def find(generation: str, method: str, path: str) -> Operation | None:
-    """The operation behind a call, or None. A fixed path is preferred to one with parameters."""
+    """Return the operation of a call, or None. Prefer a fixed path to one with parameters."""
     found = [
         Operation(spec, template, methods[method.lower()])
         for spec in specs(generation)
@@ -81,7 +81,7 @@ def _open(spec: Json, value: Json) -> Json:
 def problems(
     spec: Json, schema: Json, value: Any, where: str = "", *, known: frozenset[str] = frozenset()
 ) -> list[str]:
-    """What is wrong with a value. A property that no schema has is wrong too, unless it is in `known`."""
+    """Return the errors of a value. A property that is in no schema is an error, unless it is in `known`."""
     schema = _open(spec, schema)
     if value is None and schema.get("nullable"):
         return []

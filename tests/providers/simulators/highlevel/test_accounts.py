@@ -1,6 +1,6 @@
-"""The list of accounts, its health, and taking one away.
+"""The list of accounts, their health, and removing one.
 
-Owns: accounts that are connected. Knows nothing of how they came to be.
+Owns: connected accounts. Knows nothing of how they were connected.
 """
 
 from typing import Any
@@ -16,7 +16,7 @@ async def _accounts(highlevel: World) -> list[dict[str, Any]]:
 
 
 async def test_accounts_are_listed_with_their_health(highlevel: World) -> None:
-    """Ids of three parts, an end, flags that live answers have, and groups."""
+    """The list has ids of three parts, expiry, the flags of live responses, and groups."""
     answer = await highlevel.call("GET", f"{POSTING}/accounts")
     account = answer.json()["results"]["accounts"][0]
 
@@ -27,7 +27,7 @@ async def test_accounts_are_listed_with_their_health(highlevel: World) -> None:
 
 
 async def test_an_account_expires_by_time_and_by_hand(highlevel: World) -> None:
-    """isExpired turns when `expire` has come."""
+    """isExpired becomes true at `expire`."""
     highlevel.vendor.set_account(highlevel.account("facebook").id, expired=True)
     assert [False, True, False] == [each["isExpired"] for each in await _accounts(highlevel)]
     highlevel.clock.advance(365 * 86_400)
@@ -36,8 +36,8 @@ async def test_an_account_expires_by_time_and_by_hand(highlevel: World) -> None:
     assert [True, True, True] == [each["isExpired"] for each in await _accounts(highlevel)]
 
 
-async def test_an_account_is_taken_away_also_from_groups(highlevel: World) -> None:
-    """The answer names location and id; a second time it is not found."""
+async def test_an_account_is_removed_also_from_groups(highlevel: World) -> None:
+    """The response names location and id; a second removal is not found."""
     account = highlevel.tiktok.id
     answers = [await highlevel.call("DELETE", f"{POSTING}/accounts/{account}") for _ in range(2)]
     listed = (await highlevel.call("GET", f"{POSTING}/accounts")).json()["results"]
@@ -49,7 +49,7 @@ async def test_an_account_is_taken_away_also_from_groups(highlevel: World) -> No
 
 
 async def test_accounts_of_other_locations_are_not_found(highlevel: World) -> None:
-    """The id alone takes nothing away."""
+    """An account of another location is not found by its id."""
     [other] = highlevel.vendor.accounts.of(GARAGE)
 
     assert 404 == (await highlevel.call("DELETE", f"{POSTING}/accounts/{other.id}")).status_code

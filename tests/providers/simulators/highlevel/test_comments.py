@@ -1,6 +1,6 @@
-"""Comments of v3: list, answer, like, unlike.
+"""Comments of v3: list, reply, like, unlike.
 
-Owns: /comments. Knows nothing of how comments come about.
+Owns: /comments. Knows nothing of where comments come from.
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ async def _comment(highlevel: World) -> str:
 
 
 async def test_comments_are_listed(highlevel: World) -> None:
-    """By origin of the account; skip and limit are numbers here."""
+    """Comments are listed by the account's origin; skip and limit are numbers here."""
     comment_id = await _comment(highlevel)
     body = {"originIds": [highlevel.tiktok.origin_id], "skip": 0, "limit": 1, "sortBy": "latest"}
     answer = await highlevel.call("POST", f"{COMMENTS}/tiktok/list", body, params=WHERE)
@@ -45,15 +45,15 @@ async def test_comments_are_listed(highlevel: World) -> None:
     ],
 )
 async def test_listing_comments_is_checked(highlevel: World, body: dict[str, Any], message: str) -> None:
-    """Numbers, bounds, and dates in pairs."""
+    """Listing checks numbers, bounds, and that dates come in pairs."""
     answer = await highlevel.call("POST", f"{COMMENTS}/tiktok/list", body, params=WHERE, version=V3)
 
     assert 422 == answer.status_code
     assert any(each.startswith(message) for each in answer.json()["message"])
 
 
-async def test_a_comment_is_answered(highlevel: World) -> None:
-    """The reply is under it, and it has one reply more."""
+async def test_a_comment_gets_a_reply(highlevel: World) -> None:
+    """The reply is listed under the comment, whose reply count grows."""
     comment_id = await _comment(highlevel)
     body = {"parentId": comment_id, "isParentThread": True, "content": "Thanks"}
     answer = await highlevel.call("POST", f"{COMMENTS}/tiktok", body, params=WHERE)
@@ -80,15 +80,15 @@ async def test_a_comment_is_answered(highlevel: World) -> None:
     ],
 )
 async def test_comments_are_checked(highlevel: World, platform: str, change: dict[str, Any], status: int) -> None:
-    """TikTok's are at most 150 characters; the parent must exist; twitter is not in the list."""
+    """TikTok's comments have at most 150 characters, the parent must exist, and twitter is refused."""
     body = {"parentId": await _comment(highlevel), "isParentThread": True, "content": "Thanks", **change}
     answer = await highlevel.call("POST", f"{COMMENTS}/{platform}", body, params=WHERE)
 
     assert status == answer.status_code, answer.text
 
 
-async def test_likes_are_given_and_taken_once(highlevel: World) -> None:
-    """A second time is 400."""
+async def test_liking_or_unliking_twice_is_refused(highlevel: World) -> None:
+    """A second like or unlike is 400."""
     path = f"{COMMENTS}/tiktok/{await _comment(highlevel)}/like"
     answers = [await highlevel.call(method, path, params=WHERE) for method in ("POST", "POST", "DELETE", "DELETE")]
 
@@ -96,8 +96,8 @@ async def test_likes_are_given_and_taken_once(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize(("platform", "status"), [("instagram", 422), ("facebook", 404)])
-async def test_likes_are_of_five_networks(highlevel: World, platform: str, status: int) -> None:
-    """Others are refused, and a comment is of one network."""
+async def test_five_networks_have_likes(highlevel: World, platform: str, status: int) -> None:
+    """Other networks are refused, and a comment belongs to one network."""
     path = f"{COMMENTS}/{platform}/{await _comment(highlevel)}/like"
 
     assert status == (await highlevel.call("POST", path, params=WHERE)).status_code

@@ -1,6 +1,6 @@
-"""The simulator's answers against the official OpenAPI: one walk through everything per generation.
+"""The simulator's responses against the official OpenAPI: one walk through all operations per generation.
 
-Owns: the walk, and where answers leave the specification on purpose. Knows nothing of rules that no schema can say.
+Owns: the walk, and intended deviations from the specification. Knows nothing of rules beyond schemas.
 """
 
 import json
@@ -13,9 +13,9 @@ import pytest
 
 from providers.simulators.highlevel import operations
 from tests.providers.simulators.highlevel import contract
-from tests.providers.simulators.highlevel.test_connecting import ME, OAUTH, WHO, _consent, _path
-from tests.providers.simulators.highlevel.test_csvs import GOOD, HEADERS
-from tests.providers.simulators.highlevel.test_installs import INSTALLED
+from tests.providers.simulators.highlevel.test_account_oauth import ME, OAUTH, WHO, _consent, _path
+from tests.providers.simulators.highlevel.test_csv_imports import GOOD, HEADERS
+from tests.providers.simulators.highlevel.test_installations import INSTALLED
 from tests.providers.simulators.highlevel.world import (
     BAKERY,
     COMPANY,
@@ -29,23 +29,23 @@ from tests.providers.simulators.highlevel.world import (
     world,
 )
 
-# What live answers have and the specifications have not: a traceId everywhere, the long body of refusals, the fields
-# of files and locations.
+# What live responses have but the specifications do not: a traceId everywhere, the long body of refusals, fields of
+# files and locations.
 KNOWN = frozenset({"traceId", "status", "options", "name", "error"})
-# The removed endpoint is in no specification.
+# The removed endpoint is not in any specification.
 UNSPECIFIED = {"oauth.reconnect"}
 APP = "/marketplace/app/65f0c0de0000000000000a99/installations"
 
 
 @dataclass
 class Walk:
-    """Every call of a walk, by the simulator's names of operations."""
+    """The calls of a walk, by operation name of the simulator."""
 
     generation: str
     answers: dict[str, list[httpx.Response]] = field(default_factory=dict)
 
     async def note(self, answer: httpx.Response) -> None:
-        """Remember an answer."""
+        """Record a response."""
         found = operations.find(answer.request.method, urlsplit(str(answer.request.url)).path)
         if found is not None:
             await answer.aread()
@@ -172,7 +172,7 @@ async def _comments(highlevel: World) -> None:
 
 
 async def _walk(version: str) -> Walk:
-    """Call every operation of a generation, rightly and in some wrong ways."""
+    """Call every operation of a generation, with valid and some invalid requests."""
     v3 = version == V3
     walk = Walk("v3" if v3 else "v2")
     async with world(burst=100_000) as highlevel:
@@ -201,7 +201,7 @@ _WALKS: dict[str, Walk] = {}
 
 @pytest.fixture(params=[OLD, V3])
 async def walk(request: pytest.FixtureRequest) -> Walk:
-    """The walk of a generation; walked once."""
+    """Return the walk of a generation, which runs once."""
     contract.specs("v3" if request.param == V3 else "v2")
     if request.param not in _WALKS:
         _WALKS[request.param] = await _walk(request.param)
@@ -222,8 +222,8 @@ def _wrong(walk: Walk, answer: httpx.Response) -> list[str]:
 
 
 @pytest.mark.parametrize("name", sorted(operations.NAMES - UNSPECIFIED))
-async def test_answers_fit_the_specification(walk: Walk, name: str) -> None:
-    """Status, required properties, types and enumerations; and nothing that no schema has."""
+async def test_responses_match_the_specification(walk: Walk, name: str) -> None:
+    """Responses have documented statuses, required properties, types and enum values, and no unknown properties."""
     mine = {each.name for each in operations.OPERATIONS if walk.generation in each.generations}
     answers = walk.answers.get(name, [])
 
@@ -231,8 +231,8 @@ async def test_answers_fit_the_specification(walk: Walk, name: str) -> None:
     assert [] == [f"{name}: {each}" for answer in answers for each in _wrong(walk, answer)]
 
 
-async def test_accepted_bodies_fit_the_specification(walk: Walk) -> None:
-    """What the simulator takes as JSON, the specification describes."""
+async def test_accepted_bodies_match_the_specification(walk: Walk) -> None:
+    """Every JSON body that the simulator accepts is valid in the specification."""
     found = []
     for answer in (each for answers in walk.answers.values() for each in answers if each.status_code < 300):
         request = answer.request
@@ -245,8 +245,8 @@ async def test_accepted_bodies_fit_the_specification(walk: Walk) -> None:
     assert [] == found
 
 
-async def test_the_limits_of_an_answer_are_the_documented_headers(walk: Walk) -> None:
-    """The 429 has the five headers of the specification."""
+async def test_a_429_has_the_documented_headers(walk: Walk) -> None:
+    """A 429 has the five rate limit headers of the specification."""
     [refused] = [each for each in walk.answers["accounts.list"] if each.status_code == 429]
     operation = contract.find(walk.generation, "GET", f"{POSTING}/accounts")
 
@@ -268,7 +268,7 @@ async def test_the_limits_of_an_answer_are_the_documented_headers(walk: Walk) ->
     ],
 )
 def test_the_validator_can_fail(value: Any, wrong: int) -> None:
-    """It sees what is missing, of another type, not listed, and not described."""
+    """The validator finds missing properties, wrong types, wrong enum values and unknown properties."""
     schema = {
         "allOf": [
             {

@@ -1,6 +1,6 @@
-"""Ordered faults, the control plane under /_sim/, and the simulator on a socket.
+"""Fault injection, the control endpoints under /_sim/, and the simulator on a socket.
 
-Owns: what another process may read, order and pull. Knows nothing of the levers' effects in depth.
+Owns: what another process may read and change. Knows nothing of the controls' effects in depth.
 """
 
 from typing import Any
@@ -12,13 +12,23 @@ from providers.simulators.highlevel import ConnectionDropped, Fault, create_app
 from providers.simulators.highlevel.operations import OPERATIONS
 from providers.simulators.highlevel.tenants import GARAGE
 from providers.simulators.serving import serve
-from tests.providers.simulators.highlevel.world import AGENT, API, BAKERY, OWNER, POSTING, Clock, World, said, world
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.highlevel.world import (
+    AGENT,
+    API,
+    BAKERY,
+    OWNER,
+    POSTING,
+    World,
+    status_and_message,
+    world,
+)
 
 ACCOUNTS = f"{POSTING}/accounts"
 
 
-async def _lever(highlevel: World, lever: str, **values: Any) -> Any:
-    answer = await highlevel.http.post(f"/_sim/{lever}", json=values)
+async def _control(highlevel: World, control: str, **values: Any) -> Any:
+    answer = await highlevel.http.post(f"/_sim/{control}", json=values)
     assert 200 == answer.status_code, answer.text
     return answer.json()
 
@@ -39,10 +49,8 @@ async def _lever(highlevel: World, lever: str, **values: Any) -> Any:
         ({"kind": "error"}, 400, "application/json", '"message":"internal_error"'),
     ],
 )
-async def test_answers_that_were_ordered(
-    highlevel: World, fault: dict[str, Any], status: int, kind: str, text: str
-) -> None:
-    """They come instead of the vendor's own, without the effect."""
+async def test_injected_responses(highlevel: World, fault: dict[str, Any], status: int, kind: str, text: str) -> None:
+    """An injected response replaces the vendor's own and prevents the effect."""
     highlevel.vendor.faults.add(Fault(match="posts.create", **fault))
     answer = await highlevel.create()
 
@@ -55,7 +63,7 @@ async def test_answers_that_were_ordered(
 
 @pytest.mark.parametrize(("kind", "created"), [("drop_before", 0), ("drop_after", 1)])
 async def test_a_broken_connection(highlevel: World, kind: str, created: int) -> None:
-    """Before the effect nothing was made, after it everything was."""
+    """drop_before prevents the effect, drop_after does not."""
     highlevel.vendor.faults.add(Fault(match="posts.create", kind=kind))
 
     with pytest.raises(ConnectionDropped):
@@ -63,8 +71,8 @@ async def test_a_broken_connection(highlevel: World, kind: str, created: int) ->
     assert created == len(highlevel.vendor.created)
 
 
-async def test_an_answer_may_be_lost_after_the_effect(highlevel: World) -> None:
-    """A 500 with the post made: a retry makes a double, and only the ledger tells."""
+async def test_a_response_may_be_lost_after_the_effect(highlevel: World) -> None:
+    """After a 500 that created the post, a retry creates a duplicate, which only the ledger shows."""
     highlevel.vendor.faults.add(Fault(match="posts.create", kind="status", status=500, effect=True))
     answers = [await highlevel.create(status="published") for _ in range(2)]
     highlevel.clock.advance(1)
@@ -73,16 +81,16 @@ async def test_an_answer_may_be_lost_after_the_effect(highlevel: World) -> None:
     assert 2 == len(highlevel.vendor.posts)
 
 
-async def test_a_slow_answer(highlevel: World) -> None:
-    """So many seconds later, then the usual."""
+async def test_a_slow_response(highlevel: World) -> None:
+    """Kind "slow" sends the usual response after its seconds."""
     highlevel.vendor.faults.add(Fault(match="accounts.list", kind="slow", seconds=40))
     answer = await highlevel.call("GET", ACCOUNTS)
 
     assert (200, "12:00:40") == (answer.status_code, highlevel.clock().isoformat()[11:19])
 
 
-async def test_faults_are_of_one_operation(highlevel: World) -> None:
-    """Others are left alone; the hits are counted."""
+async def test_faults_hit_one_operation(highlevel: World) -> None:
+    """A fault hits no other operation, and its hits are counted."""
     highlevel.vendor.faults.add(Fault(match="accounts.list", kind="status", status=500, times=None))
     statuses = [(await highlevel.search()).status_code, (await highlevel.call("GET", ACCOUNTS)).status_code]
 
@@ -91,7 +99,7 @@ async def test_faults_are_of_one_operation(highlevel: World) -> None:
 
 
 async def test_every_operation_can_be_hit(highlevel: World) -> None:
-    """Each has a name under which faults find it."""
+    """Every operation has a name that faults match."""
     for operation in OPERATIONS:
         highlevel.vendor.faults.add(Fault(match=operation.name, kind="status", status=599))
         answer = await highlevel.call(operation.method, operation.path.replace("{", "").replace("}", ""))
@@ -99,22 +107,22 @@ async def test_every_operation_can_be_hit(highlevel: World) -> None:
         assert 599 == answer.status_code, operation
 
 
-# The control plane
+# The control endpoints
 
 
-async def test_the_index_lists_every_lever(highlevel: World) -> None:
-    """A line each."""
+async def test_the_index_lists_every_control(highlevel: World) -> None:
+    """GET /_sim/ describes every control in one line."""
     index = (await highlevel.http.get("/_sim/")).json()
 
     assert 20 < len(index)
     assert all(index.values())
 
 
-async def test_the_ledger_tells_posts_and_calls(highlevel: World) -> None:
-    """And no secret."""
+async def test_the_ledger_has_posts_and_calls(highlevel: World) -> None:
+    """The ledger has posts and calls, and no secret."""
     post_id = await highlevel.created()
     await highlevel.pair()
-    await _lever(highlevel, "clock", advance=3_601)
+    await _control(highlevel, "clock", advance=3_601)
     answer = await highlevel.http.get("/_sim/ledger")
     ledger = answer.json()
 
@@ -125,10 +133,10 @@ async def test_the_ledger_tells_posts_and_calls(highlevel: World) -> None:
         assert secret not in answer.text
 
 
-async def test_faults_are_ordered_from_outside(highlevel: World) -> None:
-    """One, several, none any more; unknown operations and kinds of another vendor are refused."""
-    await _lever(highlevel, "faults", match="accounts.list", kind="status", status=500)
-    await _lever(highlevel, "faults", faults=[{"match": "*", "kind": "html"}])
+async def test_faults_are_added_and_cleared_from_outside(highlevel: World) -> None:
+    """POST adds one fault or several, DELETE removes all; unknown operations and another vendor's kinds are refused."""
+    await _control(highlevel, "faults", match="accounts.list", kind="status", status=500)
+    await _control(highlevel, "faults", faults=[{"match": "*", "kind": "html"}])
     wrong = [
         await highlevel.http.post("/_sim/faults", json={"match": "accounts.list", "kind": "expire_upload"}),
         await highlevel.http.post("/_sim/faults", json={"match": "nothing", "kind": "html"}),
@@ -141,37 +149,37 @@ async def test_faults_are_ordered_from_outside(highlevel: World) -> None:
     assert [500, 200] == [first.status_code, second.status_code]
 
 
-async def test_tokens_are_made_and_ended_from_outside(highlevel: World) -> None:
-    """OAuth's and private ones."""
-    pair = await _lever(highlevel, "grant", location_id=BAKERY)
-    pit = (await _lever(highlevel, "private", location_id=BAKERY))["token"]
-    rotated = (await _lever(highlevel, "private", token=pit, later=True))["token"]
+async def test_tokens_are_created_and_expired_from_outside(highlevel: World) -> None:
+    """OAuth tokens and private tokens can be created and ended from outside."""
+    pair = await _control(highlevel, "grant", location_id=BAKERY)
+    pit = (await _control(highlevel, "private", location_id=BAKERY))["token"]
+    rotated = (await _control(highlevel, "private", token=pit, later=True))["token"]
     alive = [(await highlevel.call("GET", ACCOUNTS, token=each)).status_code for each in (pit, rotated)]
-    expired = await _lever(highlevel, "expire")
-    await _lever(highlevel, "revoke", token=rotated)
+    expired = await _control(highlevel, "expire")
+    await _control(highlevel, "revoke", token=rotated)
     dead = [(await highlevel.call("GET", ACCOUNTS, token=each)).status_code for each in (pair["access_token"], rotated)]
 
     assert ([200, 200], [401, 401], {"expired": 2}) == (alive, dead, expired)
 
 
-async def test_what_tokens_may_is_changed_from_outside(highlevel: World) -> None:
-    """A private token's scopes, the calls of a day, a user."""
-    pit = (await _lever(highlevel, "private", location_id=BAKERY, scopes=[]))["token"]
+async def test_what_tokens_may_do_is_changed_from_outside(highlevel: World) -> None:
+    """The scopes of a private token, the calls left today and a user can be changed from outside."""
+    pit = (await _control(highlevel, "private", location_id=BAKERY, scopes=[]))["token"]
     before = (await highlevel.call("GET", ACCOUNTS, token=pit)).status_code
-    await _lever(highlevel, "private", token=pit, scopes=["socialplanner/account.readonly"])
+    await _control(highlevel, "private", token=pit, scopes=["socialplanner/account.readonly"])
     after = (await highlevel.call("GET", ACCOUNTS, token=pit)).status_code
-    await _lever(highlevel, "day", resource=BAKERY)
-    user = await _lever(highlevel, "user", user_id=OWNER, deleted=True)
+    await _control(highlevel, "day", resource=BAKERY)
+    user = await _control(highlevel, "user", user_id=OWNER, deleted=True)
 
     assert [401, 200, 429] == [before, after, (await highlevel.call("GET", ACCOUNTS, token=pit)).status_code]
     assert user["deleted"] is True
 
 
-async def test_installations_are_made_and_ended_from_outside(highlevel: World) -> None:
-    """A location can be added, suspended, installed and uninstalled."""
-    await _lever(highlevel, "location", location_id="SimLocationNew000001", name="New", active=False)
-    await _lever(highlevel, "install", location_ids=["SimLocationNew000001", GARAGE])
-    answer = await _lever(highlevel, "uninstall", target=GARAGE)
+async def test_installations_are_added_and_removed_from_outside(highlevel: World) -> None:
+    """A location can be added, suspended, installed and uninstalled from outside."""
+    await _control(highlevel, "location", location_id="SimLocationNew000001", name="New", active=False)
+    await _control(highlevel, "install", location_ids=["SimLocationNew000001", GARAGE])
+    answer = await _control(highlevel, "uninstall", target=GARAGE)
     tenants = (await highlevel.http.get("/_sim/tenants")).json()
 
     assert {"uninstalled": True} == answer
@@ -179,19 +187,19 @@ async def test_installations_are_made_and_ended_from_outside(highlevel: World) -
     assert tenants["locations"]["SimLocationNew000001"]["active"] is False
 
 
-async def test_accounts_and_posts_are_moved_from_outside(highlevel: World) -> None:
-    """An account expires, a post fails, a review ends, somebody comments."""
-    await _lever(highlevel, "account", account_id=highlevel.account("facebook").id, expired=True)
+async def test_accounts_and_posts_are_changed_from_outside(highlevel: World) -> None:
+    """An account can expire, a post fail, a review end and a comment appear from outside."""
+    await _control(highlevel, "account", account_id=highlevel.account("facebook").id, expired=True)
     accounts = (await highlevel.http.get("/_sim/accounts")).json()
-    await _lever(highlevel, "fail", error="no")
+    await _control(highlevel, "fail", error="no")
     failing = await highlevel.created()
     reviewed = await highlevel.created(status="in_review", postApprovalDetails={"approver": OWNER})
-    await _lever(highlevel, "review", post_id=reviewed, approve=True)
-    comment = await _lever(highlevel, "comment", location_id=BAKERY, platform="tiktok", parent_id=failing)
+    await _control(highlevel, "review", post_id=reviewed, approve=True)
+    comment = await _control(highlevel, "comment", location_id=BAKERY, platform="tiktok", parent_id=failing)
     unknown = await highlevel.http.post(
         "/_sim/comment", json={"location_id": BAKERY, "platform": "tiktok", "parent_id": "x"}
     )
-    await _lever(highlevel, "clock", advance=3_601)
+    await _control(highlevel, "clock", advance=3_601)
     records = (await highlevel.http.get("/_sim/records")).json()
 
     assert [False, True, False, False] == [each["isExpired"] for each in accounts.values()]
@@ -200,12 +208,12 @@ async def test_accounts_and_posts_are_moved_from_outside(highlevel: World) -> No
     assert 400 == unknown.status_code
 
 
-async def test_everything_is_forgotten(highlevel: World) -> None:
-    """But the configuration and the key."""
+async def test_a_reset_discards_everything(highlevel: World) -> None:
+    """A reset discards everything except the configuration and the key."""
     key = highlevel.vendor.webhooks.public_key
     await highlevel.created()
-    await _lever(highlevel, "webhook", type="PLAN_CHANGE")
-    await _lever(highlevel, "reset")
+    await _control(highlevel, "webhook", type="PLAN_CHANGE")
+    await _control(highlevel, "reset")
 
     assert ([], [], key) == (
         highlevel.vendor.created,
@@ -215,8 +223,8 @@ async def test_everything_is_forgotten(highlevel: World) -> None:
     assert 401 == (await highlevel.call("GET", ACCOUNTS)).status_code
 
 
-async def test_levers_refuse_what_they_cannot_take(highlevel: World) -> None:
-    """400 with a sentence."""
+async def test_invalid_values_are_refused_with_an_explanation(highlevel: World) -> None:
+    """Values that a control does not accept are 400 with the reason."""
     answers = [
         await highlevel.http.post("/_sim/clock", json={}),
         await highlevel.http.post("/_sim/review", json={"post_id": "x", "approve": True}),
@@ -227,8 +235,8 @@ async def test_levers_refuse_what_they_cannot_take(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize("client", ["10.0.0.1", "nobody"])
-async def test_strangers_pull_no_lever(client: str) -> None:
-    """The control plane answers loopback only."""
+async def test_the_control_endpoints_are_for_loopback(client: str) -> None:
+    """Callers from elsewhere are refused."""
     app = create_app(clock=Clock())
     transport = httpx.ASGITransport(app, client=(client, 1))
     async with httpx.AsyncClient(transport=transport, base_url=API) as http:
@@ -236,7 +244,7 @@ async def test_strangers_pull_no_lever(client: str) -> None:
 
 
 async def test_on_a_socket() -> None:
-    """The same app behind a real server: an answer, and a connection that breaks."""
+    """Behind a real server the app responds, and an injected drop breaks the connection."""
     app = create_app(clock=Clock())
     vendor = app.state.vendor
     headers = {
@@ -253,10 +261,10 @@ async def test_on_a_socket() -> None:
     assert 200 == answer.status_code
 
 
-async def test_the_ledger_of_calls_names_what_is_unknown() -> None:
-    """Paths that are no operation have no name."""
+async def test_the_ledger_has_calls_of_unknown_paths() -> None:
+    """Calls of unknown paths are in the ledger without an operation name."""
     async with world() as highlevel:
         refused = await highlevel.call("GET", "/nowhere")
 
-        assert 401 == said(refused)[0]
+        assert 401 == status_and_message(refused)[0]
         assert [("", "/nowhere", 401)] == [(row.operation, row.path, row.status) for row in highlevel.vendor.requests]

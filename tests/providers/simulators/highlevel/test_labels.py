@@ -1,18 +1,18 @@
-"""Categories and tags: lists, pages, single ones.
+"""Categories and tags: lists, pages, single resources.
 
-Owns: what is read of labels. Knows nothing of posts.
+Owns: reading labels. Knows nothing of posts.
 """
 
 import pytest
 
-from tests.providers.simulators.highlevel.world import POSTING, World, said
+from tests.providers.simulators.highlevel.world import POSTING, World, status_and_message
 
 NOBODY = "0" * 24
 
 
 @pytest.mark.parametrize(("path", "name", "text"), [("categories", "name", "opening"), ("tags", "tag", "cake")])
 async def test_labels_are_listed(highlevel: World, path: str, name: str, text: str) -> None:
-    """With pages in strings, a search, and a count of all that match."""
+    """Labels are listed with skip and limit as strings, a search, and the count of all matches."""
     every = (await highlevel.call("GET", f"{POSTING}/{path}")).json()["results"]
     page = (await highlevel.call("GET", f"{POSTING}/{path}", params={"skip": "1", "limit": "1"})).json()["results"]
     found = (await highlevel.call("GET", f"{POSTING}/{path}", params={"searchText": text})).json()["results"]
@@ -20,11 +20,11 @@ async def test_labels_are_listed(highlevel: World, path: str, name: str, text: s
 
     assert (2, 1, 2) == (len(every[path]), len(page[path]), page["count"])
     assert text in found[path][0][name].lower()
-    assert (422, ["limit must be a number string"]) == said(wrong)
+    assert (422, ["limit must be a number string"]) == status_and_message(wrong)
 
 
 async def test_one_category(highlevel: World) -> None:
-    """By id; an unknown one is 404."""
+    """A category is found by its id; an unknown one is 404."""
     known = highlevel.vendor.categories[0]
     answer = await highlevel.call("GET", f"{POSTING}/categories/{known['_id']}")
 
@@ -33,7 +33,7 @@ async def test_one_category(highlevel: World) -> None:
 
 
 async def test_tags_by_id(highlevel: World) -> None:
-    """201, unknown ones left out; the list is required."""
+    """Tags are found by their ids with 201, without unknown ones; the list of ids is required."""
     known = highlevel.vendor.tags[1]
     answer = await highlevel.call("POST", f"{POSTING}/tags/details", {"tagIds": [known["_id"], NOBODY]})
 

@@ -1,6 +1,6 @@
-"""What time does to a post: scheduled, in progress, published or failed; media that are really fetched.
+"""The progress of a post: scheduled, in progress, published or failed; fetching media.
 
-Owns: the life after create. Knows nothing of what create refuses.
+Owns: everything after create. Knows nothing of what create refuses.
 """
 
 import asyncio
@@ -14,11 +14,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from tests.providers.simulators.highlevel.world import OWNER, POSTING, POSTS, TIKTOK_DETAILS, VIDEO, World, said, world
+from tests.providers.simulators.highlevel.world import (
+    OWNER,
+    POSTING,
+    POSTS,
+    TIKTOK_DETAILS,
+    VIDEO,
+    World,
+    status_and_message,
+    world,
+)
 
 
-async def test_a_scheduled_post_is_published_at_its_hour(highlevel: World) -> None:
-    """scheduled, in_progress, published with link, id and time."""
+async def test_a_scheduled_post_is_published_at_its_time(highlevel: World) -> None:
+    """A post is scheduled, in_progress, then published with link, id and time."""
     post_id = await highlevel.created()
     seen = []
     for seconds in (0, 3_599, 1, 0.9, 0.1):
@@ -33,7 +42,7 @@ async def test_a_scheduled_post_is_published_at_its_hour(highlevel: World) -> No
 
 
 async def test_time_may_jump(highlevel: World) -> None:
-    """A post that nobody looked at was published at its hour all the same, once."""
+    """When time jumps, a post is still published at its scheduled time, once."""
     post_id = await highlevel.created()
     highlevel.vendor.advance_clock(86_000)
 
@@ -42,7 +51,7 @@ async def test_time_may_jump(highlevel: World) -> None:
 
 
 async def test_the_ledger_has_a_row_for_each_account(highlevel: World) -> None:
-    """One record for two accounts is two posts on two networks."""
+    """A record with two accounts is two posts on two networks."""
     accounts = [highlevel.tiktok.id, highlevel.account("facebook").id]
     post_id = await highlevel.created(accountIds=accounts)
     highlevel.clock.advance(3_601)
@@ -53,7 +62,7 @@ async def test_the_ledger_has_a_row_for_each_account(highlevel: World) -> None:
 
 
 async def test_the_same_create_twice_is_two_posts(highlevel: World) -> None:
-    """Nothing is idempotent, and only the ledger tells."""
+    """Creating is not idempotent, which only the ledger shows."""
     for _ in range(2):
         await highlevel.create(status="published", scheduleDate=None)
     highlevel.clock.advance(1)
@@ -62,7 +71,7 @@ async def test_the_same_create_twice_is_two_posts(highlevel: World) -> None:
 
 
 async def test_drafts_are_never_due(highlevel: World) -> None:
-    """Not even with a date."""
+    """A draft is not published, even with a date."""
     await highlevel.created(status="draft")
     highlevel.clock.advance(86_000)
 
@@ -71,7 +80,7 @@ async def test_drafts_are_never_due(highlevel: World) -> None:
 
 @pytest.mark.parametrize(("approve", "status", "posts"), [(True, "scheduled", 1), (False, "draft", 0)])
 async def test_a_review_waits_for_the_approver(highlevel: World, approve: bool, status: str, posts: int) -> None:
-    """Approved it is scheduled, rejected it is a draft."""
+    """An approved post is scheduled, a rejected one becomes a draft."""
     post_id = await highlevel.created(status="in_review", postApprovalDetails={"approver": OWNER})
     waiting = (await highlevel.post(post_id))["status"]
     highlevel.vendor.review(post_id, approve=approve)
@@ -83,8 +92,8 @@ async def test_a_review_waits_for_the_approver(highlevel: World, approve: bool, 
     assert posts == len(highlevel.vendor.posts)
 
 
-async def test_a_review_that_nobody_ends_is_not_published(highlevel: World) -> None:
-    """Its hour passes, and it cannot be decided twice once it is decided."""
+async def test_a_post_in_review_is_not_published(highlevel: World) -> None:
+    """A post in review is not published at its time, and a review is decided once."""
     post_id = await highlevel.created(status="in_review", postApprovalDetails={"approver": OWNER})
     highlevel.clock.advance(86_000)
     assert "in_review" == (await highlevel.post(post_id))["status"]
@@ -95,7 +104,7 @@ async def test_a_review_that_nobody_ends_is_not_published(highlevel: World) -> N
 
 
 async def test_a_failure_has_its_error(highlevel: World) -> None:
-    """failed with the text that was ordered, and no post."""
+    """A failed post has the injected error, and nothing is published."""
     highlevel.vendor.fail_next_publish("Video is too short")
     post_id = await highlevel.created()
     highlevel.clock.advance(3_601)
@@ -106,8 +115,8 @@ async def test_a_failure_has_its_error(highlevel: World) -> None:
     assert [] == highlevel.vendor.posts
 
 
-async def test_a_failed_post_is_sent_again_by_put(highlevel: World) -> None:
-    """A new date makes it due once more."""
+async def test_a_failed_post_is_rescheduled_by_put(highlevel: World) -> None:
+    """A PUT with a new date publishes a failed post."""
     highlevel.vendor.fail_next_publish("no")
     post_id = await highlevel.created()
     highlevel.clock.advance(3_601)
@@ -121,7 +130,7 @@ async def test_a_failed_post_is_sent_again_by_put(highlevel: World) -> None:
 
 
 async def test_an_expired_account_is_not_published_to(highlevel: World) -> None:
-    """A scheduled post waits until somebody reconnects, and is published then."""
+    """A scheduled post waits until the account is reconnected, and then is published."""
     post_id, account = await highlevel.created(), highlevel.tiktok.id
     highlevel.vendor.set_account(account, expired=True)
     highlevel.clock.advance(7_200)
@@ -141,10 +150,10 @@ async def test_an_expired_account_is_not_published_to(highlevel: World) -> None:
         ({"active": False}, "The social account is no longer connected"),
     ],
 )
-async def test_publishing_at_once_to_a_sick_account_fails(
+async def test_publishing_now_to_an_unhealthy_account_fails(
     highlevel: World, change: dict[str, bool], error: str
 ) -> None:
-    """The create is taken, and the post has failed."""
+    """The create is accepted, and the post fails."""
     highlevel.vendor.set_account(highlevel.tiktok.id, **change)
     answer = await highlevel.create(status="published", scheduleDate=None)
     [post_id] = await highlevel.ids(type="failed")
@@ -153,8 +162,8 @@ async def test_publishing_at_once_to_a_sick_account_fails(
     assert error == (await highlevel.post(post_id))["error"]
 
 
-async def test_an_account_that_was_taken_away_fails_its_posts(highlevel: World) -> None:
-    """DELETE of the account leaves its scheduled posts behind."""
+async def test_a_removed_account_fails_its_posts(highlevel: World) -> None:
+    """The scheduled posts of a deleted account fail."""
     post_id = await highlevel.created()
     await highlevel.call("DELETE", f"{POSTING}/accounts/{highlevel.tiktok.id}")
     highlevel.clock.advance(3_601)
@@ -172,7 +181,7 @@ async def test_an_account_that_was_taken_away_fails_its_posts(highlevel: World) 
     ids=["no-details", "empty-details", "thumbnail"],
 )
 async def test_tiktok_blames_the_thumbnail(highlevel: World, change: dict[str, Any]) -> None:
-    """Without details, or with a thumbnail, publishing fails with a misleading text."""
+    """Without details or with a thumbnail, publishing fails with a misleading message."""
     post_id = await highlevel.created(**change)
     highlevel.clock.advance(3_601)
 
@@ -180,7 +189,7 @@ async def test_tiktok_blames_the_thumbnail(highlevel: World, change: dict[str, A
 
 
 async def test_fifteen_posts_a_day(highlevel: World) -> None:
-    """The sixteenth of 24 hours fails, other accounts do not care."""
+    """The sixteenth post in 24 hours fails; other accounts are not affected."""
     for _ in range(16):
         await highlevel.created()
     other = await highlevel.created(accountIds=[highlevel.account("tiktok-business").id])
@@ -192,8 +201,8 @@ async def test_fifteen_posts_a_day(highlevel: World) -> None:
     assert "published" == (await highlevel.post(other))["status"]
 
 
-async def test_posts_on_their_way_count_too(highlevel: World) -> None:
-    """Sixteen of the same hour do not slip through together."""
+async def test_posts_in_progress_count_too(highlevel: World) -> None:
+    """Of sixteen posts at the same time one fails."""
     for _ in range(16):
         await highlevel.created()
     highlevel.clock.advance(3_600)
@@ -203,8 +212,8 @@ async def test_posts_on_their_way_count_too(highlevel: World) -> None:
     assert 15 == len(highlevel.vendor.posts)
 
 
-async def test_an_account_that_leaves_meanwhile_gets_no_post(highlevel: World) -> None:
-    """What was in progress for it fails."""
+async def test_an_account_that_is_removed_in_progress_gets_no_post(highlevel: World) -> None:
+    """A post in progress fails when its account is removed."""
     post_id = await highlevel.created()
     highlevel.clock.advance(3_600)
     await highlevel.call("DELETE", f"{POSTING}/accounts/{highlevel.tiktok.id}")
@@ -214,7 +223,7 @@ async def test_an_account_that_leaves_meanwhile_gets_no_post(highlevel: World) -
     assert [] == highlevel.vendor.posts
 
 
-# Media that are fetched
+# Fetching media
 
 
 def _media(answers: dict[str, tuple[int, str, bytes]]) -> httpx.ASGITransport:
@@ -234,8 +243,8 @@ def _media(answers: dict[str, tuple[int, str, bytes]]) -> httpx.ASGITransport:
         ((200, "video/mp4", b""), "Media could not be downloaded"),
     ],
 )
-async def test_media_are_fetched_when_told(answer: tuple[int, str, bytes], error: str) -> None:
-    """The hash of what came is in the ledger; what cannot be used fails the post."""
+async def test_media_are_fetched_with_pull_media(answer: tuple[int, str, bytes], error: str) -> None:
+    """The hash of the fetched bytes is in the ledger; unusable media fail the post."""
     async with world(pull_media=True, transport=_media({"/clip.mp4": answer})) as highlevel:
         post_id = await highlevel.created()
         highlevel.clock.advance(3_601)
@@ -249,8 +258,8 @@ async def test_media_are_fetched_when_told(answer: tuple[int, str, bytes], error
     ]
 
 
-async def test_a_url_that_is_none_fails_the_post() -> None:
-    """Nothing can be fetched from it."""
+async def test_an_invalid_url_fails_the_post() -> None:
+    """An invalid media URL fails the post."""
     async with world(pull_media=True, transport=_media({})) as highlevel:
         post_id = await highlevel.created(media=[{**VIDEO, "url": "nonsense"}])
         highlevel.clock.advance(3_601)
@@ -261,7 +270,7 @@ async def test_a_url_that_is_none_fails_the_post() -> None:
 
 
 async def test_a_connection_that_breaks_fails_the_post() -> None:
-    """A host that nobody reaches."""
+    """An unreachable host fails the post."""
 
     def unreachable(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("nobody is there")
@@ -276,7 +285,7 @@ async def test_a_connection_that_breaks_fails_the_post() -> None:
 
 
 async def test_uploaded_media_need_no_network() -> None:
-    """A file of the library is published with its own hash."""
+    """A file of the media library is published with its hash."""
     async with world(pull_media=True, transport=_media({})) as highlevel:
         files = {"file": ("clip.mp4", b"video", "video/mp4")}
         uploaded = (await highlevel.call("POST", "/medias/upload-file", files=files)).json()
@@ -288,8 +297,8 @@ async def test_uploaded_media_need_no_network() -> None:
     assert ((hashlib.sha256(b"video").hexdigest(),), (5,)) == (row.sha256, row.sizes)
 
 
-async def test_what_is_due_outside_an_event_loop_is_fetched_later() -> None:
-    """A pull that cannot start waits for the next call."""
+async def test_media_due_outside_an_event_loop_are_fetched_later() -> None:
+    """A fetch that cannot start outside an event loop waits for the next call."""
     async with world(pull_media=True, transport=_media({"/clip.mp4": (200, "video/mp4", b"v")})) as highlevel:
         post_id = await highlevel.created()
 
@@ -303,8 +312,8 @@ async def test_what_is_due_outside_an_event_loop_is_fetched_later() -> None:
         assert "published" == (await highlevel.post(post_id))["status"]
 
 
-async def test_nothing_says_it_by_webhook() -> None:
-    """There are no webhooks of the planner."""
+async def test_posts_send_no_webhooks() -> None:
+    """The planner has no webhooks."""
     async with world(webhook_url="https://hook.example/") as highlevel:
         assert 201 == (await highlevel.create()).status_code
         highlevel.clock.advance(3_601)
@@ -314,11 +323,11 @@ async def test_nothing_says_it_by_webhook() -> None:
         assert [] == highlevel.vendor.deliveries
 
 
-async def test_details_stay_in_the_ledger(highlevel: World) -> None:
-    """What TikTok was told is with the post."""
+async def test_details_are_in_the_ledger(highlevel: World) -> None:
+    """The ledger has TikTok's details of a post."""
     await highlevel.created()
     highlevel.clock.advance(3_601)
     [row] = highlevel.vendor.posts
 
     assert {"tiktokPostDetails": TIKTOK_DETAILS} == row.details
-    assert 422 == said(await highlevel.create(media=None))[0]
+    assert 422 == status_and_message(await highlevel.create(media=None))[0]

@@ -1,17 +1,17 @@
-"""Rate limits: a burst of ten seconds, a day, and the headers that tell of them.
+"""Rate limits: a burst of ten seconds, a day, and their headers.
 
-Owns: how many calls, and when again. Knows nothing of other refusals.
+Owns: the limits, and when they end. Knows nothing of other errors.
 """
 
 from providers.simulators.highlevel.tenants import GARAGE
-from tests.providers.simulators.highlevel.world import BAKERY, POSTING, World, said, world
+from tests.providers.simulators.highlevel.world import BAKERY, POSTING, World, status_and_message, world
 
 ACCOUNTS = f"{POSTING}/accounts"
 REMAINING = "X-RateLimit-Remaining"
 
 
-async def test_every_answer_tells_the_limits(highlevel: World) -> None:
-    """Five headers, on refusals too."""
+async def test_every_response_has_the_limits(highlevel: World) -> None:
+    """Every response has five rate limit headers, also refusals."""
     taken = await highlevel.call("GET", ACCOUNTS)
     refused = await highlevel.call("POST", f"{POSTING}/posts", {})
 
@@ -25,8 +25,8 @@ async def test_every_answer_tells_the_limits(highlevel: World) -> None:
     assert (422, "98") == (refused.status_code, refused.headers[REMAINING])
 
 
-async def test_what_is_not_authenticated_is_not_counted(highlevel: World) -> None:
-    """A call without a good token tells no limits."""
+async def test_unauthenticated_calls_are_not_counted(highlevel: World) -> None:
+    """A call without a valid token has no rate limit headers."""
     answer = await highlevel.call("GET", ACCOUNTS, token="nonsense")
 
     assert REMAINING not in answer.headers
@@ -34,7 +34,7 @@ async def test_what_is_not_authenticated_is_not_counted(highlevel: World) -> Non
 
 
 async def test_a_hundred_calls_in_ten_seconds(highlevel: World) -> None:
-    """The next is 429 until ten seconds after the first."""
+    """The call after a hundred is 429 until ten seconds after the first."""
     statuses = [(await highlevel.call("GET", ACCOUNTS)).status_code for _ in range(101)]
     refused = await highlevel.call("GET", ACCOUNTS)
     highlevel.clock.advance(9.9)
@@ -43,14 +43,14 @@ async def test_a_hundred_calls_in_ten_seconds(highlevel: World) -> None:
     again = (await highlevel.call("GET", ACCOUNTS)).status_code
 
     assert ({200}, 429) == (set(statuses[:100]), statuses[100])
-    assert (429, "Too Many Requests") == said(refused)
+    assert (429, "Too Many Requests") == status_and_message(refused)
     assert "0" == refused.headers[REMAINING]
     assert "retry-after" not in refused.headers
     assert (429, 200) == (still, again)
 
 
-async def test_retry_after_can_be_told() -> None:
-    """It is not documented."""
+async def test_retry_after_can_be_configured() -> None:
+    """A 429 can have Retry-After, which is not documented."""
     async with world(burst=1, retry_after=7) as highlevel:
         await highlevel.call("GET", ACCOUNTS)
         answer = await highlevel.call("GET", ACCOUNTS)
@@ -58,8 +58,8 @@ async def test_retry_after_can_be_told() -> None:
     assert "7" == answer.headers["retry-after"]
 
 
-async def test_windows_are_of_one_location() -> None:
-    """Another location, and the company, have their own; another token has not."""
+async def test_windows_belong_to_one_location() -> None:
+    """Other locations and the company have their own windows; another token of the location shares its window."""
     async with world(burst=1) as highlevel:
         await highlevel.call("GET", ACCOUNTS)
         same = await highlevel.call("GET", ACCOUNTS, token=highlevel.grant(BAKERY))
@@ -70,7 +70,7 @@ async def test_windows_are_of_one_location() -> None:
 
 
 async def test_a_day_has_an_end(highlevel: World) -> None:
-    """When the day's calls are used up, only the next day helps."""
+    """When the calls of a day are used up, the next ones are accepted on the next day."""
     highlevel.vendor.windows.fill_day(BAKERY, highlevel.clock(), 1)
     last = await highlevel.call("GET", ACCOUNTS)
     refused = await highlevel.call("GET", ACCOUNTS)
@@ -81,8 +81,8 @@ async def test_a_day_has_an_end(highlevel: World) -> None:
     assert "0" == refused.headers["X-RateLimit-Daily-Remaining"]
 
 
-async def test_a_create_that_met_429_made_nothing() -> None:
-    """It is refused before it has an effect."""
+async def test_a_create_with_429_has_no_effect() -> None:
+    """A create that exceeds the limit creates nothing."""
     async with world(burst=1) as highlevel:
         await highlevel.call("GET", ACCOUNTS)
         answer = await highlevel.create()
@@ -91,7 +91,7 @@ async def test_a_create_that_met_429_made_nothing() -> None:
 
 
 async def test_limits_can_be_switched_off() -> None:
-    """Then there are no headers either."""
+    """Without rate limits there are no headers either."""
     async with world(burst=0, rate_limits=False) as highlevel:
         answer = await highlevel.call("GET", ACCOUNTS)
 

@@ -1,6 +1,6 @@
-"""Installing, tokens and their ends, in both generations' spellings.
+"""Installing, tokens and their expiry, with the field names of both generations.
 
-Owns: the authorization server as a client meets it. Knows nothing of what tokens open.
+Owns: the authorization server as a client sees it. Knows nothing of what tokens permit.
 """
 
 import pytest
@@ -8,7 +8,7 @@ import pytest
 from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.tenants import GARAGE
 from tests.providers.simulators.highlevel.world import (
-    ASKING,
+    AUTHORIZE_QUERY,
     BAKERY,
     CALLBACK,
     CHOOSE,
@@ -20,7 +20,7 @@ from tests.providers.simulators.highlevel.world import (
     V3,
     V3_CLIENT,
     World,
-    said,
+    status_and_message,
     world,
 )
 
@@ -28,15 +28,15 @@ ACCOUNTS = f"{POSTING}/accounts"
 
 
 async def test_the_redirect_carries_a_code_and_no_state(highlevel: World) -> None:
-    """`state` is not in the documentation, and does not come back."""
+    """The redirect has no `state`, which the documentation does not mention."""
     location = (await highlevel.install(BAKERY)).headers["location"]
 
     assert location.startswith(f"{CALLBACK}?code=")
     assert "state=" not in location
 
 
-async def test_state_can_be_told_to_come_back() -> None:
-    """The milder reading of the same silence."""
+async def test_state_can_be_returned() -> None:
+    """The milder reading, a redirect with `state`, can be configured."""
     async with world(echo_state=True) as highlevel:
         location = (await highlevel.install(BAKERY)).headers["location"]
 
@@ -53,19 +53,19 @@ async def test_state_can_be_told_to_come_back() -> None:
         {"scope": ""},
     ],
 )
-async def test_a_wrong_parameter_never_calls_back(highlevel: World, change: dict[str, str]) -> None:
-    """The page names the parameter instead."""
-    page = await highlevel.http.get(CHOOSE, params={**ASKING, **change})
+async def test_an_invalid_parameter_does_not_redirect_back(highlevel: World, change: dict[str, str]) -> None:
+    """An invalid parameter shows a page that names it."""
+    page = await highlevel.http.get(CHOOSE, params={**AUTHORIZE_QUERY, **change})
 
     assert 400 == page.status_code
     assert f"<code>{next(iter(change))}</code>" in page.text
 
 
-async def test_only_registered_redirect_uris_are_taken() -> None:
-    """Registered URIs match exactly."""
+async def test_only_registered_redirect_uris_are_accepted() -> None:
+    """Registered redirect URIs match exactly."""
     async with world(redirect_uris=(CALLBACK,)) as highlevel:
         pages = [
-            await highlevel.http.get(CHOOSE, params={**ASKING, "redirect_uri": uri})
+            await highlevel.http.get(CHOOSE, params={**AUTHORIZE_QUERY, "redirect_uri": uri})
             for uri in (CALLBACK, f"{CALLBACK}/")
         ]
 
@@ -73,7 +73,7 @@ async def test_only_registered_redirect_uris_are_taken() -> None:
 
 
 async def test_a_scope_that_is_not_enabled_fails_at_the_end(highlevel: World) -> None:
-    """The page comes up, and after the consent nothing can be added."""
+    """With a scope that is not enabled the page is shown, and fails after the consent."""
     answer = await highlevel.install(BAKERY, scope="socialplanner/post.readonly workflows.readonly")
 
     assert "This integration cannot be added, please contact the developer" in answer.text
@@ -81,13 +81,13 @@ async def test_a_scope_that_is_not_enabled_fails_at_the_end(highlevel: World) ->
 
 @pytest.mark.parametrize("picked", [(), (BAKERY, GARAGE), ("elsewhere",)])
 async def test_one_location_is_picked(highlevel: World, picked: tuple[str, ...]) -> None:
-    """None, several or an unknown one install nothing, unless as an agency."""
+    """Without exactly one known location nothing is installed, unless as an agency."""
     assert 400 == (await highlevel.install(*picked)).status_code
 
 
-async def test_a_page_is_answered_once_and_may_be_cancelled(highlevel: World) -> None:
+async def test_a_page_is_submitted_once_and_may_be_cancelled(highlevel: World) -> None:
     """An unknown page is 400; cancelling ends without a redirect."""
-    page = await highlevel.http.get(CHOOSE, params=ASKING)
+    page = await highlevel.http.get(CHOOSE, params=AUTHORIZE_QUERY)
     consent = page.text.split('name=consent value="')[1].split('"')[0]
     answers = [
         await highlevel.http.post("/_sim/consent", data={"consent": consent, "decision": "deny"}) for _ in range(2)
@@ -96,8 +96,8 @@ async def test_a_page_is_answered_once_and_may_be_cancelled(highlevel: World) ->
     assert [200, 400] == [answer.status_code for answer in answers]
 
 
-async def test_a_code_buys_a_locations_tokens(highlevel: World) -> None:
-    """The answer has the old names, the location, the installer's user id, and a lifetime of a day."""
+async def test_a_code_is_exchanged_for_a_locations_tokens(highlevel: World) -> None:
+    """The response has the old names, the location, the installer's user id, and a lifetime of a day."""
     pair = await highlevel.pair()
 
     assert ("Bearer", 86_399, "Location") == (pair["token_type"], pair["expires_in"], pair["userType"])
@@ -105,8 +105,8 @@ async def test_a_code_buys_a_locations_tokens(highlevel: World) -> None:
     assert 200 == (await highlevel.call("GET", ACCOUNTS, token=pair["access_token"])).status_code
 
 
-async def test_v3_speaks_in_camel_case(highlevel: World) -> None:
-    """Fields and answer of v3 have no underscore; JSON is taken too."""
+async def test_v3_uses_camel_case(highlevel: World) -> None:
+    """Fields and response of v3 are in camel case; JSON is accepted too."""
     fields = {**V3_CLIENT, "grantType": "authorization_code", "code": await highlevel.code()}
     answer = await highlevel.http.post("/oauth/token", json=fields, headers={"Version": V3})
 
@@ -116,8 +116,8 @@ async def test_v3_speaks_in_camel_case(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize(("version", "missing"), [(OLD, "client_id"), (V3, "clientId")])
-async def test_the_other_generations_fields_are_missed(highlevel: World, version: str, missing: str) -> None:
-    """The wrong spelling is 422, and names what is missing."""
+async def test_the_other_generations_fields_are_refused(highlevel: World, version: str, missing: str) -> None:
+    """The field names of the other generation are 422, with the missing fields."""
     fields = {**(V3_CLIENT if version == OLD else CLIENT), "code": "c"}
     answer = await highlevel.http.post("/oauth/token", data=fields, headers={"Version": version})
 
@@ -137,19 +137,19 @@ async def test_the_other_generations_fields_are_missed(highlevel: World, version
     ],
 )
 async def test_exchanges_are_refused(highlevel: World, fields: dict[str, str], status: int) -> None:
-    """Unknown types, codes, tokens and clients."""
+    """Unknown grant types, codes, tokens and clients are refused."""
     assert status == (await highlevel.exchange(**fields)).status_code
 
 
 async def test_json_is_not_a_form_in_2021(highlevel: World) -> None:
-    """The old token endpoint reads forms only."""
+    """The old token endpoint accepts only forms."""
     answer = await highlevel.http.post("/oauth/token", json=CLIENT)
 
     assert 415 == answer.status_code
 
 
-async def test_a_code_is_good_once_and_for_a_while(highlevel: World) -> None:
-    """The second use, a late one, and one with another redirect URI are refused."""
+async def test_a_code_is_valid_once_and_until_it_expires(highlevel: World) -> None:
+    """A code is refused when it is used twice, too late, or with another redirect URI."""
     pair = {"grant_type": "authorization_code"}
     code, late = await highlevel.code(), await highlevel.code()
     elsewhere = await highlevel.exchange(code=code, redirect_uri="https://else.example/", **pair)
@@ -161,8 +161,8 @@ async def test_a_code_is_good_once_and_for_a_while(highlevel: World) -> None:
     assert [400, 200, 400, 400] == [answer.status_code for answer in (elsewhere, first, second, third)]
 
 
-async def test_refreshing_rotates_and_the_old_one_dies(highlevel: World) -> None:
-    """Each use gives a new refresh token; the old one is refused, the old access token lives on."""
+async def test_refreshing_invalidates_the_old_refresh_token(highlevel: World) -> None:
+    """A refresh returns a new refresh token; the old one is refused, the old access token stays valid."""
     old = await highlevel.pair()
     rotate = {"grant_type": "refresh_token"}
     new = (await highlevel.exchange(refresh_token=old["refresh_token"], **rotate)).json()
@@ -174,8 +174,8 @@ async def test_refreshing_rotates_and_the_old_one_dies(highlevel: World) -> None
     assert 200 == (await highlevel.call("GET", ACCOUNTS, token=old["access_token"])).status_code
 
 
-async def test_the_old_refresh_token_can_be_told_to_live() -> None:
-    """The milder reading of what is not documented."""
+async def test_the_old_refresh_token_can_stay_valid() -> None:
+    """The milder reading, in which the old refresh token stays valid, can be configured."""
     async with world(refresh_invalidates_old=False) as highlevel:
         token = (await highlevel.pair())["refresh_token"]
         answers = [await highlevel.exchange(grant_type="refresh_token", refresh_token=token) for _ in range(2)]
@@ -183,8 +183,8 @@ async def test_the_old_refresh_token_can_be_told_to_live() -> None:
     assert [200, 200] == [answer.status_code for answer in answers]
 
 
-async def test_a_refresh_token_lives_a_year_from_its_own_making(highlevel: World) -> None:
-    """A used one's successor lives a year again."""
+async def test_a_refresh_token_is_valid_for_a_year_from_its_issue(highlevel: World) -> None:
+    """Each rotated refresh token is valid for another year."""
     pair, year = await highlevel.pair(), SimulatorConfig().refresh_token_seconds
     highlevel.clock.advance(year - 1)
     pair = (await highlevel.exchange(grant_type="refresh_token", refresh_token=pair["refresh_token"])).json()
@@ -192,29 +192,29 @@ async def test_a_refresh_token_lives_a_year_from_its_own_making(highlevel: World
 
     late = await highlevel.exchange(grant_type="refresh_token", refresh_token=pair["refresh_token"])
 
-    assert (400, "Invalid grant: refresh token is invalid") == said(late)
+    assert (400, "Invalid grant: refresh token is invalid") == status_and_message(late)
 
 
 async def test_a_suspended_location_cannot_refresh(highlevel: World) -> None:
-    """The refresh is 400 and the token is not spent."""
+    """The refresh of a suspended location is 400, and the token stays valid."""
     token = (await highlevel.pair())["refresh_token"]
     highlevel.vendor.tenants.set_location(BAKERY, active=False)
     refused = await highlevel.exchange(grant_type="refresh_token", refresh_token=token)
     highlevel.vendor.tenants.set_location(BAKERY, active=True)
 
-    assert (400, "Location is not active") == said(refused)
+    assert (400, "Location is not active") == status_and_message(refused)
     assert 200 == (await highlevel.exchange(grant_type="refresh_token", refresh_token=token)).status_code
 
 
-async def test_reconnect_is_gone(highlevel: World) -> None:
-    """A lost token means installing again."""
+async def test_reconnect_was_removed(highlevel: World) -> None:
+    """The endpoint to reconnect was removed."""
     answer = await highlevel.http.post("/oauth/reconnect", json={})
 
-    assert (400, "API endpoint has been removed") == said(answer)
+    assert (400, "API endpoint has been removed") == status_and_message(answer)
 
 
 async def test_exchanges_are_in_the_ledger(highlevel: World) -> None:
-    """Type and outcome, and no secret."""
+    """The ledger has type and outcome of each exchange, and no secret."""
     await highlevel.pair()
     await highlevel.exchange(grant_type="refresh_token", refresh_token="unknown")
 

@@ -1,6 +1,6 @@
-"""Listing, getting, replacing and deleting posts.
+"""List, get, replace and delete posts.
 
-Owns: everything that is done to a post that exists. Knows nothing of its publishing.
+Owns: the operations on an existing post. Knows nothing of publishing.
 """
 
 from typing import Any
@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 from providers.simulators.highlevel.tenants import BAKER, GARAGE
-from tests.providers.simulators.highlevel.world import OWNER, POSTS, TIKTOK_DETAILS, V3, VIDEO, World, said, world
+from tests.providers.simulators.highlevel.world import (
+    OWNER,
+    POSTS,
+    TIKTOK_DETAILS,
+    V3,
+    VIDEO,
+    World,
+    status_and_message,
+    world,
+)
 
 NOBODY = "0" * 24
 NOT_AN_ID = "Argument passed in must be a single String of 12 bytes or a string of 24 hex characters"
@@ -16,17 +25,17 @@ NOT_AN_ID = "Argument passed in must be a single String of 12 bytes or a string 
 
 @pytest.mark.parametrize("name", ["skip", "limit"])
 @pytest.mark.parametrize("version", ["2021-07-28", V3])
-async def test_paging_is_in_strings(highlevel: World, name: str, version: str) -> None:
-    """A number is 422."""
+async def test_skip_and_limit_are_strings(highlevel: World, name: str, version: str) -> None:
+    """skip and limit as numbers are 422."""
     highlevel.version = version
 
-    assert (422, [f"{name} must be a number string"]) == said(await highlevel.search(**{name: 5}))
+    assert (422, [f"{name} must be a number string"]) == status_and_message(await highlevel.search(**{name: 5}))
 
 
 async def test_numeric_paging_may_be_the_misleading_400() -> None:
-    """The other answer that was seen: the database complains of an id."""
+    """Numbers can get the other observed response, a 400 about an invalid id."""
     async with world(numeric_paging_status=400) as highlevel:
-        assert (400, NOT_AN_ID) == said(await highlevel.search(limit=50))
+        assert (400, NOT_AN_ID) == status_and_message(await highlevel.search(limit=50))
 
 
 @pytest.mark.parametrize(
@@ -43,7 +52,7 @@ async def test_numeric_paging_may_be_the_misleading_400() -> None:
     ],
 )
 async def test_searches_are_checked(highlevel: World, change: dict[str, Any], message: str) -> None:
-    """Each wrong value has its message."""
+    """Each invalid value of a search has its message."""
     answer = await highlevel.search(**change)
 
     assert 422 == answer.status_code
@@ -51,7 +60,7 @@ async def test_searches_are_checked(highlevel: World, change: dict[str, Any], me
 
 
 async def test_the_list_has_pages_and_a_count(highlevel: World) -> None:
-    """The latest comes first, and count is of all."""
+    """The list is a page, the latest post first, with the count of all."""
     posts = [await highlevel.created(scheduleDate=highlevel.clock.later(hour * 3_600)) for hour in (1, 2, 3)]
     answer = await highlevel.search(skip="1", limit="1")
 
@@ -60,7 +69,7 @@ async def test_the_list_has_pages_and_a_count(highlevel: World) -> None:
 
 
 async def test_the_list_is_filtered(highlevel: World) -> None:
-    """By status, account, kind, and the range of displayDate; deleted posts only by name."""
+    """The list is filtered by status, account, type and displayDate; deleted posts only on request."""
     tiktok = await highlevel.created()
     page = highlevel.account("facebook").id
     reel = await highlevel.created(accountIds=[page], type="reel")
@@ -78,8 +87,8 @@ async def test_the_list_is_filtered(highlevel: World) -> None:
     assert [draft] == await highlevel.ids(toDate=highlevel.clock.later(60))
 
 
-async def test_the_list_includes_users_when_told(highlevel: World) -> None:
-    """Each post has its author then."""
+async def test_the_list_includes_users_on_request(highlevel: World) -> None:
+    """With includeUsers each post has its author."""
     await highlevel.created(userId=BAKER)
     found = [(await highlevel.search(includeUsers=each)).json()["results"]["posts"][0] for each in ("true", "false")]
 
@@ -88,15 +97,15 @@ async def test_the_list_includes_users_when_told(highlevel: World) -> None:
 
 
 async def test_a_scheduled_post_shows_its_time_as_displaydate(highlevel: World) -> None:
-    """scheduleDate is not repeated."""
+    """A scheduled post has displayDate and no scheduleDate."""
     post = await highlevel.post(await highlevel.created())
 
     assert "2026-11-20T13:00:00+00:00" == post["displayDate"]
     assert "scheduleDate" not in post
 
 
-async def test_scheduledate_can_be_told_to_be_repeated() -> None:
-    """Some payloads have both."""
+async def test_scheduledate_can_be_included() -> None:
+    """scheduleDate can be included, as in some payloads."""
     async with world(echo_schedule_date=True) as highlevel:
         post = await highlevel.post(await highlevel.created())
 
@@ -104,7 +113,7 @@ async def test_scheduledate_can_be_told_to_be_repeated() -> None:
 
 
 async def test_a_post_of_several_accounts_reads_google(highlevel: World) -> None:
-    """platform is wrong on it, and accountId is missing."""
+    """A post of several accounts has platform google and no accountId."""
     accounts = [highlevel.tiktok.id, highlevel.account("facebook").id]
     post = await highlevel.post(await highlevel.created(accountIds=accounts))
 
@@ -114,15 +123,15 @@ async def test_a_post_of_several_accounts_reads_google(highlevel: World) -> None
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_unknown_posts(highlevel: World, method: str) -> None:
-    """An id that cannot be one is 400 in the database's words; an unknown one 404."""
+    """A malformed id is 400 with the database's message; an unknown id is 404."""
     body = highlevel.body() if method == "PUT" else None
 
-    assert (400, NOT_AN_ID) == said(await highlevel.call(method, f"{POSTS}/short", body))
+    assert (400, NOT_AN_ID) == status_and_message(await highlevel.call(method, f"{POSTS}/short", body))
     assert 404 == (await highlevel.call(method, f"{POSTS}/{NOBODY}", body)).status_code
 
 
 async def test_posts_of_other_locations_are_not_found(highlevel: World) -> None:
-    """The id alone opens nothing."""
+    """A post of another location is not found by its id."""
     post_id = await highlevel.created()
     path = f"/social-media-posting/{GARAGE}/posts/{post_id}"
 
@@ -130,7 +139,7 @@ async def test_posts_of_other_locations_are_not_found(highlevel: World) -> None:
 
 
 async def test_put_replaces_everything(highlevel: World) -> None:
-    """What the body leaves out is gone; the answer has no results."""
+    """PUT removes everything that the body omits; the response has no results."""
     post_id = await highlevel.created(tags=["t"], followUpComment="first")
     body = {"type": "post", "media": [], "status": "draft"}
     answer = await highlevel.call("PUT", f"{POSTS}/{post_id}", body)
@@ -144,8 +153,8 @@ async def test_put_replaces_everything(highlevel: World) -> None:
     assert not {"tiktokPostDetails", "followUpComment"} & post.keys()
 
 
-async def test_put_without_a_status_publishes_at_once(highlevel: World) -> None:
-    """As create does: a post that was only to be edited goes live."""
+async def test_put_without_a_status_publishes_now(highlevel: World) -> None:
+    """Like create, PUT without a status publishes the post."""
     post_id = await highlevel.created()
     await highlevel.call("PUT", f"{POSTS}/{post_id}", highlevel.body(status=None))
     highlevel.clock.advance(1)
@@ -154,7 +163,7 @@ async def test_put_without_a_status_publishes_at_once(highlevel: World) -> None:
 
 
 async def test_put_needs_media(highlevel: World) -> None:
-    """Live it does, although the specification asks for `type` only."""
+    """PUT requires media, as in production, although the specification requires only `type`."""
     answer = await highlevel.call("PUT", f"{POSTS}/{await highlevel.created()}", {"type": "post", "status": "draft"})
 
     assert 422 == answer.status_code
@@ -162,7 +171,7 @@ async def test_put_needs_media(highlevel: World) -> None:
 
 
 async def test_put_of_v3_needs_accounts_and_user(highlevel: World) -> None:
-    """v3 takes the whole body of create."""
+    """PUT of v3 requires the whole body of create."""
     highlevel.version = V3
     body = {"type": "post", "media": [], "status": "draft"}
     answer = await highlevel.call("PUT", f"{POSTS}/{await highlevel.created()}", body)
@@ -171,7 +180,7 @@ async def test_put_of_v3_needs_accounts_and_user(highlevel: World) -> None:
 
 
 async def test_put_refuses_like_create(highlevel: World) -> None:
-    """Unknown properties, the past, and TikTok's rules; the post is what it was."""
+    """PUT refuses unknown properties, past dates and violations of TikTok's rules, and leaves the post unchanged."""
     post_id = await highlevel.created()
     before = await highlevel.post(post_id)
     bodies = [
@@ -185,8 +194,8 @@ async def test_put_refuses_like_create(highlevel: World) -> None:
     assert before == await highlevel.post(post_id)
 
 
-async def test_a_draft_is_promoted(highlevel: World) -> None:
-    """PUT with status scheduled makes it due."""
+async def test_a_draft_is_scheduled(highlevel: World) -> None:
+    """PUT with status scheduled schedules a draft."""
     post_id = await highlevel.created(status="draft", scheduleDate=None)
     await highlevel.call("PUT", f"{POSTS}/{post_id}", highlevel.body())
     highlevel.clock.advance(3_601)
@@ -195,7 +204,7 @@ async def test_a_draft_is_promoted(highlevel: World) -> None:
 
 
 async def test_published_posts_cannot_be_replaced(highlevel: World) -> None:
-    """They are on the network already."""
+    """PUT of a published post is refused."""
     post_id = await highlevel.created()
     highlevel.clock.advance(3_601)
 
@@ -203,7 +212,7 @@ async def test_published_posts_cannot_be_replaced(highlevel: World) -> None:
 
 
 async def test_delete_removes_the_record_only(highlevel: World) -> None:
-    """What is on the network stays, and deleting twice is 404."""
+    """The post on the network stays, and deleting twice is 404."""
     post_id = await highlevel.created()
     highlevel.clock.advance(3_601)
     answers = [await highlevel.call("DELETE", f"{POSTS}/{post_id}") for _ in range(2)]
@@ -215,15 +224,15 @@ async def test_delete_removes_the_record_only(highlevel: World) -> None:
 
 
 async def test_a_deleted_post_is_not_published(highlevel: World) -> None:
-    """Deleting a scheduled one cancels it."""
+    """A scheduled post that is deleted is not published."""
     await highlevel.call("DELETE", f"{POSTS}/{await highlevel.created()}")
     highlevel.clock.advance(7_200)
 
     assert [] == highlevel.vendor.posts
 
 
-async def test_what_is_in_progress_cannot_be_stopped(highlevel: World) -> None:
-    """Deleting it removes the record, and the network gets the post."""
+async def test_a_post_in_progress_cannot_be_stopped(highlevel: World) -> None:
+    """Deleting a post in progress removes the record, and the network still gets the post."""
     post_id = await highlevel.created()
     highlevel.clock.advance(3_600)
     assert "in_progress" == (await highlevel.post(post_id))["status"]
@@ -235,7 +244,7 @@ async def test_what_is_in_progress_cannot_be_stopped(highlevel: World) -> None:
 
 
 async def test_many_are_deleted_at_once(highlevel: World) -> None:
-    """Known ones are counted, unknown ones ignored; when there is none it is 404."""
+    """Bulk delete counts known posts and ignores unknown ones; without any known post it is 404."""
     posts = [await highlevel.created() for _ in range(2)]
     answers = [await highlevel.call("POST", f"{POSTS}/bulk-delete", {"postIds": [*posts, NOBODY]}) for _ in range(2)]
 
@@ -248,12 +257,12 @@ async def test_many_are_deleted_at_once(highlevel: World) -> None:
     [({"postIds": [NOBODY] * 51}, 400), ({"postIds": []}, 422), ({"postIds": "all"}, 422), ({"ids": [NOBODY]}, 422)],
 )
 async def test_deleting_many_is_checked(highlevel: World, body: dict[str, Any], status: int) -> None:
-    """Over fifty is 400; another shape 422."""
+    """More than fifty ids are 400, another body is 422."""
     assert status == (await highlevel.call("POST", f"{POSTS}/bulk-delete", body)).status_code
 
 
 async def test_the_body_is_kept_as_sent(highlevel: World) -> None:
-    """Media, details and user come back."""
+    """Media, details and user are returned as they were sent."""
     post = await highlevel.post(await highlevel.created())
 
     assert [VIDEO] == post["media"]

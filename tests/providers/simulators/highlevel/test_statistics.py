@@ -1,6 +1,6 @@
-"""Statistics: what is counted, and what is refused.
+"""Statistics: the numbers, and what is refused.
 
-Owns: /statistics. Knows nothing of single posts: there are no numbers about them.
+Owns: /statistics. Knows nothing of single posts, which have no statistics.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ STATISTICS = f"/social-media-posting/statistics?locationId={BAKERY}"
 
 @pytest.mark.parametrize(("version", "status"), [("2021-07-28", 201), (V3, 200)])
 async def test_statistics_count_what_was_published(highlevel: World, version: str, status: int) -> None:
-    """By profile; personal TikTok accounts have none, today does not count, and the status differs."""
+    """Statistics count posts by profile, without personal TikTok accounts and without today; the status differs."""
     accounts = list(highlevel.vendor.accounts.of(BAKERY))
     for account in accounts:
         await highlevel.create(accountIds=[account.id], status="published", scheduleDate=None)
@@ -44,7 +44,7 @@ async def test_statistics_count_what_was_published(highlevel: World, version: st
     ],
 )
 async def test_statistics_are_checked(highlevel: World, version: str, body: dict[str, Any], message: str) -> None:
-    """Up to 100 profiles, known networks, ranges in v3 only."""
+    """Statistics accept up to 100 profiles, known networks, and ranges only in v3."""
     answer = await highlevel.call("POST", STATISTICS, body, version=version)
 
     assert 422 == answer.status_code
@@ -52,7 +52,7 @@ async def test_statistics_are_checked(highlevel: World, version: str, body: dict
 
 
 async def test_statistics_of_a_range(highlevel: World) -> None:
-    """v3 may be asked for other days."""
+    """v3 accepts a range of other days."""
     days = {"startDate": "2026-11-01T00:00:00Z", "endDate": "2026-11-04T00:00:00Z"}
     answer = await highlevel.call("POST", STATISTICS, {"profileIds": ["x"], "currentRange": days}, version=V3)
 

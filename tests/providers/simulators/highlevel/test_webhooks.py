@@ -1,6 +1,6 @@
-"""INSTALL and UNINSTALL: what they hold, how they are signed, when they are repeated.
+"""INSTALL and UNINSTALL: their content, their signature, their retries.
 
-Owns: events as the receiver sees them. Knows nothing of how a gateway reads them.
+Owns: events as the receiver sees them. Knows nothing of how our gateway handles them.
 """
 
 import json
@@ -25,13 +25,13 @@ from tests.providers.simulators.highlevel.world import BAKERY, COMPANY, OWNER, W
 
 @dataclass
 class Receiver:
-    """A receiver that answers with the given statuses, then 200; 0 is no answer at all."""
+    """A receiver that answers with the given statuses, then 200; 0 means no response."""
 
     statuses: list[int] = field(default_factory=list)
     got: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def __call__(self, request: Request) -> Response:
-        """Take one event."""
+        """Receive an event."""
         self.got.append((request.headers["x-ghl-signature"], await request.body()))
         status = self.statuses.pop(0) if self.statuses else 200
         if not status:
@@ -46,14 +46,14 @@ class Receiver:
 
 @asynccontextmanager
 async def listening(receiver: Receiver, **config: Any) -> AsyncIterator[World]:
-    """A world whose webhooks reach `receiver`; sleeping moves the clock."""
+    """Yield a world whose webhooks reach `receiver`; sleeping advances the clock."""
     transport = httpx.ASGITransport(Starlette(routes=[Route("/hook", receiver.__call__, methods=["POST"])]))
     async with world(webhook_url="https://hook.example/hook", transport=transport, **config) as highlevel:
         yield highlevel
 
 
-async def test_installing_tells_before_the_exchange() -> None:
-    """INSTALL comes with the consent, not with the code's use."""
+async def test_installing_sends_install_before_the_exchange() -> None:
+    """INSTALL is sent with the consent, not with the exchange of the code."""
     receiver = Receiver()
     async with listening(receiver) as highlevel:
         await highlevel.code()
@@ -66,8 +66,8 @@ async def test_installing_tells_before_the_exchange() -> None:
     assert ("65f0c0de0000000000000a99", "2026-11-20T12:00:00.000Z") == (event["appId"], event["timestamp"])
 
 
-async def test_a_bulk_install_tells_every_location() -> None:
-    """One event each, with ids of their own."""
+async def test_a_bulk_install_sends_an_event_per_location() -> None:
+    """A bulk install sends one event per location, each with its own id."""
     receiver = Receiver()
     async with listening(receiver) as highlevel:
         await highlevel.code(BAKERY, GARAGE, agency=True)
@@ -78,7 +78,7 @@ async def test_a_bulk_install_tells_every_location() -> None:
 
 
 async def test_an_agencys_install_has_no_location() -> None:
-    """installType is Company then."""
+    """An agency's install without a location has installType Company."""
     receiver = Receiver()
     async with listening(receiver) as highlevel:
         highlevel.vendor.install([], company=True)
@@ -90,8 +90,8 @@ async def test_an_agencys_install_has_no_location() -> None:
 
 
 @pytest.mark.parametrize(("target", "count"), [(BAKERY, 1), (COMPANY, 3)])
-async def test_uninstalling_tells(target: str, count: int) -> None:
-    """The location's event, or each location's and the company's."""
+async def test_uninstalling_sends_uninstall(target: str, count: int) -> None:
+    """UNINSTALL is sent for the location, or for the company and each of its locations."""
     receiver = Receiver()
     async with listening(receiver) as highlevel:
         highlevel.grant(GARAGE)
@@ -102,7 +102,7 @@ async def test_uninstalling_tells(target: str, count: int) -> None:
 
 
 async def test_events_are_signed_over_their_raw_bytes() -> None:
-    """Ed25519, base64, with the simulator's own key, which the control plane tells."""
+    """Events are signed with Ed25519 in base64; the control endpoints return the public key."""
     receiver = Receiver()
     async with listening(receiver) as highlevel:
         highlevel.vendor.install([BAKERY])
@@ -117,7 +117,7 @@ async def test_events_are_signed_over_their_raw_bytes() -> None:
 
 
 async def test_a_signature_may_be_the_literal_na() -> None:
-    """A receiver has to refuse it."""
+    """The signature can be the literal "N/A", which receivers must refuse."""
     receiver = Receiver()
     async with listening(receiver, webhook_signed=False) as highlevel:
         highlevel.vendor.install([BAKERY])
@@ -126,8 +126,8 @@ async def test_a_signature_may_be_the_literal_na() -> None:
     assert "N/A" == receiver.got[0][0]
 
 
-async def test_only_429_is_repeated() -> None:
-    """Ten minutes apart, the same bytes, until another answer."""
+async def test_only_429_is_retried() -> None:
+    """After 429 the same bytes are sent again every ten minutes, until another response."""
     receiver = Receiver([429, 429])
     async with listening(receiver) as highlevel:
         highlevel.vendor.install([BAKERY])
@@ -138,8 +138,8 @@ async def test_only_429_is_repeated() -> None:
     assert 1 == len({body for _, body in receiver.got})
 
 
-async def test_it_is_given_up_after_six_repetitions() -> None:
-    """Seven attempts in all."""
+async def test_a_delivery_is_given_up_after_six_retries() -> None:
+    """A delivery has seven attempts in all."""
     receiver = Receiver([429] * 20)
     async with listening(receiver) as highlevel:
         highlevel.vendor.install([BAKERY])
@@ -149,8 +149,8 @@ async def test_it_is_given_up_after_six_repetitions() -> None:
 
 
 @pytest.mark.parametrize("status", [500, 404, 302, 0])
-async def test_every_other_answer_is_final(status: int) -> None:
-    """Errors, and no answer at all, lose the event."""
+async def test_every_other_response_is_final(status: int) -> None:
+    """After another error or no response the event is lost."""
     receiver = Receiver([status])
     async with listening(receiver) as highlevel:
         highlevel.vendor.install([BAKERY])

@@ -1,21 +1,21 @@
-"""A simulated HighLevel with a location that installed the app, and short words for what a client does.
+"""A simulated HighLevel with a location that installed the app, and helpers for the calls of a client.
 
-Owns: the calls as a client would write them down from documentation and reports. Knows nothing of our provider.
+Owns: the calls as written from documentation and reports. Knows nothing of our provider.
 """
 
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
 from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
-from providers.simulators.highlevel.profiles import SimAccount
+from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, OWNER
+from tests.fixtures.clock import Clock
 
 API = "https://services.leadconnectorhq.com"
 CHOOSE = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
@@ -25,7 +25,7 @@ AGENT = "social-gateway-test/1"
 CLIENT_ID = "65f0c0de0000000000000a99-simapp"
 CLIENT = {"client_id": CLIENT_ID, "client_secret": "sim-client-secret"}
 V3_CLIENT = {"clientId": CLIENT_ID, "clientSecret": "sim-client-secret"}
-ASKING = {
+AUTHORIZE_QUERY = {
     "response_type": "code",
     "client_id": CLIENT_ID,
     "redirect_uri": CALLBACK,
@@ -46,27 +46,8 @@ TIKTOK_DETAILS = {
 VIDEO = {"url": "https://media.example/clip.mp4", "type": "video/mp4"}
 
 
-class Clock:
-    """A clock that stands until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """The time."""
-        return self.time
-
-    def advance(self, seconds: float) -> None:
-        """Move on."""
-        self.time += timedelta(seconds=seconds)
-
-    def later(self, seconds: float) -> str:
-        """A time to come, as bodies name it."""
-        return (self.time + timedelta(seconds=seconds)).isoformat().replace("+00:00", "Z")
-
-
-def said(answer: httpx.Response) -> tuple[int, str | list[str]]:
-    """Status and message of a refusal."""
+def status_and_message(answer: httpx.Response) -> tuple[int, str | list[str]]:
+    """Return status and message of a refusal."""
     return answer.status_code, answer.json()["message"]
 
 
@@ -86,11 +67,11 @@ class World:
         return next(each for each in self.vendor.accounts.of(BAKERY) if each.platform == "tiktok")
 
     def account(self, platform: str) -> SimAccount:
-        """The bakery's account on a network."""
+        """Return the bakery's account on a network."""
         return next(each for each in self.vendor.accounts.of(BAKERY) if each.platform == platform)
 
     def grant(self, location_id: str | None = BAKERY, *scopes: str) -> str:
-        """An access token with the scopes (all, when none is named); None is the company's."""
+        """Return an access token with the scopes, by default all; None means the company."""
         return str(self.vendor.grant(location_id, scopes or SCOPES)["access_token"])
 
     async def call(
@@ -103,14 +84,14 @@ class World:
         version: str | None = None,
         **more: Any,
     ) -> httpx.Response:
-        """One call with bearer, Version and a JSON body."""
+        """Send a call with bearer token, Version and JSON body."""
         headers = {"Authorization": f"Bearer {token or self.token}", "Version": version or self.version}
         if body is not None:
             more["json"] = body
         return await self.http.request(method, path, headers=headers, **more)
 
     def body(self, **changes: Any) -> dict[str, Any]:
-        """The body of create that two live users report to work; None takes a property out."""
+        """Return the body of create that works for two live users; None removes a property."""
         made = {
             "accountIds": [self.tiktok.id],
             "type": "post",
@@ -131,20 +112,20 @@ class World:
         return await self.call("POST", POSTS, self.body(**changes))
 
     async def created(self, **changes: Any) -> str:
-        """Create a scheduled post (or a draft); gives its id."""
+        """Create a scheduled post (or a draft) and return its id."""
         answer = await self.create(**changes)
         assert 201 == answer.status_code, answer.text
         return str(answer.json()["results"]["post"]["_id"])
 
     async def post(self, post_id: str) -> dict[str, Any]:
-        """A post as GET shows it."""
+        """Return a post as GET shows it."""
         answer = await self.call("GET", f"{POSTS}/{post_id}")
         assert 200 == answer.status_code, answer.text
         post: dict[str, Any] = answer.json()["results"]["post"]
         return post
 
     async def search(self, **changes: Any) -> httpx.Response:
-        """posts/list over a month, with everything as strings."""
+        """Call posts/list over a month, with all values as strings."""
         body = {
             "type": "all",
             "skip": "0",
@@ -157,18 +138,18 @@ class World:
         return await self.call("POST", f"{POSTS}/list", {name: each for name, each in body.items() if each is not None})
 
     async def ids(self, **changes: Any) -> list[str]:
-        """The ids that posts/list gives."""
+        """Return the ids of posts/list."""
         answer = await self.search(**changes)
         assert 201 == answer.status_code, answer.text
         return [post["_id"] for post in answer.json()["results"]["posts"]]
 
     async def exchange(self, **fields: str) -> httpx.Response:
-        """POST a form to the token endpoint, with the client's credentials and without a Version."""
+        """Send a form to the token endpoint, with the client's credentials and without a Version."""
         return await self.http.post("/oauth/token", data={**CLIENT, **fields})
 
     async def install(self, *locations: str, agency: bool = False, **asking: str) -> httpx.Response:
-        """Walk the page where locations are picked."""
-        page = await self.http.get(CHOOSE, params={**ASKING, **asking})
+        """Submit the consent page with the picked locations."""
+        page = await self.http.get(CHOOSE, params={**AUTHORIZE_QUERY, **asking})
         consent = re.search(r'name=consent value="([^"]+)"', page.text)
         assert consent is not None, page.text
         form = {"consent": consent[1], "decision": "approve", "location": list(locations)}
@@ -177,12 +158,12 @@ class World:
         return await self.http.post("https://marketplace.gohighlevel.com/_sim/consent", data=form)
 
     async def code(self, *locations: str, agency: bool = False) -> str:
-        """A fresh authorization code."""
+        """Return a new authorization code."""
         answer = await self.install(*(locations or (BAKERY,)), agency=agency)
         return parse_qs(urlsplit(answer.headers["location"]).query)["code"][0]
 
     async def pair(self, *locations: str, agency: bool = False) -> dict[str, Any]:
-        """Tokens of a fresh install."""
+        """Return the tokens of a new install."""
         code = await self.code(*locations, agency=agency)
         answer = await self.exchange(grant_type="authorization_code", code=code, redirect_uri=CALLBACK)
         assert 200 == answer.status_code, answer.text
@@ -190,13 +171,13 @@ class World:
         return pair
 
     async def company_token(self) -> str:
-        """An access token of the agency."""
+        """Return an access token of the agency."""
         return self.grant(None)
 
 
 @asynccontextmanager
 async def world(**config: Any) -> AsyncIterator[World]:
-    """A world in process, with a clock that stands still."""
+    """Yield a world in process, with a clock that stands still."""
     transport = config.pop("transport", None)
     clock = Clock()
 

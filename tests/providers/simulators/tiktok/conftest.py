@@ -1,4 +1,4 @@
-"""The world most tests of the simulated TikTok live in.
+"""The simulated TikTok that most tests use.
 
 Owns: the fixture. Knows nothing of configurations other than the default one.
 """
@@ -12,6 +12,6 @@ from tests.providers.simulators.tiktok.world import World, world
 
 @pytest.fixture
 async def tiktok() -> AsyncIterator[World]:
-    """A TikTok in its default configuration."""
+    """Yield a TikTok in its default configuration."""
     async with world() as made:
         yield made

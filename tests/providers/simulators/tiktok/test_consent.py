@@ -1,6 +1,6 @@
-"""The consent page (reference §1.1): what is asked, shown, refused, and sent back.
+"""The consent page (reference §1.1): its parameters, its content, its errors, and the redirect.
 
-Owns: the page's parameters and the callback's. Knows nothing of what a code buys.
+Owns: the parameters of the page and of the callback. Knows nothing of how a code is redeemed.
 """
 
 import pytest
@@ -8,8 +8,8 @@ import pytest
 from tests.providers.simulators.tiktok.world import (
     ALL_SCOPES,
     API,
-    ASKING,
     AUTHORIZE,
+    AUTHORIZE_QUERY,
     CALLBACK,
     CHALLENGE,
     World,
@@ -18,7 +18,7 @@ from tests.providers.simulators.tiktok.world import (
 
 
 async def test_approval_comes_back_with_code_scopes_and_state(tiktok: World) -> None:
-    """Approving everything sends code, the comma list of granted scopes, and the caller's state."""
+    """Approval redirects with a code, the comma-separated granted scopes, and the caller's state."""
     answer = await tiktok.consent()
 
     assert {"code", "scopes", "state"} == answer.keys()
@@ -26,9 +26,9 @@ async def test_approval_comes_back_with_code_scopes_and_state(tiktok: World) -> 
     assert "s-1" == answer["state"]
 
 
-async def test_codes_hold_characters_that_must_be_decoded(tiktok: World) -> None:
-    """A code contains `*` and `!`, which travel encoded in the callback."""
-    page = await tiktok.http.get(AUTHORIZE, params=ASKING)
+async def test_codes_have_characters_that_must_be_decoded(tiktok: World) -> None:
+    """A code contains `*` and `!`, which are percent-encoded in the callback."""
+    page = await tiktok.http.get(AUTHORIZE, params=AUTHORIZE_QUERY)
     location = (await tiktok.submit(page, "approve")).headers["location"]
 
     assert location.startswith(f"{CALLBACK}?code=")
@@ -43,15 +43,15 @@ async def test_the_user_may_untick_scopes(tiktok: World) -> None:
     assert "user.info.basic,video.list" == answer["scopes"]
 
 
-async def test_only_scopes_that_were_asked_are_granted(tiktok: World) -> None:
-    """A form that ticks more than was asked gets what was asked."""
+async def test_only_requested_scopes_are_granted(tiktok: World) -> None:
+    """A form that ticks more scopes than were requested gets only those that were."""
     answer = await tiktok.consent(asking={"scope": "user.info.basic,video.upload"})
 
     assert "user.info.basic,video.upload" == answer["scopes"]
 
 
 async def test_denial_comes_back_as_access_denied(tiktok: World) -> None:
-    """Cancelling sends error, error_description and state, and no code."""
+    """Cancelling redirects with error, error_description and state, and without a code."""
     answer = await tiktok.consent(decision="deny")
 
     assert {"error", "error_description", "state"} == answer.keys()
@@ -59,8 +59,8 @@ async def test_denial_comes_back_as_access_denied(tiktok: World) -> None:
 
 
 async def test_the_page_has_what_a_browser_test_presses(tiktok: World) -> None:
-    """The page is HTML with a button to approve, one to deny, and a box for each scope that can be unticked."""
-    page = await tiktok.http.get(AUTHORIZE, params=ASKING)
+    """The page has a button to approve, one to deny, and a checkbox for each scope that can be unticked."""
+    page = await tiktok.http.get(AUTHORIZE, params=AUTHORIZE_QUERY)
 
     assert page.headers["content-type"].startswith("text/html")
     assert "<button id=approve" in page.text
@@ -85,9 +85,9 @@ async def test_the_page_has_what_a_browser_test_presses(tiktok: World) -> None:
         ),
     ],
 )
-async def test_a_wrong_parameter_shows_tiktoks_own_page(tiktok: World, change: dict[str, str], named: str) -> None:
-    """A wrong request is answered by a page that names the parameter, and never calls back."""
-    page = await tiktok.http.get(AUTHORIZE, params={**ASKING, **change})
+async def test_an_invalid_parameter_shows_tiktoks_error_page(tiktok: World, change: dict[str, str], named: str) -> None:
+    """An invalid request shows a page that names the parameter, and does not redirect back."""
+    page = await tiktok.http.get(AUTHORIZE, params={**AUTHORIZE_QUERY, **change})
 
     assert "location" not in page.headers
     assert "Something went wrong" in page.text
@@ -106,22 +106,22 @@ async def test_a_wrong_parameter_shows_tiktoks_own_page(tiktok: World, change: d
 async def test_registered_redirect_uris_match_exactly(uri: str, accepted: bool) -> None:
     """Only a registered URI is accepted; the port of a loopback one may be registered as `*`."""
     async with world(redirect_uris=("https://gateway.example/cb", "http://127.0.0.1:*/cb")) as tiktok:
-        page = await tiktok.http.get(AUTHORIZE, params={**ASKING, "redirect_uri": uri})
+        page = await tiktok.http.get(AUTHORIZE, params={**AUTHORIZE_QUERY, "redirect_uri": uri})
 
     assert accepted == ("Something went wrong" not in page.text)
 
 
-async def test_an_app_that_needs_pkce_refuses_to_go_without() -> None:
-    """A desktop app's page without a challenge names code_challenge."""
+async def test_an_app_that_requires_pkce_refuses_a_page_without_a_challenge() -> None:
+    """The error page names code_challenge when a desktop app sends none."""
     async with world(require_pkce=True) as tiktok:
-        page = await tiktok.http.get(AUTHORIZE, params=ASKING)
+        page = await tiktok.http.get(AUTHORIZE, params=AUTHORIZE_QUERY)
 
     assert "<code>code_challenge</code>" in page.text
 
 
-async def test_a_consent_page_is_answered_once(tiktok: World) -> None:
-    """The same page sent twice gives one code."""
-    page = await tiktok.http.get(AUTHORIZE, params=ASKING)
+async def test_a_consent_page_can_be_submitted_once(tiktok: World) -> None:
+    """Submitting the same page twice yields one code."""
+    page = await tiktok.http.get(AUTHORIZE, params=AUTHORIZE_QUERY)
     await tiktok.submit(page, "approve")
 
     again = await tiktok.submit(page, "approve")
@@ -142,8 +142,8 @@ async def test_a_consent_page_is_answered_once(tiktok: World) -> None:
         ("POST", "/v2/post/publish/video/init"),
     ],
 )
-async def test_a_forgotten_slash_is_an_unsupported_path(tiktok: World, method: str, path: str) -> None:
-    """Paths have a trailing slash; without it, or where nothing is, the answer is 404 "Unsupported path(Janus)"."""
+async def test_a_missing_trailing_slash_is_an_unsupported_path(tiktok: World, method: str, path: str) -> None:
+    """A path without its trailing slash, like an unknown path, is 404 "Unsupported path(Janus)"."""
     answer = await tiktok.http.request(method, f"{API}{path}")
 
     assert (404, "Unsupported path(Janus)") == (answer.status_code, answer.text)

@@ -1,6 +1,6 @@
-"""The control plane under /_sim/, and the simulator on a socket.
+"""The control endpoints under /_sim/, and the simulator on a socket.
 
-Owns: what another process may read and pull. Knows nothing of the levers' effects in depth: their own tests do.
+Owns: what another process may read and change. The controls' effects have their own tests.
 """
 
 import asyncio
@@ -16,8 +16,9 @@ import pytest
 
 from providers.simulators.serving import listen, serve
 from providers.simulators.tiktok import create_app
+from tests.fixtures.clock import Clock
 from tests.providers.simulators.tiktok.test_webhooks import Receiver, listening
-from tests.providers.simulators.tiktok.world import API, Clock, World, code_of, file_source
+from tests.providers.simulators.tiktok.world import API, World, code_of, file_source
 
 
 async def _ledger(tiktok: World) -> dict[str, Any]:
@@ -26,7 +27,7 @@ async def _ledger(tiktok: World) -> dict[str, Any]:
 
 
 async def test_the_ledger_has_the_hash_of_what_was_posted(tiktok: World) -> None:
-    """Posts, inits, exchanges, calls and counts are JSON."""
+    """The ledger has posts, inits, exchanges, calls and counts as JSON."""
     publish_id = await tiktok.upload(b"video", {"privacy_level": "SELF_ONLY", "title": "A caption"})
     tiktok.clock.advance(1)
 
@@ -44,7 +45,7 @@ async def test_the_ledger_has_the_hash_of_what_was_posted(tiktok: World) -> None
 
 
 async def test_the_ledger_has_no_secret(tiktok: World) -> None:
-    """Neither tokens nor upload URLs are in it."""
+    """The ledger contains neither tokens nor upload URLs."""
     url = (await tiktok.direct(file_source(5))).json()["data"]["upload_url"]
     await tiktok.put(url, b"video", 0, 5)
     await tiktok.exchange(grant_type="refresh_token", refresh_token="rft.canary")
@@ -55,8 +56,8 @@ async def test_the_ledger_has_no_secret(tiktok: World) -> None:
         assert secret not in text
 
 
-async def test_uploads_in_progress_are_seen_with_their_hash(tiktok: World) -> None:
-    """What has arrived of a file is counted and hashed before it is whole."""
+async def test_uploads_in_progress_have_a_size_and_a_hash(tiktok: World) -> None:
+    """The received bytes of an incomplete file are counted and hashed."""
     begun = (await tiktok.direct(file_source(20_000_005, 10_000_000, 2))).json()["data"]
     await tiktok.put(begun["upload_url"], bytes(10_000_000), 0, 20_000_005)
 
@@ -66,8 +67,8 @@ async def test_uploads_in_progress_are_seen_with_their_hash(tiktok: World) -> No
     assert hashlib.sha256(bytes(10_000_000)).hexdigest() == row["sha256"]
 
 
-async def test_faults_are_ordered_and_cleared(tiktok: World) -> None:
-    """One or several objects; DELETE forgets them."""
+async def test_faults_are_added_and_cleared(tiktok: World) -> None:
+    """POST accepts one fault or several; DELETE removes all."""
     await tiktok.http.post("/_sim/faults", json={"match": "user.info", "kind": "status", "status": 500})
     await tiktok.http.post(
         "/_sim/faults", json={"faults": [{"match": "user.info", "kind": "body", "body": {"data": None}, "times": None}]}
@@ -82,7 +83,7 @@ async def test_faults_are_ordered_and_cleared(tiktok: World) -> None:
 
 
 async def test_tokens_expire_and_grants_end_by_hand(tiktok: World) -> None:
-    """POST expire and revoke do what they say."""
+    """POST expire ends access tokens, POST revoke ends a grant."""
     expired = await tiktok.http.post("/_sim/expire")
     pair = (await tiktok.http.post("/_sim/grant", json={"scopes": ["user.info.basic"]})).json()
     revoked = await tiktok.http.post("/_sim/revoke", json={"open_id": tiktok.open_id})
@@ -108,7 +109,7 @@ async def test_creators_are_changed_and_added(tiktok: World) -> None:
 
 
 async def test_time_runs_ahead(tiktok: World) -> None:
-    """POST clock advances the vendor's time, and what is due happens."""
+    """POST clock advances the vendor's time and applies everything that is due."""
     publish_id = await tiktok.upload(b"video")
 
     answer = await tiktok.http.post("/_sim/clock?advance=60")
@@ -118,7 +119,7 @@ async def test_time_runs_ahead(tiktok: World) -> None:
 
 
 async def test_publications_are_ended_failed_and_posted_by_hand(tiktok: World) -> None:
-    """POST advance, fail and draft are the vendor's and the user's hands."""
+    """POST advance and fail act for the vendor, POST draft acts for the user."""
     draft = await tiktok.upload(b"one", draft=True)
     await tiktok.http.post("/_sim/advance", json={"publish_id": draft})
     await tiktok.http.post("/_sim/fail", json={"reason": "internal"})
@@ -131,8 +132,8 @@ async def test_publications_are_ended_failed_and_posted_by_hand(tiktok: World) -
     assert tiktok.vendor.posts[0].post_id == posted.json()["post_id"]
 
 
-async def test_a_reset_forgets_everything(tiktok: World) -> None:
-    """Grants, posts, changes and advanced time are gone."""
+async def test_a_reset_discards_everything(tiktok: World) -> None:
+    """POST reset discards grants, posts, changes and advanced time."""
     await tiktok.upload(b"video")
     await tiktok.http.post("/_sim/clock?advance=60")
     await tiktok.http.post("/_sim/reset")
@@ -144,8 +145,8 @@ async def test_a_reset_forgets_everything(tiktok: World) -> None:
     assert tiktok.clock() == tiktok.vendor.now()
 
 
-async def test_the_index_names_every_lever(tiktok: World) -> None:
-    """GET /_sim/ says in a line each what can be done."""
+async def test_the_index_lists_every_control(tiktok: World) -> None:
+    """GET /_sim/ describes every control in one line."""
     index = (await tiktok.http.get("/_sim/")).json()
 
     assert 15 == len(index)
@@ -163,16 +164,16 @@ async def test_the_index_names_every_lever(tiktok: World) -> None:
         ("reset", []),
     ],
 )
-async def test_malformed_orders_are_refused_with_a_sentence(tiktok: World, path: str, body: object) -> None:
-    """What a lever does not take is 400 with the reason."""
+async def test_invalid_values_are_refused_with_an_explanation(tiktok: World, path: str, body: object) -> None:
+    """Values that a control does not accept are 400 with the reason."""
     answer = await tiktok.http.post(f"/_sim/{path}", json=body)
 
     assert 400 == answer.status_code
     assert answer.json()["error"]
 
 
-async def test_the_control_plane_is_for_loopback() -> None:
-    """Callers from elsewhere are refused; the consent page is not part of it."""
+async def test_the_control_endpoints_are_for_loopback() -> None:
+    """Callers from elsewhere are refused, but not by the consent page."""
     app = create_app(clock=Clock())
     transport = httpx.ASGITransport(app, client=("203.0.113.7", 4711))
     async with httpx.AsyncClient(transport=transport, base_url=API) as http:
@@ -194,13 +195,13 @@ async def test_a_webhook_is_sent_by_hand() -> None:
 
 
 def test_sockets_are_tcp_by_name() -> None:
-    """Without IPPROTO_TCP asyncio leaves Nagle's algorithm on."""
+    """Sockets have IPPROTO_TCP; without it asyncio leaves Nagle's algorithm on."""
     with listen() as bound:
         assert socket.IPPROTO_TCP == bound.proto
 
 
 async def test_served_on_a_socket_uploads_go_to_the_same_address() -> None:
-    """The upload URL is made of the address of the init call."""
+    """The upload URL has the address of the init call."""
     app = create_app()
     async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
         token = app.state.vendor.grant()["access_token"]
@@ -211,7 +212,7 @@ async def test_served_on_a_socket_uploads_go_to_the_same_address() -> None:
 
 
 async def test_run_ends_with_sigterm() -> None:
-    """Served as a program of its own, it answers and stops cleanly."""
+    """A simulator in its own process answers and stops cleanly on SIGTERM."""
     program = (
         "from functools import partial\n"
         "from providers.simulators.serving import run\n"

@@ -1,6 +1,6 @@
-"""The Display API (reference §2): fields under scopes, pages of videos, queries by id.
+"""The Display API (reference §2): fields by scope, pages of videos, queries by id.
 
-Owns: what is shown and to whom. Knows nothing of how videos came to be.
+Owns: which fields and videos are shown. Knows nothing of how videos were published.
 """
 
 import pytest
@@ -26,8 +26,8 @@ QUERY = "/v2/video/query/?fields=id"
         pytest.param(STATS, "user.info.stats", {int}, id="stats"),
     ],
 )
-async def test_fields_come_under_their_scope(tiktok: World, fields: str, scope: str, kinds: set[type]) -> None:
-    """Each field is shown with its scope, in its type, and nothing else is."""
+async def test_fields_are_shown_by_scope(tiktok: World, fields: str, scope: str, kinds: set[type]) -> None:
+    """A scope shows exactly its fields, with the documented types."""
     answer = await tiktok.get(f"/v2/user/info/?fields={fields}", token=tiktok.grant(scope))
     user = answer.json()["data"]["user"]
 
@@ -38,7 +38,7 @@ async def test_fields_come_under_their_scope(tiktok: World, fields: str, scope: 
 
 @pytest.mark.parametrize("field", [*PROFILE.split(","), *STATS.split(",")])
 async def test_a_field_beyond_the_scopes_is_refused(tiktok: World, field: str) -> None:
-    """One field of another scope refuses the whole call."""
+    """A single field of another scope makes the whole call fail."""
     token = tiktok.grant("user.info.basic")
 
     answer = await tiktok.get(f"/v2/user/info/?fields=open_id,{field}", token=token)
@@ -51,8 +51,8 @@ async def test_a_field_beyond_the_scopes_is_refused(tiktok: World, field: str) -
     ["/v2/user/info/", "/v2/user/info/?fields=", "/v2/user/info/?fields=open_id,shoe_size"],
     ids=["missing", "empty", "unknown"],
 )
-async def test_fields_are_needed_and_known(tiktok: World, path: str) -> None:
-    """user/info without fields, or with an unknown one, is invalid."""
+async def test_fields_are_required_and_known(tiktok: World, path: str) -> None:
+    """user/info without fields or with an unknown field is invalid."""
     assert (400, "invalid_params") == code_of(await tiktok.get(path))
 
 
@@ -72,8 +72,8 @@ async def test_videos_need_their_scope(tiktok: World, path: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "act.unknown", "rft.unknown"], ids=["none", "unknown", "refresh-token"])
-async def test_a_call_needs_a_living_access_token(tiktok: World, token: str) -> None:
-    """Anything but a living access token is access_token_invalid."""
+async def test_a_call_needs_a_valid_access_token(tiktok: World, token: str) -> None:
+    """Anything but a valid access token is access_token_invalid."""
     assert (401, "access_token_invalid") == code_of(await tiktok.get("/v2/user/info/?fields=open_id", token=token))
 
 
@@ -92,7 +92,7 @@ async def test_a_video_has_its_fifteen_fields(tiktok: World) -> None:
 
 
 async def test_pages_are_newest_first_and_their_cursor_is_milliseconds(tiktok: World) -> None:
-    """The cursor is the last video's create_time in milliseconds, and leads to the older ones."""
+    """The cursor is the last video's create_time in milliseconds, and leads to older videos."""
     for second in (1, 2, 3):
         tiktok.vendor.add_video(tiktok.open_id, id=second, created_ms=1770000000000 + second * 1000)
 
@@ -103,8 +103,8 @@ async def test_pages_are_newest_first_and_their_cursor_is_milliseconds(tiktok: W
     assert {"videos": [{"id": "1"}], "cursor": 1770000001000, "has_more": False} == second_page
 
 
-async def test_any_time_serves_as_a_cursor(tiktok: World) -> None:
-    """A cursor that was never handed out gives the videos older than it."""
+async def test_any_time_is_a_valid_cursor(tiktok: World) -> None:
+    """A cursor that was never returned selects the videos older than it."""
     tiktok.vendor.add_video(tiktok.open_id, id=1, created_ms=1770000001000)
     tiktok.vendor.add_video(tiktok.open_id, id=2, created_ms=1770000002000)
 
@@ -113,7 +113,7 @@ async def test_any_time_serves_as_a_cursor(tiktok: World) -> None:
     assert [{"id": "1"}] == page["videos"]
 
 
-async def test_a_page_has_ten_videos_unless_told(tiktok: World) -> None:
+async def test_a_page_has_ten_videos_by_default(tiktok: World) -> None:
     """max_count is 10 by default."""
     for second in range(11):
         tiktok.vendor.add_video(tiktok.open_id, created_ms=second * 1000)
@@ -121,7 +121,7 @@ async def test_a_page_has_ten_videos_unless_told(tiktok: World) -> None:
     assert 10 == len((await tiktok.call(LIST)).json()["data"]["videos"])
 
 
-async def test_videos_of_one_moment_are_all_paged(tiktok: World) -> None:
+async def test_videos_of_the_same_millisecond_are_all_listed(tiktok: World) -> None:
     """Two videos of the same millisecond are neither skipped nor repeated."""
     tiktok.vendor.add_video(tiktok.open_id, id=1, created_ms=1770000001000)
     tiktok.vendor.add_video(tiktok.open_id, id=2, created_ms=1770000001000)
@@ -138,12 +138,12 @@ async def test_videos_of_one_moment_are_all_paged(tiktok: World) -> None:
     ids=["21", "0", "text", "negative-cursor", "text-cursor", "list"],
 )
 async def test_list_parameters_are_checked(tiktok: World, body: object) -> None:
-    """max_count is 1 to 20, the cursor a number."""
+    """max_count must be 1 to 20 and the cursor a number."""
     assert (400, "invalid_params") == code_of(await tiktok.call(LIST, body))
 
 
-async def test_a_query_leaves_foreign_ids_out(tiktok: World) -> None:
-    """Ids of other users, and unknown ones, are omitted."""
+async def test_a_query_omits_foreign_ids(tiktok: World) -> None:
+    """Ids of other users and unknown ids are omitted."""
     [mine, other] = tiktok.vendor.users
     tiktok.vendor.add_video(mine, id=11)
     tiktok.vendor.add_video(mine, id=44)
@@ -164,6 +164,6 @@ async def test_a_query_leaves_foreign_ids_out(tiktok: World) -> None:
         pytest.param(None, (400, "invalid_params"), id="missing"),
     ],
 )
-async def test_a_query_takes_up_to_20_ids(tiktok: World, ids: object, code: tuple[int, str]) -> None:
-    """filters.video_ids are 1 to 20 strings."""
+async def test_a_query_accepts_up_to_20_ids(tiktok: World, ids: object, code: tuple[int, str]) -> None:
+    """filters.video_ids must be 1 to 20 strings."""
     assert code == code_of(await tiktok.call(QUERY, {"filters": {"video_ids": ids}}))

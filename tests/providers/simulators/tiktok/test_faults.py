@@ -1,6 +1,6 @@
-"""Ordered misbehaviour, in process and on a socket.
+"""Fault injection, in process and on a socket.
 
-Owns: each kind of fault as a client meets it. Knows nothing of the vendor's ordinary refusals.
+Owns: each kind of fault as a client sees it. Knows nothing of the vendor's own errors.
 """
 
 import logging
@@ -14,10 +14,10 @@ import pytest
 from providers.simulators.faults import fault_from_json
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import ConnectionDropped, Fault, SimulatorConfig, create_app
+from tests.fixtures.clock import Clock
 from tests.providers.simulators.tiktok.world import (
     CLIENT,
     PUBLISH,
-    Clock,
     World,
     code_and_message,
     code_of,
@@ -31,7 +31,7 @@ FILE = file_source(1_000)
 
 @pytest.fixture(params=["in-process", "on-a-socket"])
 async def either(request: pytest.FixtureRequest) -> AsyncIterator[World]:
-    """The same vendor, reached in process or over a real connection."""
+    """Yield the same vendor, in process and over a real connection."""
     app = create_app(SimulatorConfig(processing_seconds=0, rate_limits=False), clock=Clock())
     if request.param == "in-process":
         async with httpx.AsyncClient(
@@ -50,7 +50,7 @@ def _world(app: Any, http: httpx.AsyncClient) -> World:
 
 
 async def test_a_status_with_headers_and_body(either: World) -> None:
-    """Kind "status" answers what it was told to, instead of the effect."""
+    """Kind "status" sends the given response and prevents the effect."""
     either.vendor.faults.add(
         Fault(match="video.init", kind="status", status=429, headers={"Retry-After": "7"}, body="slow down")
     )
@@ -61,8 +61,8 @@ async def test_a_status_with_headers_and_body(either: World) -> None:
     assert [] == either.vendor.inits
 
 
-async def test_a_status_is_503_unless_told(either: World) -> None:
-    """A bare status fault is an overloaded vendor."""
+async def test_a_status_is_503_by_default(either: World) -> None:
+    """A status fault without a status is 503, as from an overloaded vendor."""
     either.vendor.faults.add(Fault(match="video.init", kind="status"))
 
     assert 503 == (await either.direct(FILE)).status_code
@@ -93,14 +93,14 @@ async def test_a_status_is_503_unless_told(either: World) -> None:
     ],
 )
 async def test_every_documented_code_has_its_status(tiktok: World, code: str, status: int) -> None:
-    """Each code of §3 and §4 comes in the coded envelope with its documented status."""
+    """Each code of §3 and §4 is sent in the coded envelope with its documented status."""
     tiktok.vendor.faults.add(Fault(match="video.init", kind="error", code=code, message="because"))
 
     assert (status, code, "because") == code_and_message(await tiktok.direct(FILE))
 
 
 async def test_an_unknown_code_with_a_chosen_status(tiktok: World) -> None:
-    """Codes of next year can be rehearsed."""
+    """An undocumented code can be injected with any status."""
     tiktok.vendor.faults.add(Fault(match="video.init", kind="error", code="moon_phase_wrong", status=418))
 
     assert (418, "moon_phase_wrong") == code_of(await tiktok.direct(FILE))
@@ -114,10 +114,8 @@ async def test_an_unknown_code_with_a_chosen_status(tiktok: World) -> None:
         ("corrupt_json", {}, "application/json", '{"data":{"publish_id":"'),
     ],
 )
-async def test_answers_that_are_none(
-    either: World, kind: str, extra: dict[str, Any], content_type: str, text: str
-) -> None:
-    """HTML, arbitrary JSON and broken JSON come with status 200."""
+async def test_unusable_bodies(either: World, kind: str, extra: dict[str, Any], content_type: str, text: str) -> None:
+    """HTML, arbitrary JSON and truncated JSON are sent with status 200."""
     either.vendor.faults.add(Fault(match="video.init", kind=kind, **extra))
 
     answer = await either.direct(FILE)
@@ -127,7 +125,7 @@ async def test_answers_that_are_none(
 
 
 async def test_drop_before_has_no_effect(either: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The client sees a transport error, the vendor knows of no init, and nothing is logged."""
+    """The client gets a transport error, no init happens, and nothing is logged."""
     either.vendor.faults.add(Fault(match="video.init", kind="drop_before"))
 
     with pytest.raises(httpx.TransportError):
@@ -140,7 +138,7 @@ async def test_drop_before_has_no_effect(either: World, caplog: pytest.LogCaptur
 
 
 async def test_drop_after_has_its_effect(either: World, caplog: pytest.LogCaptureFixture) -> None:
-    """The client sees the same transport error, but the init was made."""
+    """The client gets the same transport error, but the init happened."""
     either.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
 
     with pytest.raises(httpx.TransportError):
@@ -150,8 +148,8 @@ async def test_drop_after_has_its_effect(either: World, caplog: pytest.LogCaptur
     assert [] == [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_the_final_answer_can_be_lost(either: World) -> None:
-    """The last chunk arrives and is posted although the client sees a broken connection."""
+async def test_the_final_response_can_be_lost(either: World) -> None:
+    """The last chunk is stored and posted although the client gets a broken connection."""
     begun = (await either.direct(FILE)).json()["data"]
     either.vendor.faults.add(Fault(match="upload", kind="drop_after"))
 
@@ -162,7 +160,7 @@ async def test_the_final_answer_can_be_lost(either: World) -> None:
 
 
 async def test_a_connection_can_break_in_the_middle_of_a_chunk(either: World) -> None:
-    """Some bytes are read, none is stored, and the chunk is taken whole afterwards."""
+    """Some bytes are read, none is stored, and the whole chunk is accepted afterwards."""
     begun = (await either.direct(file_source(4_000_000))).json()["data"]
     either.vendor.faults.add(Fault(match="upload", kind="drop_before", bytes=1_000_000))
 
@@ -173,8 +171,8 @@ async def test_a_connection_can_break_in_the_middle_of_a_chunk(either: World) ->
     assert 201 == (await either.put(begun["upload_url"], bytes(4_000_000), 0, 4_000_000)).status_code
 
 
-async def test_slow_waits_and_then_answers() -> None:
-    """Kind "slow" sleeps for its seconds before the usual answer."""
+async def test_slow_waits_before_the_response() -> None:
+    """Kind "slow" sleeps for its seconds before the usual response."""
     pauses: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -191,16 +189,16 @@ async def test_slow_waits_and_then_answers() -> None:
 
 
 @pytest.mark.parametrize("kind", ["status", "error", "html", "body", "corrupt_json"])
-async def test_an_effect_can_hide_behind_a_bad_answer(either: World, kind: str) -> None:
-    """With `effect` the init is made although the answer is unusable."""
+async def test_an_effect_can_have_an_unusable_response(either: World, kind: str) -> None:
+    """With `effect` the init happens although the response is unusable."""
     either.vendor.faults.add(Fault(match="video.init", kind=kind, effect=True))
     await either.direct(FILE)
 
     assert 1 == len(either.vendor.inits)
 
 
-async def test_a_rotation_whose_answer_is_lost_kills_the_old_token(either: World) -> None:
-    """The refresh token is spent although nobody saw the new one."""
+async def test_a_rotation_whose_response_is_lost_invalidates_the_old_token(either: World) -> None:
+    """The old refresh token is invalid although the client never received the new one."""
     pair = either.vendor.grant()
     either.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
     form = {**CLIENT, "grant_type": "refresh_token", "refresh_token": pair["refresh_token"]}
@@ -212,15 +210,15 @@ async def test_a_rotation_whose_answer_is_lost_kills_the_old_token(either: World
 
 
 async def test_after_and_times_choose_the_calls(tiktok: World) -> None:
-    """Two calls pass, two are hit, the rest passes."""
+    """With after=2 and times=2 two calls pass, two are hit, and the rest pass."""
     tiktok.vendor.faults.add(Fault(match="video.init", kind="status", after=2, times=2))
 
     assert [200, 200, 503, 503, 200] == [(await tiktok.direct(FILE)).status_code for _ in range(5)]
     assert {"video.init status": 2} == tiktok.vendor.faults.hits
 
 
-async def test_a_fault_can_last_for_ever_and_meet_every_call(tiktok: World) -> None:
-    """times=None and match="*" break everything until the faults are cleared."""
+async def test_a_fault_can_hit_every_call_until_it_is_cleared(tiktok: World) -> None:
+    """times=None and match="*" hit every call until the faults are cleared."""
     tiktok.vendor.faults.add(Fault(match="*", kind="status", times=None))
 
     assert 503 == (await tiktok.direct(FILE)).status_code
@@ -248,7 +246,7 @@ async def test_a_fault_can_last_for_ever_and_meet_every_call(tiktok: World) -> N
     ],
 )
 async def test_every_endpoint_has_a_name_to_match(tiktok: World, match: str, method: str, path: str) -> None:
-    """A fault meets its endpoint, and the ledger of calls names it alike."""
+    """A fault hits the endpoint of its name, and the ledger has the same name."""
     tiktok.vendor.faults.add(Fault(match=match, kind="status", status=599))
 
     answer = await tiktok.http.request(method, path)
@@ -260,7 +258,7 @@ async def test_every_endpoint_has_a_name_to_match(tiktok: World, match: str, met
 
 
 def test_dropped_connections_are_transport_errors_of_httpx() -> None:
-    """In process the client cannot tell an ordered drop from a broken connection."""
+    """In process the client cannot distinguish an injected drop from a broken connection."""
     assert issubclass(ConnectionDropped, httpx.TransportError)
 
 
@@ -270,13 +268,13 @@ def test_dropped_connections_are_transport_errors_of_httpx() -> None:
     ids=["empty", "list", "unknown-kind", "unknown-name"],
 )
 def test_malformed_faults_are_refused(value: object) -> None:
-    """What is no fault is said to be none."""
+    """Invalid faults raise ValueError with an explanation."""
     with pytest.raises(ValueError, match="fault"):
         fault_from_json(value)
 
 
-async def test_a_client_that_goes_away_in_a_chunk_leaves_nothing_behind(caplog: pytest.LogCaptureFixture) -> None:
-    """Half a chunk on a closed socket is not stored, and nothing is logged."""
+async def test_a_client_that_disconnects_within_a_chunk_stores_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """Half a chunk from a closed socket is not stored, and nothing is logged."""
     app = create_app(SimulatorConfig(processing_seconds=0), clock=Clock())
     async with serve(app) as url, httpx.AsyncClient(base_url=url, trust_env=False) as http:
         tiktok = _world(app, http)

@@ -1,6 +1,6 @@
 """The inits of video posts and drafts, and creator_info (reference §3.1 to §3.3).
 
-Owns: what is accepted, and each refusal's status and code. Knows nothing of chunks.
+Owns: what is accepted, and the status and code of each error. Knows nothing of chunks.
 """
 
 import re
@@ -15,7 +15,7 @@ FILE = file_source(1_000_000)
 
 
 async def test_a_public_creators_options(tiktok: World) -> None:
-    """A public account may post to everyone, to friends, to itself; the other fields are as documented."""
+    """A public account may post to everyone, to friends or to itself; the other fields are as documented."""
     data = (await tiktok.call(CREATOR)).json()["data"]
 
     assert ["PUBLIC_TO_EVERYONE", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"] == data["privacy_level_options"]
@@ -41,10 +41,10 @@ async def test_a_private_creators_options(tiktok: World) -> None:
         pytest.param("reached_active_user_cap", {}, {"active_creators": 0}, id="active-user-cap"),
     ],
 )
-async def test_three_refusals_come_as_200_from_creator_info_and_as_403_from_init(
+async def test_three_errors_are_200_from_creator_info_and_403_from_init(
     code: str, changes: dict[str, Any], config: dict[str, Any]
 ) -> None:
-    """creator_info says deliberately with HTTP 200 what init refuses with 403."""
+    """creator_info returns with HTTP 200 the errors that init returns with 403."""
     async with world(**config) as tiktok:
         tiktok.vendor.set_creator(tiktok.open_id, **changes)
 
@@ -64,8 +64,8 @@ async def test_an_accepted_init_has_publish_id_and_upload_url(tiktok: World) -> 
     assert 256 >= len(data["upload_url"])
 
 
-async def test_upload_urls_can_start_elsewhere() -> None:
-    """With a base_url the upload server has an address of its own."""
+async def test_upload_urls_can_have_another_base() -> None:
+    """With a base_url the upload server has another address."""
     async with world(base_url="http://127.0.0.1:9000/") as tiktok:
         answer = await tiktok.direct(FILE)
 
@@ -85,8 +85,10 @@ async def test_upload_urls_can_start_elsewhere() -> None:
         ),
     ],
 )
-async def test_publish_ids_tell_their_kind(tiktok: World, draft: bool, source: dict[str, Any], prefix: str) -> None:
-    """Prefixes are as in the documentation's examples; only files get an upload URL."""
+async def test_publish_ids_have_the_prefix_of_their_kind(
+    tiktok: World, draft: bool, source: dict[str, Any], prefix: str
+) -> None:
+    """Prefixes are those of the documentation's examples; only files get an upload URL."""
     answer = await (tiktok.draft(source) if draft else tiktok.direct(source))
     data = answer.json()["data"]
 
@@ -122,7 +124,7 @@ async def test_publish_ids_tell_their_kind(tiktok: World, draft: bool, source: d
     ],
 )
 async def test_post_info_is_checked(tiktok: World, info: dict[str, Any], code: tuple[int, str]) -> None:
-    """Each rule of post_info, with its own code."""
+    """Each rule of post_info has its error code."""
     assert code == code_of(await tiktok.direct(FILE, info))
 
 
@@ -143,12 +145,12 @@ async def test_post_info_is_checked(tiktok: World, info: dict[str, Any], code: t
     ],
 )
 async def test_a_malformed_init_is_invalid(tiktok: World, body: object) -> None:
-    """What is missing or of another type is invalid_params, as live traffic spells it."""
+    """Missing values and wrong types are invalid_params, as in live traffic."""
     assert (400, "invalid_params") == code_of(await tiktok.call(f"{PUBLISH}/video/init/", body))
 
 
 async def test_a_body_that_is_not_json_is_invalid(tiktok: World) -> None:
-    """Broken JSON and other content types are invalid_params."""
+    """Invalid JSON and other content types are invalid_params."""
     headers = {"Authorization": f"Bearer {tiktok.token}"}
     path = f"{PUBLISH}/video/init/"
     broken = await tiktok.http.post(path, content=b"{", headers={**headers, "Content-Type": "application/json"})
@@ -167,7 +169,7 @@ async def test_a_body_that_is_not_json_is_invalid(tiktok: World) -> None:
     ],
 )
 async def test_each_endpoint_has_its_scope(tiktok: World, path: str, scope: str, foreign: str) -> None:
-    """The right scope alone is enough, the other publishing scope is not, and no token is a third thing."""
+    """The right scope suffices, the other publishing scope does not, and a missing token has its own error."""
     body = {"post_info": {"privacy_level": "SELF_ONLY"}, "source_info": FILE}
 
     right = await tiktok.call(f"{PUBLISH}/{path}", body, token=tiktok.grant(scope))
@@ -189,13 +191,13 @@ async def test_each_endpoint_has_its_scope(tiktok: World, path: str, scope: str,
     ids=["public-account", "private-account", "private-account-but-for-friends"],
 )
 async def test_an_unaudited_app_posts_to_private_accounts(private: bool, level: str, code: tuple[int, str]) -> None:
-    """It is the account that must be private, and the post SELF_ONLY."""
+    """An unaudited app needs a private account and a SELF_ONLY post."""
     async with world(audited=False, private_account=private) as tiktok:
         assert code == code_of(await tiktok.direct(FILE, {"privacy_level": level}))
 
 
 async def test_an_unaudited_app_has_five_posting_users_a_day() -> None:
-    """The sixth user of 24 hours is refused, one of the five is not."""
+    """The sixth user in 24 hours is refused; the first five may go on."""
     async with world(audited=False, private_account=True, processing_seconds=0) as tiktok:
         info = {"privacy_level": "SELF_ONLY"}
         names = [f"creator-{number}" for number in range(6)]
@@ -221,8 +223,8 @@ async def test_drafts_do_not_need_the_audit() -> None:
         assert (200, "ok") == code_of(await tiktok.draft(FILE))
 
 
-async def test_a_draft_drops_what_is_sent_of_post_info(tiktok: World) -> None:
-    """post_info in a draft's init is neither checked nor kept."""
+async def test_a_draft_ignores_post_info(tiktok: World) -> None:
+    """post_info in a draft's init is neither checked nor stored."""
     body = {"post_info": {"title": 7, "privacy_level": "NOBODY"}, "source_info": FILE}
     answer = await tiktok.call(f"{PUBLISH}/inbox/video/init/", body)
 
@@ -231,7 +233,7 @@ async def test_a_draft_drops_what_is_sent_of_post_info(tiktok: World) -> None:
 
 
 async def test_a_banned_user_gets_no_drafts(tiktok: World) -> None:
-    """The draft's init refuses a banned user with 403."""
+    """The init of a draft refuses a banned user with 403."""
     tiktok.vendor.set_creator(tiktok.open_id, banned=True)
 
     assert (403, "spam_risk_user_banned_from_posting") == code_of(await tiktok.draft(FILE))

@@ -1,6 +1,6 @@
-"""Windows of a minute and caps of a day (reference §3 table, §2, §3.10).
+"""Rate limits per minute and caps per day (reference §3 table, §2, §3.10).
 
-Owns: how many of what, and when again. Knows nothing of other refusals.
+Owns: the limits, and when they end. Knows nothing of other errors.
 """
 
 from typing import Any
@@ -30,7 +30,7 @@ LIMITS = [
 
 @pytest.mark.parametrize(("path", "body", "limit"), LIMITS)
 async def test_calls_per_minute(path: str, body: dict[str, Any] | None, limit: int) -> None:
-    """The window takes so many calls and refuses the next, until a minute after the first."""
+    """The window accepts the limit and refuses the next call until a minute after the first."""
     async with world(pending_drafts=None, posts_per_day=None) as tiktok:
         taken = [code_of(await tiktok.call(path, body)) for _ in range(limit)]
         refused = code_of(await tiktok.call(path, body))
@@ -45,7 +45,7 @@ async def test_calls_per_minute(path: str, body: dict[str, Any] | None, limit: i
 
 
 async def test_profile_reads_per_minute(tiktok: World) -> None:
-    """user/info takes 600 a minute."""
+    """user/info accepts 600 calls a minute."""
     answers = [code_of(await tiktok.get("/v2/user/info/?fields=open_id")) for _ in range(601)]
 
     assert {(200, "ok")} == set(answers[:600])
@@ -53,7 +53,7 @@ async def test_profile_reads_per_minute(tiktok: World) -> None:
 
 
 async def test_windows_are_of_one_user_and_one_endpoint(tiktok: World) -> None:
-    """A full window of direct inits leaves drafts, and other users, alone."""
+    """A full window of direct inits affects neither drafts nor other users."""
     other = tiktok.grant(open_id=list(tiktok.vendor.users)[1])
     for _ in range(6):
         await tiktok.direct(FILE)
@@ -63,8 +63,8 @@ async def test_windows_are_of_one_user_and_one_endpoint(tiktok: World) -> None:
     assert (200, "ok") == code_of(await tiktok.direct(FILE, token=other))
 
 
-async def test_a_new_token_does_not_open_a_new_window(tiktok: World) -> None:
-    """Refreshing does not help against the limit."""
+async def test_a_new_token_does_not_start_a_new_window(tiktok: World) -> None:
+    """A refreshed token has the same window."""
     for _ in range(6):
         await tiktok.direct(FILE)
 
@@ -72,7 +72,7 @@ async def test_a_new_token_does_not_open_a_new_window(tiktok: World) -> None:
 
 
 async def test_windows_can_be_switched_off() -> None:
-    """Without rate limits a seventh init in a minute is taken."""
+    """Without rate limits a seventh init in a minute is accepted."""
     async with world(rate_limits=False) as tiktok:
         answers = [code_of(await tiktok.direct(FILE)) for _ in range(7)]
 
@@ -80,7 +80,7 @@ async def test_windows_can_be_switched_off() -> None:
 
 
 async def test_a_creator_has_fifteen_posts_a_day() -> None:
-    """The sixteenth init is refused with 403, creator_info says it with 200, and a day later there is room."""
+    """The sixteenth init is 403, creator_info returns the error with 200, and a day later posting works again."""
     async with world(rate_limits=False) as tiktok:
         for _ in range(15):
             await tiktok.upload(b"video", LEVEL)
@@ -97,7 +97,7 @@ async def test_a_creator_has_fifteen_posts_a_day() -> None:
     assert (200, "ok") == tomorrow
 
 
-async def test_inits_that_sent_nothing_are_no_posts() -> None:
+async def test_abandoned_inits_do_not_count_as_posts() -> None:
     """Abandoned direct inits do not use up the day."""
     async with world(rate_limits=False) as tiktok:
         answers = [code_of(await tiktok.direct(FILE)) for _ in range(16)]
@@ -105,8 +105,8 @@ async def test_inits_that_sent_nothing_are_no_posts() -> None:
     assert {(200, "ok")} == set(answers)
 
 
-async def test_five_drafts_may_wait(tiktok: World) -> None:
-    """The sixth unfinished draft of 24 hours is refused; abandoned inits count."""
+async def test_five_drafts_may_be_pending(tiktok: World) -> None:
+    """The sixth unfinished draft in 24 hours is refused; abandoned inits count."""
     started = [(await tiktok.draft(FILE)).json()["data"]["publish_id"] for _ in range(5)]
 
     assert (403, "spam_risk_too_many_pending_share") == code_of(await tiktok.draft(FILE))
@@ -114,7 +114,7 @@ async def test_five_drafts_may_wait(tiktok: World) -> None:
 
 
 async def test_a_day_frees_the_drafts(tiktok: World) -> None:
-    """24 hours after their start the five no longer count."""
+    """24 hours after their init the five drafts no longer count."""
     for _ in range(5):
         await tiktok.draft(FILE)
     tiktok.clock.advance(86_400)
@@ -125,7 +125,7 @@ async def test_a_day_frees_the_drafts(tiktok: World) -> None:
 
 
 async def test_posting_a_draft_frees_its_slot(tiktok: World) -> None:
-    """The user posts one of the five, and a sixth may be sent."""
+    """When the user posts one of five drafts, a sixth may be sent."""
     drafts = [await tiktok.upload(b"video", draft=True) for _ in range(5)]
     tiktok.clock.advance(60)
     assert (403, "spam_risk_too_many_pending_share") == code_of(await tiktok.draft(FILE))
@@ -135,8 +135,8 @@ async def test_posting_a_draft_frees_its_slot(tiktok: World) -> None:
     assert (200, "ok") == code_of(await tiktok.draft(FILE))
 
 
-async def test_an_app_has_so_many_creators_a_day() -> None:
-    """Another creator than those of the last 24 hours is refused; drafts do not count."""
+async def test_an_app_has_a_daily_cap_of_creators() -> None:
+    """A creator beyond those of the last 24 hours is refused; drafts do not count."""
     async with world(active_creators=1, processing_seconds=0) as tiktok:
         other = tiktok.grant(open_id=list(tiktok.vendor.users)[1])
         await tiktok.upload(b"draft", draft=True)

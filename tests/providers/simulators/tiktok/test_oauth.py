@@ -1,6 +1,6 @@
 """The token endpoint and revocation (reference §1.2 to §1.6).
 
-Owns: exchanges, rotation, flat errors. Knows nothing of the consent page's own refusals.
+Owns: exchanges, rotation, flat errors. Knows nothing of the consent page's errors.
 """
 
 import pytest
@@ -29,8 +29,8 @@ async def _pair(tiktok: World) -> dict[str, str]:
     return pair
 
 
-async def test_a_code_buys_a_pair_of_tokens(tiktok: World) -> None:
-    """The answer is flat, with the documented names, prefixes and lifetimes."""
+async def test_a_code_is_exchanged_for_a_pair_of_tokens(tiktok: World) -> None:
+    """The response is flat, with the documented names, prefixes and lifetimes."""
     answer = await tiktok.exchange(code=await tiktok.code(), **BY_CODE)
     body = answer.json()
 
@@ -48,20 +48,20 @@ async def test_open_ids_may_begin_with_a_dash(tiktok: World) -> None:
     assert (await _pair(tiktok))["open_id"].startswith("-")
 
 
-async def test_the_pkce_vector_is_tiktoks_hexadecimal_one() -> None:
-    """RFC 7636's verifier hashes to lower-case hexadecimals."""
+async def test_the_pkce_challenge_is_hexadecimal() -> None:
+    """The challenge of RFC 7636's verifier is lower-case hexadecimal."""
     assert "13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3" == challenge_of(VERIFIER)
 
 
 async def test_the_right_verifier_is_accepted(tiktok: World) -> None:
-    """A challenge in hexadecimals and its verifier buy tokens."""
+    """A hexadecimal challenge with its verifier yields tokens."""
     answer = await tiktok.exchange(code=await tiktok.code(**PKCE), code_verifier=VERIFIER, **BY_CODE)
 
     assert "access_token" in answer.json()
 
 
 async def test_a_verifier_without_a_challenge_is_ignored(tiktok: World) -> None:
-    """Web clients send one, and it works."""
+    """A verifier without a challenge is accepted, as web clients send one."""
     answer = await tiktok.exchange(code=await tiktok.code(), code_verifier=VERIFIER, **BY_CODE)
 
     assert "access_token" in answer.json()
@@ -80,15 +80,15 @@ async def test_a_verifier_without_a_challenge_is_ignored(tiktok: World) -> None:
     ],
 )
 async def test_a_challenge_is_verified(tiktok: World, challenge: str, verifier: str | None) -> None:
-    """A challenge that was sent must be met, in TikTok's encoding."""
+    """A challenge must match the verifier in TikTok's encoding."""
     code = await tiktok.code(code_challenge=challenge, code_challenge_method="S256")
     extra = {} if verifier is None else {"code_verifier": verifier}
 
     assert (200, "invalid_request") == error_of(await tiktok.exchange(code=code, **BY_CODE, **extra))
 
 
-async def test_a_code_is_good_once(tiktok: World) -> None:
-    """The second exchange of a code is refused, and the first pair lives on."""
+async def test_a_code_is_valid_once(tiktok: World) -> None:
+    """The second exchange of a code is refused, and the first pair stays valid."""
     code = await tiktok.code()
     pair = (await tiktok.exchange(code=code, **BY_CODE)).json()
 
@@ -98,8 +98,8 @@ async def test_a_code_is_good_once(tiktok: World) -> None:
     assert (200, "ok") == code_of(await tiktok.get("/v2/user/info/?fields=open_id", token=pair["access_token"]))
 
 
-async def test_a_code_dies(tiktok: World) -> None:
-    """A code is refused from its 600th second on."""
+async def test_a_code_expires(tiktok: World) -> None:
+    """A code expires after 600 seconds."""
     code = await tiktok.code()
     tiktok.clock.advance(600)
 
@@ -107,14 +107,14 @@ async def test_a_code_dies(tiktok: World) -> None:
 
 
 async def test_a_code_that_was_not_decoded_is_refused(tiktok: World) -> None:
-    """`%2A` and `%21` are not the code."""
+    """A code with `%2A` and `%21` is refused."""
     code = (await tiktok.code()).replace("*", "%2A").replace("!", "%21")
 
     assert (200, "invalid_grant") == error_of(await tiktok.exchange(code=code, **BY_CODE))
 
 
-async def test_another_redirect_uri_is_refused_in_tiktoks_words(tiktok: World) -> None:
-    """The exchange repeats the redirect URI of the consent page."""
+async def test_another_redirect_uri_is_refused_with_tiktoks_message(tiktok: World) -> None:
+    """The exchange must repeat the redirect URI of the consent page."""
     fields = {**BY_CODE, "redirect_uri": "https://gateway.example/other"}
     answer = await tiktok.exchange(code=await tiktok.code(), **fields)
 
@@ -123,7 +123,7 @@ async def test_another_redirect_uri_is_refused_in_tiktoks_words(tiktok: World) -
 
 
 async def test_refreshing_rotates_both_tokens(tiktok: World) -> None:
-    """A refresh gives a new pair; the old access token lives on to its end."""
+    """A refresh returns a new pair; the old access token stays valid until it expires."""
     old = await _pair(tiktok)
 
     new = (await tiktok.exchange(grant_type="refresh_token", refresh_token=old["refresh_token"])).json()
@@ -134,7 +134,7 @@ async def test_refreshing_rotates_both_tokens(tiktok: World) -> None:
     assert (200, "ok") == code_of(await tiktok.get("/v2/user/info/?fields=open_id", token=old["access_token"]))
 
 
-async def test_the_old_refresh_token_dies(tiktok: World) -> None:
+async def test_the_old_refresh_token_is_invalid(tiktok: World) -> None:
     """The second use of a refresh token is invalid_grant, and the new one still works."""
     old = (await _pair(tiktok))["refresh_token"]
     new = (await tiktok.exchange(grant_type="refresh_token", refresh_token=old)).json()["refresh_token"]
@@ -143,8 +143,8 @@ async def test_the_old_refresh_token_dies(tiktok: World) -> None:
     assert "access_token" in (await tiktok.exchange(grant_type="refresh_token", refresh_token=new)).json()
 
 
-async def test_the_old_refresh_token_can_be_told_to_live() -> None:
-    """What TikTok really does is undocumented: the milder reading can be chosen."""
+async def test_the_old_refresh_token_can_stay_valid() -> None:
+    """The milder reading of TikTok's documentation can be configured."""
     async with world(refresh_invalidates_old=False) as tiktok:
         old = (await _pair(tiktok))["refresh_token"]
         await tiktok.exchange(grant_type="refresh_token", refresh_token=old)
@@ -154,7 +154,7 @@ async def test_the_old_refresh_token_can_be_told_to_live() -> None:
 
 
 async def test_refreshing_does_not_restart_the_year(tiktok: World) -> None:
-    """refresh_expires_in counts down from the consent; after it the grant is gone."""
+    """refresh_expires_in counts down from the consent; after that the grant has ended."""
     pair = await _pair(tiktok)
     tiktok.clock.advance(31535999)
     pair = (await tiktok.exchange(grant_type="refresh_token", refresh_token=pair["refresh_token"])).json()
@@ -166,8 +166,8 @@ async def test_refreshing_does_not_restart_the_year(tiktok: World) -> None:
     assert (200, "invalid_grant") == error_of(late)
 
 
-async def test_access_tokens_live_a_day(tiktok: World) -> None:
-    """An access token is refused from its 86,400th second on."""
+async def test_access_tokens_expire_after_a_day(tiktok: World) -> None:
+    """An access token expires after 86,400 seconds."""
     tiktok.clock.advance(86399)
     assert (200, "ok") == code_of(await tiktok.get("/v2/user/info/?fields=open_id"))
     tiktok.clock.advance(1)
@@ -175,8 +175,8 @@ async def test_access_tokens_live_a_day(tiktok: World) -> None:
     assert (401, "access_token_invalid") == code_of(await tiktok.get("/v2/user/info/?fields=open_id"))
 
 
-async def test_a_client_token_is_of_no_use_for_user_calls(tiktok: World) -> None:
-    """client_credentials gives `clt.…` for two hours, which no user endpoint takes."""
+async def test_a_client_token_is_not_valid_for_user_calls(tiktok: World) -> None:
+    """client_credentials returns `clt.…` for two hours, which no user endpoint accepts."""
     body = (await tiktok.exchange(grant_type="client_credentials")).json()
 
     assert {"access_token", "expires_in", "token_type"} == body.keys()
@@ -198,22 +198,22 @@ async def test_a_client_token_is_of_no_use_for_user_calls(tiktok: World) -> None
         pytest.param({"refresh_token": "rft.unknown"}, "invalid_grant", id="unknown-refresh-token"),
     ],
 )
-async def test_exchanges_are_refused_flatly_with_status_200(tiktok: World, fields: dict[str, str], error: str) -> None:
-    """A refusal is `{error, error_description, log_id}` with HTTP 200, as it was recorded."""
+async def test_errors_of_exchanges_are_flat_with_status_200(tiktok: World, fields: dict[str, str], error: str) -> None:
+    """An error is `{error, error_description, log_id}` with HTTP 200, as it was recorded."""
     answer = await tiktok.exchange(**{"grant_type": "refresh_token", "refresh_token": "rft.x", **fields})
 
     assert (200, error) == error_of(answer)
 
 
 async def test_a_field_sent_twice_is_refused(tiktok: World) -> None:
-    """Nobody can tell which of two values is meant."""
+    """A repeated field is refused as ambiguous."""
     form = {**CLIENT, "grant_type": ["refresh_token", "client_credentials"], "refresh_token": "rft.x"}
 
     assert (200, "invalid_request") == error_of(await tiktok.http.post("/v2/oauth/token/", data=form))
 
 
 async def test_a_json_body_is_refused(tiktok: World) -> None:
-    """The token endpoint takes forms only."""
+    """The token endpoint accepts only forms."""
     answer = await tiktok.http.post("/v2/oauth/token/", json={**CLIENT, "grant_type": "client_credentials"})
 
     assert (200, "invalid_request") == error_of(answer)
@@ -234,8 +234,8 @@ async def test_a_json_body_is_refused(tiktok: World) -> None:
         "temporarily_unavailable",
     ],
 )
-async def test_every_documented_error_can_be_ordered(tiktok: World, error: str) -> None:
-    """Each error of the list comes in the flat envelope when a fault orders it, and the grant survives it."""
+async def test_every_documented_error_can_be_injected(tiktok: World, error: str) -> None:
+    """A fault can send each documented error in the flat envelope, and the grant stays valid."""
     pair = await _pair(tiktok)
     tiktok.vendor.faults.add(Fault(match="oauth.token", kind="error", code=error))
 
@@ -248,8 +248,8 @@ async def test_every_documented_error_can_be_ordered(tiktok: World, error: str) 
     )
 
 
-async def test_refusals_can_come_with_another_status() -> None:
-    """The documentation names no status, so the recorded one can be changed."""
+async def test_errors_can_have_another_status() -> None:
+    """The status of OAuth errors is configurable, as the documentation names none."""
     async with world(oauth_error_status=400) as tiktok:
         answer = await tiktok.exchange(grant_type="refresh_token", refresh_token="rft.unknown")
 
@@ -257,7 +257,7 @@ async def test_refusals_can_come_with_another_status() -> None:
 
 
 async def test_revoking_ends_the_grant(tiktok: World) -> None:
-    """After a revocation (empty body) neither token works."""
+    """After a revocation, which has an empty body, neither token is valid."""
     pair = await _pair(tiktok)
 
     answer = await tiktok.http.post("/v2/oauth/revoke/", data={**CLIENT, "token": pair["access_token"]})
@@ -272,7 +272,7 @@ async def test_revoking_ends_the_grant(tiktok: World) -> None:
 
 
 async def test_an_expired_access_token_cannot_revoke(tiktok: World) -> None:
-    """The refusal leaves the grant alive: refreshing first is what works."""
+    """Revoking with an expired token leaves the grant valid; it works after a refresh."""
     pair = await _pair(tiktok)
     tiktok.vendor.expire_access_tokens()
 
@@ -292,7 +292,7 @@ async def test_revoking_needs_the_client(tiktok: World) -> None:
 
 
 async def test_exchanges_are_in_the_ledger_without_secrets(tiktok: World) -> None:
-    """Each call of the token endpoint leaves grant type, outcome and user; no token."""
+    """The ledger has grant type, outcome and user of each exchange, and no token."""
     pair = await _pair(tiktok)
     await tiktok.exchange(grant_type="refresh_token", refresh_token="rft.unknown")
 
@@ -306,6 +306,6 @@ async def test_exchanges_are_in_the_ledger_without_secrets(tiktok: World) -> Non
     assert "rft." not in repr(rows)
 
 
-def test_the_secret_does_not_show_in_the_configuration() -> None:
+def test_the_repr_of_a_configuration_has_no_secret() -> None:
     """The repr of a configuration has no client secret."""
     assert "s3cret" not in repr(SimulatorConfig(client_secret="s3cret"))

@@ -1,4 +1,4 @@
-"""Photo posts and drafts, pulls and their cancelling (reference §3.4 and §3.6).
+"""Photo posts and drafts, pulls and their cancellation (reference §3.4 and §3.6).
 
 Owns: content/init, ownership of URLs, cancel. Knows nothing of file uploads.
 """
@@ -14,7 +14,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from providers.simulators.tiktok import SimulatorConfig, create_app
-from tests.providers.simulators.tiktok.world import API, PUBLISH, Clock, World, code_of, file_source, world
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.tiktok.world import API, PUBLISH, World, code_of, file_source, world
 
 INIT = f"{PUBLISH}/content/init/"
 CANCEL = f"{PUBLISH}/cancel/"
@@ -22,7 +23,7 @@ VIDEO_URL = {"source": "PULL_FROM_URL", "video_url": "https://a.example/v.mp4"}
 
 
 def photos(mode: str = "DIRECT_POST", info: dict[str, Any] | None = None, **source: Any) -> dict[str, Any]:
-    """The body of content/init: one photo, public unless told."""
+    """Return a body of content/init: one photo, public by default."""
     return {
         "media_type": "PHOTO",
         "post_mode": mode,
@@ -38,7 +39,7 @@ def photos(mode: str = "DIRECT_POST", info: dict[str, Any] | None = None, **sour
 
 @pytest.mark.parametrize("mode", ["DIRECT_POST", "MEDIA_UPLOAD"])
 async def test_photos_get_a_publish_id_and_nothing_else(tiktok: World, mode: str) -> None:
-    """Both modes answer with a publish_id of one prefix."""
+    """Both modes return only a publish_id, with the same prefix."""
     answer = await tiktok.call(INIT, photos(mode))
 
     assert (200, "ok") == code_of(answer)
@@ -72,7 +73,7 @@ LEVEL = {"privacy_level": "SELF_ONLY"}
     ],
 )
 async def test_content_init_is_checked(tiktok: World, body: dict[str, Any], code: tuple[int, str]) -> None:
-    """Each rule of photo posts, with its code."""
+    """Each rule of photo posts has its error code."""
     assert code == code_of(await tiktok.call(INIT, body))
 
 
@@ -87,12 +88,12 @@ async def test_content_init_is_checked(tiktok: World, body: dict[str, Any], code
     ],
 )
 async def test_each_mode_has_its_scope(tiktok: World, scope: str, mode: str, code: tuple[int, str]) -> None:
-    """Direct photo posts are video.publish, photo drafts video.upload."""
+    """Direct photo posts require video.publish, photo drafts video.upload."""
     assert code == code_of(await tiktok.call(INIT, photos(mode), token=tiktok.grant(scope)))
 
 
 async def test_photo_drafts_need_a_new_app(tiktok: World) -> None:
-    """A user whose app is below 31.8 can be sent no photo drafts."""
+    """A user whose app is older than 31.8 cannot receive photo drafts."""
     tiktok.vendor.set_creator(tiktok.open_id, old_app=True)
 
     assert (400, "app_version_check_failed") == code_of(await tiktok.call(INIT, photos("MEDIA_UPLOAD")))
@@ -114,15 +115,15 @@ async def test_photo_drafts_need_a_new_app(tiktok: World) -> None:
     ids=["domain", "sub-domain", "parent", "look-alike", "prefix", "beside-the-prefix", "plain-http", "an-address"],
 )
 async def test_urls_are_pulled_from_verified_properties(url: str, code: tuple[int, str]) -> None:
-    """A domain covers its sub-domains, a prefix what begins with it, nothing else is covered."""
+    """A domain covers its sub-domains, a prefix the URLs that begin with it."""
     async with world(verified_urls=("static.example.com", "203.0.113.7", "https://cdn.example/media/")) as tiktok:
         answer = await tiktok.direct({"source": "PULL_FROM_URL", "video_url": url})
 
     assert code == code_of(answer)
 
 
-async def test_a_pull_publishes_from_the_init_alone(tiktok: World) -> None:
-    """PROCESSING_DOWNLOAD, then PUBLISH_COMPLETE, without another call."""
+async def test_a_pull_publishes_without_further_calls(tiktok: World) -> None:
+    """A pull goes from PROCESSING_DOWNLOAD to PUBLISH_COMPLETE without another call."""
     publish_id = (await tiktok.direct(VIDEO_URL)).json()["data"]["publish_id"]
     before = await tiktok.status(publish_id)
     tiktok.clock.advance(0.5)
@@ -133,7 +134,7 @@ async def test_a_pull_publishes_from_the_init_alone(tiktok: World) -> None:
 
 
 async def test_a_running_pull_is_cancelled(tiktok: World) -> None:
-    """The answer has no data; the task ends with publish_cancelled and posts nothing."""
+    """The response has no data; the publication fails with publish_cancelled and posts nothing."""
     publish_id = (await tiktok.direct(VIDEO_URL)).json()["data"]["publish_id"]
 
     answer = await tiktok.call(CANCEL, {"publish_id": publish_id})
@@ -147,7 +148,7 @@ async def test_a_running_pull_is_cancelled(tiktok: World) -> None:
 
 
 async def test_cancelling_is_refused_where_it_cannot_be(tiktok: World) -> None:
-    """Uploads, finished pulls, unknown ids and other users' ids each have their code."""
+    """Cancelling an upload, a finished pull, an unknown id or another user's id has its own code."""
     upload = (await tiktok.direct(file_source(1000))).json()["data"]["publish_id"]
     pull = (await tiktok.direct(VIDEO_URL)).json()["data"]["publish_id"]
     other = tiktok.grant(open_id=list(tiktok.vendor.users)[1])
@@ -181,8 +182,8 @@ async def _media(request: Request) -> Response:
         ("missing", "photo", "FAILED", "photo_pull_failed"),
     ],
 )
-async def test_media_is_really_pulled_when_told(path: str, kind: str, status: str, reason: str | None) -> None:
-    """A good URL posts its bytes; a missing one and any redirect fail with the reason of the medium."""
+async def test_media_is_fetched_with_pull_media(path: str, kind: str, status: str, reason: str | None) -> None:
+    """A good URL posts its bytes; a missing file and a redirect fail with the reason of the media type."""
     source = httpx.ASGITransport(Starlette(routes=[Route("/{name}", _media)]))
     app = create_app(SimulatorConfig(pull_media=True, processing_seconds=0), clock=Clock(), transport=source)
     url = f"https://a.example/{path}"

@@ -1,6 +1,6 @@
-"""Pulls that really fetch, from a server on a socket (reference §3.6 and §3.9).
+"""Pulls with pull_media, from a server on a socket (reference §3.6 and §3.9).
 
-Owns: what the simulated vendor takes of what a server sends, and when it gives up. Knows nothing of our gateway.
+Owns: which media the simulated vendor accepts, and when it gives up. Knows nothing of our gateway.
 """
 
 import asyncio
@@ -20,23 +20,24 @@ from starlette.routing import Route
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, create_app
 from providers.simulators.tiktok.pull import LARGEST_PHOTO
+from tests.fixtures.clock import Clock
 from tests.fixtures.waiting import until
 from tests.providers.simulators.tiktok.test_photos import CANCEL, INIT, photos
-from tests.providers.simulators.tiktok.world import API, Clock, World
+from tests.providers.simulators.tiktok.world import API, World
 
 BLOCK = bytes(1_000_000)
 
 
 @dataclass
 class Server:
-    """A caller's web server: what it was asked for, and who waits in it."""
+    """The web server of a caller: the requests it got, and those that wait in it."""
 
     asked: list[str] = field(default_factory=list)
     waiting: int = 0
     url: str = ""
 
     async def answer(self, request: Request) -> Response:
-        """Send what the name asks for."""
+        """Return the response that the name of the file selects."""
         name = request.path_params["name"]
         self.asked.append(name)
         if name == "moved":
@@ -84,7 +85,7 @@ async def pulling(**values: Any) -> AsyncIterator[tuple[World, Server]]:
 
 
 async def begun(tiktok: World, *urls: str) -> str:
-    """Begin a photo post of these URLs; give its publish id."""
+    """Begin a photo post of these URLs and return its publish_id."""
     answer = await tiktok.call(INIT, photos(photo_images=list(urls)))
     return str(answer.json()["data"]["publish_id"])
 
@@ -96,7 +97,7 @@ async def outcome(tiktok: World, publish_id: str) -> tuple[str, str | None]:
 
 
 async def test_photos_are_fetched_in_order_and_hashed_together() -> None:
-    """The ledger's hash and size are of all bytes, one photo after the other; each is fetched once."""
+    """Photos are fetched once, in order; hash and size in the ledger are of all bytes."""
     async with pulling() as (tiktok, server):
         publish_id = await begun(tiktok, *(f"{server.url}/{name}" for name in ("a.jpg", "b.webp", "c.jpg")))
         await tiktok.vendor.idle()
@@ -109,7 +110,7 @@ async def test_photos_are_fetched_in_order_and_hashed_together() -> None:
 
 
 async def test_a_video_is_fetched() -> None:
-    """One URL, whose type may carry parameters."""
+    """A video is fetched from one URL; its content type may have parameters."""
     async with pulling() as (tiktok, server):
         await tiktok.direct({"source": "PULL_FROM_URL", "video_url": f"{server.url}/v.mp4"})
         await tiktok.vendor.idle()
@@ -129,7 +130,7 @@ async def test_a_video_is_fetched() -> None:
     ],
 )
 async def test_one_bad_photo_fails_the_whole_post(name: str, reason: str) -> None:
-    """Missing, moved, cut short, of a wrong type or too large: nothing is posted, and no further one is fetched."""
+    """A missing, moved, truncated, wrong or too large photo fails the post and ends the fetching."""
     async with pulling() as (tiktok, server):
         publish_id = await begun(tiktok, *(f"{server.url}/{each}" for each in ("a.jpg", name, "c.jpg")))
         await tiktok.vendor.idle()
@@ -138,8 +139,8 @@ async def test_one_bad_photo_fails_the_whole_post(name: str, reason: str) -> Non
     assert [] == tiktok.vendor.posts
 
 
-async def test_only_the_own_machine_is_asked_without_tls() -> None:
-    """A verified prefix of another host is still not fetched over plain http."""
+async def test_only_this_machine_is_fetched_from_without_tls() -> None:
+    """Even a verified prefix of another host is not fetched over plain http."""
     async with pulling() as (tiktok, _):
         publish_id = await begun(tiktok, "http://media.example/a.jpg")
         await tiktok.vendor.idle()
@@ -147,7 +148,7 @@ async def test_only_the_own_machine_is_asked_without_tls() -> None:
 
 
 async def test_a_pull_ends_after_an_hour() -> None:
-    """A server that stops in the middle holds the vendor for one hour of its clock, and no longer."""
+    """A pull from a server that stalls fails after an hour of the vendor's clock."""
     async with pulling() as (tiktok, server):
         publish_id = await begun(tiktok, f"{server.url}/endless.jpg")
         await until(lambda: server.waiting == 1)
@@ -159,8 +160,8 @@ async def test_a_pull_ends_after_an_hour() -> None:
     assert [] == tiktok.vendor.posts
 
 
-async def test_a_pull_that_was_called_back_posts_nothing() -> None:
-    """Cancelled in the middle of the bytes: what comes afterwards changes nothing."""
+async def test_a_cancelled_pull_posts_nothing() -> None:
+    """Bytes that arrive after the cancellation change nothing."""
     async with pulling() as (tiktok, server):
         publish_id = await begun(tiktok, f"{server.url}/endless.jpg")
         await until(lambda: server.waiting == 1)

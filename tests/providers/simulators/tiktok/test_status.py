@@ -1,6 +1,6 @@
-"""What becomes of a publication (reference §3.7): statuses, fail reasons, post ids, one post each.
+"""The progress of a publication (reference §3.7): statuses, fail reasons, post ids, one post each.
 
-Owns: the life after the last byte. Knows nothing of chunks.
+Owns: what happens after the last byte. Knows nothing of chunks.
 """
 
 import hashlib
@@ -14,8 +14,8 @@ STATUS = f"{PUBLISH}/status/fetch/"
 PRIVATE = {"privacy_level": "SELF_ONLY"}
 
 
-async def test_an_upload_in_progress_tells_its_bytes(tiktok: World) -> None:
-    """PROCESSING_UPLOAD counts the bytes of whole chunks, from zero on."""
+async def test_an_upload_in_progress_has_its_bytes(tiktok: World) -> None:
+    """PROCESSING_UPLOAD has the number of bytes in complete chunks, from zero on."""
     begun = (await tiktok.direct(file_source(20_000_005, 10_000_000, 2))).json()["data"]
     before = await tiktok.status(begun["publish_id"])
     await tiktok.put(begun["upload_url"], bytes(10_000_000), 0, 20_000_005)
@@ -26,7 +26,7 @@ async def test_an_upload_in_progress_tells_its_bytes(tiktok: World) -> None:
 
 
 async def test_a_direct_post_is_processed_then_posted_then_public(tiktok: World) -> None:
-    """PROCESSING_UPLOAD until processing ends, PUBLISH_COMPLETE without an id, then with one."""
+    """The status is PROCESSING_UPLOAD until processing ends, then PUBLISH_COMPLETE, first without an id."""
     publish_id = await tiktok.upload(b"video")
     seen = []
     for seconds in (0, 0.4, 0.1, 0.4, 0.1):
@@ -44,7 +44,7 @@ async def test_a_direct_post_is_processed_then_posted_then_public(tiktok: World)
 
 
 async def test_post_ids_are_json_numbers_that_no_double_holds(tiktok: World) -> None:
-    """The id has 19 digits, is bare in the JSON, and is another one after float64."""
+    """The id is a JSON number of 19 digits that float64 changes."""
     publish_id = await tiktok.upload(b"video")
     tiktok.clock.advance(60)
     answer = await tiktok.call(STATUS, {"publish_id": publish_id})
@@ -58,7 +58,7 @@ async def test_post_ids_are_json_numbers_that_no_double_holds(tiktok: World) -> 
 
 @pytest.mark.parametrize("level", ["SELF_ONLY", "MUTUAL_FOLLOW_FRIENDS"])
 async def test_posts_that_are_not_public_never_get_an_id(tiktok: World, level: str) -> None:
-    """PUBLISH_COMPLETE with an empty list is not a failure."""
+    """Posts that are not public are PUBLISH_COMPLETE with an empty list of ids."""
     publish_id = await tiktok.upload(b"video", {"privacy_level": level})
     tiktok.clock.advance(86_400 - 1)
 
@@ -70,7 +70,7 @@ async def test_posts_that_are_not_public_never_get_an_id(tiktok: World, level: s
 
 
 async def test_a_public_post_is_in_the_video_list(tiktok: World) -> None:
-    """After moderation the post's id is the newest of the list."""
+    """After moderation the post is the newest video of the list."""
     publish_id = await tiktok.upload(b"video", {"privacy_level": "PUBLIC_TO_EVERYONE", "title": "A caption"})
     tiktok.clock.advance(60)
     [post_id] = (await tiktok.status(publish_id))["publicaly_available_post_id"]
@@ -81,7 +81,7 @@ async def test_a_public_post_is_in_the_video_list(tiktok: World) -> None:
 
 
 async def test_a_draft_ends_in_the_inbox(tiktok: World) -> None:
-    """SEND_TO_USER_INBOX is the end of what happens by itself; nothing is posted."""
+    """A draft stays SEND_TO_USER_INBOX; nothing is posted."""
     publish_id = await tiktok.upload(b"video", draft=True)
     tiktok.clock.advance(60)
 
@@ -90,7 +90,7 @@ async def test_a_draft_ends_in_the_inbox(tiktok: World) -> None:
 
 
 async def test_a_draft_may_be_posted_by_its_user_more_than_once(tiktok: World) -> None:
-    """Posting the draft makes it PUBLISH_COMPLETE, and each post has its id."""
+    """Posting the draft makes it PUBLISH_COMPLETE, and each post has its own id."""
     publish_id = await tiktok.upload(b"video", draft=True)
     tiktok.clock.advance(1)
     first = tiktok.vendor.post_draft(publish_id)
@@ -124,8 +124,8 @@ async def test_a_draft_may_be_posted_by_its_user_more_than_once(tiktok: World) -
         "a_reason_of_next_year",
     ],
 )
-async def test_every_fail_reason_can_be_had(tiktok: World, reason: str) -> None:
-    """A failed post is an ok answer with FAILED and its reason, and posts nothing; the next one is fine again."""
+async def test_every_fail_reason_can_be_injected(tiktok: World, reason: str) -> None:
+    """A failed post is an "ok" response with FAILED and the reason, posts nothing, and does not affect the next one."""
     tiktok.vendor.fail_next_publish(reason)
     failed, fine = await tiktok.upload(b"one"), await tiktok.upload(b"two")
     tiktok.clock.advance(0.5)
@@ -141,7 +141,7 @@ async def test_every_fail_reason_can_be_had(tiktok: World, reason: str) -> None:
 
 
 async def test_status_needs_a_known_publish_id_of_the_same_user(tiktok: World) -> None:
-    """Unknown, foreign and missing ids each have their code, with status 400."""
+    """Unknown, foreign and missing ids have their own codes, with status 400."""
     publish_id = await tiktok.upload(b"video")
     other = tiktok.grant(open_id=list(tiktok.vendor.users)[1])
     body = {"publish_id": publish_id}
@@ -156,15 +156,15 @@ async def test_status_needs_a_known_publish_id_of_the_same_user(tiktok: World) -
 
 
 @pytest.mark.parametrize("scope", ["video.publish", "video.upload"])
-async def test_either_publishing_scope_may_ask(tiktok: World, scope: str) -> None:
-    """One of the two is enough for status/fetch."""
+async def test_either_publishing_scope_suffices(tiktok: World, scope: str) -> None:
+    """One of the two publishing scopes is enough for status/fetch."""
     publish_id = await tiktok.upload(b"video")
 
     assert (200, "ok") == code_of(await tiktok.call(STATUS, {"publish_id": publish_id}, token=tiktok.grant(scope)))
 
 
-async def test_revoking_in_the_middle_fails_what_is_under_way(tiktok: World) -> None:
-    """After a new consent the publication says auth_removed; what was posted before stays posted."""
+async def test_revoking_fails_unfinished_publications(tiktok: World) -> None:
+    """A publication fails with auth_removed, and existing posts stay."""
     posted = await tiktok.upload(b"one", PRIVATE)
     tiktok.clock.advance(0.5)
     under_way = await tiktok.upload(b"two", PRIVATE)
@@ -178,7 +178,7 @@ async def test_revoking_in_the_middle_fails_what_is_under_way(tiktok: World) -> 
 
 
 async def test_an_unfinished_upload_stays_in_progress(tiktok: World) -> None:
-    """An upload that nobody finishes posts nothing and does not fail by itself."""
+    """An upload that is not finished neither posts nor fails."""
     publish_id = (await tiktok.direct(file_source(1_000))).json()["data"]["publish_id"]
     tiktok.clock.advance(7_200)
 
@@ -187,7 +187,7 @@ async def test_an_unfinished_upload_stays_in_progress(tiktok: World) -> None:
 
 
 async def test_the_ledger_has_each_post_once(tiktok: World) -> None:
-    """However often and late one asks, a publish_id has one row, with the hash of the received bytes."""
+    """Repeated and late polls leave one row per publish_id, with the hash of the received bytes."""
     publish_id = await tiktok.upload(b"video", {**PRIVATE, "title": "A caption"})
     for _ in range(5):
         tiktok.clock.advance(1)

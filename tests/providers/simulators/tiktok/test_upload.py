@@ -1,6 +1,6 @@
-"""Chunk plans and the upload server's answers (reference §3.5).
+"""Chunk plans and the upload server's responses (reference §3.5).
 
-Owns: which plans are taken, and what each PUT is answered. Knows nothing of what happens after the last byte.
+Owns: which plans are accepted, and the response to each PUT. Knows nothing of what happens after the last byte.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ OK = (200, "ok", "")
     ],
 )
 async def test_chunk_plans(tiktok: World, size: int, chunk_size: int, count: int, answer: tuple[int, str, str]) -> None:
-    """The count is the quotient rounded down, chunks are 5 to 64 MB, small files go whole."""
+    """The count is the quotient rounded down, chunks are 5 to 64 MB, small files are one chunk."""
     assert answer == code_and_message(await tiktok.direct(file_source(size, chunk_size, count)))
 
 
@@ -65,7 +65,7 @@ async def test_chunk_plans(tiktok: World, size: int, chunk_size: int, count: int
 async def test_files_arrive_by_the_documented_plans(
     tiktok: World, size: int, chunk_size: int, count: int, last_range: str, answers: list[int]
 ) -> None:
-    """206 for each chunk but the last, 201 for it, and the bytes are those that were sent."""
+    """Each chunk gets 206, the last one 201, and the stored bytes are those that were sent."""
     data = (b"0123456789abcdef" * (size // 16 + 1))[:size]
     url = (await tiktok.direct(file_source(size, chunk_size, count))).json()["data"]["upload_url"]
     firsts = [chunk_size * index for index in range(count)]
@@ -90,8 +90,8 @@ async def _begin(tiktok: World) -> str:
     return str(answer.json()["data"]["upload_url"])
 
 
-async def test_progress_is_told_with_every_stored_chunk(tiktok: World) -> None:
-    """Content-Range names the last stored byte of the total."""
+async def test_every_stored_chunk_returns_the_progress(tiktok: World) -> None:
+    """Content-Range has the offset of the last stored byte and the total size."""
     url = await _begin(tiktok)
 
     first = await tiktok.put(url, A, 0, SIZE)
@@ -102,7 +102,7 @@ async def test_progress_is_told_with_every_stored_chunk(tiktok: World) -> None:
 
 
 async def test_progress_can_be_a_count() -> None:
-    """The documentation can be read as a number of bytes: the other reading can be chosen."""
+    """The other reading of the documentation, a number of bytes, can be configured."""
     async with world(progress_is_count=True) as tiktok:
         stored = await tiktok.put(await _begin(tiktok), A, 0, SIZE)
 
@@ -110,15 +110,15 @@ async def test_progress_can_be_a_count() -> None:
 
 
 async def test_both_upload_paths_work(tiktok: World) -> None:
-    """Upload servers are seen with /video/ and with /upload/."""
+    """Upload servers were seen with /video/ and with /upload/."""
     url = (await _begin(tiktok)).replace("/video/", "/upload/")
 
     assert 206 == (await tiktok.put(url, A, 0, SIZE)).status_code
 
 
 @pytest.mark.parametrize("content_type", ["video/mp4", "video/quicktime", "video/webm"])
-async def test_three_content_types_are_taken(tiktok: World, content_type: str) -> None:
-    """MP4, QuickTime and WebM."""
+async def test_three_content_types_are_accepted(tiktok: World, content_type: str) -> None:
+    """MP4, QuickTime and WebM are accepted."""
     url = await _begin(tiktok)
 
     assert 206 == (await tiktok.put(url, A, 0, SIZE, headers={"Content-Type": content_type})).status_code
@@ -138,7 +138,7 @@ async def test_three_content_types_are_taken(tiktok: World, content_type: str) -
     ],
 )
 async def test_bad_headers_are_400(tiktok: World, headers: dict[str, str]) -> None:
-    """Wrong types and ranges are refused, and nothing is stored."""
+    """Invalid types and ranges are refused, and nothing is stored."""
     url = await _begin(tiktok)
 
     assert 400 == (await tiktok.put(url, A, 0, SIZE, headers=headers)).status_code
@@ -146,7 +146,7 @@ async def test_bad_headers_are_400(tiktok: World, headers: dict[str, str]) -> No
 
 
 async def test_a_missing_length_is_400(tiktok: World) -> None:
-    """A chunked transfer has no Content-Length, which is needed."""
+    """A chunked transfer has no Content-Length, which is required."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield A
@@ -157,7 +157,7 @@ async def test_a_missing_length_is_400(tiktok: World) -> None:
 
 
 async def test_a_body_shorter_than_its_length_is_400_and_not_stored(tiktok: World) -> None:
-    """Half a chunk counts for nothing: the whole one is taken afterwards."""
+    """Half a chunk is not stored; the whole chunk is accepted afterwards."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield A[:5_000_000]
@@ -174,12 +174,12 @@ async def test_a_body_shorter_than_its_length_is_400_and_not_stored(tiktok: Worl
 
 
 async def test_a_chunk_of_another_size_than_declared_is_400(tiktok: World) -> None:
-    """The right place but not the right length."""
+    """A chunk at the right offset but of another length is refused."""
     assert 400 == (await tiktok.put(await _begin(tiktok), A[:5_000_000], 0, SIZE)).status_code
 
 
 async def test_an_expired_url_is_403(tiktok: World) -> None:
-    """From its 3,600th second on the URL takes nothing."""
+    """An upload URL expires after 3,600 seconds."""
     url = await _begin(tiktok)
     tiktok.clock.advance(3599)
     assert 206 == (await tiktok.put(url, A, 0, SIZE)).status_code
@@ -191,8 +191,8 @@ async def test_an_expired_url_is_403(tiktok: World) -> None:
 FIRST = {"Content-Type": "video/mp4", "Content-Length": "10000000", "Content-Range": "bytes 0-9999999/20000005"}
 
 
-async def test_a_url_that_expires_under_a_chunk_does_not_store_it(tiktok: World) -> None:
-    """The whole upload must end inside the hour, the chunk under way included."""
+async def test_a_url_that_expires_during_a_chunk_does_not_store_it(tiktok: World) -> None:
+    """The last chunk, too, must end before the URL expires."""
 
     async def pieces() -> AsyncIterator[bytes]:
         yield A[:5_000_000]
@@ -205,8 +205,8 @@ async def test_a_url_that_expires_under_a_chunk_does_not_store_it(tiktok: World)
     assert 0 == tiktok.vendor.publication(tiktok.vendor.inits[0].publish_id).received.size
 
 
-async def test_two_at_once_store_a_chunk_once(tiktok: World) -> None:
-    """A worker that was frozen in the middle of a chunk and wakes up is told the progress; the bytes are right."""
+async def test_two_concurrent_requests_store_a_chunk_once(tiktok: World) -> None:
+    """A request that was frozen within a chunk gets the progress afterwards, and the bytes are right."""
     thawed = asyncio.Event()
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -230,23 +230,23 @@ async def test_two_at_once_store_a_chunk_once(tiktok: World) -> None:
 
 @pytest.mark.parametrize("query", ["", "?upload_id=1&upload_token=x"], ids=["no-query", "unknown-id"])
 async def test_an_unknown_upload_is_404(tiktok: World, query: str) -> None:
-    """Nothing is known under that URL."""
+    """An unknown upload_id is 404."""
     assert 404 == (await tiktok.put(f"/video/{query}", A, 0, SIZE)).status_code
 
 
 async def test_a_wrong_upload_token_is_404(tiktok: World) -> None:
-    """The URL is used verbatim, with all of its query."""
+    """The whole query of the upload URL is required."""
     assert 404 == (await tiktok.put(f"{await _begin(tiktok)}x", A, 0, SIZE)).status_code
 
 
 async def test_an_unknown_upload_can_be_405() -> None:
-    """The edge was also seen answering so."""
+    """405, which was also observed, can be configured."""
     async with world(unknown_upload_status=405) as tiktok:
         assert 405 == (await tiktok.put("/video/?upload_id=1", A, 0, SIZE)).status_code
 
 
 async def test_the_second_chunk_first_is_416(tiktok: World) -> None:
-    """A chunk out of order is refused with the progress so far, and stores nothing."""
+    """A chunk out of order is refused with the progress, and is not stored."""
     url = await _begin(tiktok)
 
     answer = await tiktok.put(url, B, 10_000_000, SIZE)
@@ -255,7 +255,7 @@ async def test_the_second_chunk_first_is_416(tiktok: World) -> None:
 
 
 async def test_a_stored_chunk_sent_again_is_416_with_the_progress(tiktok: World) -> None:
-    """After a lost answer the client reads where to go on; the chunk is not stored twice."""
+    """After a lost response the client learns where to continue; the chunk is not stored twice."""
     url = await _begin(tiktok)
     await tiktok.put(url, A, 0, SIZE)
 
@@ -266,7 +266,7 @@ async def test_a_stored_chunk_sent_again_is_416_with_the_progress(tiktok: World)
 
 
 async def test_the_last_chunk_sent_again_posts_nothing_more(tiktok: World) -> None:
-    """After the end everything is 416 with the whole size, and there is one post."""
+    """After the last chunk every chunk is 416 with the whole size, and there is one post."""
     url = await _begin(tiktok)
     await tiktok.put(url, A, 0, SIZE)
     await tiktok.put(url, B, 10_000_000, SIZE)
@@ -279,8 +279,8 @@ async def test_the_last_chunk_sent_again_posts_nothing_more(tiktok: World) -> No
     assert 1 == len(tiktok.vendor.posts)
 
 
-async def test_stored_chunks_can_be_taken_again() -> None:
-    """The other reading of "resend the same chunk": the answers are repeated, without a second effect."""
+async def test_stored_chunks_can_be_accepted_again() -> None:
+    """The other reading of "resend the same chunk" repeats the response without a second effect."""
     async with world(accept_resent_chunk=True) as tiktok:
         url = await _begin(tiktok)
         answers = []
@@ -292,8 +292,8 @@ async def test_stored_chunks_can_be_taken_again() -> None:
         assert [hashlib.sha256(A + B).hexdigest()] == [post.sha256 for post in tiktok.vendor.posts]
 
 
-async def test_lost_progress_is_416_and_the_chunk_is_wanted_again(tiktok: World) -> None:
-    """The vendor may forget: its Content-Range says where to go on, and the bytes are right in the end."""
+async def test_lost_progress_is_416_and_the_chunk_is_sent_again(tiktok: World) -> None:
+    """After lost progress Content-Range says where to continue, and the final bytes are right."""
     url = await _begin(tiktok)
     await tiktok.put(url, A, 0, SIZE)
     tiktok.vendor.faults.add(Fault(match="upload", kind="lose_progress"))
@@ -309,7 +309,7 @@ async def test_lost_progress_is_416_and_the_chunk_is_wanted_again(tiktok: World)
 
 
 async def test_a_whole_file_is_not_lost_again(tiktok: World) -> None:
-    """Once posting has begun the vendor forgets nothing, whatever it says."""
+    """After the last chunk the fault loses nothing, although the response is 416."""
     url = await _begin(tiktok)
     await tiktok.put(url, A, 0, SIZE)
     await tiktok.put(url, B, 10_000_000, SIZE)
@@ -322,7 +322,7 @@ async def test_a_whole_file_is_not_lost_again(tiktok: World) -> None:
 
 
 async def test_a_url_can_be_made_to_expire(tiktok: World) -> None:
-    """The fault kills this upload for good: 403 now and later."""
+    """The fault expires the upload for good: 403 now and later."""
     url = await _begin(tiktok)
     tiktok.vendor.faults.add(Fault(match="upload", kind="expire_upload", after=1))
 
@@ -334,7 +334,7 @@ async def test_a_url_can_be_made_to_expire(tiktok: World) -> None:
 
 @pytest.mark.parametrize("effect", [False, True], ids=["before", "after"])
 async def test_a_502_comes_before_or_after_the_chunk_was_stored(tiktok: World, effect: bool) -> None:
-    """Sending the same chunk again is stored in the first case, and told the progress in the second."""
+    """The chunk sent again is stored in the first case and gets the progress in the second."""
     url = await _begin(tiktok)
     tiktok.vendor.faults.add(Fault(match="upload", kind="status", status=502, effect=effect))
 
@@ -345,8 +345,8 @@ async def test_a_502_comes_before_or_after_the_chunk_was_stored(tiktok: World, e
     assert (416 if effect else 206) == again.status_code
 
 
-async def test_bytes_are_kept_when_told() -> None:
-    """keep_bytes keeps the file itself, without what was forgotten on the way."""
+async def test_bytes_are_kept_with_keep_bytes() -> None:
+    """keep_bytes keeps the bytes of the file, without lost chunks."""
     async with world(keep_bytes=True) as tiktok:
         url = await _begin(tiktok)
         await tiktok.put(url, b"x" * 10_000_000, 0, SIZE)
@@ -356,11 +356,11 @@ async def test_bytes_are_kept_when_told() -> None:
         await tiktok.put(url, B, 10_000_000, SIZE)
         publish_id = tiktok.vendor.inits[0].publish_id
 
-        assert A + B == bytes(tiktok.vendor.publication(publish_id).received.kept or b"")
+        assert A + B == bytes(tiktok.vendor.publication(publish_id).received.data or b"")
 
 
-async def test_a_failed_publication_takes_no_more_chunks(tiktok: World) -> None:
-    """After the user revoked, the upload task is gone."""
+async def test_a_failed_publication_accepts_no_chunks(tiktok: World) -> None:
+    """After the user revoked the grant, the upload is unknown."""
     url = await _begin(tiktok)
     tiktok.vendor.revoke(tiktok.open_id)
 
@@ -368,7 +368,7 @@ async def test_a_failed_publication_takes_no_more_chunks(tiktok: World) -> None:
 
 
 async def test_inits_are_in_the_ledger(tiktok: World) -> None:
-    """Each accepted init leaves its plan."""
+    """The ledger has the chunk plan of each accepted init."""
     await _begin(tiktok)
     assert (400, "invalid_params") == code_of(await tiktok.direct(file_source(0)))
 

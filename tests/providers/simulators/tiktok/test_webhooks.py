@@ -1,6 +1,6 @@
-"""Webhooks (reference §5): what is sent when, how it is signed, how it is repeated.
+"""Webhooks (reference §5): which events are sent, how they are signed and retried.
 
-Owns: events as the receiver sees them. Knows nothing of how our gateway reads them.
+Owns: events as the receiver sees them. Knows nothing of how our gateway handles them.
 """
 
 import asyncio
@@ -19,7 +19,8 @@ from starlette.routing import Route
 
 from providers.simulators.tiktok import SimulatorConfig, create_app
 from providers.simulators.tiktok.webhooks import signature
-from tests.providers.simulators.tiktok.world import API, CLIENT, Clock, World, file_source
+from tests.fixtures.clock import Clock
+from tests.providers.simulators.tiktok.world import API, CLIENT, World, file_source
 
 BODY = (
     b'{"client_key":"ck_test","event":"post.publish.publicly_available","create_time":1770210873,'
@@ -29,7 +30,7 @@ BODY = (
 
 
 def test_the_signature_vector() -> None:
-    """The reference's body and secret give the reference's signature."""
+    """The reference's body and secret yield the reference's signature."""
     assert 256 == len(BODY)
     assert "t=1770210900,s=85f78ee88031ade65bb5d0b70e451c4a534b8fca180f808c2b8a5a6680de0a7d" == signature(
         "test_client_secret", 1770210900, BODY
@@ -44,19 +45,19 @@ class Receiver:
     got: list[tuple[str, bytes]] = field(default_factory=list)
 
     async def __call__(self, request: Request) -> Response:
-        """Take one event."""
+        """Receive an event."""
         self.got.append((request.headers["tiktok-signature"], await request.body()))
         return Response(status_code=self.statuses.pop(0) if self.statuses else 200)
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """The bodies, `content` opened."""
+        """The bodies, with `content` parsed."""
         bodies = [json.loads(body) for _, body in self.got]
         return [{**body, "content": json.loads(body["content"])} for body in bodies]
 
     @property
     def names(self) -> list[str]:
-        """What was told, in order."""
+        """The names of the events, in order."""
         return [event["event"] for event in self.events]
 
 
@@ -64,7 +65,7 @@ class Receiver:
 async def listening(
     receiver: Receiver, sleep: Callable[[float], Awaitable[None]] | None = None, **config: Any
 ) -> AsyncIterator[World]:
-    """A world whose webhooks reach `receiver`; sleeping moves the clock unless told otherwise."""
+    """Yield a world whose webhooks reach `receiver`; by default sleeping advances the clock."""
     clock = Clock()
 
     async def step(seconds: float) -> None:
@@ -85,8 +86,8 @@ async def listening(
     await tiktok.vendor.aclose()
 
 
-async def test_a_public_post_tells_complete_then_publicly_available() -> None:
-    """Nobody has to poll: both events come by themselves, with the documented contents."""
+async def test_a_public_post_sends_complete_then_publicly_available() -> None:
+    """Both events are sent without polling, with the documented contents."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
         publish_id = await tiktok.upload(b"video")
@@ -103,7 +104,7 @@ async def test_a_public_post_tells_complete_then_publicly_available() -> None:
 
 
 async def test_an_event_has_its_five_fields() -> None:
-    """client_key, event, create_time in seconds, user_openid, and content as a string."""
+    """An event has client_key, event, create_time in seconds, user_openid, and content as a string."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
         tiktok.vendor.revoke(tiktok.open_id)
@@ -120,7 +121,7 @@ async def test_an_event_has_its_five_fields() -> None:
 
 
 async def test_events_are_signed_over_their_raw_bytes() -> None:
-    """The header is `t=…,s=…` by the client secret."""
+    """The header is `t=…,s=…`, signed with the client secret."""
     receiver = Receiver()
     async with listening(receiver, client_secret="another-secret") as tiktok:
         tiktok.vendor.revoke(tiktok.open_id)
@@ -132,7 +133,7 @@ async def test_events_are_signed_over_their_raw_bytes() -> None:
 
 
 async def test_the_developers_revocation_has_reason_5() -> None:
-    """Revoking by the API tells so, and what was under way fails with auth_removed."""
+    """Revoking through the API sends reason 5, and unfinished publications fail with auth_removed."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
         await tiktok.direct(file_source(1_000))
@@ -144,8 +145,8 @@ async def test_the_developers_revocation_has_reason_5() -> None:
     assert "auth_removed" == receiver.events[1]["content"]["reason"]
 
 
-async def test_a_delivered_draft_tells_inbox_delivered_then_complete_for_each_post() -> None:
-    """publish_type is INBOX_SHARE, and posting the draft twice tells twice."""
+async def test_a_draft_sends_inbox_delivered_then_complete_for_each_post() -> None:
+    """publish_type is INBOX_SHARE, and posting the draft twice sends the event twice."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
         publish_id = await tiktok.upload(b"video", draft=True)
@@ -158,7 +159,7 @@ async def test_a_delivered_draft_tells_inbox_delivered_then_complete_for_each_po
     assert {"publish_id": publish_id, "publish_type": "INBOX_SHARE"} == receiver.events[0]["content"]
 
 
-async def test_a_failed_post_tells_its_reason() -> None:
+async def test_a_failed_post_sends_its_reason() -> None:
     """post.publish.failed has publish_id, reason and publish_type."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
@@ -174,8 +175,8 @@ async def test_a_failed_post_tells_its_reason() -> None:
     } == receiver.events[0]["content"]
 
 
-async def test_a_hidden_post_tells_that_it_is_no_longer_public() -> None:
-    """The event's name has TikTok's own spelling, and the id leaves status and list."""
+async def test_a_hidden_post_sends_no_longer_public() -> None:
+    """The event's name has TikTok's spelling, and the id disappears from status and list."""
     receiver = Receiver()
     async with listening(receiver) as tiktok:
         publish_id = await tiktok.upload(b"video")
@@ -191,8 +192,8 @@ async def test_a_hidden_post_tells_that_it_is_no_longer_public() -> None:
 
 
 @pytest.mark.parametrize("status", [204, 301, 400, 503])
-async def test_anything_but_200_is_repeated(status: int) -> None:
-    """The same bytes with the same signature come again, later and later, until 200."""
+async def test_anything_but_200_is_retried(status: int) -> None:
+    """The same bytes with the same signature are sent again, with growing pauses, until 200."""
     receiver = Receiver([status, status])
     pauses: list[float] = []
 
@@ -209,7 +210,7 @@ async def test_anything_but_200_is_repeated(status: int) -> None:
     assert [0.5, 1] == pauses
 
 
-async def test_a_receiver_that_stays_away_is_given_up() -> None:
+async def test_an_unreachable_receiver_is_given_up() -> None:
     """After the last retry the event is dropped."""
 
     async def nowhere(scope: object, receive: object, send: object) -> None:
@@ -237,8 +238,8 @@ async def test_without_a_url_nothing_is_sent(tiktok: World) -> None:
     assert [] == tiktok.vendor.deliveries
 
 
-def test_what_is_told_while_no_loop_runs_waits() -> None:
-    """A control pulled outside an event loop neither fails nor loses its event."""
+def test_events_outside_an_event_loop_wait() -> None:
+    """A control that is used outside an event loop neither fails nor loses its event."""
     receiver = Receiver()
     app = create_app(
         SimulatorConfig(webhook_url="https://hook.example/webhooks/tiktok"),

@@ -1,6 +1,6 @@
-"""Validation of bodies by allow-list, with the messages that class-validator gives.
+"""Validation of bodies by allow-list, with the messages of class-validator.
 
-Owns: the checks of single values and of shapes. Knows nothing of posts or accounts.
+Owns: the checks of values and of shapes. Knows nothing of posts or accounts.
 """
 
 import re
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-# A check gives the messages about one value; an empty list means that it is taken.
+# A check returns the messages about one value; an empty list means that it is valid.
 Check = Callable[[str, Any], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One property: its check, and whether it must be there. None is as good as absent."""
+    """A property: its check, and whether it is required. None counts as absent."""
 
     check: Check
     required: bool = False
@@ -25,7 +25,7 @@ Shape = Mapping[str, Field]
 
 
 def problems(shape: Shape, body: Mapping[str, Any]) -> list[str]:
-    """Every message about a body: unknown properties first, then each property in the shape's order."""
+    """Return every message about a body: unknown properties first, then the properties in the order of the shape."""
     found = [f"property {name} should not exist" for name in body if name not in shape]
     for name, field in shape.items():
         value = body.get(name)
@@ -38,48 +38,48 @@ def problems(shape: Shape, body: Mapping[str, Any]) -> list[str]:
 
 
 def text(name: str, value: Any) -> list[str]:
-    """A string that is not empty."""
+    """Check for a string that is not empty."""
     return [] if isinstance(value, str) and value else [f"{name} must be a string"]
 
 
 def caption(name: str, value: Any) -> list[str]:
-    """A string, which may be empty."""
+    """Check for a string, which may be empty."""
     return [] if isinstance(value, str) else [f"{name} must be a string"]
 
 
 def flag(name: str, value: Any) -> list[str]:
-    """A boolean; "true" is none."""
+    """Check for a boolean; "true" is not one."""
     return [] if isinstance(value, bool) else [f"{name} must be a boolean value"]
 
 
 def number(name: str, value: Any) -> list[str]:
-    """A number; a boolean is none."""
+    """Check for a number; a boolean is not one."""
     right = isinstance(value, int | float) and not isinstance(value, bool)
     return [] if right else [f"{name} must be a number conforming to the specified constraints"]
 
 
 def digits(name: str, value: Any) -> list[str]:
-    """A number in a string: github.com/GoHighLevel/highlevel-api-docs/issues/178, read 2026-11-20."""
+    """Check for digits in a string: github.com/GoHighLevel/highlevel-api-docs/issues/178, read 2026-11-20."""
     return [] if isinstance(value, str) and value.isdecimal() else [f"{name} must be a number string"]
 
 
 def boolean_text(name: str, value: Any) -> list[str]:
-    """ "true" or "false", as strings."""
+    """Check for "true" or "false", as strings."""
     return [] if value in ("true", "false") else [f"{name} must be a boolean string"]
 
 
 def instant(name: str, value: Any) -> list[str]:
-    """A date of ISO 8601 in a string."""
+    """Check for an ISO 8601 date in a string."""
     return [] if parse_instant(value) is not None else [f"{name} must be a valid ISO 8601 date string"]
 
 
 def anything(name: str, value: Any) -> list[str]:
-    """Any value."""
+    """Accept any value."""
     return []
 
 
 def one_of(*values: str) -> Check:
-    """A string among `values`."""
+    """Return a check for one of `values`."""
 
     def check(name: str, value: Any) -> list[str]:
         right = isinstance(value, str) and value in values
@@ -89,7 +89,7 @@ def one_of(*values: str) -> Check:
 
 
 def limited(most: int, *, least: int = 0) -> Check:
-    """A string of `least` to `most` characters."""
+    """Return a check for a string of `least` to `most` characters."""
 
     def check(name: str, value: Any) -> list[str]:
         if not isinstance(value, str):
@@ -102,7 +102,7 @@ def limited(most: int, *, least: int = 0) -> Check:
 
 
 def between(least: int, most: int) -> Check:
-    """A number within bounds."""
+    """Return a check for a number between `least` and `most`, inclusive."""
 
     def check(name: str, value: Any) -> list[str]:
         if found := number(name, value):
@@ -115,14 +115,14 @@ def between(least: int, most: int) -> Check:
 
 
 def texts(name: str, value: Any) -> list[str]:
-    """A list of strings."""
+    """Check for a list of strings."""
     if not isinstance(value, list):
         return [f"{name} must be an array"]
     return [] if all(isinstance(each, str) for each in value) else [f"each value in {name} must be a string"]
 
 
 def some(check: Check, *, most: int | None = None) -> Check:
-    """A list that passes `check` and has one element at least, `most` at most."""
+    """Return a check for a list that passes `check` and has 1 to `most` elements."""
 
     def both(name: str, value: Any) -> list[str]:
         found = check(name, value)
@@ -136,7 +136,7 @@ def some(check: Check, *, most: int | None = None) -> Check:
 
 
 def nested(shape: Shape) -> Check:
-    """An object of a shape; its messages carry the path."""
+    """Return a check for an object of a shape; its messages have the path as prefix."""
 
     def check(name: str, value: Any) -> list[str]:
         if not isinstance(value, dict):
@@ -147,7 +147,7 @@ def nested(shape: Shape) -> Check:
 
 
 def each(shape: Shape, *, complaint: str) -> Check:
-    """A list of objects of a shape; `complaint` is what another value gets."""
+    """Return a check for a list of objects of a shape; `complaint` is the message for any other value."""
 
     def check(name: str, value: Any) -> list[str]:
         if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
@@ -159,7 +159,7 @@ def each(shape: Shape, *, complaint: str) -> Check:
 
 
 def matching(pattern: str, complaint: str) -> Check:
-    """A string that matches; `complaint` is the whole message, as custom messages are."""
+    """Return a check for a string that matches; `complaint` is the whole message."""
     expression = re.compile(pattern)
 
     def check(name: str, value: Any) -> list[str]:
@@ -169,7 +169,7 @@ def matching(pattern: str, complaint: str) -> Check:
 
 
 def parse_instant(value: Any) -> datetime | None:
-    """The time that a string of ISO 8601 names; without an offset it is UTC. None for anything else."""
+    """Return the time of an ISO 8601 string, UTC without an offset; None for anything else."""
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:

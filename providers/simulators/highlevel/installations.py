@@ -1,6 +1,6 @@
-"""Where the app is installed: the list for agencies, the installer's details, and uninstalling.
+"""Installations of the app: the list for agencies, the details of one, uninstalling.
 
-Owns: installed locations and /marketplace/app/…/installations. Knows nothing of how a location was picked.
+Owns: installed locations and /marketplace/app/…/installations. Knows nothing of how the app gets installed.
 """
 
 from typing import Any
@@ -37,9 +37,9 @@ def _matching(request: Request) -> list[dict[str, Any]]:
 
 
 async def installed(request: Request) -> Response:
-    """The company's locations; skip and limit in 2021-07-28, pages with tokens and AIP errors in v3."""
+    """Return the company's locations: skip and limit in 2021-07-28, page tokens and AIP errors in v3."""
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
-    company_id, app_id = wire.need(request, "companyId", "appId")
+    company_id, app_id = wire.required_query(request, "companyId", "appId")
     if company_id != wire.grant_of(request).company_id:
         raise errors.foreign_location()
     if app_id != vendor.config.app_id:
@@ -76,7 +76,7 @@ def _check_app(request: Request) -> None:
 
 
 async def details(request: Request) -> Response:
-    """Who installed the app, for the company or location behind the token."""
+    """Return who installed the app in the company or location of the token."""
     _check_app(request)
     grant = wire.grant_of(request)
     found = {
@@ -96,7 +96,7 @@ async def details(request: Request) -> Response:
 
 
 async def uninstall(request: Request) -> Response:
-    """End the installation of one location, or of the company: tokens die, UNINSTALL is sent."""
+    """Uninstall the app from a location or the company: invalidate the tokens and send UNINSTALL."""
     _check_app(request)
     vendor, grant, body = wire.vendor_of(request), wire.grant_of(request), await wire.json_object(request)
     target = body.get("locationId") or body.get("companyId")

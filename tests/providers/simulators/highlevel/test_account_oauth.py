@@ -1,6 +1,6 @@
-"""Connecting an account: start, popup, choose, attach.
+"""Connect an account: start, popup, choose, attach.
 
-Owns: everything until an account is in the list. Knows nothing of posts.
+Owns: everything until an account is listed. Knows nothing of posts.
 """
 
 import json
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from providers.simulators.highlevel.tenants import GARAGE
-from tests.providers.simulators.highlevel.world import BAKERY, OWNER, POSTING, V3, World, said, world
+from tests.providers.simulators.highlevel.world import BAKERY, OWNER, POSTING, V3, World, status_and_message, world
 
 OAUTH = "/social-media-posting/oauth"
 NOBODY = "0" * 24
@@ -27,7 +27,7 @@ async def _accounts(highlevel: World) -> list[dict[str, Any]]:
 
 
 async def _consent(highlevel: World, platform: str, **more: str) -> dict[str, Any]:
-    """Walk start and popup; gives the message that window.opener gets."""
+    """Call start, submit the popup, and return the message to window.opener."""
     started = await highlevel.call("GET", f"{OAUTH}/{platform}/start", params={**WHO, **more})
     assert 302 == started.status_code
     page = await highlevel.http.get(started.headers["location"])
@@ -50,7 +50,7 @@ def _path(platform: str, account_id: str, word: str = "accounts") -> str:
 
 
 async def test_start_redirects(highlevel: World) -> None:
-    """302 with Location, and nothing to read."""
+    """start is a 302 with Location and without a body."""
     answer = await highlevel.call("GET", f"{OAUTH}/tiktok/start", params={**WHO, "page": "integration"})
 
     assert (302, b"") == (answer.status_code, answer.content)
@@ -59,7 +59,7 @@ async def test_start_redirects(highlevel: World) -> None:
 
 @pytest.mark.parametrize("status", [301, 303, 307])
 async def test_start_may_redirect_with_another_status(status: int) -> None:
-    """Which one it is is not documented."""
+    """The status of the redirect is not documented and can be configured."""
     async with world(start_status=status, base_url="http://127.0.0.1:9/") as highlevel:
         answer = await highlevel.call("GET", f"{OAUTH}/tiktok/start", params=WHO)
 
@@ -69,7 +69,7 @@ async def test_start_may_redirect_with_another_status(status: int) -> None:
 
 @pytest.mark.parametrize("form", ["json", "html"])
 async def test_start_may_answer_200_with_the_url(form: str) -> None:
-    """The specification says 200."""
+    """start can respond with 200, as in the specification, and the URL in the body."""
     async with world(start_answer=form) as highlevel:
         answer = await highlevel.call("GET", f"{OAUTH}/tiktok/start", params=WHO)
 
@@ -91,24 +91,24 @@ async def test_start_may_answer_200_with_the_url(form: str) -> None:
     ],
 )
 async def test_each_generation_has_its_networks(highlevel: World, version: str, platform: str, status: int) -> None:
-    """The old one has a path for each, v3 one path with a list; twitter and bluesky lead nowhere."""
+    """The old generation has a path per network, v3 a list; twitter and bluesky are refused."""
     answer = await highlevel.call("GET", f"{OAUTH}/{platform}/start", params=WHO, version=version)
 
     assert status == answer.status_code
 
 
 async def test_start_needs_location_and_user(highlevel: World) -> None:
-    """Both are in the query."""
+    """start requires locationId and userId in the query."""
     answer = await highlevel.call("GET", f"{OAUTH}/tiktok/start", params={"locationId": BAKERY})
 
-    assert (422, ["userId should not be empty"]) == said(answer)
+    assert (422, ["userId should not be empty"]) == status_and_message(answer)
 
 
 # The popup
 
 
-async def test_the_popup_tells_its_opener(highlevel: World) -> None:
-    """The message has the pending record's id and no account's."""
+async def test_the_popup_posts_a_message_to_its_opener(highlevel: World) -> None:
+    """The message has the id of the pending consent, not of an account."""
     message = await _consent(highlevel, "tiktok")
 
     assert re.fullmatch(r"[0-9a-f]{24}", message.pop("accountId"))
@@ -121,14 +121,14 @@ async def test_the_popup_tells_its_opener(highlevel: World) -> None:
     } == message
 
 
-async def test_the_page_is_spelled_both_ways() -> None:
-    """The documentation's example has dashes."""
+async def test_the_page_of_the_message_can_have_dashes() -> None:
+    """`page` can be spelled with dashes, as in the documentation's example."""
     async with world(message_page="social-media-posting") as highlevel:
         assert "social-media-posting" == (await _consent(highlevel, "tiktok"))["page"]
 
 
 async def test_a_popup_is_answered_once_and_may_be_cancelled(highlevel: World) -> None:
-    """Cancelling closes without a message; afterwards the page has expired."""
+    """Cancelling closes the popup without a message; afterwards the page has expired."""
     url = (await highlevel.call("GET", f"{OAUTH}/tiktok/start", params=WHO)).headers["location"]
     cancelled = await highlevel.http.post(url, data={"decision": "deny"})
     again = [await highlevel.http.post(url, data={"decision": "approve"}), await highlevel.http.get(url)]
@@ -138,7 +138,7 @@ async def test_a_popup_is_answered_once_and_may_be_cancelled(highlevel: World) -
 
 
 async def test_reconnecting_renews(highlevel: World) -> None:
-    """With reconnect=true the account is healthy again and the message lists it."""
+    """With reconnect=true the account is renewed and the message lists it."""
     account = highlevel.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
     highlevel.vendor.set_account(account.id, expired=True)
     message = await _consent(highlevel, "tiktok", reconnect="true")
@@ -147,13 +147,13 @@ async def test_reconnecting_renews(highlevel: World) -> None:
     assert not highlevel.vendor.accounts.by_id[account.id].expired(highlevel.clock())
 
 
-async def test_reconnecting_somebody_else_renews_nothing(highlevel: World) -> None:
-    """The account that consents must be the one that expired."""
+async def test_reconnecting_another_account_renews_nothing(highlevel: World) -> None:
+    """Only the account that consents is renewed."""
     assert [] == (await _consent(highlevel, "tiktok", reconnect="true"))["reconnectAccounts"]
 
 
 async def test_reconnecting_may_need_an_attach() -> None:
-    """The harsher reading: nothing is renewed until it is attached again."""
+    """In the stricter reading an account is renewed only when it is attached again."""
     async with world(reconnect_renews=False) as highlevel:
         account = highlevel.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
         highlevel.vendor.set_account(account.id, expired=True)
@@ -169,7 +169,7 @@ async def test_reconnecting_may_need_an_attach() -> None:
 
 
 async def test_tiktok_is_chosen_from_a_profile(highlevel: World) -> None:
-    """A list with one identity, whose type is in capitals."""
+    """The choice is a list with one identity, whose type is in upper case."""
     account_id = (await _consent(highlevel, "tiktok"))["accountId"]
     answer = await highlevel.call("GET", _path("tiktok", account_id))
     [profile] = answer.json()["results"]["profile"]
@@ -178,8 +178,8 @@ async def test_tiktok_is_chosen_from_a_profile(highlevel: World) -> None:
     assert ("tiktok-1-origin", "PROFILE", False) == (profile["id"], profile["type"], profile["isConnected"])
 
 
-async def test_tiktok_may_be_chosen_from_a_flat_answer() -> None:
-    """The example of v3: openId, displayName, avatarUrl."""
+async def test_tiktok_may_be_chosen_from_a_flat_response() -> None:
+    """The choice can be flat as in v3's example: openId, displayName, avatarUrl."""
     async with world(tiktok_choose="flat") as highlevel:
         account_id = (await _consent(highlevel, "tiktok"))["accountId"]
         answer = await highlevel.call("GET", _path("tiktok", account_id))
@@ -199,7 +199,7 @@ async def test_tiktok_may_be_chosen_from_a_flat_answer() -> None:
     ],
 )
 async def test_every_network_has_its_shape(highlevel: World, platform: str, name: str, word: str) -> None:
-    """And google its own word in the path."""
+    """Each network has its own format of the choice, and google its own path."""
     account_id = (await _consent(highlevel, platform))["accountId"]
     other = {"accounts": "locations", "locations": "accounts"}[word]
     answers = [await highlevel.call("GET", _path(platform, account_id, each)) for each in (word, other)]
@@ -209,15 +209,15 @@ async def test_every_network_has_its_shape(highlevel: World, platform: str, name
 
 
 async def test_google_is_an_account_in_v3(highlevel: World) -> None:
-    """v3 has one word for all."""
+    """v3 has `accounts` in the path of every network, also google's."""
     account_id = (await _consent(highlevel, "google"))["accountId"]
     answer = await highlevel.call("GET", _path("google", account_id), version=V3)
 
     assert "locations" in answer.json()["results"]
 
 
-async def test_a_pending_record_is_of_one_location_and_network(highlevel: World) -> None:
-    """An unknown one, another network's and another location's are not found; a short id is 400."""
+async def test_a_pending_consent_belongs_to_one_location_and_network(highlevel: World) -> None:
+    """An unknown consent, another network's and another location's are not found; a short id is 400."""
     account_id = (await _consent(highlevel, "tiktok"))["accountId"]
     elsewhere = f"{OAUTH}/{GARAGE}/tiktok/accounts/{account_id}"
     answers = [
@@ -233,8 +233,8 @@ async def test_a_pending_record_is_of_one_location_and_network(highlevel: World)
 # Attach
 
 
-async def test_attaching_makes_an_account(highlevel: World) -> None:
-    """The record has oAuthId; the list has the account, whose id holds the origin."""
+async def test_attaching_adds_an_account(highlevel: World) -> None:
+    """The response has oAuthId; the list has the account, whose id contains the originId."""
     account_id = (await _consent(highlevel, "tiktok"))["accountId"]
     body = {"type": "profile", **ME, "verified": False, "username": "me"}
     answer = await highlevel.call("POST", _path("tiktok", account_id), body)
@@ -246,7 +246,7 @@ async def test_attaching_makes_an_account(highlevel: World) -> None:
 
 
 async def test_attaching_again_renews(highlevel: World) -> None:
-    """The same account comes back healthy, and not twice."""
+    """Attaching again renews the account and does not duplicate it."""
     first = (await _consent(highlevel, "tiktok"))["accountId"]
     answers = [await highlevel.call("POST", _path("tiktok", first), ME)]
     [account] = [each for each in highlevel.vendor.accounts.of(BAKERY) if each.origin_id == "tiktok-1-origin"]
@@ -287,7 +287,7 @@ BODIES = [
 async def test_bodies_are_checked_by_allow_list(
     highlevel: World, version: str, platform: str, body: dict[str, Any], messages: list[str]
 ) -> None:
-    """Each network and generation has its properties."""
+    """Each network and generation has its allow-list."""
     started = await highlevel.call("GET", f"{OAUTH}/{platform}/start", params=WHO, version=version)
     page = await highlevel.http.post(started.headers["location"], data={"decision": "approve"})
     path = _path(platform, _message(page)["accountId"])
@@ -299,7 +299,7 @@ async def test_bodies_are_checked_by_allow_list(
 
 @pytest.mark.parametrize(("version", "word"), [("2021-07-28", "locations"), (V3, "accounts")])
 async def test_google_attaches_a_location(highlevel: World, version: str, word: str) -> None:
-    """location and account go back; v3 has no place for relationshipData."""
+    """location and account are sent back; v3 does not accept relationshipData."""
     account_id = (await _consent(highlevel, "google"))["accountId"]
     chosen = (await highlevel.call("GET", _path("google", account_id, word), version=version)).json()
     body = {name: chosen["results"]["locations"][name] for name in ("location", "account")}
@@ -315,29 +315,29 @@ async def test_google_attaches_a_location(highlevel: World, version: str, word: 
     )
 
 
-async def test_only_who_consented_is_attached(highlevel: World) -> None:
-    """Another origin is refused."""
+async def test_only_the_consenting_account_is_attached(highlevel: World) -> None:
+    """Another originId is refused."""
     account_id = (await _consent(highlevel, "tiktok"))["accountId"]
 
     assert 400 == (await highlevel.call("POST", _path("tiktok", account_id), {**ME, "originId": "x"})).status_code
 
 
 async def test_tiktok_business_has_no_attach(highlevel: World) -> None:
-    """The old generation has no such route, v3's list lacks it, TikTok's own path does not find it."""
+    """The old generation has no route, v3's list has no such network, and TikTok's path does not find it."""
     account_id = (await _consent(highlevel, "tiktok-business"))["accountId"]
     body = {"type": "business", **ME, "originId": "tiktok-business-1-origin"}
     old = await highlevel.call("POST", _path("tiktok-business", account_id), body)
     new = await highlevel.call("POST", _path("tiktok-business", account_id), body, version=V3)
     through = await highlevel.call("POST", _path("tiktok", account_id), body)
 
-    assert (401, CLOSED) == said(old)
+    assert (401, CLOSED) == status_and_message(old)
     assert (422, 404) == (new.status_code, through.status_code)
     assert new.json()["message"][0].startswith("platform must be one of the following values: google, facebook")
 
 
 @pytest.mark.parametrize(("way", "platform"), [("tiktok", "tiktok"), ("own", "tiktok-business")])
 async def test_tiktok_business_may_be_attached(way: str, platform: str) -> None:
-    """Two ways in which it could work."""
+    """Attaching TikTok Business can be configured in two ways."""
     async with world(tiktok_business_attach=way) as highlevel:
         account_id = (await _consent(highlevel, "tiktok-business"))["accountId"]
         body = {"type": "business", **ME, "originId": "tiktok-business-1-origin"}

@@ -1,19 +1,19 @@
 """The files of the media library.
 
-Owns: what was uploaded, by id and by URL; the bytes themselves are not kept. Knows nothing of uploads.
+Owns: the uploaded files by id and URL, without their bytes. Knows nothing of uploads.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePosixPath
 
-# Both hosts are reported; the platforms can fetch from either.
+# Both hosts are reported; the networks can fetch from either.
 CDN = "https://assets.cdn.filesafe.space"
 
 
 @dataclass(slots=True, kw_only=True)
-class Media:
-    """One file: its hash and size are of what arrived."""
+class MediaFile:
+    """A file. Hash and size are of the received bytes."""
 
     id: str
     name: str
@@ -25,30 +25,30 @@ class Media:
 
     @property
     def url(self) -> str:
-        """Where the networks are told to fetch it."""
+        """The URL from which the networks fetch it."""
         return f"{CDN}/{self.location_id}/media/{self.id}{PurePosixPath(self.name).suffix}"
 
 
 @dataclass(slots=True)
-class Library:
-    """Files by id."""
+class MediaFiles:
+    """The files by id."""
 
-    files: dict[str, Media] = field(default_factory=dict)
+    files: dict[str, MediaFile] = field(default_factory=dict)
 
-    def add(self, media: Media) -> None:
-        """Keep a file."""
+    def add(self, media: MediaFile) -> None:
+        """Add a file."""
         self.files[media.id] = media
 
-    def of(self, location_id: str) -> list[Media]:
-        """The files of a location."""
+    def of(self, location_id: str) -> list[MediaFile]:
+        """Return the files of a location."""
         return [each for each in self.files.values() if each.location_id == location_id]
 
-    def by_url(self, url: str) -> Media | None:
-        """The file behind a URL of the library, or None."""
+    def by_url(self, url: str) -> MediaFile | None:
+        """Return the file with this URL, or None."""
         return next((each for each in self.files.values() if each.url == url), None)
 
     def remove(self, file_id: str, location_id: str) -> bool:
-        """Take a file of a location away; False when it is not there."""
+        """Remove a file of a location. Return False when there is no such file."""
         media = self.files.get(file_id)
         if media is None or media.location_id != location_id:
             return False

@@ -1,6 +1,6 @@
-"""Everything that is or was being published, and what time does to it.
+"""The publications and how they progress over time.
 
-Owns: publications, uploads, the ledger of posts, the 24-hour counts. Knows nothing of HTTP, tokens or webhooks' form.
+Owns: publications, uploads, the ledger of posts, the 24-hour counts. Knows nothing of HTTP, tokens or webhook bodies.
 """
 
 from collections import deque
@@ -9,72 +9,72 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from providers.simulators.tiktok import ids
+from providers.simulators.common.ids import Entropy, number
 from providers.simulators.tiktok.config import SimulatorConfig
 from providers.simulators.tiktok.publications import Post, Publication
 
 DAY = timedelta(days=1)
 # Page "Media Transfer Guide", read 2026-11-20: a pull ends one hour after it began.
 PULL_TIMEOUT = timedelta(hours=1)
-# Who may see a post at once, and may therefore be shown to strangers by its public id.
+# The privacy level of posts that get a public id.
 PUBLIC = "PUBLIC_TO_EVERYONE"
 
 Emit = Callable[[str, str, dict[str, Any]], None]
 
 
 @dataclass(slots=True, kw_only=True)
-class Works:
-    """The publishing side of the vendor. `emit(event, open_id, content)` tells what happened, once each."""
+class Publisher:
+    """The publishing side of the vendor. `emit(event, open_id, content)` is called once for each webhook event."""
 
     config: SimulatorConfig
-    entropy: ids.Entropy
+    entropy: Entropy
     emit: Emit
     on_public: Callable[[Post], None]
     publications: dict[str, Publication] = field(default_factory=dict)
     uploads: dict[str, Publication] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)
     failures: deque[str] = field(default_factory=deque)
-    # The publications that time still moves, so that thousands of finished ones cost nothing.
-    _moving: dict[str, Publication] = field(default_factory=dict)
+    # The publications that still change over time, so that thousands of finished ones cost nothing.
+    _active: dict[str, Publication] = field(default_factory=dict)
     # The publications whose media are still being fetched.
     _pulling: dict[str, Publication] = field(default_factory=dict)
 
     def add(self, publication: Publication) -> None:
-        """Remember a publication whose init was accepted."""
+        """Add a publication whose init was accepted."""
         self.publications[publication.publish_id] = publication
         if publication.upload_id:
             self.uploads[publication.upload_id] = publication
 
     def pull(self, publication: Publication) -> None:
-        """Fetching of its media begins, and may take as long as a pull may."""
+        """Mark a publication as being pulled; it fails after PULL_TIMEOUT."""
         self._pulling[publication.publish_id] = publication
 
     def ready(self, publication: Publication, now: datetime) -> None:
-        """All bytes are in: processing begins."""
+        """Begin processing: all bytes were received."""
         self._pulling.pop(publication.publish_id, None)
         publication.ready_at = now
-        self._moving[publication.publish_id] = publication
+        self._active[publication.publish_id] = publication
 
     def settle(self, now: datetime) -> None:
-        """Let everything happen that is due by `now`. A publication leaves processing once, hence posts once."""
+        """Apply everything that is due by `now`. A publication leaves processing once, hence posts once."""
         for publication in list(self._pulling.values()):
             if publication.init_at + PULL_TIMEOUT <= now:
                 self.fail(publication, publication.pull_failed)
-        for publication in list(self._moving.values()):
+        for publication in list(self._active.values()):
             if publication.processing and self._processed_at(publication) <= now:
                 self._finish(publication)
             if not publication.processing:
                 self._publish_ids(publication, now)
             if self._due(publication) is None:
-                self._moving.pop(publication.publish_id, None)
+                self._active.pop(publication.publish_id, None)
 
     def next_due(self) -> datetime | None:
-        """When time moves something next, or None."""
+        """Return when the next change is due, or None."""
         pulls = [publication.init_at + PULL_TIMEOUT for publication in self._pulling.values()]
-        return min([*pulls, *filter(None, map(self._due, self._moving.values()))], default=None)
+        return min([*pulls, *filter(None, map(self._due, self._active.values()))], default=None)
 
     def advance(self, publication: Publication, now: datetime) -> None:
-        """Take the next step now, without waiting: the end of processing, else the end of moderation."""
+        """Take the next step now: end the processing or, after that, the moderation."""
         if publication.ready_at is None:
             raise ValueError("its bytes are not all in")
         if publication.processing:
@@ -84,44 +84,44 @@ class Works:
             self._publish_ids(publication, now, everything=True)
 
     def post_draft(self, publication: Publication, privacy_level: str, now: datetime) -> Post:
-        """The user opens the draft and posts it; one draft may be posted several times."""
+        """Post a draft, as the user does from the inbox; a draft may be posted several times."""
         if publication.status not in ("SEND_TO_USER_INBOX", "PUBLISH_COMPLETE") or not publication.is_draft:
             raise ValueError("it is not a draft that was delivered")
         publication.status = "PUBLISH_COMPLETE"
-        self._moving[publication.publish_id] = publication
+        self._active[publication.publish_id] = publication
         return self._post(publication, now, {**publication.post_info, "privacy_level": privacy_level})
 
     def fail(self, publication: Publication, reason: str) -> None:
-        """End a publication without a post, and tell."""
+        """Fail a publication without a post, and emit the event."""
         publication.fail(reason)
-        self._moving.pop(publication.publish_id, None)
+        self._active.pop(publication.publish_id, None)
         self._pulling.pop(publication.publish_id, None)
-        self._tell("post.publish.failed", publication, reason=reason)
+        self._emit("post.publish.failed", publication, reason=reason)
 
     def fail_all(self, open_id: str, reason: str) -> None:
-        """End everything of one user that is not through yet."""
+        """Fail every publication of a user that is still processing."""
         for publication in self.publications.values():
             if publication.open_id == open_id and publication.processing:
                 self.fail(publication, reason)
 
     def drafts(self, open_id: str, now: datetime) -> list[str]:
-        """The publish_ids that hold a draft slot: started within 24 hours, neither posted nor failed.
+        """Return the publish_ids that occupy a draft slot: started within 24 hours, neither posted nor failed.
 
-        Sources disagree on whether time or finishing frees a slot: here either does.
+        Sources disagree on whether time or completion frees a slot; here either does.
         """
         mine = (each for each in self.publications.values() if each.open_id == open_id)
         return [each.publish_id for each in mine if each.unfinished_draft and each.init_at > now - DAY]
 
     def posts_today(self, open_id: str, now: datetime) -> int:
-        """How many direct posts a creator made in 24 hours, those in processing included."""
+        """Return the number of direct posts of a creator in 24 hours, including those in processing."""
         return sum(each.open_id == open_id for each in self._directs_today(now))
 
     def creators_today(self, now: datetime) -> set[str]:
-        """Who direct-posted in 24 hours; drafts do not count."""
+        """Return the open_ids with a direct post in 24 hours; drafts do not count."""
         return {each.open_id for each in self._directs_today(now)}
 
     def public_ids(self, publication: Publication) -> list[int]:
-        """The ids that status/fetch discloses: public posts that passed moderation."""
+        """Return the ids that status/fetch shows: public posts that passed moderation."""
         return [post.post_id for post in publication.posts if post.post_id in publication.announced]
 
     def _directs_today(self, now: datetime) -> list[Publication]:
@@ -153,7 +153,7 @@ class Works:
             self.fail(publication, self.failures.popleft())
         elif publication.is_draft:
             publication.status = "SEND_TO_USER_INBOX"
-            self._tell("post.publish.inbox_delivered", publication)
+            self._emit("post.publish.inbox_delivered", publication)
         else:
             publication.status = "PUBLISH_COMPLETE"
             self._post(publication, self._processed_at(publication), publication.post_info)
@@ -167,12 +167,12 @@ class Works:
             mode=publication.mode,
             title=str(post_info.get("title", "")),
             post_info=post_info,
-            post_id=ids.number(self.entropy),
+            post_id=number(self.entropy),
             time=time,
         )
         publication.posts.append(post)
         self.posts.append(post)
-        self._tell("post.publish.complete", publication)
+        self._emit("post.publish.complete", publication)
         return post
 
     def _publish_ids(self, publication: Publication, now: datetime, *, everything: bool = False) -> None:
@@ -180,10 +180,10 @@ class Works:
             if everything or self._moderated_at(post) <= now:
                 publication.announced.add(post.post_id)
                 self.on_public(post)
-                self._tell("post.publish.publicly_available", publication, post_id=str(post.post_id))
+                self._emit("post.publish.publicly_available", publication, post_id=str(post.post_id))
 
-    def _tell(self, event: str, publication: Publication, **more: str) -> None:
+    def _emit(self, event: str, publication: Publication, **more: str) -> None:
         content = {"publish_id": publication.publish_id, **more, "publish_type": publication.publish_type}
-        if "post_id" in more:  # the order of a recorded live event
+        if "post_id" in more:  # the key order of a recorded live event
             content["post_id"] = content.pop("post_id")
         self.emit(event, publication.open_id, content)

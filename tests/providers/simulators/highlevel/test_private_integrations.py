@@ -7,14 +7,14 @@ from tests.providers.simulators.highlevel.world import (
     BAKERY,
     POSTING,
     World,
-    said,
+    status_and_message,
 )
 
 ACCOUNTS = f"{POSTING}/accounts"
 
 
 async def test_private_tokens_are_static(highlevel: World) -> None:
-    """They look like pit-…, and live on when access tokens end."""
+    """Private tokens begin with pit- and stay valid when access tokens expire."""
     token = highlevel.vendor.private_token(BAKERY)
     highlevel.clock.advance(400 * 86_400)
 
@@ -23,7 +23,7 @@ async def test_private_tokens_are_static(highlevel: World) -> None:
 
 
 async def test_private_tokens_are_rotated_now_or_later(highlevel: World) -> None:
-    """Rotated now the old one dies at once; later, after seven days."""
+    """The old token expires at once or, with `later`, after seven days."""
     first = highlevel.vendor.private_token(BAKERY)
     second = highlevel.vendor.grants.rotate_private(first, highlevel.clock())
     third = highlevel.vendor.grants.rotate_private(second, highlevel.clock(), later=True)
@@ -36,13 +36,15 @@ async def test_private_tokens_are_rotated_now_or_later(highlevel: World) -> None
 
 
 async def test_private_tokens_are_revoked_and_their_scopes_edited(highlevel: World) -> None:
-    """Scopes change under the same token; a deleted integration is refused in words of its own."""
+    """Scopes change under the same token; the token of a deleted integration has its own error message."""
     token = highlevel.vendor.private_token(BAKERY, ())
-    before = said(await highlevel.call("GET", ACCOUNTS, token=token))
+    before = status_and_message(await highlevel.call("GET", ACCOUNTS, token=token))
     highlevel.vendor.grants.set_private_scopes(token, ("socialplanner/account.readonly",))
     after = (await highlevel.call("GET", ACCOUNTS, token=token)).status_code
     highlevel.vendor.grants.revoke_private(token)
 
     assert (401, "The token is not authorized for this scope.") == before
     assert 200 == after
-    assert (401, "Invalid Private Integration token") == said(await highlevel.call("GET", ACCOUNTS, token=token))
+    assert (401, "Invalid Private Integration token") == status_and_message(
+        await highlevel.call("GET", ACCOUNTS, token=token)
+    )

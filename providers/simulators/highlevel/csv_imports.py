@@ -1,6 +1,6 @@
-"""Importing posts from a file: upload, name the accounts, look, finalize.
+"""Import posts from a CSV file: upload it, set the accounts, review, finalize.
 
-Owns: …/csv and …/set-accounts. Knows nothing of how a row is read.
+Owns: …/csv and …/set-accounts. Knows nothing of how a row is parsed.
 """
 
 from typing import Any
@@ -9,18 +9,18 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from providers.simulators.highlevel import fields, ids, posts, rules, sheets, wire
-from providers.simulators.highlevel.contents import CsvImport
-from providers.simulators.highlevel.errors import CsvRefusal, Refusal, invalid, not_found
-from providers.simulators.highlevel.fields import Field, Shape
+from providers.simulators.common.ids import opaque
+from providers.simulators.highlevel import csv_files, ids, posts, rules, validation, wire
+from providers.simulators.highlevel.errors import CsvRefusal, Refusal, not_found
 from providers.simulators.highlevel.operations import V3
+from providers.simulators.highlevel.planner_resources import CsvImport
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
 
 async def upload(request: Request) -> Response:
-    """Take a file as multipart; the rows are read at once. v3 adds a code to refusals."""
-    if wire.media_type(request) != "multipart/form-data":
-        raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
+    """Receive a multipart file and parse its rows. v3 adds a code to refusals."""
+    wire.check_media_type(request, "multipart/form-data")
     vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
     async with request.form() as form:
         file = form.get("file")
@@ -28,11 +28,11 @@ async def upload(request: Request) -> Response:
             raise Refusal(400, "File is required")
         name, data = file.filename or "", await file.read()
     try:
-        rows = sheets.read(name, data)
+        rows = csv_files.read(name, data)
     except CsvRefusal as error:
         raise error if v3 else Refusal(400, error.message) from None
-    path = f"social-planner/{wire.location_of(request)}/{ids.opaque(vendor.entropy)}/{name}"
-    vendor.sheets[path] = rows
+    path = f"social-planner/{wire.location_of(request)}/{opaque(vendor.entropy)}/{name}"
+    vendor.uploaded_csvs[path] = rows
     results: dict[str, Any] = {"filePath": path, "rowsCount": len(rows), "fileName": name}
     if v3:
         results |= {"fileSize": len(data), "csvFileType": "basic"}
@@ -41,22 +41,21 @@ async def upload(request: Request) -> Response:
 
 def _set_shape(*, v3: bool) -> Shape:
     shape = {
-        "accountIds": Field(fields.some(fields.texts), True),
-        "filePath": Field(fields.text, True),
-        "rowsCount": Field(fields.number, True),
-        "fileName": Field(fields.text, True),
-        "approver": Field(fields.text),
-        "userId": Field(fields.text, v3),
+        "accountIds": Field(validation.some(validation.texts), True),
+        "filePath": Field(validation.text, True),
+        "rowsCount": Field(validation.number, True),
+        "fileName": Field(validation.text, True),
+        "approver": Field(validation.text),
+        "userId": Field(validation.text, v3),
     }
-    return shape | ({"csvFileType": Field(fields.one_of("basic", "advance"))} if v3 else {})
+    return shape | ({"csvFileType": Field(validation.one_of("basic", "advance"))} if v3 else {})
 
 
 async def set_accounts(request: Request) -> Response:
-    """Say which accounts the rows are for. Only v3 tells the id of the import: else it is found by its file's name."""
+    """Set the accounts of the rows. Only v3 returns the id of the import; older clients find it by its file name."""
     vendor, v3, body = wire.vendor_of(request), wire.generation(request) == V3, await wire.json_object(request)
-    if found := fields.problems(_set_shape(v3=v3), body):
-        raise invalid(*found)
-    rows = vendor.sheets.pop(body["filePath"], None)
+    wire.check_shape(_set_shape(v3=v3), body)
+    rows = vendor.uploaded_csvs.pop(body["filePath"], None)
     if rows is None:
         raise Refusal(400, "filePath was not uploaded")
     made = CsvImport(
@@ -75,8 +74,8 @@ async def set_accounts(request: Request) -> Response:
 
 
 def _checked(vendor: Vendor, request: Request, row: dict[str, str], body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """A row as a body of create, and what is wrong with it."""
-    post = {**sheets.body_of(row), "accountIds": body["accountIds"], "userId": body.get("userId") or "csv"}
+    """Return a row as a body of create, and its error or ""."""
+    post = {**csv_files.body_of(row), "accountIds": body["accountIds"], "userId": body.get("userId") or "csv"}
     known = [vendor.accounts.by_id.get(each) for each in body["accountIds"]]
     try:
         rules.check_body(post, wire.generation(request), vendor.now())
@@ -104,10 +103,10 @@ def _json(request: Request, made: CsvImport) -> dict[str, Any]:
 
 
 async def listing(request: Request) -> Response:
-    """A page of imports, the latest first. v3 needs userId."""
+    """Return a page of imports, the latest first. v3 requires userId."""
     vendor = wire.vendor_of(request)
     if wire.generation(request) == V3:
-        wire.need(request, "userId")
+        wire.required_query(request, "userId")
     here = [each for each in vendor.imports.values() if each.location_id == wire.location_of(request)]
     rows = [_json(request, each) for each in reversed(here)][wire.page(request, limit=10)]
     return wire.envelope(request, "Fetched CSVs", {"csvs": rows, "count": len(here)})
@@ -134,7 +133,7 @@ def _row_json(vendor: Vendor, made: CsvImport, body: dict[str, Any], error: str)
 
 
 async def get(request: Request) -> Response:
-    """One import with a page of its posts and what is wrong with them."""
+    """Return an import with a page of its posts and their errors."""
     vendor, made = wire.vendor_of(request), _own(request)
     rows = [_row_json(vendor, made, body, error) for body, error in made.rows]
     results = {"csv": _json(request, made), "count": len(rows), "posts": rows[wire.page(request, limit=10)]}
@@ -142,10 +141,9 @@ async def get(request: Request) -> Response:
 
 
 async def finalize(request: Request) -> Response:
-    """Schedule the posts that are right; the others are left out."""
+    """Schedule the valid posts; the others are skipped."""
     vendor, made, body = wire.vendor_of(request), _own(request), await wire.json_object(request)
-    if found := fields.problems({"userId": Field(fields.text, wire.generation(request) == V3)}, body):
-        raise invalid(*found)
+    wire.check_shape({"userId": Field(validation.text, wire.generation(request) == V3)}, body)
     if made.status(vendor.now(), vendor.config.csv_seconds) != "pending":
         raise Refusal(400, "CSV is not ready to be imported")
     user_id = body.get("userId") or made.user_id
@@ -157,7 +155,7 @@ async def finalize(request: Request) -> Response:
 
 
 async def delete(request: Request) -> Response:
-    """Forget an import; posts that it made stay."""
+    """Delete an import, but not the posts it created."""
     made = _own(request)
     made.final = "deleted"
     del wire.vendor_of(request).imports[made.id]
@@ -167,7 +165,7 @@ async def delete(request: Request) -> Response:
 
 
 async def delete_post(request: Request) -> Response:
-    """Take one row out before it is imported; its id is its place, as 24 hexadecimals."""
+    """Delete a row before the import. Its id is its index as 24 hexadecimal digits."""
     made, post_id = _own(request), wire.mongo_id(request, "postId")
     place = int(post_id, 16)
     if place >= len(made.rows):

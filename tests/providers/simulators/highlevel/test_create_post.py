@@ -1,6 +1,6 @@
-"""Creating posts: the allow-list, statuses and dates, TikTok's rules, and what the answers look like.
+"""Create posts: the allow-list, statuses and dates, TikTok's rules, and the responses.
 
-Owns: what is taken and what is refused. Knows nothing of what becomes of a post.
+Owns: what is accepted and what is refused. Knows nothing of how a post progresses.
 """
 
 from typing import Any
@@ -15,7 +15,7 @@ from tests.providers.simulators.highlevel.world import (
     V3,
     VIDEO,
     World,
-    said,
+    status_and_message,
     world,
 )
 
@@ -23,8 +23,8 @@ INPUTS = "draft, scheduled, in_review, published"
 PAST = "2026-11-20T11:59:59Z"
 
 
-async def test_the_known_good_body_is_taken(highlevel: World) -> None:
-    """What two live users send is 201 with the post."""
+async def test_the_known_good_body_is_accepted(highlevel: World) -> None:
+    """The body that two live users send is 201 with the post."""
     answer = await highlevel.create()
     post = answer.json()["results"]["post"]
 
@@ -35,8 +35,8 @@ async def test_the_known_good_body_is_taken(highlevel: World) -> None:
 
 @pytest.mark.parametrize("name", ["locationId", "caption", "text", "scheduledAt", "firstComment"])
 async def test_unknown_properties_are_refused(highlevel: World, name: str) -> None:
-    """The properties that live users tried get a message each."""
-    assert (422, [f"property {name} should not exist"]) == said(await highlevel.create(**{name: "x"}))
+    """Each unknown property that live users tried has its message."""
+    assert (422, [f"property {name} should not exist"]) == status_and_message(await highlevel.create(**{name: "x"}))
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ async def test_unknown_properties_are_refused(highlevel: World, name: str) -> No
     ],
 )
 async def test_values_are_checked(highlevel: World, change: dict[str, Any], message: str) -> None:
-    """Each wrong value has its message in the list of the 422."""
+    """Each invalid value has its message in the list of the 422."""
     answer = await highlevel.call("POST", POSTS, _changed(highlevel, change))
 
     assert 422 == answer.status_code
@@ -84,9 +84,9 @@ def _changed(highlevel: World, change: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in body.items() if value is not None}
 
 
-async def test_every_message_comes_at_once(highlevel: World) -> None:
+async def test_a_422_has_every_message(highlevel: World) -> None:
     """A 422 lists all violations."""
-    status, messages = said(await highlevel.create(userId=None, media=None, extra=1))
+    status, messages = status_and_message(await highlevel.create(userId=None, media=None, extra=1))
 
     assert 422 == status
     assert {
@@ -97,32 +97,32 @@ async def test_every_message_comes_at_once(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize("kind", ["video", "mp4", "IMAGE", "application/mp4", ""])
-async def test_a_media_type_is_a_mime_type(highlevel: World, kind: str) -> None:
-    """Everything else has the message that live users know."""
+async def test_a_media_type_must_be_a_mime_type(highlevel: World, kind: str) -> None:
+    """Any other media type gets the message that live users report."""
     answer = await highlevel.create(media=[{**VIDEO, "type": kind}])
 
-    assert (422, ["media.0.Invalid media format type"]) == said(answer)
+    assert (422, ["media.0.Invalid media format type"]) == status_and_message(answer)
 
 
 @pytest.mark.parametrize(("kind", "status"), [("video/mov", 201), ("video/quicktime", 422), ("video/mp4", 201)])
 async def test_v3_lists_its_media_types(highlevel: World, kind: str, status: int) -> None:
-    """v3 has video/mov, and not the registered video/quicktime."""
+    """v3 accepts video/mov, but not the registered video/quicktime."""
     highlevel.version = V3
 
     assert status == (await highlevel.create(media=[{**VIDEO, "type": kind}])).status_code
 
 
 async def test_drafts_skip_the_media_type(highlevel: World) -> None:
-    """It is refused when the draft is promoted."""
+    """A draft with an invalid media type is refused only when it is scheduled."""
     media = [{**VIDEO, "type": "video"}]
     post_id = await highlevel.created(status="draft", scheduleDate=None, media=media)
     promoted = await highlevel.call("PUT", f"{POSTS}/{post_id}", highlevel.body(media=media))
 
-    assert (422, ["media.0.Invalid media format type"]) == said(promoted)
+    assert (422, ["media.0.Invalid media format type"]) == status_and_message(promoted)
 
 
 async def test_json_only(highlevel: World) -> None:
-    """A form is another media type, broken JSON is 400, a list is no body."""
+    """A form is 415, invalid JSON is 400, a list is 422."""
     headers = {"Authorization": f"Bearer {highlevel.token}", "Version": "2021-07-28"}
     form = await highlevel.http.post(POSTS, data={"type": "post"}, headers=headers)
     headers["Content-Type"] = "application/json"
@@ -133,8 +133,8 @@ async def test_json_only(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize("status", ["scheduled", "in_review"])
-async def test_what_waits_needs_a_date_to_come(highlevel: World, status: str) -> None:
-    """Without a date, in the past, and now are refused."""
+async def test_a_scheduled_post_needs_a_future_date(highlevel: World, status: str) -> None:
+    """A missing date, a past date and the present are refused."""
     more = {"status": status, "postApprovalDetails": {"approver": OWNER}}
     answers = [await highlevel.create(scheduleDate=date, **more) for date in (None, PAST, "2026-11-20T12:00:00Z")]
 
@@ -142,18 +142,18 @@ async def test_what_waits_needs_a_date_to_come(highlevel: World, status: str) ->
         (422, ["scheduleDate should not be empty"]),
         (422, ["scheduleDate must be after current date"]),
         (422, ["scheduleDate must be after current date"]),
-    ] == [said(answer) for answer in answers]
+    ] == [status_and_message(answer) for answer in answers]
 
 
 async def test_a_review_needs_an_approver(highlevel: World) -> None:
     """in_review without postApprovalDetails is refused."""
-    assert (422, ["postApprovalDetails.approver should not be empty"]) == said(
+    assert (422, ["postApprovalDetails.approver should not be empty"]) == status_and_message(
         await highlevel.create(status="in_review")
     )
 
 
-async def test_no_status_publishes_at_once(highlevel: World) -> None:
-    """The date is ignored, the answer is 201, and the post is live."""
+async def test_a_post_without_a_status_is_published_now(highlevel: World) -> None:
+    """Without a status the date is ignored, the response is 201, and the post is published."""
     answer = await highlevel.create(status=None)
     highlevel.clock.advance(1)
 
@@ -162,16 +162,16 @@ async def test_no_status_publishes_at_once(highlevel: World) -> None:
 
 
 @pytest.mark.parametrize("status", [None, "published"])
-async def test_publishing_at_once_gives_no_id(highlevel: World, status: str | None) -> None:
-    """The answer has no results: the id has to be found in the list."""
+async def test_publishing_now_returns_no_id(highlevel: World, status: str | None) -> None:
+    """The response has no results; the id must be looked up in the list."""
     answer = await highlevel.create(status=status, scheduleDate=None)
 
     assert {"success", "statusCode", "message", "traceId"} == answer.json().keys()
     assert 1 == len(await highlevel.ids())
 
 
-async def test_publishing_at_once_can_be_told_to_give_an_id() -> None:
-    """Other live users do get results."""
+async def test_publishing_now_can_return_an_id() -> None:
+    """The response can be configured to have results, as other live users report."""
     async with world(publish_now_results=True) as highlevel:
         answer = await highlevel.create(status="published", scheduleDate=None)
 
@@ -179,8 +179,8 @@ async def test_publishing_at_once_can_be_told_to_give_an_id() -> None:
 
 
 @pytest.mark.parametrize("where", ["top", "flat"])
-async def test_the_post_may_stand_elsewhere(where: str) -> None:
-    """Payloads have it at results.post, at post, or are the post."""
+async def test_the_place_of_the_post_in_the_response_varies(where: str) -> None:
+    """The post can be at results.post, at post, or be the whole body."""
     async with world(post_at=where) as highlevel:
         answer = (await highlevel.create()).json()
 
@@ -189,8 +189,8 @@ async def test_the_post_may_stand_elsewhere(where: str) -> None:
 
 
 @pytest.mark.parametrize(("account", "length"), [("tiktok", 150), ("tiktok-business", 2_200), ("facebook", 3_000)])
-async def test_captions_are_cut_silently(highlevel: World, account: str, length: int) -> None:
-    """Longer ones are taken, and kept at the network's limit."""
+async def test_captions_are_truncated_silently(highlevel: World, account: str, length: int) -> None:
+    """Captions that are too long are accepted and truncated to the network's limit."""
     post_id = await highlevel.created(accountIds=[highlevel.account(account).id], summary="x" * 3_000)
 
     assert "x" * length == (await highlevel.post(post_id))["summary"]
@@ -201,9 +201,9 @@ async def test_captions_are_cut_silently(highlevel: World, account: str, length:
     [[], [VIDEO, VIDEO], [{"url": "https://media.example/a.jpg", "type": "image/jpeg"}]],
     ids=["none", "two-videos", "a-photo"],
 )
-async def test_tiktok_takes_exactly_one_video(highlevel: World, media: list[dict[str, str]]) -> None:
-    """No medium, two, and photos are refused; a draft may have them."""
-    assert (422, ["TikTok posts need exactly one video"]) == said(await highlevel.create(media=media))
+async def test_tiktok_requires_exactly_one_video(highlevel: World, media: list[dict[str, str]]) -> None:
+    """No file, two files, and photos are refused, except in a draft."""
+    assert (422, ["TikTok posts need exactly one video"]) == status_and_message(await highlevel.create(media=media))
     assert 201 == (await highlevel.create(media=media, status="draft")).status_code
 
 
@@ -222,19 +222,19 @@ async def test_tiktok_takes_exactly_one_video(highlevel: World, media: list[dict
     ],
 )
 async def test_tiktoks_details_are_checked(highlevel: World, change: dict[str, Any], taken: bool) -> None:
-    """Three levels, disclosure with a promotion and not in private, booleans, no other names."""
+    """TikTok's details are checked: privacy levels, disclosure rules, booleans, unknown names."""
     answer = await highlevel.create(tiktokPostDetails={**TIKTOK_DETAILS, **change})
 
     assert taken == (answer.status_code == 201), answer.text
 
 
 async def test_tiktok_has_no_stories(highlevel: World) -> None:
-    """post and reel are taken."""
+    """TikTok accepts post and reel, but no story."""
     assert [201, 201, 422] == [(await highlevel.create(type=kind)).status_code for kind in ("post", "reel", "story")]
 
 
 async def test_v3_needs_a_privacy_level(highlevel: World) -> None:
-    """The old generation does not."""
+    """v3 requires a privacy level, the old generation does not."""
     details = {name: value for name, value in TIKTOK_DETAILS.items() if name != "privacyLevel"}
     old = await highlevel.create(tiktokPostDetails=details)
     highlevel.version = V3
@@ -244,24 +244,24 @@ async def test_v3_needs_a_privacy_level(highlevel: World) -> None:
     assert "tiktokPostDetails.privacyLevel should not be empty" in new.json()["message"]
 
 
-async def test_properties_of_v3_are_sent_under_the_old_version_too(highlevel: World) -> None:
-    """Live users do."""
+async def test_properties_of_v3_are_accepted_under_the_old_version(highlevel: World) -> None:
+    """The old version accepts properties of v3, which live users send."""
     more = {"youtubePostDetails": {"type": "video", "title": "t", "privacyLevel": "public"}, "applyWatermark": True}
 
     assert 201 == (await highlevel.create(**more)).status_code
 
 
 async def test_pending_is_known_to_v3_only(highlevel: World) -> None:
-    """Neither generation takes it as an input here, and only the old one does not list it."""
-    old = said(await highlevel.create(status="pending"))
+    """The status pending is refused as an input by both generations, and only v3 knows it."""
+    old = status_and_message(await highlevel.create(status="pending"))
     highlevel.version = V3
-    new = said(await highlevel.create(status="pending"))
+    new = status_and_message(await highlevel.create(status="pending"))
 
     assert "notification_sent" in old[1][0]
     assert (422, [f"status must be one of the following values: {INPUTS}"]) == new
 
 
-async def test_accounts_and_users_are_the_locations(highlevel: World) -> None:
+async def test_accounts_and_users_must_be_the_locations(highlevel: World) -> None:
     """An unknown account is 400, an unknown user 422."""
     account = await highlevel.create(accountIds=["unknown"])
     user = await highlevel.create(userId="mcp-server")
@@ -269,14 +269,14 @@ async def test_accounts_and_users_are_the_locations(highlevel: World) -> None:
     assert [400, 422] == [account.status_code, user.status_code]
 
 
-async def test_any_user_can_be_told_to_pass() -> None:
-    """A report suggests that any string does."""
+async def test_any_user_can_be_accepted() -> None:
+    """userId can be configured to accept any string, as a report suggests."""
     async with world(check_user=False) as highlevel:
         assert 201 == (await highlevel.create(userId="mcp-server")).status_code
 
 
 async def test_creates_are_in_the_ledger(highlevel: World) -> None:
-    """Each accepted create is a row, refused ones are none."""
+    """Only accepted creates have a row in the ledger."""
     post_id = await highlevel.created()
     await highlevel.create(caption="x")
 

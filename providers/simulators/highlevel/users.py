@@ -1,6 +1,6 @@
-"""Users and locations over HTTP: who may act, and where.
+"""The endpoints of users and locations.
 
-Owns: /users and /locations. Knows nothing of tokens beyond what the caller's grant says.
+Owns: /users and /locations. Knows nothing of tokens beyond the caller's grant.
 """
 
 from starlette.requests import Request
@@ -12,20 +12,20 @@ from providers.simulators.highlevel.tenants import SimUser, location_json, user_
 
 
 def _visible(request: Request) -> list[SimUser]:
-    """The users that the caller's token sees: a location's are its own."""
+    """Return the users that the caller's token may see: with a location's token only those of the location."""
     vendor, location_id = wire.vendor_of(request), wire.grant_of(request).location_id
     everybody = list(vendor.tenants.users.values())
     return everybody if location_id is None else vendor.tenants.users_of(location_id)
 
 
 async def users(request: Request) -> Response:
-    """The users of the location; gone from v3."""
+    """Return the users of the location; removed in v3."""
     return JSONResponse({"users": [user_json(each) for each in _visible(request)]})
 
 
 async def search_users(request: Request) -> Response:
-    """The users of the company, or of one of its locations."""
-    [company_id] = wire.need(request, "companyId")
+    """Return the users of the company, or of one of its locations."""
+    [company_id] = wire.required_query(request, "companyId")
     query, grant = request.query_params, wire.grant_of(request)
     if company_id != grant.company_id:
         raise foreign_location()
@@ -39,7 +39,7 @@ async def search_users(request: Request) -> Response:
 
 
 async def user(request: Request) -> Response:
-    """One user."""
+    """Return one user."""
     found = [each for each in _visible(request) if each.id == wire.path_param(request, "userId")]
     if not found:
         raise not_found("User")
@@ -49,7 +49,7 @@ async def user(request: Request) -> Response:
 
 
 async def location(request: Request) -> Response:
-    """One location, to its own token or to its company's."""
+    """Return a location, for its own token or its company's."""
     vendor, location_id = wire.vendor_of(request), wire.path_param(request, "locationId")
     if wire.grant_of(request).location_id not in (None, location_id):
         raise foreign_location()
@@ -60,7 +60,7 @@ async def location(request: Request) -> Response:
 
 
 async def search_locations(request: Request) -> Response:
-    """The company's locations; a location's token sees its own."""
+    """Return the company's locations; a location's token sees only its own."""
     vendor, own = wire.vendor_of(request), wire.grant_of(request).location_id
     found = [each for each in vendor.tenants.locations.values() if own in (None, each.id)]
     rows = [location_json(each) for each in found[wire.page(request, limit=10)]]

@@ -1,12 +1,13 @@
-"""The social accounts of the locations: their ids, their health, and how the API shows them.
+"""The social accounts of the locations: ids, health, and how the API shows them.
 
-Owns: accounts and groups. Knows nothing of HTTP, nor of how an account gets connected.
+Owns: accounts and groups. Knows nothing of HTTP or of how an account gets connected.
 """
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 
@@ -16,7 +17,7 @@ _SUFFIXES = {"page": "_page", "profile": "_profile"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimAccount:
-    """One connected account. `active` False and `deleted` True are what the app's own pages may set."""
+    """A connected account. HighLevel's own pages may set `active` to False and `deleted` to True."""
 
     oauth_id: str
     record_id: str
@@ -35,29 +36,29 @@ class SimAccount:
 
     @property
     def id(self) -> str:
-        """What posts name it by; callers should take it as opaque."""
+        """The id that posts use; callers should treat it as opaque."""
         return f"{self.oauth_id}_{self.location_id}_{self.origin_id}{_SUFFIXES.get(self.type, '')}"
 
     @property
     def tiktok(self) -> bool:
-        """Whether TikTok's rules hold for it."""
+        """Whether TikTok's rules apply to it."""
         return self.platform in ("tiktok", "tiktok-business")
 
     @property
     def longest_caption(self) -> int | None:
-        """Where a caption is cut. Support article of 2025-07-29, read 2026-11-20: 150, for a business 2,200."""
+        """The maximum length of a caption. Support article of 2025-07-29, read 2026-11-20: 150, business 2,200."""
         return {"tiktok": 2_200 if self.type == "business" else 150, "tiktok-business": 2_200}.get(self.platform)
 
     def expired(self, now: datetime) -> bool:
-        """Whether its owner has to connect again."""
+        """Return whether its owner has to reconnect it."""
         return self.expire <= now
 
 
 @dataclass(slots=True)
-class Accounts:
+class SocialAccounts:
     """Accounts by id, and groups by location."""
 
-    entropy: ids.Entropy
+    entropy: Entropy
     now: datetime
     by_id: dict[str, SimAccount] = field(default_factory=dict)
     groups: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
@@ -79,7 +80,7 @@ class Accounts:
         self.groups[BAKERY] = [group]
 
     def add(self, *, location_id: str, platform: str, origin_id: str, **values: Any) -> SimAccount:
-        """A connected account; what is not given is made."""
+        """Add a connected account with default values for missing fields."""
         name = values.get("name", origin_id)
         filled = {
             "oauth_id": ids.mongo(self.entropy),
@@ -97,23 +98,23 @@ class Accounts:
         return made
 
     def change(self, account_id: str, **changes: Any) -> SimAccount:
-        """Change an account's health. Raises KeyError, TypeError."""
+        """Change fields of an account. Raise KeyError, TypeError."""
         self.by_id[account_id] = replace(self.by_id[account_id], **changes)
         return self.by_id[account_id]
 
     def of(self, location_id: str) -> list[SimAccount]:
-        """The accounts of a location, the deleted ones included."""
+        """Return the accounts of a location, including deleted ones."""
         return [each for each in self.by_id.values() if each.location_id == location_id]
 
     def remove(self, account: SimAccount) -> None:
-        """Forget an account, also in groups."""
+        """Remove an account, also from its groups."""
         del self.by_id[account.id]
         for group in self.groups.get(account.location_id, []):
             group["accountIds"] = [each for each in group["accountIds"] if each != account.id]
 
 
 def account_json(account: SimAccount, now: datetime) -> dict[str, Any]:
-    """An account of the list. `oauthId` here is `oAuthId` in the answer to attaching."""
+    """Return an account as the list shows it. `oauthId` here is `oAuthId` in the response of attach."""
     return {
         "id": account.id,
         "oauthId": account.oauth_id,

@@ -1,16 +1,16 @@
-"""A post as HighLevel keeps it, and as the API shows it.
+"""A post as HighLevel stores it and as the API shows it.
 
-Owns: the record. Knows nothing of time, nor of how it is changed.
+Owns: the record. Knows nothing of time or of who changes it.
 """
 
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from providers.simulators.highlevel.fields import parse_instant
+from providers.simulators.highlevel.validation import parse_instant
 
-# What a body may set; whatever it leaves out is gone after an update.
-KEPT = (
+# The details that a body may set; an update removes those that it omits.
+DETAIL_FIELDS = (
     "followUpComment",
     "ogTagsDetails",
     "postApprovalDetails",
@@ -27,11 +27,11 @@ KEPT = (
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Record:
-    """One post. `due` is when it is to be published, None for drafts and what waits for an approval.
+class PostRecord:
+    """A post. `due` is when it will be published; None for drafts and posts in review.
 
-    `started` is when that began; `fetched` says whether its media are in (or need not be), `waiting` whether it was
-    due while an account was expired.
+    `started` is when publishing began, `fetched` is True when its media were fetched or need not be, `waiting` is True
+    when it was due while an account was expired.
     """
 
     id: str
@@ -63,34 +63,34 @@ class Record:
 
     @property
     def display_date(self) -> datetime:
-        """The date under which the planner shows it."""
+        """The date that the planner shows."""
         return self.published_at or self.due or self.schedule or self.created_at
 
     @property
-    def moving(self) -> bool:
-        """Whether time still does something to it. What was deleted in progress goes on: nobody can stop it."""
+    def active(self) -> bool:
+        """Whether it still changes over time. A post that is deleted in progress cannot be stopped any more."""
         return self.status in ("scheduled", "in_progress") or (self.deleted and self.publishing)
 
     @property
     def publishing(self) -> bool:
-        """Whether it is on its way to the network."""
+        """Whether it is being published."""
         return self.started is not None and self.published_at is None and not self.error
 
     def fill(self, body: dict[str, Any], now: datetime) -> None:
-        """Take over a body: everything that it does not name is gone."""
+        """Replace the content by a body; everything that the body omits is removed."""
         self.type = body["type"]
         self.account_ids = list(body.get("accountIds") or [])
         self.user_id = body.get("userId") or self.user_id
         self.media = [dict(each) for each in body.get("media") or []]
         self.tags = list(body.get("tags") or [])
-        self.details = {name: body[name] for name in KEPT if body.get(name) is not None}
+        self.details = {name: body[name] for name in DETAIL_FIELDS if body.get(name) is not None}
         self.updated_at = now
         self.error, self.started, self.waiting = "", None, False
         self.sha256, self.sizes = (), ()
         self.place(body.get("status"), parse_instant(body.get("scheduleDate")), now)
 
     def place(self, status: str | None, schedule: datetime | None, now: datetime) -> None:
-        """Set what happens next. Without a status it is at once, whatever scheduleDate says: live notes, 2026-11."""
+        """Set what happens next. Without a status it is published now despite scheduleDate: live notes, 2026-11."""
         self.schedule = None if status in (None, "published") else schedule
         if status in ("draft", "in_review"):
             self.status, self.due = status, None
@@ -99,8 +99,8 @@ class Record:
             self.due = now if self.schedule is None else self.schedule
 
 
-def post_json(record: Record, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A post of the API. With several accounts its platform reads google, whatever they are: live notes, 2026-11-20."""
+def post_json(record: PostRecord, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return a post as the API shows it. With several accounts `platform` is google: live notes, 2026-11-20."""
     many = len(record.account_ids) != 1
     shown: dict[str, Any] = {
         "_id": record.id,

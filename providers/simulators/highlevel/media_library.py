@@ -1,4 +1,4 @@
-"""The media library: uploads as multipart or from a URL, the list, taking files away.
+"""The media library: multipart uploads and uploads from a URL, the list, deletion.
 
 Owns: /medias. Knows nothing of posts.
 """
@@ -11,18 +11,19 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, pull, wire
+from providers.simulators.common.http import CLIENT_CLOSED
+from providers.simulators.highlevel import ids, media_fetch, validation, wire
 from providers.simulators.highlevel.errors import Refusal, foreign_location, invalid, not_found
-from providers.simulators.highlevel.library import Media
-from providers.simulators.highlevel.pull import Fetched
+from providers.simulators.highlevel.media_fetch import FetchedMedia
+from providers.simulators.highlevel.media_files import MediaFile
 from providers.simulators.highlevel.state import Vendor
+from providers.simulators.highlevel.validation import Field, Shape
 
 _CHUNK = 1 << 20
-_CLIENT_GONE = 499
 
 
 def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
-    """altType and altId, which live users send along: they may only name the token's own location."""
+    """Check altType and altId, which live users send: they may only name the token's location."""
     if kind not in (None, "location"):
         raise invalid("altType must be one of the following values: location")
     if location not in (None, wire.grant_of(request).location_id):
@@ -35,33 +36,32 @@ def _text(form: FormData, name: str) -> str:
 
 
 async def upload(request: Request) -> Response:
-    """Take a file, or with hosted=true the URL of one. JSON is another media type than the one that is read."""
-    if wire.media_type(request) != "multipart/form-data":
-        raise Refusal(415, f"Unsupported Media Type: {wire.media_type(request) or 'none'}")
+    """Receive a file, or with hosted=true the URL of one. The body must be multipart; JSON is refused."""
+    wire.check_media_type(request, "multipart/form-data")
     vendor = wire.vendor_of(request)
     try:
         async with request.form() as form:
             _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
             media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
     except ClientDisconnect:
-        return Response(status_code=_CLIENT_GONE)
+        return Response(status_code=CLIENT_CLOSED)
     media.location_id = str(wire.grant_of(request).location_id)
-    vendor.medias.add(media)
+    vendor.media_files.add(media)
     return JSONResponse({"fileId": media.id, "url": media.url})
 
 
-async def _hosted(vendor: Vendor, form: FormData) -> Media:
+async def _hosted(vendor: Vendor, form: FormData) -> MediaFile:
     url = _text(form, "fileUrl")
     if not url.startswith(("https://", "http://")):
         raise invalid("fileUrl should not be empty")
     try:
-        came = await pull.fetch(vendor, url) if vendor.config.pull_media else Fetched("", 0, _guess(url))
-    except pull.Unfetched as error:
+        came = await media_fetch.fetch(vendor, url) if vendor.config.pull_media else FetchedMedia("", 0, _guess(url))
+    except media_fetch.MediaUnavailable as error:
         raise Refusal(400, str(error)) from None
     return _checked(vendor, came, _text(form, "name") or url.rpartition("/")[2])
 
 
-async def _file(vendor: Vendor, form: FormData) -> Media:
+async def _file(vendor: Vendor, form: FormData) -> MediaFile:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise invalid("file should not be empty")
@@ -70,19 +70,19 @@ async def _file(vendor: Vendor, form: FormData) -> Media:
         digest.update(piece)
         size += len(piece)
     name = _text(form, "name") or file.filename or "file"
-    return _checked(vendor, Fetched(digest.hexdigest(), size, file.content_type or _guess(name)), name)
+    return _checked(vendor, FetchedMedia(digest.hexdigest(), size, file.content_type or _guess(name)), name)
 
 
 def _guess(name: str) -> str:
     return mimetypes.guess_type(name)[0] or "application/octet-stream"
 
 
-def _checked(vendor: Vendor, came: Fetched, name: str) -> Media:
-    """The file, when it is not too large. Which status that has is not documented."""
+def _checked(vendor: Vendor, came: FetchedMedia, name: str) -> MediaFile:
+    """Return the file, or raise Refusal when it is too large. The status of that is not documented."""
     video = came.media_type.startswith("video/")
     if came.size > (vendor.config.video_bytes if video else vendor.config.file_bytes):
         raise Refusal(413, "File size exceeds the limit")
-    return Media(
+    return MediaFile(
         id=ids.mongo(vendor.entropy),
         name=name,
         media_type=came.media_type,
@@ -92,47 +92,45 @@ def _checked(vendor: Vendor, came: Fetched, name: str) -> Media:
     )
 
 
-def _json(media: Media) -> dict[str, Any]:
+def _json(media: MediaFile) -> dict[str, Any]:
     return {"_id": media.id, "name": media.name, "url": media.url, "type": "file", "size": media.size}
 
 
 async def listing(request: Request) -> Response:
-    """The files of the location."""
-    kind, alt_type, alt_id, _, order = wire.need(request, "type", "altType", "altId", "sortBy", "sortOrder")
+    """Return the files of the location."""
+    kind, alt_type, alt_id, _, order = wire.required_query(request, "type", "altType", "altId", "sortBy", "sortOrder")
     _check_alt(request, alt_id, alt_type)
     if kind not in ("file", "folder"):
         raise invalid("type must be one of the following values: file, folder")
-    every = wire.vendor_of(request).medias.of(alt_id) if kind == "file" else []
+    every = wire.vendor_of(request).media_files.of(alt_id) if kind == "file" else []
     wanted = [each for each in every if request.query_params.get("query", "") in each.name]
     wanted.sort(key=lambda each: each.time, reverse=order == "desc")
     return JSONResponse({"files": [_json(each) for each in wanted]})
 
 
 async def delete(request: Request) -> Response:
-    """Take one file away; its URL no longer works."""
-    alt_type, alt_id = wire.need(request, "altType", "altId")
+    """Delete a file; its URL no longer works."""
+    alt_type, alt_id = wire.required_query(request, "altType", "altId")
     _check_alt(request, alt_id, alt_type)
-    if not wire.vendor_of(request).medias.remove(wire.path_param(request, "id"), alt_id):
+    if not wire.vendor_of(request).media_files.remove(wire.path_param(request, "id"), alt_id):
         raise not_found("File")
     return Response(status_code=200)
 
 
-_DELETE_FILES: fields.Shape = {
-    "filesToBeDeleted": fields.Field(
-        fields.each({"_id": fields.Field(fields.text, True)}, complaint="filesToBeDeleted must be an array"), True
-    ),
-    "altType": fields.Field(fields.one_of("location"), True),
-    "altId": fields.Field(fields.text, True),
-    "status": fields.Field(fields.one_of("deleted", "trashed"), True),
+_FILE: Shape = {"_id": Field(validation.text, True)}
+_DELETE_FILES: Shape = {
+    "filesToBeDeleted": Field(validation.each(_FILE, complaint="filesToBeDeleted must be an array"), True),
+    "altType": Field(validation.one_of("location"), True),
+    "altId": Field(validation.text, True),
+    "status": Field(validation.one_of("deleted", "trashed"), True),
 }
 
 
 async def delete_files(request: Request) -> Response:
-    """Take several files away, or put them into the bin: their URLs no longer work either way."""
+    """Delete several files or move them to the bin; either way their URLs no longer work."""
     body = await wire.json_object(request)
-    if found := fields.problems(_DELETE_FILES, body):
-        raise invalid(*found)
+    wire.check_shape(_DELETE_FILES, body)
     _check_alt(request, body["altId"], body["altType"])
     for row in body["filesToBeDeleted"]:
-        wire.vendor_of(request).medias.remove(row["_id"], body["altId"])
+        wire.vendor_of(request).media_files.remove(row["_id"], body["altId"])
     return Response(status_code=200)

@@ -1,22 +1,23 @@
-"""Connecting a social account: start in a popup, consent there, choose, attach.
+"""Connect a social account: open a popup, consent in it, choose an account, attach it.
 
-Owns: pending OAuth records, the popup's pages, the three operations. Knows nothing of what is posted later.
+Owns: pending consents, the popup's pages, the three operations. Knows nothing of posts.
 """
 
 import json
 from html import escape
 from typing import Any
-from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from providers.simulators.highlevel import fields, ids, platforms, wire
-from providers.simulators.highlevel.consent import html
+from providers.simulators.common.http import decision_form, page_form
+from providers.simulators.common.ids import opaque
+from providers.simulators.highlevel import ids, platforms, wire
+from providers.simulators.highlevel.consent import page
 from providers.simulators.highlevel.errors import Refusal, closed_route, invalid, not_found
 from providers.simulators.highlevel.operations import V2, V3
-from providers.simulators.highlevel.platforms import Identity, Pending, Started
-from providers.simulators.highlevel.profiles import LIFETIME, SimAccount
+from providers.simulators.highlevel.platforms import Identity, OpenPopup, PendingConsent
+from providers.simulators.highlevel.social_accounts import LIFETIME, SimAccount
 from providers.simulators.highlevel.state import Vendor
 
 
@@ -33,14 +34,14 @@ def _known_platform(request: Request, known: dict[str, tuple[str, ...]]) -> str:
 
 
 async def start(request: Request) -> Response:
-    """Where to send the user's browser. Reported as a redirect; the specification says 200 without a body."""
+    """Send the user's browser to the popup. Reported as a redirect; the specification says 200 without a body."""
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
-    location_id, user_id = wire.need(request, "locationId", "userId")
+    location_id, user_id = wire.required_query(request, "locationId", "userId")
     if platform in ("twitter", "bluesky"):
         # Support for Twitter ended 2024-12-04; bluesky's start is reported to fail. Neither answer is documented.
         raise Refusal(400, f"{platform} can not be connected this way")
-    state = ids.opaque(vendor.entropy)
-    vendor.popups[state] = Started(
+    state = opaque(vendor.entropy)
+    vendor.popups[state] = OpenPopup(
         platform=platform,
         location_id=location_id,
         user_id=user_id,
@@ -62,34 +63,30 @@ def _started(vendor: Vendor, url: str) -> Response:
 
 
 async def popup(request: Request) -> Response:
-    """The network's consent page."""
+    """Return the network's consent page."""
     vendor, state = wire.vendor_of(request), str(request.path_params["state"])
     started = vendor.popups.get(state)
     if started is None:
-        return html("Something went wrong", "<p>This page has expired.</p>", 400)
+        return page("Something went wrong", "<p>This page has expired.</p>", 400)
     options = "".join(
         f'<option value="{escape(each.origin_id)}">{escape(each.name)}</option>'
         for each in vendor.identities[started.platform]
     )
-    return html(
-        f"Let HighLevel use {started.platform}?",
-        f"<form method=post><label>Logged in as <select name=origin_id>{options}</select></label>"
-        "<button id=approve name=decision value=approve>Allow</button>"
-        "<button id=deny name=decision value=deny>Cancel</button></form>",
-    )
+    fields = f"<label>Logged in as <select name=origin_id>{options}</select></label>"
+    return page(f"Let HighLevel use {started.platform}?", decision_form(fields, approve="Allow"))
 
 
 async def consented(request: Request) -> Response:
-    """HighLevel's own page after the consent: it tells the opener and closes. Once per popup."""
+    """Return HighLevel's page after the consent, once per popup: it posts a message to its opener and closes."""
     vendor = wire.vendor_of(request)
-    answers = parse_qs((await request.body()).decode("utf-8", "replace"))
+    answers = await page_form(request)
     started = vendor.popups.pop(str(request.path_params["state"]), None)
     if started is None:
-        return html("Something went wrong", "<p>This page has expired.</p>", 400)
+        return page("Something went wrong", "<p>This page has expired.</p>", 400)
     if answers.get("decision") != ["approve"]:
-        return html("Cancelled", "<script>window.close()</script>")
+        return page("Cancelled", "<script>window.close()</script>")
     identity = _identity(vendor, started.platform, answers.get("origin_id", [""])[0])
-    return _told(consent(vendor, started, identity))
+    return _message_page(consent(vendor, started, identity))
 
 
 def _identity(vendor: Vendor, platform: str, origin_id: str) -> Identity:
@@ -97,17 +94,22 @@ def _identity(vendor: Vendor, platform: str, origin_id: str) -> Identity:
     return next((each for each in known if each.origin_id == origin_id), known[0])
 
 
-def _told(message: dict[str, Any]) -> Response:
-    """docs of GoHighLevel/highlevel-api-docs, read 2026-11-20. Which origin it is posted to is not documented."""
+def _message_page(message: dict[str, Any]) -> Response:
+    """Return the page that posts the message: docs of GoHighLevel/highlevel-api-docs, read 2026-11-20.
+
+    The target origin of the message is not documented.
+    """
     text = json.dumps(message).replace("<", "\\u003c")
     script = f'<script>if(window.opener)window.opener.postMessage({text},"*");window.close()</script>'
-    return html("Connected", f"<p>You can close this window.</p>{script}")
+    return page("Connected", f"<p>You can close this window.</p>{script}")
 
 
-def consent(vendor: Vendor, started: Started, identity: Identity) -> dict[str, Any]:
-    """Remember a consent; gives the message that the opener gets."""
+def consent(vendor: Vendor, started: OpenPopup, identity: Identity) -> dict[str, Any]:
+    """Store a consent and return the message for the opener."""
     account_id = ids.mongo(vendor.entropy)
-    vendor.pending[account_id] = Pending(platform=started.platform, location_id=started.location_id, identity=identity)
+    vendor.pending_consents[account_id] = PendingConsent(
+        platform=started.platform, location_id=started.location_id, identity=identity
+    )
     renewed = _renew(vendor, started, identity) if started.reconnect and vendor.config.reconnect_renews else []
     return {
         "actionType": "close",
@@ -119,13 +121,13 @@ def consent(vendor: Vendor, started: Started, identity: Identity) -> dict[str, A
     }
 
 
-def _same(vendor: Vendor, location_id: str, platform: str, origin_id: str) -> SimAccount | None:
+def _connected_account(vendor: Vendor, location_id: str, platform: str, origin_id: str) -> SimAccount | None:
     accounts = (each for each in vendor.accounts.of(location_id) if each.platform == platform)
     return next((each for each in accounts if each.origin_id == origin_id), None)
 
 
-def _renew(vendor: Vendor, started: Started, identity: Identity) -> list[str]:
-    known = _same(vendor, started.location_id, started.platform, identity.origin_id)
+def _renew(vendor: Vendor, started: OpenPopup, identity: Identity) -> list[str]:
+    known = _connected_account(vendor, started.location_id, started.platform, identity.origin_id)
     if known is None:
         return []
     vendor.accounts.change(known.id, expire=vendor.now() + LIFETIME, active=True)
@@ -135,9 +137,9 @@ def _renew(vendor: Vendor, started: Started, identity: Identity) -> list[str]:
 # Choose and attach
 
 
-def _pending(request: Request, platform: str) -> Pending:
+def _pending(request: Request, platform: str) -> PendingConsent:
     vendor, account_id = wire.vendor_of(request), wire.mongo_id(request, "accountId")
-    pending = vendor.pending.get(account_id)
+    pending = vendor.pending_consents.get(account_id)
     if pending is None or pending.location_id != wire.location_of(request):
         raise not_found("Account")
     through_tiktok = vendor.config.tiktok_business_attach == "tiktok" and platform == "tiktok"
@@ -147,32 +149,31 @@ def _pending(request: Request, platform: str) -> Pending:
 
 
 def _check_path(request: Request, platform: str) -> None:
-    """Google's accounts are `locations` under 2021-07-28; every other path is `accounts`."""
+    """Check the path: `locations` for Google under 2021-07-28, otherwise `accounts`."""
     word = "locations" if platform == "google" and wire.generation(request) == V2 else "accounts"
     if f"/{word}/" not in request.url.path:
         raise closed_route()
 
 
 async def choose(request: Request) -> Response:
-    """Who consented, to choose from."""
+    """Return the accounts of a consent, to choose from."""
     platform, vendor = _known_platform(request, platforms.CHOICES), wire.vendor_of(request)
     _check_path(request, platform)
     pending = _pending(request, platform)
-    known = _same(vendor, pending.location_id, pending.platform, pending.identity.origin_id)
+    known = _connected_account(vendor, pending.location_id, pending.platform, pending.identity.origin_id)
     flat = vendor.config.tiktok_choose == "flat"
     results = platforms.choice(platform, pending.identity, connected=known is not None, flat=flat)
     return wire.envelope(request, f"Fetched {platform} accounts", results)
 
 
 async def attach(request: Request) -> Response:
-    """Connect what was chosen; attaching it once more renews it."""
+    """Connect the chosen account; attaching it again renews it."""
     vendor, generation = wire.vendor_of(request), wire.generation(request)
     own = vendor.config.tiktok_business_attach == "own"
     platform = _known_platform(request, platforms.CHOICES if own else platforms.ATTACHES)
     _check_path(request, platform)
     body = await wire.json_object(request)
-    if found := fields.problems(platforms.attach_shape(platform, generation), body):
-        raise invalid(*found)
+    wire.check_shape(platforms.attach_shape(platform, generation), body)
     pending = _pending(request, platform)
     origin_id = body.get("originId", pending.identity.origin_id)
     if origin_id != pending.identity.origin_id:
@@ -181,9 +182,9 @@ async def attach(request: Request) -> Response:
     return wire.envelope(request, "Attached account", _attached_json(account, vendor), 201)
 
 
-def _attached(vendor: Vendor, pending: Pending, kind: str) -> SimAccount:
+def _attached(vendor: Vendor, pending: PendingConsent, kind: str) -> SimAccount:
     identity = pending.identity
-    known = _same(vendor, pending.location_id, pending.platform, identity.origin_id)
+    known = _connected_account(vendor, pending.location_id, pending.platform, identity.origin_id)
     if known is not None:
         return vendor.accounts.change(known.id, expire=vendor.now() + LIFETIME, active=True, deleted=False)
     return vendor.accounts.add(

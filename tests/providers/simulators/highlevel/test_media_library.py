@@ -1,6 +1,6 @@
-"""The media library: uploads, limits, the list, deletion.
+"""The media library: uploads, size limits, the list, deletion.
 
-Owns: /medias as a client meets it. Knows nothing of posts.
+Owns: /medias as a client sees it. Knows nothing of posts.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from providers.simulators.highlevel.tenants import GARAGE
-from tests.providers.simulators.highlevel.world import BAKERY, V3, World, said, world
+from tests.providers.simulators.highlevel.world import BAKERY, V3, World, status_and_message, world
 
 UPLOAD = "/medias/upload-file"
 CLIP = {"file": ("clip.mp4", b"video", "video/mp4")}
@@ -24,17 +24,17 @@ HERE = {"altType": "location", "altId": BAKERY}
 
 @pytest.mark.parametrize("version", ["2021-07-28", V3])
 async def test_a_file_is_uploaded_as_multipart(highlevel: World, version: str) -> None:
-    """200 with id and URL; the location is the token's."""
+    """An upload is 200 with id and URL; the location is the token's."""
     answer = await highlevel.call("POST", UPLOAD, files=CLIP, version=version)
     body = answer.json()
 
     assert (200, {"fileId", "url"}) == (answer.status_code, body.keys())
     assert f"https://assets.cdn.filesafe.space/{BAKERY}/media/{body['fileId']}.mp4" == body["url"]
-    assert hashlib.sha256(b"video").hexdigest() == highlevel.vendor.medias.files[body["fileId"]].sha256
+    assert hashlib.sha256(b"video").hexdigest() == highlevel.vendor.media_files.files[body["fileId"]].sha256
 
 
 async def test_json_is_the_wrong_media_type(highlevel: World) -> None:
-    """415, as for a form that is not multipart."""
+    """JSON and a form that is not multipart are 415."""
     json = await highlevel.call("POST", UPLOAD, {"hosted": True, "fileUrl": "https://a.example/x.mp4"})
     form = await highlevel.call("POST", UPLOAD, data={"hosted": "true"})
 
@@ -46,7 +46,7 @@ async def test_json_is_the_wrong_media_type(highlevel: World) -> None:
     [("video/mp4", 40, 200), ("video/mp4", 41, 413), ("image/jpeg", 20, 200), ("image/jpeg", 21, 413)],
 )
 async def test_videos_may_be_larger_than_other_files(kind: str, size: int, status: int) -> None:
-    """Each has its limit, which is 25 and 500 megabytes unless a test makes it small."""
+    """Videos have a larger limit than other files."""
     async with world(file_bytes=20, video_bytes=40) as highlevel:
         answer = await highlevel.call("POST", UPLOAD, files={"file": ("x", bytes(size), kind)})
 
@@ -54,22 +54,22 @@ async def test_videos_may_be_larger_than_other_files(kind: str, size: int, statu
 
 
 async def test_the_limits_are_the_documented_ones(highlevel: World) -> None:
-    """25 MB and 500 MB."""
+    """The limits are 25 MB, and 500 MB for videos."""
     assert (25_000_000, 500_000_000) == (highlevel.vendor.config.file_bytes, highlevel.vendor.config.video_bytes)
 
 
 async def test_a_hosted_file_is_named_by_url(highlevel: World) -> None:
-    """hosted=true with fileUrl, as multipart."""
+    """A hosted file is a multipart form with hosted=true and fileUrl."""
     fields = {"hosted": (None, "true"), "fileUrl": (None, "https://a.example/x.mp4"), "name": (None, "own.mp4")}
     answer = await highlevel.call("POST", UPLOAD, files=fields)
 
     assert 200 == answer.status_code
-    assert "own.mp4" == highlevel.vendor.medias.files[answer.json()["fileId"]].name
+    assert "own.mp4" == highlevel.vendor.media_files.files[answer.json()["fileId"]].name
 
 
 @pytest.mark.parametrize(("status", "expected"), [(200, 200), (404, 400)])
-async def test_a_hosted_file_is_fetched_when_told(status: int, expected: int) -> None:
-    """What cannot be fetched is refused."""
+async def test_a_hosted_file_is_fetched_with_pull_media(status: int, expected: int) -> None:
+    """A hosted file that cannot be fetched is refused."""
 
     async def serve(request: Request) -> Response:
         return Response(b"video", status, media_type="video/mp4")
@@ -91,12 +91,12 @@ async def test_a_hosted_file_is_fetched_when_told(status: int, expected: int) ->
     ],
 )
 async def test_uploads_are_checked(highlevel: World, fields: dict[str, Any], message: str) -> None:
-    """Neither file nor URL, or a wrong altType."""
-    assert (422, [message]) == said(await highlevel.call("POST", UPLOAD, files=fields))
+    """An upload without file and URL, or with a wrong altType, is refused."""
+    assert (422, [message]) == status_and_message(await highlevel.call("POST", UPLOAD, files=fields))
 
 
 async def test_altid_must_be_the_tokens_location(highlevel: World) -> None:
-    """Live users send it along, and it works with the right one."""
+    """altId, which live users send, must be the token's location."""
     answers = [
         await highlevel.call("POST", UPLOAD, files={**CLIP, "altType": (None, "location"), "altId": (None, each)})
         for each in (BAKERY, GARAGE)
@@ -105,13 +105,13 @@ async def test_altid_must_be_the_tokens_location(highlevel: World) -> None:
     assert [200, 403] == [answer.status_code for answer in answers]
 
 
-async def test_a_companys_token_uploads_nothing(highlevel: World) -> None:
-    """The location comes from the token."""
+async def test_a_companys_token_cannot_upload(highlevel: World) -> None:
+    """A company's token cannot upload, since the location is the token's."""
     assert 403 == (await highlevel.call("POST", UPLOAD, files=CLIP, token=highlevel.grant(None))).status_code
 
 
 async def test_files_are_listed(highlevel: World) -> None:
-    """By location; folders there are none."""
+    """Files are listed by location; there are no folders."""
     for name in ("one.mp4", "two.mp4"):
         await highlevel.call("POST", UPLOAD, files={"file": (name, b"v", "video/mp4")})
         highlevel.clock.advance(1)
@@ -125,32 +125,32 @@ async def test_files_are_listed(highlevel: World) -> None:
 
 @pytest.mark.parametrize(("change", "status"), [({"altId": ""}, 422), ({"altId": GARAGE}, 403), ({"type": "any"}, 422)])
 async def test_the_list_is_checked(highlevel: World, change: dict[str, str], status: int) -> None:
-    """Required values, the location, and the type."""
+    """The list checks required values, the location and the type."""
     assert status == (await highlevel.call("GET", "/medias/files", params={**LIST, **change})).status_code
 
 
 async def test_a_file_is_deleted(highlevel: World) -> None:
-    """Once; then its URL is nobody's."""
+    """A file is deleted once; then its URL is unknown."""
     uploaded = (await highlevel.call("POST", UPLOAD, files=CLIP)).json()
     answers = [await highlevel.call("DELETE", f"/medias/{uploaded['fileId']}", params=HERE) for _ in range(2)]
 
     assert [200, 404] == [answer.status_code for answer in answers]
-    assert highlevel.vendor.medias.by_url(uploaded["url"]) is None
+    assert highlevel.vendor.media_files.by_url(uploaded["url"]) is None
 
 
 async def test_deleting_needs_the_location(highlevel: World) -> None:
-    """altType and altId are required."""
+    """Deletion requires altType and altId."""
     answer = await highlevel.call("DELETE", "/medias/x")
 
-    assert (422, ["altType should not be empty", "altId should not be empty"]) == said(answer)
+    assert (422, ["altType should not be empty", "altId should not be empty"]) == status_and_message(answer)
 
 
 @pytest.mark.parametrize(("status", "expected"), [("trashed", 200), ("deleted", 200), ("gone", 422)])
 async def test_many_files_are_deleted(highlevel: World, status: str, expected: int) -> None:
-    """deleted or trashed, and nothing else."""
+    """Several files can be deleted or trashed; other statuses are refused."""
     uploaded = (await highlevel.call("POST", UPLOAD, files=CLIP)).json()
     body = {"filesToBeDeleted": [{"_id": uploaded["fileId"]}], **HERE, "status": status}
     answer = await highlevel.call("PUT", "/medias/delete-files", body)
 
     assert expected == answer.status_code
-    assert (expected == 422) == bool(highlevel.vendor.medias.files)
+    assert (expected == 422) == bool(highlevel.vendor.media_files.files)

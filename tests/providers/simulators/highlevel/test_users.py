@@ -1,4 +1,4 @@
-"""Users and locations: who sees whom.
+"""Users and locations, and which token may see them.
 
 Owns: /users and /locations. Knows nothing of posts.
 """
@@ -12,7 +12,7 @@ WHERE = {"locationId": BAKERY}
 
 
 async def test_users_of_a_location(highlevel: World) -> None:
-    """Its own and the agency's; a deleted one says so."""
+    """A location has its own users and the agency's; a deleted user is marked."""
     highlevel.vendor.tenants.set_user(BAKER, deleted=True)
     users = (await highlevel.call("GET", "/users/", params=WHERE)).json()["users"]
 
@@ -34,7 +34,7 @@ async def test_users_of_a_location(highlevel: World) -> None:
 async def test_users_are_searched(
     highlevel: World, location: str | None, query: dict[str, str], found: list[str]
 ) -> None:
-    """By the company's token or a location's, with strings for pages."""
+    """Users are searched with a company's or a location's token; skip and limit are strings."""
     answer = await highlevel.call(
         "GET", "/users/search", token=highlevel.grant(location), params={"companyId": COMPANY, **query}
     )
@@ -46,12 +46,12 @@ async def test_users_are_searched(
     ("query", "status"), [({}, 422), ({"companyId": "other"}, 403), ({"companyId": COMPANY, "limit": "x"}, 422)]
 )
 async def test_searching_users_is_checked(highlevel: World, query: dict[str, str], status: int) -> None:
-    """The company is required and the token's, pages are digits."""
+    """The search requires the token's company, and digits for skip and limit."""
     assert status == (await highlevel.call("GET", "/users/search", params=query)).status_code
 
 
 async def test_one_user(highlevel: World) -> None:
-    """A location's token does not see others' users."""
+    """A location's token does not see the users of other locations."""
     token = highlevel.grant(GARAGE)
 
     assert "Bruno Baker" == (await highlevel.call("GET", f"/users/{BAKER}")).json()["name"]
@@ -59,7 +59,7 @@ async def test_one_user(highlevel: World) -> None:
 
 
 async def test_one_location(highlevel: World) -> None:
-    """To its own token and to its company's, not to another's."""
+    """A location is visible to its own token and its company's, not to another's."""
     answers = [
         await highlevel.call("GET", f"/locations/{BAKERY}", token=highlevel.grant(each))
         for each in (BAKERY, None, GARAGE)
@@ -74,7 +74,7 @@ async def test_one_location(highlevel: World) -> None:
 
 @pytest.mark.parametrize(("location", "found"), [(None, [BAKERY, GARAGE]), (GARAGE, [GARAGE])])
 async def test_locations_are_searched(highlevel: World, location: str | None, found: list[str]) -> None:
-    """A company's token sees all."""
+    """A company's token sees all locations."""
     answer = await highlevel.call("GET", "/locations/search", token=highlevel.grant(location))
 
     assert found == [each["id"] for each in answer.json()["locations"]]

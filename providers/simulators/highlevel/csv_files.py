@@ -1,6 +1,6 @@
-"""Files of posts: which are read, and what a row says.
+"""CSV files of posts: which are accepted, and what a row means.
 
-Owns: the reading of CSV. Knows nothing of HTTP, nor of accounts.
+Owns: parsing CSV. Knows nothing of HTTP or accounts.
 """
 
 import csv
@@ -9,20 +9,20 @@ import mimetypes
 from typing import Any
 
 from providers.simulators.highlevel.errors import CsvRefusal
-from providers.simulators.highlevel.fields import parse_instant
+from providers.simulators.highlevel.validation import parse_instant
 
-# Column names are not in the API's documentation; a column counts by how it begins, so that "videoUrls (comma …)" does.
+# Column names are not in the API's documentation; columns are matched by prefix, as in "videoUrls (comma …)".
 REQUIRED = ("postAtSpecificTime", "content")
 MEDIA = ("imageUrls", "gifUrl", "videoUrls")
-# Advanced files name TikTok's levels in words of their own: documentation of the CSV import, read 2026-11-20.
+# Advanced files have other names for TikTok's privacy levels: documentation of the CSV import, read 2026-11-20.
 LEVELS = {"everyone": "PUBLIC_TO_EVERYONE", "friends": "MUTUAL_FOLLOW_FRIENDS", "only_me": "SELF_ONLY"}
 TIKTOK = "tiktokPrivacy"
 
 
 def read(name: str, data: bytes) -> list[dict[str, str]]:
-    """The rows of a file, by the beginnings of its columns. Raises CsvRefusal."""
+    """Return the rows of a file, keyed by the column prefixes. Raise CsvRefusal."""
     if not name.lower().endswith(".csv"):
-        # The API takes .xlsx too; this simulator does not read it.
+        # The API also accepts .xlsx; this simulator does not.
         raise CsvRefusal("CSV_UNSUPPORTED_EXTENSION", "File extension is not supported")
     if not data.strip():
         raise CsvRefusal("CSV_EMPTY_FILE", "File is empty")
@@ -44,7 +44,7 @@ def _short(header: str) -> str:
 
 
 def body_of(row: dict[str, str]) -> dict[str, Any]:
-    """The body of create that a row stands for, without accounts and user. Local times are taken as UTC here."""
+    """Return a row as a body of create, without accounts and user. Local times are interpreted as UTC here."""
     time = parse_instant(row["postAtSpecificTime"])
     urls = [url.strip() for name in MEDIA for url in row.get(name, "").split(",") if url.strip()]
     body: dict[str, Any] = {

@@ -1,13 +1,13 @@
-"""Importing posts from a file.
+"""Import posts from a CSV file.
 
-Owns: the steps from upload to finalizing. Knows nothing of what becomes of the posts.
+Owns: the steps from upload to finalizing. Knows nothing of how the posts progress.
 """
 
 from typing import Any
 
 import pytest
 
-from tests.providers.simulators.highlevel.world import OWNER, POSTING, V3, World, said, world
+from tests.providers.simulators.highlevel.world import OWNER, POSTING, V3, World, status_and_message, world
 
 NOBODY = "0" * 24
 
@@ -34,7 +34,7 @@ async def _import(highlevel: World, text: str) -> str:
 
 @pytest.mark.parametrize("version", ["2021-07-28", V3])
 async def test_a_file_becomes_posts(highlevel: World, version: str) -> None:
-    """Upload, accounts, look, finalize: the right rows are scheduled, the others tell their error."""
+    """After upload, accounts, review and finalizing, valid rows are scheduled and the others have their error."""
     highlevel.version = version
     csv_id = await _import(highlevel, f"{HEADERS}\n{GOOD}\n{BAD}\n")
     early = await highlevel.call("PATCH", f"{POSTING}/csv/{csv_id}", {"userId": OWNER})
@@ -49,8 +49,8 @@ async def test_a_file_becomes_posts(highlevel: World, version: str) -> None:
     assert "csv" == (await highlevel.search()).json()["results"]["posts"][0]["source"]
 
 
-async def test_only_v3_tells_the_imports_id(highlevel: World) -> None:
-    """The old answer has no results."""
+async def test_only_v3_returns_the_imports_id(highlevel: World) -> None:
+    """The response of the old generation has no results."""
     found = []
     for version in ("2021-07-28", V3):
         highlevel.version = version
@@ -74,7 +74,7 @@ async def test_only_v3_tells_the_imports_id(highlevel: World) -> None:
     ],
 )
 async def test_files_are_refused_with_a_code_in_v3(highlevel: World, name: str, text: str, code: str) -> None:
-    """The old generation says it in words."""
+    """v3 refuses a file with a code, the old generation only with a message."""
     old = await _upload(highlevel, text, name)
     highlevel.version = V3
     new = await _upload(highlevel, text, name)
@@ -83,17 +83,17 @@ async def test_files_are_refused_with_a_code_in_v3(highlevel: World, name: str, 
 
 
 async def test_a_file_is_required(highlevel: World) -> None:
-    """As multipart."""
+    """The file is required, as multipart."""
     missing = await highlevel.call("POST", f"{POSTING}/csv", files={"name": (None, "x")})
     json = await highlevel.call("POST", f"{POSTING}/csv", {"file": "x"})
 
-    assert (400, "File is required") == said(missing)
+    assert (400, "File is required") == status_and_message(missing)
     assert 415 == json.status_code
 
 
 @pytest.mark.parametrize("change", [{"rowsCount": "1"}, {"filePath": None}, {"extra": 1}])
 async def test_setting_accounts_is_checked(highlevel: World, change: dict[str, Any]) -> None:
-    """A string for a number, nothing, and something unknown are 422."""
+    """A string for a number, a missing property and an unknown one are 422."""
     body = {"accountIds": ["a"], "filePath": "p", "rowsCount": 1, "fileName": "f", **change}
     answer = await highlevel.call(
         "POST", f"{POSTING}/set-accounts", {name: value for name, value in body.items() if value is not None}
@@ -103,7 +103,7 @@ async def test_setting_accounts_is_checked(highlevel: World, change: dict[str, A
 
 
 async def test_v3_needs_a_user_for_csvs(highlevel: World) -> None:
-    """In the list, in set-accounts and in finalizing."""
+    """v3 requires a user in the list, in set-accounts and in finalizing."""
     highlevel.version = V3
     csv_id = await _import(highlevel, f"{HEADERS}\n{GOOD}\n")
     body = {"accountIds": ["a"], "filePath": "p", "rowsCount": 1, "fileName": "f"}
@@ -120,7 +120,7 @@ async def test_v3_needs_a_user_for_csvs(highlevel: World) -> None:
 
 
 async def test_imports_and_rows_are_deleted(highlevel: World) -> None:
-    """A row by its place, then the whole."""
+    """A row is deleted by its index, then the whole import."""
     csv_id = await _import(highlevel, f"{HEADERS}\n{GOOD}\n{BAD}\n")
     path = f"{POSTING}/csv/{csv_id}"
     row = await highlevel.call("DELETE", f"{path}/post/{NOBODY}")
@@ -133,7 +133,7 @@ async def test_imports_and_rows_are_deleted(highlevel: World) -> None:
 
 
 async def test_a_file_path_is_used_once() -> None:
-    """An unknown path is 400."""
+    """A file path that is unknown or already used is 400."""
     async with world() as highlevel:
         body = {"accountIds": ["a"], "filePath": "p", "rowsCount": 1, "fileName": "f"}
 

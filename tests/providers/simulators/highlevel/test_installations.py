@@ -1,6 +1,6 @@
 """Agencies: company tokens, tokens for locations, lists of installations, uninstalling.
 
-Owns: what stands between a company and its locations. Knows nothing of codes and refreshes.
+Owns: the relation of a company and its locations. Knows nothing of codes and refreshes.
 """
 
 import pytest
@@ -14,7 +14,7 @@ from tests.providers.simulators.highlevel.world import (
     POSTING,
     V3,
     World,
-    said,
+    status_and_message,
     world,
 )
 
@@ -23,7 +23,7 @@ INSTALLED = {"companyId": COMPANY, "appId": "65f0c0de0000000000000a99"}
 
 
 async def test_an_agency_gets_a_companys_token_without_a_list(highlevel: World) -> None:
-    """A bulk install names no location."""
+    """The tokens of a bulk install name no location."""
     pair = await highlevel.pair(BAKERY, GARAGE, agency=True)
 
     assert ("Company", True, COMPANY) == (pair["userType"], pair["isBulkInstallation"], pair["companyId"])
@@ -37,10 +37,10 @@ async def test_an_agency_gets_a_companys_token_without_a_list(highlevel: World) 
         (V3, "/oauth/location-token", "accessToken", True),
     ],
 )
-async def test_a_companys_token_buys_a_locations(
+async def test_a_companys_token_is_exchanged_for_a_locations(
     highlevel: World, version: str, path: str, token: str, refreshes: bool
 ) -> None:
-    """One call per location; only v3 adds a refresh token."""
+    """A location's token takes one call; only v3 adds a refresh token."""
     form = {"companyId": COMPANY, "locationId": BAKERY}
     answer = await highlevel.call("POST", path, token=highlevel.grant(None), version=version, data=form)
 
@@ -50,7 +50,7 @@ async def test_a_companys_token_buys_a_locations(
 
 
 async def test_location_tokens_of_2021_may_refresh() -> None:
-    """A maintainer says that the old answer has a refresh token too."""
+    """The old response can have a refresh token too, as a maintainer states."""
     async with world(location_token_refreshes=True) as highlevel:
         form = {"companyId": COMPANY, "locationId": BAKERY}
         answer = await highlevel.call("POST", "/oauth/locationToken", token=highlevel.grant(None), data=form)
@@ -68,14 +68,14 @@ async def test_location_tokens_of_2021_may_refresh() -> None:
     ],
 )
 async def test_location_tokens_are_refused(highlevel: World, form: dict[str, str], status: int) -> None:
-    """A missing field, a location without the app, another company, snake case."""
+    """A missing field, a location without the app, another company and snake case are refused."""
     answer = await highlevel.call("POST", "/oauth/locationToken", token=highlevel.grant(None), data=form)
 
     assert status == answer.status_code
 
 
 async def test_installed_locations_of_2021_skip_and_limit(highlevel: World) -> None:
-    """locations, count and installToFutureLocations; skip and limit in strings."""
+    """The list has locations, count and installToFutureLocations; skip and limit are strings."""
     path = "/oauth/installedLocations"
     page = await highlevel.call("GET", path, token=highlevel.grant(None), params={**INSTALLED, "skip": "1"})
     wrong = await highlevel.call("GET", path, token=highlevel.grant(None), params={**INSTALLED, "skip": "x"})
@@ -85,7 +85,7 @@ async def test_installed_locations_of_2021_skip_and_limit(highlevel: World) -> N
 
 
 async def test_installed_locations_are_the_companys(highlevel: World) -> None:
-    """Another company's are refused."""
+    """The installed locations of another company are refused."""
     query = {**INSTALLED, "companyId": "other"}
     answer = await highlevel.call("GET", "/oauth/installedLocations", token=highlevel.grant(None), params=query)
 
@@ -93,7 +93,7 @@ async def test_installed_locations_are_the_companys(highlevel: World) -> None:
 
 
 async def test_installed_locations_are_filtered(highlevel: World) -> None:
-    """By installation, location and name."""
+    """Installed locations are filtered by installation, location and name."""
     found = []
     for more in ({"isInstalled": "true"}, {"isInstalled": "false"}, {"locationId": BAKERY}, {"query": "garage"}):
         answer = await highlevel.call(
@@ -105,7 +105,7 @@ async def test_installed_locations_are_filtered(highlevel: World) -> None:
 
 
 async def test_installed_locations_of_v3_have_pages(highlevel: World) -> None:
-    """items and pagination with a token for the next page."""
+    """v3 has items and pagination with a token for the next page."""
     path, token = "/oauth/installed-locations", highlevel.grant(None)
     first = await highlevel.call("GET", path, token=token, version=V3, params={**INSTALLED, "pageSize": "1"})
     more = {**INSTALLED, "pageSize": "1", "pageToken": first.json()["pagination"]["nextPageToken"]}
@@ -115,8 +115,8 @@ async def test_installed_locations_of_v3_have_pages(highlevel: World) -> None:
     assert [True, False] == [each.json()["pagination"]["hasNextPage"] for each in (first, second)]
 
 
-async def test_installed_locations_of_v3_refuse_in_a_form_of_their_own(highlevel: World) -> None:
-    """An unknown app and a wrong page are `error` with a code."""
+async def test_installed_locations_of_v3_have_their_own_error_format(highlevel: World) -> None:
+    """An unknown app and an invalid page are `error` with a code."""
     path, token = "/oauth/installed-locations", highlevel.grant(None)
     unknown = await highlevel.call("GET", path, token=token, version=V3, params={**INSTALLED, "appId": "x"})
     wrong = await highlevel.call("GET", path, token=token, version=V3, params={**INSTALLED, "pageSize": "x"})
@@ -126,8 +126,8 @@ async def test_installed_locations_of_v3_refuse_in_a_form_of_their_own(highlevel
     ]
 
 
-async def test_the_installer_is_told(highlevel: World) -> None:
-    """Company and user of the installation; another app is not found."""
+async def test_the_installer_is_shown(highlevel: World) -> None:
+    """The details have company and user of the installation; another app is not found."""
     path = "/marketplace/app/65f0c0de0000000000000a99/installations"
     answer = await highlevel.call("GET", path)
     unknown = await highlevel.call("GET", "/marketplace/app/other/installations")
@@ -139,8 +139,8 @@ async def test_the_installer_is_told(highlevel: World) -> None:
     assert 404 == unknown.status_code
 
 
-async def test_nothing_is_uninstalled_twice(highlevel: World) -> None:
-    """Where the app is not, it is not found."""
+async def test_an_installation_is_removed_once(highlevel: World) -> None:
+    """Uninstalling the app where it is not installed is not found."""
     path = "/marketplace/app/65f0c0de0000000000000a99/installations"
     answer = await highlevel.call("DELETE", path, {"locationId": GARAGE}, token=highlevel.grant(None))
 
@@ -148,12 +148,12 @@ async def test_nothing_is_uninstalled_twice(highlevel: World) -> None:
 
 
 async def test_uninstalling_ends_the_tokens(highlevel: World) -> None:
-    """After it the location's tokens are refused, and it is installed no more."""
+    """After uninstalling, the location's tokens are refused and it is no longer listed."""
     path = "/marketplace/app/65f0c0de0000000000000a99/installations"
     foreign = await highlevel.call("DELETE", path, {"locationId": GARAGE})
     nothing = await highlevel.call("DELETE", path, {"reason": "because"})
     done = await highlevel.call("DELETE", path, {"locationId": BAKERY, "reason": "because"})
 
     assert [403, 422, 200] == [answer.status_code for answer in (foreign, nothing, done)]
-    assert (401, "Invalid token: access token is invalid") == said(await highlevel.call("GET", ACCOUNTS))
+    assert (401, "Invalid token: access token is invalid") == status_and_message(await highlevel.call("GET", ACCOUNTS))
     assert {} == highlevel.vendor.installs

@@ -1,4 +1,4 @@
-"""What a planner holds beside posts: categories, tags, comments, imported files.
+"""The planner's other resources: categories, tags, comments, CSV imports.
 
 Owns: these and how the API shows them. Knows nothing of HTTP.
 """
@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from providers.simulators.common.ids import Entropy
 from providers.simulators.highlevel import ids
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 
 
 @dataclass(slots=True, kw_only=True)
 class Comment:
-    """A comment under a post; `parent_id` is the comment that it answers, or the post."""
+    """A comment. `parent_id` is the comment that it replies to, or the post."""
 
     id: str
     location_id: str
@@ -30,7 +31,7 @@ class Comment:
 
 @dataclass(slots=True, kw_only=True)
 class CsvImport:
-    """A file of posts. `rows` are bodies of create, each with the message that it was refused with."""
+    """A file of posts. `rows` are bodies of create, each with its error message or ""."""
 
     id: str
     location_id: str
@@ -44,34 +45,34 @@ class CsvImport:
     final: str = ""
 
     def status(self, now: datetime, seconds: float) -> str:
-        """in_progress while it is looked through, then pending until somebody finalizes it, then completed.
+        """Return in_progress while it is processed, then pending until it is finalized, then completed.
 
-        Which of the documented statuses stands for which step is not documented.
+        Which of the documented statuses belongs to which step is not documented.
         """
         if self.final:
             return self.final
         return "pending" if (now - self.time).total_seconds() >= seconds else "in_progress"
 
 
-def _label(entropy: ids.Entropy, now: datetime, **values: Any) -> dict[str, Any]:
+def _label(entropy: Entropy, now: datetime, **values: Any) -> dict[str, Any]:
     stamp = now.isoformat()
     made = {"_id": ids.mongo(entropy), "locationId": BAKERY, "createdBy": OWNER, "deleted": False}
     return {**made, "createdAt": stamp, "updatedAt": stamp, **values}
 
 
-def first_categories(entropy: ids.Entropy, now: datetime) -> list[dict[str, Any]]:
-    """Two categories of the bakery."""
+def first_categories(entropy: Entropy, now: datetime) -> list[dict[str, Any]]:
+    """Return the two initial categories of the bakery."""
     colors = {"primaryColor": "#000000", "secondaryColor": "#ffffff"}
     return [_label(entropy, now, name=name, **colors) for name in ("Recipes", "Opening hours")]
 
 
-def first_tags(entropy: ids.Entropy, now: datetime) -> list[dict[str, Any]]:
-    """Two tags of the bakery."""
+def first_tags(entropy: Entropy, now: datetime) -> list[dict[str, Any]]:
+    """Return the two initial tags of the bakery."""
     return [_label(entropy, now, tag=tag) for tag in ("bread", "cake")]
 
 
 def comment_json(comment: Comment, replies: int) -> dict[str, Any]:
-    """A comment of v3. Its ids are HighLevel's, not the network's."""
+    """Return a comment in v3's format. Its ids are HighLevel's, not the network's."""
     stamp = comment.time.isoformat()
     counts = dict.fromkeys(("reactionCount", "shareCount", "repostCount", "quoteCount"), 0)
     return {
