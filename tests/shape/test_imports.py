@@ -63,15 +63,22 @@ FORBIDDEN = {
 }
 
 
+CIRCLE = {"storage.first": "storage.second", "storage.second": "storage.first"}
+"""Two files of one package that need each other."""
+
+
 def test_imports_that_the_layout_forbids_are_noticed(tmp_path: Path) -> None:
     """No contract is vacuous: in an empty copy of the layout each of these is named, and each contract breaks."""
     layout(tmp_path)
     for module, imported in FORBIDDEN.items():
         (tmp_path / f"{module.replace('.', '/')}.py").write_text(f"import {imported}\n")
+    for module, imported in CIRCLE.items():
+        (tmp_path / f"{module.replace('.', '/')}.py").write_text(f"import {imported}\n")
     done = lint(tmp_path)
     said = " ".join(done.stdout.split())
     assert (1, " 0 kept") == (done.returncode, re.findall(r"Contracts:( \d+ kept)", said)[0]), done.stdout
     assert [] == [f"{module} -> {name}" for module, name in FORBIDDEN.items() if f"{module} -> {name}" not in said]
+    assert "No cycles are allowed in storage" in said
 
 
 def domain_packages() -> list[str]:

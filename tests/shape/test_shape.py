@@ -47,6 +47,13 @@ def test_every_module_says_what_it_is() -> None:
     assert [] == short
 
 
+def test_every_package_says_what_it_owns() -> None:
+    """Each package of the product begins with three lines: what it is, what it owns, what it does not know."""
+    packages = [source for source in production() if source.path.endswith("/__init__.py")]
+    lines = {source.path: (ast.get_docstring(source.tree) or "").split("\n") for source in packages}
+    assert [] == [path for path, text in lines.items() if len(text) < 3 or text[1]]
+
+
 def test_no_function_is_long() -> None:
     """What does not fit on a screen is two things."""
     assert [] == [
