@@ -23,11 +23,11 @@ from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
 from gateway.interceptors.limits import Limits
-from gateway.interceptors.pipeline import Steps
-from gateway.jobs.runner import Jobs, Pace
+from gateway.interceptors.pipeline import CallPolicy
+from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.readiness import Readiness
 from gateway.rpc import services
-from gateway.server import GrpcServer, build_server, steps_for
+from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
 from providers import registry
 from providers.checked import checked
@@ -46,7 +46,7 @@ SCHEMA_SENTENCE = "Its database awaits a migration."
 MAX_FETCHES = 16
 """Media that one process fetches at once, each holding 16 MiB."""
 
-Seams = Mapping[str, Mapping[str, Any]]
+ProviderOverrides = Mapping[str, Mapping[str, Any]]
 """By provider, what replaces its own surroundings: tests give a transport."""
 
 
@@ -97,7 +97,7 @@ async def start(
     *,
     clock: Clock = now,
     roles: Roles = Roles(),
-    seams: Seams | None = None,
+    overrides: ProviderOverrides | None = None,
     new_id: Callable[[], str] = ids.new_id,
     environment: Mapping[str, str] | None = None,
 ) -> Gateway:
@@ -112,19 +112,24 @@ async def start(
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         readiness = Readiness(resources)
-        edge = Edge(readiness.look, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
+        edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
         http = await stack.enter_async_context(_http(settings, edge)) if roles.calls else None
         await _schema(resources, settings, roles, clock, edge)
         await verify_keys(resources)
         domain = await build_domain(
-            stack, resources, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
+            stack,
+            resources,
+            clock=clock,
+            new_id=new_id,
+            overrides=overrides or {},
+            public_url=_public_url(settings, http),
         )
         readiness.listener = domain.listener
         grpc = None
         if roles.calls:
-            steps, owners = await _steps(resources, domain), Owners(domain.db, domain.clock)
-            grpc = await _grpc(stack, domain, resources, steps, owners)
-            edge.steps, edge.owners = steps, owners
+            policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
+            grpc = await _grpc(stack, domain, resources, policy, owners)
+            edge.policy, edge.owners = policy, owners
         edge.domain = domain
         jobs = await _jobs(stack, domain, settings) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
@@ -142,7 +147,7 @@ async def build_domain(
     *,
     clock: Clock,
     new_id: Callable[[], str],
-    seams: Seams,
+    overrides: ProviderOverrides,
     public_url: str,
 ) -> Domain:
     """Build the domain on open resources; `stack` closes what is opened here. Spilled tokens are saved."""
@@ -150,7 +155,7 @@ async def build_domain(
     listener = Listener(resources.db.url)
     await listener.start()
     stack.push_async_callback(listener.stop)
-    found = build_providers(settings, clock, seams)
+    found = build_providers(settings, clock, overrides)
     for provider in found.values():
         stack.push_async_callback(provider.close)
     sealer = Sealer(resources.db, resources.ring)
@@ -188,10 +193,10 @@ def build_fetcher(settings: Settings) -> Fetcher:
     return Fetcher(allow_loopback=settings.pull_allow_loopback, places=places)
 
 
-def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str, Provider]:
+def build_providers(settings: Settings, clock: Clock, overrides: ProviderOverrides) -> dict[str, Provider]:
     """Build every registered provider, held to its own table."""
     return {
-        name: checked(registry.build(name, settings.provider(name), clock=clock, **seams.get(name, {})))
+        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
         for name in registry.PROVIDERS
     }
 
@@ -220,13 +225,13 @@ async def _schema(resources: Resources, settings: Settings, roles: Roles, clock:
         raise GatewayUnavailable(SCHEMA_SENTENCE)
 
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
-    steps = edge.steps = steps_for(settings, authenticate=authenticate, limits=limits, clock=clock)
-    server = build_server(settings, services.waiting(SCHEMA_SENTENCE), steps)
+    policy = edge.policy = call_policy(settings, authenticate=authenticate, limits=limits, clock=clock)
+    server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy)
     await server.start()
     try:
         await wait_for_schema(resources)
     finally:
-        edge.steps = None
+        edge.policy = None
         await server.drain(delay=0, grace=0)
 
 
@@ -242,36 +247,36 @@ async def _http(settings: Settings, edge: Edge) -> AsyncIterator[HttpServer]:
 
 async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jobs:
     """Start the workers."""
-    pace = Pace(
+    config = JobsConfig(
         concurrency=settings.worker_concurrency,
         heartbeat=settings.worker_heartbeat_seconds,
         stale=settings.worker_stale_seconds,
         grace=settings.drain_seconds,
     )
-    jobs = Jobs(domain, pace)
+    jobs = Jobs(domain, config)
     # A second stop does nothing: this one is for a start that fails further on.
     stack.push_async_callback(jobs.stop, 0)
     await jobs.start()
     return jobs
 
 
-async def _steps(resources: Resources, domain: Domain) -> Steps:
+async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
     """Make the steps that a call goes through, whichever way it comes: what a key may have running counts over both."""
     settings, store = resources.settings, await open_keys(resources, domain)
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
-    return steps_for(
+    return call_policy(
         settings, authenticate=lambda key: api_keys.authenticate(store, key), limits=limits, clock=domain.clock
     )
 
 
 async def _grpc(
-    stack: AsyncExitStack, domain: Domain, resources: Resources, steps: Steps, owners: Owners
+    stack: AsyncExitStack, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners
 ) -> GrpcServer:
     """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
     settings = resources.settings
     page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
     served = services.services(domain, owners, page_secret=page_secret)
-    server = build_server(settings, served, steps)
+    server = build_server(settings, served, policy)
     # Drained already when the gateway stops in order: this is for a start that fails, and for a stop in a hurry.
     stack.push_async_callback(server.drain, delay=0, grace=0)
     await server.start()

@@ -18,7 +18,7 @@ from storage.keys import KeyRing, KeyRingInvalid
 
 _log = log.get("gateway.bootstrap")
 
-SCHEMA_EVERY_SECONDS = 1.0
+SCHEMA_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
     ring = read_ring(settings)
     server = None if settings.database_url else await start_embedded(settings.data_dir.expanduser())
     try:
-        url = server.url if server else _given(settings)
+        url = server.url if server else _configured_url(settings)
         db = await Database.connect(url, pool_size=settings.database_pool_size)
         try:
             yield Resources(settings, db, ring, server)
@@ -64,7 +64,7 @@ def read_ring(settings: Settings) -> KeyRing:
         raise SettingsError(f"GATEWAY_ENCRYPTION_KEYS: {error}") from None
 
 
-def _given(settings: Settings) -> str:
+def _configured_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else ""
 
 
@@ -86,7 +86,7 @@ async def wait_for_schema(resources: Resources) -> None:
     """Return when somebody else has brought the schema to this version."""
     _log.warning("the schema is older than this version: run `social-gateway migrate`", needs=migrate.head())
     while not await migrate.is_current(resources.db):  # noqa: ASYNC110 - the database tells nobody
-        await asyncio.sleep(SCHEMA_EVERY_SECONDS)
+        await asyncio.sleep(SCHEMA_POLL_SECONDS)
 
 
 async def verify_keys(resources: Resources) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gateway.log import clean_text
 
 # Their text was written for operators and names what to do.
-SPEAK_FOR_THEMSELVES = {
+SELF_EXPLANATORY = {
     "EmbeddedUnavailable",
     "FieldInvalid",
     "KeyRingInvalid",
@@ -31,7 +31,7 @@ class CommandError(Exception):
 def sentences(error: BaseException) -> Iterator[str]:
     """Yield what to print, a line each; secrets that look like ones are taken out."""
     name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in ADVICE), "")
-    own = any(each.__name__ in SPEAK_FOR_THEMSELVES for each in type(error).__mro__)
+    own = any(each.__name__ in SELF_EXPLANATORY for each in type(error).__mro__)
     text = clean_text(str(error)).strip()
     if name:
         yield f"{text}. {ADVICE[name]}".replace("..", ".")

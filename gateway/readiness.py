@@ -17,7 +17,7 @@ from storage.listener import Listener
 
 _log = log.get("gateway.readiness")
 
-LOOK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
 FRESH_SECONDS = 0.5
 REVIVE_EVERY_SECONDS = 5.0
 
@@ -47,7 +47,7 @@ class Report:
 
 @dataclass(slots=True)
 class Readiness:
-    """Asks, one look at a time, and keeps the last report for a moment: anybody may ask, as often as they like."""
+    """Asks, one check at a time, and keeps the last report for a moment: anybody may ask, as often as they like."""
 
     resources: Resources
     listener: Listener | None = None
@@ -55,35 +55,35 @@ class Readiness:
     monotonic: Callable[[], float] = time.monotonic
     draining: bool = False
     _last: Report = field(default_factory=Report)
-    _looked: float = float("-inf")
+    _checked: float = float("-inf")
     _revived: float = float("-inf")
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def look(self) -> Report:
+    async def check(self) -> Report:
         """Return a report that is at most half a second old, and newer than any bad one; raises nothing."""
         async with self._lock:
             # Bad news is never kept: whoever waits for the gateway hears at once that it is ready.
-            if self.draining or not self._last.ready or self.monotonic() - self._looked >= FRESH_SECONDS:
+            if self.draining or not self._last.ready or self.monotonic() - self._checked >= FRESH_SECONDS:
                 self._last = await self._report()
-                self._looked = self.monotonic()
+                self._checked = self.monotonic()
             return self._last
 
     async def serving(self) -> bool:
         """Return whether calls can be served, and bring a private database back that has died."""
-        report = await self.look()
+        report = await self.check()
         if not report.database:
             await self._revive()
         return report.serving
 
     async def _report(self) -> Report:
         jobs = None if self.jobs_healthy is None else self.jobs_healthy()
-        database, migrations = await self._ask_database()
+        database, migrations = await self._check_database()
         heard = self.listener is not None and self.listener.healthy
         return Report(database, migrations, heard, jobs, self.draining)
 
-    async def _ask_database(self) -> tuple[bool, bool]:
+    async def _check_database(self) -> tuple[bool, bool]:
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(CHECK_SECONDS):
                 return True, await migrate.is_current(self.resources.db)
         except Exception as error:
             _log.warning("the database does not answer", error=type(error).__name__)

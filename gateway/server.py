@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from gateway import log
-from gateway.interceptors.pipeline import CallPipeline, Steps
+from gateway.interceptors.pipeline import CallPipeline, CallPolicy
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.rpc import health
 from gateway.rpc.health import HealthService
@@ -48,7 +48,7 @@ class GrpcServer:
 
     async def start(self) -> None:
         """Take calls; health says NOT_SERVING until it is told otherwise."""
-        self.health.tell(("", *self.names), serving=False)
+        self.health.set_status(("", *self.names), serving=False)
         await self.server.start()
 
     async def set_ready(self, ready: bool) -> None:
@@ -57,7 +57,7 @@ class GrpcServer:
             return
         self.ready = ready
         _log.info("ready" if ready else "not ready")
-        self.health.tell(("", *self.names), serving=ready)
+        self.health.set_status(("", *self.names), serving=ready)
 
     def watch(self, probe: Callable[[], Awaitable[bool]], *, sleep: Sleep = asyncio.sleep) -> None:
         """Ask the probe every second until the drain; a probe that raises means not ready."""
@@ -78,7 +78,7 @@ class GrpcServer:
         self.draining = True
         if self._watcher is not None:
             self._watcher.cancel()
-        self.health.tell(("", *self.names), serving=False)
+        self.health.set_status(("", *self.names), serving=False)
         await sleep(delay)
         stopping = asyncio.create_task(self.server.stop(grace))
         # New calls are refused from the first step of stop() on; only then is every stream in the list. A call that
@@ -88,14 +88,16 @@ class GrpcServer:
         await stopping
 
 
-def build_server(settings: Settings, services: Sequence[Service], steps: Steps, *, address: str = "") -> GrpcServer:
+def build_server(
+    settings: Settings, services: Sequence[Service], policy: CallPolicy, *, address: str = ""
+) -> GrpcServer:
     """Build the server and bind its port (0 takes a free one); nothing is served before `start`.
 
     Raises SettingsError for bad certificates, RuntimeError for an address that cannot be bound or a method without a
     row in the table of scopes.
     """
     _check_scopes(services)
-    pipeline = CallPipeline(steps)
+    pipeline = CallPipeline(policy)
     server = grpc.aio.server(
         interceptors=(pipeline,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
     )
@@ -108,9 +110,9 @@ def build_server(settings: Settings, services: Sequence[Service], steps: Steps, 
     return GrpcServer(server, pipeline, servicer, names, _bind(server, settings, address or settings.grpc_address))
 
 
-def steps_for(settings: Settings, **needs: Any) -> Steps:
-    """Make the pipeline's steps from the settings; `needs` are the fields of Steps that settings do not hold."""
-    return Steps(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
+def call_policy(settings: Settings, **needs: Any) -> CallPolicy:
+    """Make the pipeline's steps from the settings; `needs` are the fields of CallPolicy that settings do not hold."""
+    return CallPolicy(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
 
 
 def _check_scopes(services: Sequence[Service]) -> None:

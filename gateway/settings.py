@@ -216,9 +216,9 @@ class Settings(BaseSettings):
         if "public_url" in self.model_fields_set:
             checked["PUBLIC_URL"] = self.public_url
         for name, url in checked.items():
-            trouble = url_trouble(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
-            if trouble:
-                raise ValueError(f"{PREFIX}{name}: {trouble}")
+            problem = url_problem(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
+            if problem:
+                raise ValueError(f"{PREFIX}{name}: {problem}")
         return self
 
     @property
@@ -261,7 +261,7 @@ def load(**overrides: Any) -> Settings:
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError("\n".join(_lines(error))) from None
+        raise SettingsError("\n".join(_error_lines(error))) from None
     if not settings.encryption_keys.get_secret_value().strip():
         raise SettingsError(
             f"{PREFIX}ENCRYPTION_KEYS: is required: secrets are never kept in clear. "
@@ -299,7 +299,7 @@ def describe() -> Iterator[tuple[str, str, str]]:
         yield PREFIX + provider_settings.variable(provider, setting), setting.default, setting.description
 
 
-def url_trouble(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
+def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
     """Say what is wrong with an address that will carry secrets, or nothing.
 
     https without userinfo, and without a port unless `allow_port`; with `allow_loopback` also http and ports, http
@@ -327,7 +327,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _lines(error: ValidationError) -> Iterator[str]:
+def _error_lines(error: ValidationError) -> Iterator[str]:
     """Write each trouble as `VARIABLE: what is wrong`, without the value."""
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         message = item["msg"].removeprefix("Value error, ")

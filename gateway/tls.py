@@ -14,7 +14,7 @@ from gateway.settings import SettingsError
 
 _log = log.get("gateway.tls")
 
-Pair = tuple[bytes, bytes]
+KeyAndChain = tuple[bytes, bytes]
 """Private key and certificate chain, both PEM."""
 
 
@@ -24,25 +24,25 @@ class CertificateFiles:
 
     cert: Path
     key: Path
-    _seen: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    _loaded_stamps: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
-    def load(self) -> Pair:
+    def load(self) -> KeyAndChain:
         """Read both files; raises SettingsError when they cannot be read or do not belong together."""
-        seen = self._stamps()
+        stamps = self._stamps()
         try:
             pair = (self.key.read_bytes(), self.cert.read_bytes())
             _check(pair)
         except (OSError, ValueError, TypeError) as error:
             raise SettingsError(f"GATEWAY_TLS_CERT, GATEWAY_TLS_KEY: {type(error).__name__}: {error}") from None
-        self._seen = seen
+        self._loaded_stamps = stamps
         return pair
 
-    def changed(self) -> Pair | None:
+    def changed(self) -> KeyAndChain | None:
         """Return the new pair when the files changed since they were read and are sound; else None, the old one stays.
 
         Half-written files are met here as a matter of course: the next handshake looks again.
         """
-        if self._stamps() == self._seen:
+        if self._stamps() == self._loaded_stamps:
             return None
         try:
             pair = self.load()
@@ -64,7 +64,7 @@ class CertificateFiles:
         return tuple(stamps)
 
 
-def _check(pair: Pair) -> None:
+def _check(pair: KeyAndChain) -> None:
     """Raise ValueError unless the certificate belongs to the key."""
     key = load_pem_private_key(pair[0], password=None)
     certificate = x509.load_pem_x509_certificates(pair[1])[0]

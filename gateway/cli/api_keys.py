@@ -37,12 +37,12 @@ def create(
     social-gateway api-keys create --agency acme --location loc1 --scope posts.write --scope uploads.write
     --expires-in 90d
     """
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
     from gateway.command_error import CommandError
 
     if bool(location) == all_locations:
         raise CommandError("say which locations: --location L (repeat it), or --all-locations")
-    made = in_loop(
+    made = run_async(
         _create(
             agency=agency,
             locations=None if all_locations else _split(location),
@@ -59,18 +59,18 @@ def create(
 @app.command("list")
 def list_keys(agency: Annotated[str, typer.Option(help="Only this agency's.")] = "") -> None:
     """List the keys: what each may do, never the key itself."""
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    for line in in_loop(_list(agency)):
+    for line in run_async(_list(agency)):
         typer.echo(line)
 
 
 @app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `api-keys list` shows it.")]) -> None:
     """Take a key back: every replica refuses it within a second."""
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    in_loop(_revoke(key_id))
+    run_async(_revoke(key_id))
     typer.echo(f"Key {key_id} is revoked.", err=True)
 
 

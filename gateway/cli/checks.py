@@ -16,8 +16,8 @@ from gateway.bootstrap import Resources, open_resources, read_ring
 from gateway.cli.applications import highlevel, tiktok
 from gateway.cli.findings import Finding, note, ok, wrong
 from gateway.command_error import sentences
-from gateway.http.serving import listen
-from gateway.settings import Settings, SettingsError, url_trouble
+from gateway.http.serving import bind
+from gateway.settings import Settings, SettingsError, url_problem
 from gateway.tls import CertificateFiles
 from storage import keys, migrate
 from storage.blobs import BlobStore
@@ -61,9 +61,9 @@ def bootstrap(settings: Settings) -> Iterator[Finding]:
 
 def public_url(settings: Settings) -> Iterator[Finding]:
     """Check what consent pages send browsers back to."""
-    trouble = url_trouble(settings.public_url, allow_loopback=settings.allow_loopback_vendors, allow_port=True)
-    if trouble:
-        yield wrong("public URL", f"{settings.public_url} {trouble}", "set GATEWAY_PUBLIC_URL to what browsers reach")
+    problem = url_problem(settings.public_url, allow_loopback=settings.allow_loopback_vendors, allow_port=True)
+    if problem:
+        yield wrong("public URL", f"{settings.public_url} {problem}", "set GATEWAY_PUBLIC_URL to what browsers reach")
     elif settings.public_url.startswith("http://"):
         yield note("public URL", f"{settings.public_url}: this machine alone; real consent pages need https")
     else:
@@ -101,7 +101,7 @@ def ports(settings: Settings) -> Iterator[Finding]:
         if address.startswith("unix:"):
             continue
         try:
-            listen(address).close()
+            bind(address).close()
             yield ok(variable, f"{address} is free")
         except OSError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:

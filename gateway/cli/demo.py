@@ -1,6 +1,6 @@
 """`social-gateway demo`.
 
-Owns the command's options. The story is `gateway/demo/story.py`.
+Owns the command's options. The story is `gateway/demo/scenario.py`.
 """
 
 from pathlib import Path
@@ -23,6 +23,6 @@ def demo(
 
     It needs no account and no network, and leaves nothing behind.
     """
-    from gateway.demo.story import run
+    from gateway.demo.scenario import run
 
     raise typer.Exit(run(file=file, keep=keep, browser=browser, then=then))

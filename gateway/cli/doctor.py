@@ -13,10 +13,10 @@ def doctor() -> None:
     """
     from gateway.cli.checks import examine
     from gateway.cli.findings import Verdict
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
     signs = {Verdict.OK: "ok   ", Verdict.NOTE: "note ", Verdict.WRONG: "WRONG"}
-    findings = in_loop(examine())
+    findings = run_async(examine())
     for each in findings:
         advice = f"  → {each.fix}" if each.fix else ""
         typer.echo(f"{signs[each.verdict]}  {each.subject}: {each.text}{advice}")

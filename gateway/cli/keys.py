@@ -40,18 +40,18 @@ def new(
 @app.command("list")
 def list_keys() -> None:
     """Say which keys there are, and how much each has sealed."""
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    for line in in_loop(_list()):
+    for line in run_async(_list()):
         typer.echo(line)
 
 
 @app.command("rotate")
 def rotate() -> None:
     """Wrap everything with the first key of GATEWAY_ENCRYPTION_KEYS, while serving; can be stopped and run again."""
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    typer.echo(in_loop(_rotate()))
+    typer.echo(run_async(_rotate()))
 
 
 async def _list() -> list[str]:

@@ -11,9 +11,9 @@ def migrate() -> None:
     """
     import typer
 
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    typer.echo(in_loop(_migrate()))
+    typer.echo(run_async(_migrate()))
 
 
 async def _migrate() -> str:

@@ -25,6 +25,6 @@ def serve(
 
         social-gateway serve
     """
-    from gateway.cli.running import in_loop, run
+    from gateway.cli.running import run_async, serve_until_signal
 
-    in_loop(run(calls=True, jobs=jobs))
+    run_async(serve_until_signal(calls=True, jobs=jobs))

@@ -9,6 +9,6 @@ def worker() -> None:
 
     Beside them, `social-gateway serve --no-jobs` answers the calls.
     """
-    from gateway.cli.running import in_loop, run
+    from gateway.cli.running import run_async, serve_until_signal
 
-    in_loop(run(calls=False, jobs=True))
+    run_async(serve_until_signal(calls=False, jobs=True))

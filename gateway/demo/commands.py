@@ -11,14 +11,14 @@ import sys
 from pathlib import Path
 
 from gateway.demo.client import LOCATION
-from gateway.demo.world import World
+from gateway.demo.sandbox import Sandbox
 
 CALL = "curl --protocol grpc --http2-prior-knowledge"
 
 
-def environment(around: World, post: str) -> dict[str, str]:
-    """Return this environment with the demo's places, for a command that looks around."""
-    return {**os.environ, **around.environment(), "DEMO_POST": post}
+def environment(box: Sandbox, post: str) -> dict[str, str]:
+    """Return this environment with the demo's places, for a command that looks box."""
+    return {**os.environ, **box.environment(), "DEMO_POST": post}
 
 
 def after() -> list[str]:
@@ -33,14 +33,14 @@ def after() -> list[str]:
     ]
 
 
-def beside(around: World, post: str) -> list[str]:
+def beside(box: Sandbox, post: str) -> list[str]:
     """Return three commands for a second terminal while the demo keeps running."""
-    call = f"{program('buf')} {CALL} -H {shlex.quote(f'authorization: Bearer {around.key}')}"
+    call = f"{program('buf')} {CALL} -H {shlex.quote(f'authorization: Bearer {box.key}')}"
     body = shlex.quote(json.dumps({"name": post}))
     return [
-        f"{call} -d {body} http://{around.grpc}/socialgateway.v1.PostService/GetPost",
-        f"curl -s {around.http}/readyz",
-        f"curl -s {around.simulator}/_sim/ledger",
+        f"{call} -d {body} http://{box.grpc}/socialgateway.v1.PostService/GetPost",
+        f"curl -s {box.http}/readyz",
+        f"curl -s {box.simulator}/_sim/ledger",
     ]
 
 

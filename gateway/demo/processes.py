@@ -60,7 +60,7 @@ def start(
     It gets a session of its own: Ctrl-C in the terminal reaches the demo alone, which then ends everything in order.
     Where the system can, it is also told to stop when the demo is killed.
     """
-    with held_back():
+    with signals_blocked():
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", *arguments],
             env=dict(environment),
@@ -90,7 +90,7 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Let signals wait until the block ends: it is done whole, or not begun.
 
     Python also swallows what a handler raises in the midst of a fork.
@@ -103,7 +103,7 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def signals_ignored() -> Iterator[None]:
     """Let no signal cut the cleaning up short: it is bounded by itself."""
     with _handled(signal.SIG_IGN):
         yield

@@ -1,4 +1,4 @@
-"""How long a connection to the HTTP edge may be quiet, and how many there may be: uvicorn bounds neither by itself.
+"""How long a connection to the HTTP edge may be idle, and how many there may be: uvicorn bounds neither by itself.
 
 Owns the timer of each connection and who must go when there are too many. Knows nothing of what is asked.
 """
@@ -18,27 +18,27 @@ KEEP_ALIVE_SECONDS = 30.0
 
 MAX_CONNECTIONS = 1000
 
-Quiet = dict["PatientProtocol", asyncio.TimerHandle]
+IdleTimers = dict["IdleLimitedProtocol", asyncio.TimerHandle]
 
 
-class PatientProtocol(H11Protocol):
+class IdleLimitedProtocol(H11Protocol):
     """uvicorn's protocol, whose connection waits so long for a whole head and no longer, whatever bytes come.
 
     When there are too many connections, the one that waits longest for its next head makes room; a new one that finds
     all others at work is closed.
     """
 
-    def __init__(self, *args: Any, quiet: Quiet, **values: Any) -> None:
-        """Wait together with the other connections of the same server, in `quiet`."""
+    def __init__(self, *args: Any, idle: IdleTimers, **values: Any) -> None:
+        """Wait together with the other connections of the same server, in `idle`."""
         super().__init__(*args, **values)
-        self._quiet = quiet
+        self._idle = idle
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first head."""
         super().connection_made(transport)
         if len(self.connections) > MAX_CONNECTIONS:
-            oldest = next(iter(self._quiet), self)
-            oldest.give_up()
+            oldest = next(iter(self._idle), self)
+            oldest.close()
         if not transport.is_closing():
             self._wait(HEAD_SECONDS)
 
@@ -59,7 +59,7 @@ class PatientProtocol(H11Protocol):
         self._wait(KEEP_ALIVE_SECONDS)
         super().on_response_complete()
 
-    def give_up(self) -> None:
+    def close(self) -> None:
         """Close the connection, also when the other side takes nothing any more."""
         self._stop_waiting()
         # At once, because it may be one of several that make room in the same moment.
@@ -68,15 +68,15 @@ class PatientProtocol(H11Protocol):
 
     def _wait(self, seconds: float) -> None:
         self._stop_waiting()
-        self._quiet[self] = self.loop.call_later(seconds, self.give_up)
+        self._idle[self] = self.loop.call_later(seconds, self.close)
 
     def _stop_waiting(self) -> None:
-        timer = self._quiet.pop(self, None)
+        timer = self._idle.pop(self, None)
         if timer is not None:
             timer.cancel()
 
 
 def protocol() -> type[asyncio.Protocol]:
     """Return what makes the connections of one server."""
-    made: Callable[..., PatientProtocol] = partial(PatientProtocol, quiet={})
+    made: Callable[..., IdleLimitedProtocol] = partial(IdleLimitedProtocol, idle={})
     return cast("type[asyncio.Protocol]", made)

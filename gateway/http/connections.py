@@ -22,10 +22,10 @@ from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.locations import Owners
 from gateway.errors import FieldInvalid, GatewayUnavailable
-from gateway.http.errors import moment, refuse
+from gateway.http.errors import error_response, format_time
 from gateway.interceptors import auth
 from gateway.interceptors.deadline import within
-from gateway.interceptors.pipeline import Steps
+from gateway.interceptors.pipeline import CallPolicy
 from storage.connections import ConnectionRow
 
 SCOPE = "connections.read"
@@ -44,7 +44,7 @@ STATUSES = {
 CAPABILITIES = ("can_read_profile", "can_list_videos", "can_read_video_metrics")
 
 
-class Surroundings(Protocol):
+class CallDependencies(Protocol):
     """What a call needs of the edge; what is None comes when the gateway has started."""
 
     @property
@@ -56,7 +56,7 @@ class Surroundings(Protocol):
         """Return whether the gateway is about to stop."""
 
     @property
-    def steps(self) -> Steps | None:
+    def policy(self) -> CallPolicy | None:
         """How callers are known, and how much each may have running."""
 
     @property
@@ -72,40 +72,40 @@ class Surroundings(Protocol):
 class ConnectionStatus:
     """`/me/{provider}-connection`."""
 
-    edge: Surroundings
+    edge: CallDependencies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one call."""
         request = Request(scope, receive)
         try:
-            response: Response = JSONResponse(await self._admitted(request))
+            response: Response = JSONResponse(await self._call(request))
         except Exception as error:
-            response = refuse(error, now=self.edge.clock())
+            response = error_response(error, now=self.edge.clock())
         await response(scope, receive, send)
 
-    async def _admitted(self, request: Request) -> dict[str, Any]:
+    async def _call(self, request: Request) -> dict[str, Any]:
         """Take a call through the steps of every call: key, scope, a place among the key's calls, a deadline."""
-        steps = self.edge.steps
-        if steps is None or self.edge.draining():
-            raise GatewayUnavailable(STARTING if steps is None else STOPPING)
-        caller = await auth.identify(_authorization(request), SCOPE, steps.authenticate)
-        steps.limits.take(caller.key_id, stream=False)
+        policy = self.edge.policy
+        if policy is None or self.edge.draining():
+            raise GatewayUnavailable(STARTING if policy is None else STOPPING)
+        caller = await auth.identify(_authorization(request), SCOPE, policy.authenticate)
+        policy.limits.acquire(caller.key_id, stream=False)
         try:
-            return await within(steps.deadline_seconds, self._answer(request, caller))
+            return await within(policy.deadline_seconds, self._answer(request, caller))
         finally:
-            steps.limits.give(caller.key_id, stream=False)
+            policy.limits.release(caller.key_id, stream=False)
 
     async def _answer(self, request: Request, caller: Caller) -> dict[str, Any]:
         domain, owners = self.edge.domain, self.edge.owners
         if domain is None or owners is None:
             raise GatewayUnavailable(STARTING)
         provider = names.provider(names.PROVIDER.format(request.path_params["provider"]))
-        location = wanted(request.query_params.getlist("location"), caller)
+        location = requested_location(request.query_params.getlist("location"), caller)
         await locations.authorize(owners, caller, location)
-        return shown((await read.status(domain, location, provider)).row)
+        return to_json((await read.status(domain, location, provider)).row)
 
 
-def wanted(given: list[str], caller: Caller) -> str:
+def requested_location(given: list[str], caller: Caller) -> str:
     """Return the location that is asked for: a key that names exactly one needs no parameter. Raises FieldInvalid."""
     if not given and caller.locations is not None and len(caller.locations) == 1:
         return next(iter(caller.locations))
@@ -115,7 +115,7 @@ def wanted(given: list[str], caller: Caller) -> str:
     return names.location(f"locations/{given[0].removeprefix('locations/')}", path="location")
 
 
-def shown(row: ConnectionRow) -> dict[str, Any]:
+def to_json(row: ConnectionRow) -> dict[str, Any]:
     """Write a connection with the fields of the page's contract: all of them, null for what is not known."""
     return {
         f"{row.provider}_open_id": row.provider_subject or None,
@@ -123,16 +123,16 @@ def shown(row: ConnectionRow) -> dict[str, Any]:
         "capabilities": {name: bool(connection_status.usable(row).get(name)) for name in CAPABILITIES},
         "reason_code": row.reason_code or None,
         "reason_message": row.reason_message or None,
-        "last_verified_at": _moment(row.last_verify_time),
+        "last_verified_at": _format_optional(row.last_verify_time),
         "last_error_code": row.last_error_code or None,
         "last_error_message": row.last_error_message or None,
-        "created_at": moment(row.create_time),
-        "updated_at": moment(row.update_time),
+        "created_at": format_time(row.create_time),
+        "updated_at": format_time(row.update_time),
     }
 
 
-def _moment(value: datetime | None) -> str | None:
-    return None if value is None else moment(value)
+def _format_optional(value: datetime | None) -> str | None:
+    return None if value is None else format_time(value)
 
 
 def _authorization(request: Request) -> str:

@@ -20,11 +20,11 @@ from storage.database import DatabaseUnavailable
 
 _log = log.get("gateway.http.oauth")
 
-MOST = 4
+MAX_STARTED = 4
 """How many consents a browser may have begun at once; an older one is forgotten."""
 
 MAX_COOKIE = 2048
-_BETWEEN = "~"
+_SEPARATOR = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,20 @@ class Start:
             return pages.render(pages.EXPIRED, ())
         except DatabaseUnavailable:
             return pages.render(pages.UNAVAILABLE, ())
-        return _remembering(domain, request, provider, states[0], RedirectResponse(uri, 303))
+        return _with_cookie(domain, request, provider, states[0], RedirectResponse(uri, 303))
 
 
-def remembered(domain: Domain, request: Request, provider: str) -> list[str]:
+def started_states(domain: Domain, request: Request, provider: str) -> list[str]:
     """Return the states of the consents that this browser began, the newest last; nothing in them is to be believed."""
     value = request.cookies.get(_name(domain, provider), "")
-    return [state for state in value.split(_BETWEEN) if state][-MOST:] if len(value) <= MAX_COOKIE else []
+    return [state for state in value.split(_SEPARATOR) if state][-MAX_STARTED:] if len(value) <= MAX_COOKIE else []
 
 
-def _remembering(domain: Domain, request: Request, provider: str, state: str, response: Response) -> Response:
-    known = [each for each in remembered(domain, request, provider) if each != state]
+def _with_cookie(domain: Domain, request: Request, provider: str, state: str, response: Response) -> Response:
+    known = [each for each in started_states(domain, request, provider) if each != state]
     response.set_cookie(
         _name(domain, provider),
-        _BETWEEN.join([*known, state][-MOST:]),
+        _SEPARATOR.join([*known, state][-MAX_STARTED:]),
         max_age=int(consent.LIFETIME.total_seconds()),
         path="/",
         secure=_secure(domain),

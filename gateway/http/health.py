@@ -22,11 +22,11 @@ async def alive(request: Request) -> Response:
 class Ready:
     """`/readyz`: 200 when everything is as it should be, else 503, with each part by name."""
 
-    look: Callable[[], Awaitable[Report]]
+    check: Callable[[], Awaitable[Report]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one probe."""
-        report = await self.look()
+        report = await self.check()
         parts = {"database": report.database, "migrations": report.migrations, "listener": report.listener}
         if report.jobs is not None:
             parts["jobs"] = report.jobs

@@ -28,7 +28,7 @@ _log = log.get("gateway.http.media")
 MAX_STREAMS = 64
 """How many fetches one process serves at once; a vendor that is told 503 comes again."""
 
-LONGEST = 3600.0
+MAX_SECONDS = 3600.0
 """Seconds that one fetch may take: no vendor waits longer (TikTok "Media Transfer Guide", 2026-11-20: one hour), and a
 reader that stands still must not hold a place for ever."""
 
@@ -37,7 +37,7 @@ _RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class MediaRequest:
     """What a request that found something asks for: bytes [first, end), to be answered with `status`."""
 
     domain: Domain
@@ -56,12 +56,12 @@ class Media:
 
     domain: Callable[[], Domain | None]
     places: int = MAX_STREAMS
-    longest: float = LONGEST
+    max_seconds: float = MAX_SECONDS
     _streams: int = field(default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; one that moves no bytes never waits for a place."""
-        answer = await _asked(self.domain(), Request(scope))
+        answer = await _resolve(self.domain(), Request(scope))
         if isinstance(answer, Response):
             await answer(scope, receive, send)
             return
@@ -74,10 +74,10 @@ class Media:
         finally:
             self._streams -= 1
 
-    async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, request: MediaRequest, scope: Scope, receive: Receive, send: Send) -> None:
         """Write the fetch down, and only then begin to send."""
         try:
-            opened = await links.open_link(asked.domain, asked.found.link, asked.fetch)
+            opened = await links.open_link(request.domain, request.found.link, request.fetch)
         except DatabaseUnavailable:
             await _busy()(scope, receive, send)
             return
@@ -85,12 +85,12 @@ class Media:
             await _nothing()(scope, receive, send)
             return
         sent, started = _Sent(), time.monotonic()
-        response = StreamingResponse(_bytes(asked, sent), asked.fetch.status, headers_of(asked))
+        response = StreamingResponse(_bytes(request, sent), request.fetch.status, headers_of(request))
         try:
-            async with asyncio.timeout(self.longest):
+            async with asyncio.timeout(self.max_seconds):
                 await response(scope, receive, send)
         finally:
-            _line("media fetched", asked, sent=sent.size, ms=round((time.monotonic() - started) * 1000, 2))
+            _log_fetch("media fetched", request, sent=sent.size, ms=round((time.monotonic() - started) * 1000, 2))
 
 
 @dataclass(slots=True)
@@ -100,32 +100,32 @@ class _Sent:
     size: int = 0
 
 
-async def _bytes(asked: Asked, sent: _Sent) -> AsyncIterator[bytes]:
+async def _bytes(request: MediaRequest, sent: _Sent) -> AsyncIterator[bytes]:
     """Yield the bytes; when they are lost the connection is cut, because the size was told already."""
-    async for piece in links.read(asked.domain, asked.found.link, asked.fetch.first, asked.end):
+    async for piece in links.read(request.domain, request.found.link, request.fetch.first, request.end):
         yield piece
         sent.size += len(piece)
 
 
-async def _asked(domain: Domain | None, request: Request) -> Response | Asked:
-    """Find what is asked for; give the answer itself where no bytes leave."""
+async def _resolve(domain: Domain | None, request: Request) -> Response | MediaRequest:
+    """Find what is request for; give the answer itself where no bytes leave."""
     if domain is None:
         return _busy()
     try:
         found = await _look(domain, request.path_params["token"])
         if found is None:
             return _nothing()
-        asked = Asked(domain, found, _fetch(request, found))
+        request = MediaRequest(domain, found, _fetch(request, found))
         if request.method == "HEAD":
-            _line("media looked at", asked)
-        elif asked.fetch.status == 416:
-            await links.note(domain, found.link, asked.fetch)
-            _line("media not fetched", asked)
+            _log_fetch("media looked at", request)
+        elif request.fetch.status == 416:
+            await links.note(domain, found.link, request.fetch)
+            _log_fetch("media not fetched", request)
         else:
-            return asked
+            return request
     except DatabaseUnavailable:
         return _busy()
-    return Response(status_code=asked.fetch.status, headers=headers_of(asked))
+    return Response(status_code=request.fetch.status, headers=headers_of(request))
 
 
 async def _look(domain: Domain, token: str) -> Found | None:
@@ -139,12 +139,12 @@ def _fetch(request: Request, found: Found) -> Fetch:
     whole = Fetch(remote, agent, 0, found.link.size_bytes, 200)
     if request.method == "HEAD":
         return whole
-    status, first, end = wanted(request.headers, found)
+    status, first, end = requested_range(request.headers, found)
     return replace(whole, status=status, first=first, size=end - first)
 
 
-def wanted(headers: Headers, found: Found) -> tuple[int, int, int]:
-    """Return (status, first, end) of the bytes asked for; what is no single range of bytes asks for everything."""
+def requested_range(headers: Headers, found: Found) -> tuple[int, int, int]:
+    """Return (status, first, end) of the bytes request for; what is no single range of bytes asks for everything."""
     size = found.link.size_bytes
     match = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
     if match is None or match[1] + match[2] == "" or headers.get("if-range", etag(found)) != etag(found):
@@ -163,14 +163,14 @@ def etag(found: Found) -> str:
     return f'"{found.sha256}"'
 
 
-def headers_of(asked: Asked) -> dict[str, str]:
+def headers_of(request: MediaRequest) -> dict[str, str]:
     """Return what is said about the bytes."""
-    link, fetch = asked.found.link, asked.fetch
+    link, fetch = request.found.link, request.fetch
     headers = {
         "accept-ranges": "bytes",
         "content-type": link.mime_type,
         "content-length": str(fetch.size),
-        "etag": etag(asked.found),
+        "etag": etag(request.found),
         # A copy that a proxy keeps would be fetched behind our back, one that it makes smaller would not be the media.
         "cache-control": "private, no-store, no-transform",
         "content-disposition": "inline",
@@ -178,16 +178,16 @@ def headers_of(asked: Asked) -> dict[str, str]:
         "cross-origin-resource-policy": "cross-origin",
     }
     if fetch.status == 206:
-        headers["content-range"] = f"bytes {fetch.first}-{asked.end - 1}/{link.size_bytes}"
+        headers["content-range"] = f"bytes {fetch.first}-{request.end - 1}/{link.size_bytes}"
     if fetch.status == 416:
         headers["content-range"] = f"bytes */{link.size_bytes}"
     return headers
 
 
-def _line(what: str, asked: Asked, **more: float) -> None:
+def _log_fetch(what: str, request: MediaRequest, **more: float) -> None:
     """Write the line that tells who fetched what; never the token."""
-    link: MediaLinkRow = asked.found.link
-    fetch = asked.fetch
+    link: MediaLinkRow = request.found.link
+    fetch = request.fetch
     _log.info(
         what,
         location=link.location,

@@ -35,7 +35,7 @@ HEADERS = {
 """On every answer, unless the page says otherwise."""
 
 
-def framed(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_request_id) -> ASGIApp:
+def with_middleware(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_request_id) -> ASGIApp:
     """Put the frame around an ASGI app."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +56,7 @@ def framed(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_request_i
         try:
             await _answer(app, request, receive, sent)
         except Exception as error:
-            _log.error("request failed", path=shown(request.url.path), exc_info=error)
+            _log.error("request failed", path=redacted_path(request.url.path), exc_info=error)
             if status:
                 raise
             await _problem(500, "The gateway failed.", known)(scope, receive, sent)
@@ -86,7 +86,7 @@ def _problem(status: int, sentence: str, known: str) -> ASGIApp:
     return JSONResponse({"error": sentence, **({"requestId": known} if known else {})}, status)
 
 
-def shown(path: str) -> str:
+def redacted_path(path: str) -> str:
     """Return a path as the log may have it: what opens something is left out."""
     for opening in OPENING:
         before, link, rest = path.partition(opening)
@@ -101,7 +101,7 @@ def _line(request: Request, status: int, started: float) -> None:
     write(
         "request",
         method=request.method,
-        path=shown(request.url.path),
+        path=redacted_path(request.url.path),
         status=status,
         ms=round((time.monotonic() - started) * 1000, 2),
     )

@@ -19,7 +19,7 @@ from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid, Conflict, DomainError, ReauthorizationRequired
 from gateway.http import network_page, pages
-from gateway.http.oauth import extended, origin_of
+from gateway.http.oauth import origin_of, with_query
 from providers.errors import GrantRevoked, NotFound, OptionUnsupported, ProviderError, Rejected
 from storage import errors as storage_errors
 from storage.accounts import AccountRow
@@ -29,14 +29,14 @@ from storage.network_consents import NetworkConsentRow
 _log = log.get("gateway.http.network_consents")
 
 MAX_BODY_BYTES = 4096
-TOUCHY = (DomainError, ProviderError, DatabaseUnavailable, storage_errors.NotFound)
+EXPECTED_ERRORS = (DomainError, ProviderError, DatabaseUnavailable, storage_errors.NotFound)
 """What the rules may raise."""
 
 Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ConsentRequest:
     """What a browser wants of an open consent."""
 
     domain: Domain
@@ -63,7 +63,7 @@ class Asked:
     def back(self, status: str, **more: str) -> str:
         """Return the application's own address with how it ended; empty when it named none."""
         values = {"connection": self.connection, "status": status, **more}
-        return extended(self.row.return_uri, values) if self.row.return_uri else ""
+        return with_query(self.row.return_uri, values) if self.row.return_uri else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,29 +75,29 @@ class NetworkConsents:
 
     async def page(self, request: Request) -> Response:
         """Show the page."""
-        return await self._shown(request, _page)
+        return await self._answer_page(request, _page)
 
     async def vendor(self, request: Request) -> Response:
         """Send the browser on to the vendor's page."""
-        return await self._shown(request, _vendor)
+        return await self._answer_page(request, _vendor)
 
     async def choices(self, request: Request) -> Response:
         """Say who is behind the consent that the vendor's page told of."""
-        return await self._told(request, _choices)
+        return await self._answer_script(request, _choices)
 
     async def attach(self, request: Request) -> Response:
         """Attach who was chosen."""
-        return await self._told(request, _attach)
+        return await self._answer_script(request, _attach)
 
     async def look(self, request: Request) -> Response:
         """Look whether an account came of it in another way."""
-        return await self._told(request, _look, done=True)
+        return await self._answer_script(request, _look, done=True)
 
-    async def _shown(self, request: Request, show: Callable[[Asked], Awaitable[Response]]) -> Response:
+    async def _answer_page(self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Response]]) -> Response:
         """Answer with a page, whatever happens."""
         try:
             asked = await self._open(request)
-            return await show(asked) if asked is not None else pages.render(pages.UNAVAILABLE, [])
+            return await handle(asked) if asked is not None else pages.render(pages.UNAVAILABLE, [])
         except AuthorizationStateInvalid:
             return pages.render(pages.EXPIRED, [])
         except DatabaseUnavailable:
@@ -106,39 +106,43 @@ class NetworkConsents:
             _log.error("network page failed", exc_info=error)
             return pages.render(pages.BROKEN, [])
 
-    async def _told(
-        self, request: Request, tell: Callable[[Asked], Awaitable[Answer]], *, done: bool = False
+    async def _answer_script(
+        self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Answer]], *, done: bool = False
     ) -> Response:
         """Answer the page's script, whatever happens."""
         provider = "The provider"
         try:
-            said = await _body(request)
-            if said is None:
+            values = await _body(request)
+            if values is None:
                 return JSONResponse({"status": "refused", "text": "This is not what the page sends."}, 400)
-            asked = await self._open(request, said, done=done)
+            asked = await self._open(request, values, done=done)
             if asked is None:
-                return JSONResponse(_troubled("The service is starting."), 503)
+                return JSONResponse(_retry_later("The service is starting."), 503)
             provider = asked.provider
-            status, body = await tell(asked)
-        except TOUCHY as error:
-            status, body = _sorry(error, provider)
+            status, body = await handle(asked)
+        except EXPECTED_ERRORS as error:
+            status, body = _refusal(error, provider)
         except Exception as error:
             _log.error("network page failed", exc_info=error)
-            status, body = 500, _troubled("Something went wrong, and the fault is ours.")
+            status, body = 500, _retry_later("Something went wrong, and the fault is ours.")
         return JSONResponse(body, status)
 
-    async def _open(self, request: Request, said: dict[str, str] | None = None, *, done: bool = False) -> Asked | None:
+    async def _open(
+        self, request: Request, values: dict[str, str] | None = None, *, done: bool = False
+    ) -> ConsentRequest | None:
         """Find the consent of the address; one that is done is over, unless `done` may be asked for."""
-        domain, values = self.domain(), said or {}
+        domain, values = self.domain(), values or {}
         if domain is None:
             return None
         row = await attach_consent.opened(domain, request.path_params["token"])
         if row.account and not done:
             raise AuthorizationStateInvalid()
-        return Asked(domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", ""))
+        return ConsentRequest(
+            domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", "")
+        )
 
 
-async def _page(asked: Asked) -> Response:
+async def _page(asked: ConsentRequest) -> Response:
     return network_page.render(
         asked.domain.providers[asked.row.provider].networks.signal,
         platform=asked.row.platform,
@@ -148,11 +152,11 @@ async def _page(asked: Asked) -> Response:
     )
 
 
-async def _vendor(asked: Asked) -> Response:
+async def _vendor(asked: ConsentRequest) -> Response:
     return RedirectResponse((await attach_consent.vendor_page(asked.domain, asked.row)).reveal(), 303)
 
 
-async def _choices(asked: Asked) -> Answer:
+async def _choices(asked: ConsentRequest) -> Answer:
     row = asked.row
     found = await attach.attachable(
         asked.domain,
@@ -165,12 +169,12 @@ async def _choices(asked: Asked) -> Answer:
     return 200, {"status": "choose", "choices": shown}
 
 
-async def _attach(asked: Asked) -> Answer:
+async def _attach(asked: ConsentRequest) -> Answer:
     account = await attach_consent.choose(asked.domain, asked.row, asked.authorization_id, asked.account)
     return 200, _connected(asked, account)
 
 
-async def _look(asked: Asked) -> Answer:
+async def _look(asked: ConsentRequest) -> Answer:
     account = await attach_consent.look(asked.domain, asked.row)
     if account is not None:
         return 200, _connected(asked, account)
@@ -178,7 +182,7 @@ async def _look(asked: Asked) -> Answer:
     return 200, {"status": "waiting", "text": text}
 
 
-def _connected(asked: Asked, account: AccountRow) -> dict[str, Any]:
+def _connected(asked: ConsentRequest, account: AccountRow) -> dict[str, Any]:
     name = names.ACCOUNT.format(account.location, account.id)
     more = {"account": name, "authorization_id": asked.authorization_id}
     network = network_page.network_name(account.platform)
@@ -197,7 +201,7 @@ def _connected(asked: Asked, account: AccountRow) -> dict[str, Any]:
     }
 
 
-def _sorry(error: Exception, provider: str) -> Answer:
+def _refusal(error: Exception, provider: str) -> Answer:
     """Turn a refusal into what the person reads."""
     _log.info("network not connected", error=type(error).__name__)
     if isinstance(error, AuthorizationStateInvalid):
@@ -212,17 +216,17 @@ def _sorry(error: Exception, provider: str) -> Answer:
     if isinstance(error, NotFound):
         text = f"{provider} does not know this consent. Open the window again."
         return 404, {"status": "refused", "text": text}
-    if isinstance(error, Rejected) or (isinstance(error, DomainError) and not _passes(error)):
+    if isinstance(error, Rejected) or (isinstance(error, DomainError) and not _is_temporary(error)):
         return 409, {"status": "refused", "text": f"{provider} did not connect the account."}
-    return 503, _troubled(f"{provider} could not be asked just now.")
+    return 503, _retry_later(f"{provider} could not be asked just now.")
 
 
-def _passes(error: DomainError) -> bool:
+def _is_temporary(error: DomainError) -> bool:
     """Return whether the same may work in a moment."""
     return isinstance(error, Conflict) or error.reason in ("GATEWAY_UNAVAILABLE", "QUOTA_EXCEEDED")
 
 
-def _troubled(text: str) -> dict[str, str]:
+def _retry_later(text: str) -> dict[str, str]:
     return {"status": "troubled", "text": f"{text} Look again in a moment."}
 
 
@@ -236,9 +240,9 @@ async def _body(request: Request) -> dict[str, str] | None:
             body += piece
             if len(body) > MAX_BODY_BYTES:
                 return None
-        said = json.loads(body)
+        values = json.loads(body)
     except (ClientDisconnect, ValueError, RecursionError):
         return None
-    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         return None
-    return said
+    return values

@@ -41,7 +41,7 @@ class Callback:
         """Answer one browser."""
         request = Request(scope, receive)
         # A state is good for one visit: those who only look at the headers must not use it up.
-        outcome = pages.LOOKED if request.method == "HEAD" else await self._settle(request)
+        outcome = pages.HEAD_ONLY if request.method == "HEAD" else await self._settle(request)
         await self._respond(outcome)(scope, receive, send)
 
     async def _settle(self, request: Request) -> Outcome:
@@ -66,7 +66,7 @@ class Callback:
         try:
             done = await complete.complete(
                 domain,
-                state=values["state"] or await self._remembered(domain, request, provider.name),
+                state=values["state"] or await self._only_open_state(domain, request, provider.name),
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
@@ -74,19 +74,19 @@ class Callback:
             )
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
-                return pages.EXPIRED if provider.authorization.returns_state else pages.UNASKED
+                return pages.EXPIRED if provider.authorization.returns_state else pages.NOT_STARTED_HERE
             return _refused(error, name, said=values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
 
-    async def _remembered(self, domain: Domain, request: Request, provider: str) -> str:
+    async def _only_open_state(self, domain: Domain, request: Request, provider: str) -> str:
         """Find which consent this browser began, when the vendor did not send the state back."""
-        return await consent.only_open(domain, provider, consent_start.remembered(domain, request, provider))
+        return await consent.only_open(domain, provider, consent_start.started_states(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:
-            return RedirectResponse(returning(outcome), 303)
+            return RedirectResponse(return_address(outcome), 303)
         return pages.render(outcome, self._origins(outcome))
 
     def _origins(self, outcome: Outcome) -> list[str]:
@@ -110,12 +110,12 @@ def read(query: str) -> dict[str, str] | None:
     return dict.fromkeys(FIELDS, "") | dict(known)
 
 
-def returning(outcome: Outcome) -> str:
+def return_address(outcome: Outcome) -> str:
     """Return the application's own address with the outcome in its query, beside what stood there."""
-    return extended(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
+    return with_query(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
 
 
-def extended(uri: str, values: Mapping[str, str]) -> str:
+def with_query(uri: str, values: Mapping[str, str]) -> str:
     """Return an address with more in its query."""
     parts, added = urlsplit(uri), urlencode(values)
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
@@ -133,12 +133,12 @@ def _refused(error: Exception, provider: str, *, said: str) -> Outcome:
     where = {"connection": getattr(error, "connection", ""), "return_uri": getattr(error, "return_uri", "")}
     if isinstance(error, AuthorizationStateInvalid):
         return pages.EXPIRED
-    return replace(_sorry(error, provider, said, where), openers=getattr(error, "openers", ()))
+    return replace(_page_for(error, provider, said, where), openers=getattr(error, "openers", ()))
 
 
-def _sorry(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:
+def _page_for(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:
     if isinstance(error, AuthorizationDenied):
         return pages.denied(provider, said=said, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":
         return pages.failed(provider, error.message, **where)
-    return pages.troubled(provider, **where)
+    return pages.temporarily_failed(provider, **where)

@@ -38,7 +38,7 @@ EXPIRED = Outcome(
     "Go back to the application that sent you here and start again.",
     400,
 )
-UNASKED = Outcome(
+NOT_STARTED_HERE = Outcome(
     "expired",
     "Nobody here asked for this",
     "To connect a network, begin in the application that uses it: this browser has not begun there within the last ten "
@@ -48,7 +48,7 @@ UNASKED = Outcome(
 NO_PROVIDER = Outcome("failed", "There is nothing here", "No network of this name can be connected here.", 404)
 UNAVAILABLE = Outcome("failed", "Not just now", "The service is starting. Reload this page in a moment.", 503)
 BROKEN = Outcome("failed", "Something went wrong", "The fault is ours. Start again in a moment.", 500)
-LOOKED = Outcome("none", "Consent", "")
+HEAD_ONLY = Outcome("none", "Consent", "")
 
 
 def connected(provider: str, *, connection: str, return_uri: str) -> Outcome:
@@ -69,7 +69,7 @@ def failed(provider: str, sentence: str, *, connection: str, return_uri: str) ->
     return Outcome("failed", "Not connected", text, 409, connection=connection, return_uri=return_uri)
 
 
-def troubled(provider: str, *, connection: str, return_uri: str) -> Outcome:
+def temporarily_failed(provider: str, *, connection: str, return_uri: str) -> Outcome:
     """Say that it may work another time."""
     text = (
         f"{provider} could not be connected just now. Reload this page in a moment; should that not help, go back to "

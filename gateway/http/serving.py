@@ -18,7 +18,7 @@ GRACE_SECONDS = 5
 MAX_HEAD_BYTES = 64 * 1024
 
 
-class _Guest(uvicorn.Server):
+class _EmbeddedServer(uvicorn.Server):
     """A server that says when it listens, and leaves the signals to its host."""
 
     def __init__(self, config: uvicorn.Config) -> None:
@@ -39,15 +39,15 @@ class HttpServer:
     """A running server; `port` is the one that was really taken."""
 
     port: int
-    _server: _Guest = field(repr=False)
+    _server: _EmbeddedServer = field(repr=False)
     _task: "asyncio.Task[None]" = field(repr=False)
     _socket: socket.socket = field(repr=False)
 
     @classmethod
     async def start(cls, app: ASGIApp, address: str) -> "HttpServer":
         """Serve `app` on `host:port` (port 0 takes a free one); raises OSError when it cannot be had."""
-        bound = listen(address)
-        server = _Guest(_config(app))
+        bound = bind(address)
+        server = _EmbeddedServer(_config(app))
         task = asyncio.create_task(server.serve(sockets=[bound]), name="http")
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -65,7 +65,7 @@ class HttpServer:
         self._socket.close()
 
 
-def listen(address: str) -> socket.socket:
+def bind(address: str) -> socket.socket:
     """Bind `host:port`; an IPv6 host stands in brackets.
 
     The socket must say that it is TCP: without IPPROTO_TCP asyncio leaves Nagle's algorithm on, which costs 44 ms a

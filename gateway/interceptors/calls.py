@@ -61,7 +61,7 @@ def write_failure(call: Call, error: BaseException) -> None:
     _log.error("call failed", method=call.method, request_id=call.request_id, exc_info=error)
 
 
-def name_of(code: Any) -> str:
+def code_name(code: Any) -> str:
     """Return the name of a status code that a servicer set by itself, whatever form it has."""
     if isinstance(code, grpc.StatusCode):
         return code.name

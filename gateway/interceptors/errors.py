@@ -18,7 +18,7 @@ async def answer(context: Any, call: Call, error: BaseException, clock: Clock) -
     """End the call with the error's status; always raises gRPC's own AbortError, which ends the servicer quietly."""
     proto = status.from_error(error, now=clock(), request_id=call.request_id)
     code = status.code_of(proto)
-    call.code, call.reason = code.name, status.facts_of(error).reason
+    call.code, call.reason = code.name, status.error_facts(error).reason
     if code is grpc.StatusCode.INTERNAL:
         calls.write_failure(call, error)
     trailers = ((status.DETAILS_KEY, proto.SerializeToString()), (request_id.HEADER, call.request_id))

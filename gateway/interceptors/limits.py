@@ -22,7 +22,7 @@ class Limits:
     _calls: dict[str, int] = field(default_factory=dict)
     _streams: dict[str, int] = field(default_factory=dict)
 
-    def take(self, key_id: str, *, stream: bool) -> None:
+    def acquire(self, key_id: str, *, stream: bool) -> None:
         """Count one more running call of a key; raises QuotaExceeded when it has as many as it may."""
         counts, most = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
         running = counts.get(key_id, 0)
@@ -31,7 +31,7 @@ class Limits:
             raise QuotaExceeded(quota, subject=f"apiKeys/{key_id}", limit=most, retry_at=self.clock() + RETRY)
         counts[key_id] = running + 1
 
-    def give(self, key_id: str, *, stream: bool) -> None:
+    def release(self, key_id: str, *, stream: bool) -> None:
         """Count one running call less; a key that has none left is forgotten."""
         counts = self._streams if stream else self._calls
         if counts[key_id] == 1:

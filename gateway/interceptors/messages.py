@@ -13,7 +13,7 @@ from gateway.errors import FieldInvalid
 Parser = Callable[[bytes], Any]
 
 
-def careful(parser: Parser | None, max_bytes: int) -> Parser:
+def checked_parser(parser: Parser | None, max_bytes: int) -> Parser:
     """Wrap a method's own parser: larger messages and broken ones raise FieldInvalid."""
 
     def parse(raw: bytes) -> Any:

@@ -26,7 +26,7 @@ from gateway.interceptors.calls import Call
 from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.request_id import NewId
-from gateway.interceptors.unauthenticated import Strangers
+from gateway.interceptors.unauthenticated import UnauthenticatedSlots
 
 _STOPPING = "It is stopping: connect again."
 _LAST_WRITE_SECONDS = 5
@@ -34,7 +34,7 @@ _HEADERS = (auth.HEADER, request_id.HEADER)
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
+class CallPolicy:
     """What the steps need; `deadline_seconds` is for unary calls whose client set none."""
 
     authenticate: Authenticate
@@ -57,13 +57,13 @@ class Method:
 class CallPipeline(grpc.aio.ServerInterceptor):
     """The one interceptor of the server; a method is wrapped at its first call and kept."""
 
-    def __init__(self, steps: Steps) -> None:
+    def __init__(self, policy: CallPolicy) -> None:
         """Take what the steps need."""
-        self._steps = steps
+        self._policy = policy
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._open_streams: dict[asyncio.Task[Any], Call] = {}
         self._ending = False
-        self._strangers = Strangers()
+        self._unauthenticated = UnauthenticatedSlots()
 
     async def intercept_service(
         self,
@@ -91,7 +91,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         """Put the frame around one handler, whichever of the four kinds it is."""
         scope = None if scopes.is_public(name) else scopes.scope_of(name)
         method = Method(name, scope, bool(handler.response_streaming))
-        parse = messages.careful(handler.request_deserializer, self._steps.max_message_bytes)
+        parse = messages.checked_parser(handler.request_deserializer, self._policy.max_message_bytes)
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._many(method, handler.stream_stream), parse, handler.response_serializer
@@ -113,11 +113,11 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         async def serve(requests: Any, context: Any) -> bytes:
             async def work() -> bytes:
                 left = context.time_remaining()
-                deadline.begin(self._steps.deadline_seconds if left is None else left)
+                deadline.begin(self._policy.deadline_seconds if left is None else left)
                 # A stream takes as long as its bytes do; a single request has no such excuse.
                 if parse is None:
                     return messages.serialize(await behavior(requests, context))
-                seconds = self._steps.deadline_seconds if left is None else None
+                seconds = self._policy.deadline_seconds if left is None else None
                 return messages.serialize(await within(seconds, answer(parse)))
 
             async def answer(parse: messages.Parser) -> Any:
@@ -141,23 +141,23 @@ class CallPipeline(grpc.aio.ServerInterceptor):
                 else:
                     await behavior(given, context)
 
-            async def briefly() -> None:
-                async with self._strangers.place(self._steps.deadline_seconds):
+            async def work_in_slot() -> None:
+                async with self._unauthenticated.slot(self._policy.deadline_seconds):
                     await work()
 
             # A stream of requests is read for as long as it lasts.
-            await self._run(method, context, briefly if parse is None and method.scope is None else work)
+            await self._run(method, context, work_in_slot if parse is None and method.scope is None else work)
 
         return serve
 
     async def _request(self, method: Method, context: Any, parse: messages.Parser) -> Any:
         """Read the one request of a call that was let in; raises FieldInvalid, DeadlineExceeded."""
         if method.scope is None:
-            async with self._strangers.place():
+            async with self._unauthenticated.slot():
                 raw = await context.read()
         else:
             # Whatever time the client gave itself.
-            raw = await within(self._steps.deadline_seconds, context.read())
+            raw = await within(self._policy.deadline_seconds, context.read())
         if raw is grpc.aio.EOF:
             raise FieldInvalid("request", "is missing")
         message = parse(raw)
@@ -167,7 +167,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
     async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         """Take one call through the steps, in order, and write its line whatever happened."""
         header, given_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
-        call = Call(method.name, request_id.choose(given_id, self._steps.new_id), context.peer())
+        call = Call(method.name, request_id.choose(given_id, self._policy.new_id), context.peer())
         log.request_id.set(call.request_id)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
         try:
@@ -184,17 +184,17 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             call.code = "CANCELLED"
             raise asyncio.CancelledError from None
         except grpc.aio.AbortError:
-            call.code = call.code if call.code != "OK" else calls.name_of(context.code())
+            call.code = call.code if call.code != "OK" else calls.code_name(context.code())
             raise
         except Exception as error:
-            await errors.answer(context, call, error, self._steps.clock)
+            await errors.answer(context, call, error, self._policy.clock)
         finally:
             self._end(method, call)
 
     async def _admit(self, method: Method, call: Call, header: str) -> None:
         """Let the caller in: authentication, scope, and a place among its running calls."""
-        call.caller = await auth.identify(header, method.scope or "", self._steps.authenticate)
-        self._steps.limits.take(call.caller.key_id, stream=method.streams)
+        call.caller = await auth.identify(header, method.scope or "", self._policy.authenticate)
+        self._policy.limits.acquire(call.caller.key_id, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
 
@@ -208,7 +208,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         """Tell a drain of ours, which is answered, from a client that has gone."""
         if call.draining:
             _task().uncancel()
-            await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._steps.clock)
+            await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._policy.clock)
         remaining = context.time_remaining()
         call.code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
 
@@ -217,7 +217,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         if method.streams:
             self._open_streams.pop(_task(), None)
         if call.counted and call.caller is not None:
-            self._steps.limits.give(call.caller.key_id, stream=method.streams)
+            self._policy.limits.release(call.caller.key_id, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
 
 

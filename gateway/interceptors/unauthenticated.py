@@ -1,6 +1,6 @@
 """What callers without a key may hold: a few requests that are still being read, none of them for long.
 
-Owns the places and the time. Does not know what is read, nor who may do without a key.
+Owns the slots and the time. Does not know what is read, nor who may do without a key.
 """
 
 import asyncio
@@ -9,26 +9,26 @@ from contextlib import asynccontextmanager
 
 from gateway.errors import DeadlineExceeded
 
-PLACES = 16
-SECONDS = 10.0
+MAX_SLOTS = 16
+SLOT_SECONDS = 10.0
 """For one request to be there; who sends a sound one has sent it before we look."""
 
 
-class Strangers:
-    """The places; whoever holds one for longest gives it up to a newcomer.
+class UnauthenticatedSlots:
+    """The slots; whoever holds one for longest gives it up to a newcomer.
 
     So that nobody is kept out: a probe's request comes in one piece, and is read before it could be in the way.
     """
 
-    def __init__(self, places: int = PLACES) -> None:
+    def __init__(self, slots: int = MAX_SLOTS) -> None:
         """Begin with nobody inside."""
-        self._places = places
+        self._places = slots
         self._held: dict[asyncio.Timeout, None] = {}
 
     @asynccontextmanager
-    async def place(self, seconds: float = SECONDS) -> AsyncIterator[None]:
-        """Hold a place for the length of a block; raises DeadlineExceeded inside it when the time is over, or when a
-        newcomer needs the place.
+    async def slot(self, seconds: float = SLOT_SECONDS) -> AsyncIterator[None]:
+        """Hold a slot for the length of a block; raises DeadlineExceeded inside it when the time is over, or when a
+        newcomer needs the slot.
         """
         limit = asyncio.timeout(seconds)
         try:

@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class JobsConfig:
     """How much and how often, in jobs and seconds."""
 
     concurrency: int = 8
@@ -44,10 +44,10 @@ class Pace:
 class Jobs:
     """Runs what is due, in this process, until it is stopped."""
 
-    def __init__(self, domain: Domain, pace: Pace = Pace()) -> None:
+    def __init__(self, domain: Domain, config: JobsConfig = JobsConfig()) -> None:
         """Nothing runs before `start`."""
         self._domain = domain
-        self._pace = pace
+        self._config = config
         self._app: App | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -56,7 +56,7 @@ class Jobs:
     @property
     def healthy(self) -> bool:
         """Return whether the sweeper came round lately."""
-        return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._pace.sweep + 10
+        return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._config.sweep + 10
 
     async def start(self) -> None:
         """Open the queue and begin; jobs that a dead process left are looked for at once."""
@@ -65,16 +65,16 @@ class Jobs:
         await self._app.open_async()
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
-        pace = self._pace
+        config = self._config
         self._tasks = [
-            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, pace.concurrency)),
-            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, pace.concurrency)),
-            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, pace.concurrency)),
-            self._loop("sweep", pace.sweep, self._sweep),
-            self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
-            self._loop("stalled", pace.stalled, self._stalled),
-            self._loop("old", pace.old, lambda: sweep.old(self._domain)),
-            self._loop("orphans", pace.orphans, lambda: sweep.orphans(self._domain)),
+            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, config.concurrency)),
+            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, config.concurrency)),
+            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, config.concurrency)),
+            self._loop("sweep", config.sweep, self._sweep),
+            self._loop("connections", config.connections, lambda: sweep.connections(self._domain)),
+            self._loop("stalled", config.stalled, self._stalled),
+            self._loop("old", config.old, lambda: sweep.old(self._domain)),
+            self._loop("orphans", config.orphans, lambda: sweep.orphans(self._domain)),
         ]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
@@ -117,10 +117,10 @@ class Jobs:
             concurrency=concurrency,
             install_signal_handlers=False,
             delete_jobs="always",
-            update_heartbeat_interval=self._pace.heartbeat,
-            stalled_worker_timeout=self._pace.stale,
-            fetch_job_polling_interval=self._pace.sweep,
-            shutdown_graceful_timeout=self._pace.grace,
+            update_heartbeat_interval=self._config.heartbeat,
+            stalled_worker_timeout=self._config.stale,
+            fetch_job_polling_interval=self._config.sweep,
+            shutdown_graceful_timeout=self._config.grace,
         )
 
     async def _sweep(self) -> None:
@@ -129,4 +129,4 @@ class Jobs:
 
     async def _stalled(self) -> None:
         if self._app is not None:
-            await sweep.stalled(self._app, self._domain, self._pace.stale)
+            await sweep.stalled(self._app, self._domain, self._config.stale)

@@ -44,7 +44,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     async def GetAccount(self, request: account_service_pb2.GetAccountRequest, context: Any) -> account_pb2.Account:
         """Return an account, as fresh as was asked for."""
         location, account = names.ACCOUNT.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
         age = max_staleness(request, read.MAX_AGE)
         reading = read.get(self._domain, location, account, parts=_parts(paths), max_age=age)
@@ -57,7 +57,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_service_pb2.ListAccountsResponse:
         """List accounts as they are known here."""
         location = names.location(request.parent)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret)
         connection, unreachable = _connection(request, location), []
         if request.HasField("max_staleness") and not page.after:
@@ -83,7 +83,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     async def DeleteAccount(self, request: account_service_pb2.DeleteAccountRequest, context: Any) -> empty_pb2.Empty:
         """Let an account go."""
         location, account = names.ACCOUNT.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         await known(names.ACCOUNT.format(location, account), attach.detach(self._domain, location, account, key))
         return empty_pb2.Empty()
@@ -93,7 +93,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_pb2.CreatorInfo:
         """Return what the account's creator may post now."""
         location, account = names.CREATOR_INFO.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         age = max_staleness(request, creator_info.MAX_AGE)
         asking = read.creator_info(self._domain, location, account, max_age=age)
         info = await known(names.ACCOUNT.format(location, account), asking)

@@ -46,7 +46,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Make a connection that waits for consent, or one of a static token."""
         location = names.location(request.parent)
         # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         wanted, id = request.connection, request.connection_id
         new = NewConnection(
@@ -67,7 +67,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Return a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         return to_proto(await known(request.name, read.get(self._domain, location, connection)))
 
     async def GetConnectionStatus(
@@ -75,14 +75,14 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Return the connection that speaks for a provider, from the cache while that is coherent."""
         location, provider = names.location(request.parent), names.provider(request.provider)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         key = rows.cache_key(location, provider)
         known = self._statuses.get(key)
-        if known is not None and not self._outlived(known):
+        if known is not None and not self._consent_expired(known):
             return known
         return await self._statuses.load(key, lambda: self._status(location, provider))
 
-    def _outlived(self, known: connection_pb2.Connection) -> bool:
+    def _consent_expired(self, known: connection_pb2.Connection) -> bool:
         """Return whether a cached answer shows a consent page whose time is over: nothing is committed when it ends."""
         if not known.HasField("authorization"):
             return False
@@ -95,7 +95,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         self, request: connection_service_pb2.ListConnectionsRequest, context: Any
     ) -> connection_service_pb2.ListConnectionsResponse:
         """List connections, page by page."""
-        scope = await self._guard.reading(names.location(request.parent, wildcard=True))
+        scope = await self._guard.read_scope(names.location(request.parent, wildcard=True))
         page = paging.read(request, secret=self._guard.page_secret)
         found = await read.page(
             self._domain,
@@ -120,7 +120,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> empty_pb2.Empty:
         """Disconnect and remove a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         deleting = disconnect.delete(self._domain, location, connection, key, etag=request.etag)
         await known(request.name, deleting)
@@ -157,7 +157,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Open a new consent for a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         opening = reauthorize.reauthorize(
             self._domain,
@@ -175,7 +175,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Verify a connection now."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         verifying = verify.verify(self._domain, location, connection, key)
         return self._changed(await known(request.name, verifying))
@@ -185,7 +185,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Revoke and forget a grant."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         ending = disconnect.disconnect(self._domain, location, connection, key)
         return self._changed(await known(request.name, ending))

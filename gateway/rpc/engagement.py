@@ -41,7 +41,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_service_pb2.QueryMetricsResponse:
         """Return an account's figures."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         reading = read.figures(
             self._domain, location, account, _time(request, "start_time"), _time(request, "end_time")
         )
@@ -57,7 +57,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_service_pb2.ListCommentsResponse:
         """List comments, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to = _below(request, location, account)
         listing = read.page(
@@ -82,7 +82,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_pb2.Comment:
         """Write a comment."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         wanted = request.comment
         if len(wanted.text) > MAX_TEXT:
@@ -106,7 +106,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
 
     async def _like(self, name: str, *, liked: bool) -> empty_pb2.Empty:
         location, account, comment = names.COMMENT.parse(name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         liking = write.set_liked(self._domain, location, account, comment, liked=liked)
         await _known(location, account, liking)
         return empty_pb2.Empty()

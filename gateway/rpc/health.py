@@ -1,6 +1,6 @@
-"""Health, as gRPC's own protocol has it: what each service's status is, told once or watched.
+"""Health, as gRPC's own protocol has it: what each service's status is, sent once or watched.
 
-Owns the statuses and how many may watch them. Does not know what makes a service ready: it is told.
+Owns the statuses and how many may watch them. Does not know what makes a service ready: it is sent.
 
 Why not the published servicer (grpcio-health-checking 1.85.1, read 2026-11-25): it sends while it holds the lock that a
 change of status needs, so that one watcher who does not read stops the news for everybody.
@@ -32,7 +32,7 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         # Set and replaced at every change: whoever waits keeps the one that was there when it looked.
         self._changed = asyncio.Event()
 
-    def tell(self, services: Iterable[str], *, serving: bool) -> None:
+    def set_status(self, services: Iterable[str], *, serving: bool) -> None:
         """Set the status of services; waits for nobody."""
         self._serving |= dict.fromkeys(services, serving)
         self._changed.set()
@@ -57,12 +57,12 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
             raise QuotaExceeded("healthWatchers", subject="server", limit=self._max_watchers)
         self.watchers += 1
         try:
-            told = None
+            sent = None
             while True:
                 changed, answer = self._changed, self._answer(request.service)
-                if answer != told:
+                if answer != sent:
                     yield answer
-                    told = answer
+                    sent = answer
                 await changed.wait()
         finally:
             self.watchers -= 1

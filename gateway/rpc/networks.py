@@ -27,7 +27,7 @@ class NetworkMethods:
     ) -> connection_pb2.AccountAuthorization:
         """Start the consent of an account's owner."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         starting = attach_consent.start(
             self._domain,
@@ -47,7 +47,7 @@ class NetworkMethods:
     ) -> connection_service_pb2.ListAttachableAccountsResponse:
         """List who is behind a consent, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret)
         asking = attach.attachable(
             self._domain,
@@ -70,7 +70,7 @@ class NetworkMethods:
     ) -> account_pb2.Account:
         """Attach who was chosen."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         attaching = attach.attach(
             self._domain,

@@ -41,7 +41,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListCategoriesResponse:
         """List categories, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         size, cursor = self._vendor_page(request)
         listing = labels.categories(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
@@ -61,7 +61,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListTagsResponse:
         """List tags, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         size, cursor = self._vendor_page(request)
         listing = labels.tags(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
@@ -79,7 +79,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Return a file of posts to the planner."""
         location = names.location(request.parent)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         wanted = request.post_import
         new = NewImport(location, _upload(wanted, location), _accounts(wanted, location))
@@ -90,7 +90,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Return an import as the vendor says it stands."""
         location, id = names.POST_IMPORT.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         return to_proto(await _known(location, imports.get(self._domain, location, id)))
 
     async def ListPostImports(
@@ -98,7 +98,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListPostImportsResponse:
         """List imports as they are known here."""
         location = names.location(request.parent)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret)
         after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
         found = await imports.page(self._domain, location, after=after, limit=page.size + 1)
@@ -115,7 +115,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListPostImportRowsResponse:
         """List the rows of an import, page by page."""
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         size, cursor = self._vendor_page(request)
         found = await _known(location, imports.rows(self._domain, location, id, cursor=cursor, limit=size))
         token = self._token(request, found.next_cursor)
@@ -127,7 +127,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Have posts made of an import."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         return to_proto(await _known(location, imports.finalize(self._domain, location, id, key)))
 
@@ -136,7 +136,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> empty_pb2.Empty:
         """Take an import away."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         await _known(location, imports.delete(self._domain, location, id, key))
         return empty_pb2.Empty()

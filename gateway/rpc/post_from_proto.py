@@ -48,7 +48,7 @@ _NO_CONTENT: tuple[dict[str, Any], list[str]] = ({}, [])
 
 
 @dataclass(slots=True)
-class Faults:
+class FieldErrors:
     """The bad fields of one message: each is put down, and reading goes on without it."""
 
     found: list[FieldInvalid] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Faults:
             self.found.append(error)
             return instead
 
-    def together(self) -> FieldInvalid:
+    def combined(self) -> FieldInvalid:
         """Return the first of what was found, naming all of them."""
         first = self.found[0]
         first.violations = tuple(violation for each in self.found for violation in each.violations)
@@ -75,9 +75,9 @@ def from_proto(
 
     Raises FieldInvalid, naming all of it, where nothing more can be said: without account or media.
     """
-    faults = Faults()
-    account = faults.read(lambda: _account(message, location), "")
-    content, uploads = faults.read(lambda: _content(message, location), _NO_CONTENT)
+    errors = FieldErrors()
+    account = errors.read(lambda: _account(message, location), "")
+    content, uploads = errors.read(lambda: _content(message, location), _NO_CONTENT)
     new = NewPost(
         location=location,
         id=id,
@@ -87,16 +87,16 @@ def from_proto(
         content=content,
         uploads=uploads,
         options=_options(message.options),
-        provider_extra=faults.read(lambda: _extra(message), {}),
-        labels=faults.read(lambda: _labels(message), {}),
-        consent=faults.read(lambda: _consent(message), None),
+        provider_extra=errors.read(lambda: _extra(message), {}),
+        labels=errors.read(lambda: _labels(message), {}),
+        consent=errors.read(lambda: _consent(message), None),
         route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
-        schedule_time=faults.read(lambda: _schedule(message, now), None),
-        late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
+        schedule_time=errors.read(lambda: _schedule(message, now), None),
+        late_tolerance_seconds=errors.read(lambda: _late_tolerance(message), None),
     )
     if not account or not content:
-        raise faults.together()
-    return new, faults.found
+        raise errors.combined()
+    return new, errors.found
 
 
 CHANGEABLE = ("caption", "options", "schedule_time", "labels", "provider_extra", "late_tolerance")
@@ -107,7 +107,7 @@ def changes(
     message: post_pb2.Post, paths: frozenset[str], *, now: datetime
 ) -> tuple[dict[str, Any], Sequence[FieldInvalid]]:
     """Read the columns that an update changes, and what is wrong with how they are written."""
-    faults = Faults()
+    errors = FieldErrors()
     readers: dict[str, tuple[str, Callable[[], Any], Any]] = {
         "caption": ("caption", lambda: message.caption, ""),
         "options": ("options", lambda: _options(message.options), {}),
@@ -117,8 +117,8 @@ def changes(
         "late_tolerance": ("late_tolerance_seconds", lambda: _late_tolerance(message), None),
     }
     chosen = [readers[path] for path in sorted(paths)]
-    values = {column: faults.read(reader, instead) for column, reader, instead in chosen}
-    return values, faults.found
+    values = {column: errors.read(reader, instead) for column, reader, instead in chosen}
+    return values, errors.found
 
 
 def _account(message: post_pb2.Post, location: str) -> str:

@@ -43,7 +43,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         """Check and queue a post."""
         location = names.location(request.parent)
         # Nothing is claimed: a location that nobody owns has no account to post to.
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new, faults = post_from_proto.from_proto(request.post, location, id, now=self._domain.clock())
@@ -61,7 +61,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def GetPost(self, request: post_service_pb2.GetPostRequest, context: Any) -> post_pb2.Post:
         """Return a post, from the cache while that is coherent."""
         location, post = names.POST.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         key = rows.cache_key(location, post)
         return self._answers.get(key) or await self._answers.load(key, lambda: self._read(location, post))
 
@@ -74,7 +74,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     ) -> post_service_pb2.ListPostsResponse:
         """List posts, page by page."""
         location = names.location(request.parent, wildcard=True)
-        scope = await self._guard.reading(location)
+        scope = await self._guard.read_scope(location)
         page = paging.read(request, secret=self._guard.page_secret)
         soonest = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
         found = await read.page(
@@ -98,7 +98,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
         """Call a post back."""
         location, post = names.POST.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         row = await self._known(location, post, cancel.cancel(self._domain, location, post, key))
         return self._changed(row)
@@ -106,7 +106,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def UpdatePost(self, request: post_service_pb2.UpdatePostRequest, context: Any) -> post_pb2.Post:
         """Change a post that is not published yet."""
         location, post = names.POST.parse(request.post.name, path="post.name")
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         paths = masks.update_paths(request.update_mask, request.post, allowed=post_from_proto.CHANGEABLE)
         values, faults = post_from_proto.changes(request.post, paths, now=self._domain.clock())
@@ -117,7 +117,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def DeletePost(self, request: post_service_pb2.DeletePostRequest, context: Any) -> empty_pb2.Empty:
         """Remove a post that has ended."""
         location, post = names.POST.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         removing_it = delete.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
         await known(request.name, removing_it)
@@ -127,7 +127,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def RetryPost(self, request: post_service_pb2.RetryPostRequest, context: Any) -> post_pb2.Post:
         """Queue a post again."""
         location, post = names.POST.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         row = await self._known(location, post, retry.retry(self._domain, location, post, key))
         return self._changed(row)
@@ -135,7 +135,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def RefreshPost(self, request: post_service_pb2.RefreshPostRequest, context: Any) -> post_pb2.Post:
         """Ask the vendor how a post stands."""
         location, post = names.POST.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         return self._changed(await self._known(location, post, read.refresh(self._domain, location, post)))
 
     async def WatchPost(
@@ -143,7 +143,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     ) -> AsyncIterator[post_service_pb2.WatchPostResponse]:
         """Stream a post: as it is, then every change, until a final state."""
         location, post = names.POST.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         try:
             async for row in watch.watch(self._domain, location, post):
                 if row is None:

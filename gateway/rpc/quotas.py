@@ -28,7 +28,7 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
     ) -> quota_service_pb2.ListQuotasResponse:
         """List the quotas that bear on an account."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret)
         row = await known(request.parent, read.known(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""

@@ -35,16 +35,16 @@ class RequestGuard:
     owners: Owners
     page_secret: bytes = field(repr=False)
 
-    async def enter(self, location: str) -> Caller:
+    async def authorize(self, location: str) -> Caller:
         """Return the caller when it may use the location; raises LocationForbidden."""
         caller = current_caller.get()
         await locations.authorize(self.owners, caller, location)
         return caller
 
-    async def reading(self, location: str) -> ReadScope:
+    async def read_scope(self, location: str) -> ReadScope:
         """Return what a list over a location, or over `-`, may read; raises LocationForbidden."""
         if location != names.WILDCARD:
-            return ReadScope([location], (await self.enter(location)).agency)
+            return ReadScope([location], (await self.authorize(location)).agency)
         caller = current_caller.get()
         listed = None if caller.locations is None else sorted(caller.locations)
         return ReadScope(listed, caller.agency)

@@ -72,7 +72,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
     return [_service(name, servicers[name]) for name in _MODULES]
 
 
-def waiting(sentence: str) -> list[Service]:
+def unavailable(sentence: str) -> list[Service]:
     """Return every service, none of which can serve yet: each call ends with UNAVAILABLE and the sentence."""
 
     async def not_yet(self: Any, request: Any, context: Any) -> Any:

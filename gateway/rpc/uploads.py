@@ -22,17 +22,17 @@ from storage.uploads import UploadRow
 class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     """Serves uploads."""
 
-    def __init__(self, domain: Domain, guard: RequestGuard, desk: UploadSlots | None = None) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in; `desk` holds the bounds of this process."""
+    def __init__(self, domain: Domain, guard: RequestGuard, slots: UploadSlots | None = None) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in; `slots` holds the bounds of this process."""
         self._domain = domain
         self._guard = guard
-        self._desk = desk or UploadSlots()
+        self._slots = slots or UploadSlots()
 
     async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
         """Announce a file."""
         location = names.location(request.parent)
         # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         wanted = request.upload
         new = NewUpload(location, wanted.mime_type, wanted.size_bytes, wanted.sha256)
@@ -41,14 +41,14 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
         """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        await self._guard.enter(location)
-        await self._desk.settled(location, upload)
+        await self._guard.authorize(location)
+        await self._slots.settled(location, upload)
         return to_proto(await uploads.get(self._domain, location, upload))
 
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         await uploads.delete(self._domain, location, upload, key)
         return empty_pb2.Empty()
@@ -61,9 +61,9 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         if first is None:
             raise FieldInvalid("name", "is required in the first message")
         location, upload = names.UPLOAD.parse(first.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         pieces = _pieces(first, request_iterator)
-        return to_proto(await upload_stream.write(self._domain, self._desk, location, upload, pieces))
+        return to_proto(await upload_stream.write(self._domain, self._slots, location, upload, pieces))
 
 
 async def _pieces(

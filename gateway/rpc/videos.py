@@ -32,7 +32,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     async def GetVideo(self, request: video_service_pb2.GetVideoRequest, context: Any) -> video_pb2.Video:
         """Return a video, as fresh as was asked for."""
         location, account, video = names.VIDEO.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         age = max_staleness(request, videos.GET_AGE)
         parent = names.ACCOUNT.format(location, account)
         found = await known(parent, videos.get(self._domain, location, account, video, max_age=age))
@@ -45,7 +45,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     ) -> video_service_pb2.ListVideosResponse:
         """List an account's videos, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         cursor = str(page.after[0]) if page.after else ""
         age = max_staleness(request, videos.LIST_AGE)
@@ -62,7 +62,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     ) -> video_service_pb2.QueryVideosResponse:
         """Look chosen videos up."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         ids = _ids(request, location, account)
         shown, missing = await known(request.parent, videos.query(self._domain, location, account, ids))
         return video_service_pb2.QueryVideosResponse(

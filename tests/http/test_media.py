@@ -23,7 +23,7 @@ from gateway.domain.concurrency import Superseded
 from gateway.domain.media import links, uploads
 from gateway.domain.media.links import Found
 from gateway.http.media import wanted
-from gateway.http.middleware import shown
+from gateway.http.middleware import redacted_path
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
 from tests.flows.stage import LOCATION, START
@@ -271,5 +271,5 @@ async def test_the_token_is_in_no_log_and_not_in_the_database(linked: Linked) ->
 @pytest.mark.parametrize("before", ["", "/", "/behind/a/proxy"])
 def test_a_path_that_opens_something_is_masked(before: str) -> None:
     """However a link came to us, its token does not go into a line."""
-    assert f"{before}/media/…" == shown(f"{before}/media/canary")
-    assert "/mediation/canary" == shown("/mediation/canary")
+    assert f"{before}/media/…" == redacted_path(f"{before}/media/canary")
+    assert "/mediation/canary" == redacted_path("/mediation/canary")

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from gateway.domain.media import links, uploads
 from gateway.http.app import Edge
 from gateway.http.media import Media
-from gateway.http.middleware import framed
+from gateway.http.middleware import with_middleware
 from gateway.http.serving import HttpServer
 from gateway.readiness import Report
 from storage import uploads as rows
@@ -56,7 +56,7 @@ async def _ready() -> Report:
 async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, int, Media]]:
     """Serve media on a socket of this process; gives the link's full address, the port and the page itself."""
     page = Media(lambda: linked.stage.domain, **values)  # type: ignore[arg-type]
-    app = framed(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
+    app = with_middleware(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
     server = await HttpServer.start(app, "127.0.0.1:0")
     try:
         yield f"http://127.0.0.1:{server.port}{linked.path}", server.port, page

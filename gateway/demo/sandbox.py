@@ -28,7 +28,7 @@ _SIMULATED = re.compile(r"TikTok is simulated at (http://\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
+class Sandbox:
     """Where everything is; `key` may do everything, and is good for this run alone."""
 
     folder: Path
@@ -48,7 +48,7 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
+def sandbox() -> Iterator[Sandbox]:
     """Start everything on free ports, and leave nothing behind: no process, no file; after a failure only the logs."""
     stack = ExitStack()
     try:
@@ -58,26 +58,26 @@ def world() -> Iterator[World]:
         except Exception as error:
             raise CommandError(f"{error}\nThe logs of its programs are kept in {_keep_logs(folder)}") from error
     finally:
-        with processes.undisturbed():
+        with processes.signals_ignored():
             stack.close()
 
 
 def _folder(stack: ExitStack) -> Path:
     """Make the folder that everything lies in."""
-    with processes.held_back():
+    with processes.signals_blocked():
         folder = Path(tempfile.mkdtemp(prefix="social-gateway-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def _start(folder: Path, stack: ExitStack) -> World:
+def _start(folder: Path, stack: ExitStack) -> Sandbox:
     """Start simulator and gateway; `stack` gets what ends them, last first."""
     simulator = _simulator(folder, stack)
     key = f"demo-{secrets.token_urlsafe(32)}"
     data = folder / "gateway"
     stack.callback(_end_database, data)
     serving = _gateway(folder, data, simulator, key, stack)
-    made = World(folder, serving["grpc"], f"http://{serving['http']}", simulator, key)
+    made = Sandbox(folder, serving["grpc"], f"http://{serving['http']}", simulator, key)
     _wait_ready(made.http)
     return made
 

@@ -18,8 +18,8 @@ from gateway.command_error import CommandError
 from gateway.demo import client, commands, consent, video
 from gateway.demo.client import Client
 from gateway.demo.processes import interruptible
-from gateway.demo.show import Screen
-from gateway.demo.world import World, world
+from gateway.demo.sandbox import Sandbox, sandbox
+from gateway.demo.screen import Screen
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
 
 Status = connection_pb2.Connection.Status
@@ -36,29 +36,29 @@ def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
         raise CommandError(f"{file} is empty")
     with interruptible():
         screen.step("A simulated TikTok and a gateway start, each a process of its own")
-        with world() as around:
-            screen.fact("gateway", f"gRPC {around.grpc}, HTTP {around.http}")
-            screen.fact("TikTok", f"simulated at {around.simulator}")
-            with client.connected(around.grpc, around.key) as caller:
-                post, identical = _publish(screen, around, caller, file, browser)
+        with sandbox() as box:
+            screen.fact("gateway", f"gRPC {box.grpc}, HTTP {box.http}")
+            screen.fact("TikTok", f"simulated at {box.simulator}")
+            with client.connected(box.grpc, box.key) as caller:
+                post, identical = _publish(screen, box, caller, file, browser)
             if not identical:
                 return 1
-            return _afterwards(screen, around, post, keep=keep, then=then)
+            return _afterwards(screen, box, post, keep=keep, then=then)
 
 
 def _publish(
-    screen: Screen, around: World, caller: Client, file: Path | None, browser: bool
+    screen: Screen, box: Sandbox, caller: Client, file: Path | None, browser: bool
 ) -> tuple[post_pb2.Post, bool]:
     """Do what a caller does; tell whether the bytes are the same at both ends."""
     account = _account(screen, caller, browser)
-    path, mime_type = _media(screen, around, file)
+    path, mime_type = _media(screen, box, file)
     sha256 = _sha256(path)
     screen.step("The video goes to the gateway")
     with screen.bar("uploading", path.stat().st_size) as move:
         upload = caller.upload(path, mime_type, sha256, move)
     screen.fact("upload", upload.name)
     post = _post(screen, caller, account, upload.name)
-    return post, _compare(screen, around, sha256)
+    return post, _compare(screen, box, sha256)
 
 
 def _account(screen: Screen, caller: Client, browser: bool) -> account_pb2.Account:
@@ -91,7 +91,7 @@ def _ask_person(screen: Screen, caller: Client, connection: connection_pb2.Conne
         time.sleep(0.5)
 
 
-def _media(screen: Screen, around: World, file: Path | None) -> tuple[Path, str]:
+def _media(screen: Screen, box: Sandbox, file: Path | None) -> tuple[Path, str]:
     """Return the video and its type: the caller's own, or one made now."""
     if file is not None:
         mime_type = mimetypes.guess_type(file.name)[0] or "video/mp4"
@@ -99,7 +99,7 @@ def _media(screen: Screen, around: World, file: Path | None) -> tuple[Path, str]
         screen.fact("size", f"{file.stat().st_size:,} bytes, {mime_type}")
         return file, mime_type
     screen.step("A real video is made: H.264, upright, moving")
-    path = around.folder / "demo.mp4"
+    path = box.folder / "demo.mp4"
     with screen.bar("encoding", video.MIN_BYTES) as move:
         video.make(path, move)
     screen.fact("size", f"{path.stat().st_size:,} bytes")
@@ -123,10 +123,10 @@ def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: 
     post = caller.post(wanted)
     shown = ""
     for each in caller.watch(post.name):
-        post, told = each, _told(each)
-        if told != shown:
-            screen.fact("state", told)
-        shown = told
+        post, text = each, _state_text(each)
+        if text != shown:
+            screen.fact("state", text)
+        shown = text
     if post.state != post_pb2.Post.PUBLISHED:
         raise CommandError(f"the post ended as {post_pb2.Post.State.Name(post.state)}: {post.error.message}")
     post = caller.public(post.name)
@@ -136,7 +136,7 @@ def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: 
     return post
 
 
-def _told(post: post_pb2.Post) -> str:
+def _state_text(post: post_pb2.Post) -> str:
     """Say where a post stands."""
     state = post_pb2.Post.State.Name(post.state)
     if post.state != post_pb2.Post.TRANSFERRING:
@@ -144,10 +144,10 @@ def _told(post: post_pb2.Post) -> str:
     return f"{state}, {post.progress.sent_bytes:,} of {post.progress.total_bytes:,} bytes"
 
 
-def _compare(screen: Screen, around: World, sha256: str) -> bool:
+def _compare(screen: Screen, box: Sandbox, sha256: str) -> bool:
     """Hold what the vendor received against what left."""
     screen.step("What TikTok holds is compared with what left")
-    held = [str(each["sha256"]) for each in consent.get_json(f"{around.simulator}/_sim/ledger")["posts"]]
+    held = [str(each["sha256"]) for each in consent.get_json(f"{box.simulator}/_sim/ledger")["posts"]]
     screen.fact("sent", sha256)
     for each in held:
         screen.fact("received", each)
@@ -158,10 +158,10 @@ def _compare(screen: Screen, around: World, sha256: str) -> bool:
     return False
 
 
-def _afterwards(screen: Screen, around: World, post: post_pb2.Post, *, keep: bool, then: str) -> int:
+def _afterwards(screen: Screen, box: Sandbox, post: post_pb2.Post, *, keep: bool, then: str) -> int:
     """Say how to go on; keep everything running, or run a command in it, when asked to."""
     if then:
-        surroundings = commands.environment(around, post.name)
+        surroundings = commands.environment(box, post.name)
         return subprocess.run(["/bin/sh", "-c", then], env=surroundings, check=False).returncode
     if not keep:
         screen.line("\nTo explore further; each of these starts what it needs:\n")
@@ -169,7 +169,7 @@ def _afterwards(screen: Screen, around: World, post: post_pb2.Post, *, keep: boo
             screen.line(f"  {command}\n")
         return 0
     screen.line("\nEverything keeps running. From another terminal:\n")
-    for command in commands.beside(around, post.name):
+    for command in commands.beside(box, post.name):
         screen.line(f"  {command}\n")
     screen.line("Ctrl-C ends it.")
     sys.stdout.flush()
