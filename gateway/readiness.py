@@ -1,6 +1,6 @@
-"""Whether this process can do its work now: database, schema, notifications, jobs.
+"""Readiness: whether this process can do its work now (database, schema, notifications, jobs).
 
-Owns the questions and how often they are asked. Does not know who wants to know (health over gRPC, /readyz).
+Owns the checks and how often they run. Does not know who asks (gRPC health, /readyz).
 """
 
 import asyncio
@@ -24,7 +24,7 @@ REVIVE_EVERY_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; `jobs` is None in a process that runs none."""
+    """The result of the checks; `jobs` is None in a process that runs no jobs."""
 
     database: bool = False
     migrations: bool = False
@@ -34,20 +34,18 @@ class Report:
 
     @property
     def serving(self) -> bool:
-        """Return whether calls can be served: while notifications are lost the caches are passed by, which is
-        slower.
-        """
+        """Whether calls can be served. Lost notifications do not prevent that: caches are bypassed, which is slower."""
         return self.database and self.migrations and not self.draining
 
     @property
     def ready(self) -> bool:
-        """Return whether everything is as it should be."""
+        """Whether every part works."""
         return self.serving and self.listener and self.jobs is not False
 
 
 @dataclass(slots=True)
 class Readiness:
-    """Asks, one check at a time, and keeps the last report for a moment: anybody may ask, as often as they like."""
+    """Runs the checks one at a time and caches a good report briefly, so that it may be called at any rate."""
 
     resources: Resources
     listener: Listener | None = None
@@ -60,16 +58,16 @@ class Readiness:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def check(self) -> Report:
-        """Return a report that is at most half a second old, and newer than any bad one; raises nothing."""
+        """Return a report at most half a second old; a bad report is never cached. Raises nothing."""
         async with self._lock:
-            # Bad news is never kept: whoever waits for the gateway hears at once that it is ready.
+            # A bad report is not cached: whoever waits for the gateway learns at once that it is ready.
             if self.draining or not self._last.ready or self.monotonic() - self._checked >= FRESH_SECONDS:
                 self._last = await self._report()
                 self._checked = self.monotonic()
             return self._last
 
     async def serving(self) -> bool:
-        """Return whether calls can be served, and bring a private database back that has died."""
+        """Return whether calls can be served; restart an embedded database that has died."""
         report = await self.check()
         if not report.database:
             await self._revive()
@@ -90,7 +88,7 @@ class Readiness:
             return False, False
 
     async def _revive(self) -> None:
-        """Start a private PostgreSQL again that was killed under us."""
+        """Restart an embedded PostgreSQL that was killed."""
         if self.resources.server is None or self.monotonic() - self._revived < REVIVE_EVERY_SECONDS:
             return
         self._revived = self.monotonic()

@@ -1,7 +1,7 @@
-"""Errors become statuses here and nowhere else: code, sentence, reason, and the details that apply.
+"""Turns exceptions into `google.rpc.Status`, here and nowhere else: code, message, reason, and the details that apply.
 
-Owns the table of every reason. Does not know what raised an error, nor which reason a vendor's refusal is
-(`gateway/reasons.py`); an exception that nobody foresaw is INTERNAL, and nothing of it leaves.
+Owns the table of all reasons. Does not know what raised an error, nor how provider errors map to reasons
+(`gateway/reasons.py`). An unexpected exception becomes INTERNAL, and nothing of it reaches the caller.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,13 +23,13 @@ from storage.keys import KeyMissing
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in the trailers, of which gRPC takes 8 KiB by default: everything that can be long is cut.
+# A status travels in the trailers, which gRPC limits to 8 KiB by default: everything that can be long is truncated.
 MAX_SENTENCE = 400
 MAX_VALUE = 200
 MAX_METADATA = 12
 MAX_STATUS = 6_000
 MAX_VIOLATIONS = 40
-# How long descriptions of bad fields may be, and how many fields are named, until the whole fits.
+# (length of a description, number of violations), tried in order until the status fits.
 _VIOLATION_CUTS = (
     (MAX_VALUE, MAX_VIOLATIONS),
     (80, MAX_VIOLATIONS),
@@ -41,7 +41,7 @@ _VIOLATION_CUTS = (
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One reason: its code, what an end user may read, and how long to wait when nobody knows better."""
+    """One reason: its code, the message for end users, and the retry delay if the error itself has none."""
 
     code: grpc.StatusCode
     user: str
@@ -92,7 +92,7 @@ REASONS: dict[str, Reason] = {
     "PROVIDER_UNAVAILABLE": Reason(_C.UNAVAILABLE, _NETWORK, _SECOND),
     "PROVIDER_CONTRACT_BROKEN": Reason(_C.UNAVAILABLE, _NETWORK, timedelta(seconds=30)),
     "PROVIDER_MISCONFIGURED": Reason(_C.FAILED_PRECONDITION, "The application is not set up for this social network."),
-    # Of a resource it is a state, and an answer only where there is none; ABORTED, since UNAVAILABLE would be repeated.
+    # Usually a resource's state; a call fails with it only if there is no resource. Not UNAVAILABLE: that is retried.
     "OUTCOME_UNKNOWN": Reason(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
     "CURSOR_INVALID": Reason(_C.INVALID_ARGUMENT, _BAD),
     "CURSOR_EXPIRED": Reason(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),
@@ -103,7 +103,7 @@ REASONS: dict[str, Reason] = {
 
 @dataclass(frozen=True, slots=True)
 class ErrorFacts:
-    """What is told of one error, whatever raised it."""
+    """What a caller may learn about one error, whatever raised it."""
 
     reason: str
     message: str
@@ -118,15 +118,15 @@ INTERNAL = ErrorFacts("INTERNAL", "The gateway failed; the cause is in its log u
 
 
 def from_error(error: BaseException, *, now: datetime, request_id: str = "") -> status_pb2.Status:
-    """Turn any exception into the status that its caller gets; `now` turns points in time into delays."""
+    """Turn any exception into the caller's status; `now` is needed to turn points in time into delays."""
     return _status(error_facts(error), now=now, request_id=request_id)
 
 
 def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
-    """Turn an error kept with a resource into its status.
+    """Turn an error stored with a resource into its status.
 
-    `stored` has `reason`, `message`, `metadata` (text to text) and `violations` (as `Violation` has them), of which all
-    but the reason may be missing; a reason that this version does not know is UNKNOWN.
+    `stored` has `reason`, `message`, `metadata` (str to str) and `violations` (the fields of `Violation`); all but the
+    reason are optional. A reason that this version does not know becomes UNKNOWN.
     """
     metadata = {str(key): str(value) for key, value in (stored.get("metadata") or {}).items()}
     violations = tuple(Violation(**each) for each in stored.get("violations") or ())
@@ -135,7 +135,7 @@ def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
 
 
 def code_of(status: status_pb2.Status) -> grpc.StatusCode:
-    """Return gRPC's own name for the status's number."""
+    """Return gRPC's own enum member for the status's code."""
     return _BY_NUMBER[status.code]
 
 
@@ -143,7 +143,7 @@ _BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.S
 
 
 def error_facts(error: BaseException) -> ErrorFacts:
-    """Say what may be told of an exception: by its own class or the nearest above it that a table knows."""
+    """Return what a caller may learn about an exception: by its class, or by the nearest base class in a table."""
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
         return error_facts(error.exceptions[0])
     if isinstance(error, DomainError):
@@ -157,12 +157,12 @@ def error_facts(error: BaseException) -> ErrorFacts:
 
 
 def _of_provider(error: providers.ProviderError) -> ErrorFacts:
-    """Keep what the vendor said beside our reason: it is never swallowed."""
+    """Return our reason together with the vendor's own code and message."""
     return ErrorFacts(reason_of(error), error.message, metadata_of(error), (), "", error.retry_at, error.retry_after)
 
 
 def _of_storage(reason: str, sentence: str) -> Callable[[Any], ErrorFacts]:
-    """Make the teller of one of storage's errors."""
+    """Return the function that describes one of storage's errors."""
     return lambda error: ErrorFacts(reason, sentence, {}, (), f"{error.kind}/{error.id}" if error.id else "")
 
 
@@ -171,13 +171,15 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
     storage.AlreadyExists: _of_storage("RESOURCE_EXISTS", "There is already a resource with this name."),
     storage.Conflict: _of_storage("CONFLICT", "Another request changed the same resource at the same time."),
     DatabaseUnavailable: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
-    # Which one it is stands in the log, and `doctor` names it: another process has sealed with a key that is not here.
-    KeyMissing: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "This process lacks an encryption key that is in use.", {}),
+    # Another process sealed with a key that this one does not have. The log and `doctor` name the key.
+    KeyMissing: lambda _: ErrorFacts(
+        "GATEWAY_UNAVAILABLE", "An encryption key that is in use is missing in this process.", {}
+    ),
 }
 
 
 def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
-    """Write the status: ErrorInfo first, then whatever the facts and the code call for."""
+    """Build the status: ErrorInfo first, then the details that apply."""
     row = REASONS.get(facts.reason) or Reason(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
     for length, count in _VIOLATION_CUTS:
         status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
@@ -191,7 +193,7 @@ def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> stat
 def _details(
     facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
 ) -> Iterator[Message]:
-    """Yield the details in the order of their worth."""
+    """Yield the details, the most important first."""
     delay = _delay(facts, row, now)
     yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
     if request_id:
@@ -212,7 +214,7 @@ def _details(
 
 
 def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | None:
-    """Say how long to wait: what the error knows, else the reason's own."""
+    """Return the retry delay: the error's own, else the reason's."""
     if facts.retry_after is not None:
         return max(facts.retry_after, timedelta(0))
     if facts.retry_at is not None and now is not None:
@@ -221,7 +223,7 @@ def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | 
 
 
 def _metadata(facts: ErrorFacts) -> dict[str, str]:
-    """Cut the metadata to what a trailer holds, and add when to try again."""
+    """Truncate the metadata to what fits a trailer, and add `retryAt`."""
     metadata = dict(facts.metadata)
     if facts.retry_at is not None:
         metadata.setdefault("retryAt", facts.retry_at.isoformat())
@@ -229,7 +231,7 @@ def _metadata(facts: ErrorFacts) -> dict[str, str]:
 
 
 def _bad_request(facts: ErrorFacts, length: int, count: int) -> error_details_pb2.BadRequest:
-    """Name at most `count` of the bad fields, each with the reason that is its own."""
+    """Return at most `count` violations, each with its own reason."""
     detail = error_details_pb2.BadRequest()
     for violation in facts.violations[:count]:
         detail.field_violations.add(
@@ -241,14 +243,14 @@ def _bad_request(facts: ErrorFacts, length: int, count: int) -> error_details_pb
 
 
 def _resource(name: str) -> Any:
-    """Name the resource; its type is the last collection in its name."""
+    """Return the ResourceInfo; the type is the last collection in the name."""
     parts = name.split("/")
     kind = parts[-2] if len(parts) > 1 else ""
     return error_details_pb2.ResourceInfo(resource_type=kind, resource_name=_cut(name, MAX_VALUE))
 
 
 def _precondition(facts: ErrorFacts) -> Any:
-    """Say which condition does not hold, and of what."""
+    """Return which condition failed, and for what."""
     detail = error_details_pb2.PreconditionFailure()
     subject = facts.resource or facts.metadata.get("account") or facts.metadata.get("connection", "")
     detail.violations.add(type=facts.reason, subject=subject, description=_cut(facts.message, MAX_VALUE))
@@ -256,7 +258,7 @@ def _precondition(facts: ErrorFacts) -> Any:
 
 
 def _quota(facts: ErrorFacts) -> Any:
-    """Say whose quota is used up."""
+    """Return which quota is used up, and whose."""
     detail = error_details_pb2.QuotaFailure()
     subject = facts.metadata.get("subject") or facts.metadata.get("account") or facts.metadata.get("provider", "")
     detail.violations.add(
@@ -269,7 +271,7 @@ def _quota(facts: ErrorFacts) -> Any:
 
 
 def _cut(text: str, length: int) -> str:
-    """Shorten a text, and show that it was."""
+    """Truncate a text to `length` characters, marking the cut with "…"."""
     return text if len(text) <= length else text[: length - 1] + "…" if length else ""
 
 

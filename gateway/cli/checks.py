@@ -17,8 +17,9 @@ from gateway.cli.applications import highlevel, tiktok
 from gateway.cli.findings import Finding, note, ok, wrong
 from gateway.command_error import sentences
 from gateway.http.serving import bind
-from gateway.settings import Settings, SettingsError, url_problem
+from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
+from gateway.urls import url_problem
 from storage import keys, migrate
 from storage.blobs import BlobStore
 

@@ -41,7 +41,7 @@ class UnauthenticatedSlots:
                     self._held.pop(limit, None)
         except TimeoutError:
             if limit.expired():
-                raise DeadlineExceeded("Without a key a request must come soon.") from None
+                raise DeadlineExceeded("A call without an API key must send its request promptly.") from None
             raise
 
     def _make_room(self) -> None:

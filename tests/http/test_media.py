@@ -22,7 +22,7 @@ from starlette.datastructures import Headers
 from gateway.domain.concurrency import Superseded
 from gateway.domain.media import links, uploads
 from gateway.domain.media.links import Found
-from gateway.http.media import wanted
+from gateway.http.media import requested_range
 from gateway.http.middleware import redacted_path
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
@@ -64,9 +64,9 @@ def test_any_range_gives_exactly_those_bytes(first: int, length: int) -> None:
     found = Found(MediaLinkRow(digest=b"", size_bytes=len(DATA), **values, **times), "ab")
     last = first + length - 1
 
-    assert (206, first, min(last + 1, len(DATA))) == wanted(Headers({"range": f"bytes={first}-{last}"}), found)
-    assert (206, first, len(DATA)) == wanted(Headers({"range": f"bytes={first}-"}), found)
-    assert (206, len(DATA) - length, len(DATA)) == wanted(Headers({"range": f"bytes=-{length}"}), found)
+    assert (206, first, min(last + 1, len(DATA))) == requested_range(Headers({"range": f"bytes={first}-{last}"}), found)
+    assert (206, first, len(DATA)) == requested_range(Headers({"range": f"bytes={first}-"}), found)
+    assert (206, len(DATA) - length, len(DATA)) == requested_range(Headers({"range": f"bytes=-{length}"}), found)
 
 
 @pytest.mark.parametrize(

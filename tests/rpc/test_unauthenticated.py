@@ -83,7 +83,7 @@ async def test_a_stranger_is_not_waited_for() -> None:
     """A request that needs no key has ten seconds, or less where that was said, to come."""
     held = unauthenticated.UnauthenticatedSlots()
     with pytest.raises(DeadlineExceeded):
-        async with held.place(0.01):
+        async with held.slot(0.01):
             await asyncio.Event().wait()
 
 
