@@ -237,8 +237,8 @@ class Settings(BaseSettings):
         return f"{self.public_url.rstrip('/')}/oauth/{{provider}}/callback"
 
     def secrets(self) -> list[str]:
-        """Return every secret of the configuration in plain text, so that logs can redact them; also each encryption key
-        and the database password on their own.
+        """Return every secret of the configuration in plain text, so that logs can redact them; also each
+        encryption key and the database password on their own.
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]

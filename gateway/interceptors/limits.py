@@ -1,6 +1,6 @@
-"""How much one key may have running at once, so that one caller cannot take the server from the others.
+"""Concurrency limits per API key, so that one caller cannot starve the others.
 
-Owns the counts. Does not know rates or the vendors' quotas.
+Owns the counters. Does not know rate limits or the vendors' quotas.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ RETRY = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Limits:
-    """Running calls per key; `max_calls` for those that end by themselves, `max_streams` for those that watch."""
+    """Running calls per key: at most `max_calls` calls and uploads, and `max_streams` watch streams."""
 
     max_calls: int
     max_streams: int
@@ -23,7 +23,7 @@ class Limits:
     _streams: dict[str, int] = field(default_factory=dict)
 
     def acquire(self, key_id: str, *, stream: bool) -> None:
-        """Count one more running call of a key; raises QuotaExceeded when it has as many as it may."""
+        """Count one more running call of a key; raises QuotaExceeded if it has reached its limit."""
         counts, most = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
         running = counts.get(key_id, 0)
         if running >= most:
@@ -32,7 +32,7 @@ class Limits:
         counts[key_id] = running + 1
 
     def release(self, key_id: str, *, stream: bool) -> None:
-        """Count one running call less; a key that has none left is forgotten."""
+        """Count one running call less; a key without calls is removed."""
         counts = self._streams if stream else self._calls
         if counts[key_id] == 1:
             del counts[key_id]
