@@ -1,6 +1,6 @@
-"""Which path of the HTTP edge leads where.
+"""The routes of the HTTP edge.
 
-Owns the routes, and the answers for what is not there. Knows nothing of what any page says.
+Owns the paths, and the responses for unknown paths and methods. Does not know what a page contains.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -24,7 +24,7 @@ from gateway.readiness import Report
 
 @dataclass(slots=True)
 class Edge:
-    """What the edge serves from; `domain`, and what calls need beside it, come when everything else has started."""
+    """What the HTTP edge needs; `domain`, `policy` and `owners` are set once everything else has started."""
 
     check: Callable[[], Awaitable[Report]]
     redirect_uris: Sequence[str] = ()
@@ -65,7 +65,7 @@ class Edge:
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Answer what the routes refuse: 404, 405, as JSON."""
+    """Answer an unknown path (404) or method (405) with JSON."""
     if not isinstance(error, HTTPException):
         raise error
     words = {404: "There is nothing here.", 405: "This method is not allowed here."}

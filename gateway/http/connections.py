@@ -1,7 +1,7 @@
-"""The connection of a location, for pages that speak no gRPC: `GET /me/{provider}-connection`.
+"""A location's connection as JSON, for web pages, which cannot call gRPC: `GET /me/{provider}-connection`.
 
-Owns how a call over HTTP says who calls and for which location, and the answer's fields. The steps a call goes
-through, its limits and its errors are those of gRPC; the rules are `gateway/domain/connections/read.py`.
+Owns reading the caller and the location from the request, and the fields of the response. Authentication, limits and
+errors are those of gRPC; the connection is read by `gateway/domain/connections/read.py`.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ STATUSES = {
     "VALID": "VALID",
     "LIMITED": "LIMITED",
     "ERROR": "ERROR",
-    # Pages know four states. What a person must do about these two stands in `reason_code`.
+    # Pages know only four states. For these two, `reason_code` says what a person must do.
     "EXPIRED": "ERROR",
     "DISCONNECTED": "ERROR",
 }
@@ -45,27 +45,27 @@ CAPABILITIES = ("can_read_profile", "can_list_videos", "can_read_video_metrics")
 
 
 class CallDependencies(Protocol):
-    """What a call needs of the edge; what is None comes when the gateway has started."""
+    """What a call needs from the edge; `policy`, `owners` and `domain` are None until the gateway has started."""
 
     @property
     def clock(self) -> Clock:
-        """The time."""
+        """The current time."""
 
     @property
     def draining(self) -> Callable[[], bool]:
-        """Return whether the gateway is about to stop."""
+        """Whether the gateway is shutting down."""
 
     @property
     def policy(self) -> CallPolicy | None:
-        """How callers are known, and how much each may have running."""
+        """How calls are authenticated and limited."""
 
     @property
     def owners(self) -> Owners | None:
-        """Whose each location is."""
+        """Which agency owns each location."""
 
     @property
     def domain(self) -> Domain | None:
-        """The rules."""
+        """The domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ConnectionStatus:
         await response(scope, receive, send)
 
     async def _call(self, request: Request) -> dict[str, Any]:
-        """Take a call through the steps of every call: key, scope, a place among the key's calls, a deadline."""
+        """Run one call through the steps of every call: authentication, scope, limits, deadline."""
         policy = self.edge.policy
         if policy is None or self.edge.draining():
             raise GatewayUnavailable(STARTING if policy is None else STOPPING)
@@ -106,17 +106,17 @@ class ConnectionStatus:
 
 
 def requested_location(given: list[str], caller: Caller) -> str:
-    """Return the location that is asked for: a key that names exactly one needs no parameter. Raises FieldInvalid."""
+    """Return the requested location's id; optional if the key allows exactly one. Raises FieldInvalid."""
     if not given and caller.locations is not None and len(caller.locations) == 1:
         return next(iter(caller.locations))
     if len(given) != 1:
         raise FieldInvalid("location", "must be given, once: the API key does not name one location alone")
-    # Both `l1` and `locations/l1` name the location l1.
-    return names.location(f"locations/{given[0].removeprefix('locations/')}", path="location")
+    # Both `l1` and `locations/l1` are accepted.
+    return names.location(names.LOCATION.format(given[0].removeprefix("locations/")), path="location")
 
 
 def to_json(row: ConnectionRow) -> dict[str, Any]:
-    """Write a connection with the fields of the page's contract: all of them, null for what is not known."""
+    """Return a connection with all fields of the response; null for unknown values."""
     return {
         f"{row.provider}_open_id": row.provider_subject or None,
         "status": STATUSES[row.status],
@@ -136,6 +136,6 @@ def _format_optional(value: datetime | None) -> str | None:
 
 
 def _authorization(request: Request) -> str:
-    """Return the header that says who calls; one that was sent twice is none, as over gRPC."""
+    """Return the `authorization` header, "" if it was sent twice, as over gRPC."""
     found = request.headers.getlist(auth.HEADER)
     return found[0] if len(found) == 1 else ""

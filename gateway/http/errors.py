@@ -1,7 +1,7 @@
-"""What the HTTP edge says when it refuses a call: the error's own status, as JSON.
+"""Errors of the HTTP edge: the same status as over gRPC, as JSON.
 
-Owns the JSON, and which HTTP status and stable code each canonical code is. Reason, sentences and metadata are read
-from the very status that gRPC would send, so that both say the same; nothing else of an exception leaves.
+Owns the JSON, and the HTTP status and stable code for each canonical code. Reason, messages and metadata are read from
+the status that gRPC would send, so that both always agree; nothing else of an exception reaches the client.
 """
 
 import math
@@ -35,14 +35,14 @@ HTTP: Mapping[str, tuple[int, str]] = {
     "UNAVAILABLE": (503, "SERVICE_UNAVAILABLE"),
     "DEADLINE_EXCEEDED": (504, "DEADLINE_EXCEEDED"),
 }
-"""By canonical code: the HTTP status, and the code that stands in `error`."""
+"""By canonical code: the HTTP status, and the value of `error`."""
 
 PROMOTED = ("field", "reasonCode")
-"""Metadata that stands directly in `details` too, where a page looks for it."""
+"""Metadata that is also a direct field of `details`, where pages look for it."""
 
 
 def error_response(error: Exception, *, now: datetime) -> Response:
-    """Answer with an error, whatever it is; one that nobody foresaw is logged, and said to be ours."""
+    """Return the response for any error; an unexpected one is logged and becomes INTERNAL."""
     request_id = log.request_id.get()
     status_proto = status.from_error(error, now=now, request_id=request_id)
     code = status.code_name(status_proto)
@@ -52,7 +52,7 @@ def error_response(error: Exception, *, now: datetime) -> Response:
 
 
 def format_time(value: datetime) -> str:
-    """Write a point in time in ISO 8601, in UTC and whole seconds: `2024-01-01T12:00:00Z`."""
+    """Format a time as ISO 8601 in UTC and whole seconds: `2024-01-01T12:00:00Z`."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -85,7 +85,7 @@ def _headers(status_proto: status_pb2.Status, code: str) -> dict[str, str]:
 
 
 def _detail(status_proto: status_pb2.Status, kind: type[T]) -> T:
-    """Return the status's detail of one kind, empty when it has none."""
+    """Return the status's detail of one type, empty if it has none."""
     found = kind()
     for packed in status_proto.details:
         if packed.Unpack(found):

@@ -1,6 +1,6 @@
-"""The frame around every request of the HTTP edge: its id, its limits, its headers, its log line.
+"""The middleware around every HTTP request: request id, size limit, security headers, log line.
 
-Owns what is the same for all paths. Whatever a page raises ends here: nothing of it reaches the browser.
+Owns what is the same for all paths. Exceptions end here: nothing of them reaches the browser.
 """
 
 import time
@@ -19,12 +19,12 @@ _log = log.get("gateway.http")
 MAX_BODY_BYTES = 1024 * 1024
 QUIET = ("/healthz", "/readyz")
 OPENING = ("/media/", "/connect/")
-"""What follows is a secret, but for the webhooks under the second."""
+"""The paths after these are secrets, except for the webhooks under the second."""
 
 HEADERS = {
     "cache-control": "no-store",
     "content-security-policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    # What a consent page sent us stands in the address: nobody may learn it from us.
+    # The OAuth code and state are in our URL: they must not be passed on as a referrer.
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -32,11 +32,11 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "x-robots-tag": "noindex",
 }
-"""On every answer, unless the page says otherwise."""
+"""On every response, unless the page sets its own."""
 
 
 def with_middleware(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_request_id) -> ASGIApp:
-    """Put the frame around an ASGI app."""
+    """Wrap an ASGI app with the middleware."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +67,7 @@ def with_middleware(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_
 
 
 async def _answer(app: ASGIApp, request: Request, receive: Receive, send: Send) -> None:
-    """Let the app answer, unless the request announces more than anybody needs to send here."""
+    """Call the app, unless the request's content-length is too large."""
     announced = request.headers.get("content-length", "0")
     if not announced.isdecimal() or int(announced) > MAX_BODY_BYTES:
         await _problem(413, "The body is too large.", "")(request.scope, receive, send)
@@ -76,7 +76,7 @@ async def _answer(app: ASGIApp, request: Request, receive: Receive, send: Send) 
 
 
 def _complete(headers: MutableHeaders, known: str) -> None:
-    """Add the headers that the page did not set itself."""
+    """Add the request id, and the headers that the page did not set itself."""
     headers[request_id.HEADER] = known
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
@@ -87,7 +87,7 @@ def _problem(status: int, sentence: str, known: str) -> ASGIApp:
 
 
 def redacted_path(path: str) -> str:
-    """Return a path as the log may have it: what opens something is left out."""
+    """Return a path that is safe to log: tokens in it are left out."""
     for opening in OPENING:
         before, link, rest = path.partition(opening)
         if link and not rest.startswith("webhook/"):
@@ -96,7 +96,7 @@ def redacted_path(path: str) -> str:
 
 
 def _line(request: Request, status: int, started: float) -> None:
-    """Write the request's one line; never its query, where codes and states stand."""
+    """Log the request's one line, but never its query, which may hold OAuth codes and states."""
     write = _log.debug if request.url.path in QUIET and status < 400 else _log.info
     write(
         "request",

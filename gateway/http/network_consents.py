@@ -1,8 +1,8 @@
-"""Where an account's owner connects it inside a planner: `/connect/{token}`, and what its page asks.
+"""The endpoints where a network account's owner connects it to a planner: `/connect/{token}`, and what its page calls.
 
-Owns reading what the browser sends, and what it is told. The rules are
-`gateway/domain/accounts/attach_consent.py`; the page itself is `network_page.py`. Whoever knows the address may
-use it, once: it is signed, bound to one connection and one network, and dies after ten minutes.
+Owns parsing what the browser sends, and the responses. The logic is `gateway/domain/accounts/attach_consent.py`; the
+page is `network_page.py`. Anybody who has the address may use it, once: its token is signed, bound to a connection and a
+network, and expires after ten minutes.
 """
 
 import json
@@ -30,14 +30,14 @@ _log = log.get("gateway.http.network_consents")
 
 MAX_BODY_BYTES = 4096
 EXPECTED_ERRORS = (DomainError, ProviderError, DatabaseUnavailable, storage_errors.NotFound)
-"""What the rules may raise."""
+"""The errors that the domain may raise."""
 
 Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """What a browser wants of an open consent."""
+    """One request of a browser about an open consent."""
 
     domain: Domain
     row: NetworkConsentRow
@@ -47,57 +47,57 @@ class ConsentRequest:
 
     @property
     def provider(self) -> str:
-        """What a person calls the planner."""
+        """The planner's display name."""
         return self.domain.providers[self.row.provider].table.display_name
 
     @property
     def connection(self) -> str:
-        """The connection's name."""
+        """The connection's resource name."""
         return names.CONNECTION.format(self.row.location, self.row.connection)
 
     @property
     def openers(self) -> list[str]:
-        """The origins whose pages may have opened ours; a browser tells the message to nobody else."""
+        """The origins whose pages may have opened ours; the browser delivers the message to no others."""
         return sorted({origin for uri in (*self.redirect_uris, *self.row.openers) if (origin := origin_of(uri))})
 
     def back(self, status: str, **more: str) -> str:
-        """Return the application's own address with how it ended; empty when it named none."""
+        """Return the application's return URI with the outcome in its query; "" if it has none."""
         values = {"connection": self.connection, "status": status, **more}
         return with_query(self.row.return_uri, values) if self.row.return_uri else ""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConsents:
-    """`/connect/{token}` and what is below it; pages of `redirect_uris`, from the settings, may have opened ours."""
+    """`/connect/{token}` and the paths below it; pages at `redirect_uris`, from the settings, may have opened ours."""
 
     domain: Callable[[], Domain | None]
     redirect_uris: Sequence[str]
 
     async def page(self, request: Request) -> Response:
-        """Show the page."""
+        """Return the page."""
         return await self._answer_page(request, _page)
 
     async def vendor(self, request: Request) -> Response:
-        """Send the browser on to the vendor's page."""
+        """Redirect the browser to the vendor's page."""
         return await self._answer_page(request, _vendor)
 
     async def choices(self, request: Request) -> Response:
-        """Say who is behind the consent that the vendor's page told of."""
+        """List the accounts of the consent that the vendor's page reported."""
         return await self._answer_script(request, _choices)
 
     async def attach(self, request: Request) -> Response:
-        """Attach who was chosen."""
+        """Attach the chosen account."""
         return await self._answer_script(request, _attach)
 
     async def look(self, request: Request) -> Response:
-        """Look whether an account came of it in another way."""
+        """Check whether the account was connected in another way, such as inside the planner."""
         return await self._answer_script(request, _look, done=True)
 
     async def _answer_page(self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Response]]) -> Response:
-        """Answer with a page, whatever happens."""
+        """Return a page, whatever happens."""
         try:
-            asked = await self._open(request)
-            return await handle(asked) if asked is not None else pages.render(pages.UNAVAILABLE, [])
+            consent = await self._open(request)
+            return await handle(consent) if consent is not None else pages.render(pages.UNAVAILABLE, [])
         except AuthorizationStateInvalid:
             return pages.render(pages.EXPIRED, [])
         except DatabaseUnavailable:
@@ -109,17 +109,17 @@ class NetworkConsents:
     async def _answer_script(
         self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Answer]], *, done: bool = False
     ) -> Response:
-        """Answer the page's script, whatever happens."""
+        """Return JSON for the page's script, whatever happens."""
         provider = "The provider"
         try:
             values = await _body(request)
             if values is None:
                 return JSONResponse({"status": "refused", "text": "This is not what the page sends."}, 400)
-            asked = await self._open(request, values, done=done)
-            if asked is None:
+            consent = await self._open(request, values, done=done)
+            if consent is None:
                 return JSONResponse(_retry_later("The service is starting."), 503)
-            provider = asked.provider
-            status, body = await handle(asked)
+            provider = consent.provider
+            status, body = await handle(consent)
         except EXPECTED_ERRORS as error:
             status, body = _refusal(error, provider)
         except Exception as error:
@@ -130,7 +130,9 @@ class NetworkConsents:
     async def _open(
         self, request: Request, values: dict[str, str] | None = None, *, done: bool = False
     ) -> ConsentRequest | None:
-        """Find the consent of the address; one that is done is over, unless `done` may be asked for."""
+        """Return the consent of the token, None during start-up; raises AuthorizationStateInvalid for a completed one,
+        unless `done` allows it.
+        """
         domain, values = self.domain(), values or {}
         if domain is None:
             return None
@@ -142,49 +144,49 @@ class NetworkConsents:
         )
 
 
-async def _page(asked: ConsentRequest) -> Response:
+async def _page(consent: ConsentRequest) -> Response:
     return network_page.render(
-        asked.domain.providers[asked.row.provider].networks.signal,
-        platform=asked.row.platform,
-        provider=asked.provider,
-        openers=asked.openers,
-        back=asked.back("denied"),
+        consent.domain.providers[consent.row.provider].networks.signal,
+        platform=consent.row.platform,
+        provider=consent.provider,
+        openers=consent.openers,
+        back=consent.back("denied"),
     )
 
 
-async def _vendor(asked: ConsentRequest) -> Response:
-    return RedirectResponse((await attach_consent.vendor_page(asked.domain, asked.row)).reveal(), 303)
+async def _vendor(consent: ConsentRequest) -> Response:
+    return RedirectResponse((await attach_consent.vendor_page(consent.domain, consent.row)).reveal(), 303)
 
 
-async def _choices(asked: ConsentRequest) -> Answer:
-    row = asked.row
+async def _choices(consent: ConsentRequest) -> Answer:
+    row = consent.row
     found = await attach.attachable(
-        asked.domain,
+        consent.domain,
         row.location,
         row.connection,
         platform=row.platform,
-        authorization_id=asked.authorization_id,
+        authorization_id=consent.authorization_id,
     )
-    shown = [{"id": each.provider_account_id, "name": each.display_name, "handle": each.username} for each in found]
-    return 200, {"status": "choose", "choices": shown}
+    choices = [{"id": each.provider_account_id, "name": each.display_name, "handle": each.username} for each in found]
+    return 200, {"status": "choose", "choices": choices}
 
 
-async def _attach(asked: ConsentRequest) -> Answer:
-    account = await attach_consent.choose(asked.domain, asked.row, asked.authorization_id, asked.account)
-    return 200, _connected(asked, account)
+async def _attach(consent: ConsentRequest) -> Answer:
+    account = await attach_consent.choose(consent.domain, consent.row, consent.authorization_id, consent.account)
+    return 200, _connected(consent, account)
 
 
-async def _look(asked: ConsentRequest) -> Answer:
-    account = await attach_consent.look(asked.domain, asked.row)
+async def _look(consent: ConsentRequest) -> Answer:
+    account = await attach_consent.look(consent.domain, consent.row)
     if account is not None:
-        return 200, _connected(asked, account)
-    text = f"Nothing new yet. Finish inside {asked.provider}, and look again."
+        return 200, _connected(consent, account)
+    text = f"Nothing new yet. Finish inside {consent.provider}, and look again."
     return 200, {"status": "waiting", "text": text}
 
 
-def _connected(asked: ConsentRequest, account: AccountRow) -> dict[str, Any]:
+def _connected(consent: ConsentRequest, account: AccountRow) -> dict[str, Any]:
     name = names.ACCOUNT.format(account.location, account.id)
-    more = {"account": name, "authorization_id": asked.authorization_id}
+    more = {"account": name, "authorization_id": consent.authorization_id}
     network = network_page.network_name(account.platform)
     who = f"{network} account {account.display_name}" if account.display_name else f"{network} account"
     return {
@@ -194,21 +196,21 @@ def _connected(asked: ConsentRequest, account: AccountRow) -> dict[str, Any]:
         "message": {
             "type": "social-gateway.account",
             "status": "connected",
-            "connection": asked.connection,
+            "connection": consent.connection,
             **more,
         },
-        "returnUri": asked.back("connected", **more),
+        "returnUri": consent.back("connected", **more),
     }
 
 
 def _refusal(error: Exception, provider: str) -> Answer:
-    """Turn a refusal into what the person reads."""
+    """Return the response for an error, in words for the account's owner."""
     _log.info("network not connected", error=type(error).__name__)
     if isinstance(error, AuthorizationStateInvalid):
         text = "This link is no longer valid. Go back to the application that sent you here and start again."
         return 400, {"status": "over", "text": text}
     if isinstance(error, OptionUnsupported):
-        # Words of ours, which say what can be done instead.
+        # The message is our own, and says what to do instead.
         return 409, {"status": "refused", "text": error.message}
     if isinstance(error, GrantRevoked | ReauthorizationRequired | storage_errors.NotFound):
         text = f"The connection to {provider} must be authorised again first."
@@ -222,7 +224,7 @@ def _refusal(error: Exception, provider: str) -> Answer:
 
 
 def _is_temporary(error: DomainError) -> bool:
-    """Return whether the same may work in a moment."""
+    """Return whether the same request may succeed in a moment."""
     return isinstance(error, Conflict) or error.reason in ("GATEWAY_UNAVAILABLE", "QUOTA_EXCEEDED")
 
 
@@ -231,7 +233,7 @@ def _retry_later(text: str) -> dict[str, str]:
 
 
 async def _body(request: Request) -> dict[str, str] | None:
-    """Read what the page's script sends: a small JSON object of texts; None for anything else."""
+    """Read what the page's script sends, a small JSON object of strings; return None for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return None
     body = bytearray()

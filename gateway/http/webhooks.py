@@ -1,8 +1,8 @@
-"""Where vendors tell by themselves what happened: `POST /webhooks/{provider}`.
+"""The webhook endpoint: `POST /webhooks/{provider}`.
 
-Owns reading a delivery's bytes within limits, and what is answered. 200 says that it is kept, committed; when it cannot
-be kept now, the answer is whatever makes this vendor come again. Why a delivery was refused is logged and not told: a
-forger learns nothing from it.
+Owns reading a delivery's bytes within limits, and the response. 200 means that the delivery is stored and committed; if
+it cannot be stored now, the response is whatever makes this vendor retry. The reason for a refusal is logged and not
+sent: a forger learns nothing from it.
 """
 
 import asyncio
@@ -34,14 +34,14 @@ UNVERIFIED = (401, {"error": "The delivery is not proved to be the provider's."}
 UNREADABLE_BODY = (400, {"error": "The delivery cannot be read."})
 TRY_LATER = {"error": "The gateway cannot take deliveries now."}
 STARTING = 429
-"""What is answered before any vendor is known here: there is one that comes again after this alone."""
+"""The status during start-up, when no provider is loaded yet: HighLevel retries after no other."""
 
 Answer = tuple[int, dict[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpoint:
-    """`/webhooks/{provider}`, and wherever else the routes put it."""
+    """`/webhooks/{provider}`, and its other routes."""
 
     domain: Callable[[], Domain | None]
 
@@ -50,7 +50,7 @@ class WebhookEndpoint:
         request = Request(scope, receive)
         try:
             status, body = await self._answer(request)
-        except Exception as error:  # whatever it is, a vendor may come again for one answer only
+        except Exception as error:  # some vendors retry after one particular status only
             _log.error("webhook failed", exc_info=error)
             status, body = self._try_later(request)
         response: Response = JSONResponse(body, status)
@@ -66,7 +66,7 @@ class WebhookEndpoint:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _body(request)
         except TimeoutError:
-            # It may have been this machine that was slow.
+            # The slow side may have been this machine.
             status, _ = self._try_later(request)
             return TOO_SLOW if status >= 500 else self._try_later(request)
         except ClientDisconnect:
@@ -98,7 +98,7 @@ async def _store(domain: Domain, provider: str, request: Request, body: bytes) -
 
 
 async def _body(request: Request) -> bytes | None:
-    """Read the untouched bytes; None when they are too many, as soon as that is known."""
+    """Read the raw bytes; return None as soon as they are too many."""
     body = bytearray()
     async for piece in request.stream():
         body += piece
@@ -108,6 +108,6 @@ async def _body(request: Request) -> bytes | None:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    """Return the headers by lower-case name; one that was sent twice is joined, and so proves nothing."""
+    """Return the headers by lower-case name; a repeated one is joined, so that its signature is invalid."""
     names = dict.fromkeys(request.headers.keys())
     return {name: ", ".join(request.headers.getlist(name)) for name in names}
