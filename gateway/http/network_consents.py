@@ -1,8 +1,8 @@
 """The endpoints where a network account's owner connects it to a planner: `/connect/{token}`, and what its page calls.
 
 Owns parsing what the browser sends, and the responses. The logic is `gateway/domain/accounts/attach_consent.py`; the
-page is `network_page.py`. Anybody who has the address may use it, once: its token is signed, bound to a connection and a
-network, and expires after ten minutes.
+page is `network_page.py`. Anybody who has the address may use it, once: its token is signed, bound to one connection
+and one network, and expires after ten minutes.
 """
 
 import json

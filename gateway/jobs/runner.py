@@ -1,7 +1,7 @@
-"""The workers of this process: three queues, the sweeper's loops, and how they start and stop.
+"""This process's workers: three queues, the sweeper's loops, and how they start and stop.
 
-Owns the tasks of the event loop. A loop that fails is logged and goes on: a database that is away for a minute stops
-nothing for longer than that.
+Owns the asyncio tasks. A loop that fails is logged and continues, so a database outage stops the jobs no longer than it
+lasts.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class JobsConfig:
-    """How much and how often, in jobs and seconds."""
+    """Concurrency in jobs per queue; everything else in seconds: timeouts, and the pauses between a loop's rounds."""
 
     concurrency: int = 8
     heartbeat: float = 3.0
@@ -37,15 +37,15 @@ class JobsConfig:
 
     @property
     def stalled(self) -> float:
-        """How often dead workers are looked for: a fraction of what makes one dead, at most 2 s."""
+        """The pause between checks for dead workers: a fraction of `stale`, at most 2 s."""
         return min(2.0, self.stale / 5)
 
 
 class Jobs:
-    """Runs what is due, in this process, until it is stopped."""
+    """Runs due jobs in this process until it is stopped."""
 
     def __init__(self, domain: Domain, config: JobsConfig = JobsConfig()) -> None:
-        """Nothing runs before `start`."""
+        """Prepare the jobs; nothing runs before `start`."""
         self._domain = domain
         self._config = config
         self._app: App | None = None
@@ -55,11 +55,11 @@ class Jobs:
 
     @property
     def healthy(self) -> bool:
-        """Return whether the sweeper came round lately."""
+        """Whether the sweeper has run recently."""
         return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._config.sweep + 10
 
     async def start(self) -> None:
-        """Open the queue and begin; jobs that a dead process left are looked for at once."""
+        """Open the queue and start the loops; the jobs of dead processes are looked for at once."""
         self._stopping = False
         self._app = queue(self._domain.db.url, max_connections=8)
         await self._app.open_async()
@@ -78,9 +78,9 @@ class Jobs:
         ]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
-        """Take no more work, let the steps at hand come to a safe place, and close the queue.
+        """Accept no more jobs, let the running ones reach a safe point, and close the queue.
 
-        What is not done within the grace is cut off where it stands; its post is due and goes on elsewhere or later.
+        A job that exceeds the grace period is cancelled; its post stays due and continues elsewhere or later.
         """
         self._stopping = True
         for task in self._tasks:
@@ -100,7 +100,7 @@ class Jobs:
             while not self._stopping:
                 try:
                     await body()
-                except Exception as error:  # the loop must outlive whatever its body meets
+                except Exception as error:  # the loop must survive any error of its body
                     log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
                 if not self._stopping:
                     await asyncio.sleep(pause)

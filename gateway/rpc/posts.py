@@ -64,7 +64,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         location, post = names.POST.parse(request.name)
         await self._guard.authorize(location)
         key = rows.cache_key(location, post)
-        return self._cached.get(key) or await self._answers.load(key, lambda: self._read(location, post))
+        return self._cached.get(key) or await self._cached.load(key, lambda: self._read(location, post))
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
         reading = read.get(self._domain, location, post)
