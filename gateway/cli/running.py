@@ -1,6 +1,6 @@
-"""Running a gateway until it is on_signal to stop.
+"""Runs a gateway until a signal stops it.
 
-Owns the event loop and the signals: the first SIGTERM or SIGINT drains, the second ends at once. Does not know what
+Owns the event loop and the signals: the first SIGTERM or SIGINT drains, the second stops at once. Does not know what
 runs.
 """
 
@@ -16,7 +16,7 @@ FORCED_STOP_SECONDS = 5.0
 
 
 def run_async(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine to its end in a uvloop of its own."""
+    """Run one coroutine in a new uvloop event loop and return its result."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -24,8 +24,8 @@ def run_async(work: Coroutine[Any, Any, T]) -> T:
 
 
 async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
-    """Start a gateway from the environment, serve until a signal comes, stop it in order."""
-    # Our children are PostgreSQL's programs, never callers: gRPC's handlers around a fork only get in their way.
+    """Start a gateway from the environment, serve until a signal arrives, and shut it down gracefully."""
+    # Our child processes (PostgreSQL, the media probe) never use gRPC, whose fork handlers can crash them.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from gateway import app, log, settings
 
@@ -62,7 +62,7 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
 
 
 async def _finished_before(task: "asyncio.Task[Any]", event: asyncio.Event) -> bool:
-    """Wait for the task or the event; tell whether the task was first."""
+    """Wait for the task or the event, and return whether the task finished first."""
     waiting = asyncio.create_task(event.wait())
     await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

@@ -5,9 +5,9 @@ Owns the command. Does not know what the jobs do (`gateway/jobs`).
 
 
 def worker() -> None:
-    """Run jobs alone: publish, poll, sweep. Any number of workers share one database.
+    """Run only the background jobs: publishing, polling, webhooks, clean-up.
 
-    Beside them, `social-gateway serve --no-jobs` answers the calls.
+    Any number of workers can share one database. `social-gateway serve --no-jobs` serves the calls.
     """
     from gateway.cli.running import run_async, serve_until_signal
 
