@@ -21,7 +21,7 @@ _NAME = "_name"
 _CLEAN = "_clean"
 CLEAN: dict[str, Any] = {_CLEAN: True}
 MAX_DEPTH = 6
-LEAST_HIDDEN = 12
+MIN_HIDDEN_LENGTH = 12
 _HIDDEN: set[str] = set()
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -73,7 +73,7 @@ def configure(*, level: str = "info", form: str = "json", stream: TextIO | None 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    _quiet(level)
+    _limit_noisy_loggers(level)
 
 
 def _foreign_formatter(last: Any) -> logging.Formatter:
@@ -97,7 +97,7 @@ def _renderer(form: str) -> Any:
     return structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))
 
 
-def _quiet(level: str) -> None:
+def _limit_noisy_loggers(level: str) -> None:
     """Limit noisy libraries to warnings: at INFO httpx logs whole URLs and procrastinate every job."""
     for name in ("httpx", "httpcore", "procrastinate", "uvicorn.access", "alembic", "sqlalchemy.engine", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
@@ -163,7 +163,7 @@ def hide(values: Iterable[str]) -> None:
     Their spellings in URLs and in `repr` are redacted too. Short values are ignored: they could be ordinary words.
     """
     for value in values:
-        if len(value) >= LEAST_HIDDEN:
+        if len(value) >= MIN_HIDDEN_LENGTH:
             _HIDDEN.update((value, repr(value)[1:-1], quote(value, safe=""), quote_plus(value)))
 
 

@@ -76,8 +76,8 @@ class Readiness:
     async def _report(self) -> Report:
         jobs = None if self.jobs_healthy is None else self.jobs_healthy()
         database, migrations = await self._check_database()
-        heard = self.listener is not None and self.listener.healthy
-        return Report(database, migrations, heard, jobs, self.draining)
+        listening = self.listener is not None and self.listener.healthy
+        return Report(database, migrations, listening, jobs, self.draining)
 
     async def _check_database(self) -> tuple[bool, bool]:
         try:

@@ -38,14 +38,14 @@ def reason_of(error: providers.ProviderError) -> str:
 
 def metadata_of(error: providers.ProviderError) -> dict[str, str]:
     """Return the vendor's code, message and log id as metadata, so that they always reach the caller."""
-    ours = dict(error.metadata)
+    metadata = dict(error.metadata)
     if isinstance(error, providers.OptionUnsupported | providers.CapabilityMissing):
         # Refused by our own capability table: the vendor was not called.
-        return {**ours, "provider": error.provider} if error.provider else ours
+        return {**metadata, "provider": error.provider} if error.provider else metadata
     vendor = {
         "provider": error.provider,
         "providerCode": error.code,
-        "providerMessage": ours.pop("provider_message", "") or (error.message if error.code else ""),
+        "providerMessage": metadata.pop("provider_message", "") or (error.message if error.code else ""),
         "providerLogId": error.log_id,
     }
-    return {**ours, **{key: value for key, value in vendor.items() if value}}
+    return {**metadata, **{key: value for key, value in vendor.items() if value}}

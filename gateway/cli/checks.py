@@ -79,8 +79,8 @@ def blobs(settings: Settings) -> Iterator[Finding]:
     if parts.scheme != "file":
         yield ok("uploads", f"stored at {parts.scheme}://{parts.netloc}")
         return
-    room = os.statvfs(parts.path)
-    free = room.f_bavail * room.f_frsize
+    stat = os.statvfs(parts.path)
+    free = stat.f_bavail * stat.f_frsize
     text = f"{parts.path}, {free // 10**9} GB free"
     yield ok("uploads", text) if free > 10**9 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")
 
@@ -121,9 +121,9 @@ def tls(settings: Settings) -> Iterator[Finding]:
 
     CertificateFiles(settings.tls_cert, settings.tls_key).load()
     certificate = x509.load_pem_x509_certificates(settings.tls_cert.read_bytes())[0]
-    left = certificate.not_valid_after_utc - clock.now()
-    text = f"{settings.tls_cert}, good for {left.days} days"
-    yield ok("TLS", text) if left.days >= 0 else wrong("TLS", f"{settings.tls_cert} has expired", "renew it")
+    remaining = certificate.not_valid_after_utc - clock.now()
+    text = f"{settings.tls_cert}, good for {remaining.days} days"
+    yield ok("TLS", text) if remaining.days >= 0 else wrong("TLS", f"{settings.tls_cert} has expired", "renew it")
 
 
 CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (

@@ -14,8 +14,8 @@ BITS_PER_SECOND = 24_000_000
 MIN_SECONDS, MAX_SECONDS = 5, 60
 
 
-def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, least: int = MIN_BYTES) -> None:
-    """Write a portrait H.264 MP4 of at least `least` bytes, a moving pattern under noise.
+def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, min_bytes: int = MIN_BYTES) -> None:
+    """Write a portrait H.264 MP4 of at least `min_bytes` bytes, a moving pattern under noise.
 
     `progress` is called with the size so far.
     """
@@ -29,7 +29,7 @@ def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, lea
         stream.options = {"preset": "ultrafast", "maxrate": str(BITS_PER_SECOND), "bufsize": str(BITS_PER_SECOND)}
         size = 0
         for number, frame in enumerate(_frames(av)):
-            if size >= least and number >= MIN_SECONDS * RATE:
+            if size >= min_bytes and number >= MIN_SECONDS * RATE:
                 break
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             for packet in stream.encode(frame):

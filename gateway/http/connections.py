@@ -105,14 +105,14 @@ class ConnectionStatus:
         return to_json((await read.status(domain, location, provider)).row)
 
 
-def requested_location(given: list[str], caller: Caller) -> str:
+def requested_location(values: list[str], caller: Caller) -> str:
     """Return the requested location's id; optional if the key allows exactly one. Raises FieldInvalid."""
-    if not given and caller.locations is not None and len(caller.locations) == 1:
+    if not values and caller.locations is not None and len(caller.locations) == 1:
         return next(iter(caller.locations))
-    if len(given) != 1:
+    if len(values) != 1:
         raise FieldInvalid("location", "must be given, once: the API key does not name one location alone")
     # Both `l1` and `locations/l1` are accepted.
-    return names.location(names.LOCATION.format(given[0].removeprefix("locations/")), path="location")
+    return names.location(names.LOCATION.format(values[0].removeprefix("locations/")), path="location")
 
 
 def to_json(row: ConnectionRow) -> dict[str, Any]:

@@ -61,10 +61,10 @@ def started_states(domain: Domain, request: Request, provider: str) -> list[str]
 
 
 def _with_cookie(domain: Domain, request: Request, provider: str, state: str, response: Response) -> Response:
-    known = [each for each in started_states(domain, request, provider) if each != state]
+    others = [each for each in started_states(domain, request, provider) if each != state]
     response.set_cookie(
         _name(domain, provider),
-        _SEPARATOR.join([*known, state][-MAX_STARTED:]),
+        _SEPARATOR.join([*others, state][-MAX_STARTED:]),
         max_age=int(consent.LIFETIME.total_seconds()),
         path="/",
         secure=_secure(domain),

@@ -54,7 +54,7 @@ class Media:
     """`/media/{token}`."""
 
     domain: Callable[[], Domain | None]
-    places: int = MAX_STREAMS
+    max_streams: int = MAX_STREAMS
     max_seconds: float = MAX_SECONDS
     _streams: int = field(default=0)
 
@@ -64,7 +64,7 @@ class Media:
         if isinstance(answer, Response):
             await answer(scope, receive, send)
             return
-        if self._streams >= self.places:
+        if self._streams >= self.max_streams:
             await _busy()(scope, receive, send)
             return
         self._streams += 1
@@ -135,11 +135,11 @@ def _fetch(request: Request, found: Found) -> Fetch:
     """Read who requests what. The client is the socket's peer: anybody can set the headers that a proxy would."""
     remote = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "").replace("\0", "")
-    whole = Fetch(remote, agent, 0, found.link.size_bytes, 200)
+    everything = Fetch(remote, agent, 0, found.link.size_bytes, 200)
     if request.method == "HEAD":
-        return whole
+        return everything
     status, first, end = requested_range(request.headers, found)
-    return replace(whole, status=status, first=first, size=end - first)
+    return replace(everything, status=status, first=first, size=end - first)
 
 
 def requested_range(headers: Headers, found: Found) -> tuple[int, int, int]:

@@ -17,8 +17,8 @@ from gateway.interceptors import request_id
 _log = log.get("gateway.http")
 
 MAX_BODY_BYTES = 1024 * 1024
-QUIET = ("/healthz", "/readyz")
-OPENING = ("/media/", "/connect/")
+PROBES = ("/healthz", "/readyz")
+SECRET_AFTER = ("/media/", "/connect/")
 """The paths after these are secrets, except for the webhooks under the second."""
 
 HEADERS = {
@@ -42,24 +42,24 @@ def with_middleware(app: ASGIApp, *, new_id: Callable[[], str] = request_id.new_
         if scope["type"] != "http":
             return
         request = Request(scope)
-        known = request_id.choose(request.headers.get(request_id.HEADER, ""), new_id)
-        log.request_id.set(known)
+        id = request_id.choose(request.headers.get(request_id.HEADER, ""), new_id)
+        log.request_id.set(id)
         started, status = time.monotonic(), 0
 
-        async def sent(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(MutableHeaders(scope=message), known)
+                _complete(MutableHeaders(scope=message), id)
             await send(message)
 
         try:
-            await _answer(app, request, receive, sent)
+            await _answer(app, request, receive, send_with_headers)
         except Exception as error:
             _log.error("request failed", path=redacted_path(request.url.path), exc_info=error)
             if status:
                 raise
-            await _problem(500, "The gateway failed.", known)(scope, receive, sent)
+            await _problem(500, "The gateway failed.", id)(scope, receive, send_with_headers)
         finally:
             _line(request, status, started)
 
@@ -75,21 +75,21 @@ async def _answer(app: ASGIApp, request: Request, receive: Receive, send: Send) 
     await app(request.scope, receive, send)
 
 
-def _complete(headers: MutableHeaders, known: str) -> None:
+def _complete(headers: MutableHeaders, id: str) -> None:
     """Add the request id, and the headers that the page did not set itself."""
-    headers[request_id.HEADER] = known
+    headers[request_id.HEADER] = id
     for name, value in HEADERS.items():
         headers.setdefault(name, value)
 
 
-def _problem(status: int, sentence: str, known: str) -> ASGIApp:
-    return JSONResponse({"error": sentence, **({"requestId": known} if known else {})}, status)
+def _problem(status: int, sentence: str, id: str) -> ASGIApp:
+    return JSONResponse({"error": sentence, **({"requestId": id} if id else {})}, status)
 
 
 def redacted_path(path: str) -> str:
     """Return a path that is safe to log: tokens in it are left out."""
-    for opening in OPENING:
-        before, link, rest = path.partition(opening)
+    for prefix in SECRET_AFTER:
+        before, link, rest = path.partition(prefix)
         if link and not rest.startswith("webhook/"):
             return f"{before[:200]}{link}…"
     return path[:200]
@@ -97,7 +97,7 @@ def redacted_path(path: str) -> str:
 
 def _line(request: Request, status: int, started: float) -> None:
     """Log the request's one line, but never its query, which may hold OAuth codes and states."""
-    write = _log.debug if request.url.path in QUIET and status < 400 else _log.info
+    write = _log.debug if request.url.path in PROBES and status < 400 else _log.info
     write(
         "request",
         method=request.method,

@@ -186,13 +186,13 @@ def _data(signal: ConsentSignal, network: str, provider: str, openers: Sequence[
 
 def _html(network: str, provider: str, data: dict[str, str], back: str, nonce: str) -> str:
     title = escape(f"Connect {network}")
-    held = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
+    attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
     link = f'<a href="{escape(back)}">Go back without connecting</a>' if back else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{title}</title>\n<style nonce="{nonce}">{STYLE}{_STYLE}</style>\n</head>\n<body>\n'
-        f'<main class="open" {held}>\n<h1 id="title">{title}</h1>\n'
+        f'<main class="open" {attributes}>\n<h1 id="title">{title}</h1>\n'
         f'<p id="status" role="status">{escape(network)} asks in a window of its own whether {escape(provider)} may '
         "post for you.</p>\n"
         f"<noscript><p>This page needs JavaScript. Connect the account inside {escape(provider)} instead.</p>"

@@ -75,7 +75,7 @@ class Callback:
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
                 return pages.EXPIRED if provider.authorization.returns_state else pages.NOT_STARTED_HERE
-            return _refused(error, name, said=values["error_description"])
+            return _refused(error, name, vendor_message=values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
@@ -127,18 +127,18 @@ def origin_of(uri: str) -> str:
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _refused(error: Exception, provider: str, *, said: str) -> Outcome:
+def _refused(error: Exception, provider: str, *, vendor_message: str) -> Outcome:
     """Return the page for an error."""
     _log.info("consent not completed", provider=provider, error=type(error).__name__)
     where = {"connection": getattr(error, "connection", ""), "return_uri": getattr(error, "return_uri", "")}
     if isinstance(error, AuthorizationStateInvalid):
         return pages.EXPIRED
-    return replace(_page_for(error, provider, said, where), openers=getattr(error, "openers", ()))
+    return replace(_page_for(error, provider, vendor_message, where), openers=getattr(error, "openers", ()))
 
 
-def _page_for(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:
+def _page_for(error: Exception, provider: str, vendor_message: str, where: dict[str, str]) -> Outcome:
     if isinstance(error, AuthorizationDenied):
-        return pages.denied(provider, said=said, **where)
+        return pages.denied(provider, vendor_message=vendor_message, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":
         return pages.failed(provider, error.message, **where)
     return pages.temporarily_failed(provider, **where)

@@ -12,12 +12,12 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
-SAID_MAX = 200
+MAX_QUOTE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a consent ended: `status` for programs, the rest for people; `said` is the vendor's own message. Pages at
+    """How a consent ended: `status` for programs, the rest for people; `vendor_message` is the vendor's own. Pages at
     `openers` may receive the outcome.
     """
 
@@ -25,7 +25,7 @@ class Outcome:
     title: str
     text: str
     code: int = 200
-    said: str = ""
+    vendor_message: str = ""
     connection: str = ""
     return_uri: str = ""
     openers: Sequence[str] = ()
@@ -57,10 +57,10 @@ def connected(provider: str, *, connection: str, return_uri: str) -> Outcome:
     return Outcome("connected", "Connected", text, 200, connection=connection, return_uri=return_uri)
 
 
-def denied(provider: str, *, said: str, connection: str, return_uri: str) -> Outcome:
+def denied(provider: str, *, vendor_message: str, connection: str, return_uri: str) -> Outcome:
     """Return the outcome of a consent that the person or the vendor denied."""
     text = f"{provider} was not connected, because the permission was not given. Nothing was changed."
-    return Outcome("denied", "Not connected", text, 403, said, connection, return_uri)
+    return Outcome("denied", "Not connected", text, 403, vendor_message, connection, return_uri)
 
 
 def failed(provider: str, sentence: str, *, connection: str, return_uri: str) -> Outcome:
@@ -133,16 +133,16 @@ def _html(outcome: Outcome, openers: Sequence[str], nonce: str) -> str:
         f'<title>{title}</title>\n<style nonce="{nonce}">{STYLE}</style>\n</head>\n<body>\n'
         f'<main class="{escape(outcome.status)}" data-again="{again}" '
         f'data-message="{message}" data-openers="{origins}">\n'
-        f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_said(outcome.said)}'
+        f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_quote(outcome.vendor_message)}'
         '<button type="button" hidden>Close this window</button>\n</main>\n'
         f'<script nonce="{nonce}">{_SCRIPT}</script>\n</body>\n</html>\n'
     )
 
 
-def _said(sentence: str) -> str:
+def _quote(sentence: str) -> str:
     """Quote the vendor's message, which came through the browser: as escaped text, truncated."""
     short = " ".join(sentence.split())
     if not short:
         return ""
-    short = short if len(short) <= SAID_MAX else f"{short[: SAID_MAX - 1]}…"
+    short = short if len(short) <= MAX_QUOTE else f"{short[: MAX_QUOTE - 1]}…"
     return f"<p><small>The network said: <q>{escape(short)}</q></small></p>\n"

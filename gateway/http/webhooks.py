@@ -26,7 +26,7 @@ MAX_BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 """How long a delivery may take to arrive."""
 
-KEPT = (200, {"status": "kept"})
+STORED = (200, {"status": "kept"})
 NOTHING_HERE = (404, {"error": "There is nothing here."})
 TOO_LARGE = (413, {"error": "The body is too large."})
 TOO_SLOW = (408, {"error": "The body did not arrive in time."})
@@ -94,7 +94,7 @@ async def _store(domain: Domain, provider: str, request: Request, body: bytes) -
     except DatabaseUnavailable:
         _log.error("webhook not kept", provider=provider, error="DatabaseUnavailable")
         return domain.providers[provider].webhooks.come_again, TRY_LATER
-    return KEPT
+    return STORED
 
 
 async def _body(request: Request) -> bytes | None:

@@ -6,6 +6,7 @@ Owns the counters. Does not know rate limits or the vendors' quotas.
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gateway.aip import names
 from gateway.clock import Clock
 from gateway.errors import QuotaExceeded
 
@@ -24,11 +25,11 @@ class Limits:
 
     def acquire(self, key_id: str, *, stream: bool) -> None:
         """Count one more running call of a key; raises QuotaExceeded if it has reached its limit."""
-        counts, most = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
+        counts, limit = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
         running = counts.get(key_id, 0)
-        if running >= most:
+        if running >= limit:
             quota = "openStreams" if stream else "callsInFlight"
-            raise QuotaExceeded(quota, subject=f"apiKeys/{key_id}", limit=most, retry_at=self.clock() + RETRY)
+            raise QuotaExceeded(quota, subject=names.API_KEY.format(key_id), limit=limit, retry_at=self.clock() + RETRY)
         counts[key_id] = running + 1
 
     def release(self, key_id: str, *, stream: bool) -> None:

@@ -135,11 +135,11 @@ class CallPipeline(grpc.aio.ServerInterceptor):
 
         async def serve(requests: Any, context: Any) -> None:
             async def work() -> None:
-                given = requests if parse is None else await self._request(method, context, parse)
+                argument = requests if parse is None else await self._request(method, context, parse)
                 if generates:
-                    await _write_all(behavior(given, context), context)
+                    await _write_all(behavior(argument, context), context)
                 else:
-                    await behavior(given, context)
+                    await behavior(argument, context)
 
             async def work_in_slot() -> None:
                 async with self._unauthenticated.slot(self._policy.deadline_seconds):
@@ -166,8 +166,8 @@ class CallPipeline(grpc.aio.ServerInterceptor):
 
     async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run one call through the steps, in order, and log its line whatever happened."""
-        header, given_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
-        call = Call(method.name, request_id.choose(given_id, self._policy.new_id), context.peer())
+        header, sent_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
+        call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         log.request_id.set(call.request_id)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
         try:

@@ -23,7 +23,7 @@ class UnauthenticatedSlots:
     def __init__(self, slots: int = MAX_SLOTS) -> None:
         """Allow `slots` requests at the same time."""
         self._max_slots = slots
-        self._held: dict[asyncio.Timeout, None] = {}
+        self._active: dict[asyncio.Timeout, None] = {}
 
     @asynccontextmanager
     async def slot(self, seconds: float = SLOT_SECONDS) -> AsyncIterator[None]:
@@ -31,19 +31,19 @@ class UnauthenticatedSlots:
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                self._make_room()
-                self._held[limit] = None
+                self._evict()
+                self._active[limit] = None
                 try:
                     yield
                 finally:
-                    self._held.pop(limit, None)
+                    self._active.pop(limit, None)
         except TimeoutError:
             if limit.expired():
                 raise DeadlineExceeded("A call without an API key must send its request promptly.") from None
             raise
 
-    def _make_room(self) -> None:
-        if len(self._held) >= self._max_slots:
-            oldest = next(iter(self._held))
-            del self._held[oldest]
+    def _evict(self) -> None:
+        if len(self._active) >= self._max_slots:
+            oldest = next(iter(self._active))
+            del self._active[oldest]
             oldest.reschedule(asyncio.get_running_loop().time())

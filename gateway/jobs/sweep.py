@@ -21,13 +21,13 @@ from storage.database import Transaction, try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
-IDEMPOTENCY_KEPT = timedelta(days=30)
-EVENTS_KEPT = timedelta(days=30)
-VIDEOS_KEPT = timedelta(days=1)
-QUOTAS_KEPT = timedelta(days=2)
-MEDIA_KEPT = timedelta(days=30)
-AUTHORIZATIONS_KEPT = timedelta(days=7)
-WEBHOOKS_KEPT = timedelta(days=30)
+IDEMPOTENCY_RETENTION = timedelta(days=30)
+EVENTS_RETENTION = timedelta(days=30)
+VIDEOS_RETENTION = timedelta(days=1)
+QUOTAS_RETENTION = timedelta(days=2)
+MEDIA_RETENTION = timedelta(days=30)
+AUTHORIZATIONS_RETENTION = timedelta(days=7)
+WEBHOOKS_RETENTION = timedelta(days=30)
 """Far longer than vendors retry a delivery (TikTok: 72 hours), so that a late duplicate is still recognised."""
 
 
@@ -66,17 +66,17 @@ async def old(domain: Domain) -> None:
     async with domain.db.transaction() as tx:
         if not await try_advisory_lock(tx, "sweep-old"):
             return
-        await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
-        await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
-        await network_consents.prune(tx, now - AUTHORIZATIONS_KEPT)
+        await idempotency.prune(tx, now - IDEMPOTENCY_RETENTION)
+        await authorizations.prune(tx, now - AUTHORIZATIONS_RETENTION)
+        await network_consents.prune(tx, now - AUTHORIZATIONS_RETENTION)
         # As long as the request ids that refer to them.
-        await comments.prune(tx, now - IDEMPOTENCY_KEPT)
-        await media.prune(tx, now - MEDIA_KEPT)
-        await videos.prune(tx, now - VIDEOS_KEPT)
-        await quotas.prune(tx, now - QUOTAS_KEPT)
+        await comments.prune(tx, now - IDEMPOTENCY_RETENTION)
+        await media.prune(tx, now - MEDIA_RETENTION)
+        await videos.prune(tx, now - VIDEOS_RETENTION)
+        await quotas.prune(tx, now - QUOTAS_RETENTION)
     # These grow with traffic, so they are deleted in batches that do not block writers for long.
-    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_KEPT))
-    await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_KEPT))
+    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_RETENTION))
+    await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
     await uploads.sweep(domain, now)
 
 

@@ -23,7 +23,7 @@ MEMORY = 512 * 1024**2
 
 CPU_SECONDS = 4
 BLOCK = 256 * 1024
-KEPT_BLOCKS = 16
+CACHED_BLOCKS = 16
 MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
 
@@ -42,46 +42,46 @@ class Remote:
     def __init__(self, size: int) -> None:
         """Open a file of `size` bytes."""
         self.size = size
-        self._place = 0
+        self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def read(self, count: int = -1) -> bytes:
         """Return at most `count` bytes from the current position."""
-        rest = max(0, self.size - self._place)
+        rest = max(0, self.size - self._position)
         count = rest if count < 0 else min(count, rest)
         if count == 0:
             return b""
-        number, skipped = divmod(self._place, BLOCK)
+        number, skipped = divmod(self._position, BLOCK)
         data = self._block(number)[skipped : skipped + count]
-        self._place += len(data)
+        self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Set the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def tell(self) -> int:
         """Return the position."""
-        return self._place
+        return self._position
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:
             first = number * BLOCK
-            self._blocks[number] = _ask(first, min(BLOCK, self.size - first))
-            if len(self._blocks) > KEPT_BLOCKS:
+            self._blocks[number] = _request(first, min(BLOCK, self.size - first))
+            if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]
 
 
-def _ask(first: int, count: int) -> bytes:
-    _write(MESSAGE.pack(b"R", first, count))
-    return _take(count)
+def _request(first: int, count: int) -> bytes:
+    _send(MESSAGE.pack(b"R", first, count))
+    return _receive(count)
 
 
-def _take(count: int) -> bytes:
+def _receive(count: int) -> bytes:
     parts = []
     while count:
         part = os.read(0, count)
@@ -92,7 +92,7 @@ def _take(count: int) -> bytes:
     return b"".join(parts)
 
 
-def _write(data: bytes) -> None:
+def _send(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
 
@@ -102,9 +102,9 @@ def main() -> None:
     av.logging.set_level(None)
     _import_all()
     confine()
-    (size,) = SIZE.unpack(_take(SIZE.size))
+    (size,) = SIZE.unpack(_receive(SIZE.size))
     answer = json.dumps(look(Remote(size))).encode()
-    _write(MESSAGE.pack(b"D", 0, len(answer)) + answer)
+    _send(MESSAGE.pack(b"D", 0, len(answer)) + answer)
 
 
 def _import_all() -> None:
@@ -127,11 +127,11 @@ def confine() -> None:
     _limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
 
 
-def _limit(what: int, most: int, slack: int = 0) -> None:
+def _limit(what: int, soft: int, slack: int = 0) -> None:
     """Set a limit, unless a lower one is already set."""
-    _, held = resource.getrlimit(what)
-    hard = most + slack if held == resource.RLIM_INFINITY else min(most + slack, held)
-    resource.setrlimit(what, (min(most, hard), hard))
+    _, current = resource.getrlimit(what)
+    hard = soft + slack if current == resource.RLIM_INFINITY else min(soft + slack, current)
+    resource.setrlimit(what, (min(soft, hard), hard))
 
 
 def look(file: Remote) -> dict[str, Any]:

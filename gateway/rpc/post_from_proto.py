@@ -229,9 +229,9 @@ def _consent(message: post_pb2.Post) -> dict[str, Any] | None:
     consent = message.consent
     lengths = {"subject": (consent.subject, MAX_SUBJECT), "declaration": (consent.declaration, MAX_DECLARATION)}
     long = [
-        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {most} are kept")
-        for name, (text, most) in lengths.items()
-        if len(text) > most
+        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {limit} are kept")
+        for name, (text, limit) in lengths.items()
+        if len(text) > limit
     ]
     if long:
         raise FieldInvalid(long[0].field, long[0].description, *long[1:])

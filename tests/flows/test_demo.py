@@ -51,7 +51,7 @@ def left_running(folder: str) -> list[str]:
 def small(folder: Path) -> Path:
     """Make a video that is real, and quickly sent."""
     path = folder / "small.mp4"
-    video.make(path, least=1_000_000)
+    video.make(path, min_bytes=1_000_000)
     return path
 
 

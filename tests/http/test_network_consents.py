@@ -181,7 +181,7 @@ async def test_a_page_dies_after_ten_minutes(high: HighWorld) -> None:
     assert asked == len(high.vendor.requests)
 
     id = page.path.rpartition("/")[2].partition(".")[0]
-    high.world.clock.advance(sweep.AUTHORIZATIONS_KEPT + timedelta(seconds=1))
+    high.world.clock.advance(sweep.AUTHORIZATIONS_RETENTION + timedelta(seconds=1))
     await sweep.old(high.world.domain)
     async with high.world.domain.db.read() as tx:
         assert None is await rows.find(tx, id)

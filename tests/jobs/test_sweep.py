@@ -140,7 +140,7 @@ async def test_request_ids_are_kept_for_thirty_days_and_no_longer(stage: Stage) 
     )
     async with stage.domain.db.transaction() as tx:
         await idempotency.claim(tx, row)
-    stage.clock.advance(sweep.IDEMPOTENCY_KEPT)
+    stage.clock.advance(sweep.IDEMPOTENCY_RETENTION)
     await sweep.old(stage.domain)
     async with stage.domain.db.read() as tx:
         kept = await idempotency.find(tx, "a", "l", "m", "r")
