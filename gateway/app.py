@@ -41,7 +41,7 @@ from storage.listener import Listener
 
 _log = log.get("gateway")
 
-SCHEMA_SENTENCE = "Its database must be migrated first."
+SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
 MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
 

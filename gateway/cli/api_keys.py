@@ -62,7 +62,7 @@ def create(
             display_name=name,
         )
     )
-    typer.echo(f"Created key {made[0]} for agency {agency}. It is shown only once:", err=True)
+    typer.echo(f"Key {made[0]} of agency {agency} was created. It is shown only once:", err=True)
     typer.echo(made[1])
 
 
