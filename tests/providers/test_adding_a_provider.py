@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 import providers
-from gateway.settings import SettingsError, describe, load, unknown_names
+from gateway.cli.reference import describe
+from gateway.settings import SettingsError, load, unknown_names
 from providers import registry, simulators
 from socialgateway.v1 import (
     account_service_pb2,

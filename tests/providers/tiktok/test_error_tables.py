@@ -178,7 +178,7 @@ def check(error: ProviderError, kind: type[ProviderError], code: str, reason: st
     """Check the error here and what a caller reads of it: the reason, its code, the vendor's own code."""
     assert kind is type(error)
     assert code == error.code
-    facts = status.facts_of(error)
+    facts = status.error_facts(error)
     assert (reason, code) == (facts.reason, facts.metadata["providerCode"])
     assert CODES_OF_GRPC[reason] is status.REASONS[facts.reason].code
 
