@@ -32,7 +32,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from providers.capabilities import Capability, Support
+from providers.capabilities import Capability, CapabilityTable, Support
 
 
 class Permanence(StrEnum):
@@ -207,3 +207,10 @@ class ContractBroken(ProviderError):
     """The provider answered with something it does not document."""
 
     permanence = Permanence.TEMPORARY
+
+
+def require(table: CapabilityTable, capability: Capability) -> None:
+    """Raise CapabilityMissing, with the table's note, unless the capability may be used."""
+    if not table.can(capability):
+        cell = table.cell(capability)
+        raise CapabilityMissing(capability, cell.support, cell.note, provider=table.provider)

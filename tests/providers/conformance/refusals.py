@@ -13,8 +13,7 @@ import pytest
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Support
 from providers.checked import checked
-from providers.demand import demand
-from providers.errors import CapabilityMissing
+from providers.errors import CapabilityMissing, require
 from providers.interface import Access, Provider
 from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
@@ -72,7 +71,7 @@ def missing(table: CapabilityTable) -> dict[Capability, Cell]:
 
 async def _asked(capability: Capability, provider: Provider, access: Access) -> None:
     if capability not in ASKS:
-        demand(provider.table, capability)
+        require(provider.table, capability)
         return
     answer = ASKS[capability](provider, access)
     if isawaitable(answer):

@@ -10,13 +10,13 @@ import pytest
 
 from providers.capabilities import Capability, Support
 from providers.checked import checked
-from providers.checked_publishing import utf16_units
 from providers.errors import CapabilityMissing, ContentRefused
 from providers.interface.provider import Provider
 from providers.models.accounts import ProfilePart
 from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
+from providers.utf16 import utf16_units
 from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, order, tiktok
 
 
