@@ -23,8 +23,8 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from providers.http.exchange import Answer, broken
-from providers.http.refusals import safe_id, worded
+from providers.http.exchange import Answer
+from providers.http.refusals import Refusals
 from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
@@ -103,6 +103,18 @@ def failure_kind(reason: str) -> FailureKind:
     return FAIL_REASONS.get(reason, FailureKind.UNKNOWN)
 
 
+def _retry_after(answer: Answer) -> timedelta:
+    """Return TikTok's own delay in seconds when it sends one, else a whole window."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 7:
+        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
+    return RATE_WINDOW
+
+
+_REFUSALS = Refusals(provider=PROVIDER, vendor="TikTok", log_header="x-tt-logid", retry_after=_retry_after)
+make, unreadable, header_log_id = _REFUSALS.make, _REFUSALS.unreadable, _REFUSALS.header_log_id
+
+
 def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
     """Make the error of an answer whose envelope carries a code other than ok."""
     kind = CODES.get(envelope.code) or _unknown(envelope.code, answer.status, write)
@@ -120,56 +132,6 @@ def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets:
     return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
 
 
-def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
-    """Make the error of an answer without envelope, from its HTTP status alone.
-
-    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
-    """
-    status = answer.status
-    if status == 401:
-        return make(TokenRefused, answer, secrets=secrets)
-    if status == 429:
-        return make(RateLimited, answer, secrets=secrets)
-    if status >= 500 or status == 408:
-        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
-    sure = 400 <= status < 500
-    return broken(
-        f"TikTok answered HTTP {status} without a readable envelope.",
-        write=write and not sure,
-        provider=PROVIDER,
-        log_id=header_log_id(answer, secrets),
-        http_status=status,
-    )
-
-
-def make(
-    kind: type[ProviderError],
-    answer: Answer,
-    code: str = "",
-    message: str = "",
-    *,
-    log_id: str = "",
-    secrets: Iterable[Secret] = (),
-) -> ProviderError:
-    """Make an error of `kind` that keeps TikTok's code, words and log id, without the secrets of the request."""
-    hidden = tuple(secrets)
-    return worded(
-        kind,
-        answer,
-        code,
-        message,
-        provider=PROVIDER,
-        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
-        retry_after=_retry_after(answer) if kind is RateLimited else None,
-        secrets=hidden,
-    )
-
-
-def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Return the log id of the answer's headers, for answers that have none in their body."""
-    return safe_id(answer.headers.get("x-tt-logid", ""), secrets)
-
-
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
     """Class a code that nobody documented: by its family, then by the HTTP status.
 
@@ -182,14 +144,6 @@ def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
         return ScopeNotGranted
     by_status: dict[int, type[ProviderError]] = {401: TokenRefused, 429: RateLimited, 408: Unavailable}
     return Unavailable if status >= 500 else by_status.get(status, Rejected if write else ContractBroken)
-
-
-def _retry_after(answer: Answer) -> timedelta:
-    """Return TikTok's own delay in seconds when it sends one, else a whole window."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 7:
-        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
-    return RATE_WINDOW
 
 
 def contract(message: str, envelope: Envelope) -> ContractBroken:
