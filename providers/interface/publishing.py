@@ -16,14 +16,14 @@ from providers.models.secret import Secret
 class Publishing(Protocol):
     """Publishing at one vendor."""
 
-    def check(self, order: PublishRequest) -> None:
-        """Refuse, without any vendor call, an order that can never be handed over: for pre-flight and `validate_only`.
+    def check(self, request: PublishRequest) -> None:
+        """Refuse, without any vendor call, a request that can never be handed over: for pre-flight and `validate_only`.
 
         Raises CapabilityMissing, OptionUnsupported (names the option), ContentRefused. `begin` checks the same again.
         """
         ...
 
-    async def begin(self, access: Access, order: PublishRequest) -> Begun:
+    async def begin(self, access: Access, request: PublishRequest) -> Begun:
         """Announce a post: one call that writes, and one more only after the vendor refused the token.
 
         A file that is sent afterwards posts nothing by being announced. Anything else may publish by itself: then

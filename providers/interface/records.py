@@ -23,8 +23,8 @@ class Records(Protocol):
         """
         ...
 
-    async def edit(self, access: Access, publish_id: str, order: PublishRequest) -> None:
-        """Put the order's words, options and time in place of those of a post that is not published yet.
+    async def edit(self, access: Access, publish_id: str, request: PublishRequest) -> None:
+        """Put the request's words, options and time in place of those of a post that is not published yet.
 
         Its media stay as they are. Asking again is safe, also after Ambiguous. Raises NotFound, Rejected when it is too
         late, ContentRefused when media would be lost or when the planner took something else than it was given.

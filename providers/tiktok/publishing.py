@@ -1,7 +1,7 @@
 """Publishing on TikTok: the three inits, the status of a publish, and calling one back.
 
-Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cancel`; what they may carry is orders.py,
-sending the bytes upload.py. Never repeats a write by itself.
+Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cancel`. Their bodies are built in
+publish_body.py, bytes are sent by upload.py. Never repeats a write by itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -24,7 +24,7 @@ from providers.models.publishing import (
     VideoLink,
 )
 from providers.models.secret import Secret
-from providers.tiktok import orders, upload, wire
+from providers.tiktok import publish_body, upload, wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
 from providers.tiktok.videos import TikTokVideos, video_uri
@@ -54,27 +54,29 @@ class TikTokPublishing:
         self._client = client
         self._videos = videos
 
-    def check(self, order: PublishRequest) -> None:
+    def check(self, request: PublishRequest) -> None:
         """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        orders.check(order)
+        publish_body.check(request)
 
-    async def begin(self, access: Access, order: PublishRequest) -> Begun:
+    async def begin(self, access: Access, request: PublishRequest) -> Begun:
         """Announce a file that will be sent, a video or photos that TikTok fetches; see the interface."""
-        self.check(order)
-        content = order.content
+        self.check(request)
+        content = request.content
         if isinstance(content, VideoFile):
-            return await self._begin_file(access, order, content)
+            return await self._begin_file(access, request, content)
         if isinstance(content, VideoLink):
-            body = orders.video_body(order, orders.pull_source(content))
-            return Begun(_publish_id(await self._client.write(access, _video_path(order.mode), body)))
+            body = publish_body.video_body(request, publish_body.pull_source(content))
+            return Begun(_publish_id(await self._client.write(access, _video_path(request.mode), body)))
         assert content is not None  # noqa: S101 - checked above
-        return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order, content))))
+        return Begun(
+            _publish_id(await self._client.write(access, PHOTO_PATH, publish_body.photo_body(request, content)))
+        )
 
-    async def _begin_file(self, access: Access, order: PublishRequest, file: VideoFile) -> Begun:
+    async def _begin_file(self, access: Access, request: PublishRequest, file: VideoFile) -> Begun:
         plan = upload.chunk_plan(file.size)
         asked = self._client.clock()
-        body = orders.video_body(order, orders.file_source(plan))
-        publish_id, upload_url = self._begun(await self._client.write(access, _video_path(order.mode), body))
+        body = publish_body.video_body(request, publish_body.file_source(plan))
+        publish_id, upload_url = self._begun(await self._client.write(access, _video_path(request.mode), body))
         return Begun(publish_id, upload_url, asked + UPLOAD_LIFETIME, plan)
 
     async def store(

@@ -81,35 +81,35 @@ class Harness(Protocol):
         ...
 
     def video_order(self, **changes: Any) -> PublishRequest:
-        """Return an order for the file that `content` gives."""
+        """Return a request for the file that `content` gives."""
         ...
 
     def pull_order(self) -> PublishRequest:
-        """Return an order for a video that the vendor fetches."""
+        """Return a request for a video that the vendor fetches."""
         ...
 
     def photo_order(self) -> PublishRequest:
-        """Return an order for photos that the vendor fetches."""
+        """Return a request for photos that the vendor fetches."""
         ...
 
     def draft_order(self) -> PublishRequest:
-        """Return an order for a draft in the creator's inbox, of the file that `content` gives."""
+        """Return a request for a draft in the creator's inbox, of the file that `content` gives."""
         ...
 
     def planner_order(self, kind: str) -> PublishRequest:
-        """Return an order for a `draft` in a planner, or for one that waits there for its `review`."""
+        """Return a request for a `draft` in a planner, or for one that waits there for its `review`."""
         ...
 
     def text_order(self) -> PublishRequest:
-        """Return an order for words alone."""
+        """Return a request for words alone."""
         ...
 
     def scheduled_order(self) -> PublishRequest:
-        """Return an order that the vendor publishes tomorrow."""
+        """Return a request that the vendor publishes tomorrow."""
         ...
 
     def public_order(self, caption: str) -> PublishRequest:
-        """Return an order for a video that the vendor fetches, and that everybody sees."""
+        """Return a request for a video that the vendor fetches, and that everybody sees."""
         ...
 
     def around(self) -> tuple[datetime, datetime]:

@@ -34,11 +34,11 @@ FAR = 100_000
 """More characters than any network takes for a caption."""
 
 
-def _addresses(order: PublishRequest) -> tuple[Secret, ...]:
+def _addresses(request: PublishRequest) -> tuple[Secret, ...]:
     """Return where the vendor fetches a post's media from."""
-    if isinstance(order.content, Photos):
-        return order.content.uris
-    return (order.content.uri,) if isinstance(order.content, VideoLink) else ()
+    if isinstance(request.content, Photos):
+        return request.content.uris
+    return (request.content.uri,) if isinstance(request.content, VideoLink) else ()
 
 
 class PublishingContract(Contract):
@@ -50,14 +50,14 @@ class PublishingContract(Contract):
         """Nothing is posted before; then the vendor works on it, and posts it once."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_order()
 
-        begun = await self._begin(access, order)
+        begun = await self._begin(access, request)
         before = self.harness.posted()
-        await self._send(begun, order)
+        await self._send(begun, request)
 
         assert 0 == before or begun.plan is None
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
         assert status.phase in (PublishPhase.PUBLISHED, PublishPhase.RUNNING, PublishPhase.RECEIVING)
         assert self.harness.posted() <= 1
 
@@ -65,19 +65,19 @@ class PublishingContract(Contract):
         """Sending a piece again on its own address, or a file again into a library, is safe: one post comes of it."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_order()
         if self.harness.provider.table.library:
-            await self._stored(access, order)
-        begun = await self._begin(access, order)
+            await self._stored(access, request)
+        begun = await self._begin(access, request)
         if begun.plan is not None:
             first, end, last = begun.plan.chunk_at(0)
             assert not last
-            await self._chunk(begun, order, first, end)
+            await self._chunk(begun, request, first, end)
 
-            again = await self._chunk(begun, order, first, end)
+            again = await self._chunk(begun, request, first, end)
 
             assert end == again.received
-            await self._send(begun, order, end)
+            await self._send(begun, request, end)
         assert 1 == self.harness.posted()
 
     @pytest.mark.parametrize("how", ["after", "status"])
@@ -85,8 +85,8 @@ class PublishingContract(Contract):
         """They may have arrived: Ambiguous, nothing is repeated, and sending them again then works."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
-        send = await self._first_bytes(access, order)
+        access, request = await self.harness.access(), self.harness.video_order()
+        send = await self._first_bytes(access, request)
         before = self.harness.calls("chunk")
         self.harness.fail("chunk", how)
 
@@ -101,8 +101,8 @@ class PublishingContract(Contract):
         """No connection to the vendor: nothing happened."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
-        send = await self._first_bytes(access, order)
+        access, request = await self.harness.access(), self.harness.video_order()
+        send = await self._first_bytes(access, request)
         self.harness.cut_off()
 
         with pytest.raises(Temporary):
@@ -135,26 +135,26 @@ class PublishingContract(Contract):
         """No connection to the vendor: nothing happened, and it may be announced again."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, order = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_order()
         self.harness.cut_off()
 
         with pytest.raises(Temporary) as caught:
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
-        assert_silent(caught.value, order.content.uri, access.grant.access_token)
+        assert_silent(caught.value, request.content.uri, access.grant.access_token)
 
     async def test_an_announcement_that_came_too_fast_may_be_made_again(self) -> None:
         """It was refused before anything happened: Temporary, never repeated by the provider itself."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, order = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_order()
         self.harness.fail("begin_pull", "rate")
 
         with pytest.raises(Temporary):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert (0, 1) == (self.harness.posted(), self.harness.calls("begin_pull"))
-        await self.harness.provider.publishing.begin(access, order)
+        await self.harness.provider.publishing.begin(access, request)
         assert 1 == self.harness.posted()
 
     async def test_a_pulled_video_has_an_id_and_no_address(self) -> None:
@@ -179,11 +179,11 @@ class PublishingContract(Contract):
         """Nothing is posted; it is the creator's turn."""
         self.needs(Capability.POST_INBOX)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.draft_order()
-        begun = await self._begin(access, order)
-        await self._send(begun, order)
+        access, request = await self.harness.access(), self.harness.draft_order()
+        begun = await self._begin(access, request)
+        await self._send(begun, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
@@ -191,10 +191,10 @@ class PublishingContract(Contract):
         """Nothing is posted; it is the turn of whoever keeps the planner."""
         self.needs(Capability.POST_PLANNER_DRAFT)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.planner_order("draft")
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.planner_order("draft")
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
@@ -202,10 +202,10 @@ class PublishingContract(Contract):
         """Nothing is posted before somebody approves."""
         self.needs(Capability.POST_PLANNER_REVIEW)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.planner_order("review")
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.planner_order("review")
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
@@ -213,10 +213,10 @@ class PublishingContract(Contract):
         """The vendor itself publishes it then: until that nothing is posted."""
         self.needs(Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.scheduled_order()
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
 
@@ -224,13 +224,13 @@ class PublishingContract(Contract):
         """Before anything is sent: pre-flight asks the same, as often as it likes."""
         self.needs(Capability.POST_VIDEO_PULL)
         access = await self.harness.access()
-        order = replace(self.harness.pull_order(), caption="x" * FAR)
+        request = replace(self.harness.pull_order(), caption="x" * FAR)
         before = self.harness.sent()
 
         with pytest.raises(ContentRefused):
-            self.harness.provider.publishing.check(order)
+            self.harness.provider.publishing.check(request)
         with pytest.raises(ContentRefused):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert before == self.harness.sent()
 
@@ -248,9 +248,9 @@ class PublishingContract(Contract):
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
-        order = self.harness.pull_order()
-        begun = await self.harness.provider.publishing.begin(access, order)
-        publish_id = await self._publish_id(access, begun, order)
+        request = self.harness.pull_order()
+        begun = await self.harness.provider.publishing.begin(access, request)
+        publish_id = await self._publish_id(access, begun, request)
         self.harness.fail("status", "strange")
 
         status = await self.harness.provider.publishing.status(access, publish_id)
@@ -264,10 +264,10 @@ class PublishingContract(Contract):
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
         self.harness.fail_publish("something_strange")
-        order = self.harness.pull_order()
-        begun = await self.harness.provider.publishing.begin(access, order)
+        request = self.harness.pull_order()
+        begun = await self.harness.provider.publishing.begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.FAILED, FailureKind.UNKNOWN) == (status.phase, status.fail_kind)
         assert ("something_strange", 0) == (status.fail_code, self.harness.posted())
@@ -276,18 +276,18 @@ class PublishingContract(Contract):
         """Whoever did not hear the answer looks: the post is there once, by the words that it was given."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.public_order("canary words of a lost post")
+        access, request = await self.harness.access(), self.harness.public_order("canary words of a lost post")
         since, until = self.harness.around()
-        before = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        before = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
         self.harness.fail("begin_pull", "after")
         with pytest.raises(Ambiguous):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
-        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        found = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
 
         assert 1 == self.harness.posted()
-        assert 1 == sum(any(order.caption in text for text in each.texts) for each in found)
-        assert [] == [each for each in before if any(order.caption in text for text in each.texts)]
+        assert 1 == sum(any(request.caption in text for text in each.texts) for each in found)
+        assert [] == [each for each in before if any(request.caption in text for text in each.texts)]
 
     async def test_what_is_not_out_yet_can_be_called_back(self) -> None:
         """It is over then, as its status tells, and nothing is posted."""
@@ -316,45 +316,45 @@ class PublishingContract(Contract):
 
     # How it is done
 
-    async def _begin(self, access: Access, order: PublishRequest) -> Begun:
+    async def _begin(self, access: Access, request: PublishRequest) -> Begun:
         """Announce a post; a file is put into the library first, where there is one."""
-        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
-            order = replace(order, content=await self._stored(access, order))
-        begun: Begun = await self.harness.provider.publishing.begin(access, order)
+        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
+            request = replace(request, content=await self._stored(access, request))
+        begun: Begun = await self.harness.provider.publishing.begin(access, request)
         return begun
 
-    async def _publish_id(self, access: Access, begun: Begun, order: PublishRequest) -> str:
+    async def _publish_id(self, access: Access, begun: Begun, request: PublishRequest) -> str:
         """Return the id of a post; a vendor that took it and told none has it in its list, under the same words."""
         if begun.publish_id:
             return begun.publish_id
         since, until = self.harness.around()
-        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
-        [ours] = [each for each in found if order.caption in each.texts]
+        found = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
+        [ours] = [each for each in found if request.caption in each.texts]
         return str(ours.publish_id)
 
-    async def _status(self, access: Access, begun: Begun, order: PublishRequest) -> PublishStatus:
-        publish_id = await self._publish_id(access, begun, order)
+    async def _status(self, access: Access, begun: Begun, request: PublishRequest) -> PublishStatus:
+        publish_id = await self._publish_id(access, begun, request)
         status: PublishStatus = await self.harness.provider.publishing.status(access, publish_id)
         return status
 
-    async def _stored(self, access: Access, order: PublishRequest) -> VideoLink:
-        file = order.content
+    async def _stored(self, access: Access, request: PublishRequest) -> VideoLink:
+        file = request.content
         assert isinstance(file, VideoFile)
         uri = await self.harness.provider.publishing.store(access, file, self._body(0, file.size), name="canary")
         return VideoLink(uri, file.mime_type)
 
-    async def _send(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
+    async def _send(self, begun: Begun, request: PublishRequest, offset: int = 0) -> None:
         """Send what is left of a file; nothing when the vendor has it already."""
-        file = order.content
+        file = request.content
         while begun.plan is not None and isinstance(file, VideoFile) and offset < file.size:
             first, end, _ = begun.plan.chunk_at(offset)
-            answer = await self._chunk(begun, order, first, end)
+            answer = await self._chunk(begun, request, first, end)
             offset = file.size if answer.complete else answer.received
 
-    async def _chunk(self, begun: Begun, order: PublishRequest, first: int, end: int) -> Any:
+    async def _chunk(self, begun: Begun, request: PublishRequest, first: int, end: int) -> Any:
         assert begun.upload_url is not None
         return await self.harness.provider.publishing.send_chunk(
-            begun.upload_url, order.content, first=first, end=end, body=self._body(first, end)
+            begun.upload_url, request.content, first=first, end=end, body=self._body(first, end)
         )
 
     def _body(self, first: int, end: int) -> Callable[[], AsyncIterator[bytes]]:
@@ -364,32 +364,32 @@ class PublishingContract(Contract):
 
         return body
 
-    async def _first_bytes(self, access: Access, order: PublishRequest) -> Callable[[], Any]:
+    async def _first_bytes(self, access: Access, request: PublishRequest) -> Callable[[], Any]:
         """Return what sends the first bytes of a file: its first piece, or all of it into a library."""
         if self.harness.provider.table.library:
-            return lambda: self._stored(access, order)
-        begun = await self._begin(access, order)
+            return lambda: self._stored(access, request)
+        begun = await self._begin(access, request)
         assert begun.plan is not None
         first, end, _ = begun.plan.chunk_at(0)
-        return lambda: self._chunk(begun, order, first, end)
+        return lambda: self._chunk(begun, request, first, end)
 
-    async def _lost(self, operation: str, order: PublishRequest, how: str) -> None:
+    async def _lost(self, operation: str, request: PublishRequest, how: str) -> None:
         """Announce once, and do not hear the answer."""
         access = await self.harness.access()
-        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
-            order = replace(order, content=await self._stored(access, order))
+        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
+            request = replace(request, content=await self._stored(access, request))
         self.harness.fail(operation, how)
 
         with pytest.raises(Ambiguous) as caught:
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert 1 == self.harness.calls(operation)
-        assert_silent(caught.value, *_addresses(order), access.grant.access_token)
+        assert_silent(caught.value, *_addresses(request), access.grant.access_token)
 
-    async def _acts(self, order: PublishRequest) -> None:
+    async def _acts(self, request: PublishRequest) -> None:
         access = await self.harness.access()
 
-        begun = await self._begin(access, order)
+        begun = await self._begin(access, request)
 
         assert begun.upload_url is None
-        assert PublishPhase.FAILED is not (await self._status(access, begun, order)).phase
+        assert PublishPhase.FAILED is not (await self._status(access, begun, request)).phase

@@ -21,13 +21,13 @@ class RecordsContract(Contract):
         """New words stand in the place of the old ones, its media stay, and it still waits for its time."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
-        [before] = await self._seen(access, order.account)
+        access, request = await self.harness.access(), self.harness.scheduled_order()
+        publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
+        [before] = await self._seen(access, request.account)
 
-        await self.harness.provider.records.edit(access, publish_id, replace(order, caption="other words"))
+        await self.harness.provider.records.edit(access, publish_id, replace(request, caption="other words"))
 
-        [after] = await self._seen(access, order.account)
+        [after] = await self._seen(access, request.account)
         assert (("other words",), before.uris) == (after.texts, after.uris)
         status = await self.harness.provider.publishing.status(access, publish_id)
         assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
@@ -56,9 +56,9 @@ class RecordsContract(Contract):
         """Each under its own id, as if it were asked for by itself; one that is not there is left out."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_order()
         publishing = self.harness.provider.publishing
-        ids = [(await publishing.begin(access, replace(order, caption=f"post {at}"))).publish_id for at in range(3)]
+        ids = [(await publishing.begin(access, replace(request, caption=f"post {at}"))).publish_id for at in range(3)]
         since, until = self.harness.around()
 
         told = await self.harness.provider.records.statuses(
@@ -71,8 +71,8 @@ class RecordsContract(Contract):
         """It was not out and never will be; taking it away again is no error."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
+        access, request = await self.harness.access(), self.harness.scheduled_order()
+        publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
 
         await self.harness.provider.records.delete(access, publish_id)
         await self.harness.provider.records.delete(access, publish_id)

@@ -57,23 +57,23 @@ class Journey:
         grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
-    async def chunk(self, begun: Begun, order: PublishRequest, offset: int) -> Transferred:
+    async def chunk(self, begun: Begun, request: PublishRequest, offset: int) -> Transferred:
         """Send the chunk that begins at `offset`."""
         assert begun.plan is not None
         assert begun.upload_url is not None
-        assert isinstance(order.content, VideoFile)
+        assert isinstance(request.content, VideoFile)
         first, end, _ = begun.plan.chunk_at(offset)
         self.sent.append((first, end))
         return await self.provider.publishing.send_chunk(
-            begun.upload_url, order.content, first=first, end=end, body=lambda: content(first, end)
+            begun.upload_url, request.content, first=first, end=end, body=lambda: content(first, end)
         )
 
-    async def transfer(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
+    async def transfer(self, begun: Begun, request: PublishRequest, offset: int = 0) -> None:
         """Send everything from `offset` on."""
         answer = Transferred(offset, False)
         while not answer.complete:
             assert answer.received is not None
-            answer = await self.chunk(begun, order, answer.received)
+            answer = await self.chunk(begun, request, answer.received)
 
 
 async def content(first: int, end: int) -> AsyncIterator[bytes]:

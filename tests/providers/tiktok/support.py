@@ -68,8 +68,8 @@ class Lender(Counting):
         return await self.token()
 
 
-def order(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:
-    """Return an order that TikTok accepts."""
+def publish_request(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:
+    """Return a request that TikTok accepts."""
     privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
     options = changes.pop("options", PostOptions(privacy_level=privacy))
     return PublishRequest(mode=mode, content=VideoFile(size, "video/mp4"), options=options, **changes)

@@ -17,7 +17,7 @@ from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
 from providers.utf16 import utf16_units
-from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, order, tiktok
+from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, publish_request, tiktok
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
@@ -44,7 +44,7 @@ async def test_what_is_promised_passes() -> None:
     provider, vendor = tiktok(begun())
     wrapped: Provider = checked(provider)
 
-    await wrapped.publishing.begin(Lender(), order())
+    await wrapped.publishing.begin(Lender(), publish_request())
 
     assert 1 == len(vendor.requests)
     assert (provider.name, provider.table, provider.authorization.scopes) == (
@@ -60,7 +60,7 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
     provider, vendor = tiktok(begun())
 
     with pytest.raises(CapabilityMissing) as raised:
-        await checked(provider).publishing.begin(Lender(), order(PostMode.PLANNER_DRAFT))
+        await checked(provider).publishing.begin(Lender(), publish_request(PostMode.PLANNER_DRAFT))
 
     assert (Capability.POST_PLANNER_DRAFT, Support.IMPOSSIBLE, "TikTok has no planner.") == (
         raised.value.capability,
@@ -103,7 +103,7 @@ async def test_a_grant_that_is_one_account_has_no_networks() -> None:
 async def test_limits_are_checked_before_the_network(changes: dict[str, Any], code: str) -> None:
     """Captions in UTF-16 units, files in bytes, media types by name."""
     provider, vendor = tiktok(begun())
-    base = order()
+    base = publish_request()
 
     with pytest.raises(ContentRefused) as raised:
         checked(provider).publishing.check(replace(base, **changes))
@@ -114,7 +114,7 @@ def test_a_caption_of_exactly_the_limit_passes() -> None:
     """2200 units are allowed."""
     provider, _ = tiktok(begun())
 
-    checked(provider).publishing.check(order(caption="🎬" * 1100))
+    checked(provider).publishing.check(publish_request(caption="🎬" * 1100))
 
 
 @pytest.mark.parametrize(("text", "units"), [("", 0), ("abc", 3), ("é", 1), ("🎬", 2), ("\ud800", 1)])

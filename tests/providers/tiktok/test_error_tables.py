@@ -36,7 +36,7 @@ from providers.models.publishing import FailureKind, PostMode, PublishPhase
 from providers.models.secret import Secret
 from providers.tiktok import TikTok
 from tests.fixtures import reference
-from tests.providers.tiktok.support import VERIFIER, Lender, ok, order, refused, tiktok
+from tests.providers.tiktok.support import VERIFIER, Lender, ok, publish_request, refused, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 from tests.providers.tiktok.test_upload import send
 
@@ -53,9 +53,9 @@ CALLS: dict[str, Callable[[TikTok], Awaitable[Any]]] = {
     "video/list": lambda it: it.videos.list_videos(Lender()),
     "video/query": lambda it: it.videos.query_videos(Lender(), ["1"]),
     "creator_info": lambda it: it.accounts.creator_info(Lender()),
-    "video/init": lambda it: it.publishing.begin(Lender(), order()),
+    "video/init": lambda it: it.publishing.begin(Lender(), publish_request()),
     "video/init, pull": lambda it: it.publishing.begin(Lender(), pull()),
-    "inbox/video/init": lambda it: it.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX)),
+    "inbox/video/init": lambda it: it.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX)),
     "content/init": lambda it: it.publishing.begin(Lender(), photos()),
     "content/init, draft": lambda it: it.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX)),
     "cancel": lambda it: it.publishing.cancel(Lender(), "p"),

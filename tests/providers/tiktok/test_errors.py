@@ -23,7 +23,7 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from tests.providers.tiktok.support import Lender, ok, order, refused, tiktok
+from tests.providers.tiktok.support import Lender, ok, publish_request, refused, tiktok
 
 READS: list[tuple[int, str, type[ProviderError]]] = [
     (401, "access_token_invalid", TokenRefused),
@@ -104,7 +104,7 @@ async def test_codes_of_an_init(status: int, code: str, error: type[ProviderErro
     provider, _ = tiktok(refused(status, code))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert (error, code) == (type(raised.value), raised.value.code)
 
 

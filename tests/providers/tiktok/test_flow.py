@@ -23,7 +23,7 @@ from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.publishing import FailureKind, PostMode, PostOptions, PublishPhase
 from providers.simulators.tiktok import Fault
 from tests.providers.tiktok.journeys import REDIRECT, Journey, in_process, on_a_socket, sha256
-from tests.providers.tiktok.support import VERIFIER, order
+from tests.providers.tiktok.support import VERIFIER, publish_request
 
 ALL_PARTS = frozenset(ProfilePart)
 Where = Callable[..., AbstractAsyncContextManager[Journey]]
@@ -120,7 +120,7 @@ async def test_a_video_is_posted_in_process(size: int) -> None:
     """Init, one chunk, status: the vendor holds one post of the very same bytes, with its id as an exact string."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
+        video = publish_request(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
 
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -138,7 +138,7 @@ async def test_a_video_is_posted_over_a_socket(size: int, chunks: int) -> None:
     """Real PUTs in the documented plan arrive byte for byte."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=size)
+        video = publish_request(size=size)
 
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -151,7 +151,7 @@ async def test_an_inbox_draft_waits_for_its_creator() -> None:
     """Delivered to the inbox it waits; posted by the user it is published."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(PostMode.CREATOR_INBOX, size=1_000_000)
+        video = publish_request(PostMode.CREATOR_INBOX, size=1_000_000)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
 
@@ -174,7 +174,7 @@ async def test_a_failed_publish_is_an_answer(reason: str, kind: FailureKind) -> 
     """The reason comes through word for word, classed."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=1_000_000)
+        video = publish_request(size=1_000_000)
         journey.vendor.fail_next_publish(reason)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -193,7 +193,7 @@ async def test_the_creators_cap_is_seen_before_and_at_the_init() -> None:
 
         creator = await journey.provider.accounts.creator_info(access)
         with pytest.raises(DailyCapReached):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
         assert (False, "spam_risk_too_many_posts") == (creator.can_post, creator.cannot_post_reason)
 
@@ -204,7 +204,7 @@ async def test_an_unaudited_app_needs_a_private_account() -> None:
         access = await journey.connect()
 
         with pytest.raises(CreatorBlocked):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
 
 @pytest.mark.parametrize("setting", [False, True], ids=["last index", "count"])
@@ -213,7 +213,7 @@ async def test_a_chunk_whose_answer_was_lost_is_sent_again(where: Where, setting
     """Dropped after the effect: the same chunk again is answered with how much there is, in either reading."""
     async with where(progress_is_count=setting) as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
@@ -231,7 +231,7 @@ async def test_a_last_chunk_whose_answer_was_lost_is_complete() -> None:
     """Sent again after the post is out, the vendor says that it has everything, and nothing is posted twice."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=1_000_000)
+        video = publish_request(size=1_000_000)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
 
@@ -248,7 +248,7 @@ async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
     """Dropped before the effect, or answered 5xx: the same chunk again is stored."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind=kind, status=502 if kind == "status" else None))
 
@@ -263,7 +263,7 @@ async def test_lost_progress_is_told() -> None:
     """When the vendor has less than we thought, it says from where to go on."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         await journey.chunk(begun, video, 10_000_000)
@@ -281,7 +281,7 @@ async def test_an_expired_upload_address_is_gone() -> None:
     """403 asks for a new init; nothing was posted."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="expire_upload"))
 
@@ -298,7 +298,7 @@ async def test_an_init_whose_answer_was_lost_posted_nothing(where: Where) -> Non
         journey.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
         assert (1, 0) == (len(journey.vendor.inits), len(journey.vendor.posts))
 

@@ -23,7 +23,7 @@ from providers.models.webhooks import Webhook
 from providers.simulators.tiktok.webhooks import signature
 from providers.tiktok import TikTok
 from providers.tiktok.webhooks import HEADER, KINDS
-from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, order, tiktok
+from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, publish_request, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 
 pytestmark = pytest.mark.chaos
@@ -54,7 +54,7 @@ CALLS: dict[str, Call] = {
     "creator_info": lambda t: t.accounts.creator_info(Lender()),
     "list_videos": lambda t: t.videos.list_videos(Lender()),
     "query_videos": lambda t: t.videos.query_videos(Lender(), ["7602997517160123666", "2"]),
-    "begin_video": lambda t: t.publishing.begin(Lender(), order()),
+    "begin_video": lambda t: t.publishing.begin(Lender(), publish_request()),
     "begin_pull": lambda t: t.publishing.begin(Lender(), pull()),
     "begin_photos": lambda t: t.publishing.begin(Lender(), photos()),
     "cancel": lambda t: t.publishing.cancel(Lender(), "p"),

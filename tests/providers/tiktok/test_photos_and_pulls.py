@@ -85,10 +85,10 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
 async def test_photos_are_announced_in_order() -> None:
     """Title, description, cover, music and every boolean are said; nothing that photos do not have."""
     options = PostOptions(privacy_level=PrivacyLevel.PUBLIC, allow_comments=True, own_brand=True)
-    order = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
+    request = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin(Lender(), order)
+    begun = await provider.publishing.begin(Lender(), request)
 
     assert "https://open.tiktokapis.com/v2/post/publish/content/init/" == str(vendor.last.url)
     assert {
@@ -126,7 +126,7 @@ CHOICE = PrivacyLevel.PUBLIC
 
 
 @pytest.mark.parametrize(
-    ("order", "field"),
+    ("wanted", "field"),
     [
         (photos(options=PostOptions(privacy_level=CHOICE, allow_duet=True)), "allow_duet"),
         (photos(options=PostOptions(privacy_level=CHOICE, allow_stitch=True)), "allow_stitch"),
@@ -141,20 +141,20 @@ CHOICE = PrivacyLevel.PUBLIC
         (pull(PostMode.PLANNER_DRAFT), "mode"),
     ],
 )
-def test_what_would_be_dropped_is_refused_without_a_call(order: PublishRequest, field: str) -> None:
+def test_what_would_be_dropped_is_refused_without_a_call(wanted: PublishRequest, field: str) -> None:
     """An option that TikTok does not take here is named, and nothing is sent."""
     provider, vendor = tiktok(accepted())
     check = provider.publishing.check
 
     with pytest.raises(OptionUnsupported) as caught:
-        check(order)
+        check(wanted)
 
     assert field == caught.value.field
     assert [] == vendor.requests
 
 
 @pytest.mark.parametrize(
-    ("order", "code"),
+    ("wanted", "code"),
     [
         (photos(uris=()), "photo_count"),
         (photos(uris=PHOTOS * 12), "photo_count"),
@@ -163,12 +163,12 @@ def test_what_would_be_dropped_is_refused_without_a_call(order: PublishRequest, 
         (photos(options=PostOptions()), "privacy_level_missing"),
     ],
 )
-async def test_photos_that_can_never_go_out_are_refused(order: PublishRequest, code: str) -> None:
+async def test_photos_that_can_never_go_out_are_refused(wanted: PublishRequest, code: str) -> None:
     """Number, cover and privacy level are checked before the call, in the call too."""
     provider, vendor = tiktok(accepted())
 
     with pytest.raises(ContentRefused) as caught:
-        await provider.publishing.begin(Lender(), order)
+        await provider.publishing.begin(Lender(), wanted)
 
     assert code == caught.value.code
     assert [] == vendor.requests
@@ -202,9 +202,9 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(
         (provider.publishing.begin, photos()),
         (provider.publishing.begin, pull()),
     ]
-    for begin, order in calls:
+    for begin, request in calls:
         with pytest.raises(kind) as caught:
-            await begin(Lender(), order)
+            await begin(Lender(), request)
         assert "canary" not in repr(caught.value) + caught.value.message + str(caught.value.metadata)
 
     assert 2 == len(vendor.requests)

@@ -22,14 +22,24 @@ from providers.errors import (
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import ChunkPlan, FailureKind, PostMode, PostOptions, PublishPhase
 from providers.models.secret import Secret
-from tests.providers.tiktok.support import NOW, PUBLISH_ID, UPLOAD_URL, Lender, begun, ok, order, refused, tiktok
+from tests.providers.tiktok.support import (
+    NOW,
+    PUBLISH_ID,
+    UPLOAD_URL,
+    Lender,
+    begun,
+    ok,
+    publish_request,
+    refused,
+    tiktok,
+)
 
 
 async def test_a_direct_post_is_announced() -> None:
     """Every boolean is said, nothing is allowed that was not chosen, and the chunk plan is the documented one."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), order(caption="Hello #world 🎬"))
+    answer = await provider.publishing.begin(Lender(), publish_request(caption="Hello #world 🎬"))
 
     assert "https://open.tiktokapis.com/v2/post/publish/video/init/" == str(vendor.last.url)
     assert "application/json; charset=UTF-8" == vendor.last.headers["content-type"]
@@ -70,7 +80,7 @@ async def test_what_the_user_chose_is_said() -> None:
     )
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), order(options=options, cover_offset=timedelta(seconds=1.5)))
+    await provider.publishing.begin(Lender(), publish_request(options=options, cover_offset=timedelta(seconds=1.5)))
 
     assert {
         "privacy_level": "PUBLIC_TO_EVERYONE",
@@ -97,7 +107,7 @@ async def test_every_privacy_level_has_its_name(level: PrivacyLevel, name: str) 
     """Our four levels are TikTok's four."""
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), order(options=PostOptions(privacy_level=level)))
+    await provider.publishing.begin(Lender(), publish_request(options=PostOptions(privacy_level=level)))
 
     assert name == vendor.sent()["post_info"]["privacy_level"]
 
@@ -106,7 +116,7 @@ async def test_an_inbox_draft_carries_the_video_alone() -> None:
     """The inbox endpoint has no post_info."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX, size=66_259_900))
+    answer = await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, size=66_259_900))
 
     assert "/v2/post/publish/inbox/video/init/" == vendor.last.url.path
     assert {
@@ -134,7 +144,7 @@ async def test_an_option_that_the_inbox_would_drop_is_refused(changes: dict[str,
     provider, vendor = tiktok(begun())
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX, **changes))
+        await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, **changes))
     assert (field, {"field": field}, []) == (raised.value.field, raised.value.metadata, vendor.requests)
 
 
@@ -155,9 +165,9 @@ async def test_what_cannot_be_posted_is_refused_before_any_call(
     provider, vendor = tiktok(begun())
 
     with pytest.raises(error):
-        provider.publishing.check(order(**changes))
+        provider.publishing.check(publish_request(**changes))
     with pytest.raises(error):
-        await provider.publishing.begin(Lender(), order(**changes))
+        await provider.publishing.begin(Lender(), publish_request(**changes))
     assert [] == vendor.requests
 
 
@@ -186,7 +196,7 @@ async def test_an_init_whose_answer_is_lost_is_ambiguous(answer: httpx.Response 
     provider, vendor = tiktok(answer)
 
     with pytest.raises(Ambiguous):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert 1 == len(vendor.requests)
 
 
@@ -196,7 +206,7 @@ async def test_an_init_refused_by_the_edge_did_not_happen(status: int) -> None:
     provider, vendor = tiktok(httpx.Response(status, html="<html>"))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert (status, 1) == (raised.value.http_status, len(vendor.requests))
 
 
@@ -205,7 +215,7 @@ async def test_an_init_that_never_left_is_temporary() -> None:
     provider, vendor = tiktok(httpx.ConnectError("refused"))
 
     with pytest.raises(Unavailable):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert 1 == len(vendor.requests)
 
 
@@ -213,7 +223,7 @@ async def test_an_init_with_a_dead_token_is_made_once_more() -> None:
     """A refused token happened before anything else did."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"), begun())
 
-    await provider.publishing.begin(Lender(), order())
+    await provider.publishing.begin(Lender(), publish_request())
 
     assert 2 == len(vendor.requests)
 
@@ -233,7 +243,7 @@ async def test_an_upload_address_outside_the_allow_list_is_not_kept(url: str) ->
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}))
 
     with pytest.raises(Misconfigured) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert "canary" not in str(raised.value)
 
 
@@ -242,7 +252,7 @@ async def test_the_operator_names_the_upload_hosts() -> None:
     url = "https://upload.tiktok-eu.example/video/"
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}), upload_hosts=("tiktok-eu.example",))
 
-    assert Secret(url) == (await provider.publishing.begin(Lender(), order())).upload_url
+    assert Secret(url) == (await provider.publishing.begin(Lender(), publish_request())).upload_url
 
 
 @pytest.mark.parametrize(
