@@ -80,35 +80,35 @@ class Harness(Protocol):
         """Walk through a network's consent page; give the id that its signal tells."""
         ...
 
-    def video_order(self, **changes: Any) -> PublishRequest:
+    def video_request(self, **changes: Any) -> PublishRequest:
         """Return a request for the file that `content` gives."""
         ...
 
-    def pull_order(self) -> PublishRequest:
+    def pull_request(self) -> PublishRequest:
         """Return a request for a video that the vendor fetches."""
         ...
 
-    def photo_order(self) -> PublishRequest:
+    def photo_request(self) -> PublishRequest:
         """Return a request for photos that the vendor fetches."""
         ...
 
-    def draft_order(self) -> PublishRequest:
+    def draft_request(self) -> PublishRequest:
         """Return a request for a draft in the creator's inbox, of the file that `content` gives."""
         ...
 
-    def planner_order(self, kind: str) -> PublishRequest:
+    def planner_request(self, kind: str) -> PublishRequest:
         """Return a request for a `draft` in a planner, or for one that waits there for its `review`."""
         ...
 
-    def text_order(self) -> PublishRequest:
+    def text_request(self) -> PublishRequest:
         """Return a request for words alone."""
         ...
 
-    def scheduled_order(self) -> PublishRequest:
+    def scheduled_request(self) -> PublishRequest:
         """Return a request that the vendor publishes tomorrow."""
         ...
 
-    def public_order(self, caption: str) -> PublishRequest:
+    def public_request(self, caption: str) -> PublishRequest:
         """Return a request for a video that the vendor fetches, and that everybody sees."""
         ...
 

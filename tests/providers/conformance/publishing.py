@@ -50,7 +50,7 @@ class PublishingContract(Contract):
         """Nothing is posted before; then the vendor works on it, and posts it once."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS)
-        access, request = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
 
         begun = await self._begin(access, request)
         before = self.harness.posted()
@@ -65,7 +65,7 @@ class PublishingContract(Contract):
         """Sending a piece again on its own address, or a file again into a library, is safe: one post comes of it."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
         if self.harness.provider.table.library:
             await self._stored(access, request)
         begun = await self._begin(access, request)
@@ -85,7 +85,7 @@ class PublishingContract(Contract):
         """They may have arrived: Ambiguous, nothing is repeated, and sending them again then works."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
         send = await self._first_bytes(access, request)
         before = self.harness.calls("chunk")
         self.harness.fail("chunk", how)
@@ -101,7 +101,7 @@ class PublishingContract(Contract):
         """No connection to the vendor: nothing happened."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
         send = await self._first_bytes(access, request)
         self.harness.cut_off()
 
@@ -115,27 +115,27 @@ class PublishingContract(Contract):
         """Nobody knows whether it was heard: Ambiguous, never repeated by the provider itself."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_video", self.harness.video_order(), how)
+        await self._lost("begin_video", self.harness.video_request(), how)
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_a_pull_is_ambiguous(self, how: str) -> None:
         """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_pull", self.harness.pull_order(), how)
+        await self._lost("begin_pull", self.harness.pull_request(), how)
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_photos_is_ambiguous(self, how: str) -> None:
         """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
         self.needs(Capability.POST_PHOTO)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_photos", self.harness.photo_order(), how)
+        await self._lost("begin_photos", self.harness.photo_request(), how)
 
     async def test_what_was_never_announced_is_temporary(self) -> None:
         """No connection to the vendor: nothing happened, and it may be announced again."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, request = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_request()
         self.harness.cut_off()
 
         with pytest.raises(Temporary) as caught:
@@ -147,7 +147,7 @@ class PublishingContract(Contract):
         """It was refused before anything happened: Temporary, never repeated by the provider itself."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, request = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_request()
         self.harness.fail("begin_pull", "rate")
 
         with pytest.raises(Temporary):
@@ -161,25 +161,25 @@ class PublishingContract(Contract):
         """There is nothing to send: the id is all there is, and its status can be asked for."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS)
-        await self._acts(self.harness.pull_order())
+        await self._acts(self.harness.pull_request())
 
     async def test_photos_have_an_id_and_no_address(self) -> None:
         """There is nothing to send: the id is all there is, and its status can be asked for."""
         self.needs(Capability.POST_PHOTO)
         self.can(Power.POSTS)
-        await self._acts(self.harness.photo_order())
+        await self._acts(self.harness.photo_request())
 
     async def test_words_alone_have_an_id_and_no_address(self) -> None:
         """There is nothing to send, and its status can be asked for."""
         self.needs(Capability.POST_TEXT)
         self.can(Power.POSTS)
-        await self._acts(self.harness.text_order())
+        await self._acts(self.harness.text_request())
 
     async def test_a_draft_in_an_inbox_waits_for_its_creator(self) -> None:
         """Nothing is posted; it is the creator's turn."""
         self.needs(Capability.POST_INBOX)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.draft_order()
+        access, request = await self.harness.access(), self.harness.draft_request()
         begun = await self._begin(access, request)
         await self._send(begun, request)
 
@@ -191,7 +191,7 @@ class PublishingContract(Contract):
         """Nothing is posted; it is the turn of whoever keeps the planner."""
         self.needs(Capability.POST_PLANNER_DRAFT)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.planner_order("draft")
+        access, request = await self.harness.access(), self.harness.planner_request("draft")
         begun = await self._begin(access, request)
 
         status = await self._status(access, begun, request)
@@ -202,7 +202,7 @@ class PublishingContract(Contract):
         """Nothing is posted before somebody approves."""
         self.needs(Capability.POST_PLANNER_REVIEW)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.planner_order("review")
+        access, request = await self.harness.access(), self.harness.planner_request("review")
         begun = await self._begin(access, request)
 
         status = await self._status(access, begun, request)
@@ -213,7 +213,7 @@ class PublishingContract(Contract):
         """The vendor itself publishes it then: until that nothing is posted."""
         self.needs(Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_request()
         begun = await self._begin(access, request)
 
         status = await self._status(access, begun, request)
@@ -224,7 +224,7 @@ class PublishingContract(Contract):
         """Before anything is sent: pre-flight asks the same, as often as it likes."""
         self.needs(Capability.POST_VIDEO_PULL)
         access = await self.harness.access()
-        request = replace(self.harness.pull_order(), caption="x" * FAR)
+        request = replace(self.harness.pull_request(), caption="x" * FAR)
         before = self.harness.sent()
 
         with pytest.raises(ContentRefused):
@@ -248,7 +248,7 @@ class PublishingContract(Contract):
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
-        request = self.harness.pull_order()
+        request = self.harness.pull_request()
         begun = await self.harness.provider.publishing.begin(access, request)
         publish_id = await self._publish_id(access, begun, request)
         self.harness.fail("status", "strange")
@@ -264,7 +264,7 @@ class PublishingContract(Contract):
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
         self.harness.fail_publish("something_strange")
-        request = self.harness.pull_order()
+        request = self.harness.pull_request()
         begun = await self.harness.provider.publishing.begin(access, request)
 
         status = await self._status(access, begun, request)
@@ -276,7 +276,7 @@ class PublishingContract(Contract):
         """Whoever did not hear the answer looks: the post is there once, by the words that it was given."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.public_order("canary words of a lost post")
+        access, request = await self.harness.access(), self.harness.public_request("canary words of a lost post")
         since, until = self.harness.around()
         before = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
         self.harness.fail("begin_pull", "after")

@@ -21,7 +21,7 @@ class RecordsContract(Contract):
         """New words stand in the place of the old ones, its media stay, and it still waits for its time."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_request()
         publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
         [before] = await self._seen(access, request.account)
 
@@ -41,7 +41,7 @@ class RecordsContract(Contract):
         before = self.harness.calls("edit")
 
         with pytest.raises(Rejected):
-            await self.harness.provider.records.edit(access, publish_id, self.harness.pull_order())
+            await self.harness.provider.records.edit(access, publish_id, self.harness.pull_request())
 
         assert before == self.harness.calls("edit")
 
@@ -50,13 +50,13 @@ class RecordsContract(Contract):
         self.needs(Capability.POST_EDIT)
         access = await self.harness.access()
         with pytest.raises(NotFound):
-            await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_order())
+            await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_request())
 
     async def test_many_posts_are_told_at_once(self) -> None:
         """Each under its own id, as if it were asked for by itself; one that is not there is left out."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, request = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_request()
         publishing = self.harness.provider.publishing
         ids = [(await publishing.begin(access, replace(request, caption=f"post {at}"))).publish_id for at in range(3)]
         since, until = self.harness.around()
@@ -71,7 +71,7 @@ class RecordsContract(Contract):
         """It was not out and never will be; taking it away again is no error."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, request = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_request()
         publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
 
         await self.harness.provider.records.delete(access, publish_id)

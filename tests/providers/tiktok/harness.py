@@ -112,27 +112,27 @@ class Simulated:
         """There are none at TikTok."""
         raise NotImplementedError
 
-    def video_order(self, **changes: Any) -> PublishRequest:
+    def video_request(self, **changes: Any) -> PublishRequest:
         """Return a private video of several chunks."""
         values = {"mode": PostMode.DIRECT, "content": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
         return PublishRequest(**{**values, **changes})
 
-    def pull_order(self) -> PublishRequest:
+    def pull_request(self) -> PublishRequest:
         """Return a private video by address."""
         return PublishRequest(PostMode.DIRECT, VideoLink(Secret("https://media.example/canary.mp4")), options=ONLY_ME)
 
-    def photo_order(self) -> PublishRequest:
+    def photo_request(self) -> PublishRequest:
         """Return two private photos."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return PublishRequest(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
-    def draft_order(self) -> PublishRequest:
+    def draft_request(self) -> PublishRequest:
         """Return a draft of several chunks; TikTok takes no options for one."""
         return PublishRequest(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
 
-    def public_order(self, caption: str) -> PublishRequest:
+    def public_request(self, caption: str) -> PublishRequest:
         """Return a public video by address."""
-        return replace(self.pull_order(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
+        return replace(self.pull_request(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
 
     def around(self) -> tuple[datetime, datetime]:
         """Time stands still here."""
@@ -142,7 +142,7 @@ class Simulated:
         """Begin a pull that takes a while."""
         works = self.journey.vendor.works
         works.config = replace(works.config, processing_seconds=60)
-        return (await self.provider.publishing.begin(access, self.pull_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.pull_request())).publish_id
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
         """TikTok calls it a failure."""
@@ -151,7 +151,7 @@ class Simulated:
 
     async def unstoppable(self, access: Access) -> str:
         """Announce a file: TikTok calls back only what it fetches itself."""
-        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.video_request())).publish_id
 
     def fail_publish(self, reason: str) -> None:
         """Let the next publish fail."""
