@@ -31,7 +31,7 @@ class Authorization(Protocol):
         """
         ...
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
         """Return the settings of a connection when it gets this grant: what was said, and what only the grant knows.
 
         Raises Rejected when the grant is for another place than the connection; no call.
@@ -69,7 +69,7 @@ class Authorization(Protocol):
         """
         ...
 
-    async def settle(self, access: Access) -> dict[str, str]:
+    async def discover_settings(self, access: Access) -> dict[str, str]:
         """Find the settings that calls of a grant need and nobody said, none when nothing lacks: up to two reads.
 
         Raises NotFound when there is nothing that could be found, ScopeNotGranted when that cannot be asked, Temporary.

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
 
 
@@ -65,7 +65,7 @@ class Publishing(Protocol):
         """Ask how a publish stands: a read, one vendor call. Raises NotFound when the vendor does not know the id."""
         ...
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List what an account posted, or has planned, between the two times, to look for what a lost answer made.
 
         A read of a few pages at most. Raises ProviderError, ContractBroken when the vendor shows only a part of it.

@@ -14,7 +14,7 @@ class Webhooks(Protocol):
     """Webhooks of one vendor."""
 
     @property
-    def come_again(self) -> int:
+    def redelivery_status(self) -> int:
         """The HTTP status of an answer after which the vendor repeats a delivery."""
         ...
 

@@ -72,11 +72,11 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportStatus:
-    """An import as the planner tells it; `told` is its own word for the phase, `rows` is one page of its rows."""
+    """The state of an import; `vendor_phase` is the planner's own word for its phase, `rows` is one page of its rows."""
 
     id: str
     phase: ImportPhase
-    told: str = ""
+    vendor_phase: str = ""
     row_count: int = 0
     rows: tuple[ImportRow, ...] = ()
     next_cursor: str = ""

@@ -92,18 +92,18 @@ class PublishRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A post that the vendor has, which may be one whose answer was lost: what it says and which media it names.
+class FoundPost:
+    """A post found at the vendor, perhaps one whose answer was lost: its texts and the media it names.
 
-    `publish_id` is what `status` takes, where the vendor has one; `post_ids` name what is public already. `made` is
-    None where the vendor does not say it.
+    `publish_id` is what `status` takes, where the vendor has such an id; `post_ids` are the ids of what is public
+    already. `create_time` is None where the vendor does not report it.
     """
 
     publish_id: str = ""
     post_ids: tuple[str, ...] = ()
     public_uri: str = ""
     texts: tuple[str, ...] = ()
-    made: datetime | None = None
+    create_time: datetime | None = None
     uris: tuple[Secret, ...] = ()
 
 

@@ -69,7 +69,7 @@ class TikTokAuthorization:
         """A user's grant has no settings."""
         return {}
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
         """Whose grant it is says its subject alone."""
         return {}
 
@@ -123,7 +123,7 @@ class TikTokAuthorization:
         """Refuse: see the table."""
         raise _missing(Capability.STATIC_TOKEN)
 
-    async def settle(self, access: Access) -> dict[str, str]:
+    async def discover_settings(self, access: Access) -> dict[str, str]:
         """Nothing lacks."""
         return {}
 

@@ -14,11 +14,11 @@ from providers.http.urls import check_url
 from providers.interface.access import Access
 from providers.models.publishing import (
     Begun,
+    FoundPost,
     PostMode,
     PublishPhase,
     PublishRequest,
     PublishStatus,
-    Sighting,
     Transferred,
     VideoFile,
     VideoLink,
@@ -85,15 +85,15 @@ class TikTokPublishing:
         """Refuse: TikTok has no library. Makes no call."""
         raise OptionUnsupported("TikTok has no library of media.", provider=PROVIDER, field="content")
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List the newest public videos, one page of them; see the interface."""
         page = await self._videos.list_videos(access, limit=LISTED, metrics=False)
         return tuple(
-            Sighting(
+            FoundPost(
                 post_ids=(video.provider_video_id,),
                 public_uri=video.share_uri,
                 texts=(video.title, video.description),
-                made=video.publish_time,
+                create_time=video.publish_time,
             )
             for video in page.videos
             if video.publish_time is not None and since <= video.publish_time <= until

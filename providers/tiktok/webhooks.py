@@ -64,7 +64,7 @@ class TikTokWebhooks:
         self._config = config
 
     @property
-    def come_again(self) -> int:
+    def redelivery_status(self) -> int:
         """Any answer but a 200 is followed by others for 72 hours ("Webhooks Overview")."""
         return 503
 

@@ -10,7 +10,7 @@ import pytest
 from providers.capabilities import Capability
 from providers.errors import NotFound, Rejected
 from providers.interface import Access
-from providers.models.publishing import FailureKind, PublishPhase, Sighting
+from providers.models.publishing import FailureKind, FoundPost, PublishPhase
 from tests.providers.conformance.harness import Contract, Power
 
 
@@ -84,6 +84,6 @@ class RecordsContract(Contract):
             self.harness.posted(),
         )
 
-    async def _seen(self, access: Access, account: str) -> list[Sighting]:
+    async def _seen(self, access: Access, account: str) -> list[FoundPost]:
         since, until = self.harness.around()
         return list(await self.harness.provider.publishing.find(access, account, since=since, until=until))
