@@ -15,7 +15,7 @@ from gateway.domain.journal import Work
 from gateway.domain.steps import Again
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
-from providers.models.publishing import PublishPhase, PublishStatus, Sighting
+from providers.models.publishing import FoundPost, PublishPhase, PublishStatus
 from storage import accounts, attempts, posts
 from storage import media as links
 from storage.posts import PostRow
@@ -64,7 +64,7 @@ async def seek(domain: Domain, work: Work) -> Again:
     return await steps.rest(domain, moved, min(outcomes.SEEK_FIRST * 2.0 ** min(polls, 20), outcomes.SEEK_MAX))
 
 
-async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
+async def _found(domain: Domain, work: Work, found: FoundPost) -> Again:
     if found.publish_id:
         id = found.publish_id
         return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)
@@ -81,7 +81,7 @@ async def _never_made(domain: Domain, work: Work) -> Again:
     return await steps.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
-async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
+async def look(domain: Domain, work: Work) -> tuple[FoundPost | None, bool]:
     """Return the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
 
     Raises ProviderError when the vendor cannot say.
@@ -98,7 +98,9 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     async with domain.db.read() as tx:
         twins = await posts.twins(tx, post, _from(domain, work), named=_has_ids(free))
     only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
-    return only, any(each.made is None or each.made <= steps.announced(work) + MADE_WITHIN for each in about_then)
+    return only, any(
+        each.create_time is None or each.create_time <= steps.announced(work) + MADE_WITHIN for each in about_then
+    )
 
 
 def _from(domain: Domain, work: Work) -> datetime:
@@ -116,7 +118,7 @@ def _shown(domain: Domain, post: PostRow) -> bool:
     return public and bool(post.caption) and table.can(Capability.VIDEO_LIST)
 
 
-async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
+async def _listed(domain: Domain, work: Work) -> tuple[FoundPost, ...]:
     post, now = work.post, domain.clock()
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
@@ -128,7 +130,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
     return await steps.call("list", finding)
 
 
-async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
+async def _ours(domain: Domain, work: Work, sighting: FoundPost) -> bool:
     """Return whether a post names a medium by an address that no other attempt was given."""
     own = addresses.own(work)
     uris = [uri.reveal() for uri in sighting.uris]
@@ -141,11 +143,11 @@ async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
         return await links.belong(tx, work.post.location, work.post.id, work.attempt.number, digests)
 
 
-def _says(sighting: Sighting, caption: str) -> bool:
+def _says(sighting: FoundPost, caption: str) -> bool:
     return caption.strip() in [text.strip() for text in sighting.texts]
 
 
-async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -> list[Sighting]:
+async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[FoundPost]) -> list[FoundPost]:
     """Leave out what other posts of ours became."""
     found = list(found)
     async with domain.db.read() as tx:
@@ -154,5 +156,5 @@ async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -
     return [each for each in found if not taken.intersection(each.post_ids) and each.publish_id not in claimed]
 
 
-def _has_ids(found: Iterable[Sighting]) -> bool:
+def _has_ids(found: Iterable[FoundPost]) -> bool:
     return any(each.publish_id for each in found)

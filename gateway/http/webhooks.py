@@ -77,7 +77,7 @@ class Inbox:
         domain, provider = self.domain(), request.path_params["provider"]
         if domain is None or provider not in domain.providers:
             return STARTING, NOT_NOW
-        return domain.providers[provider].webhooks.come_again, NOT_NOW
+        return domain.providers[provider].webhooks.redelivery_status, NOT_NOW
 
 
 async def _take(domain: Domain, provider: str, request: Request, body: bytes) -> Answer:
@@ -90,10 +90,10 @@ async def _take(domain: Domain, provider: str, request: Request, body: bytes) ->
         return NOTHING_HERE
     except Misconfigured as error:
         _log.error("webhooks cannot be proved", provider=provider, code=error.code)
-        return domain.providers[provider].webhooks.come_again, NOT_NOW
+        return domain.providers[provider].webhooks.redelivery_status, NOT_NOW
     except DatabaseUnavailable:
         _log.error("webhook not kept", provider=provider, error="DatabaseUnavailable")
-        return domain.providers[provider].webhooks.come_again, NOT_NOW
+        return domain.providers[provider].webhooks.redelivery_status, NOT_NOW
     return KEPT
 
 
