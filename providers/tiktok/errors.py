@@ -1,4 +1,4 @@
-"""TikTok's codes in our words: one table for refusals, one for OAuth, one for the reasons of a failed publish.
+"""TikTok's error codes as our errors: one table for refusals, one for OAuth, one for the reasons of a failed publish.
 
 Owns the meaning of codes. Knows neither calls nor parsing. Codes as on developers.tiktok.com, read 2026-11-20: "Error
 Handling", "Direct Post", "Upload Video", "Query Creator Info", "Get Post Status", "Manage User Access Tokens".
@@ -50,7 +50,7 @@ CODES: Mapping[str, type[ProviderError]] = {
     "spam_risk_user_banned_from_posting": CreatorBlocked,
     "spam_risk": CreatorBlocked,
     "reached_active_user_cap": DailyCapReached,
-    # The account must be private while the application is not audited; no post of this creator's passes until then.
+    # Until TikTok has audited the application, only private accounts may post: nothing of this creator's is accepted.
     "unaudited_client_can_only_post_to_private_accounts": CreatorBlocked,
     "app_version_check_failed": CreatorBlocked,
     "url_ownership_unverified": Misconfigured,
@@ -61,7 +61,7 @@ CODES: Mapping[str, type[ProviderError]] = {
     "publish_not_cancellable": Rejected,
 }
 
-# The quota that each refusal for a day's cap shows to be used up.
+# The quota that is used up, for each refusal because of a daily cap.
 CAPS: Mapping[str, str] = {
     "spam_risk_too_many_posts": "posts_per_day",
     "spam_risk_too_many_pending_share": "pending_drafts",
@@ -99,12 +99,12 @@ FAIL_REASONS: Mapping[str, FailureKind] = {
 
 
 def failure_kind(reason: str) -> FailureKind:
-    """Class a fail reason; an unknown one is UNKNOWN, which nobody retries by himself."""
+    """Classify a fail reason; an unknown one is UNKNOWN, which is never retried automatically."""
     return FAIL_REASONS.get(reason, FailureKind.UNKNOWN)
 
 
 def _retry_after(answer: Answer) -> timedelta:
-    """Return TikTok's own delay in seconds when it sends one, else a whole window."""
+    """Return TikTok's Retry-After if it sends one, else a whole rate window."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 7:
         return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
@@ -127,16 +127,15 @@ def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterabl
 
 
 def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets: Iterable[Secret]) -> ProviderError:
-    """Make the error of a token call; a code nobody knows is ContractBroken, so that no grant dies of it."""
+    """Make the error of a token call; an unknown code is ContractBroken, so that it does not end a grant."""
     kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
     return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
 
 
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
-    """Class a code that nobody documented: by its family, then by the HTTP status.
+    """Classify an undocumented code by its prefix, then by the HTTP status.
 
-    What is left is a broken contract on a read, and a plain refusal of a write: not worth another try, and nothing
-    happened.
+    Any other code is ContractBroken for a read and Rejected for a write: nothing happened, and a retry is pointless.
     """
     if code.startswith("spam_risk"):
         return CreatorBlocked
@@ -147,5 +146,5 @@ def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
 
 
 def contract(message: str, envelope: Envelope) -> ContractBroken:
-    """Make the error of a read whose envelope is fine and whose content is not."""
+    """Make the error of a read whose envelope is valid but whose content is not."""
     return ContractBroken(message, provider=PROVIDER, code="contract", log_id=envelope.log_id)

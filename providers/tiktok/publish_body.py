@@ -1,4 +1,4 @@
-"""What TikTok's inits may carry: the checks that need no call, and the bodies that are sent.
+"""The bodies of TikTok's inits, and the checks of a publish request that need no call.
 
 Owns the translation of a request into `post_info` and `source_info`. Makes no call.
 """
@@ -12,13 +12,13 @@ from providers.models.publishing import ChunkPlan, Photos, PostMode, PostOptions
 from providers.tiktok.creators import PRIVACY
 from providers.tiktok.errors import PROVIDER
 
-# Every documented field of post_info is an option of ours; there is nothing left for a caller to pass through.
+# Every documented field of post_info is an option of ours; there is none left for a caller to pass through.
 EXTRA: frozenset[str] = frozenset()
 MAX_PHOTOS = 35
 
 
 def check(request: PublishRequest) -> None:
-    """Refuse what TikTok cannot do or would silently drop; see the interface."""
+    """Refuse what TikTok cannot do or would silently ignore; see the interface."""
     _check_common(request)
     if isinstance(request.content, Photos):
         _check_photos(request, request.content)
@@ -32,7 +32,7 @@ def _check_video(request: PublishRequest, content: VideoFile | VideoLink) -> Non
     if isinstance(content, VideoFile) and content.size < 1:
         raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
     if request.mode is PostMode.CREATOR_INBOX:
-        # There is no post_info for an inbox video, so TikTok would drop all of this without a word.
+        # An inbox video has no post_info, so TikTok would silently ignore all of this.
         more = {"caption": bool(request.caption), "cover_offset": request.cover_offset is not None}
         _refuse(more | _chosen(request.options), "TikTok takes the video alone to the creator's inbox")
     else:
@@ -50,8 +50,8 @@ def _check_photos(request: PublishRequest, photos: Photos) -> None:
         _refuse(_chosen(options) | more, "TikTok takes photos with title and caption alone to the creator's inbox")
         return
     # "Photo Post" (developers.tiktok.com, 2026-11-20) has no duet, no stitch and no label for AI-made content.
-    photo_less = {"allow_duet": options.allow_duet is True, "allow_stitch": options.allow_stitch is True}
-    _refuse(photo_less | {"ai_generated": options.ai_generated}, "TikTok has no such option for photos")
+    video_only = {"allow_duet": options.allow_duet is True, "allow_stitch": options.allow_stitch is True}
+    _refuse(video_only | {"ai_generated": options.ai_generated}, "TikTok has no such option for photos")
     _check_privacy(options)
 
 
@@ -98,7 +98,7 @@ def photo_body(request: PublishRequest, photos: Photos) -> dict[str, Any]:
 
 
 def post_info(request: PublishRequest) -> dict[str, Any]:
-    """Return the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
+    """Return the `post_info` of a direct video: every boolean is set, nothing is allowed by default, no empty title."""
     options = request.options
     info = _shared_info(options) | {
         "disable_duet": options.allow_duet is not True,
@@ -132,12 +132,12 @@ def _check_common(request: PublishRequest) -> None:
 
 def _check_privacy(options: PostOptions) -> None:
     if options.privacy_level is None:
-        # TikTok's guidelines: the user chooses, nobody fills it in.
+        # TikTok's guidelines: the user must choose it, a default is not allowed.
         raise ContentRefused("A privacy level must be chosen.", provider=PROVIDER, code="privacy_level_missing")
 
 
 def _chosen(options: PostOptions) -> dict[str, bool]:
-    """Return which options were chosen at all; saying no to something is what happens anyway."""
+    """Return which options were set; False counts as not set, because it is TikTok's behaviour anyway."""
     return {
         "privacy_level": options.privacy_level is not None,
         "allow_comments": options.allow_comments is True,

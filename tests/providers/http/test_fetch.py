@@ -47,10 +47,10 @@ class Names:
 
 @asynccontextmanager
 async def fetching(
-    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, places: int = 4
+    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, slots: int = 4
 ) -> AsyncIterator[Fetcher]:
     """Yield a fetcher that may reach this machine, closed at the end."""
-    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, places=places)
+    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, slots=slots)
     yield fetcher
     await fetcher.close()
 
@@ -492,8 +492,8 @@ async def test_a_broken_transfer_goes_on_where_it_broke(header: str, value: str)
         assert BODY == await fetch(fetcher, heard.url)
 
     asked = [line for text in heard.heads for line in text.split("\r\n") if line.lower().startswith(("range", "if-"))]
-    places = [1000, len(BODY) - 3000, len(BODY) - 3000]
-    assert [line for place in places for line in (f"Range: bytes={place}-", f"If-Range: {value}")] == asked
+    slots = [1000, len(BODY) - 3000, len(BODY) - 3000]
+    assert [line for place in slots for line in (f"Range: bytes={place}-", f"If-Range: {value}")] == asked
 
 
 async def test_going_on_ends_after_five_times() -> None:
@@ -550,8 +550,8 @@ _RANGE = ("Content-Range: bytes 1000-10239/10240",)
 
 
 async def test_places_are_bounded_and_given_back() -> None:
-    """Who comes when all places are taken is told to come again; a place is free when its fetch ends, well or not."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(places=1) as fetcher:
+    """Who comes when all slots are taken is told to come again; a place is free when its fetch ends, well or not."""
+    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=1) as fetcher:
         async with fetcher.open(heard.url, max_bytes=MIB):
             with pytest.raises(MediaUnavailable) as caught:
                 await fetch(fetcher, heard.url)
@@ -563,8 +563,8 @@ async def test_places_are_bounded_and_given_back() -> None:
 
 
 async def test_one_key_has_half_of_the_places() -> None:
-    """Media of one key hold half of the places at most, whatever their servers do; another key still finds one."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(places=4) as fetcher:
+    """Media of one key hold half of the slots at most, whatever their servers do; another key still finds one."""
+    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=4) as fetcher:
         async with (
             fetcher.open(heard.url, max_bytes=MIB, key="one"),
             fetcher.open(heard.url, max_bytes=MIB, key="one"),
