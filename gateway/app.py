@@ -178,7 +178,7 @@ async def build_domain(
 def build_fetcher(settings: Settings) -> Fetcher:
     """Build what fetches from callers' addresses: it never takes more than half of the workers, nor 16 of them."""
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
-    return Fetcher(allow_loopback=settings.pull_allow_loopback, places=places)
+    return Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
 
 
 def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str, Provider]:
