@@ -1,4 +1,4 @@
-"""What a planner's records promise: a change that takes nothing else away, and many states in one call.
+"""The contract of a planner's records: an edit that loses nothing else, and many statuses in one call.
 
 Owns the contract of `providers/interface/records.py`.
 """
@@ -18,7 +18,7 @@ class RecordsContract(Contract):
     """A planner's own copies of posts."""
 
     async def test_a_post_that_is_not_out_can_be_changed(self) -> None:
-        """New words stand in the place of the old ones, its media stay, and it still waits for its time."""
+        """An edit replaces the caption; the media stay, and the post is still scheduled."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
         access, request = await self.harness.access(), self.harness.scheduled_request()
@@ -33,7 +33,7 @@ class RecordsContract(Contract):
         assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
 
     async def test_a_post_that_is_out_is_not_changed(self) -> None:
-        """It is too late: Rejected, and nothing is sent that could change it."""
+        """Editing a published post is Rejected, and no write is sent."""
         self.needs(Capability.POST_EDIT)
         self.can(Power.POSTS)
         access = await self.harness.access()
@@ -46,14 +46,14 @@ class RecordsContract(Contract):
         assert before == self.harness.calls("edit")
 
     async def test_a_post_that_is_not_there_is_not_found(self) -> None:
-        """An id that the vendor never gave."""
+        """Editing an unknown id is NotFound."""
         self.needs(Capability.POST_EDIT)
         access = await self.harness.access()
         with pytest.raises(NotFound):
             await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_request())
 
     async def test_many_posts_are_told_at_once(self) -> None:
-        """Each under its own id, as if it were asked for by itself; one that is not there is left out."""
+        """Statuses come by id and equal those looked up singly; an unknown id is left out."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
         access, request = await self.harness.access(), self.harness.scheduled_request()
@@ -68,7 +68,7 @@ class RecordsContract(Contract):
         assert {id: await publishing.status(access, id) for id in ids} == told
 
     async def test_a_record_that_is_taken_away_is_gone(self) -> None:
-        """It was not out and never will be; taking it away again is no error."""
+        """A deleted record is never published; deleting it again is not an error."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
         access, request = await self.harness.access(), self.harness.scheduled_request()

@@ -1,6 +1,6 @@
-"""TikTok for the contract tests: the provider over the simulator, which does what it is told.
+"""TikTok for the contract tests: the provider over the simulator, which can be made to fail.
 
-Owns which of the simulator's operations stands for which step of a provider.
+Owns the mapping from a provider's steps to the simulator's operations.
 """
 
 import json
@@ -55,7 +55,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 def answer(data: dict[str, Any]) -> str:
-    """Return an answer of TikTok's."""
+    """Return the JSON of a successful answer of TikTok's."""
     return json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "2026"}})
 
 
@@ -84,7 +84,7 @@ class Simulated:
 
     @property
     def provider(self) -> Provider:
-        """The provider as the gateway uses it, held to its own table."""
+        """The provider as the gateway uses it, checked against its capability table."""
         return checked(self.journey.provider)
 
     @property
@@ -97,7 +97,7 @@ class Simulated:
         return await self.journey.connect()
 
     async def narrow(self) -> Renewing:
-        """Walk through the consent page, where only the first scope is left ticked."""
+        """Complete the consent page with only the first scope granted."""
         return await self.journey.connect("user.info.basic")
 
     async def code(self) -> str:

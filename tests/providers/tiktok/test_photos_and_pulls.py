@@ -1,4 +1,4 @@
-"""What TikTok fetches itself, over the wire: photos, videos by address, and calling a fetch back.
+"""Media that TikTok fetches itself: photos, videos by URL, and cancelling a fetch.
 
 Owns the examples of "Photo Post", of `PULL_FROM_URL` in "Direct Post" and of "Cancel". Files are in test_publishing.py.
 """
@@ -32,7 +32,7 @@ PUBLISH_ID = "p_pub_url~v2-1.123456789"
 
 
 def accepted() -> httpx.Response:
-    """Answer an init that fetches: there is no upload address."""
+    """Return the answer to the init of a pull, which has no upload URL."""
     return ok({"publish_id": PUBLISH_ID})
 
 
@@ -51,7 +51,7 @@ def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PublishRequest:
 
 
 async def test_a_pull_names_the_address_and_no_sizes() -> None:
-    """The address goes out verbatim, with the same choices as a file."""
+    """The URL is sent verbatim, with the same options as for a file."""
     provider, vendor = tiktok(accepted())
 
     begun = await provider.publishing.begin(Lender(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
@@ -83,7 +83,7 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
 
 
 async def test_photos_are_announced_in_order() -> None:
-    """Title, description, cover, music and every boolean are said; nothing that photos do not have."""
+    """Title, description, cover, music and every boolean are sent; nothing that photos do not have."""
     options = PostOptions(privacy_level=PrivacyLevel.PUBLIC, allow_comments=True, own_brand=True)
     request = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
     provider, vendor = tiktok(accepted())
@@ -113,7 +113,7 @@ async def test_photos_are_announced_in_order() -> None:
 
 
 async def test_photos_to_the_inbox_carry_title_and_description_alone() -> None:
-    """MEDIA_UPLOAD takes the texts into the editor, and nothing else."""
+    """MEDIA_UPLOAD has the texts for the editor, and nothing else."""
     provider, vendor = tiktok(accepted())
 
     await provider.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
@@ -142,7 +142,7 @@ CHOICE = PrivacyLevel.PUBLIC
     ],
 )
 def test_what_would_be_dropped_is_refused_without_a_call(wanted: PublishRequest, field: str) -> None:
-    """An option that TikTok does not take here is named, and nothing is sent."""
+    """An option that TikTok does not accept here is named, and nothing is sent."""
     provider, vendor = tiktok(accepted())
     check = provider.publishing.check
 
@@ -164,7 +164,7 @@ def test_what_would_be_dropped_is_refused_without_a_call(wanted: PublishRequest,
     ],
 )
 async def test_photos_that_can_never_go_out_are_refused(wanted: PublishRequest, code: str) -> None:
-    """Number, cover and privacy level are checked before the call, in the call too."""
+    """Number, cover and privacy level are also checked by `begin`, before the call."""
     provider, vendor = tiktok(accepted())
 
     with pytest.raises(ContentRefused) as caught:
@@ -195,7 +195,7 @@ async def test_photos_that_can_never_go_out_are_refused(wanted: PublishRequest, 
 async def test_a_refusal_and_a_lost_answer_are_told_apart(
     answer: httpx.Response | Exception, kind: type[ProviderError]
 ) -> None:
-    """Whatever may have started a fetch is ambiguous, a refusal is not; and no error shows an address."""
+    """What may have started a fetch is Ambiguous, a refusal is not; no error contains a URL."""
     provider, vendor = tiktok(answer)
 
     calls: list[tuple[Any, Any]] = [
@@ -211,7 +211,7 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(
 
 
 async def test_a_cancel_names_the_publish_and_expects_no_data() -> None:
-    """An answer without `data` is a success."""
+    """The answer to a cancel may have no `data`."""
     provider, vendor = tiktok(httpx.Response(200, json={"error": {"code": "ok", "message": "", "log_id": "l"}}))
 
     await provider.publishing.cancel(Lender(), PUBLISH_ID)
@@ -231,7 +231,7 @@ async def test_a_cancel_names_the_publish_and_expects_no_data() -> None:
     ],
 )
 async def test_a_cancel_that_did_not_work_says_why(answer: httpx.Response, kind: type[ProviderError]) -> None:
-    """Too late, unknown, and unanswered are three different things."""
+    """A cancel that is too late, unknown or unanswered raises three different errors."""
     provider, _ = tiktok(answer)
 
     with pytest.raises(kind) as caught:
@@ -248,7 +248,7 @@ async def test_a_cancel_that_did_not_work_says_why(answer: httpx.Response, kind:
     ],
 )
 def test_the_page_of_photos_is_not_a_videos(photos_too: bool, page: str) -> None:
-    """Photos are shown under another path than videos."""
+    """Photos have another public path than videos."""
     provider, _ = tiktok()
 
     assert page == provider.publishing.public_uri("cre.ator", "7602997517160123666", photos=photos_too)
