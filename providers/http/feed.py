@@ -53,20 +53,6 @@ class Feed:
         self._timer.reschedule(asyncio.get_running_loop().time() + self._seconds)
 
 
-async def put(
-    client: httpx.AsyncClient,
-    url: Secret,
-    headers: dict[str, str],
-    source: AsyncIterator[bytes],
-    size: int,
-    *,
-    provider: str,
-    stall_seconds: float = STALL_SECONDS,
-) -> Answer:
-    """PUT exactly `size` bytes of `source` to `url`; see `send`."""
-    return await send(client, "PUT", url, headers, source, size, provider=provider, stall_seconds=stall_seconds)
-
-
 async def send(
     client: httpx.AsyncClient,
     method: str,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable
 
 from providers.errors import Ambiguous, ContractBroken, ProviderError, RateLimited, Rejected, UploadGone
 from providers.http.exchange import Answer
-from providers.http.feed import put
+from providers.http.feed import send
 from providers.http.urls import check_url
 from providers.models.publishing import ChunkPlan, Transferred, VideoFile
 from providers.models.secret import Secret
@@ -49,7 +49,8 @@ async def send_chunk(
         "Content-Length": str(end - first),
         "Content-Range": f"bytes {first}-{end - 1}/{file.size}",
     }
-    answer = await put(client.clients.uploads, upload_url, headers, body(), end - first, provider=PROVIDER)
+    uploads, size = client.clients.uploads, end - first
+    answer = await send(uploads, "PUT", upload_url, headers, body(), size, provider=PROVIDER)
     return understood(answer, file.size, first, end, upload_url)
 
 

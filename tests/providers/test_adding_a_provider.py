@@ -125,11 +125,13 @@ async def test_a_gateway_knows_the_new_provider(
 
 @pytest.mark.usefixtures("registered")
 def test_its_settings_are_documented() -> None:
-    """The provider's settings are described like the gateway's own; a secret has no default."""
-    told = {name: (default, text) for name, default, text in describe() if "POSTCARDS" in name}
+    """The provider's settings are listed like the gateway's own; a secret has no default."""
+    listed = {name: (default, text) for name, default, text in describe() if "POSTCARDS" in name}
 
-    assert ["GATEWAY_POSTCARDS_CLIENT_ID", "GATEWAY_POSTCARDS_CLIENT_SECRET", "GATEWAY_POSTCARDS_API_URL"] == list(told)
-    assert ("https://api.postcards.example", "Where the API of Postcards is.") == told["GATEWAY_POSTCARDS_API_URL"]
+    assert ["GATEWAY_POSTCARDS_CLIENT_ID", "GATEWAY_POSTCARDS_CLIENT_SECRET", "GATEWAY_POSTCARDS_API_URL"] == list(
+        listed
+    )
+    assert ("https://api.postcards.example", "Where the API of Postcards is.") == listed["GATEWAY_POSTCARDS_API_URL"]
 
 
 @pytest.mark.usefixtures("registered")

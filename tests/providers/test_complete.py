@@ -115,14 +115,14 @@ def running(provider: str) -> Iterator[tuple[type[Contract], str, Requirements]]
     for suite in suites(provider):
         table: CapabilityTable = suite.table  # type: ignore[attr-defined]
         for name, test in functions_of(suite).items():
-            ask = requirements_of(test)
-            if all(table.can(each) for each in ask.needs) and ask.powers <= powers_of(suite):
-                yield suite, name, ask
+            required = requirements_of(test)
+            if all(table.can(each) for each in required.needs) and required.powers <= powers_of(suite):
+                yield suite, name, required
 
 
 def shown(provider: str) -> set[Capability]:
     """Return the capabilities that the tests of a provider prove."""
-    return {each for _, _, ask in running(provider) for each in ask.needs}
+    return {each for _, _, required in running(provider) for each in required.needs}
 
 
 def unbacked(provider: str, table: CapabilityTable) -> set[Capability]:
@@ -150,11 +150,11 @@ def test_every_facet_is_asked_of_every_provider(provider: str, facet: str) -> No
     """A provider inherits every contract; one is skipped completely only if none of its capabilities is promised."""
     contract, table = contract_of(facet), table_of(provider)
     own = [suite for suite in suites(provider) if issubclass(suite, contract)]
-    asked = {each for test in functions_of(contract).values() for each in requirements_of(test).needs}
+    covered = {each for test in functions_of(contract).values() for each in requirements_of(test).needs}
     runs = [name for suite, name, _ in running(provider) if issubclass(suite, contract)]
 
     assert own, f"no suite of {provider} inherits {contract.__name__}"
-    assert runs or not any(table.can(each) for each in asked)
+    assert runs or not any(table.can(each) for each in covered)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
@@ -163,8 +163,8 @@ def test_every_cell_of_the_matrix_is_backed(provider: str) -> None:
     table = table_of(provider)
     page = (ROOT / "docs/providers.md").read_text().partition(f"\n## {table.display_name}\n")[2].partition("\n## ")[0]
     rows = {Capability[name]: (word, note) for name, word, note in MATRIX.findall(page)}
-    asked = any(issubclass(suite, RefusalsContract) for suite in suites(provider))
-    refused = refusals.missing(table) if asked else {}
+    tests_refusals = any(issubclass(suite, RefusalsContract) for suite in suites(provider))
+    refused = refusals.missing(table) if tests_refusals else {}
 
     backed = {each: (printer.WORDS[table.cell(each).support], table.cell(each).note) for each in shown(provider)}
     backed |= {each: (printer.WORDS[cell.support], cell.note) for each, cell in refused.items()}

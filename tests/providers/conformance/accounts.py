@@ -157,8 +157,8 @@ class AccountsContract(Contract):
                 harness.expire_tokens()
                 return newer
 
-        given = await harness.access()
-        access = Unlucky(given.authorization, given.grant)
+        inner = await harness.access()
+        access = Unlucky(inner.authorization, inner.grant)
         before = harness.calls("profile")
         harness.expire_tokens()
 

@@ -237,9 +237,9 @@ class Contract:
 
 def assert_silent(error: BaseException, *secrets: Secret | None) -> None:
     """Assert that neither an error nor its causes contain a secret."""
-    seen: BaseException | None = error
-    while seen is not None:
-        metadata = seen.metadata if isinstance(seen, ProviderError) else {}
-        text = f"{seen!r} {seen} {metadata} {getattr(seen, 'code', '')} {getattr(seen, 'log_id', '')}"
+    cause: BaseException | None = error
+    while cause is not None:
+        metadata = cause.metadata if isinstance(cause, ProviderError) else {}
+        text = f"{cause!r} {cause} {metadata} {getattr(cause, 'code', '')} {getattr(cause, 'log_id', '')}"
         assert [] == [secret for secret in secrets if secret is not None and secret.reveal() in text]
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

@@ -24,9 +24,9 @@ class NetworksContract(Contract):
     async def attach(self, access: Access, authorization: str = "") -> Attached:
         """Attach the first account behind a consent."""
         networks = self.harness.provider.networks
-        given = authorization or await self.harness.consent(access, PLATFORM)
-        (first, *_) = await networks.choices(access, PLATFORM, given)
-        found: Attached = await networks.attach(access, PLATFORM, given, first.provider_account_id)
+        consent = authorization or await self.harness.consent(access, PLATFORM)
+        (first, *_) = await networks.choices(access, PLATFORM, consent)
+        found: Attached = await networks.attach(access, PLATFORM, consent, first.provider_account_id)
         return found
 
     async def linked(self, access: Access) -> dict[str, LinkedAccount]:

@@ -27,8 +27,8 @@ class PlannerContract(Contract):
         found: list[Label] = []
         cursor = ""
         for _ in range(10):
-            ask = getattr(self.harness.provider.planner, f"list_{kind}")
-            page = await ask(access, cursor=cursor, limit=1)
+            list_labels = getattr(self.harness.provider.planner, f"list_{kind}")
+            page = await list_labels(access, cursor=cursor, limit=1)
             found += page.labels
             cursor = page.next_cursor
             if not cursor:
@@ -136,8 +136,8 @@ class PlannerContract(Contract):
         """Start an import with a valid and an invalid row; return its id, which is reported or found by the file."""
         planner, sheet = self.harness.provider.planner, await self._sheet(access, "first.csv")
         assert "" == await planner.find_import(access, sheet)
-        told = await planner.assign_sheet(access, sheet, [self.harness.commented().id])
+        reported = await planner.assign_sheet(access, sheet, [self.harness.commented().id])
         found: str = await planner.find_import(access, sheet)
-        assert told in ("", found)
+        assert reported in ("", found)
         assert found
         return found

@@ -61,11 +61,11 @@ class RecordsContract(Contract):
         ids = [(await publishing.begin(access, replace(request, caption=f"post {at}"))).publish_id for at in range(3)]
         since, until = self.harness.around()
 
-        told = await self.harness.provider.records.statuses(
+        statuses = await self.harness.provider.records.statuses(
             access, [*ids, self.harness.unknown_publish], since=since, until=until
         )
 
-        assert {id: await publishing.status(access, id) for id in ids} == told
+        assert {id: await publishing.status(access, id) for id in ids} == statuses
 
     async def test_a_record_that_is_taken_away_is_gone(self) -> None:
         """A deleted record is never published; deleting it again is not an error."""

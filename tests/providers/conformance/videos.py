@@ -60,12 +60,12 @@ class VideosContract(Contract):
         self.can(Power.VIDEOS)
         access, _ = await self.harness.access(), self.harness.add_videos(1)
 
-        [told] = (await self.harness.provider.videos.list_videos(access)).videos
+        [video] = (await self.harness.provider.videos.list_videos(access)).videos
         [bare] = (await self.harness.provider.videos.list_videos(access, metrics=False)).videos
 
-        figures = [each for each in astuple(told.metrics) if each is not None]
-        assert figures
-        assert all(isinstance(each, int) for each in figures)
+        numbers = [each for each in astuple(video.metrics) if each is not None]
+        assert numbers
+        assert all(isinstance(each, int) for each in numbers)
         assert bare.metrics is None
 
     async def test_what_the_vendor_does_not_tell_is_not_zero(self) -> None:

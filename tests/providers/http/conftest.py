@@ -13,6 +13,6 @@ from providers.http.client import Clients, make_clients
 @pytest.fixture
 async def clients() -> AsyncIterator[Clients]:
     """Yield clients that use real sockets, and close them at the end."""
-    made = make_clients()
-    yield made
-    await made.close()
+    clients = make_clients()
+    yield clients
+    await clients.close()

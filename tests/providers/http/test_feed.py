@@ -36,8 +36,15 @@ async def send(
     """PUT a chunk."""
     headers = {"Content-Length": str(size), "Content-Type": "video/mp4"}
     secret = Secret(f"{url}/video/?upload_token=a%2Fb")
-    return await feed.put(
-        clients.uploads, secret, headers, source or blocks(), size, provider="vendor", stall_seconds=stall_seconds
+    return await feed.send(
+        clients.uploads,
+        "PUT",
+        secret,
+        headers,
+        source or blocks(),
+        size,
+        provider="vendor",
+        stall_seconds=stall_seconds,
     )
 
 
@@ -199,12 +206,12 @@ async def test_a_source_that_fails_is_our_fault_not_the_vendors(clients: Clients
             await send(clients, heard.url, broken_source())
 
 
-@pytest.mark.parametrize("given", [SIZE - 1, SIZE + 1])
-async def test_a_source_of_the_wrong_length_is_refused(clients: Clients, given: int) -> None:
+@pytest.mark.parametrize("size", [SIZE - 1, SIZE + 1])
+async def test_a_source_of_the_wrong_length_is_refused(clients: Clients, size: int) -> None:
     """A source with fewer or more bytes than announced fails."""
     async with serving(storing) as heard:
         with pytest.raises(ValueError, match="body"):
-            await send(clients, heard.url, blocks(given))
+            await send(clients, heard.url, blocks(size))
 
 
 async def test_memory_does_not_grow_with_the_chunk(clients: Clients) -> None:
@@ -223,14 +230,14 @@ async def test_memory_does_not_grow_with_the_chunk(clients: Clients) -> None:
 
 async def test_in_process_transports_carry_a_feed() -> None:
     """The transport that tests inject streams bodies too."""
-    taken = 0
+    received = 0
 
     async def handler(request: httpx.Request) -> httpx.Response:
-        nonlocal taken
-        taken = len(await request.aread())
+        nonlocal received
+        received = len(await request.aread())
         return httpx.Response(201)
 
     answer = await send(make_clients(httpx.MockTransport(handler)), "https://vendor.example", blocks(1000), 1000)
 
     assert 201 == answer.status
-    assert 1000 == taken
+    assert 1000 == received

@@ -33,11 +33,11 @@ class Names:
 
     def __init__(self, **answers: Sequence[Sequence[str] | OSError]) -> None:
         self.answers = {f"{name}.example": list(found) for name, found in answers.items()}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     async def __call__(self, host: str) -> Sequence[str]:
         """Return the next answer of a name."""
-        self.asked.append(host)
+        self.lookups.append(host)
         found = self.answers[host]
         answer = found.pop(0) if len(found) > 1 else found[0]
         if isinstance(answer, OSError):
@@ -117,11 +117,11 @@ async def test_a_medium_arrives_whole_with_what_its_server_says_of_it() -> None:
     answer = reply("200 OK", BODY, "Content-Type: Video/MP4; codecs=x", "Set-Cookie: a=b")
     async with serving(saying(answer)) as heard, fetching() as fetcher:
         async with fetcher.open(f"{heard.url}/a%2Fb/v.MP4?X-Signature=%7E", max_bytes=MIB) as medium:
-            told = (medium.mime_type, medium.size, medium.suffix)
+            facts = (medium.mime_type, medium.size, medium.suffix)
             body = b"".join([piece async for piece in medium.pieces])
         await fetch(fetcher, f"{heard.url}/again")
 
-    assert ("video/mp4", len(BODY), ".mp4") == told
+    assert ("video/mp4", len(BODY), ".mp4") == facts
     assert BODY == body
     assert heard.heads[0].startswith("GET /a%2Fb/v.MP4?X-Signature=%7E HTTP/1.1\r\n")
     assert 2 == heard.connections
@@ -182,7 +182,7 @@ async def test_a_name_is_asked_once_and_its_judged_address_is_used() -> None:
     async with serving(saying(reply("200 OK", BODY))) as heard, fetching(names) as fetcher:
         uri = heard.url.replace("127.0.0.1", "rebinding.example")
         assert BODY == await fetch(fetcher, uri)
-        assert ["rebinding.example"] == names.asked
+        assert ["rebinding.example"] == names.lookups
 
         with pytest.raises(MediaUnreachable):
             await fetch(fetcher, uri)
@@ -277,10 +277,10 @@ async def test_a_redirect_is_judged_like_the_first_address(to: str) -> None:
 @asynccontextmanager
 async def secure(folder: Path, talk: Callable[[Heard], Talk], patch: pytest.MonkeyPatch) -> AsyncIterator[Heard]:
     """Serve with TLS under a certificate for localhost that new fetchers trust."""
-    made = make_certificate(folder, "media")
-    patch.setenv("SSL_CERT_FILE", str(made.cert))
+    certificate = make_certificate(folder, "media")
+    patch.setenv("SSL_CERT_FILE", str(certificate.cert))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made.cert, made.key)
+    context.load_cert_chain(certificate.cert, certificate.key)
     heard = Heard()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -491,9 +491,9 @@ async def test_a_broken_transfer_goes_on_where_it_broke(header: str, value: str)
     async with serving(script) as heard, fetching() as fetcher:
         assert BODY == await fetch(fetcher, heard.url)
 
-    asked = [line for text in heard.heads for line in text.split("\r\n") if line.lower().startswith(("range", "if-"))]
+    ranges = [line for text in heard.heads for line in text.split("\r\n") if line.lower().startswith(("range", "if-"))]
     offsets = [1000, len(BODY) - 3000, len(BODY) - 3000]
-    assert [line for offset in offsets for line in (f"Range: bytes={offset}-", f"If-Range: {value}")] == asked
+    assert [line for offset in offsets for line in (f"Range: bytes={offset}-", f"If-Range: {value}")] == ranges
 
 
 async def test_going_on_ends_after_five_times() -> None:

@@ -125,10 +125,10 @@ PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::8.8.8.8"]
 @pytest.mark.parametrize("uri", HOSTILE)
 def test_an_address_that_leads_inside_or_nowhere_is_refused_unasked(uri: str) -> None:
     """A URL that cannot be https on the public internet is refused by its text, and not quoted."""
-    said = trouble(uri)
-    assert said
-    assert "hunter2" not in said
-    assert "v.mp4" not in said
+    problem = trouble(uri)
+    assert problem
+    assert "hunter2" not in problem
+    assert "v.mp4" not in problem
 
 
 @pytest.mark.parametrize("uri", FRIENDLY)

@@ -219,9 +219,9 @@ class Simulated:
     ) -> tuple[dict[str, str], bytes]:
         """Sign a delivery as TikTok does, or not quite."""
         config = self.journey.vendor.config
-        told = {"publish_id": "v_pub_file~canary", "publish_type": "DIRECT_PUBLISH"}
+        details = {"publish_id": "v_pub_file~canary", "publish_type": "DIRECT_PUBLISH"}
         moment = int((self.now - age).timestamp())
-        sent = body_of(application or config.client_key, event, "-000canary", told, moment) if body is None else body
+        sent = body_of(application or config.client_key, event, "-000canary", details, moment) if body is None else body
         assert body is not None or json.loads(sent)
         header = signature(secret or config.client_secret, moment, sent)
         return ({} if unsigned else {"tiktok-signature": header}), sent

@@ -148,9 +148,9 @@ async def test_poisonous_json_raises_nothing_but_our_errors(name: str, text: str
 
 def echoing(request: httpx.Request) -> httpx.Response:
     """Return a refusal that echoes everything that was sent, as a careless vendor might."""
-    said = f"{request.url} {request.headers} {request.content.decode(errors='replace')[:2000]}"
-    envelope = {"code": f"invalid {said}", "message": said, "log_id": said}
-    flat = {"error": f"bad {said}", "error_description": said, "log_id": said}
+    echo = f"{request.url} {request.headers} {request.content.decode(errors='replace')[:2000]}"
+    envelope = {"code": f"invalid {echo}", "message": echo, "log_id": echo}
+    flat = {"error": f"bad {echo}", "error_description": echo, "log_id": echo}
     return httpx.Response(
         400,
         json=flat if "/oauth/" in request.url.path else {"data": {}, "error": envelope},
@@ -178,11 +178,11 @@ async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.Lo
         await CALLS[name](provider)
 
     shown = "".join(traceback.format_exception(raised.value))
-    kept = repr((raised.value.args, vars(raised.value)))
-    assert "canary" not in kept
+    dump = repr((raised.value.args, vars(raised.value)))
+    assert "canary" not in dump
     assert "canary" not in without_source(shown)
     assert "canary" not in caplog.text
-    assert VERIFIER.reveal() not in kept
+    assert VERIFIER.reveal() not in dump
 
 
 def without_source(trace: str) -> str:

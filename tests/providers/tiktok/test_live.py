@@ -19,9 +19,9 @@ LEFT_OUT = ("TIKTOK_LIVE", "HIGHLEVEL_LIVE", "PYTEST")
 @pytest.mark.chaos
 def test_without_credentials_everything_is_skipped_with_a_reason() -> None:
     """Without credentials no call is made, and the skip reasons name the missing settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", "live", "-p", "no:cacheprovider", "tests/live"]
-    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert 0 == done.returncode, done.stdout
     assert "no credentials for TikTok: TIKTOK_LIVE_CLIENT_KEY" in done.stdout

@@ -38,7 +38,7 @@ def read(body: bytes, header: str | None = None, *, now: datetime = NOW, **setti
     return checked(provider).webhooks.read(headers, body, now=now)
 
 
-def told(event: str, content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
+def delivery_of(event: str, content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
     """Return the body of an event; `changes` replace its fields."""
     root = json.loads(body_of("ck_test", event, "-000abc", content or {}, 1770210873))
     return json.dumps({**root, **changes}).encode()
@@ -144,8 +144,8 @@ def test_the_window_is_configured() -> None:
 
 def test_another_application_is_refused() -> None:
     """The client key in the body must be ours even if the signature is valid."""
-    assert "application_wrong" == refusal(told("authorization.removed", {"reason": 1}, client_key="ck_other"))
-    assert "application_wrong" == refusal(told("authorization.removed", {"reason": 1}, client_key=None))
+    assert "application_wrong" == refusal(delivery_of("authorization.removed", {"reason": 1}, client_key="ck_other"))
+    assert "application_wrong" == refusal(delivery_of("authorization.removed", {"reason": 1}, client_key=None))
 
 
 @pytest.mark.parametrize("missing", ["client_secret", "client_key"])
@@ -174,7 +174,7 @@ def test_without_a_secret_nothing_can_be_proved(missing: str) -> None:
 )
 def test_every_event_has_its_kind(event: str, content: dict[str, Any], kind: WebhookKind) -> None:
     """All documented events are known, in both spellings; an unknown one keeps its own name."""
-    webhook = read(told(event, content))
+    webhook = read(delivery_of(event, content))
     assert (kind, event, content) == (webhook.kind, webhook.event, webhook.raw)
 
 
@@ -190,12 +190,12 @@ def test_every_event_has_its_kind(event: str, content: dict[str, Any], kind: Web
 )
 def test_a_failure_keeps_its_reason(reason: str, kind: FailureKind) -> None:
     """A failed publish has the vendor's reason and our failure kind."""
-    webhook = read(told("post.publish.failed", {"publish_id": "p", "reason": reason}))
+    webhook = read(delivery_of("post.publish.failed", {"publish_id": "p", "reason": reason}))
     assert (reason, kind) == (webhook.reason, webhook.fail_kind)
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "sentence"),
     [
         (0, "TikTok did not say why the application lost its access."),
         (1, "The user disconnected the application."),
@@ -208,17 +208,17 @@ def test_a_failure_keeps_its_reason(reason: str, kind: FailureKind) -> None:
         (None, "TikTok did not say why the application lost its access."),
     ],
 )
-def test_a_removed_grant_says_why(reason: object, said: str) -> None:
+def test_a_removed_grant_says_why(reason: object, sentence: str) -> None:
     """Each documented reason becomes a sentence; an undocumented one contains its number."""
-    assert said == read(told("authorization.removed", {"reason": reason})).reason
+    assert sentence == read(delivery_of("authorization.removed", {"reason": reason})).reason
 
 
 @pytest.mark.parametrize("sent", ['"7602997517160123666"', "7602997517160123666"])
 def test_ids_are_exact_whether_strings_or_numbers(sent: str) -> None:
     """Ids of nineteen digits stay exact, also if content is an object instead of a string of JSON."""
     content = '{"publish_id":"p","post_id":' + sent + "}"
-    as_string = told("post.publish.publicly_available", content=content)
-    as_object = told("post.publish.publicly_available", content=json.loads(content))
+    as_string = delivery_of("post.publish.publicly_available", content=content)
+    as_object = delivery_of("post.publish.publicly_available", content=json.loads(content))
     assert ["7602997517160123666"] * 2 == [read(as_string).post_id, read(as_object).post_id]
     assert read(as_string).dedupe_key == read(as_object).dedupe_key
 
@@ -226,7 +226,7 @@ def test_ids_are_exact_whether_strings_or_numbers(sent: str) -> None:
 def test_an_id_that_lost_its_digits_is_no_id() -> None:
     """An id sent as a float is not accepted."""
     content = '{"publish_id":"p","post_id":7.602997517160124e18}'
-    assert "" == read(told("post.publish.publicly_available", content=content)).post_id
+    assert "" == read(delivery_of("post.publish.publicly_available", content=content)).post_id
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_a_body_that_is_no_json_object_cannot_be_read(body: bytes) -> None:
 )
 def test_news_of_a_publish_must_say_whose_and_which(changes: dict[str, Any]) -> None:
     """An event that has an effect is refused if a required part is missing or malformed."""
-    assert UNREADABLE == refusal(told("post.publish.complete", {"publish_id": "p"}, **changes))
+    assert UNREADABLE == refusal(delivery_of("post.publish.complete", {"publish_id": "p"}, **changes))
 
 
 @pytest.mark.parametrize(
@@ -279,13 +279,13 @@ def test_news_of_a_publish_must_say_whose_and_which(changes: dict[str, Any]) -> 
 )
 def test_an_unknown_event_is_kept_whatever_it_holds(content: object, kept: dict[str, Any]) -> None:
     """An unknown event is kept whatever its content, even without a user."""
-    webhook = read(told("portability.download.ready", content=content, user_openid=None))
+    webhook = read(delivery_of("portability.download.ready", content=content, user_openid=None))
     assert (WebhookKind.UNKNOWN, "", kept) == (webhook.kind, webhook.subject, webhook.raw)
 
 
 def test_a_body_beyond_64_kib_cannot_be_read() -> None:
     """The largest body is 64 KiB."""
-    largest = told("new.event", {"a": ""})
+    largest = delivery_of("new.event", {"a": ""})
     largest = largest.replace(b'a\\":\\"', b'a\\":\\"' + b"x" * (64 * 1024 - len(largest)))
     assert 64 * 1024 == len(largest)
     assert WebhookKind.UNKNOWN is read(largest).kind
@@ -294,31 +294,31 @@ def test_a_body_beyond_64_kib_cannot_be_read() -> None:
 
 def test_what_cannot_be_stored_is_replaced() -> None:
     """NUL and lone surrogates, both legal in JSON, are replaced."""
-    webhook = read(told("new\u0000event", content='{"a":"\\ud800\\u0000"}'))
+    webhook = read(delivery_of("new\u0000event", content='{"a":"\\ud800\\u0000"}'))
     assert ("new\ufffdevent", {"a": "\ufffd\ufffd"}) == (webhook.event, webhook.raw)
 
 
 def test_an_odd_time_is_no_time() -> None:
     """A time that is missing, negative, out of range or not a number is None."""
     for odd in (None, -5, 0, 10**18, "soon", 1.5, True):
-        assert read(told("authorization.removed", {"reason": 1}, create_time=odd)).occur_time is None
+        assert read(delivery_of("authorization.removed", {"reason": 1}, create_time=odd)).occur_time is None
 
 
 def test_two_deliveries_are_the_same_by_event_user_ids_and_time() -> None:
     """The dedupe key depends on five fields, not on spaces, order or the publish type."""
     content = {"publish_id": "p", "post_id": "1"}
     event = "post.publish.publicly_available"
-    first = read(told(event, content)).dedupe_key
+    first = read(delivery_of(event, content)).dedupe_key
     same = [
-        told(event, {**content, "publish_type": "INBOX_SHARE"}),
-        json.dumps(json.loads(told(event, content)), indent=3).encode(),
+        delivery_of(event, {**content, "publish_type": "INBOX_SHARE"}),
+        json.dumps(json.loads(delivery_of(event, content)), indent=3).encode(),
     ]
     other = [
-        told("post.publish.complete", content),
-        told(event, content, user_openid="-000abd"),
-        told(event, {**content, "publish_id": "q"}),
-        told(event, {**content, "post_id": "2"}),
-        told(event, content, create_time=1770210874),
+        delivery_of("post.publish.complete", content),
+        delivery_of(event, content, user_openid="-000abd"),
+        delivery_of(event, {**content, "publish_id": "q"}),
+        delivery_of(event, {**content, "post_id": "2"}),
+        delivery_of(event, content, create_time=1770210874),
     ]
     assert {first} == {read(body).dedupe_key for body in same}
     assert 6 == len({first, *(read(body).dedupe_key for body in other)})
@@ -326,7 +326,7 @@ def test_two_deliveries_are_the_same_by_event_user_ids_and_time() -> None:
 
 def test_unknown_events_differ_by_their_content() -> None:
     """Two unknown events in one second with different contents are two events."""
-    keys = {read(told("portability.download.ready", {"request_id": number})).dedupe_key for number in (1, 2)}
+    keys = {read(delivery_of("portability.download.ready", {"request_id": number})).dedupe_key for number in (1, 2)}
     assert 2 == len(keys)
 
 
@@ -338,4 +338,4 @@ def test_a_proved_delivery_is_parsed_again_without_its_signature() -> None:
 
 def test_nothing_of_the_content_is_shown_by_accident() -> None:
     """The repr, which appears in tracebacks, does not contain the content."""
-    assert "canary" not in repr(read(told("new.event", {"a": "canary"})))
+    assert "canary" not in repr(read(delivery_of("new.event", {"a": "canary"})))
