@@ -36,15 +36,9 @@ async def send(
     """PUT a chunk."""
     headers = {"Content-Length": str(size), "Content-Type": "video/mp4"}
     secret = Secret(f"{url}/video/?upload_token=a%2Fb")
+    data = source or blocks()
     return await feed.send(
-        clients.uploads,
-        "PUT",
-        secret,
-        headers,
-        source or blocks(),
-        size,
-        provider="vendor",
-        stall_seconds=stall_seconds,
+        clients.uploads, "PUT", secret, headers, data, size, provider="vendor", stall_seconds=stall_seconds
     )
 
 
