@@ -180,7 +180,7 @@ async def build_domain(
     stack.push_async_callback(tokens.close)
     # Fetches occupy at most half of the workers.
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
-    fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, places=places)
+    fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
     stack.push_async_callback(fetcher.close)
     replayed = await tokens.replay()
     if replayed:

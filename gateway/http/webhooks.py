@@ -77,7 +77,7 @@ class WebhookEndpoint:
         domain, provider = self.domain(), request.path_params["provider"]
         if domain is None or provider not in domain.providers:
             return STARTING, TRY_LATER
-        return domain.providers[provider].webhooks.come_again, TRY_LATER
+        return domain.providers[provider].webhooks.redelivery_status, TRY_LATER
 
 
 async def _store(domain: Domain, provider: str, request: Request, body: bytes) -> Answer:
@@ -90,10 +90,10 @@ async def _store(domain: Domain, provider: str, request: Request, body: bytes) -
         return NOTHING_HERE
     except Misconfigured as error:
         _log.error("webhooks cannot be proved", provider=provider, code=error.code)
-        return domain.providers[provider].webhooks.come_again, TRY_LATER
+        return domain.providers[provider].webhooks.redelivery_status, TRY_LATER
     except DatabaseUnavailable:
         _log.error("webhook not kept", provider=provider, error="DatabaseUnavailable")
-        return domain.providers[provider].webhooks.come_again, TRY_LATER
+        return domain.providers[provider].webhooks.redelivery_status, TRY_LATER
     return STORED
 
 

@@ -53,7 +53,7 @@ class HighLevelAuthorization:
         """See places.py: `location_id`, `company_id`, `user_id`."""
         return places.complete(location, kind, given)
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
         """See places.py."""
         return places.fitting(kind, settings, grant)
 
@@ -117,7 +117,7 @@ class HighLevelAuthorization:
             kind=GrantKind.LOCATION,
         )
 
-    async def settle(self, access: Access) -> dict[str, str]:
+    async def discover_settings(self, access: Access) -> dict[str, str]:
         """Find the acting user: see people.py."""
         return await people.settle(self._client, access)
 

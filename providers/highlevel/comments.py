@@ -18,6 +18,7 @@ from providers.highlevel.places import place_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.engagement import AccountRef, Comment, CommentPage
+from providers.utf16 import utf16_units
 
 MAX_PAGE = 100
 # v3's specification, read 2026-11-20: the longest comment of each network. Of what is not said; UTF-16 units are the
@@ -73,7 +74,7 @@ async def listing(
 def check(account: AccountRef, text: str) -> None:
     """Refuse, without a call, a comment that its network does not take."""
     network = network_of(account)
-    length = len(text.encode("utf-16-le", "surrogatepass")) // 2
+    length = utf16_units(text)
     if not text.strip() or length > LONGEST[network]:
         raise ContentRefused(
             f"A comment on {network} has 1 to {LONGEST[network]} UTF-16 units, this one {length}.",

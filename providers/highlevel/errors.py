@@ -28,7 +28,7 @@ from providers.highlevel import limits
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.wire import Envelope
 from providers.http.exchange import Answer, broken
-from providers.http.refusals import safe_id, worded
+from providers.http.refusals import Refusals
 from providers.models.secret import Secret
 
 
@@ -88,6 +88,9 @@ OAUTH_STATUSES: Mapping[int, type[ProviderError]] = {
 }
 # v3's operations that follow AIP-193 carry a code; so far only the list of installed locations does.
 _INVALID = "INVALID_ARGUMENT"
+# Cloudflare stands in front of HighLevel: its id is the log id of an answer without a trace id.
+_REFUSALS = Refusals(PROVIDER, "HighLevel", log_header="cf-ray", retry_after=limits.wait, quota=limits.used_up)
+make = _REFUSALS.make
 
 
 def refusal(answer: Answer, said: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
@@ -118,56 +121,13 @@ def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()
 def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
     """Make the error of an answer without envelope, from its HTTP status alone.
 
-    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
+    Cloudflare answers 403 with its code 1010 when it refuses the client's User-Agent.
     """
-    status = answer.status
-    if status == 403 and b"error code: 1010" in answer.body:
+    if answer.status == 403 and b"error code: 1010" in answer.body:
         error = make(Misconfigured, answer, "user_agent_refused", secrets=secrets)
         error.metadata["setting"] = "user_agent"
         return error
-    if status in (401, 429):
-        return make(STATUSES[status], answer, secrets=secrets)
-    if status >= 500 or status == 408:
-        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
-    sure = 400 <= status < 500
-    return broken(
-        f"HighLevel answered HTTP {status} without a readable envelope.",
-        write=write and not sure,
-        provider=PROVIDER,
-        log_id=header_log_id(answer, secrets),
-        http_status=status,
-    )
-
-
-def make(
-    kind: type[ProviderError],
-    answer: Answer,
-    code: str = "",
-    message: str = "",
-    *,
-    log_id: str = "",
-    secrets: Iterable[Secret] = (),
-) -> ProviderError:
-    """Make an error of `kind` that keeps HighLevel's words and trace id, without the secrets of the request."""
-    hidden = tuple(secrets)
-    error = worded(
-        kind,
-        answer,
-        code,
-        message,
-        provider=PROVIDER,
-        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
-        retry_after=limits.wait(answer) if kind is RateLimited else None,
-        secrets=hidden,
-    )
-    if kind is RateLimited:
-        error.metadata["quota"] = limits.used_up(answer)
-    return error
-
-
-def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Return what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
-    return safe_id(answer.headers.get("cf-ray", ""), secrets)
+    return _REFUSALS.unreadable(answer, write=write, secrets=secrets)
 
 
 def contract(message: str, *, write: bool = False, log_id: str = "", http_status: int = 0) -> ProviderError:

@@ -105,7 +105,7 @@ async def get(client: Client, access: Access, id: str, *, cursor: str, limit: in
     return ImportStatus(
         id=wire.identifier(row, "_id", "id") or id,
         phase=_PHASES.get(told, ImportPhase.CHECKING),
-        told=told,
+        vendor_phase=told,
         row_count=max(0, min(count, _MAX_ROWS)),
         rows=tuple(read_row(each) for each in rows),
         next_cursor=next_of(skip, len(rows), size, total),

@@ -14,7 +14,7 @@ from providers.highlevel.orders import instant
 from providers.highlevel.places import place_of
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.publishing import Sighting
+from providers.models.publishing import FoundPost
 from providers.models.secret import Secret
 
 SCOPE = "socialplanner/post.readonly"
@@ -87,7 +87,7 @@ def record_of(said: wire.Envelope) -> Mapping[str, Any]:
     return {}
 
 
-def sightings(rows: Iterable[Mapping[str, Any]]) -> tuple[Sighting, ...]:
+def sightings(rows: Iterable[Mapping[str, Any]]) -> tuple[FoundPost, ...]:
     """Return the posts of a list, each once, as ones that may be ours.
 
     A planned post may be split into children, which name it; it is their parent that is asked for and called back
@@ -99,12 +99,12 @@ def sightings(rows: Iterable[Mapping[str, Any]]) -> tuple[Sighting, ...]:
     return tuple(_sighting(id, group) for id, group in found.items())
 
 
-def _sighting(id: str, rows: Iterable[Mapping[str, Any]]) -> Sighting:
+def _sighting(id: str, rows: Iterable[Mapping[str, Any]]) -> FoundPost:
     rows = list(rows)
     uris = (wire.text(each, name) for row in rows for each in wire.rows(row, "media") for name in _ADDRESSES)
-    return Sighting(
+    return FoundPost(
         publish_id=id,
         texts=tuple(dict.fromkeys(wire.text(row, "summary") for row in rows)),
         uris=tuple(Secret(uri) for uri in dict.fromkeys(uris) if uri),
-        made=min(filter(None, (wire.instant(row, "createdAt") for row in rows)), default=None),
+        create_time=min(filter(None, (wire.instant(row, "createdAt") for row in rows)), default=None),
     )

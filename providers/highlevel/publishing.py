@@ -19,7 +19,7 @@ from providers.highlevel.places import place_of
 from providers.highlevel.states import PLANNED, PUBLISHED, going_out, is_gone, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
 
 READ_SCOPE, WRITE_SCOPE = "socialplanner/post.readonly", "socialplanner/post.write"
@@ -80,7 +80,7 @@ class HighLevelPublishing:
         """Ask how a post stands: one call; a failed post is an answer, not an error."""
         return read_status(await fetch(self._client, access, publish_id))
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List what an account posted or has planned, what was taken away again too; see the interface."""
         rows = [
             row

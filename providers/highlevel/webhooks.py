@@ -36,7 +36,7 @@ class HighLevelWebhooks:
         self._config = config
 
     @property
-    def come_again(self) -> int:
+    def redelivery_status(self) -> int:
         """Support article 155000007071, read 2026-11-20: a delivery is repeated after a 429, and after nothing else."""
         return 429
 

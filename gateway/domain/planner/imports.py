@@ -166,13 +166,13 @@ async def look(domain: Domain, row: ImportRow) -> ImportRow:
 
 def _learned(row: ImportRow, status: ImportStatus, now: datetime) -> dict[str, Any]:
     """Return the columns that the vendor's word changes."""
-    values: dict[str, Any] = {"told": status.told or row.told, "row_count": status.row_count or row.row_count}
+    values: dict[str, Any] = {"told": status.vendor_phase or row.told, "row_count": status.row_count or row.row_count}
     state, error = _state(row, status.phase, now), row.error
     if state == "FAILED" and row.state != "FAILED":
         gone = status.phase is ImportPhase.GONE
         said = "The vendor no longer has it." if gone else "The vendor could not import it."
         reason = "RESOURCE_NOT_FOUND" if gone else "CONTENT_REJECTED"
-        error = import_upload.error_of(reason, said, row, providerCode=status.told)
+        error = import_upload.error_of(reason, said, row, providerCode=status.vendor_phase)
     elif state not in ("INDETERMINATE", "FAILED"):
         error = None
     elif state == "INDETERMINATE" and error is None:

@@ -136,38 +136,38 @@ class Simulated:
 
     # Posts
 
-    def video_order(self, **changes: Any) -> PublishRequest:
+    def video_request(self, **changes: Any) -> PublishRequest:
         """Return a private video of TikTok's."""
         return self._order(VideoFile(FILE_SIZE, "video/mp4"), **changes)
 
-    def pull_order(self) -> PublishRequest:
+    def pull_request(self) -> PublishRequest:
         """Return a private video by address."""
         return self._order(VideoLink(Secret("https://media.example/canary.mp4"), "video/mp4"))
 
-    def photo_order(self) -> PublishRequest:
+    def photo_request(self) -> PublishRequest:
         """Return two photos of Facebook's: for TikTok HighLevel takes none."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return self._order(Photos(uris, ("image/jpeg",) * 2), platform="facebook", options=PostOptions())
 
-    def text_order(self) -> PublishRequest:
+    def text_request(self) -> PublishRequest:
         """Return words for Facebook."""
         return self._order(None, platform="facebook", options=PostOptions())
 
-    def planner_order(self, kind: str) -> PublishRequest:
+    def planner_request(self, kind: str) -> PublishRequest:
         """Return a draft, or a post that its approver looks at before tomorrow."""
-        link = self.pull_order().content
+        link = self.pull_request().content
         if kind == "draft":
             return self._order(link, mode=PostMode.PLANNER_DRAFT)
         tomorrow, extra = self.now + timedelta(days=1), {"approver": OWNER}
         return self._order(link, mode=PostMode.PLANNER_REVIEW, schedule_time=tomorrow, extra=extra)
 
-    def scheduled_order(self) -> PublishRequest:
+    def scheduled_request(self) -> PublishRequest:
         """Return a video for tomorrow."""
-        return replace(self.pull_order(), schedule_time=self.now + timedelta(days=1))
+        return replace(self.pull_request(), schedule_time=self.now + timedelta(days=1))
 
-    def public_order(self, caption: str) -> PublishRequest:
+    def public_request(self, caption: str) -> PublishRequest:
         """Return a public video by address."""
-        return replace(self.pull_order(), caption=caption, options=PUBLIC)
+        return replace(self.pull_request(), caption=caption, options=PUBLIC)
 
     def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> PublishRequest:
         account = self.journey.account(platform).id
@@ -184,7 +184,7 @@ class Simulated:
 
     async def stoppable(self, access: Access) -> str:
         """Plan a post for tomorrow."""
-        return (await self.provider.publishing.begin(access, self.scheduled_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.scheduled_request())).publish_id
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
         """HighLevel calls it deleted."""
@@ -193,7 +193,7 @@ class Simulated:
 
     async def unstoppable(self, access: Access) -> str:
         """Publish a post, whose id only the list tells."""
-        order = self.pull_order()
+        order = self.pull_request()
         await self.provider.publishing.begin(access, order)
         since, until = self.around()
         [found] = await self.provider.publishing.find(access, order.account, since=since, until=until)

@@ -174,7 +174,7 @@ async def test_an_import_tells_how_it_stands(told: str, phase: ImportPhase) -> N
 
     found = await provider.planner.get_import(Lender(), "i", cursor="1", limit=1)
 
-    assert (phase, told, 3, "2") == (found.phase, found.told, found.row_count, found.next_cursor)
+    assert (phase, told, 3, "2") == (found.phase, found.vendor_phase, found.row_count, found.next_cursor)
     assert (ImportRow("Bread"),) == found.rows
     assert f"{ROOT}/csv/i?skip=1&limit=1" == str(vendor.last.url)
 

@@ -32,11 +32,11 @@ from providers.models.grants import AccessToken
 from providers.models.publishing import (
     Begun,
     Content,
+    FoundPost,
     Photos,
     PostMode,
     PostOptions,
     PublishRequest,
-    Sighting,
     VideoFile,
     VideoLink,
 )
@@ -494,7 +494,7 @@ def page(*rows: Any, **more: Any) -> httpx.Response:
 EMPTY = page()
 
 
-async def find(*answers: Answering) -> tuple[tuple[Sighting, ...], FakeVendor]:
+async def find(*answers: Answering) -> tuple[tuple[FoundPost, ...], FakeVendor]:
     """Look for what an account posted in the last half minute, at a vendor that gives these answers."""
     provider, vendor = highlevel(*answers)
     since, until = NOW - timedelta(seconds=30), NOW + timedelta(days=1)
@@ -531,8 +531,11 @@ async def test_a_post_is_shown_with_every_address_that_its_media_have() -> None:
     found, _ = await find(page(row(media=[{**medium, "optimizedUrl": "https://c/4"}, "x", {"url": 7}])), EMPTY)
 
     addresses = ("https://cdn.example/1", "https://a.example/2", "https://b/3", "https://c/4")
-    shown = Sighting(
-        ID, texts=("Bread",), uris=tuple(map(Secret, addresses)), made=datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+    shown = FoundPost(
+        ID,
+        texts=("Bread",),
+        uris=tuple(map(Secret, addresses)),
+        create_time=datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC),
     )
     assert (shown,) == found
 
