@@ -13,13 +13,13 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.highlevel import config
+from providers.highlevel.account_oauth import Choice, Record
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount
+from providers.highlevel.agency_installs import InstalledLocation, InstalledPage
 from providers.highlevel.authorization import HighLevelAuthorization
 from providers.highlevel.capabilities import TABLE, table_of
 from providers.highlevel.client import Client
-from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.engagement import HighLevelEngagement
-from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.highlevel.networks import HighLevelNetworks
 from providers.highlevel.planner import HighLevelPlanner
 from providers.highlevel.publishing import HighLevelPublishing

@@ -1,6 +1,6 @@
 """A location at HighLevel and the social accounts that are connected to it: reading, health, taking away.
 
-Owns the list of accounts and the location's own profile. How an account gets connected is connecting.py;
+Owns the list of accounts and the location's own profile. How an account gets connected is account_oauth.py;
 `HighLevelAccounts` offers both, call by call. What becomes of an answer that is lost is networks.py.
 """
 
@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, NotFound, Rejected, ScopeNotGranted
-from providers.highlevel import connecting, wire
+from providers.highlevel import account_oauth, wire
+from providers.highlevel.account_oauth import Choice, Record, ours
 from providers.highlevel.capabilities import LIST_SCOPE, TABLE
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import Choice, Record, ours
 from providers.highlevel.errors import contract
-from providers.highlevel.people import LOCATION_SCOPE
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
+from providers.highlevel.users import LOCATION_SCOPE
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import AccountHealth, LinkedAccount, Profile, ProfilePart
@@ -143,13 +143,13 @@ class HighLevelAccounts:
         self, access: Access, location_id: str, platform: str, *, user_id: str, page: str = "", reconnect: bool = False
     ) -> str:
         """Return the page of a network where its owner consents; to be opened in a browser, never followed here."""
-        return await connecting.start(
+        return await account_oauth.start(
             self._client, access, location_id, platform, user_id=user_id, page=page, reconnect=reconnect
         )
 
     async def choose(self, access: Access, location_id: str, platform: str, account_id: str) -> tuple[Choice, ...]:
         """List who consented, to choose from; `account_id` is what the popup told, not to be believed before this."""
-        return await connecting.choose(self._client, access, location_id, platform, account_id)
+        return await account_oauth.choose(self._client, access, location_id, platform, account_id)
 
     async def tiktok_profile(self, access: Access, location_id: str, account_id: str) -> tuple[Choice, ...]:
         """Get the TikTok profile behind a consent, as HighLevel's call of that name gives it."""
@@ -157,7 +157,7 @@ class HighLevelAccounts:
 
     async def attach(self, access: Access, location_id: str, platform: str, account_id: str, choice: Choice) -> Record:
         """Connect what was chosen; attaching the same again renews it. `of_record` finds it in the list."""
-        return await connecting.attach(self._client, access, location_id, platform, account_id, choice)
+        return await account_oauth.attach(self._client, access, location_id, platform, account_id, choice)
 
 
 def of_record(accounts: Iterable[SocialAccount], record: Record) -> SocialAccount | None:

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
-from providers.highlevel import installs, people, places, wire
+from providers.highlevel import agency_installs, location_ids, users, wire
 from providers.highlevel.accounts import accounts_path
 from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
 from providers.highlevel.client import Call, Client, opened
@@ -50,12 +50,12 @@ class HighLevelAuthorization:
         return False
 
     def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """See places.py: `location_id`, `company_id`, `user_id`."""
-        return places.complete(location, kind, given)
+        """See location_ids.py: `location_id`, `company_id`, `user_id`."""
+        return location_ids.complete(location, kind, given)
 
     def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """See places.py."""
-        return places.fitting(kind, settings, grant)
+        """See location_ids.py."""
+        return location_ids.fitting(kind, settings, grant)
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Return the page where a location, or an agency's locations, are picked.
@@ -99,7 +99,7 @@ class HighLevelAuthorization:
         if not token.reveal().startswith(_PRIVATE) or not strict_json.is_token(token.reveal()):
             text = "must be a Private Integration Token, which begins with pit-"
             raise SettingInvalid("static_token", text, provider=PROVIDER)
-        location_id = places.place_in(settings).location_id
+        location_id = location_ids.place_in(settings).location_id
         call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
         try:
             await self._client.once(token, call, opened)
@@ -118,13 +118,13 @@ class HighLevelAuthorization:
         )
 
     async def settle(self, access: Access) -> dict[str, str]:
-        """Find the acting user: see people.py."""
-        return await people.settle(self._client, access)
+        """Find the acting user: see users.py."""
+        return await users.settle(self._client, access)
 
     async def places(self, access: Access, *, cursor: str = "") -> Places:
         """List the locations where a company's application is installed."""
         company = (await access.token()).subject
-        page = await self.installed_locations(access, company_id=company, cursor=cursor, limit=installs.MAX_PAGE)
+        page = await self.installed_locations(access, company_id=company, cursor=cursor, limit=agency_installs.MAX_PAGE)
         return Places(tuple(each.id for each in page.locations if each.installed), page.next_cursor)
 
     async def derive(self, access: Access, place: str) -> Grant:
@@ -133,13 +133,13 @@ class HighLevelAuthorization:
 
     async def location_token(self, access: Access, *, company_id: str, location_id: str) -> Grant:
         """Get the grant of a location where an agency installed the application, for the company's access."""
-        return await installs.location_token(self._client, access, company_id, location_id)
+        return await agency_installs.location_token(self._client, access, company_id, location_id)
 
     async def installed_locations(
         self, access: Access, *, company_id: str, cursor: str = "", limit: int = 20, installed: bool | None = True
-    ) -> installs.InstalledPage:
+    ) -> agency_installs.InstalledPage:
         """List a company's locations, one page: for agencies, whose grant does not name what they picked."""
-        return await installs.installed_locations(
+        return await agency_installs.installed_locations(
             self._client, access, company_id, cursor=cursor, limit=limit, installed=installed
         )
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.limits import BURST, DAY, MAX_FILE_BYTES, MAX_VIDEO_BYTES, WINDOW
-from providers.highlevel.places import LOCATION, SETTINGS
+from providers.highlevel.location_ids import LOCATION, SETTINGS
 from providers.models.grants import GrantKind
 
 # In the order a consent page should ask for them: the planner, what posts need, what agencies need.

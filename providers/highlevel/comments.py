@@ -9,12 +9,12 @@ from typing import Any
 
 from providers.capabilities import Capability, Support
 from providers.errors import CapabilityMissing, ContentRefused, Rejected
-from providers.highlevel import connecting, wire
+from providers.highlevel import account_oauth, wire
 from providers.highlevel.client import Call, Client, accepted, opened, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
+from providers.highlevel.location_ids import place_of
 from providers.highlevel.paging import skip_of
-from providers.highlevel.places import place_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.engagement import AccountRef, Comment, CommentPage
@@ -113,7 +113,7 @@ async def set_liked(client: Client, access: Access, account: AccountRef, comment
 
 def network_of(account: AccountRef) -> str:
     """Return what comments call the account's network; raises CapabilityMissing where they know none."""
-    theirs = connecting.theirs(account.platform)
+    theirs = account_oauth.theirs(account.platform)
     network = _SAME_NETWORK.get(theirs, theirs)
     if network not in LONGEST:
         raise _missing(Capability.COMMENT_LIST, f"HighLevel has no comments of {network[:40]!r}.")

@@ -9,12 +9,12 @@ from typing import Any
 
 from providers.errors import Rejected
 from providers.highlevel import wire
+from providers.highlevel.account_oauth import ours
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import ours
 from providers.highlevel.errors import contract
+from providers.highlevel.location_ids import Place, place_of
 from providers.highlevel.paging import next_of, skip_of
-from providers.highlevel.places import Place, place_of
 from providers.http import strict_json
 from providers.http.multipart import FileForm
 from providers.interface.access import Access

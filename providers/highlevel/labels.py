@@ -14,8 +14,8 @@ from providers.highlevel import wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
+from providers.highlevel.location_ids import place_of
 from providers.highlevel.paging import next_of, skip_of
-from providers.highlevel.places import place_of
 from providers.interface.access import Access
 from providers.models.planner import Label, LabelPage
 

@@ -10,8 +10,8 @@ from typing import Any
 from providers.highlevel import wire
 from providers.highlevel.client import Call, Client, opened, path
 from providers.highlevel.errors import contract
-from providers.highlevel.orders import instant
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
+from providers.highlevel.publish_body import instant
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.publishing import Sighting

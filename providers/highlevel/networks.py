@@ -1,18 +1,18 @@
 """Networks inside a location of HighLevel's: their accounts by our names, and attaching and letting go without doubt.
 
 Owns what becomes of an answer that is lost, and how the page of a consent signals. The calls themselves are accounts.py
-and connecting.py; the location is the connection's (places.py).
+and account_oauth.py; the location is the connection's (location_ids.py).
 """
 
 from collections.abc import Iterable
 
 from providers.errors import Ambiguous, ContractBroken, Misconfigured, NotFound, OptionUnsupported, Temporary
-from providers.highlevel import connecting
+from providers.highlevel import account_oauth
+from providers.highlevel.account_oauth import BODIES, NETWORKS, NOT_ATTACHED, OURS, Choice, Record
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount, of_record
 from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import BODIES, NETWORKS, NOT_ATTACHED, OURS, Choice, Record
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
 from providers.interface.access import Access
 from providers.models.accounts import AttachableAccount, Attached, ConsentSignal, LinkedAccount
 
@@ -131,9 +131,9 @@ class HighLevelNetworks:
 
     def _theirs(self, platform: str) -> str:
         """Return HighLevel's name of a network; raises OptionUnsupported for one that it does not connect."""
-        theirs = connecting.theirs(platform)
+        theirs = account_oauth.theirs(platform)
         if platform in OURS or theirs not in NETWORKS[self._client.config.v3]:
-            raise connecting.unsupported(self._client.config, platform)
+            raise account_oauth.unsupported(self._client.config, platform)
         return theirs
 
 

@@ -1,7 +1,7 @@
 """Publishing through HighLevel's planner: media into its library, a post made there, and what became of it.
 
-Owns `posts` and `posts/list` but for changing a record (records.py); what a post may carry is orders.py. A post is made
-by one call, which may publish it; it is never repeated here.
+Owns creating, reading and cancelling posts; updates are in records.py, request bodies in publish_body.py. A post is
+created by one call, which may publish it at once; that call is never repeated here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import ContractBroken, OptionUnsupported, Rejected, Unavailable
-from providers.highlevel import labels, medias, orders, wire
+from providers.highlevel import labels, media_library, publish_body, wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.listing import listed, posts_path, record_of, sightings
-from providers.highlevel.orders import Labels
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
+from providers.highlevel.publish_body import Labels
 from providers.highlevel.states import PLANNED, PUBLISHED, going_out, is_gone, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
@@ -34,7 +34,7 @@ class HighLevelPublishing:
 
     def check(self, order: PublishRequest) -> None:
         """Refuse, without any call, what HighLevel or the order's network cannot do; see the interface."""
-        orders.check(order, self._client.clock(), v3=self._client.config.v3)
+        publish_body.check(order, self._client.clock(), v3=self._client.config.v3)
 
     async def begin(self, access: Access, order: PublishRequest) -> Begun:
         """Make a post: one call that writes, after reads that find the ids of its category and tags.
@@ -45,9 +45,9 @@ class HighLevelPublishing:
         if isinstance(order.content, VideoFile):
             raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
         place, found = await place_of(access), await self._labels(access, order)
-        body = orders.body(order, place, found, self._client.clock(), v3=self._client.config.v3)
+        body = publish_body.body(order, place, found, self._client.clock(), v3=self._client.config.v3)
         where = posts_path(place.location_id)
-        hidden = orders.addresses(body)
+        hidden = publish_body.addresses(body)
         said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         return Begun(wire.identifier(record_of(said), "_id", "id"))
 
@@ -62,7 +62,7 @@ class HighLevelPublishing:
         self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
     ) -> Secret:
         """Put a file into the library of the location; see the interface. The library names its files by itself."""
-        return Secret((await medias.upload(self._client, access, file, body)).uri)
+        return Secret((await media_library.upload(self._client, access, file, body)).uri)
 
     async def send_chunk(
         self,

@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import ContentRefused, NotFound, Rejected
-from providers.highlevel import orders, wire
+from providers.highlevel import publish_body, wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.listing import listed, posts_path
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
 from providers.highlevel.publishing import WRITE_SCOPE, fetch, find_labels, remove
 from providers.highlevel.states import due, going_out, is_gone, read_status
 from providers.http.refusals import safe_id
@@ -44,23 +44,23 @@ class HighLevelRecords:
         The media are those that HighLevel shows, said again as MIME types: what an update leaves out is gone (reports
         of live users, read 2026-11-20).
         """
-        orders.check(order, self._client.clock(), v3=self._client.config.v3)
+        publish_body.check(order, self._client.clock(), v3=self._client.config.v3)
         shown = await fetch(self._client, access, publish_id)
         body = await self._body(access, order, shown)
         where = posts_path((await place_of(access)).location_id) + path(publish_id)
-        hidden = orders.addresses(body)
+        hidden = publish_body.addresses(body)
         await self._client.write(access, "PUT", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
         _check_taken(body, await fetch(self._client, access, publish_id))
 
     async def _body(self, access: Access, order: PublishRequest, shown: Mapping[str, Any]) -> dict[str, Any]:
         now, v3 = self._client.clock(), self._client.config.v3
         _check_state(order, shown, now)
-        media = orders.again(shown, order.platform, v3=v3)
+        media = publish_body.again(shown, order.platform, v3=v3)
         if len(media) < _media_of(order):
             text = "HighLevel shows the post without its media: an update would lose them."
             raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
         place, found = await place_of(access), await find_labels(self._client, access, order)
-        return orders.body(order, place, found, self._client.clock(), v3=v3) | {"media": media}
+        return publish_body.body(order, place, found, self._client.clock(), v3=v3) | {"media": media}
 
     async def delete(self, access: Access, publish_id: str) -> None:
         """Take HighLevel's record away; see the interface."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from providers.capabilities import Capability, Support
 from providers.errors import CapabilityMissing, OptionUnsupported
-from providers.highlevel import connecting, wire
+from providers.highlevel import account_oauth, wire
 from providers.highlevel.client import Call, Client, opened
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.engagement import AccountRef, Figures, Metric, Series, Span
@@ -54,7 +54,7 @@ async def figures(client: Client, access: Access, account: AccountRef, span: Spa
 
 def platform_of(account: AccountRef) -> str:
     """Return what statistics call the account's network; raises CapabilityMissing where they have none of it."""
-    theirs = connecting.theirs(account.platform)
+    theirs = account_oauth.theirs(account.platform)
     platform, kind = ("tiktok", "business") if theirs == _BUSINESS else (theirs, account.kind)
     if platform not in PLATFORMS:
         raise _none(f"HighLevel has no figures of {platform[:40]!r}.")

@@ -15,8 +15,8 @@ import grpc
 import httpx
 from pydantic import SecretStr
 
+from providers.highlevel.account_oauth import ours
 from providers.highlevel.capabilities import SCOPES
-from providers.highlevel.connecting import ours
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from providers.simulators.faults import Fault

@@ -34,7 +34,7 @@ from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE, OWNER
 from tests.providers.conformance.harness import Power
 from tests.providers.faking import Line, Renewing
-from tests.providers.highlevel.journeys import REDIRECT, Journey
+from tests.providers.highlevel.sandbox import REDIRECT, Sandbox
 from tests.providers.highlevel.support import NOW, VERIFIER
 from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
 from tests.providers.tiktok.journeys import content
@@ -77,7 +77,7 @@ PUBLIC, ONLY_ME = (PostOptions(privacy_level=each) for each in (PrivacyLevel.PUB
 class Simulated:
     """The harness over the simulator, as far as the provider goes."""
 
-    journey: Journey
+    sandbox: Sandbox
     now: datetime = NOW
     powers: frozenset[Power] = frozenset({Power.FAULTS, Power.CONSENT, Power.TIME, Power.POSTS, Power.WEBHOOKS})
     verifier: Secret = VERIFIER
@@ -96,43 +96,43 @@ class Simulated:
     @property
     def provider(self) -> Provider:
         """The provider as the gateway uses it, held to its own table."""
-        return checked(self.journey.provider)
+        return checked(self.sandbox.provider)
 
     @property
     def unchecked(self) -> Any:
         """The provider itself."""
-        return self.journey.provider
+        return self.sandbox.provider
 
     async def access(self) -> Renewing:
         """Walk through the page where a location is picked."""
-        return await self.journey.connect()
+        return await self.sandbox.connect()
 
     async def narrow(self) -> Renewing:
         """Connect as ever: HighLevel's page offers no scopes to leave out."""
-        return await self.journey.connect()
+        return await self.sandbox.connect()
 
     async def agency(self) -> Renewing:
         """Pick both locations, as their agency."""
-        return await self.journey.connect(*self.agency_places, agency=True)
+        return await self.sandbox.connect(*self.agency_places, agency=True)
 
     async def code(self) -> str:
         """Walk through the page where a location is picked."""
-        return await self.journey.code()
+        return await self.sandbox.code()
 
     async def consent(self, access: Renewing, platform: str) -> str:
         """Walk through a network's page."""
-        return await self.journey.consent(access, platform)
+        return await self.sandbox.consent(access, platform)
 
     async def static(self) -> Grant:
         """Make a Private Integration Token of a location, and take it."""
-        token = Secret(self.journey.vendor.private_token(BAKERY))
+        token = Secret(self.sandbox.vendor.private_token(BAKERY))
         authorization = self.provider.authorization
         return await authorization.static(token, settings=self.place, scopes=authorization.scopes)
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
         ordered = STRANGE[operation] if how == "strange" else FAULTS[how]
-        self.journey.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**ordered, **values}))
+        self.sandbox.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**ordered, **values}))
 
     # Posts
 
@@ -170,7 +170,7 @@ class Simulated:
         return replace(self.pull_order(), caption=caption, options=PUBLIC)
 
     def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> PublishRequest:
-        account = self.journey.account(platform).id
+        account = self.sandbox.account(platform).id
         values = {"mode": PostMode.DIRECT, "caption": "canary words", "options": ONLY_ME, **changes}
         return PublishRequest(content=content, account=account, platform=platform, **values)
 
@@ -201,36 +201,36 @@ class Simulated:
 
     def fail_publish(self, reason: str) -> None:
         """Let the next publish fail."""
-        self.journey.vendor.fail_next_publish(reason)
+        self.sandbox.vendor.fail_next_publish(reason)
 
     def posted(self) -> int:
         """Count what is on the networks."""
-        return len(self.journey.vendor.posts)
+        return len(self.sandbox.vendor.posts)
 
     # What stands beside posts
 
     def measured(self) -> AccountRef:
         """Return the bakery's page: TikTok's profiles have no figures."""
-        return self.journey.account("facebook")
+        return self.sandbox.account("facebook")
 
     def commented(self) -> AccountRef:
         """Return the bakery's profile."""
-        return self.journey.account()
+        return self.sandbox.account()
 
     def post_to_comment(self) -> str:
         """Let there be a post of the planner's."""
-        return self.journey.posted()
+        return self.sandbox.posted()
 
     def add_comments(self, post: str, count: int) -> list[str]:
         """Let people write below it."""
         made = [
-            self.journey.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=post) for _ in range(count)
+            self.sandbox.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=post) for _ in range(count)
         ]
         return [each.id for each in made if each is not None]
 
     def label_names(self, kind: str) -> list[str]:
         """Read the simulator's own."""
-        vendor = self.journey.vendor
+        vendor = self.sandbox.vendor
         rows, name = {"categories": (vendor.categories, "name"), "tags": (vendor.tags, "tag")}[kind]
         return [str(row[name]) for row in rows]
 
@@ -240,29 +240,29 @@ class Simulated:
 
     def planned(self) -> int:
         """Count the posts that were made."""
-        return len(self.journey.vendor.created)
+        return len(self.sandbox.vendor.created)
 
     def wait(self) -> None:
         """Let the simulator look a file through."""
-        self.journey.vendor.advance_clock(1)
+        self.sandbox.vendor.advance_clock(1)
 
     def calls(self, operation: str) -> int:
         """Count what came to the simulator."""
-        return sum(call.operation == OPERATIONS[operation] for call in self.journey.vendor.requests)
+        return sum(call.operation == OPERATIONS[operation] for call in self.sandbox.vendor.requests)
 
     def sent(self) -> int:
         """Count everything that came to the simulator."""
-        return len(self.journey.vendor.requests)
+        return len(self.sandbox.vendor.requests)
 
     def cut_off(self) -> None:
         """Take the line down."""
         line = Line(httpx.ASGITransport(_nobody))
         line.down = True
-        self.journey.wire.inner = line
+        self.sandbox.wire.inner = line
 
     def expire_tokens(self) -> None:
         """End all access tokens."""
-        self.journey.vendor.expire_access_tokens()
+        self.sandbox.vendor.expire_access_tokens()
 
     # Webhooks
 
@@ -279,14 +279,14 @@ class Simulated:
         """Sign a delivery as HighLevel does, or not quite."""
         told = {
             "type": event,
-            "appId": application or self.journey.vendor.config.app_id,
+            "appId": application or self.sandbox.vendor.config.app_id,
             "locationId": "canary-location",
             "timestamp": (NOW - age).isoformat(),
             "webhookId": "canary-webhook",
         }
         sent = json.dumps(told).encode() if body is None else body
         by = Ed25519PrivateKey.from_private_bytes(b"s" * 32) if secret else None
-        signature = b64encode(by.sign(sent)).decode() if by else self.journey.vendor.webhooks.signature(sent)
+        signature = b64encode(by.sign(sent)).decode() if by else self.sandbox.vendor.webhooks.signature(sent)
         return ({} if unsigned else {"x-ghl-signature": signature}), sent
 
 

@@ -1,6 +1,6 @@
 """A location's profile and its social accounts: reading, health, taking away.
 
-Owns the examples. How an account gets connected is in test_connecting.py.
+Owns the examples. How an account gets connected is in test_account_oauth.py.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,7 +14,7 @@ from providers.errors import CapabilityMissing, ContractBroken, NotFound, Reject
 from providers.highlevel import SocialAccount
 from providers.models.accounts import Profile, ProfilePart
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, ok
 
 ALL_PARTS = frozenset(ProfilePart)
@@ -93,11 +93,11 @@ async def test_a_grant_is_of_one_location(locations: Any, kind: type[Exception])
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_location_is_read(version: str) -> None:
     """A location's grant sees itself; a company's is told that it is none of a location."""
-    async with in_process(version=version) as journey:
-        profile = await journey.provider.accounts.profile(await journey.connect(BAKERY), ALL_PARTS)
-        company = await journey.connect(agency=True)
+    async with in_process(version=version) as sandbox:
+        profile = await sandbox.provider.accounts.profile(await sandbox.connect(BAKERY), ALL_PARTS)
+        company = await sandbox.connect(agency=True)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.accounts.profile(company, ALL_PARTS)
+            await sandbox.provider.accounts.profile(company, ALL_PARTS)
 
     assert (BAKERY, "Sim Bakery") == (profile.provider_account_id, profile.display_name)
     assert (COMPANY, "wrong_token_class") == (company.grant.subject, raised.value.code)
@@ -196,8 +196,8 @@ async def test_an_account_is_taken_away() -> None:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_accounts_come_and_go(version: str) -> None:
     """Expired, inactive and deleted ones are in the list and not usable; a deleted one is gone, and not found again."""
-    async with in_process(version=version) as journey:
-        access, accounts, vendor = await journey.connect(), journey.provider.accounts, journey.vendor
+    async with in_process(version=version) as sandbox:
+        access, accounts, vendor = await sandbox.connect(), sandbox.provider.accounts, sandbox.vendor
         first, second, third = vendor.accounts.of(BAKERY)
         vendor.set_account(first.id, expired=True)
         vendor.set_account(second.id, active=False)
@@ -214,9 +214,9 @@ async def test_the_simulators_accounts_come_and_go(version: str) -> None:
 
 async def test_another_locations_accounts_are_out_of_reach() -> None:
     """403 is not answered with a newer token."""
-    async with in_process() as journey:
-        access = await journey.connect(BAKERY)
+    async with in_process() as sandbox:
+        access = await sandbox.connect(BAKERY)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.accounts.social_accounts(access, GARAGE)
+            await sandbox.provider.accounts.social_accounts(access, GARAGE)
 
     assert ("wrong_location", 1) == (raised.value.code, access.version)

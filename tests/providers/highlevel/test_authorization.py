@@ -1,6 +1,6 @@
 """HighLevel's OAuth as it goes over the wire, in both generations.
 
-Owns the examples of the token endpoint. Agencies are in test_installs.py, static tokens in test_grants.py.
+Owns the examples of the token endpoint. Agencies are in test_agency_installs.py, static tokens in test_grants.py.
 """
 
 from datetime import timedelta

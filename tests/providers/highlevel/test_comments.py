@@ -15,7 +15,7 @@ from providers.errors import Ambiguous, CapabilityMissing, ContentRefused, Contr
 from providers.errors import Unavailable as Away
 from providers.models.engagement import AccountRef, Comment, CommentPage
 from providers.simulators.highlevel.tenants import BAKERY
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok, refused
 
 COMMENTS = f"{API}/social-media-posting/comments"
@@ -235,9 +235,9 @@ async def test_the_older_generation_has_none() -> None:
 
 async def test_the_simulators_comments() -> None:
     """One is written below a post, answered, liked twice and unliked twice, and found in both lists."""
-    async with in_process(version="v3") as journey:
-        access, engagement, account = await journey.connect(), journey.provider.engagement, journey.account()
-        post = journey.posted()
+    async with in_process(version="v3") as sandbox:
+        access, engagement, account = await sandbox.connect(), sandbox.provider.engagement, sandbox.account()
+        post = sandbox.posted()
         below = await engagement.create_comment(access, account, text="Fresh!", parent=post, reply=False)
         answer = await engagement.create_comment(access, account, text="Thanks", parent=below.id, reply=True)
         for liked in (True, True, False, False, True):
@@ -249,5 +249,5 @@ async def test_the_simulators_comments() -> None:
 
     assert {below.id, answer.id} == {each.id for each in everything.comments}
     assert [("Thanks", post)] == [(each.text, each.post_id) for each in thread.comments]
-    assert journey.vendor.comments[below.id].liked
-    assert BAKERY == journey.vendor.comments[below.id].location_id
+    assert sandbox.vendor.comments[below.id].liked
+    assert BAKERY == sandbox.vendor.comments[below.id].location_id

@@ -20,7 +20,7 @@ from tests.providers.conformance.refusals import RefusalsContract
 from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.highlevel.harness import Simulated
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 
 
 class OverTheSimulator:
@@ -33,8 +33,8 @@ class OverTheSimulator:
     @pytest.fixture(autouse=True)
     async def _over_the_simulator(self) -> AsyncIterator[None]:
         settings = {"rate_limits": False, "processing_seconds": 0}
-        async with in_process(version=self.version, **settings) as journey:
-            self.harness = Simulated(journey)
+        async with in_process(version=self.version, **settings) as sandbox:
+            self.harness = Simulated(sandbox)
             yield
 
 

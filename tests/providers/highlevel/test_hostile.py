@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import ProviderError
-from providers.highlevel import Choice, HighLevel, labels, medias
+from providers.highlevel import Choice, HighLevel, labels, media_library
 from providers.models.accounts import ProfilePart
 from providers.models.engagement import AccountRef
 from providers.models.planner import Sheet
@@ -67,8 +67,8 @@ CALLS: dict[str, Call] = {
     "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
     "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
     "delete_record": lambda it: it.records.delete(Lender(), RECORD),
-    "upload": lambda it: medias.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
-    "delete medium": lambda it: medias.delete(it.client, Lender(), "a"),
+    "upload": lambda it: media_library.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
+    "delete medium": lambda it: media_library.delete(it.client, Lender(), "a"),
     "categories": lambda it: it.planner.list_categories(Lender()),
     "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
     "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=_bytes),

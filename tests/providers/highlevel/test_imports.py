@@ -15,7 +15,7 @@ from providers.highlevel.imports import read_row
 from providers.models.grants import AccessToken
 from providers.models.planner import ImportPhase, ImportRow, RowError, Sheet
 from providers.models.secret import Secret
-from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.sandbox import Sandbox, in_process
 from tests.providers.highlevel.specification import multipart
 from tests.providers.highlevel.support import API, LOCATION, NOW, USER, Lender, highlevel, ok, refused
 from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
@@ -243,11 +243,11 @@ async def test_changes_are_made_once(verb: str, answer: Any, kind: type[Exceptio
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
-async def imported(journey: Journey, access: Any) -> str:
+async def imported(sandbox: Sandbox, access: Any) -> str:
     """Begin an import at the simulator; give its id."""
-    planner, sheet = journey.provider.planner, await send(journey.provider, access, "first.csv")
+    planner, sheet = sandbox.provider.planner, await send(sandbox.provider, access, "first.csv")
     assert "" == await planner.find_import(access, sheet)
-    told = await planner.assign_sheet(access, sheet, [journey.account().id])
+    told = await planner.assign_sheet(access, sheet, [sandbox.account().id])
     found = await planner.find_import(access, sheet)
     assert told in ("", found)
     return found
@@ -256,11 +256,11 @@ async def imported(journey: Journey, access: Any) -> str:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_import_becomes_posts(version: str) -> None:
     """It is looked through, tells its bad row, and makes a post of the good one, once."""
-    async with in_process(version=version) as journey:
-        access, planner = await journey.connect(), journey.provider.planner
-        id = await imported(journey, access)
+    async with in_process(version=version) as sandbox:
+        access, planner = await sandbox.connect(), sandbox.provider.planner
+        id = await imported(sandbox, access)
         early = await planner.get_import(access, id)
-        journey.vendor.advance_clock(1)
+        sandbox.vendor.advance_clock(1)
         ready = await planner.get_import(access, id)
         await planner.finalize_import(access, id)
         done = await planner.get_import(access, id)
@@ -274,13 +274,13 @@ async def test_the_simulators_import_becomes_posts(version: str) -> None:
     assert phases == [early.phase, ready.phase, done.phase]
     assert [0, 2] == [len(row.errors) for row in ready.rows]
     assert RowError("scheduleDate must be after current date", "media[0]", "tiktok") in ready.rows[1].errors
-    assert ["Bread"] == [row.summary for row in journey.vendor.created]
+    assert ["Bread"] == [row.summary for row in sandbox.vendor.created]
 
 
 async def test_the_simulator_refuses_a_file_with_its_code() -> None:
     """A file without the columns that it wants."""
-    async with in_process(version="v3") as journey:
+    async with in_process(version="v3") as sandbox:
         with pytest.raises(Rejected) as raised:
-            await send(journey.provider, await journey.connect(), content=b"a,b\n1,2\n")
+            await send(sandbox.provider, await sandbox.connect(), content=b"a,b\n1,2\n")
 
     assert "CSV_MISSING_HEADERS" == raised.value.code

@@ -14,7 +14,7 @@ from providers.highlevel import labels
 from providers.highlevel.labels import CATEGORIES, TAGS, Kind
 from providers.models.planner import Label, LabelPage
 from tests.providers.faking import FakeVendor
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok
 
 ID = "65f0c0de000000000000{:04d}"
@@ -168,8 +168,8 @@ async def test_a_search_without_end_ends() -> None:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_labels_are_found(version: str) -> None:
     """Its two categories and its tags, also when there are more than a page of them."""
-    async with in_process(version=version) as journey:
-        access, client, vendor = await journey.connect(), journey.provider.client, journey.vendor
+    async with in_process(version=version) as sandbox:
+        access, client, vendor = await sandbox.connect(), sandbox.provider.client, sandbox.vendor
         category = await labels.category_id(client, access, "opening HOURS")
         few = await labels.tag_ids(client, access, ["cake", "Bread"])
         vendor.tags += [{**vendor.tags[0], "_id": ID.format(at), "tag": f"tag {at}"} for at in range(150)]

@@ -1,6 +1,7 @@
-"""Networks inside a location: what differs from the calls themselves, which test_connecting.py and test_start.py show.
+"""The networks facet: names, settings, and the lookup in the account list after a lost answer.
 
-Owns the names, the place, and who is found in a list after a lost answer. The contract is test_conformance.py's.
+Owns what this facet adds to the calls, which test_account_oauth.py and test_account_oauth_start.py cover. The contract
+of the facet is in test_conformance.py.
 """
 
 from typing import Any
@@ -13,8 +14,8 @@ from providers.highlevel.networks import PAGE
 from providers.models.accounts import AccountHealth, AttachableAccount
 from providers.models.grants import AccessToken
 from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok
+from tests.providers.highlevel.test_account_oauth import OAUTH, TIKTOK
 from tests.providers.highlevel.test_accounts import ROW
-from tests.providers.highlevel.test_connecting import OAUTH, TIKTOK
 
 WHO = "-000origin"
 

@@ -1,6 +1,6 @@
 """Posts made in HighLevel's planner, found there again and called back: what is sent, and what each answer means.
 
-Owns create, the list as it is searched, get and delete. The options of networks are in test_details.py.
+Owns create, the list as it is searched, get and delete. The options of networks are in test_platform_options.py.
 """
 
 import json
@@ -42,7 +42,7 @@ from providers.models.publishing import (
 )
 from providers.models.secret import Secret
 from tests.providers.faking import Answering, FakeVendor
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, NOW, PLACE, USER, Lender, highlevel, ok, refused
 
 ID, OTHER = "65f0c0de00000000000000aa", "65f0c0de00000000000000ab"
@@ -461,16 +461,16 @@ async def _bytes() -> AsyncIterator[bytes]:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_a_file_is_stored_and_then_posted_by_its_address(version: str) -> None:
     """Through the simulator, in both generations: what is published is what was sent."""
-    async with in_process(version=version, pull_media=True, publish_now_results=True) as journey:
-        access, publishing = await journey.connect(), journey.provider.publishing
+    async with in_process(version=version, pull_media=True, publish_now_results=True) as sandbox:
+        access, publishing = await sandbox.connect(), sandbox.provider.publishing
         address = await publishing.store(access, VideoFile(5, "video/quicktime"), _bytes, name="p1-1-0")
         begun = await publishing.begin(
-            access, order("tiktok", VideoLink(address, "video/quicktime"), account=journey.account().id)
+            access, order("tiktok", VideoLink(address, "video/quicktime"), account=sandbox.account().id)
         )
-        await journey.vendor.idle()
-        journey.vendor.advance_clock(5)
+        await sandbox.vendor.idle()
+        sandbox.vendor.advance_clock(5)
         status = await publishing.status(access, begun.publish_id)
-        [published] = journey.vendor.posts
+        [published] = sandbox.vendor.posts
 
     assert ((published.platform_post_id,), published.preview_link) == (status.post_ids, status.public_uri)
     assert (5, address.reveal()) == (published.sizes[0], published.media[0])

@@ -23,7 +23,7 @@ from providers.models.publishing import Content, Photos, PostMode, PublishPhase,
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from tests.providers.faking import Answering, FakeVendor
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import NOW, USER, Lender, highlevel, ok, refused
 from tests.providers.highlevel.test_publishing import ACCOUNT, ID, LATER, OTHER, POSTS, TIKTOK, order, page, row, sent
 
@@ -292,12 +292,12 @@ async def test_an_order_that_can_never_be_is_refused_before_any_call() -> None:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulator_changes_words_and_time_and_keeps_the_media(version: str) -> None:
     """What is shown afterwards is what was asked for; doing it twice does no harm."""
-    async with in_process(version=version) as journey:
-        access, id = await journey.connect(), journey.posted()
-        given = order("tiktok", VIDEO, account=journey.account().id, caption="Cake", schedule_time=LATER)
+    async with in_process(version=version) as sandbox:
+        access, id = await sandbox.connect(), sandbox.posted()
+        given = order("tiktok", VIDEO, account=sandbox.account().id, caption="Cake", schedule_time=LATER)
         for _ in range(2):
-            await journey.provider.records.edit(access, id, given)
-        [record] = journey.vendor.planner.records.values()
+            await sandbox.provider.records.edit(access, id, given)
+        [record] = sandbox.vendor.planner.records.values()
 
     assert ("Cake", LATER, "scheduled", OWNER) == (record.summary, record.schedule, record.status, record.user_id)
     assert [{"url": "https://media.example/a.mp4", "type": "video/mp4"}] == record.media
@@ -333,14 +333,14 @@ async def test_a_record_of_which_nobody_knows_is_told(answer: Answering, kind: t
 
 async def test_taking_a_published_record_away_leaves_the_post() -> None:
     """And its status goes on saying that it is out."""
-    async with in_process() as journey:
-        access, id = await journey.connect(), journey.posted("facebook")
-        journey.vendor.advance_clock(13 * 3600)
-        await journey.provider.records.delete(access, id)
-        status = await journey.provider.publishing.status(access, id)
+    async with in_process() as sandbox:
+        access, id = await sandbox.connect(), sandbox.posted("facebook")
+        sandbox.vendor.advance_clock(13 * 3600)
+        await sandbox.provider.records.delete(access, id)
+        status = await sandbox.provider.publishing.status(access, id)
 
     assert (PublishPhase.PUBLISHED, 1, BAKERY) == (
         status.phase,
-        len(journey.vendor.posts),
-        journey.vendor.posts[0].location_id,
+        len(sandbox.vendor.posts),
+        sandbox.vendor.posts[0].location_id,
     )

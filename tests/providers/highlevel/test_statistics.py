@@ -12,7 +12,7 @@ import pytest
 from providers.errors import CapabilityMissing, ContractBroken, OptionUnsupported, ScopeNotGranted, Unavailable
 from providers.highlevel.statistics import read_series
 from providers.models.engagement import AccountRef, Figures, Metric, Series, Span
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, refused
 
 PAGE = AccountRef("account-1", "facebook", "page", {"profile_id": "profile-1"})
@@ -182,12 +182,12 @@ async def test_what_an_answer_means(answer: Any, kind: type[Exception]) -> None:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_figures_are_read(version: str) -> None:
     """An account without posts has published 0 of them; of everything else the simulator tells nothing."""
-    async with in_process(version=version) as journey:
-        access = await journey.connect()
-        found = await journey.provider.accounts.social_accounts(access, access.grant.subject)
+    async with in_process(version=version) as sandbox:
+        access = await sandbox.connect()
+        found = await sandbox.provider.accounts.social_accounts(access, access.grant.subject)
         [page] = [each for each in found if each.platform == "facebook"]
         account = AccountRef(page.id, page.platform, page.kind, {"profile_id": page.profile_id})
-        figures = await journey.provider.engagement.figures(access, account, None)
+        figures = await sandbox.provider.engagement.figures(access, account, None)
 
     assert [(Metric.POSTS, 0)] == [(each.metric, each.total) for each in figures.series]
     assert (version == "v3") is (figures.span is not None)

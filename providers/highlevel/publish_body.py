@@ -1,6 +1,6 @@
 """What a post of HighLevel's planner may carry: the checks that need no call, and the body of create and update.
 
-Owns the translation of an order. What each network takes beside words and media is details.py. Makes no call.
+Owns the translation of an order. What each network takes beside words and media is platform_options.py. Makes no call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from providers.errors import ContentRefused, OptionUnsupported, Rejected
-from providers.highlevel import details, medias, wire
+from providers.highlevel import media_library, platform_options, wire
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.details import TIKTOK
-from providers.highlevel.places import Place
+from providers.highlevel.location_ids import Place
+from providers.highlevel.platform_options import TIKTOK
 from providers.models.publishing import Content, Photos, PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 
@@ -70,10 +70,10 @@ def check(order: PublishRequest, now: datetime, *, v3: bool) -> None:
     """Refuse what the planner or the order's network cannot do, or would silently drop; see the interface."""
     if order.mode is PostMode.CREATOR_INBOX:
         raise _unsupported("HighLevel has no way into a creator's inbox.", "mode")
-    details.check_extra(order, v3=v3)
+    platform_options.check_extra(order, v3=v3)
     _check_content(order)
     _check_time(order, now)
-    details.check_options(order)
+    platform_options.check_options(order)
 
 
 def _check_content(order: PublishRequest) -> None:
@@ -128,7 +128,7 @@ def body(order: PublishRequest, place: Place, labels: Labels, now: datetime, *, 
             "scheduleDate": instant(planned) if planned else None,
             "tags": list(labels.tags),
             "categoryId": labels.category or None,
-            **details.of(order),
+            **platform_options.of(order),
         },
     )
 
@@ -156,7 +156,7 @@ def media(content: Content, *, v3: bool) -> list[dict[str, str]]:
             ]
         case _:
             pairs = []
-    return [{"url": url, "type": medias.media_type(mime_type, v3=v3)} for url, mime_type in pairs]
+    return [{"url": url, "type": media_library.media_type(mime_type, v3=v3)} for url, mime_type in pairs]
 
 
 def again(found: Mapping[str, Any], platform: str, *, v3: bool) -> list[dict[str, str]]:
@@ -174,12 +174,12 @@ def again(found: Mapping[str, Any], platform: str, *, v3: bool) -> list[dict[str
 def _again(row: Any, names: Sequence[str], *, v3: bool) -> dict[str, str]:
     found = row if isinstance(row, dict) else {}
     url, said = wire.text(found, "url"), wire.text(found, "type")
-    mime_type = medias.mime_type(said) if "/" in said else guessed(url, "")
+    mime_type = media_library.mime_type(said) if "/" in said else guessed(url, "")
     if not url or not mime_type:
         text = "HighLevel shows a medium that an update would lose."
         raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
     kept = {name: value for name in names if (value := wire.text(found, name))}
-    return {"url": url, "type": medias.media_type(mime_type, v3=v3), **kept}
+    return {"url": url, "type": media_library.media_type(mime_type, v3=v3), **kept}
 
 
 def addresses(body: Mapping[str, Any]) -> tuple[Secret, ...]:

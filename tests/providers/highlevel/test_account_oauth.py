@@ -1,6 +1,6 @@
 """Connecting a network's account: who consented, attaching one of them, and the whole walk over the simulator.
 
-Owns the examples of both generations. The page of the consent is in test_start.py.
+Owns the examples of both generations. The page of the consent is in test_account_oauth_start.py.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ from providers.highlevel import Choice, Record
 from providers.highlevel.accounts import of_record, read_account
 from providers.models.accounts import Profile
 from providers.simulators.highlevel.tenants import BAKERY
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, RECORD, Lender, highlevel, ok, refused
 
 OAUTH = f"{API}/social-media-posting/oauth"
@@ -253,9 +253,9 @@ def test_the_record_is_found_in_the_list() -> None:
 @pytest.mark.parametrize("form", ["redirect", "json", "html"])
 async def test_a_tiktok_account_is_connected(version: str, shape: str, form: str) -> None:
     """From the page to an account in the list that can be posted to, in every form that was reported."""
-    async with in_process(version=version, tiktok_choose=shape, start_answer=form) as journey:
-        access, accounts = await journey.connect(), journey.provider.accounts
-        account_id = await journey.consent(access, "tiktok")
+    async with in_process(version=version, tiktok_choose=shape, start_answer=form) as sandbox:
+        access, accounts = await sandbox.connect(), sandbox.provider.accounts
+        account_id = await sandbox.consent(access, "tiktok")
         [choice] = await accounts.tiktok_profile(access, BAKERY, account_id)
         record = await accounts.attach(access, BAKERY, "tiktok", account_id, choice)
         account = of_record(await accounts.social_accounts(access, BAKERY), record)
@@ -272,11 +272,11 @@ async def test_a_tiktok_account_is_connected(version: str, shape: str, form: str
 
 async def test_an_expired_account_is_connected_again() -> None:
     """The same walk with `reconnect`; attaching it once more makes no second account."""
-    async with in_process(reconnect_renews=False) as journey:
-        access, accounts = await journey.connect(), journey.provider.accounts
-        known = journey.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
-        journey.vendor.set_account(known.id, expired=True)
-        account_id = await journey.consent(access, "tiktok", reconnect=True)
+    async with in_process(reconnect_renews=False) as sandbox:
+        access, accounts = await sandbox.connect(), sandbox.provider.accounts
+        known = sandbox.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
+        sandbox.vendor.set_account(known.id, expired=True)
+        account_id = await sandbox.consent(access, "tiktok", reconnect=True)
         [choice] = await accounts.tiktok_profile(access, BAKERY, account_id)
         await accounts.attach(access, BAKERY, "tiktok", account_id, choice)
         listed = [each for each in await accounts.social_accounts(access, BAKERY) if each.id == known.id]
@@ -286,7 +286,7 @@ async def test_an_expired_account_is_connected_again() -> None:
 
 async def test_a_consent_that_nobody_gave_is_not_found() -> None:
     """An id that the popup did not tell, however well it looks."""
-    async with in_process() as journey:
-        access = await journey.connect()
+    async with in_process() as sandbox:
+        access = await sandbox.connect()
         with pytest.raises(NotFound):
-            await journey.provider.accounts.tiktok_profile(access, BAKERY, RECORD)
+            await sandbox.provider.accounts.tiktok_profile(access, BAKERY, RECORD)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from providers.errors import ContentRefused, OptionUnsupported
-from providers.highlevel import details
+from providers.highlevel import platform_options
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode, PostOptions, PublishRequest
 from tests.providers.highlevel.support import NOW, USER, highlevel
@@ -140,7 +140,7 @@ async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] 
         assert sent == (await body(given))["gmbPostDetails"]
 
 
-@pytest.mark.parametrize("action", details.ACTIONS)
+@pytest.mark.parametrize("action", platform_options.ACTIONS)
 async def test_every_action_is_passed_on(action: str) -> None:
     """As it is."""
     sent = await body(order("google_business", extra={"google_business": {"action": action}}))
@@ -266,7 +266,7 @@ def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
     ("platform", "name", "members"),
     [
         ("facebook", "link_preview", ("image", "link", "title", "description")),
-        ("google_business", "google_business", tuple(details.GOOGLE)),
+        ("google_business", "google_business", tuple(platform_options.GOOGLE)),
         ("youtube", "youtube", ("title", "type")),
         ("pinterest", "pinterest", ("title", "link", "boards")),
     ],
@@ -353,7 +353,7 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
         "pinterest": ("pinterest", {"title": "a"}, "pinterestPostDetails"),
     }
     # Those two are found by name: test_publishing.py.
-    assert details.OPTIONS.keys() - {"category", "tags"} == good.keys()
+    assert platform_options.OPTIONS.keys() - {"category", "tags"} == good.keys()
     for name, (platform, value, where) in good.items():
         mode = REVIEW if name in ("approver", "requester_note") else {}
         extra = {name: value, **({"approver": "a"} if mode else {})}

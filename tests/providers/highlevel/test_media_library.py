@@ -21,13 +21,13 @@ from providers.errors import (
     ScopeNotGranted,
     Unavailable,
 )
-from providers.highlevel import medias
-from providers.highlevel.medias import Medium
+from providers.highlevel import media_library
+from providers.highlevel.media_library import Medium
 from providers.models.publishing import VideoFile
 from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel import specification
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, refused
 
 CLIP = bytes(range(256)) * 4000
@@ -44,7 +44,7 @@ async def upload(*answers: Answering, mime_type: str = "video/mp4") -> tuple[Med
     """Upload the clip to a vendor that gives these answers."""
     provider, vendor = highlevel(*answers)
     file = VideoFile(len(CLIP), mime_type)
-    return await medias.upload(provider.client, Lender(), file, lambda: bytes_of(CLIP)), vendor
+    return await media_library.upload(provider.client, Lender(), file, lambda: bytes_of(CLIP)), vendor
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ async def test_what_the_library_does_not_take_is_not_sent(mime_type: str, size: 
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        await medias.upload(provider.client, Lender(), VideoFile(size, mime_type), lambda: bytes_of(b""))
+        await media_library.upload(provider.client, Lender(), VideoFile(size, mime_type), lambda: bytes_of(b""))
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
@@ -159,7 +159,7 @@ async def test_a_source_that_fails_keeps_its_error() -> None:
     provider, _ = highlevel(httpx.Response(200, json=STORED))
 
     with pytest.raises(FileNotFoundError):
-        await medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), broken)
+        await media_library.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), broken)
 
 
 async def test_memory_does_not_grow_with_the_file() -> None:
@@ -182,7 +182,7 @@ async def test_memory_does_not_grow_with_the_file() -> None:
     provider.client.clients.uploads._transport = Draining()
     tracemalloc.start()
     try:
-        await medias.upload(provider.client, Lender(), VideoFile(size, "video/mp4"), zeros)
+        await media_library.upload(provider.client, Lender(), VideoFile(size, "video/mp4"), zeros)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -201,7 +201,7 @@ async def test_a_cancelled_upload_stops() -> None:
         await asyncio.Event().wait()
 
     provider, vendor = highlevel(httpx.Response(200, json=STORED))
-    sending = asyncio.create_task(medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), endless))
+    sending = asyncio.create_task(media_library.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), endless))
     await started.wait()
     sending.cancel()
 
@@ -213,13 +213,13 @@ async def test_a_cancelled_upload_stops() -> None:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str) -> None:
     """Hash, size and type are the file's; a deleted one is not found a second time."""
-    async with in_process(version=version) as journey:
-        access, client = await journey.connect(), journey.provider.client
-        medium = await medias.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
-        [stored] = journey.vendor.medias.of(BAKERY)
-        await medias.delete(client, access, medium.file_id)
+    async with in_process(version=version) as sandbox:
+        access, client = await sandbox.connect(), sandbox.provider.client
+        medium = await media_library.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
+        [stored] = sandbox.vendor.medias.of(BAKERY)
+        await media_library.delete(client, access, medium.file_id)
         with pytest.raises(NotFound):
-            await medias.delete(client, access, medium.file_id)
+            await media_library.delete(client, access, medium.file_id)
 
     assert (medium.file_id, medium.uri) == (stored.id, stored.url)
     assert (hashlib.sha256(CLIP).hexdigest(), len(CLIP), "video/webm") == (
@@ -227,7 +227,7 @@ async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str
         stored.size,
         stored.media_type,
     )
-    assert [] == journey.vendor.medias.of(BAKERY)
+    assert [] == sandbox.vendor.medias.of(BAKERY)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(200, json={"succeded": True})])
@@ -235,7 +235,7 @@ async def test_any_success_ends_a_file(answer: httpx.Response) -> None:
     """No body is documented for it."""
     provider, vendor = highlevel(answer)
 
-    await medias.delete(provider.client, Lender(), "file")
+    await media_library.delete(provider.client, Lender(), "file")
 
     where = f"{API}/medias/file?altType=location&altId={LOCATION}"
     assert ("DELETE", where) == (vendor.last.method, str(vendor.last.url))
@@ -243,6 +243,8 @@ async def test_any_success_ends_a_file(answer: httpx.Response) -> None:
 
 def test_quicktime_has_another_name_in_v3() -> None:
     """Both ways; every other type has its own name in both generations."""
-    assert ["video/mov", "video/mp4"] == [medias.media_type(each, v3=True) for each in ("video/quicktime", "video/mp4")]
-    assert "video/quicktime" == medias.media_type("video/quicktime", v3=False)
-    assert ["video/quicktime", "image/png"] == [medias.mime_type(each) for each in ("video/mov", "image/png")]
+    assert ["video/mov", "video/mp4"] == [
+        media_library.media_type(each, v3=True) for each in ("video/quicktime", "video/mp4")
+    ]
+    assert "video/quicktime" == media_library.media_type("video/quicktime", v3=False)
+    assert ["video/quicktime", "image/png"] == [media_library.mime_type(each) for each in ("video/mov", "image/png")]

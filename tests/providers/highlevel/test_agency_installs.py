@@ -22,7 +22,7 @@ from providers.highlevel import InstalledLocation, InstalledPage
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from tests.providers.faking import Renewing
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import COMPANY as AGENCY
 from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
 
@@ -135,10 +135,10 @@ async def test_a_page_has_a_sane_size(limit: int, sent: str) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 async def test_pages_end_and_repeat_nothing(version: str) -> None:
     """Every location of the company comes once."""
-    async with in_process(version=version) as journey:
-        company, cursor, found = await journey.connect(BAKERY, agency=True), "", []
+    async with in_process(version=version) as sandbox:
+        company, cursor, found = await sandbox.connect(BAKERY, agency=True), "", []
         for _ in range(3):
-            page = await journey.provider.authorization.installed_locations(
+            page = await sandbox.provider.authorization.installed_locations(
                 company, company_id=COMPANY, cursor=cursor, limit=1, installed=None
             )
             found += [(each.id, each.installed) for each in page.locations]
@@ -151,11 +151,11 @@ async def test_pages_end_and_repeat_nothing(version: str) -> None:
 @pytest.mark.parametrize(("version", "renewable"), [("2021-07-28", False), ("v3", True)])
 async def test_a_companys_grant_buys_a_locations(version: str, renewable: bool) -> None:
     """The location's grant opens its accounts; only v3 surely adds a refresh token."""
-    async with in_process(version=version) as journey:
-        company = await journey.connect(BAKERY, GARAGE, agency=True)
-        grant = await journey.provider.authorization.location_token(company, company_id=COMPANY, location_id=GARAGE)
-        accounts = await journey.provider.accounts.social_accounts(
-            Renewing(journey.provider.authorization, grant), GARAGE
+    async with in_process(version=version) as sandbox:
+        company = await sandbox.connect(BAKERY, GARAGE, agency=True)
+        grant = await sandbox.provider.authorization.location_token(company, company_id=COMPANY, location_id=GARAGE)
+        accounts = await sandbox.provider.accounts.social_accounts(
+            Renewing(sandbox.provider.authorization, grant), GARAGE
         )
 
     assert (COMPANY, GARAGE, "Location", COMPANY) == (
@@ -204,9 +204,9 @@ async def test_a_location_token_that_does_not_come(
 
 async def test_a_locations_grant_opens_no_agency() -> None:
     """The wrong class of token is said as such, and not answered with a newer one."""
-    async with in_process() as journey:
-        access = await journey.connect(BAKERY)
+    async with in_process() as sandbox:
+        access = await sandbox.connect(BAKERY)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.authorization.installed_locations(access, company_id=COMPANY)
+            await sandbox.provider.authorization.installed_locations(access, company_id=COMPANY)
 
     assert ("route_closed", 1) == (raised.value.code, access.version)

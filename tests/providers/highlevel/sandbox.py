@@ -41,7 +41,7 @@ class Recording(httpx.AsyncBaseTransport):
 
 
 @dataclass
-class Journey:
+class Sandbox:
     """A provider, the vendor behind it, a browser, and what the provider sent."""
 
     provider: HighLevel
@@ -90,7 +90,7 @@ class Journey:
 
 
 @asynccontextmanager
-async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Journey]:
+async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Sandbox]:
     """Yield a provider that calls the simulator without a socket; time stands still at NOW."""
     settings = SimulatorConfig(**config)
     app = create_app(settings, clock=lambda: NOW)
@@ -105,6 +105,6 @@ async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIter
     }
     provider = build(named, clock=lambda: NOW, transport=wire)
     async with httpx.AsyncClient(transport=transport, headers={"User-Agent": AGENT}) as browser:
-        yield Journey(provider, app.state.vendor, browser, wire)
+        yield Sandbox(provider, app.state.vendor, browser, wire)
     await provider.close()
     await app.state.vendor.aclose()

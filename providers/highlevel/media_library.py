@@ -13,7 +13,7 @@ from providers.highlevel.client import Call, Client, accepted, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.limits import MAX_FILE_BYTES, MAX_VIDEO_BYTES
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import place_of
 from providers.http.multipart import FileForm
 from providers.http.urls import may_open
 from providers.interface.access import Access

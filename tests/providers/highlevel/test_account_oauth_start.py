@@ -1,6 +1,6 @@
 """Starting a network's consent: where the browser is to be sent, in every form that was reported.
 
-Owns the examples. What comes after the consent is in test_connecting.py.
+Owns the examples. What comes after the consent is in test_account_oauth.py.
 """
 
 import httpx

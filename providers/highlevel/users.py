@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.errors import NotFound
-from providers.highlevel import places, wire
+from providers.highlevel import location_ids, wire
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
-from providers.highlevel.places import Place
+from providers.highlevel.location_ids import Place
 from providers.http import strict_json
 from providers.interface.access import Access
 
@@ -28,14 +28,14 @@ async def settle(client: Client, access: Access) -> dict[str, str]:
     One read; two in v3, whose search must name the company, when nobody knows that either. Raises NotFound.
     """
     settings = (await access.token()).settings
-    if not settings.get(places.LOCATION) or settings.get(places.USER):
+    if not settings.get(location_ids.LOCATION) or settings.get(location_ids.USER):
         return {}
-    place = places.place_in(settings)
+    place = location_ids.place_in(settings)
     company = place.company_id or (await _company(client, access, place) if client.config.v3 else "")
     user = _choice(await _users(client, access, place, company))
     if not user:
         raise NotFound("The location has no user in whose name anything could be done.", provider=PROVIDER, code="user")
-    return {places.USER: user, **({places.COMPANY: company} if company else {})}
+    return {location_ids.USER: user, **({location_ids.COMPANY: company} if company else {})}
 
 
 async def _company(client: Client, access: Access, place: Place) -> str:
