@@ -15,7 +15,7 @@ import grpc
 import httpx
 from pydantic import SecretStr
 
-from providers.highlevel.account_oauth import ours
+from providers.highlevel.account_oauth import our_name
 from providers.highlevel.capabilities import SCOPES
 from providers.models.grants import Grant
 from providers.models.secret import Secret
@@ -163,7 +163,7 @@ async def _connect(world: World, vendor: Vendor) -> None:
                 id=found.platform,
                 connection="c1",
                 provider="highlevel",
-                platform=ours(found.platform),
+                platform=our_name(found.platform),
                 provider_account_id=found.id,
                 kind=found.type,
                 provider_data=data,

@@ -15,8 +15,8 @@ from providers.errors import (
     OptionUnsupported,
     ProviderError,
 )
-from providers.highlevel import Choice, Record
-from providers.highlevel.accounts import of_record, read_account
+from providers.highlevel import AttachRecord, Choice
+from providers.highlevel.accounts import find_attached, read_account
 from providers.models.accounts import Profile
 from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.highlevel.sandbox import in_process
@@ -159,7 +159,7 @@ async def test_a_tiktok_account_is_attached() -> None:
         "verified": False,
         "username": "u",
     } == vendor.sent()
-    assert Record("r", "o", "-000origin", "tiktok", results) == record
+    assert AttachRecord("r", "o", "-000origin", "tiktok", results) == record
 
 
 GOOGLE = {
@@ -239,10 +239,10 @@ def test_the_record_is_found_in_the_list() -> None:
     """By its consent and by the network's id within its own; another consent's is not."""
     rows = [("a", "1_at_x", ""), ("b", "2_at_o", ""), ("a", "1_at_o2", "o2"), ("a", "1_at_o_profile", "")]
     accounts = [read_account({"oauthId": oauth, "id": id, "originId": origin}) for oauth, id, origin in rows]
-    found = of_record(accounts, Record("r", "a", "o", "tiktok"))
+    found = find_attached(accounts, AttachRecord("r", "a", "o", "tiktok"))
 
     assert found is not None
-    assert ("1_at_o_profile", None) == (found.id, of_record(accounts, Record("r", "c", "o", "tiktok")))
+    assert ("1_at_o_profile", None) == (found.id, find_attached(accounts, AttachRecord("r", "c", "o", "tiktok")))
 
 
 # Over the simulator
@@ -258,7 +258,7 @@ async def test_a_tiktok_account_is_connected(version: str, shape: str, form: str
         account_id = await sandbox.consent(access, "tiktok")
         [choice] = await accounts.tiktok_profile(access, BAKERY, account_id)
         record = await accounts.attach(access, BAKERY, "tiktok", account_id, choice)
-        account = of_record(await accounts.social_accounts(access, BAKERY), record)
+        account = find_attached(await accounts.social_accounts(access, BAKERY), record)
 
     assert account is not None
     assert ("tiktok-1-origin", "tiktok", "profile", "Sim Tiktok 1") == (

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from providers.highlevel import labels, media_library
-from providers.highlevel.account_oauth import BODIES, NETWORKS
+from providers.highlevel.account_oauth import ATTACH_FIELDS, NETWORKS
 from providers.highlevel.platform_options import EVENT_TYPES, PRIVACY
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.engagement import Span
@@ -51,7 +51,7 @@ _BOTH = {
 _V2_PATHS = {
     *(f"GET {_OAUTH}/{name}/start" for name in NETWORKS[False]),
     *(f"GET {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] - {"google"}),
-    *(f"POST {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] & BODIES.keys()),
+    *(f"POST {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] & ATTACH_FIELDS.keys()),
     f"GET {_OAUTH}/{{locationId}}/google/locations/{{accountId}}",
     f"POST {_OAUTH}/{{locationId}}/google/locations/{{accountId}}",
     "POST /oauth/locationToken",
@@ -93,7 +93,7 @@ async def _networks(sandbox: Sandbox) -> None:
         for more in ({}, {"page": "integration", "reconnect": True}):
             account_id = await sandbox.consent(access, platform, **more)
         [choice] = await accounts.choose(access, BAKERY, platform, account_id)
-        if platform in BODIES:
+        if platform in ATTACH_FIELDS:
             await accounts.attach(access, BAKERY, platform, account_id, choice)
     first, second, *_ = await accounts.social_accounts(access, BAKERY)
     await accounts.delete(access, BAKERY, first.id)

@@ -137,7 +137,7 @@ def old(sent: bytes) -> dict[str, str]:
 def test_the_old_signature_is_taken_only_when_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """And never in the place of a newer one that is wrong."""
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    monkeypatch.setattr(keys.proves_legacy, "__defaults__", (pem,))
+    monkeypatch.setattr(keys.verify_legacy, "__defaults__", (pem,))
     facet = webhooks(legacy_webhook_signature=True)
 
     assert taken(body(), facet, old(body())).kind is WebhookKind.INSTALLED
@@ -222,4 +222,4 @@ def test_the_published_keys_can_be_used() -> None:
 
     assert 32 == len(b64decode(keys.PUBLISHED)[-32:])
     assert "signature_wrong" == code(body(), facet)
-    assert not keys.proves_legacy(b"x" * 512, b"y")
+    assert not keys.verify_legacy(b"x" * 512, b"y")

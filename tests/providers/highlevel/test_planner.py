@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from providers.errors import Ambiguous, ContractBroken, NotFound, Rejected, Unavailable
-from providers.highlevel.imports import read_row
+from providers.highlevel.planner import read_row
 from providers.models.grants import AccessToken
 from providers.models.planner import ImportPhase, ImportRow, RowError, Sheet
 from providers.models.secret import Secret
