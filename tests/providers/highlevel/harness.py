@@ -131,35 +131,35 @@ class Simulated:
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
         """Order a fault."""
-        ordered = STRANGE[operation] if how == "strange" else FAULTS[how]
-        self.sandbox.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**ordered, **values}))
+        fault = STRANGE[operation] if how == "strange" else FAULTS[how]
+        self.sandbox.vendor.faults.add(Fault(match=OPERATIONS[operation], **{**fault, **values}))
 
     # Posts
 
     def video_order(self, **changes: Any) -> PublishRequest:
         """Return a private video of TikTok's."""
-        return self._order(VideoFile(FILE_SIZE, "video/mp4"), **changes)
+        return self._request(VideoFile(FILE_SIZE, "video/mp4"), **changes)
 
     def pull_order(self) -> PublishRequest:
         """Return a private video by address."""
-        return self._order(VideoLink(Secret("https://media.example/canary.mp4"), "video/mp4"))
+        return self._request(VideoLink(Secret("https://media.example/canary.mp4"), "video/mp4"))
 
     def photo_order(self) -> PublishRequest:
         """Return two photos of Facebook's: for TikTok HighLevel takes none."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
-        return self._order(Photos(uris, ("image/jpeg",) * 2), platform="facebook", options=PostOptions())
+        return self._request(Photos(uris, ("image/jpeg",) * 2), platform="facebook", options=PostOptions())
 
     def text_order(self) -> PublishRequest:
         """Return words for Facebook."""
-        return self._order(None, platform="facebook", options=PostOptions())
+        return self._request(None, platform="facebook", options=PostOptions())
 
     def planner_order(self, kind: str) -> PublishRequest:
         """Return a draft, or a post that its approver looks at before tomorrow."""
         link = self.pull_order().content
         if kind == "draft":
-            return self._order(link, mode=PostMode.PLANNER_DRAFT)
+            return self._request(link, mode=PostMode.PLANNER_DRAFT)
         tomorrow, extra = self.now + timedelta(days=1), {"approver": OWNER}
-        return self._order(link, mode=PostMode.PLANNER_REVIEW, schedule_time=tomorrow, extra=extra)
+        return self._request(link, mode=PostMode.PLANNER_REVIEW, schedule_time=tomorrow, extra=extra)
 
     def scheduled_order(self) -> PublishRequest:
         """Return a video for tomorrow."""
@@ -169,7 +169,7 @@ class Simulated:
         """Return a public video by address."""
         return replace(self.pull_order(), caption=caption, options=PUBLIC)
 
-    def _order(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> PublishRequest:
+    def _request(self, content: Content, *, platform: str = "tiktok", **changes: Any) -> PublishRequest:
         account = self.sandbox.account(platform).id
         values = {"mode": PostMode.DIRECT, "caption": "canary words", "options": ONLY_ME, **changes}
         return PublishRequest(content=content, account=account, platform=platform, **values)
@@ -193,10 +193,10 @@ class Simulated:
 
     async def unstoppable(self, access: Access) -> str:
         """Publish a post, whose id only the list tells."""
-        order = self.pull_order()
-        await self.provider.publishing.begin(access, order)
+        request = self.pull_order()
+        await self.provider.publishing.begin(access, request)
         since, until = self.around()
-        [found] = await self.provider.publishing.find(access, order.account, since=since, until=until)
+        [found] = await self.provider.publishing.find(access, request.account, since=since, until=until)
         return found.publish_id
 
     def fail_publish(self, reason: str) -> None:

@@ -47,7 +47,7 @@ def highlevel(*answers: Answering, **settings: Any) -> tuple[HighLevel, FakeVend
     return provider, vendor
 
 
-class Lender(Counting):
+class FakeAccess(Counting):
     """An Access that lends `canary-token-1`, and the next number each time one is refused."""
 
     def __init__(self, *scopes: str) -> None:

@@ -20,7 +20,7 @@ from providers.highlevel.accounts import find_attached, read_account
 from providers.models.accounts import Profile
 from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, RECORD, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, RECORD, FakeAccess, highlevel, ok, refused
 
 OAUTH = f"{API}/social-media-posting/oauth"
 TIKTOK = {
@@ -47,7 +47,7 @@ async def test_a_tiktok_profile_is_got() -> None:
     """The call of that name; the schema's list with its words in any case."""
     provider, vendor = highlevel(ok({"profile": [TIKTOK]}))
 
-    [choice] = await provider.accounts.tiktok_profile(Lender(), LOCATION, RECORD)
+    [choice] = await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, RECORD)
 
     assert ("GET", f"{OAUTH}/{LOCATION}/tiktok/accounts/{RECORD}") == (vendor.last.method, str(vendor.last.url))
     assert (
@@ -69,7 +69,7 @@ async def test_a_flat_tiktok_profile_is_got() -> None:
     """The example of v3: openId, displayName, avatarUrl."""
     provider, _ = highlevel(ok(FLAT), api_version="v3")
 
-    [choice] = await provider.accounts.tiktok_profile(Lender(), LOCATION, RECORD)
+    [choice] = await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, RECORD)
 
     assert (
         Choice(
@@ -122,7 +122,7 @@ async def test_every_network_has_its_shape(
     """Lists under their own names; who has no id cannot be chosen."""
     provider, vendor = highlevel(ok(results))
 
-    choices = await provider.accounts.choose(Lender(), LOCATION, platform, RECORD)
+    choices = await provider.accounts.choose(FakeAccess(), LOCATION, platform, RECORD)
 
     assert found == [(each.origin_id, each.name, each.kind) for each in choices]
     word = "locations" if platform == "google" else "accounts"
@@ -135,7 +135,7 @@ async def test_what_the_popup_told_may_be_nonsense(account_id: str) -> None:
     provider, vendor = highlevel(ok())
 
     with pytest.raises(ContentRefused):
-        await provider.accounts.tiktok_profile(Lender(), LOCATION, account_id)
+        await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, account_id)
     assert [] == vendor.requests
 
 
@@ -148,7 +148,7 @@ async def test_a_tiktok_account_is_attached() -> None:
     provider, vendor = highlevel(ok(results, 201))
     choice = Choice("-000origin", name="n", username="u", avatar_uri="a", kind="business", raw={"x": "never sent"})
 
-    record = await provider.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, choice)
+    record = await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, choice)
 
     assert ("POST", f"{OAUTH}/{LOCATION}/tiktok/accounts/{RECORD}") == (vendor.last.method, str(vendor.last.url))
     assert {
@@ -202,7 +202,7 @@ async def test_every_networks_body_is_an_allow_list(
     """One property too many would be refused."""
     provider, vendor = highlevel(ok({}, 201), api_version=version)
 
-    record = await provider.accounts.attach(Lender(), LOCATION, platform, RECORD, choice)
+    record = await provider.accounts.attach(FakeAccess(), LOCATION, platform, RECORD, choice)
 
     assert (body, platform, choice.origin_id) == (vendor.sent(), record.platform, record.origin_id)
 
@@ -213,7 +213,7 @@ async def test_tiktok_business_is_not_attached(version: str) -> None:
     provider, vendor = highlevel(ok({}, 201), api_version=version)
 
     with pytest.raises(OptionUnsupported):
-        await provider.accounts.attach(Lender(), LOCATION, "tiktok-business", RECORD, Choice("o"))
+        await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok-business", RECORD, Choice("o"))
     assert [] == vendor.requests
 
 
@@ -231,7 +231,7 @@ async def test_an_attach_that_failed_is_said(answer: httpx.Response | Exception,
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind):
-        await provider.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o"))
+        await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, Choice("o"))
     assert 1 == len(vendor.requests)
 
 

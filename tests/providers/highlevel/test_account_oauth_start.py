@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from providers.errors import ContractBroken, OptionUnsupported, ScopeNotGranted
-from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, FakeAccess, highlevel, ok, refused
 
 PAGE = "https://www.tiktok.com/v2/auth/authorize/?client_key=k&state=s"
 OAUTH = f"{API}/social-media-posting/oauth"
@@ -19,8 +19,8 @@ async def test_start_is_asked_with_the_token(version: str) -> None:
     provider, vendor = highlevel(httpx.Response(302, headers={"location": PAGE}), api_version=version)
     accounts = provider.accounts
 
-    plain = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
-    again = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER, page="integration", reconnect=True)
+    plain = await accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
+    again = await accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER, page="integration", reconnect=True)
 
     query = f"locationId={LOCATION}&userId={USER}"
     assert [f"{OAUTH}/tiktok/start?{query}", f"{OAUTH}/tiktok/start?{query}&page=integration&reconnect=true"] == [
@@ -48,7 +48,7 @@ async def test_the_page_is_found_wherever_it_stands(answer: httpx.Response, page
     """A redirect of any kind, JSON, a page that leads on, or the address alone."""
     provider, _ = highlevel(answer)
 
-    assert page == await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+    assert page == await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ async def test_no_browser_is_sent_to_nowhere(answer: httpx.Response) -> None:
     provider, vendor = highlevel(answer)
 
     with pytest.raises(ContractBroken):
-        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
     assert 1 == len(vendor.requests)
 
 
@@ -82,7 +82,7 @@ async def test_a_missing_scope_at_the_start_is_named() -> None:
     provider, _ = highlevel(refused(401, "The token is not authorized for this scope."))
 
     with pytest.raises(ScopeNotGranted) as raised:
-        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
     assert "socialplanner/oauth.readonly" == raised.value.metadata["scope"]
 
 
@@ -95,7 +95,7 @@ async def test_a_network_that_is_not_documented_is_refused(version: str, platfor
     provider, vendor = highlevel(ok(), api_version=version)
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.accounts.start(Lender(), LOCATION, platform, user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, platform, user_id=USER)
     with pytest.raises(OptionUnsupported):
-        await provider.accounts.choose(Lender(), LOCATION, platform, RECORD)
+        await provider.accounts.choose(FakeAccess(), LOCATION, platform, RECORD)
     assert ("platform", []) == (raised.value.field, vendor.requests)

@@ -15,7 +15,7 @@ from providers.highlevel import SocialAccount
 from providers.models.accounts import Profile, ProfilePart
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, ok
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, ok
 
 ALL_PARTS = frozenset(ProfilePart)
 ROW: dict[str, Any] = {
@@ -43,7 +43,7 @@ async def test_a_location_is_read_in_one_call() -> None:
     row = {"id": LOCATION, "name": "Bakery", "timezone": "Europe/Berlin"}
     provider, vendor = highlevel(httpx.Response(200, json={"locations": [row]}))
 
-    profile = await provider.accounts.profile(Lender(), ALL_PARTS)
+    profile = await provider.accounts.profile(FakeAccess(), ALL_PARTS)
 
     assert [("GET", f"{API}/locations/search?limit=2")] == [(each.method, str(each.url)) for each in vendor.requests]
     assert (
@@ -68,7 +68,7 @@ async def test_parts_that_are_not_granted_are_not_asked(scopes: tuple[str, ...],
     provider, vendor = highlevel(httpx.Response(200, json={"locations": []}))
 
     with pytest.raises(ScopeNotGranted):
-        await provider.accounts.profile(Lender(*scopes), parts)
+        await provider.accounts.profile(FakeAccess(*scopes), parts)
     assert [] == vendor.requests
 
 
@@ -86,7 +86,7 @@ async def test_a_grant_is_of_one_location(locations: Any, kind: type[Exception])
     provider, _ = highlevel(httpx.Response(200, json={"locations": locations, "traceId": "t"}))
 
     with pytest.raises(kind) as raised:
-        await provider.accounts.profile(Lender(), ALL_PARTS)
+        await provider.accounts.profile(FakeAccess(), ALL_PARTS)
     assert kind is type(raised.value)
 
 
@@ -108,7 +108,7 @@ async def test_no_creator_info_is_given() -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing) as raised:
-        await provider.accounts.creator_info(Lender())
+        await provider.accounts.creator_info(FakeAccess())
     assert (Capability.CREATOR_INFO, Support.IMPOSSIBLE, []) == (
         raised.value.capability,
         raised.value.support,
@@ -123,7 +123,7 @@ async def test_accounts_are_read() -> None:
     """Everything that is said of one; words in lower case, times aware, the rest kept."""
     provider, _ = highlevel(ok({"accounts": [ROW], "groups": [{"id": "g", "name": "n", "accountIds": []}]}))
 
-    [account] = await provider.accounts.social_accounts(Lender(), LOCATION)
+    [account] = await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert (
         SocialAccount(
@@ -161,7 +161,7 @@ async def test_an_account_is_usable_or_not(row: dict[str, Any], usable: bool) ->
     """Not deleted, not inactive, not expired by word or by time; what is not said is taken as good."""
     provider, _ = highlevel(ok({"accounts": [row]}))
 
-    [account] = await provider.accounts.social_accounts(Lender(), LOCATION)
+    [account] = await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert usable is account.usable(NOW)
 
@@ -170,7 +170,7 @@ async def test_rows_that_are_none_are_left_out() -> None:
     """What has no id cannot be posted to."""
     provider, _ = highlevel(ok({"accounts": [ROW, {"name": "no id"}, None, "x", {"id": 7}]}))
 
-    assert [ROW["id"]] == [each.id for each in await provider.accounts.social_accounts(Lender(), LOCATION)]
+    assert [ROW["id"]] == [each.id for each in await provider.accounts.social_accounts(FakeAccess(), LOCATION)]
 
 
 @pytest.mark.parametrize("results", [None, {}, {"accounts": {}}, {"accounts": None}])
@@ -179,7 +179,7 @@ async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
     provider, _ = highlevel(ok(results))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert "trace-ok" == raised.value.log_id
 
 
@@ -187,7 +187,7 @@ async def test_an_account_is_taken_away() -> None:
     """DELETE on its opaque id, in the name of a user when one is given."""
     provider, vendor = highlevel(ok({"locationId": LOCATION, "id": "a"}))
 
-    await provider.accounts.delete(Lender(), LOCATION, "a/b", user_id="u")
+    await provider.accounts.delete(FakeAccess(), LOCATION, "a/b", user_id="u")
 
     where = f"{API}/social-media-posting/{LOCATION}/accounts/a%2Fb?userId=u"
     assert ("DELETE", where, b"") == (vendor.last.method, str(vendor.last.url), vendor.last.content)

@@ -24,7 +24,7 @@ from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from tests.providers.faking import Renewing
 from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import COMPANY as AGENCY
-from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.support import LOCATION, FakeAccess, highlevel, refused
 
 VERSIONS = ["2021-07-28", "v3"]
 ROW = {"_id": LOCATION, "name": "Bakery", "address": "1 Street", "isInstalled": True, "versionId": "v"}
@@ -57,7 +57,7 @@ async def test_a_page_of_locations(version: str, path: str, query: dict[str, str
     """Paths, parameters and answers differ between the generations; the page does not."""
     provider, vendor = highlevel(httpx.Response(200, json=answer), api_version=version)
 
-    page = await provider.authorization.installed_locations(Lender(), company_id=AGENCY, cursor="40")
+    page = await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, cursor="40")
 
     known = {"companyId": AGENCY, "appId": "65f0c0de0000000000000a99", "isInstalled": "true"}
     assert (path, {**known, **query}) == (vendor.last.url.path, dict(vendor.last.url.params))
@@ -78,7 +78,7 @@ async def test_the_old_generation_counts(answer: dict[str, Any], cursor: str) ->
     """The next page begins after what came; an empty page is the last, whatever the count says."""
     provider, _ = highlevel(httpx.Response(200, json=answer))
 
-    page = await provider.authorization.installed_locations(Lender(), company_id=AGENCY, limit=2)
+    page = await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, limit=2)
 
     assert cursor == page.next_cursor
 
@@ -97,7 +97,7 @@ async def test_a_list_that_is_not_whole_is_none(version: str, answer: dict[str, 
     provider, _ = highlevel(httpx.Response(200, json=answer), api_version=version)
 
     with pytest.raises(ContractBroken):
-        await provider.authorization.places(Lender())
+        await provider.authorization.places(FakeAccess())
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_a_place_is_where_the_application_is(row: dict[str, Any], ids: tup
     """Only those with it are asked for: one that is listed all the same and denies it is none."""
     provider, vendor = highlevel(httpx.Response(200, json={"locations": [{"_id": LOCATION, **row}], "count": 7000}))
 
-    page = await provider.authorization.places(Lender())
+    page = await provider.authorization.places(FakeAccess())
 
     assert ("true", "100", ids) == (vendor.last.url.params["isInstalled"], vendor.last.url.params["limit"], page.ids)
 
@@ -118,7 +118,7 @@ async def test_a_foreign_cursor_is_refused_without_a_call(cursor: str) -> None:
     provider, vendor = highlevel(httpx.Response(200, json={}))
 
     with pytest.raises(ContentRefused):
-        await provider.authorization.installed_locations(Lender(), company_id=AGENCY, cursor=cursor)
+        await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, cursor=cursor)
     assert [] == vendor.requests
 
 
@@ -127,7 +127,7 @@ async def test_a_page_has_a_sane_size(limit: int, sent: str) -> None:
     """The maximum is not documented: 100 is ours."""
     provider, vendor = highlevel(httpx.Response(200, json={"locations": []}))
 
-    await provider.authorization.installed_locations(Lender(), company_id=AGENCY, limit=limit, installed=None)
+    await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, limit=limit, installed=None)
 
     assert (sent, False) == (vendor.last.url.params["limit"], "isInstalled" in vendor.last.url.params)
 
@@ -170,7 +170,7 @@ async def test_a_companys_grant_buys_a_locations(version: str, renewable: bool) 
 async def test_a_location_token_is_asked_with_the_companys() -> None:
     """A form with two ids in camel case, under the company's bearer, counted as its calls."""
     provider, vendor = highlevel(httpx.Response(200, json={"access_token": "l", "userId": "u"}))
-    access = Lender()
+    access = FakeAccess()
 
     grant = await provider.authorization.location_token(access, company_id=AGENCY, location_id=LOCATION)
 
@@ -198,7 +198,7 @@ async def test_a_location_token_that_does_not_come(
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.authorization.location_token(Lender(), company_id=AGENCY, location_id=LOCATION)
+        await provider.authorization.location_token(FakeAccess(), company_id=AGENCY, location_id=LOCATION)
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 

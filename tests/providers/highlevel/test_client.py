@@ -14,7 +14,7 @@ from providers.errors import Ambiguous, ContentRefused, ProviderError, RateLimit
 from providers.highlevel import Choice
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, ok, refused
 
 ACCOUNTS: dict[str, list[Any]] = {"accounts": [], "groups": []}
 RATES = {
@@ -33,7 +33,7 @@ async def test_a_read_as_it_goes_out(version: str) -> None:
     """Bearer, Version, our own name, and nothing that belongs to a body."""
     provider, vendor = highlevel(ok(ACCOUNTS), api_version=version, user_agent="agency/1")
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert ("GET", f"{API}/social-media-posting/{LOCATION}/accounts") == (vendor.last.method, str(vendor.last.url))
     assert ("Bearer canary-token-1", version, "agency/1") == tuple(
@@ -47,7 +47,7 @@ async def test_our_own_name_is_sent_by_default() -> None:
     """A library's would be turned away."""
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert vendor.last.headers["user-agent"].startswith("social-gateway")
 
@@ -55,7 +55,7 @@ async def test_our_own_name_is_sent_by_default() -> None:
 async def test_every_call_counts_for_the_burst_and_for_the_day() -> None:
     """Both quotas are held around each call, a repeated one too; what finds no slot in the burst counts for no day."""
     provider, _ = highlevel(httpx.Response(503), ok(ACCOUNTS))
-    access = Lender()
+    access = FakeAccess()
 
     await provider.accounts.social_accounts(access, LOCATION)
 
@@ -67,9 +67,9 @@ async def test_an_id_cannot_lead_to_another_path() -> None:
     """Slashes are part of the id; dots alone, and nothing, are refused before any call."""
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), "a/../b")
+    await provider.accounts.social_accounts(FakeAccess(), "a/../b")
     with pytest.raises(ContentRefused) as raised:
-        await provider.accounts.social_accounts(Lender(), "..")
+        await provider.accounts.social_accounts(FakeAccess(), "..")
 
     assert b"/social-media-posting/a%2F..%2Fb/accounts" == vendor.last.url.raw_path
     assert ("not_an_id", 1) == (raised.value.code, len(vendor.requests))
@@ -78,7 +78,7 @@ async def test_an_id_cannot_lead_to_another_path() -> None:
 async def test_a_token_that_no_header_takes_is_not_sent() -> None:
     """It is answered with a newer one, like any token that is refused."""
 
-    class Spaced(Lender):
+    class MalformedToken(FakeAccess):
         async def token(self) -> AccessToken:
             """Lend what no header can carry, first."""
             value = Secret("with space" if self.version == 1 else "good")
@@ -86,7 +86,7 @@ async def test_a_token_that_no_header_takes_is_not_sent() -> None:
 
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Spaced(), LOCATION)
+    await provider.accounts.social_accounts(MalformedToken(), LOCATION)
 
     assert ["Bearer good"] == [request.headers["authorization"] for request in vendor.requests]
 
@@ -95,7 +95,7 @@ async def test_a_refused_token_is_renewed_once() -> None:
     """One newer token and one more call."""
     provider, vendor = highlevel(refused(401, "Invalid token: access token is invalid"), ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert ["Bearer canary-token-1", "Bearer canary-token-2"] == [
         request.headers["authorization"] for request in vendor.requests
@@ -107,7 +107,7 @@ async def test_a_second_refusal_is_the_end() -> None:
     provider, vendor = highlevel(refused(401, "Invalid JWT"))
 
     with pytest.raises(TokenRefused):
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert 2 == len(vendor.requests)
 
 
@@ -117,7 +117,7 @@ async def test_a_read_is_repeated_once(answer: httpx.Response | Exception) -> No
     provider, vendor = highlevel(answer)
 
     with pytest.raises(Unavailable):
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert 2 == len(vendor.requests)
 
 
@@ -140,7 +140,7 @@ async def test_a_write_is_never_repeated(answer: httpx.Response | Exception, kin
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind):
-        await provider.accounts.delete(Lender(), LOCATION, "account")
+        await provider.accounts.delete(FakeAccess(), LOCATION, "account")
     assert 1 == len(vendor.requests)
 
 
@@ -163,7 +163,7 @@ async def test_a_write_is_never_repeated(answer: httpx.Response | Exception, kin
 async def test_a_rate_limit_says_which_and_when(headers: dict[str, str], metric: str, seconds: float) -> None:
     """Retry-After if it comes, else the interval; the day's quota when nothing of it is left. It is not repeated."""
     provider, vendor = highlevel(refused(429, "Too Many Requests", headers=headers))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(RateLimited) as raised:
         await provider.accounts.social_accounts(access, LOCATION)
@@ -190,7 +190,7 @@ async def test_what_the_headers_say_is_told(status: int, headers: dict[str, str]
     answer = ok(ACCOUNTS) if status == 200 else refused(status)
     answer.headers.update(headers)
     provider, _ = highlevel(answer)
-    access = Lender()
+    access = FakeAccess()
 
     with suppress(ProviderError):
         await provider.accounts.delete(access, LOCATION, "account")
@@ -202,7 +202,7 @@ async def test_what_the_headers_say_is_told(status: int, headers: dict[str, str]
 async def test_without_an_answer_nothing_is_told() -> None:
     """There are no headers to read."""
     provider, _ = highlevel(httpx.ReadTimeout("late"))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(Ambiguous):
         await provider.accounts.delete(access, LOCATION, "account")
@@ -213,7 +213,7 @@ async def test_without_an_answer_nothing_is_told() -> None:
 async def test_a_rate_limit_without_a_body_is_one_too() -> None:
     """The body of a 429 is not documented."""
     provider, _ = highlevel(httpx.Response(429, headers={"Retry-After": "3"}))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(RateLimited):
         await provider.accounts.delete(access, LOCATION, "account")
@@ -238,7 +238,7 @@ async def test_bodies_are_utf8_json() -> None:
     """Names keep their letters."""
     provider, vendor = highlevel(ok({"oAuthId": "o"}, 201))
 
-    await provider.accounts.attach(Lender(), LOCATION, "tiktok", "a", Choice("id", name="Bäckerei 🥐"))
+    await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", "a", Choice("id", name="Bäckerei 🥐"))
 
     sent: Any = vendor.sent()
     assert ("application/json", "Bäckerei 🥐") == (vendor.last.headers["content-type"], sent["name"])

@@ -16,7 +16,7 @@ from providers.errors import Unavailable as Away
 from providers.models.engagement import AccountRef, Comment, CommentPage
 from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, FakeAccess, highlevel, ok, refused
 
 COMMENTS = f"{API}/social-media-posting/comments"
 POST, PARENT = "65f0c0de0000000000000001", "65f0c0de0000000000000002"
@@ -49,7 +49,9 @@ async def test_a_page_is_asked_and_read() -> None:
     """Below one parent, of one account, paged by numbers; everything that is said of a comment."""
     provider, vendor = highlevel(page(ROW, {"_id": "a"}, hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK, parent=PARENT, top=True, cursor="5", limit=1000)
+    found = await provider.engagement.list_comments(
+        FakeAccess(), TIKTOK, parent=PARENT, top=True, cursor="5", limit=1000
+    )
 
     first = Comment(
         id=ROW["_id"],
@@ -76,7 +78,7 @@ async def test_all_comments_of_an_account_have_no_parent() -> None:
     """The latest first; a list that ends says so, whatever it claims of more."""
     provider, vendor = highlevel(page(hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+    found = await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
     assert CommentPage((), "", 9) == found
     assert {"originIds": ["origin-1"], "sortBy": "latest", "skip": 0, "limit": 20} == vendor.sent()
@@ -87,7 +89,7 @@ async def test_what_is_no_comment_is_left_out() -> None:
     rows = [{**ROW, "isPost": True}, {**ROW, "isDeleted": True}, {"content": "no id"}, None, ROW]
     provider, _ = highlevel(page(*rows, hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+    found = await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
     assert [ROW["_id"]] == [each.id for each in found.comments]
     assert "4" == found.next_cursor
@@ -99,7 +101,7 @@ async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
     provider, _ = highlevel(ok(results, 201), api_version="v3")
 
     with pytest.raises(ContractBroken):
-        await provider.engagement.list_comments(Lender(), TIKTOK)
+        await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
 
 @pytest.mark.parametrize(("reply", "parent"), [(True, PARENT), (False, POST)])
@@ -107,7 +109,7 @@ async def test_a_comment_goes_out_once(reply: bool, parent: str) -> None:
     """Below a comment or below a post; the answer is the comment."""
     provider, vendor = highlevel(ok(ROW, 201), api_version="v3")
 
-    made = await provider.engagement.create_comment(Lender(), TIKTOK, text="Danke 🥐", parent=parent, reply=reply)
+    made = await provider.engagement.create_comment(FakeAccess(), TIKTOK, text="Danke 🥐", parent=parent, reply=reply)
 
     assert (ROW["_id"], POST) == (made.id, made.post_id)
     assert ("POST", f"{COMMENTS}/tiktok?locationId={LOCATION}") == (vendor.last.method, str(vendor.last.url))
@@ -132,7 +134,7 @@ async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception])
     provider, vendor = highlevel(answer, api_version="v3")
 
     with pytest.raises(kind) as raised:
-        await provider.engagement.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)
+        await provider.engagement.create_comment(FakeAccess(), TIKTOK, text="a", parent=POST, reply=False)
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
@@ -170,7 +172,7 @@ async def test_a_like_comes_and_goes(liked: bool, method: str, status: int) -> N
     """One call on the comment's own address."""
     provider, vendor = highlevel(ok(None, status), api_version="v3")
 
-    await provider.engagement.set_liked(Lender(), TIKTOK, "c/d", liked=liked)
+    await provider.engagement.set_liked(FakeAccess(), TIKTOK, "c/d", liked=liked)
 
     assert (method, f"{COMMENTS}/tiktok/c%2Fd/like?locationId={LOCATION}") == (
         vendor.last.method,
@@ -194,10 +196,10 @@ async def test_what_is_so_already_is_no_error(liked: bool, words: str, fine: boo
     provider, _ = highlevel(refused(400, words), api_version="v3")
 
     if fine:
-        await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+        await provider.engagement.set_liked(FakeAccess(), TIKTOK, PARENT, liked=liked)
     else:
         with pytest.raises(Rejected):
-            await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+            await provider.engagement.set_liked(FakeAccess(), TIKTOK, PARENT, liked=liked)
 
 
 async def test_some_networks_have_no_comments_or_no_likes() -> None:
@@ -206,11 +208,11 @@ async def test_some_networks_have_no_comments_or_no_likes() -> None:
     engagement = provider.engagement
 
     with pytest.raises(CapabilityMissing):
-        await engagement.list_comments(Lender(), AccountRef("a", "pinterest", "", {"origin_id": "o"}))
+        await engagement.list_comments(FakeAccess(), AccountRef("a", "pinterest", "", {"origin_id": "o"}))
     with pytest.raises(CapabilityMissing):
-        await engagement.set_liked(Lender(), AccountRef("a", "instagram"), PARENT, liked=True)
+        await engagement.set_liked(FakeAccess(), AccountRef("a", "instagram"), PARENT, liked=True)
     with pytest.raises(CapabilityMissing):
-        await engagement.list_comments(Lender(), AccountRef("a", "tiktok"))
+        await engagement.list_comments(FakeAccess(), AccountRef("a", "tiktok"))
     assert [] == vendor.requests
 
 
@@ -220,9 +222,9 @@ async def test_the_older_generation_has_none() -> None:
     held = checked(provider).engagement
 
     for capability, call in (
-        (Capability.COMMENT_LIST, held.list_comments(Lender(), TIKTOK)),
-        (Capability.COMMENT_REPLY, held.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)),
-        (Capability.COMMENT_MODERATE, held.set_liked(Lender(), TIKTOK, PARENT, liked=True)),
+        (Capability.COMMENT_LIST, held.list_comments(FakeAccess(), TIKTOK)),
+        (Capability.COMMENT_REPLY, held.create_comment(FakeAccess(), TIKTOK, text="a", parent=POST, reply=False)),
+        (Capability.COMMENT_MODERATE, held.set_liked(FakeAccess(), TIKTOK, PARENT, liked=True)),
     ):
         with pytest.raises(CapabilityMissing) as raised:
             await call

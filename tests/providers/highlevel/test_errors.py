@@ -23,7 +23,7 @@ from providers.errors import (
 )
 from providers.models.grants import AccessToken
 from providers.simulators.highlevel.errors import BLOCKED_PAGE
-from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.support import LOCATION, FakeAccess, highlevel, refused
 
 CLOSED = "This route is not yet supported by the IAM Service. Please update your IAM config."
 FOREIGN = "The token does not have access to this location."
@@ -76,7 +76,11 @@ async def failed(answer: httpx.Response, *, write: bool = False) -> ProviderErro
     """Make a call that is answered so, and give its error."""
     provider, _ = highlevel(answer)
     accounts = provider.accounts
-    call = accounts.delete(Lender(), LOCATION, "account") if write else accounts.social_accounts(Lender(), LOCATION)
+    call = (
+        accounts.delete(FakeAccess(), LOCATION, "account")
+        if write
+        else accounts.social_accounts(FakeAccess(), LOCATION)
+    )
     with pytest.raises(ProviderError) as raised:
         await call
     return raised.value
@@ -169,7 +173,7 @@ async def test_a_denied_success_is_none() -> None:
     assert (ContractBroken, "t", "Failed") == (type(error), error.log_id, error.metadata["provider_message"])
 
 
-class Ending(Lender):
+class RevokedAccess(FakeAccess):
     """Lends what nothing renews."""
 
     async def refused(self, used: AccessToken) -> AccessToken:
@@ -182,5 +186,5 @@ async def test_a_dead_private_token_is_told_to_whoever_lent_it() -> None:
     provider, vendor = highlevel(refused(401, "Invalid Private Integration token"))
 
     with pytest.raises(GrantRevoked, match="ended"):
-        await provider.accounts.social_accounts(Ending(), LOCATION)
+        await provider.accounts.social_accounts(RevokedAccess(), LOCATION)
     assert 1 == len(vendor.requests)

@@ -24,14 +24,14 @@ from providers.models.engagement import AccountRef
 from providers.models.planner import Sheet
 from providers.models.publishing import PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
+from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, FakeAccess, highlevel
 
 
 async def _bytes() -> AsyncIterator[bytes]:
     yield b"video"
 
 
-ORDER = PublishRequest(
+REQUEST = PublishRequest(
     mode=PostMode.DIRECT,
     content=VideoLink(Secret("https://media.example/canary")),
     caption="a",
@@ -50,37 +50,39 @@ CALLS: dict[str, Call] = {
     ),
     "refresh": lambda it: it.authorization.refresh(Secret("canary-refresh")),
     "static": lambda it: it.authorization.static(Secret("pit-canary"), settings={"location_id": LOCATION}, scopes=()),
-    "location_token": lambda it: it.authorization.location_token(Lender(), company_id=COMPANY, location_id=LOCATION),
-    "installed": lambda it: it.authorization.installed_locations(Lender(), company_id=COMPANY),
-    "profile": lambda it: it.accounts.profile(Lender(), frozenset(ProfilePart)),
-    "accounts": lambda it: it.accounts.social_accounts(Lender(), LOCATION),
-    "delete": lambda it: it.accounts.delete(Lender(), LOCATION, "a"),
-    "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
-    "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
-    "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
-    "begin": lambda it: it.publishing.begin(Lender(), ORDER),
-    "labelled": lambda it: it.publishing.begin(Lender(), replace(ORDER, extra={"category": "a", "tags": ["b"]})),
-    "store": lambda it: it.publishing.store(Lender(), VideoFile(5, "video/mp4"), _bytes, name="a"),
-    "status": lambda it: it.publishing.status(Lender(), RECORD),
-    "find": lambda it: it.publishing.find(Lender(), "a", since=NOW, until=NOW),
-    "cancel": lambda it: it.publishing.cancel(Lender(), RECORD),
-    "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
-    "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
-    "delete_record": lambda it: it.records.delete(Lender(), RECORD),
-    "upload": lambda it: media_library.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
-    "delete medium": lambda it: media_library.delete(it.client, Lender(), "a"),
-    "categories": lambda it: it.planner.list_categories(Lender()),
-    "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
-    "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=_bytes),
-    "assign sheet": lambda it: it.planner.assign_sheet(Lender(), SHEET, ["a"]),
-    "find import": lambda it: it.planner.find_import(Lender(), SHEET),
-    "import": lambda it: it.planner.get_import(Lender(), "a"),
-    "finalize": lambda it: it.planner.finalize_import(Lender(), "a"),
-    "delete import": lambda it: it.planner.delete_import(Lender(), "a"),
-    "figures": lambda it: it.engagement.figures(Lender(), ACCOUNT, None),
-    "comments": lambda it: it.engagement.list_comments(Lender(), ACCOUNT),
-    "comment": lambda it: it.engagement.create_comment(Lender(), ACCOUNT, text="a", parent="b", reply=True),
-    "like": lambda it: it.engagement.set_liked(Lender(), ACCOUNT, "a", liked=True),
+    "location_token": lambda it: it.authorization.location_token(
+        FakeAccess(), company_id=COMPANY, location_id=LOCATION
+    ),
+    "installed": lambda it: it.authorization.installed_locations(FakeAccess(), company_id=COMPANY),
+    "profile": lambda it: it.accounts.profile(FakeAccess(), frozenset(ProfilePart)),
+    "accounts": lambda it: it.accounts.social_accounts(FakeAccess(), LOCATION),
+    "delete": lambda it: it.accounts.delete(FakeAccess(), LOCATION, "a"),
+    "start": lambda it: it.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER),
+    "choose": lambda it: it.accounts.choose(FakeAccess(), LOCATION, "google", RECORD),
+    "attach": lambda it: it.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, Choice("o")),
+    "begin": lambda it: it.publishing.begin(FakeAccess(), REQUEST),
+    "labelled": lambda it: it.publishing.begin(FakeAccess(), replace(REQUEST, extra={"category": "a", "tags": ["b"]})),
+    "store": lambda it: it.publishing.store(FakeAccess(), VideoFile(5, "video/mp4"), _bytes, name="a"),
+    "status": lambda it: it.publishing.status(FakeAccess(), RECORD),
+    "find": lambda it: it.publishing.find(FakeAccess(), "a", since=NOW, until=NOW),
+    "cancel": lambda it: it.publishing.cancel(FakeAccess(), RECORD),
+    "statuses": lambda it: it.records.statuses(FakeAccess(), [RECORD], since=NOW, until=NOW),
+    "edit": lambda it: it.records.edit(FakeAccess(), RECORD, REQUEST),
+    "delete_record": lambda it: it.records.delete(FakeAccess(), RECORD),
+    "upload": lambda it: media_library.upload(it.client, FakeAccess(), VideoFile(5, "video/mp4"), _bytes),
+    "delete medium": lambda it: media_library.delete(it.client, FakeAccess(), "a"),
+    "categories": lambda it: it.planner.list_categories(FakeAccess()),
+    "tags": lambda it: labels.tag_ids(it.client, FakeAccess(), ["a", "b"]),
+    "send sheet": lambda it: it.planner.send_sheet(FakeAccess(), name="a.csv", size=5, body=_bytes),
+    "assign sheet": lambda it: it.planner.assign_sheet(FakeAccess(), SHEET, ["a"]),
+    "find import": lambda it: it.planner.find_import(FakeAccess(), SHEET),
+    "import": lambda it: it.planner.get_import(FakeAccess(), "a"),
+    "finalize": lambda it: it.planner.finalize_import(FakeAccess(), "a"),
+    "delete import": lambda it: it.planner.delete_import(FakeAccess(), "a"),
+    "figures": lambda it: it.engagement.figures(FakeAccess(), ACCOUNT, None),
+    "comments": lambda it: it.engagement.list_comments(FakeAccess(), ACCOUNT),
+    "comment": lambda it: it.engagement.create_comment(FakeAccess(), ACCOUNT, text="a", parent="b", reply=True),
+    "like": lambda it: it.engagement.set_liked(FakeAccess(), ACCOUNT, "a", liked=True),
 }
 # Words of the vendor, so that random answers come close to sane ones.
 WORDS = (

@@ -15,7 +15,7 @@ from providers.highlevel.labels import CATEGORIES, TAGS, Kind
 from providers.models.planner import Label, LabelPage
 from tests.providers.faking import FakeVendor
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok
+from tests.providers.highlevel.support import API, LOCATION, FakeAccess, highlevel, ok
 
 ID = "65f0c0de000000000000{:04d}"
 
@@ -42,7 +42,7 @@ async def test_a_page_is_read(kind: Kind) -> None:
     found[0]["primaryColor"] = "#ff0000"
     provider, vendor = highlevel(answer(kind, found, 5))
 
-    page = await labels.page(provider.client, Lender(), kind, search="a&b", cursor="1", limit=3)
+    page = await labels.page(provider.client, FakeAccess(), kind, search="a&b", cursor="1", limit=3)
 
     expected = (Label(ID.format(0), "Bread", "#ff0000"), Label(ID.format(1), "Cake"))
     assert LabelPage(expected, "4", 5) == page
@@ -55,7 +55,7 @@ async def test_pages_are_bounded(asked: int, sent: str) -> None:
     """One to a hundred."""
     provider, vendor = highlevel(answer(TAGS, []))
 
-    await labels.page(provider.client, Lender(), TAGS, limit=asked)
+    await labels.page(provider.client, FakeAccess(), TAGS, limit=asked)
 
     assert {"limit": sent, "skip": "0"} == query(vendor)
 
@@ -69,7 +69,7 @@ async def test_the_last_page_says_so(given: int, count: Any, after: str) -> None
     results = {"tags": rows(TAGS, "a", "b")[:given]} | ({} if count is None else {"count": count})
     provider, _ = highlevel(ok(results))
 
-    assert after == (await labels.page(provider.client, Lender(), TAGS, limit=2)).next_cursor
+    assert after == (await labels.page(provider.client, FakeAccess(), TAGS, limit=2)).next_cursor
 
 
 @pytest.mark.parametrize("results", [None, {}, {"tags": None}, {"tags": {"_id": "a"}}])
@@ -78,7 +78,7 @@ async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
     provider, _ = highlevel(ok(results))
 
     with pytest.raises(ContractBroken):
-        await labels.tag_ids(provider.client, Lender(), ["a"])
+        await labels.tag_ids(provider.client, FakeAccess(), ["a"])
 
 
 @pytest.mark.parametrize("cursor", ["x", "-1", "1.5", "٣", str(2**64)])
@@ -87,7 +87,7 @@ async def test_a_cursor_of_somebody_elses_is_refused(cursor: str) -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused):
-        await labels.page(provider.client, Lender(), TAGS, cursor=cursor)
+        await labels.page(provider.client, FakeAccess(), TAGS, cursor=cursor)
     assert [] == vendor.requests
 
 
@@ -95,7 +95,7 @@ async def test_names_are_found_in_one_call_whatever_their_case() -> None:
     """In the order they were given, each once."""
     provider, vendor = highlevel(answer(TAGS, rows(TAGS, "bread", "Cafe\u0301", "STRASSE")))
 
-    found = await labels.tag_ids(provider.client, Lender(), ["straße", "CAFÉ", "Bread", "bread"])
+    found = await labels.tag_ids(provider.client, FakeAccess(), ["straße", "CAFÉ", "Bread", "bread"])
 
     assert (ID.format(2), ID.format(1), ID.format(0)) == found
     assert 1 == len(vendor.requests)
@@ -105,7 +105,7 @@ async def test_no_names_make_no_call() -> None:
     """A post without tags costs nothing."""
     provider, vendor = highlevel()
 
-    assert () == await labels.tag_ids(provider.client, Lender(), [])
+    assert () == await labels.tag_ids(provider.client, FakeAccess(), [])
     assert [] == vendor.requests
 
 
@@ -113,7 +113,7 @@ async def test_the_one_that_is_spelt_exactly_so_is_meant() -> None:
     """Another of the same name in another case does not make it doubtful."""
     provider, _ = highlevel(answer(CATEGORIES, rows(CATEGORIES, "news", "News")))
 
-    assert ID.format(1) == await labels.category_id(provider.client, Lender(), "News")
+    assert ID.format(1) == await labels.category_id(provider.client, FakeAccess(), "News")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ async def test_a_name_that_is_nobodys_or_manys_is_refused(names: list[str], aske
     provider, _ = highlevel(answer(CATEGORIES, rows(CATEGORIES, *names)))
 
     with pytest.raises(OptionUnsupported) as raised:
-        await labels.category_id(provider.client, Lender(), asked, field="provider_extra.category")
+        await labels.category_id(provider.client, FakeAccess(), asked, field="provider_extra.category")
     assert ("provider_extra.category", asked, found) == (
         raised.value.field,
         raised.value.metadata["value"],
@@ -148,7 +148,7 @@ async def test_where_there_are_many_each_name_is_searched() -> None:
         answer(TAGS, [{"_id": ID.format(77), "tag": "C++ (New)"}], 2),
     )
 
-    found = await labels.tag_ids(provider.client, Lender(), ["c++ (new)"])
+    found = await labels.tag_ids(provider.client, FakeAccess(), ["c++ (new)"])
 
     assert (ID.format(77),) == found
     assert [("", "0"), ("new", "0"), ("new", "1")] == [
@@ -161,7 +161,7 @@ async def test_a_search_without_end_ends() -> None:
     provider, vendor = highlevel(answer(TAGS, rows(TAGS, "a"), 10**9))
 
     with pytest.raises(OptionUnsupported):
-        await labels.tag_ids(provider.client, Lender(), ["b"])
+        await labels.tag_ids(provider.client, FakeAccess(), ["b"])
     assert 11 == len(vendor.requests)
 
 

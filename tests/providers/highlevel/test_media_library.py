@@ -28,7 +28,7 @@ from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel import specification
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.support import API, LOCATION, FakeAccess, highlevel, refused
 
 CLIP = bytes(range(256)) * 4000
 STORED = {"fileId": "65f0c0de00000000000000bb", "url": "https://assets.cdn.filesafe.space/x/media/1.mp4"}
@@ -44,7 +44,7 @@ async def upload(*answers: Answering, mime_type: str = "video/mp4") -> tuple[Med
     """Upload the clip to a vendor that gives these answers."""
     provider, vendor = highlevel(*answers)
     file = VideoFile(len(CLIP), mime_type)
-    return await media_library.upload(provider.client, Lender(), file, lambda: bytes_of(CLIP)), vendor
+    return await media_library.upload(provider.client, FakeAccess(), file, lambda: bytes_of(CLIP)), vendor
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ async def test_what_the_library_does_not_take_is_not_sent(mime_type: str, size: 
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        await media_library.upload(provider.client, Lender(), VideoFile(size, mime_type), lambda: bytes_of(b""))
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(size, mime_type), lambda: bytes_of(b""))
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
@@ -159,7 +159,7 @@ async def test_a_source_that_fails_keeps_its_error() -> None:
     provider, _ = highlevel(httpx.Response(200, json=STORED))
 
     with pytest.raises(FileNotFoundError):
-        await media_library.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), broken)
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(10, "video/mp4"), broken)
 
 
 async def test_memory_does_not_grow_with_the_file() -> None:
@@ -182,7 +182,7 @@ async def test_memory_does_not_grow_with_the_file() -> None:
     provider.client.clients.uploads._transport = Draining()
     tracemalloc.start()
     try:
-        await media_library.upload(provider.client, Lender(), VideoFile(size, "video/mp4"), zeros)
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(size, "video/mp4"), zeros)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -201,7 +201,9 @@ async def test_a_cancelled_upload_stops() -> None:
         await asyncio.Event().wait()
 
     provider, vendor = highlevel(httpx.Response(200, json=STORED))
-    sending = asyncio.create_task(media_library.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), endless))
+    sending = asyncio.create_task(
+        media_library.upload(provider.client, FakeAccess(), VideoFile(10, "video/mp4"), endless)
+    )
     await started.wait()
     sending.cancel()
 
@@ -235,7 +237,7 @@ async def test_any_success_ends_a_file(answer: httpx.Response) -> None:
     """No body is documented for it."""
     provider, vendor = highlevel(answer)
 
-    await media_library.delete(provider.client, Lender(), "file")
+    await media_library.delete(provider.client, FakeAccess(), "file")
 
     where = f"{API}/medias/file?altType=location&altId={LOCATION}"
     assert ("DELETE", where) == (vendor.last.method, str(vendor.last.url))

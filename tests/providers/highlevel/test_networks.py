@@ -13,14 +13,14 @@ from providers.errors import Ambiguous, Misconfigured, Rejected
 from providers.highlevel.networks import PAGE
 from providers.models.accounts import AccountHealth, AttachableAccount
 from providers.models.grants import AccessToken
-from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, FakeAccess, highlevel, ok
 from tests.providers.highlevel.test_account_oauth import OAUTH, TIKTOK
 from tests.providers.highlevel.test_accounts import ROW
 
 WHO = "-000origin"
 
 
-class Placed(Lender):
+class AccessWith(FakeAccess):
     """Access to a connection with settings."""
 
     def __init__(self, **settings: str) -> None:
@@ -40,7 +40,7 @@ async def test_a_start_names_place_user_and_page() -> None:
     """From the connection's settings; the network by HighLevel's own name."""
     provider, vendor = highlevel(httpx.Response(302, headers={"location": "https://google.example/consent"}))
 
-    page = await provider.networks.start(Placed(**HERE), "google_business", reconnect=True)
+    page = await provider.networks.start(AccessWith(**HERE), "google_business", reconnect=True)
 
     query = f"locationId={LOCATION}&userId={USER}&page={PAGE}&reconnect=true"
     assert (f"{OAUTH}/google/start?{query}", "https://google.example/consent") == (str(vendor.last.url), page)
@@ -55,7 +55,7 @@ async def test_without_place_or_user_nothing_is_started(settings: dict[str, str]
     provider, vendor = highlevel()
 
     with pytest.raises(kind):
-        await provider.networks.start(Placed(**settings), "tiktok")
+        await provider.networks.start(AccessWith(**settings), "tiktok")
     assert [] == vendor.requests
 
 
@@ -70,7 +70,7 @@ async def test_accounts_are_told_in_our_words() -> None:
     ]
     provider, _ = highlevel(ok({"accounts": rows}))
 
-    found = await provider.networks.linked(Placed(**HERE))
+    found = await provider.networks.linked(AccessWith(**HERE))
 
     assert [
         ("tiktok", AccountHealth.USABLE),
@@ -86,7 +86,7 @@ async def test_choices_are_told_in_our_words() -> None:
     """As HighLevel's own words say, without what only its next call needs."""
     provider, _ = highlevel(ok({"profile": [TIKTOK]}))
 
-    found = await provider.networks.choices(Placed(**HERE), "tiktok", RECORD)
+    found = await provider.networks.choices(AccessWith(**HERE), "tiktok", RECORD)
 
     assert (
         AttachableAccount(
@@ -119,7 +119,7 @@ async def test_who_was_attached_is_found_without_the_answer(rows: list[dict[str,
     provider, vendor = highlevel(
         ok({"profile": [TIKTOK]}), httpx.ReadTimeout("late"), ok({"accounts": rows}), httpx.Response(500)
     )
-    attaching = provider.networks.attach(Placed(**HERE), "tiktok", RECORD, WHO)
+    attaching = provider.networks.attach(AccessWith(**HERE), "tiktok", RECORD, WHO)
 
     if found:
         assert (rows[0]["id"], "baker") == ((told := (await attaching).account).provider_account_id, told.username)

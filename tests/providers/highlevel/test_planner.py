@@ -17,7 +17,7 @@ from providers.models.planner import ImportPhase, ImportRow, RowError, Sheet
 from providers.models.secret import Secret
 from tests.providers.highlevel.sandbox import Sandbox, in_process
 from tests.providers.highlevel.specification import multipart
-from tests.providers.highlevel.support import API, LOCATION, NOW, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, USER, FakeAccess, highlevel, ok, refused
 from tests.providers.simulators.highlevel.test_csvs import BAD, GOOD, HEADERS
 
 ROOT = f"{API}/social-media-posting/{LOCATION}"
@@ -45,7 +45,7 @@ async def test_a_file_goes_out_as_a_form() -> None:
     """Typed and named; what HighLevel says of it is kept, to be given back."""
     provider, vendor = highlevel(ok({**SENT, "csvFileType": "basic", "fileSize": 1}, 201), api_version="v3")
 
-    sheet = await send(provider, Lender())
+    sheet = await send(provider, FakeAccess())
 
     assert SHEET == sheet
     assert ("POST", f"{ROOT}/csv") == (vendor.last.method, str(vendor.last.url))
@@ -72,7 +72,7 @@ async def test_what_an_answer_to_a_file_means(answer: Any, kind: type[Exception]
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await send(provider, Lender())
+        await send(provider, FakeAccess())
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
@@ -81,7 +81,7 @@ async def test_a_refused_file_keeps_highlevels_code() -> None:
     provider, _ = highlevel(refused(400, "Missing headers: content", code="CSV_MISSING_HEADERS"), api_version="v3")
 
     with pytest.raises(Rejected) as raised:
-        await send(provider, Lender())
+        await send(provider, FakeAccess())
     assert ("CSV_MISSING_HEADERS", "Missing headers: content") == (
         raised.value.code,
         raised.value.metadata["provider_message"],
@@ -93,14 +93,14 @@ async def test_accounts_are_given_in_each_generations_words() -> None:
     new, new_vendor = highlevel(ok({"csvId": "65f0"}, 201), api_version="v3")
     old, old_vendor = highlevel(ok(None, 201))
 
-    ids = [await each.planner.assign_sheet(Lender(), SHEET, ["a", "b"]) for each in (new, old)]
+    ids = [await each.planner.assign_sheet(FakeAccess(), SHEET, ["a", "b"]) for each in (new, old)]
 
     body = {"accountIds": ["a", "b"], **SENT, "userId": USER}
     assert ["65f0", ""] == ids
     assert [{**body, "csvFileType": "basic"}, body] == [new_vendor.sent(), old_vendor.sent()]
 
 
-class Nameless(Lender):
+class AccessWithoutUser(FakeAccess):
     """A grant of which nobody knows the user."""
 
     async def token(self) -> AccessToken:
@@ -113,11 +113,14 @@ async def test_v3_needs_a_user() -> None:
     new, new_vendor = highlevel(api_version="v3")
     old, old_vendor = highlevel(ok(None, 201))
 
-    for call in (new.planner.assign_sheet(Nameless(), SHEET, ["a"]), new.planner.finalize_import(Nameless(), "i")):
+    for call in (
+        new.planner.assign_sheet(AccessWithoutUser(), SHEET, ["a"]),
+        new.planner.finalize_import(AccessWithoutUser(), "i"),
+    ):
         with pytest.raises(Rejected) as raised:
             await call
         assert "user_missing" == raised.value.code
-    await old.planner.assign_sheet(Nameless(), SHEET, ["a"])
+    await old.planner.assign_sheet(AccessWithoutUser(), SHEET, ["a"])
 
     assert [] == new_vendor.requests
     assert "userId" not in old_vendor.sent()
@@ -131,7 +134,7 @@ async def test_an_import_is_found_by_its_files_name(row: dict[str, Any]) -> None
     others = [{"_id": "x", "fileName": "other.csv", "file": "other"}]
     provider, vendor = highlevel(ok({"csvs": others, "count": 2}), ok({"csvs": [row], "count": 2}))
 
-    assert "i" == await provider.planner.find_import(Lender(), SHEET)
+    assert "i" == await provider.planner.find_import(FakeAccess(), SHEET)
     assert ["0", "1"] == [request.url.params["skip"] for request in vendor.requests]
 
 
@@ -142,7 +145,7 @@ async def test_an_import_that_is_not_there_is_not_found(answers: list[Any], call
     """After ten pages at most."""
     provider, vendor = highlevel(*(ok(each) for each in answers))
 
-    assert "" == await provider.planner.find_import(Lender(), SHEET)
+    assert "" == await provider.planner.find_import(FakeAccess(), SHEET)
     assert calls == len(vendor.requests)
 
 
@@ -151,7 +154,7 @@ async def test_no_list_is_no_empty_list() -> None:
     provider, _ = highlevel(ok({}))
 
     with pytest.raises(ContractBroken):
-        await provider.planner.find_import(Lender(), SHEET)
+        await provider.planner.find_import(FakeAccess(), SHEET)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ async def test_an_import_tells_how_it_stands(told: str, phase: ImportPhase) -> N
     rows = [{"summary": "Bread", "medias": []}]
     provider, vendor = highlevel(ok({"csv": {"_id": "i", "status": told}, "count": 3, "posts": rows}))
 
-    found = await provider.planner.get_import(Lender(), "i", cursor="1", limit=1)
+    found = await provider.planner.get_import(FakeAccess(), "i", cursor="1", limit=1)
 
     assert (phase, told, 3, "2") == (found.phase, found.told, found.row_count, found.next_cursor)
     assert (ImportRow("Bread"),) == found.rows
@@ -184,7 +187,7 @@ async def test_an_import_without_a_word_is_a_broken_contract() -> None:
     provider, _ = highlevel(ok({"csv": {"_id": "i"}, "posts": []}))
 
     with pytest.raises(ContractBroken):
-        await provider.planner.get_import(Lender(), "i")
+        await provider.planner.get_import(FakeAccess(), "i")
 
 
 def test_a_row_says_what_is_wrong_with_it() -> None:
@@ -239,7 +242,7 @@ async def test_changes_are_made_once(verb: str, answer: Any, kind: type[Exceptio
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await getattr(provider.planner, verb)(Lender(), "i")
+        await getattr(provider.planner, verb)(FakeAccess(), "i")
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 

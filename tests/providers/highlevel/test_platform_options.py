@@ -13,17 +13,17 @@ from providers.highlevel import platform_options
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode, PostOptions, PublishRequest
 from tests.providers.highlevel.support import NOW, USER, highlevel
-from tests.providers.highlevel.test_publishing import ACCOUNT, body, order
+from tests.providers.highlevel.test_publishing import ACCOUNT, body, post
 
 START, END = "2026-12-24T18:00:00+01:00", "2026-12-26T20:15:30+01:00"
 REVIEW: dict[str, Any] = {"mode": PostMode.PLANNER_REVIEW, "schedule_time": NOW + timedelta(hours=1)}
 
 
-def refused_field(given: PublishRequest, version: str = "2021-07-28") -> str:
+def refused_field(request: PublishRequest, version: str = "2021-07-28") -> str:
     """Return the option that is refused without any call."""
     provider, vendor = highlevel(api_version=version)
     with pytest.raises(OptionUnsupported) as raised:
-        provider.publishing.check(given)
+        provider.publishing.check(request)
     assert [] == vendor.requests
     assert len(raised.value.message) < 600
     return raised.value.field
@@ -35,13 +35,13 @@ def refused_field(given: PublishRequest, version: str = "2021-07-28") -> str:
 @pytest.mark.parametrize("kind", ["post", "story", "reel"])
 async def test_a_kind_of_post_is_passed_on(kind: str) -> None:
     """As `type`."""
-    assert kind == (await body(order("instagram", extra={"post_type": kind})))["type"]
+    assert kind == (await body(post("instagram", extra={"post_type": kind})))["type"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "youtube", "threads", ""])
 async def test_a_first_comment_stands_at_the_root(platform: str) -> None:
     """`firstComment` would be one property too many."""
-    assert "First!" == (await body(order(platform, extra={"first_comment": "First!"})))["followUpComment"]
+    assert "First!" == (await body(post(platform, extra={"first_comment": "First!"})))["followUpComment"]
 
 
 async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> None:
@@ -49,14 +49,14 @@ async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> Non
     plain = {"image": "https://a.example/a.png", "link": "https://a.example/"}
     whole = {**plain, "title": "Title", "description": "Words"}
 
-    older = await body(order(extra={"link_preview": plain}))
-    newer = await body(order(extra={"link_preview": whole}), api_version="v3")
+    older = await body(post(extra={"link_preview": plain}))
+    newer = await body(post(extra={"link_preview": whole}), api_version="v3")
 
     sent = {"metaImage": "https://a.example/a.png", "metaLink": "https://a.example/"}
     assert sent == older["ogTagsDetails"]
     assert {**sent, "ogTitle": "Title", "ogDescription": "Words"} == newer["ogTagsDetails"]
     for name in ("title", "description"):
-        assert "link_preview" == refused_field(order(extra={"link_preview": {name: "a"}}))
+        assert "link_preview" == refused_field(post(extra={"link_preview": {name: "a"}}))
 
 
 @pytest.mark.parametrize(
@@ -132,18 +132,18 @@ async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> Non
 )
 async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] | None) -> None:
     """Times in the parts that the clock on the wall shows; a day without a time and a zone is none."""
-    given = order("google_business", extra={"google_business": said})
+    request = post("google_business", extra={"google_business": said})
 
     if sent is None:
-        assert "google_business" == refused_field(given)
+        assert "google_business" == refused_field(request)
     else:
-        assert sent == (await body(given))["gmbPostDetails"]
+        assert sent == (await body(request))["gmbPostDetails"]
 
 
 @pytest.mark.parametrize("action", platform_options.ACTIONS)
 async def test_every_action_is_passed_on(action: str) -> None:
     """As it is."""
-    sent = await body(order("google_business", extra={"google_business": {"action": action}}))
+    sent = await body(post("google_business", extra={"google_business": {"action": action}}))
 
     assert action == sent["gmbPostDetails"]["actionType"]
 
@@ -160,26 +160,27 @@ async def test_youtube_gets_its_parts(extra: dict[str, Any], level: PrivacyLevel
     """A kind always, a title and who may see it where they were chosen."""
     privacy = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private"}
     options = PostOptions(privacy_level=level)
-    given = order("youtube", options=options, extra={"youtube": extra} if extra else {})
+    request = post("youtube", options=options, extra={"youtube": extra} if extra else {})
 
-    assert {**sent, **({"privacyLevel": privacy[level]} if level else {})} == (await body(given))["youtubePostDetails"]
+    expected = {**sent, **({"privacyLevel": privacy[level]} if level else {})}
+    assert expected == (await body(request))["youtubePostDetails"]
 
 
 async def test_pinterest_gets_its_boards_for_its_account() -> None:
     """The account stands beside them."""
     said = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
-    sent = await body(order("pinterest", extra={"pinterest": said}))
+    sent = await body(post("pinterest", extra={"pinterest": said}))
 
     boards = [{"accountId": ACCOUNT, "boards": ["b1", "b2"]}]
     assert {"title": "Pin", "link": "https://a.example/", "pinterestBoards": boards} == sent["pinterestPostDetails"]
-    bare = await body(order("pinterest", extra={"pinterest": {"title": "Pin"}}))
+    bare = await body(post("pinterest", extra={"pinterest": {"title": "Pin"}}))
     assert {"title": "Pin"} == bare["pinterestPostDetails"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "google_business", "pinterest", "threads"])
 async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
     """No network gets another's parts, and only TikTok and YouTube always have their own."""
-    sent = await body(order(platform))
+    sent = await body(post(platform))
 
     assert {"accountIds", "type", "userId", "createdBy", "media", "summary", "status", "tags"} == sent.keys()
 
@@ -210,19 +211,19 @@ def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platform
         "approver": "a",
         "requester_note": "a",
     }
-    assert [name] * len(platforms) == [refused_field(order(each, extra={name: good[name]})) for each in platforms]
+    assert [name] * len(platforms) == [refused_field(post(each, extra={name: good[name]})) for each in platforms]
 
 
 @pytest.mark.parametrize(("kind", "refused"), [("post", False), ("story", True), ("reel", True)])
 def test_tiktok_has_posts_only(kind: str, refused: bool) -> None:
     """Neither stories nor reels."""
     provider, _ = highlevel()
-    given = order("tiktok", extra={"post_type": kind})
+    request = post("tiktok", extra={"post_type": kind})
 
     if refused:
-        assert "post_type" == refused_field(given)
+        assert "post_type" == refused_field(request)
     else:
-        provider.publishing.check(given)
+        provider.publishing.check(request)
 
 
 DEEP: Any = "x"
@@ -251,7 +252,7 @@ WRONG: tuple[Any, ...] = (
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
 def test_a_value_of_another_kind_is_refused(name: str, value: Any) -> None:
     """Numbers that are none, depth without end, nothing, too much: the option is named, and nothing else is raised."""
-    assert name == refused_field(order("facebook", extra={"approver": USER, name: value}, **REVIEW))
+    assert name == refused_field(post("facebook", extra={"approver": USER, name: value}, **REVIEW))
 
 
 @pytest.mark.parametrize("value", [None, True, 1, float("nan"), "x", [], [{}]], ids=repr)
@@ -259,7 +260,7 @@ def test_a_value_of_another_kind_is_refused(name: str, value: Any) -> None:
 def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
     """It must be an object."""
     platform = "facebook" if name == "link_preview" else name
-    assert name == refused_field(order(platform, extra={name: value}))
+    assert name == refused_field(post(platform, extra={name: value}))
 
 
 @pytest.mark.parametrize(
@@ -276,9 +277,9 @@ def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: 
     for member in members:
         for value in WRONG:
             for version in ("2021-07-28", "v3"):
-                assert name == refused_field(order(platform, extra={name: {member: value}}), version)
+                assert name == refused_field(post(platform, extra={name: {member: value}}), version)
     for unknown in ("unknown", "", "x" * 10_000, 7, None, ("a",)):
-        assert name == refused_field(order(platform, extra={name: {unknown: "a"}}), "v3")
+        assert name == refused_field(post(platform, extra={name: {unknown: "a"}}), "v3")
 
 
 @pytest.mark.parametrize(
@@ -297,7 +298,7 @@ def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: 
 def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, Any]) -> None:
     """Fifty tags, 25 boards, a hundred characters of a title, and the words that HighLevel knows."""
     [name] = extra
-    assert name == refused_field(order(platform, extra=extra))
+    assert name == refused_field(post(platform, extra=extra))
 
 
 @pytest.mark.parametrize(
@@ -320,14 +321,14 @@ def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, 
 )
 def test_times_that_google_cannot_use_are_refused(said: dict[str, Any]) -> None:
     """Events and offers begin and end, in this order, at times with a zone."""
-    assert "google_business" == refused_field(order("google_business", extra={"google_business": said}))
+    assert "google_business" == refused_field(post("google_business", extra={"google_business": said}))
 
 
 @pytest.mark.parametrize(("start", "end"), [("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")])
 async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: str, end: str) -> None:
     """Nothing is moved into another zone."""
     said = {"type": "EVENT", "start": start, "end": end}
-    sent = (await body(order("google_business", extra={"google_business": said})))["gmbPostDetails"]
+    sent = (await body(post("google_business", extra={"google_business": said})))["gmbPostDetails"]
 
     assert (1, 9999) == (sent["startDate"]["startDate"]["year"], sent["endDate"]["endDate"]["year"])
 
@@ -337,7 +338,7 @@ async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: 
 )
 def test_an_unknown_name_is_refused(name: Any) -> None:
     """Whatever it is: it is shown to 64 characters, also beside others of another type."""
-    assert str(name)[:64] == refused_field(order(extra={name: DEEP, "post_type": "post"}))
+    assert str(name)[:64] == refused_field(post(extra={name: DEEP, "post_type": "post"}))
 
 
 async def test_every_option_of_the_table_can_be_sent() -> None:
@@ -357,7 +358,7 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
     for name, (platform, value, where) in good.items():
         mode = REVIEW if name in ("approver", "requester_note") else {}
         extra = {name: value, **({"approver": "a"} if mode else {})}
-        assert "a" in str((await body(order(platform, extra=extra, **mode)))[where]) or name == "post_type"
+        assert "a" in str((await body(post(platform, extra=extra, **mode)))[where]) or name == "post_type"
 
 
 def test_a_review_without_an_approver_is_refused() -> None:
@@ -365,5 +366,5 @@ def test_a_review_without_an_approver_is_refused() -> None:
     provider, _ = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        provider.publishing.check(order(extra={"requester_note": "a"}, **REVIEW))
+        provider.publishing.check(post(extra={"requester_note": "a"}, **REVIEW))
     assert "approver_missing" == raised.value.code

@@ -43,7 +43,7 @@ from providers.models.publishing import (
 from providers.models.secret import Secret
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, PLACE, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, PLACE, USER, FakeAccess, highlevel, ok, refused
 
 ID, OTHER = "65f0c0de00000000000000aa", "65f0c0de00000000000000ab"
 ACCOUNT = "65f0c0de0000000000000001_LocationOfTests00001_originoftiktok_profile"
@@ -63,7 +63,7 @@ TIKTOK = {
 }
 
 
-def order(platform: str = "facebook", content: Content = None, **more: Any) -> PublishRequest:
+def post(platform: str = "facebook", content: Content = None, **more: Any) -> PublishRequest:
     """Return an order of words for a network; TikTok's is a public video."""
     if platform.startswith("tiktok"):
         more = {"options": PUBLIC, **more}
@@ -72,15 +72,15 @@ def order(platform: str = "facebook", content: Content = None, **more: Any) -> P
     return PublishRequest(content=content, platform=platform, **values)
 
 
-async def begin(given: PublishRequest, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
+async def begin(request: PublishRequest, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
     """Make a post at a vendor that gives these answers."""
     provider, vendor = highlevel(*(answers or (MADE,)), **settings)
-    return await provider.publishing.begin(Lender(), given), vendor
+    return await provider.publishing.begin(FakeAccess(), request), vendor
 
 
-async def body(given: PublishRequest, **settings: Any) -> dict[str, Any]:
+async def body(request: PublishRequest, **settings: Any) -> dict[str, Any]:
     """Return the body with which a post is made."""
-    _, vendor = await begin(given, **settings)
+    _, vendor = await begin(request, **settings)
     sent: dict[str, Any] = vendor.sent()
     return sent
 
@@ -91,7 +91,7 @@ async def body(given: PublishRequest, **settings: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_a_post_of_words_is_made_by_one_call(version: str) -> None:
     """One account, our user twice, an empty list of media, a status always, and nothing that nobody set."""
-    begun, vendor = await begin(order(), api_version=version)
+    begun, vendor = await begin(post(), api_version=version)
 
     assert Begun(ID) == begun
     assert [("POST", POSTS)] == [(each.method, str(each.url)) for each in vendor.requests]
@@ -112,7 +112,7 @@ async def test_a_post_of_words_is_made_by_one_call(version: str) -> None:
 @pytest.mark.parametrize(("version", "name"), [("2021-07-28", "video/quicktime"), ("v3", "video/mov")])
 async def test_a_video_for_tiktok_says_every_boolean(platform: str, version: str, name: str) -> None:
     """What nobody chose is off; the type is a MIME type, by the name that the generation knows."""
-    sent = await body(order(platform, MOV, schedule_time=LATER), api_version=version)
+    sent = await body(post(platform, MOV, schedule_time=LATER), api_version=version)
 
     assert [{"url": "https://media.example/a.mov", "type": name}] == sent["media"]
     assert TIKTOK == sent["tiktokPostDetails"]
@@ -138,9 +138,9 @@ async def test_every_choice_for_tiktok_is_passed_on() -> None:
         "videoDisclosure": True,
         "promoteYourBrand": False,
         "promoteOtherBrand": True,
-    } == (await body(order("tiktok", options=options)))["tiktokPostDetails"]
+    } == (await body(post("tiktok", options=options)))["tiktokPostDetails"]
     own = PostOptions(privacy_level=PrivacyLevel.PUBLIC, own_brand=True)
-    assert {**TIKTOK, "videoDisclosure": True, "promoteYourBrand": True} == (await body(order("tiktok", options=own)))[
+    assert {**TIKTOK, "videoDisclosure": True, "promoteYourBrand": True} == (await body(post("tiktok", options=own)))[
         "tiktokPostDetails"
     ]
 
@@ -148,7 +148,7 @@ async def test_every_choice_for_tiktok_is_passed_on() -> None:
 async def test_photos_keep_their_order_and_types() -> None:
     """A known type is said as it is, an unknown one by the address, and JPEG where that says nothing."""
     uris = tuple(Secret(f"https://media.example/{name}") for name in ("a", "b.PNG?x=.gif", "c", "d.gif#e"))
-    sent = await body(order("instagram", Photos(uris, ("image/png",))))
+    sent = await body(post("instagram", Photos(uris, ("image/png",))))
 
     assert [
         ("https://media.example/a", "image/png"),
@@ -161,7 +161,7 @@ async def test_photos_keep_their_order_and_types() -> None:
 @pytest.mark.parametrize("uri", ["https://[::1", "https://a.example/[", "//", "x"])
 async def test_an_address_that_cannot_be_parsed_has_the_usual_type(uri: str) -> None:
     """Guessing never fails."""
-    assert [{"url": uri, "type": "video/mp4"}] == (await body(order("facebook", VideoLink(Secret(uri)))))["media"]
+    assert [{"url": uri, "type": "video/mp4"}] == (await body(post("facebook", VideoLink(Secret(uri)))))["media"]
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ async def test_an_address_that_cannot_be_parsed_has_the_usual_type(uri: str) -> 
 )
 async def test_a_mode_is_a_status(mode: PostMode, more: dict[str, Any], status: str, date: str | None) -> None:
     """It is said in every mode: without it HighLevel publishes at once, whatever the date says."""
-    sent = await body(order(mode=mode, **more))
+    sent = await body(post(mode=mode, **more))
 
     assert (status, date) == (sent["status"], sent.get("scheduleDate"))
 
@@ -188,7 +188,7 @@ async def test_a_mode_is_a_status(mode: PostMode, more: dict[str, Any], status: 
 async def test_a_review_names_its_approver() -> None:
     """With a note, and as pending."""
     extra = {"approver": "ApproverOfTests", "requester_note": "Please"}
-    sent = await body(order(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER, extra=extra))
+    sent = await body(post(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER, extra=extra))
 
     assert {"approver": "ApproverOfTests", "requesterNote": "Please", "approvalStatus": "pending"} == sent[
         "postApprovalDetails"
@@ -208,7 +208,7 @@ async def test_a_review_names_its_approver() -> None:
 )
 async def test_a_post_never_goes_out_before_its_time(ahead: timedelta, date: str | None) -> None:
     """HighLevel wants a margin of a minute: what is nearer goes out some seconds late, what is past at once."""
-    sent = await body(order(schedule_time=NOW + ahead))
+    sent = await body(post(schedule_time=NOW + ahead))
 
     assert ("scheduled" if date else "published", date) == (sent["status"], sent.get("scheduleDate"))
 
@@ -217,7 +217,7 @@ async def test_a_time_of_another_zone_is_sent_as_utc() -> None:
     """To the second, with a Z."""
     there = datetime(2026, 11, 20, 20, 30, 15, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 
-    assert "2026-11-20T15:00:15Z" == (await body(order(schedule_time=there)))["scheduleDate"]
+    assert "2026-11-20T15:00:15Z" == (await body(post(schedule_time=there)))["scheduleDate"]
 
 
 def _labels(kind: str, name: str, *names: str) -> httpx.Response:
@@ -228,7 +228,7 @@ def _labels(kind: str, name: str, *names: str) -> httpx.Response:
 async def test_labels_are_found_by_name_before_the_post_is_made() -> None:
     """Two reads, then the one write, which holds ids."""
     answers = _labels("categories", "name", "Recipes"), _labels("tags", "tag", "cake", "bread"), MADE
-    _, vendor = await begin(order(extra={"category": "recipes", "tags": ["bread", "cake"]}), *answers)
+    _, vendor = await begin(post(extra={"category": "recipes", "tags": ["bread", "cake"]}), *answers)
 
     assert ["GET", "GET", "POST"] == [each.method for each in vendor.requests]
     assert ("65f0c0de0000000000000100", ["65f0c0de0000000000000101", "65f0c0de0000000000000100"]) == (
@@ -254,7 +254,7 @@ async def test_a_label_that_is_not_found_leaves_nothing_in_doubt(answer: Answeri
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.begin(Lender(), order(extra={"tags": ["bread"]}))
+        await provider.publishing.begin(FakeAccess(), post(extra={"tags": ["bread"]}))
     assert kind is type(raised.value)
     assert {"GET"} == {each.method for each in vendor.requests}
 
@@ -263,56 +263,56 @@ async def test_a_label_that_is_not_found_leaves_nothing_in_doubt(answer: Answeri
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("unsupported", "field"),
     [
-        (order(mode=PostMode.CREATOR_INBOX), "mode"),
-        (order("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
-        (order("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),
-        (order(mode=PostMode.PLANNER_DRAFT, schedule_time=LATER), "schedule_time"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.PUBLIC, ai_generated=True)), "ai_generated"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.FOLLOWERS)), "privacy_level"),
-        (order("facebook", options=PostOptions(PrivacyLevel.PUBLIC)), "privacy_level"),
-        (order("youtube", options=PostOptions(PrivacyLevel.FRIENDS)), "privacy_level"),
-        (order("facebook", options=PostOptions(allow_comments=False)), "allow_comments"),
-        (order("google_business", options=PostOptions(own_brand=True)), "own_brand"),
+        (post(mode=PostMode.CREATOR_INBOX), "mode"),
+        (post("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
+        (post("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),
+        (post(mode=PostMode.PLANNER_DRAFT, schedule_time=LATER), "schedule_time"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.PUBLIC, ai_generated=True)), "ai_generated"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.FOLLOWERS)), "privacy_level"),
+        (post("facebook", options=PostOptions(PrivacyLevel.PUBLIC)), "privacy_level"),
+        (post("youtube", options=PostOptions(PrivacyLevel.FRIENDS)), "privacy_level"),
+        (post("facebook", options=PostOptions(allow_comments=False)), "allow_comments"),
+        (post("google_business", options=PostOptions(own_brand=True)), "own_brand"),
     ],
 )
-async def test_what_would_be_dropped_is_refused_before_any_call(given: PublishRequest, field: str) -> None:
+async def test_what_would_be_dropped_is_refused_before_any_call(unsupported: PublishRequest, field: str) -> None:
     """By the name of the option, alike in check and in begin."""
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported) as checked:
-        provider.publishing.check(given)
+        provider.publishing.check(unsupported)
     with pytest.raises(OptionUnsupported) as begun:
-        await provider.publishing.begin(Lender(), given)
+        await provider.publishing.begin(FakeAccess(), unsupported)
     assert (field, field, []) == (checked.value.field, begun.value.field, vendor.requests)
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("invalid", "code"),
     [
-        (order(caption=""), "caption_missing"),
-        (order("facebook", Photos(())), "photo_count"),
-        (order("tiktok", options=PostOptions()), "privacy_level_missing"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, branded_content=True)), "disclosure_private"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, own_brand=True)), "disclosure_private"),
-        (order(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER), "approver_missing"),
-        (order(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}), "schedule_time_missing"),
+        (post(caption=""), "caption_missing"),
+        (post("facebook", Photos(())), "photo_count"),
+        (post("tiktok", options=PostOptions()), "privacy_level_missing"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, branded_content=True)), "disclosure_private"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, own_brand=True)), "disclosure_private"),
+        (post(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER), "approver_missing"),
+        (post(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}), "schedule_time_missing"),
         (
-            order(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}, schedule_time=NOW + timedelta(seconds=60)),
+            post(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}, schedule_time=NOW + timedelta(seconds=60)),
             "schedule_time_missing",
         ),
     ],
 )
-async def test_content_that_can_never_go_out_is_refused_before_any_call(given: PublishRequest, code: str) -> None:
+async def test_content_that_can_never_go_out_is_refused_before_any_call(invalid: PublishRequest, code: str) -> None:
     """With a code for each."""
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        await provider.publishing.begin(Lender(), given)
+        await provider.publishing.begin(FakeAccess(), invalid)
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
@@ -321,13 +321,13 @@ async def test_a_file_goes_by_the_library_only() -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported):
-        await provider.publishing.begin(Lender(), order("facebook", VideoFile(5, "video/mp4")))
+        await provider.publishing.begin(FakeAccess(), post("facebook", VideoFile(5, "video/mp4")))
     with pytest.raises(OptionUnsupported):
         await provider.publishing.send_chunk(Secret("x"), VideoFile(5, "video/mp4"), first=0, end=5, body=_bytes)
     assert [] == vendor.requests
 
 
-class Homeless(Lender):
+class AccessWithout(FakeAccess):
     """An Access to a grant whose settings lack something."""
 
     def __init__(self, missing: str) -> None:
@@ -346,7 +346,7 @@ async def test_a_post_needs_a_user_and_a_location(missing: str, code: str) -> No
     provider, vendor = highlevel(MADE)
 
     with pytest.raises(Rejected) as raised:
-        await provider.publishing.begin(Homeless(missing), order())
+        await provider.publishing.begin(AccessWithout(missing), post())
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
@@ -372,7 +372,7 @@ async def test_a_post_needs_a_user_and_a_location(missing: str, code: str) -> No
 )
 async def test_the_id_is_taken_from_where_it_stands(answer: httpx.Response, id: str) -> None:
     """In results, at the top, or flat; a success that names none is a success without an id."""
-    begun, vendor = await begin(order(), answer)
+    begun, vendor = await begin(post(), answer)
 
     assert (Begun(id), 1) == (begun, len(vendor.requests))
 
@@ -421,7 +421,7 @@ async def test_what_an_answer_to_create_means(answer: Answering, kind: type[Prov
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.begin(Lender(), order("tiktok"))
+        await provider.publishing.begin(FakeAccess(), post("tiktok"))
     assert kind is type(raised.value)
     assert (2 if kind is TokenRefused else 1) == len(vendor.requests)
 
@@ -432,14 +432,14 @@ async def test_no_refusal_repeats_where_the_media_are() -> None:
     answer = refused(422, [f"media.0.url {uri} is not reachable"])
 
     with pytest.raises(ContentRefused) as raised:
-        await begin(order("facebook", VideoLink(Secret(uri))), answer)
+        await begin(post("facebook", VideoLink(Secret(uri))), answer)
     assert "is not reachable" in raised.value.message
     assert "canary" not in repr((raised.value.args, vars(raised.value)))
 
 
 async def test_a_refused_token_is_replaced_once() -> None:
     """The second create is the first that HighLevel let in; its own doubt is no reason for a third."""
-    begun, vendor = await begin(order(), refused(401, "Invalid JWT"), MADE)
+    begun, vendor = await begin(post(), refused(401, "Invalid JWT"), MADE)
     assert (ID, ["Bearer canary-token-1", "Bearer canary-token-2"]) == (
         begun.publish_id,
         [each.headers["authorization"] for each in vendor.requests],
@@ -447,7 +447,7 @@ async def test_a_refused_token_is_replaced_once() -> None:
 
     provider, vendor = highlevel(refused(401, "Invalid JWT"), httpx.ReadTimeout("late"))
     with pytest.raises(Ambiguous):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(FakeAccess(), post())
     assert 2 == len(vendor.requests)
 
 
@@ -465,7 +465,7 @@ async def test_a_file_is_stored_and_then_posted_by_its_address(version: str) -> 
         access, publishing = await sandbox.connect(), sandbox.provider.publishing
         address = await publishing.store(access, VideoFile(5, "video/quicktime"), _bytes, name="p1-1-0")
         begun = await publishing.begin(
-            access, order("tiktok", VideoLink(address, "video/quicktime"), account=sandbox.account().id)
+            access, post("tiktok", VideoLink(address, "video/quicktime"), account=sandbox.account().id)
         )
         await sandbox.vendor.idle()
         sandbox.vendor.advance_clock(5)
@@ -498,7 +498,7 @@ async def find(*answers: Answering) -> tuple[tuple[Sighting, ...], FakeVendor]:
     """Look for what an account posted in the last half minute, at a vendor that gives these answers."""
     provider, vendor = highlevel(*answers)
     since, until = NOW - timedelta(seconds=30), NOW + timedelta(days=1)
-    return await provider.publishing.find(Lender(), ACCOUNT, since=since, until=until), vendor
+    return await provider.publishing.find(FakeAccess(), ACCOUNT, since=since, until=until), vendor
 
 
 def sent(vendor: FakeVendor) -> list[tuple[Any, Any]]:
@@ -641,7 +641,7 @@ def shown(status: str = "scheduled", **more: Any) -> httpx.Response:
 async def cancel(*answers: Answering) -> FakeVendor:
     """Call a post back at a vendor that gives these answers."""
     provider, vendor = highlevel(*answers)
-    await provider.publishing.cancel(Lender(), ID)
+    await provider.publishing.cancel(FakeAccess(), ID)
     return vendor
 
 
@@ -661,7 +661,7 @@ async def test_what_is_out_or_on_its_way_is_not_forgotten(state: str) -> None:
     provider, vendor = highlevel(shown(state))
 
     with pytest.raises(Rejected) as raised:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     assert (state, ["GET"]) == (raised.value.code, [each.method for each in vendor.requests])
 
 
@@ -681,10 +681,10 @@ async def test_what_is_about_to_go_out_is_too_late_to_stop(due: str, stopped: bo
     provider, vendor = highlevel(shown(displayDate=due), ok())
 
     if stopped:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     else:
         with pytest.raises(Rejected):
-            await provider.publishing.cancel(Lender(), ID)
+            await provider.publishing.cancel(FakeAccess(), ID)
     assert stopped is ("DELETE" == vendor.last.method)
 
 
@@ -712,7 +712,7 @@ async def test_a_race_with_the_planner_is_told(answer: Answering, kind: type[Pro
     provider, vendor = highlevel(shown(), answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     assert (kind, 2) == (type(raised.value), len(vendor.requests))
 
 
@@ -723,7 +723,7 @@ async def test_an_id_that_leads_elsewhere_is_none(id: str) -> None:
 
     for call in (provider.publishing.cancel, provider.publishing.status, provider.records.delete):
         with pytest.raises(ContentRefused):
-            await call(Lender(), id)
+            await call(FakeAccess(), id)
     assert [] == vendor.requests
 
 
@@ -731,7 +731,7 @@ async def test_an_id_stays_one_part_of_its_path() -> None:
     """Whatever stands in it."""
     provider, vendor = highlevel(shown())
 
-    await provider.publishing.status(Lender(), "../posts?a=b#c")
+    await provider.publishing.status(FakeAccess(), "../posts?a=b#c")
 
     assert f"{POSTS}/..%2Fposts%3Fa%3Db%23c" == str(vendor.last.url)
 
@@ -742,7 +742,7 @@ async def test_an_answer_without_a_post_or_a_state_breaks_the_contract(answer: h
     provider, _ = highlevel(answer)
 
     with pytest.raises(ContractBroken):
-        await provider.publishing.status(Lender(), ID)
+        await provider.publishing.status(FakeAccess(), ID)
 
 
 async def test_no_page_is_told_from_an_id() -> None:

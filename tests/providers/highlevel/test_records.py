@@ -24,8 +24,19 @@ from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import NOW, USER, Lender, highlevel, ok, refused
-from tests.providers.highlevel.test_publishing import ACCOUNT, ID, LATER, OTHER, POSTS, TIKTOK, order, page, row, sent
+from tests.providers.highlevel.support import NOW, USER, FakeAccess, highlevel, ok, refused
+from tests.providers.highlevel.test_publishing import (
+    ACCOUNT,
+    ID,
+    LATER,
+    OTHER,
+    POSTS,
+    TIKTOK,
+    page,
+    post,
+    row,
+    sent,
+)
 
 MP4 = {"url": "https://cdn.example/a", "type": "video/mp4"}
 VIDEO = VideoLink(Secret("https://media.example/link"))
@@ -34,28 +45,28 @@ DONE = httpx.Response(200, json={"success": True, "statusCode": 200, "message": 
 
 def shown(status: str = "scheduled", **more: Any) -> httpx.Response:
     """Answer with one post, due in two hours."""
-    post = {"_id": ID, "status": status, "summary": "Changed", "displayDate": "2026-11-20T14:00:00.000Z"}
-    return ok({"post": {**post, "media": [MP4], **more}})
+    record = {"_id": ID, "status": status, "summary": "Changed", "displayDate": "2026-11-20T14:00:00.000Z"}
+    return ok({"post": {**record, "media": [MP4], **more}})
 
 
 def changed(platform: str = "facebook", content: Content = VIDEO, **more: Any) -> PublishRequest:
     """Return an order with other words, for the same time."""
-    return order(platform, content, **{"caption": "Changed", "schedule_time": LATER, **more})
+    return post(platform, content, **{"caption": "Changed", "schedule_time": LATER, **more})
 
 
-async def edit(given: PublishRequest, *answers: Answering, **settings: Any) -> FakeVendor:
+async def edit(request: PublishRequest, *answers: Answering, **settings: Any) -> FakeVendor:
     """Change a post at a vendor that gives these answers."""
     provider, vendor = highlevel(*(answers or (shown(), DONE, shown())), **settings)
-    await provider.records.edit(Lender(), ID, given)
+    await provider.records.edit(FakeAccess(), ID, request)
     return vendor
 
 
-async def put(given: PublishRequest, *answers: Answering, **settings: Any) -> dict[str, Any]:
+async def put(request: PublishRequest, *answers: Answering, **settings: Any) -> dict[str, Any]:
     """Return the body of the update."""
-    vendor = await edit(given, *answers, **settings)
-    [request] = [each for each in vendor.requests if each.method == "PUT"]
-    assert f"{POSTS}/{ID}" == str(request.url)
-    found: dict[str, Any] = httpx.Response(200, content=request.content).json()
+    vendor = await edit(request, *answers, **settings)
+    [update] = [each for each in vendor.requests if each.method == "PUT"]
+    assert f"{POSTS}/{ID}" == str(update.url)
+    found: dict[str, Any] = httpx.Response(200, content=update.content).json()
     return found
 
 
@@ -67,7 +78,7 @@ async def test_states_are_read_from_the_list() -> None:
     provider, vendor = highlevel(page(row(), row(OTHER, status="published", postId="7"), row("x", status=None)))
 
     found = await provider.records.statuses(
-        Lender(), [ID, OTHER, "x", "unknown"], since=NOW, until=NOW + timedelta(days=1)
+        FakeAccess(), [ID, OTHER, "x", "unknown"], since=NOW, until=NOW + timedelta(days=1)
     )
 
     assert {ID: PublishPhase.SCHEDULED, OTHER: PublishPhase.PUBLISHED} == {id: each.phase for id, each in found.items()}
@@ -80,7 +91,7 @@ async def test_a_list_that_is_none_tells_no_state(answer: httpx.Response) -> Non
     provider, _ = highlevel(answer)
 
     with pytest.raises(ContractBroken):
-        await provider.records.statuses(Lender(), [ID], since=NOW, until=NOW)
+        await provider.records.statuses(FakeAccess(), [ID], since=NOW, until=NOW)
 
 
 # Changed
@@ -88,8 +99,8 @@ async def test_a_list_that_is_none_tells_no_state(answer: httpx.Response) -> Non
 
 async def test_an_update_says_everything_again() -> None:
     """A look, the whole of the post, and a look whether it was taken."""
-    given = changed(extra={"first_comment": "First!"})
-    vendor = await edit(given)
+    request = changed(extra={"first_comment": "First!"})
+    vendor = await edit(request)
 
     assert ["GET", "PUT", "GET"] == [each.method for each in vendor.requests]
     assert {
@@ -103,7 +114,7 @@ async def test_an_update_says_everything_again() -> None:
         "scheduleDate": "2026-11-20T14:00:00Z",
         "tags": [],
         "followUpComment": "First!",
-    } == await put(given)
+    } == await put(request)
 
 
 async def test_an_update_for_tiktok_keeps_its_details_and_says_no_thumbnail() -> None:
@@ -163,7 +174,7 @@ async def test_an_update_that_would_lose_media_is_not_sent(media: Any) -> None:
     provider, vendor = highlevel(shown(media=media))
 
     with pytest.raises(ContentRefused) as raised:
-        await provider.records.edit(Lender(), ID, changed())
+        await provider.records.edit(FakeAccess(), ID, changed())
     assert ("media_would_be_lost", ["GET"]) == (raised.value.code, [each.method for each in vendor.requests])
 
 
@@ -172,7 +183,7 @@ async def test_photos_that_are_fewer_than_they_were_are_not_sent() -> None:
     provider, vendor = highlevel(shown(media=[{"url": "https://a/1.jpg", "type": "image/jpeg"}]))
 
     with pytest.raises(ContentRefused):
-        await provider.records.edit(Lender(), ID, changed(content=Photos((Secret("https://a/b"),) * 3)))
+        await provider.records.edit(FakeAccess(), ID, changed(content=Photos((Secret("https://a/b"),) * 3)))
     assert 1 == len(vendor.requests)
 
 
@@ -189,7 +200,7 @@ async def test_what_time_or_a_person_has_moved_on_is_not_changed(state: str) -> 
     provider, vendor = highlevel(shown(state))
 
     with pytest.raises(Rejected) as raised:
-        await provider.records.edit(Lender(), ID, changed())
+        await provider.records.edit(FakeAccess(), ID, changed())
     assert (state, ["GET"]) == (raised.value.code, [each.method for each in vendor.requests])
 
 
@@ -207,10 +218,10 @@ async def test_what_is_about_to_go_out_or_was_released_is_not_changed(
 ) -> None:
     """An update would come too late, or make a draft again of what somebody planned."""
     provider, vendor = highlevel(shown(state, **more))
-    given = changed(mode=mode, schedule_time=LATER if mode is PostMode.DIRECT else None)
+    request = changed(mode=mode, schedule_time=LATER if mode is PostMode.DIRECT else None)
 
     with pytest.raises(Rejected):
-        await provider.records.edit(Lender(), ID, given)
+        await provider.records.edit(FakeAccess(), ID, request)
     assert 1 == len(vendor.requests)
 
 
@@ -276,7 +287,7 @@ async def test_what_an_answer_to_an_update_means(
     provider, vendor = highlevel(*answers)
 
     with pytest.raises(kind) as raised:
-        await provider.records.edit(Lender(), ID, changed())
+        await provider.records.edit(FakeAccess(), ID, changed())
     assert (kind, calls) == (type(raised.value), len(vendor.requests))
 
 
@@ -285,7 +296,7 @@ async def test_an_order_that_can_never_be_is_refused_before_any_call() -> None:
     provider, vendor = highlevel(shown())
 
     with pytest.raises(OptionUnsupported):
-        await provider.records.edit(Lender(), ID, changed(extra={"youtube": {}}))
+        await provider.records.edit(FakeAccess(), ID, changed(extra={"youtube": {}}))
     assert [] == vendor.requests
 
 
@@ -294,9 +305,9 @@ async def test_the_simulator_changes_words_and_time_and_keeps_the_media(version:
     """What is shown afterwards is what was asked for; doing it twice does no harm."""
     async with in_process(version=version) as sandbox:
         access, id = await sandbox.connect(), sandbox.posted()
-        given = order("tiktok", VIDEO, account=sandbox.account().id, caption="Cake", schedule_time=LATER)
+        request = post("tiktok", VIDEO, account=sandbox.account().id, caption="Cake", schedule_time=LATER)
         for _ in range(2):
-            await sandbox.provider.records.edit(access, id, given)
+            await sandbox.provider.records.edit(access, id, request)
         [record] = sandbox.vendor.planner.records.values()
 
     assert ("Cake", LATER, "scheduled", OWNER) == (record.summary, record.schedule, record.status, record.user_id)
@@ -312,7 +323,7 @@ async def test_a_record_that_is_gone_is_no_error(answer: httpx.Response) -> None
     """Whoever took it away."""
     provider, vendor = highlevel(answer)
 
-    await provider.records.delete(Lender(), ID)
+    await provider.records.delete(FakeAccess(), ID)
 
     assert [("DELETE", f"{POSTS}/{ID}")] == [(each.method, str(each.url)) for each in vendor.requests]
 
@@ -327,7 +338,7 @@ async def test_a_record_of_which_nobody_knows_is_told(answer: Answering, kind: t
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind):
-        await provider.records.delete(Lender(), ID)
+        await provider.records.delete(FakeAccess(), ID)
     assert 1 == len(vendor.requests)
 
 

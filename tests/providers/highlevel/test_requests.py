@@ -128,7 +128,7 @@ async def _planner(sandbox: Sandbox) -> None:
     await planner.delete_import(access, found)
 
 
-def _orders(sandbox: Sandbox) -> list[PublishRequest]:
+def _publish_requests(sandbox: Sandbox) -> list[PublishRequest]:
     """Return a post of every network, mode and option that the provider can send."""
     newer = {"title": "T", "description": "D"} if sandbox.provider.client.config.v3 else {}
     preview = {"image": "https://media.example/a.png", "link": "https://media.example/", **newer}
@@ -182,10 +182,10 @@ async def _posts(sandbox: Sandbox) -> None:
     """Make each post, change it where that can be done, and call it back; find them, and ask for all at once."""
     access, publishing, records = await sandbox.connect(), sandbox.provider.publishing, sandbox.provider.records
     until, ids = NOW + timedelta(days=1), []
-    for order in _orders(sandbox):
-        id = (await publishing.begin(access, order)).publish_id
-        if order.schedule_time is not None:
-            await records.edit(access, id, order)
+    for request in _publish_requests(sandbox):
+        id = (await publishing.begin(access, request)).publish_id
+        if request.schedule_time is not None:
+            await records.edit(access, id, request)
             await publishing.cancel(access, id)
         ids.append(id)
     found = await publishing.find(access, sandbox.account("facebook").id, since=NOW, until=until)

@@ -9,7 +9,7 @@ import pytest
 
 from providers.highlevel.states import PHASES, read_status
 from providers.models.publishing import FailureKind, PublishPhase, PublishStatus
-from tests.providers.highlevel.support import Lender, highlevel, ok
+from tests.providers.highlevel.support import FakeAccess, highlevel, ok
 
 PAGE = "https://www.tiktok.com/@baker/video/7400000000000000001"
 OUT = {"postId": "7400000000000000001", "publishedAt": "2026-11-20T12:00:00Z", "previewLink": PAGE}
@@ -50,7 +50,7 @@ async def test_a_published_post_has_its_id_and_its_page() -> None:
     """Through the call that asks."""
     provider, vendor = highlevel(ok({"post": {"_id": "a", "status": "published", **OUT}}))
 
-    status = await provider.publishing.status(Lender(), "a")
+    status = await provider.publishing.status(FakeAccess(), "a")
 
     assert (DONE.post_ids, PAGE, 1) == (status.post_ids, status.public_uri, len(vendor.requests))
 

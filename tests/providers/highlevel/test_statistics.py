@@ -13,7 +13,7 @@ from providers.errors import CapabilityMissing, ContractBroken, OptionUnsupporte
 from providers.highlevel.statistics import read_series
 from providers.models.engagement import AccountRef, Figures, Metric, Series, Span
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, refused
 
 PAGE = AccountRef("account-1", "facebook", "page", {"profile_id": "profile-1"})
 WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -45,7 +45,7 @@ async def test_the_figures_of_one_account_are_asked_and_read() -> None:
     """By its profile id and network; a 0 is a 0, and what HighLevel has no figure of is not there."""
     provider, vendor = highlevel(httpx.Response(201, json={"results": RESULTS, "message": "Built", "traceId": "t"}))
 
-    figures = await provider.engagement.figures(Lender(), PAGE, None)
+    figures = await provider.engagement.figures(FakeAccess(), PAGE, None)
 
     expected = (
         Series(Metric.POSTS, 3, -39.35, (2, 1, 0, 0, 0, 0, 0)),
@@ -63,10 +63,10 @@ async def test_v3_is_told_which_days() -> None:
     """The seven before today by default; the span before, as long, is asked along for the changes."""
     provider, vendor = highlevel(httpx.Response(200, json={"results": RESULTS}), api_version="v3")
 
-    usual = await provider.engagement.figures(Lender(), PAGE, None)
+    usual = await provider.engagement.figures(FakeAccess(), PAGE, None)
     sent = vendor.sent()
     span = Span(MIDNIGHT - timedelta(days=30), MIDNIGHT - timedelta(days=28))
-    chosen = await provider.engagement.figures(Lender(), PAGE, span)
+    chosen = await provider.engagement.figures(FakeAccess(), PAGE, span)
 
     assert Span(MIDNIGHT - timedelta(days=7), MIDNIGHT) == usual.span
     assert {"startDate": "2026-11-13T00:00:00.000Z", "endDate": "2026-11-19T23:59:59.999Z"} == sent["currentRange"]
@@ -82,7 +82,7 @@ async def test_the_older_generation_has_no_other_days() -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.engagement.figures(Lender(), PAGE, Span(MIDNIGHT - timedelta(days=1), MIDNIGHT))
+        await provider.engagement.figures(FakeAccess(), PAGE, Span(MIDNIGHT - timedelta(days=1), MIDNIGHT))
     assert ("start_time", []) == (raised.value.field, vendor.requests)
     assert "GATEWAY_HIGHLEVEL_API_VERSION" in raised.value.message
 
@@ -108,11 +108,11 @@ async def test_some_accounts_have_none(platform: str, kind: str, asked: str) -> 
     account = AccountRef("a", platform, kind, {"profile_id": "p"})
 
     if asked:
-        await provider.engagement.figures(Lender(), account, None)
+        await provider.engagement.figures(FakeAccess(), account, None)
         assert [asked] == vendor.sent()["platforms"]
     else:
         with pytest.raises(CapabilityMissing):
-            await provider.engagement.figures(Lender(), account, None)
+            await provider.engagement.figures(FakeAccess(), account, None)
         assert [] == vendor.requests
 
 
@@ -121,7 +121,7 @@ async def test_an_account_without_a_profile_has_none() -> None:
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing):
-        await provider.engagement.figures(Lender(), AccountRef("a", "facebook", "page"), None)
+        await provider.engagement.figures(FakeAccess(), AccountRef("a", "facebook", "page"), None)
     assert [] == vendor.requests
 
 
@@ -175,7 +175,7 @@ async def test_what_an_answer_means(answer: Any, kind: type[Exception]) -> None:
     provider, _ = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.engagement.figures(Lender(), PAGE, None)
+        await provider.engagement.figures(FakeAccess(), PAGE, None)
     assert kind is type(raised.value)
 
 
