@@ -1,6 +1,6 @@
-"""A HighLevel that answers anything at all: nothing but our own errors comes out, and never a secret.
+"""Random and malicious answers: each call raises only ProviderErrors, and no error shows a secret.
 
-Owns the random answers and the canaries. What sane answers mean is in the other files.
+Owns the random answers and the canaries. Valid answers are covered by the other files.
 """
 
 import json
@@ -84,7 +84,7 @@ CALLS: dict[str, Call] = {
     "comment": lambda it: it.engagement.create_comment(FakeAccess(), ACCOUNT, text="a", parent="b", reply=True),
     "like": lambda it: it.engagement.set_liked(FakeAccess(), ACCOUNT, "a", liked=True),
 }
-# Words of the vendor, so that random answers come close to sane ones.
+# Names and values of the vendor, so that random answers resemble valid ones.
 WORDS = (
     *("success", "statusCode", "message", "results", "traceId", "error", "code", "accounts", "groups", "id", "oauthId"),
     *(
@@ -137,7 +137,7 @@ NESTED = st.builds(
     },
     PAYLOAD,
 )
-# Most look like one of HighLevel's envelopes.
+# Most of them look like HighLevel's envelopes.
 BODIES = st.one_of(JSON, PAYLOAD, NESTED).map(json.dumps)
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 HEADERS = st.fixed_dictionaries(
@@ -164,7 +164,7 @@ HEADERS = st.fixed_dictionaries(
 async def test_random_json_raises_nothing_but_our_errors(
     name: str, version: str, status: int, text: str, headers: dict[str, str]
 ) -> None:
-    """Whatever JSON comes, with whatever status and headers, each call answers or raises a ProviderError."""
+    """Whatever the JSON, status and headers are, each call returns or raises a ProviderError."""
     provider, _ = highlevel(httpx.Response(status, headers=headers, content=text.encode()), api_version=version)
 
     with suppress(ProviderError):
@@ -190,7 +190,7 @@ async def test_random_json_raises_nothing_but_our_errors(
     ids=lambda raw: str(raw[:8]),
 )
 async def test_poison_raises_nothing_but_our_errors(name: str, raw: bytes) -> None:
-    """Nesting, endless digits, infinities, lone surrogates and broken bytes are a vendor's fault, not ours."""
+    """Deep nesting, long numbers, infinities, lone surrogates and invalid bytes raise only ProviderErrors."""
     provider, _ = highlevel(httpx.Response(200, content=raw))
 
     with suppress(ProviderError):
@@ -198,9 +198,9 @@ async def test_poison_raises_nothing_but_our_errors(name: str, raw: bytes) -> No
 
 
 def echoing(request: httpx.Request) -> httpx.Response:
-    """Refuse with everything that was sent in every text field, as a careless vendor might."""
-    said = f"{request.url} {request.headers} {request.headers.get('authorization')} {request.content.decode()[:2000]}"
-    body = {"message": [said], "traceId": said, "code": said, "error": f"bad {said}", "error_description": said}
+    """Return an error that repeats the whole request in every text field, as a careless vendor might."""
+    echo = f"{request.url} {request.headers} {request.headers.get('authorization')} {request.content.decode()[:2000]}"
+    body = {"message": [echo], "traceId": echo, "code": echo, "error": f"bad {echo}", "error_description": echo}
     return httpx.Response(400, json=body, headers={"cf-ray": "bearer canary-in-header"})
 
 
@@ -216,21 +216,21 @@ def echoing(request: httpx.Request) -> httpx.Response:
     ids=["echo", "dropped", "refused", "500"],
 )
 async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither text, nor fields, nor traceback, nor log holds a token, a code or a secret."""
+    """Neither message, fields, traceback nor log contain a token, a code or a secret."""
     caplog.set_level(logging.DEBUG)
     provider, _ = highlevel(answer)
 
     with pytest.raises(ProviderError) as raised:
         await CALLS[name](provider)
 
-    # The quoted lines of source spell the canaries out.
+    # Source lines in the traceback contain the canaries.
     shown = [line for line in "".join(traceback.format_exception(raised.value)).splitlines() if line[:4] != "    "]
     kept = repr((raised.value.args, vars(raised.value)))
     assert [False, False, False] == ["canary" in each for each in (kept, "\n".join(shown), caplog.text)]
 
 
-async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:
-    """Grants hide theirs, and so does the provider."""
+async def test_no_repr_shows_a_secret() -> None:
+    """Neither the repr of a grant nor that of the provider contains one."""
     answer = {"access_token": "canary-a", "refresh_token": "canary-r", "expires_in": 1, "locationId": LOCATION}
     provider, _ = highlevel(httpx.Response(200, json=answer))
 

@@ -21,14 +21,14 @@ WHO = "-000origin"
 
 
 class AccessWith(FakeAccess):
-    """Access to a connection with settings."""
+    """An Access to a connection with these settings."""
 
     def __init__(self, **settings: str) -> None:
         super().__init__()
         self.settings = settings
 
     async def token(self) -> AccessToken:
-        """Lend a token that says them."""
+        """Return a token with the settings."""
         lent = await super().token()
         return AccessToken(lent.value, lent.version, lent.scopes, lent.expire_time, settings=self.settings)
 
@@ -36,8 +36,8 @@ class AccessWith(FakeAccess):
 HERE = {"location_id": LOCATION, "user_id": USER}
 
 
-async def test_a_start_names_place_user_and_page() -> None:
-    """From the connection's settings; the network by HighLevel's own name."""
+async def test_start_sends_location_user_and_page() -> None:
+    """Location and user come from the connection's settings; the network has HighLevel's name."""
     provider, vendor = highlevel(httpx.Response(302, headers={"location": "https://google.example/consent"}))
 
     page = await provider.networks.start(AccessWith(**HERE), "google_business", reconnect=True)
@@ -50,8 +50,8 @@ async def test_a_start_names_place_user_and_page() -> None:
 @pytest.mark.parametrize(
     ("settings", "kind"), [({"location_id": LOCATION}, Misconfigured), ({"user_id": USER}, Rejected), ({}, Rejected)]
 )
-async def test_without_place_or_user_nothing_is_started(settings: dict[str, str], kind: type[Exception]) -> None:
-    """Refused without a call."""
+async def test_start_needs_a_location_and_a_user(settings: dict[str, str], kind: type[Exception]) -> None:
+    """Without either it is refused without a call."""
     provider, vendor = highlevel()
 
     with pytest.raises(kind):
@@ -59,8 +59,8 @@ async def test_without_place_or_user_nothing_is_started(settings: dict[str, str]
     assert [] == vendor.requests
 
 
-async def test_accounts_are_told_in_our_words() -> None:
-    """Networks by our names, health in one word, further ids kept; those that are deleted are not told."""
+async def test_accounts_are_listed_with_our_names() -> None:
+    """Networks have our names, health is one value, further ids are kept, and deleted accounts left out."""
     rows = [
         ROW,
         {**ROW, "id": "2", "platform": "Google", "active": False},
@@ -82,8 +82,8 @@ async def test_accounts_are_told_in_our_words() -> None:
     assert {} == found[-1].data
 
 
-async def test_choices_are_told_in_our_words() -> None:
-    """As HighLevel's own words say, without what only its next call needs."""
+async def test_choices_are_listed() -> None:
+    """They have HighLevel's values, without those that only the next call needs."""
     provider, _ = highlevel(ok({"profile": [TIKTOK]}))
 
     found = await provider.networks.choices(AccessWith(**HERE), "tiktok", RECORD)
@@ -114,15 +114,16 @@ LISTS: list[tuple[list[dict[str, Any]], bool]] = [
 
 
 @pytest.mark.parametrize(("rows", "found"), LISTS)
-async def test_who_was_attached_is_found_without_the_answer(rows: list[dict[str, Any]], found: bool) -> None:
-    """By network and the network's id, working, and only one: else nobody knows."""
+async def test_a_lost_attach_is_recovered_from_the_list(rows: list[dict[str, Any]], found: bool) -> None:
+    """The account is the only usable one with this network and id; otherwise the result is Ambiguous."""
     provider, vendor = highlevel(
         ok({"profile": [TIKTOK]}), httpx.ReadTimeout("late"), ok({"accounts": rows}), httpx.Response(500)
     )
     attaching = provider.networks.attach(AccessWith(**HERE), "tiktok", RECORD, WHO)
 
     if found:
-        assert (rows[0]["id"], "baker") == ((told := (await attaching).account).provider_account_id, told.username)
+        account = (await attaching).account
+        assert (rows[0]["id"], "baker") == (account.provider_account_id, account.username)
     else:
         with pytest.raises(Ambiguous, match="Attach it again: that is safe"):
             await attaching

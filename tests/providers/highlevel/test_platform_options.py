@@ -1,6 +1,6 @@
-"""`provider_extra` of HighLevel: every option as it is sent, and every way in which one can be wrong.
+"""`provider_extra` of HighLevel: how each option is sent, and how invalid ones are refused.
 
-Owns the options of the planner and of the networks. Modes, times and media are in test_publishing.py.
+Owns the options of the planner and of the networks. Modes, times and media are covered by test_publishing.py.
 """
 
 from datetime import timedelta
@@ -20,7 +20,7 @@ REVIEW: dict[str, Any] = {"mode": PostMode.PLANNER_REVIEW, "schedule_time": NOW 
 
 
 def refused_field(request: PublishRequest, version: str = "2021-07-28") -> str:
-    """Return the option that is refused without any call."""
+    """Return the name of the option that is refused, without any call."""
     provider, vendor = highlevel(api_version=version)
     with pytest.raises(OptionUnsupported) as raised:
         provider.publishing.check(request)
@@ -33,19 +33,19 @@ def refused_field(request: PublishRequest, version: str = "2021-07-28") -> str:
 
 
 @pytest.mark.parametrize("kind", ["post", "story", "reel"])
-async def test_a_kind_of_post_is_passed_on(kind: str) -> None:
-    """As `type`."""
+async def test_the_post_type_is_sent(kind: str) -> None:
+    """It is the field `type`."""
     assert kind == (await body(post("instagram", extra={"post_type": kind})))["type"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "youtube", "threads", ""])
-async def test_a_first_comment_stands_at_the_root(platform: str) -> None:
-    """`firstComment` would be one property too many."""
+async def test_a_first_comment_is_sent_as_follow_up_comment(platform: str) -> None:
+    """HighLevel would refuse a property `firstComment`."""
     assert "First!" == (await body(post(platform, extra={"first_comment": "First!"})))["followUpComment"]
 
 
-async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> None:
-    """Image and link in both, title and description in v3 only."""
+async def test_a_link_preview_depends_on_the_api_version() -> None:
+    """Image and link exist in both versions, title and description in v3 only."""
     plain = {"image": "https://a.example/a.png", "link": "https://a.example/"}
     whole = {**plain, "title": "Title", "description": "Words"}
 
@@ -60,7 +60,7 @@ async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> Non
 
 
 @pytest.mark.parametrize(
-    ("said", "sent"),
+    ("options", "sent"),
     [
         ({}, {"gmbEventType": "STANDARD", "actionType": "none"}),
         (
@@ -130,9 +130,9 @@ async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> Non
         ),
     ],
 )
-async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] | None) -> None:
-    """Times in the parts that the clock on the wall shows; a day without a time and a zone is none."""
-    request = post("google_business", extra={"google_business": said})
+async def test_google_business_details_are_sent(options: dict[str, Any], sent: dict[str, Any] | None) -> None:
+    """Times are sent in parts, in their own time zone; a date without time and zone is refused."""
+    request = post("google_business", extra={"google_business": options})
 
     if sent is None:
         assert "google_business" == refused_field(request)
@@ -141,8 +141,8 @@ async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] 
 
 
 @pytest.mark.parametrize("action", platform_options.ACTIONS)
-async def test_every_action_is_passed_on(action: str) -> None:
-    """As it is."""
+async def test_every_action_is_sent(action: str) -> None:
+    """It is sent unchanged."""
     sent = await body(post("google_business", extra={"google_business": {"action": action}}))
 
     assert action == sent["gmbPostDetails"]["actionType"]
@@ -156,8 +156,10 @@ async def test_every_action_is_passed_on(action: str) -> None:
         ({"type": "video"}, PrivacyLevel.ONLY_ME, {"type": "video"}),
     ],
 )
-async def test_youtube_gets_its_parts(extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]) -> None:
-    """A kind always, a title and who may see it where they were chosen."""
+async def test_youtube_details_are_sent(
+    extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]
+) -> None:
+    """They always have a type; title and privacy level only if chosen."""
     privacy = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private"}
     options = PostOptions(privacy_level=level)
     request = post("youtube", options=options, extra={"youtube": extra} if extra else {})
@@ -166,10 +168,10 @@ async def test_youtube_gets_its_parts(extra: dict[str, Any], level: PrivacyLevel
     assert expected == (await body(request))["youtubePostDetails"]
 
 
-async def test_pinterest_gets_its_boards_for_its_account() -> None:
-    """The account stands beside them."""
-    said = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
-    sent = await body(post("pinterest", extra={"pinterest": said}))
+async def test_pinterest_boards_are_sent_with_their_account() -> None:
+    """The account's id is sent beside the boards."""
+    options = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
+    sent = await body(post("pinterest", extra={"pinterest": options}))
 
     boards = [{"accountId": ACCOUNT, "boards": ["b1", "b2"]}]
     assert {"title": "Pin", "link": "https://a.example/", "pinterestBoards": boards} == sent["pinterestPostDetails"]
@@ -178,8 +180,8 @@ async def test_pinterest_gets_its_boards_for_its_account() -> None:
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "google_business", "pinterest", "threads"])
-async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
-    """No network gets another's parts, and only TikTok and YouTube always have their own."""
+async def test_unset_options_are_not_sent(platform: str) -> None:
+    """Only TikTok and YouTube always have details; other networks get none by default."""
     sent = await body(post(platform))
 
     assert {"accountIds", "type", "userId", "createdBy", "media", "summary", "status", "tags"} == sent.keys()
@@ -200,8 +202,8 @@ async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
         ("requester_note", ("tiktok", "facebook")),
     ],
 )
-def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platforms: tuple[str, ...]) -> None:
-    """By its name."""
+def test_an_option_that_the_network_or_mode_drops_is_refused(name: str, platforms: tuple[str, ...]) -> None:
+    """The error names the option."""
     good: dict[str, Any] = {
         "first_comment": "a",
         "link_preview": {"link": "a"},
@@ -216,7 +218,7 @@ def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platform
 
 @pytest.mark.parametrize(("kind", "refused"), [("post", False), ("story", True), ("reel", True)])
 def test_tiktok_has_posts_only(kind: str, refused: bool) -> None:
-    """Neither stories nor reels."""
+    """Stories and reels are refused."""
     provider, _ = highlevel()
     request = post("tiktok", extra={"post_type": kind})
 
@@ -250,15 +252,15 @@ WRONG: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("name", ["post_type", "first_comment", "category", "tags", "approver", "requester_note"])
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
-def test_a_value_of_another_kind_is_refused(name: str, value: Any) -> None:
-    """Numbers that are none, depth without end, nothing, too much: the option is named, and nothing else is raised."""
+def test_a_value_of_another_type_is_refused(name: str, value: Any) -> None:
+    """Invalid numbers, deep nesting, empty and oversized values are refused with the option's name."""
     assert name == refused_field(post("facebook", extra={"approver": USER, name: value}, **REVIEW))
 
 
 @pytest.mark.parametrize("value", [None, True, 1, float("nan"), "x", [], [{}]], ids=repr)
 @pytest.mark.parametrize("name", ["link_preview", "google_business", "youtube", "pinterest"])
-def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
-    """It must be an object."""
+def test_a_group_must_be_an_object(name: str, value: Any) -> None:
+    """Any other value is refused with the group's name."""
     platform = "facebook" if name == "link_preview" else name
     assert name == refused_field(post(platform, extra={name: value}))
 
@@ -272,8 +274,8 @@ def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
         ("pinterest", "pinterest", ("title", "link", "boards")),
     ],
 )
-def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: tuple[str, ...]) -> None:
-    """By the name of its group, in both generations."""
+def test_an_invalid_member_of_a_group_is_refused(platform: str, name: str, members: tuple[str, ...]) -> None:
+    """The error names its group, in both API versions."""
     for member in members:
         for value in WRONG:
             for version in ("2021-07-28", "v3"):
@@ -295,14 +297,14 @@ def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: 
         ("facebook", {"post_type": "POST"}),
     ],
 )
-def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, Any]) -> None:
-    """Fifty tags, 25 boards, a hundred characters of a title, and the words that HighLevel knows."""
+def test_values_beyond_the_limits_are_refused(platform: str, extra: dict[str, Any]) -> None:
+    """There are at most 50 tags, 25 boards and 100 characters of a title, and fixed values of enumerations."""
     [name] = extra
     assert name == refused_field(post(platform, extra=extra))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "options",
     [
         {"type": "EVENT"},
         {"type": "OFFER", "start": START},
@@ -319,16 +321,16 @@ def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, 
         {"action": "dance"},
     ],
 )
-def test_times_that_google_cannot_use_are_refused(said: dict[str, Any]) -> None:
-    """Events and offers begin and end, in this order, at times with a zone."""
-    assert "google_business" == refused_field(post("google_business", extra={"google_business": said}))
+def test_invalid_times_of_google_business_are_refused(options: dict[str, Any]) -> None:
+    """Events and offers need a start before their end, both with a time zone."""
+    assert "google_business" == refused_field(post("google_business", extra={"google_business": options}))
 
 
 @pytest.mark.parametrize(("start", "end"), [("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")])
-async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: str, end: str) -> None:
-    """Nothing is moved into another zone."""
-    said = {"type": "EVENT", "start": start, "end": end}
-    sent = (await body(post("google_business", extra={"google_business": said})))["gmbPostDetails"]
+async def test_extreme_times_are_sent_unchanged(start: str, end: str) -> None:
+    """They are not converted to another time zone."""
+    options = {"type": "EVENT", "start": start, "end": end}
+    sent = (await body(post("google_business", extra={"google_business": options})))["gmbPostDetails"]
 
     assert (1, 9999) == (sent["startDate"]["startDate"]["year"], sent["endDate"]["endDate"]["year"])
 
@@ -336,13 +338,13 @@ async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: 
 @pytest.mark.parametrize(
     "name", ["", "firstComment", "x" * 10_000, "__class__", "\0", "mode", 7, None, 1.5, ("a", "b")]
 )
-def test_an_unknown_name_is_refused(name: Any) -> None:
-    """Whatever it is: it is shown to 64 characters, also beside others of another type."""
+def test_an_unknown_option_is_refused(name: Any) -> None:
+    """The error shows up to 64 characters of its name, whatever its type."""
     assert str(name)[:64] == refused_field(post(extra={name: DEEP, "post_type": "post"}))
 
 
 async def test_every_option_of_the_table_can_be_sent() -> None:
-    """None of them is known to the checks and forgotten in the body."""
+    """Every option that passes validation is part of the body."""
     good: dict[str, tuple[str, Any, str]] = {
         "post_type": ("facebook", "reel", "type"),
         "first_comment": ("facebook", "a", "followUpComment"),
@@ -353,7 +355,7 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
         "youtube": ("youtube", {"title": "a"}, "youtubePostDetails"),
         "pinterest": ("pinterest", {"title": "a"}, "pinterestPostDetails"),
     }
-    # Those two are found by name: test_publishing.py.
+    # These two are looked up by name, which test_publishing.py covers.
     assert platform_options.OPTIONS.keys() - {"category", "tags"} == good.keys()
     for name, (platform, value, where) in good.items():
         mode = REVIEW if name in ("approver", "requester_note") else {}
@@ -362,7 +364,7 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
 
 
 def test_a_review_without_an_approver_is_refused() -> None:
-    """HighLevel would ask nobody."""
+    """HighLevel would request no approval."""
     provider, _ = highlevel()
 
     with pytest.raises(ContentRefused) as raised:

@@ -1,6 +1,6 @@
-"""Every request that the provider can send, held against the official OpenAPI, in both generations.
+"""Every request that the provider can send, validated against the official OpenAPI in both API versions.
 
-Owns the walk that sends them all. What the answers mean is in the other files.
+Owns the steps that send them all. The meaning of answers is covered by the other files.
 """
 
 from collections.abc import AsyncIterator
@@ -129,7 +129,7 @@ async def _planner(sandbox: Sandbox) -> None:
 
 
 def _publish_requests(sandbox: Sandbox) -> list[PublishRequest]:
-    """Return a post of every network, mode and option that the provider can send."""
+    """Return posts that cover every network, mode and option."""
     newer = {"title": "T", "description": "D"} if sandbox.provider.client.config.v3 else {}
     preview = {"image": "https://media.example/a.png", "link": "https://media.example/", **newer}
     google: dict[str, Any] = {
@@ -179,7 +179,7 @@ def _publish_requests(sandbox: Sandbox) -> list[PublishRequest]:
 
 
 async def _posts(sandbox: Sandbox) -> None:
-    """Make each post, change it where that can be done, and call it back; find them, and ask for all at once."""
+    """Create each post, update and cancel it if possible; find them, and read their statuses."""
     access, publishing, records = await sandbox.connect(), sandbox.provider.publishing, sandbox.provider.records
     until, ids = NOW + timedelta(days=1), []
     for request in _publish_requests(sandbox):
@@ -209,16 +209,16 @@ async def _engagement(sandbox: Sandbox) -> None:
     await engagement.set_liked(access, account, below.id, liked=False)
 
 
-def _name(generation: str, request: httpx.Request) -> str:
-    found = specification.operation(generation, request)
+def _name(spec: str, request: httpx.Request) -> str:
+    found = specification.operation(spec, request)
     return f"{request.method} {found.path if found else request.url.path}"
 
 
-@pytest.mark.parametrize("generation", ["v2", "v3"])
-async def test_every_request_fits_the_specification(generation: str) -> None:
-    """Paths, parameters, headers and bodies are the documented ones, and each operation that is used was sent."""
-    contract.specs(generation)
-    async with in_process(version=VERSIONS[generation], publish_now_results=True, rate_limits=False) as sandbox:
+@pytest.mark.parametrize("spec", ["v2", "v3"])
+async def test_every_request_fits_the_specification(spec: str) -> None:
+    """Paths, parameters, headers and bodies are documented, and every operation in use was sent."""
+    contract.specs(spec)
+    async with in_process(version=VERSIONS[spec], publish_now_results=True, rate_limits=False) as sandbox:
         await _grants(sandbox)
         await _engagement(sandbox)
         await _planner(sandbox)
@@ -227,8 +227,8 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
         await _library(sandbox)
         sent = sandbox.wire.requests
 
-    assert [] == [each for request in sent for each in specification.wrong(generation, request)]
-    assert EXPECTED[generation] == {_name(generation, request) for request in sent}
+    assert [] == [each for request in sent for each in specification.wrong(spec, request)]
+    assert EXPECTED[spec] == {_name(spec, request) for request in sent}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,6 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
         (httpx.Request("POST", "https://x.example/oauth/token", data={"a": "b"}), "body.a is not in the schema"),
     ],
 )
-def test_the_check_can_fail(request_: httpx.Request, problem: str) -> None:
-    """It sees unknown paths and parameters, and what is missing."""
+def test_the_validation_finds_violations(request_: httpx.Request, problem: str) -> None:
+    """It reports unknown paths and parameters, and missing ones."""
     assert [problem] == [problem for each in specification.wrong("v3", request_)[:5] if problem in each][:1]

@@ -1,4 +1,4 @@
-"""An account's figures: which accounts have any, what is asked, and how the answer is told from noughts.
+"""Figures of an account: which accounts have any, what is requested, and how missing figures differ from zeros.
 
 Owns /statistics.
 """
@@ -41,8 +41,8 @@ RESULTS: dict[str, Any] = {
 }
 
 
-async def test_the_figures_of_one_account_are_asked_and_read() -> None:
-    """By its profile id and network; a 0 is a 0, and what HighLevel has no figure of is not there."""
+async def test_figures_of_one_account_are_requested_and_read() -> None:
+    """The request has profile id and network; a 0 is kept, and a metric without a figure is left out."""
     provider, vendor = highlevel(httpx.Response(201, json={"results": RESULTS, "message": "Built", "traceId": "t"}))
 
     figures = await provider.engagement.figures(FakeAccess(), PAGE, None)
@@ -59,8 +59,8 @@ async def test_the_figures_of_one_account_are_asked_and_read() -> None:
     assert {"profileIds": ["profile-1"], "platforms": ["facebook"]} == vendor.sent()
 
 
-async def test_v3_is_told_which_days() -> None:
-    """The seven before today by default; the span before, as long, is asked along for the changes."""
+async def test_v3_gets_the_days() -> None:
+    """The default is the seven days before today; the previous span of the same length is requested for the changes."""
     provider, vendor = highlevel(httpx.Response(200, json={"results": RESULTS}), api_version="v3")
 
     usual = await provider.engagement.figures(FakeAccess(), PAGE, None)
@@ -77,8 +77,8 @@ async def test_v3_is_told_which_days() -> None:
     ]
 
 
-async def test_the_older_generation_has_no_other_days() -> None:
-    """The refusal names the setting, and nothing is asked."""
+async def test_version_2021_07_28_cannot_choose_the_days() -> None:
+    """The error names the setting, and no call is made."""
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported) as raised:
@@ -102,8 +102,8 @@ async def test_the_older_generation_has_no_other_days() -> None:
         ("", "", ""),
     ],
 )
-async def test_some_accounts_have_none(platform: str, kind: str, asked: str) -> None:
-    """HighLevel would answer noughts for them: they are refused before any call."""
+async def test_some_accounts_have_no_figures(platform: str, kind: str, asked: str) -> None:
+    """They are refused before any call, as HighLevel would answer with zeros."""
     provider, vendor = highlevel(httpx.Response(201, json={"results": RESULTS}))
     account = AccountRef("a", platform, kind, {"profile_id": "p"})
 
@@ -116,8 +116,8 @@ async def test_some_accounts_have_none(platform: str, kind: str, asked: str) -> 
         assert [] == vendor.requests
 
 
-async def test_an_account_without_a_profile_has_none() -> None:
-    """The list of accounts gave no id to ask by."""
+async def test_an_account_without_a_profile_id_has_no_figures() -> None:
+    """It is refused before any call, as the request needs the id."""
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing):
@@ -155,8 +155,8 @@ async def test_an_account_without_a_profile_has_none() -> None:
         ({"breakdowns": {"posts": {"platforms": {"facebook": {"value": 2**63, "change": True}}}}}, ()),
     ],
 )
-def test_absent_is_not_nought(changes: dict[str, Any], expected: tuple[Series, ...]) -> None:
-    """A sum of 0, other networks' numbers, broken rows and days of another count are no figures."""
+def test_a_missing_figure_is_not_zero(changes: dict[str, Any], expected: tuple[Series, ...]) -> None:
+    """Total 0, other networks' numbers, malformed rows and a wrong number of days are not figures."""
     assert expected == read_series({"dayRange": WEEK, **changes}, "facebook")
 
 
@@ -170,8 +170,8 @@ def test_absent_is_not_nought(changes: dict[str, Any], expected: tuple[Series, .
         (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
     ],
 )
-async def test_what_an_answer_means(answer: Any, kind: type[Exception]) -> None:
-    """It is a read, though it is a POST: nothing is ever in doubt."""
+async def test_answers_are_classified(answer: Any, kind: type[Exception]) -> None:
+    """It is a read although it is a POST, so no answer is Ambiguous."""
     provider, _ = highlevel(answer)
 
     with pytest.raises(kind) as raised:
@@ -181,7 +181,7 @@ async def test_what_an_answer_means(answer: Any, kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_figures_are_read(version: str) -> None:
-    """An account without posts has published 0 of them; of everything else the simulator tells nothing."""
+    """An account without posts has 0 posts and no other figures."""
     async with in_process(version=version) as sandbox:
         access = await sandbox.connect()
         found = await sandbox.provider.accounts.social_accounts(access, access.grant.subject)
