@@ -34,7 +34,7 @@ Check = Callable[[str, Any], None]
 def _up_to(most: int) -> Check:
     def check(name: str, value: Any) -> None:
         if not isinstance(value, str) or not 0 < len(value) <= most:
-            raise _malformed(name, f"must be a text of 1 to {most} characters")
+            raise _malformed(name, f"must be a string of 1 to {most} characters")
 
     return check
 
@@ -57,14 +57,14 @@ def _names(most: int) -> Check:
             or not 0 < len(value) <= most
             or not all(isinstance(e, str) and e for e in value)
         ):
-            raise _malformed(name, f"must be a list of 1 to {most} texts")
+            raise _malformed(name, f"must be a list of 1 to {most} strings")
 
     return check
 
 
 def _time(name: str, value: Any) -> None:
     if _parse_time(value) is None:
-        raise _malformed(name, "must be a time as 2026-12-24T18:00:00+01:00")
+        raise _malformed(name, "must be a time such as 2026-12-24T18:00:00+01:00")
 
 
 def _group(members: Mapping[str, Check]) -> Check:
@@ -73,7 +73,7 @@ def _group(members: Mapping[str, Check]) -> Check:
             raise _malformed(name, f"must be an object of {', '.join(members)}")
         for member, inner in value.items():
             if member not in members:
-                raise _malformed(name, f"has no option {_bounded(member)!r}; it knows {', '.join(members)}")
+                raise _malformed(name, f"has no option {_bounded(member)!r}; its options are {', '.join(members)}")
             members[member](f"{name}.{member}", inner)
 
     return check

@@ -63,7 +63,7 @@ def _body(found: contract.Operation, request: httpx.Request) -> list[str]:
     media_type = request.headers["content-type"].partition(";")[0]
     schema = found.request(media_type)
     if not schema:
-        return [f"{media_type} is not taken"]
+        return [f"{media_type} is not accepted"]
     known = _REPORTED_BODIES if found.path.partition("{locationId}/")[2].startswith("posts") else frozenset()
     return contract.problems(found.spec, schema, _value(media_type, request), "body", known=known)
 

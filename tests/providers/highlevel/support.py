@@ -20,7 +20,7 @@ API = "https://services.leadconnectorhq.com"
 CLIENT_ID = "65f0c0de0000000000000a99-testapp"
 SETTINGS = {"client_id": CLIENT_ID, "client_secret": Secret("canary-client-secret")}
 LOCATION, COMPANY, USER = "LocationOfTests00001", "CompanyOfTests000001", "UserOfTests000000001"
-PLACE = {"location_id": LOCATION, "company_id": COMPANY, "user_id": USER}
+CONNECTION_SETTINGS = {"location_id": LOCATION, "company_id": COMPANY, "user_id": USER}
 RECORD = "65f0c0de00000000000000aa"
 VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 
@@ -58,7 +58,7 @@ class FakeAccess(Counting):
     async def token(self) -> AccessToken:
         """Return the current token."""
         value = Secret(f"canary-token-{self.version}")
-        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24), settings=PLACE)
+        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24), settings=CONNECTION_SETTINGS)
 
     async def refused(self, used: AccessToken) -> AccessToken:
         """Return the next token."""

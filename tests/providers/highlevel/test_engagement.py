@@ -139,7 +139,7 @@ async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception])
 
 
 @pytest.mark.parametrize(
-    ("platform", "text", "taken"),
+    ("platform", "text", "accepted"),
     [
         ("tiktok", "a" * 150, True),
         ("tiktok", "a" * 151, False),
@@ -153,12 +153,12 @@ async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception])
         ("facebook", " \n", False),
     ],
 )
-def test_each_network_has_a_maximum_comment_length(platform: str, text: str, taken: bool) -> None:
+def test_each_network_has_a_maximum_comment_length(platform: str, text: str, accepted: bool) -> None:
     """It counts UTF-16 units; an empty comment is refused too. No call is made."""
     provider, vendor = highlevel(api_version="v3")
     account = AccountRef("a", platform)
 
-    if taken:
+    if accepted:
         provider.engagement.check_comment(account, text)
     else:
         with pytest.raises(ContentRefused) as raised:

@@ -164,7 +164,7 @@ async def test_an_error_of_the_stream_is_raised() -> None:
 
 async def test_an_upload_uses_constant_memory() -> None:
     """A file of 64 MB needs less than 8 MB."""
-    size, taken = 64_000_000, 0
+    size, received = 64_000_000, 0
 
     async def zeros() -> AsyncIterator[bytes]:
         for _ in range(64):
@@ -172,10 +172,10 @@ async def test_an_upload_uses_constant_memory() -> None:
 
     class Draining(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            nonlocal taken
+            nonlocal received
             assert isinstance(request.stream, httpx.AsyncByteStream)
             async for piece in request.stream:
-                taken += len(piece)
+                received += len(piece)
             return httpx.Response(200, json=STORED)
 
     provider, _ = highlevel()
@@ -187,7 +187,7 @@ async def test_an_upload_uses_constant_memory() -> None:
     finally:
         tracemalloc.stop()
 
-    assert size < taken < size + 1000
+    assert size < received < size + 1000
     assert peak < 8_000_000
 
 

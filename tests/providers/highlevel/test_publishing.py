@@ -43,7 +43,17 @@ from providers.models.publishing import (
 from providers.models.secret import Secret
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel.sandbox import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, PLACE, USER, FakeAccess, highlevel, ok, refused
+from tests.providers.highlevel.support import (
+    API,
+    CONNECTION_SETTINGS,
+    LOCATION,
+    NOW,
+    USER,
+    FakeAccess,
+    highlevel,
+    ok,
+    refused,
+)
 
 ID, OTHER = "65f0c0de00000000000000aa", "65f0c0de00000000000000ab"
 ACCOUNT = "65f0c0de0000000000000001_LocationOfTests00001_originoftiktok_profile"
@@ -336,7 +346,7 @@ class AccessWithout(FakeAccess):
 
     async def token(self) -> AccessToken:
         """Return a token without the missing setting."""
-        settings = {name: value for name, value in PLACE.items() if name != self.missing}
+        settings = {name: value for name, value in CONNECTION_SETTINGS.items() if name != self.missing}
         return AccessToken(Secret("canary-token-1"), 1, self.scopes, NOW + timedelta(hours=1), settings=settings)
 
 

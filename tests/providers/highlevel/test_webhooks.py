@@ -57,7 +57,7 @@ def signed(sent: bytes, by: Ed25519PrivateKey = KEY) -> dict[str, str]:
     return {"x-ghl-signature": b64encode(by.sign(sent)).decode()}
 
 
-def taken(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> Webhook:
+def delivered(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> Webhook:
     """Read a delivery, which is signed unless headers are passed."""
     return (facet or webhooks()).read(signed(sent) if headers is None else headers, sent, now=NOW)
 
@@ -65,7 +65,7 @@ def taken(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str
 def code(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> str:
     """Return the code with which a delivery is refused."""
     with pytest.raises(WebhookRefused) as caught:
-        taken(sent, facet, headers)
+        delivered(sent, facet, headers)
     return caught.value.code
 
 
@@ -91,7 +91,7 @@ def test_events_are_parsed(case: str) -> None:
     """Kind, subject, place and time are read, and the body is kept."""
     changes, kind, subject, place = EVENTS[case]
 
-    read_ = taken(body(**changes))
+    read_ = delivered(body(**changes))
 
     assert (kind, subject, place, NOW) == (read_.kind, read_.subject, read_.place, read_.occur_time)
     assert read_.raw["type"] == read_.event
@@ -103,8 +103,8 @@ def test_several_keys_are_accepted_during_a_rotation(write: Any) -> None:
     """Keys are accepted in both formats; a signature by any other key is refused."""
     facet = webhooks(write(KEY), write(OTHER))
 
-    assert taken(body(), facet, signed(body(), OTHER)).kind is WebhookKind.INSTALLED
-    assert taken(body(), facet, signed(body(), KEY)).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, signed(body(), OTHER)).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, signed(body(), KEY)).kind is WebhookKind.INSTALLED
     assert "signature_wrong" == code(body(), webhooks(write(OTHER)), signed(body(), KEY))
 
 
@@ -140,8 +140,8 @@ def test_the_legacy_signature_is_accepted_only_if_enabled(monkeypatch: pytest.Mo
     monkeypatch.setattr(keys.verify_legacy, "__defaults__", (pem,))
     facet = webhooks(legacy_webhook_signature=True)
 
-    assert taken(body(), facet, old(body())).kind is WebhookKind.INSTALLED
-    assert taken(body(), facet, {**old(body()), "x-ghl-signature": "N/A"}).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, old(body())).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, {**old(body()), "x-ghl-signature": "N/A"}).kind is WebhookKind.INSTALLED
     assert "signature_missing" == code(body(), webhooks(), old(body()))
     assert "signature_wrong" == code(body(), facet, old(body() + b" "))
     assert "signature_wrong" == code(body(), facet, {**old(body()), **signed(body(), OTHER)})
@@ -154,7 +154,7 @@ def test_a_retry_is_within_the_window(age: timedelta, good: bool) -> None:
     """The seventh attempt comes about 70 minutes after the first with its time; older or future ones are refused."""
     sent = body(timestamp=(NOW - age).isoformat())
 
-    assert good == (taken(sent).occur_time is not None) if good else "signature_stale" == code(sent)
+    assert good == (delivered(sent).occur_time is not None) if good else "signature_stale" == code(sent)
 
 
 @pytest.mark.parametrize("app", ["another", "", None])
@@ -177,11 +177,11 @@ def test_an_installation_event_must_name_a_subject() -> None:
 
 def test_deliveries_are_deduplicated_by_id() -> None:
     """The key is the same with another timestamp; without an id it depends on the whole body."""
-    again = taken(body(timestamp=(NOW - MINUTE).isoformat()))
-    without = [taken(body(webhookId=None, userId=user)).dedupe_key for user in ("a", "a", "b")]
+    again = delivered(body(timestamp=(NOW - MINUTE).isoformat()))
+    without = [delivered(body(webhookId=None, userId=user)).dedupe_key for user in ("a", "a", "b")]
 
-    assert taken(body()).dedupe_key == again.dedupe_key
-    assert taken(body(webhookId="w-2")).dedupe_key != again.dedupe_key
+    assert delivered(body()).dedupe_key == again.dedupe_key
+    assert delivered(body(webhookId="w-2")).dedupe_key != again.dedupe_key
     assert without[0] == without[1] != without[2]
 
 
