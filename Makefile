@@ -1,6 +1,6 @@
-# social gateway: every command a developer needs. `make` alone prints them.
+# social gateway: every command a developer needs. `make` alone lists them.
 #
-# One rule carries the others: .venv is made from requirements.lock by plain pip, so a machine's own pip configuration
+# Every target depends on .venv, which plain pip installs from requirements.lock, so the machine's own pip configuration
 # (mirror, proxy, certificates) is respected. Nothing here needs root, Docker, or a database server.
 
 .DEFAULT_GOAL := help
@@ -8,19 +8,19 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules
 
-# What a shell happens to export must not decide what our Python imports; without byte code each start is slower.
+# Variables exported by the shell must not change what our Python imports. PYTHONDONTWRITEBYTECODE would slow each start.
 unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
-# Containers and services may have no home, and tools then write their caches in odd places.
+# Containers and services may have no home directory; tools would then write their caches anywhere.
 ifeq ($(strip $(HOME)),)
 export HOME := $(CURDIR)/.venv/home
 endif
 export BUF_CACHE_DIR := $(CURDIR)/.venv/cache/buf
 
 BIN   := .venv/bin
-# The stamp carries the folder's checksum: a checkout that was moved or copied makes its .venv again, because the scripts
-# in it name the old place.
+# The stamp's name contains a checksum of the folder's path: the scripts in .venv contain that path, so a checkout that was
+# moved or copied creates its .venv again.
 STAMP := .venv/.made-$(firstword $(shell pwd -P | cksum))
-# How many test processes (twice the cores: many tests wait for other processes), which tests, and further arguments of pytest:
+# Number of test processes (twice the cores, since many tests wait for other processes), which tests, further pytest options:
 #   make test TESTS=tests/api ARGS="-k hygiene -x"
 WORKERS ?= $(shell echo $$((2 * $$(nproc 2>/dev/null || echo 2))))
 TESTS   ?= tests
@@ -28,30 +28,30 @@ ARGS    ?=
 
 .PHONY: help setup lock protos docs lint type fresh shape test chaos demo bench check live
 
-help: ## print this
-	@echo "social gateway: make demo and make test work on a bare machine with Python 3.11 or newer, and do all their set-up."
+help: ## list the commands
+	@echo "social gateway: make demo and make test need Python 3.11 or newer, and set up everything else themselves."
 	@echo
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-setup: $(STAMP) ## make .venv with everything in it (every other command does this first, when something changed)
+setup: $(STAMP) ## create or update .venv (every other command does this first when it is needed)
 
 $(STAMP): requirements.lock pyproject.toml .ci/setup
 	@.ci/setup $@
 
-lock: $(STAMP) ## solve requirements.lock again from pyproject.toml
+lock: $(STAMP) ## resolve requirements.lock from pyproject.toml again
 	@$(BIN)/uv pip compile pyproject.toml --quiet --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --output-file requirements.lock
 	@if grep -n '://' requirements.lock; then echo "requirements.lock must not name a host" >&2; exit 1; fi
 
-protos: $(STAMP) ## make the Python code of the contract again, from protos/socialgateway
+protos: $(STAMP) ## generate the Python code of the contract from protos/socialgateway
 	@$(BIN)/python protos/generate.py
 
-docs: $(STAMP) ## print the pages of docs that come from the code again
+docs: $(STAMP) ## print docs/settings.md, errors.md and the tables of providers.md from the code
 	@$(BIN)/python -m gateway.cli.reference > docs/settings.md.new && mv docs/settings.md.new docs/settings.md
 	@$(BIN)/python -m tests.api.print_errors > docs/errors.md.new && mv docs/errors.md.new docs/errors.md
 	@$(BIN)/python -m gateway.cli.providers docs/providers.md
 
-lint: $(STAMP) ## ruff, import-linter and buf
+lint: $(STAMP) ## ruff, import-linter and buf (style, import directions, the contract)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/lint-imports --no-logo
@@ -61,28 +61,28 @@ lint: $(STAMP) ## ruff, import-linter and buf
 type: $(STAMP) ## mypy, strict
 	@$(BIN)/mypy
 
-fresh: $(STAMP) ## say whether the generated code is what protoc makes now
+fresh: $(STAMP) ## check that the generated code is what protoc generates now
 	@$(BIN)/python protos/generate.py --check
 
-test: $(STAMP) ## the tests, in parallel, against real servers; no network (TESTS=tests/api ARGS="-k name" narrow it)
+test: $(STAMP) ## the tests: parallel, against real servers, no network (TESTS=tests/api ARGS="-k name" select some)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not live and not chaos and not shape" $(TESTS) $(ARGS)
 
-chaos: $(STAMP) ## the long tests: real processes killed, frozen and fed a gibibyte, every fault and every variant (some ten minutes)
+chaos: $(STAMP) ## the long tests: processes killed and frozen, a gibibyte sent, every fault and variant (some ten minutes)
 	@$(if $(filter tests,$(TESTS)),.ci/chromium)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m chaos $(TESTS) $(ARGS)
 
-demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 takes yours)
+demo: $(STAMP) ## publish a real video through the gateway to a simulated TikTok (FILE=my.mp4 uses your own)
 	@$(BIN)/social-gateway demo $(if $(FILE),--file "$(FILE)")
 
-bench: $(STAMP) ## measure against bare servers on this machine, as ratios
+bench: $(STAMP) ## compare the gateway with bare servers on this machine, as ratios
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-shape: $(STAMP) ## the tests that look at the code itself: what is where, how long, and killed in some test
+shape: $(STAMP) ## the tests of the code itself: import directions, lengths, a kill test for every failpoint
 	@$(BIN)/python -m pytest -q -n $(WORKERS) tests/shape
 
-check: lint type fresh shape ## everything that is about the code and not what it does: lint, types, generated code, shape
+check: lint type fresh shape ## everything about the code itself: lint, type, fresh, shape
 
-live: $(STAMP) ## tests against the real vendors: needs credentials, and says what it spends before it does
+live: $(STAMP) ## the tests against the real vendors: needs credentials, and lists what it will spend first
 	@$(BIN)/python -m tests.live.costs
 	@$(BIN)/python -m pytest -m live -rs tests/live $(ARGS)

@@ -46,7 +46,7 @@ class EmbeddedServer:
         await asyncio.to_thread(self._revive)
 
     async def release(self) -> None:
-        """Return the share back; the last one stops the server. Doing it twice is fine."""
+        """Release this share; the last one stops the server. Safe to call twice."""
         await asyncio.to_thread(self._release)
 
     def _revive(self) -> None:

@@ -160,7 +160,7 @@ async def renew_lease(tx: Transaction, location: str, connection: str, owner: st
 
 
 async def release_lease(tx: Transaction, location: str, connection: str, owner: str) -> None:
-    """Return the lease back, if it is still ours."""
+    """Release the lease if it is still ours."""
     statement = (
         update(TokenRow)
         .where(_is(location, connection), col(TokenRow.lease_owner) == owner)

@@ -13,8 +13,9 @@ from tests.cli.test_serve import line, process
 from tests.fixtures.whole import KEY
 
 ROOT = Path(__file__).parents[2]
-DOCS = ("operations", "settings", "errors", "providers")
-PAGES = [ROOT / "README.md", *(ROOT / "docs" / f"{name}.md" for name in DOCS)]
+DOCS = ("operations", "settings", "errors", "providers", "architecture")
+TOP = ("README", "CONTRIBUTING", "CHANGELOG")
+PAGES = [*(ROOT / f"{name}.md" for name in TOP), *(ROOT / "docs" / f"{name}.md" for name in DOCS)]
 
 
 def test_the_python_example_runs(database_url: str, tmp_path: Path) -> None:

@@ -351,7 +351,7 @@ class Tokens:
         raise error
 
     async def _expire(self, held: _Held, error: GrantRevoked) -> bool:
-        """Return the connection up, unless a newer pair was saved in this very moment."""
+        """Mark the connection EXPIRED, unless a newer pair was saved at the same moment."""
         row, now = held.row, self._clock()
         expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
         reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"

@@ -166,5 +166,5 @@ class UploadSlots:
             self._hashers.popitem(last=False)
 
     def take_hasher(self, key: str) -> Any:
-        """Return that hash away, or None when it is not known here."""
+        """Remove and return that hash, or None when it is not known here."""
         return self._hashers.pop(key, None)

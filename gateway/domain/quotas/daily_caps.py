@@ -72,7 +72,7 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
 
 
 async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> None:
-    """Return back, with this transaction, what a draft held that was refused, failed, or published by its creator."""
+    """Release, with this transaction, what a draft held that was refused, failed, or was published by its creator."""
     for rule in _day_rules(domain, post):
         if rule.limit:
             row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, domain.clock())
