@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, UniqueConstraint, and_, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, UniqueConstraint, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import AccountHealth, AccountState
 from storage.types import json_field, state_field, time_field
 
@@ -66,22 +66,14 @@ class CreatorInfoRow(SQLModel, table=True):
     fetch_time: datetime = time_field()
 
 
-def _is(location: str, account: str) -> ColumnElement[bool]:
-    return and_(col(AccountRow.location) == location, col(AccountRow.id) == account)
-
-
 async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:
-    """Return the account as it stands now, or None."""
-    query = select(AccountRow).where(_is(location, account)).execution_options(populate_existing=True)
-    return (await tx.execute(query)).scalar_one_or_none()
+    """Return the account as it is now, or None."""
+    return await rows.find(tx, AccountRow, location, account)
 
 
 async def get(tx: Transaction, location: str, account: str) -> AccountRow:
-    """Return the account; raises NotFound."""
-    row = await find(tx, location, account)
-    if row is None:
-        raise NotFound("account", account)
-    return row
+    """Return the account as it is now; raises NotFound."""
+    return await rows.get(tx, AccountRow, "account", location, account)
 
 
 async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
@@ -103,7 +95,7 @@ async def change(tx: Transaction, location: str, account: str, now: datetime, **
     """Set columns of an account; None when it is gone."""
     statement = (
         update(AccountRow)
-        .where(_is(location, account))
+        .where(rows.by_id(AccountRow, location, account))
         .values(update_time=now, **values)
         .returning(AccountRow)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -160,10 +152,8 @@ async def page(
         query = query.where(col(AccountRow.connection) == connection)
     if platform:
         query = query.where(col(AccountRow.platform) == platform)
-    if after is not None:
-        query = query.where(tuple_(col(AccountRow.create_time), col(AccountRow.id)) < tuple_(*after))
-    query = query.order_by(col(AccountRow.create_time).desc(), col(AccountRow.id).desc()).limit(limit)
-    return (await tx.execute(query)).scalars().all()
+    keys = (col(AccountRow.create_time), col(AccountRow.id))
+    return (await tx.execute(rows.keyset(query, keys, after, limit))).scalars().all()
 
 
 async def set_state_of_connection(
@@ -201,4 +191,4 @@ async def remove(tx: Transaction, location: str, account: str) -> None:
     await tx.execute(
         delete(CreatorInfoRow).where(col(CreatorInfoRow.location) == location, col(CreatorInfoRow.account) == account)
     )
-    await tx.execute(delete(AccountRow).where(_is(location, account)))
+    await tx.execute(delete(AccountRow).where(rows.by_id(AccountRow, location, account)))

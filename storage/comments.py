@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Index, delete, select, text, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import CommentState
 from storage.types import json_field, state_field, time_field
 
@@ -50,10 +50,7 @@ async def insert(tx: Transaction, row: CommentRow) -> CommentRow:
 
 async def get(tx: Transaction, location: str, id: str) -> CommentRow:
     """Return what is known of a comment; raises NotFound."""
-    row = await tx.get(CommentRow, (location, id), populate_existing=True)
-    if row is None:
-        raise NotFound("comment", id)
-    return row
+    return await rows.get(tx, CommentRow, "comment", location, id)
 
 
 async def done(tx: Transaction, location: str, id: str, comment: str, payload: dict[str, Any]) -> None:

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, delete, select, tuple_, update
+from sqlalchemy import Index, Text, delete, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import ImportState
 from storage.types import json_field, json_or_null, state_field, time_field
 
@@ -62,11 +62,8 @@ async def insert(tx: Transaction, row: ImportRow) -> ImportRow:
 
 
 async def get(tx: Transaction, location: str, id: str) -> ImportRow:
-    """Return an import as it stands now; raises NotFound."""
-    row = await tx.get(ImportRow, (location, id), populate_existing=True)
-    if row is None:
-        raise NotFound("import", id)
-    return row
+    """Return an import as it is now; raises NotFound."""
+    return await rows.get(tx, ImportRow, "import", location, id)
 
 
 async def move(tx: Transaction, row: ImportRow, now: datetime, **values: Any) -> ImportRow | None:
@@ -102,7 +99,5 @@ async def page(
 ) -> Sequence[ImportRow]:
     """List newest first after a keyset `(create_time, id)`."""
     query = select(ImportRow).where(col(ImportRow.location) == location)
-    if after is not None:
-        query = query.where(tuple_(col(ImportRow.create_time), col(ImportRow.id)) < tuple_(*after))
-    query = query.order_by(col(ImportRow.create_time).desc(), col(ImportRow.id).desc()).limit(limit)
-    return (await tx.execute(query)).scalars().all()
+    keys = (col(ImportRow.create_time), col(ImportRow.id))
+    return (await tx.execute(rows.keyset(query, keys, after, limit))).scalars().all()

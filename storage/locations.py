@@ -5,7 +5,7 @@ Owns the table `locations`. Whether a caller may use a location is the domain's 
 
 from datetime import datetime
 
-from sqlalchemy import Index, select
+from sqlalchemy import Index, Select, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -40,12 +40,12 @@ async def claim(tx: Transaction, location: str, agency: str, now: datetime) -> s
     return await owner(tx, location) or agency
 
 
+def locations_of(agency: str) -> Select[str]:
+    """Return the subquery of the locations that an agency owns, for conditions of other tables."""
+    return select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+
+
 async def of_agency(tx: Transaction, agency: str, *, after: str = "", limit: int = 1000) -> list[str]:
     """List an agency's locations by name, those after `after`."""
-    query = (
-        select(col(LocationRow.location))
-        .where(col(LocationRow.agency) == agency, col(LocationRow.location) > after)
-        .order_by(col(LocationRow.location))
-        .limit(limit)
-    )
-    return list((await tx.execute(query)).scalars())
+    query = locations_of(agency).where(col(LocationRow.location) > after).order_by(col(LocationRow.location))
+    return list((await tx.execute(query.limit(limit))).scalars())

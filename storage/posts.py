@@ -26,9 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, advisory_lock, notify
-from storage.errors import AlreadyExists, NotFound
-from storage.locations import LocationRow
+from storage import rows
+from storage.database import Transaction, notify
+from storage.locations import locations_of
 from storage.states import PostState
 from storage.types import as_text, json_field, json_or_null, state_field, time_field
 
@@ -105,34 +105,21 @@ def cache_key(location: str, post: str) -> str:
     return f"{location}|{post}"
 
 
-def _is(location: str, post: str) -> ColumnElement[bool]:
-    return and_(col(PostRow.location) == location, col(PostRow.id) == post)
-
-
 async def insert(tx: Transaction, row: PostRow) -> PostRow:
-    """Add a post; raises AlreadyExists when the location has one of that id."""
-    # Of two that choose the same id at once the second waits here for the first.
-    await advisory_lock(tx, f"post|{row.location}|{row.id}")
-    if await find(tx, row.location, row.id) is not None:
-        raise AlreadyExists("post", row.id)
-    tx.add(row)
-    await tx.flush()
+    """Add a post; raises AlreadyExists when the location has one with that id."""
+    await rows.insert_new(tx, "post", row)
     await notify(tx, TOPIC, cache_key(row.location, row.id))
     return row
 
 
 async def find(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow | None:
-    """Return the post as it stands now, or None."""
-    query = select(PostRow).where(_is(location, post)).execution_options(populate_existing=True)
-    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    """Return the post as it is now, or None; `lock` locks its row until the transaction ends."""
+    return await rows.find(tx, PostRow, location, post, lock=lock)
 
 
 async def get(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow:
-    """Return the post as it stands now; raises NotFound."""
-    row = await find(tx, location, post, lock=lock)
-    if row is None:
-        raise NotFound("post", post)
-    return row
+    """Return the post as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, PostRow, "post", location, post, lock=lock)
 
 
 async def change(
@@ -145,18 +132,13 @@ async def change(
     at_attempt: int | None = None,
     **values: Any,
 ) -> PostRow | None:
-    """Set columns of a post in one of the expected states (and at the expected attempt); None when it is not."""
-    where = and_(_is(location, post), col(PostRow.state).in_(expect))
+    """Set columns of a post that is in one of the expected states (and at the expected attempt); return None when it
+    is not.
+    """
+    where = and_(rows.by_id(PostRow, location, post), col(PostRow.state).in_(expect))
     if at_attempt is not None:
         where = and_(where, col(PostRow.attempt) == at_attempt)
-    statement = (
-        update(PostRow)
-        .where(where)
-        .values(version=PostRow.version + 1, update_time=now, **values)
-        .returning(PostRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    row = (await tx.execute(statement)).scalar_one_or_none()
+    row = await rows.change(tx, PostRow, where, now, **values)
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, post))
     return row
@@ -205,31 +187,23 @@ def _refers_to(location: str, account: str) -> ColumnElement[bool]:
 
 
 async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *, also_idle: bool = False) -> None:
-    """Say when the post is to be looked at next, if it is to be looked at at all, with `also_idle` in any case; no
-    change that a caller can see.
+    """Set when the post is next looked at, without a change that a caller can see.
+
+    A post that is not waiting to be looked at (`due_at` is NULL) is left alone unless `also_idle`.
     """
-    where = _is(location, post) if also_idle else and_(_is(location, post), col(PostRow.due_at).is_not(None))
+    where = rows.by_id(PostRow, location, post)
+    if not also_idle:
+        where = and_(where, col(PostRow.due_at).is_not(None))
     await tx.execute(update(PostRow).where(where).values(due_at=due_at))
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[PostRow]:
-    """Take posts that are due, skipping those another replica takes now, and push them off to `lease_until`."""
-    due = (
-        select(col(PostRow.location), col(PostRow.id))
-        .where(col(PostRow.due_at) <= now)
-        .order_by(col(PostRow.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(PostRow)
-        .where(tuple_(col(PostRow.location), col(PostRow.id)).in_(select(due.c.location, due.c.id)))
-        .values(due_at=lease_until)
-        .returning(PostRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return list((await tx.execute(statement)).scalars())
+    """Lease the posts that are due: postpone them to `lease_until` and return them, skipping those another replica is
+    leasing.
+    """
+    keys = (col(PostRow.location), col(PostRow.id))
+    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, limit)
+    return list((await tx.execute(leased.returning(PostRow))).scalars())
 
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
@@ -291,8 +265,7 @@ async def page(
     The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
     given. A name among `states` that is no state matches nothing.
     """
-    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
-    query = select(PostRow).where(col(PostRow.location).in_(owned))
+    query = select(PostRow).where(col(PostRow.location).in_(locations_of(agency)))
     if locations is not None:
         query = query.where(col(PostRow.location).in_(locations))
     if account:
@@ -304,14 +277,10 @@ async def page(
     if create_before is not None:
         query = query.where(col(PostRow.create_time) < create_before)
     moment = col(PostRow.schedule_time) if by_schedule else col(PostRow.create_time)
-    keys = (moment, col(PostRow.location), col(PostRow.id))
     if by_schedule:
         query = query.where(moment.is_not(None))
-    if after is not None:
-        keyset, bound = tuple_(*keys), tuple_(*after)
-        query = query.where(keyset > bound if by_schedule else keyset < bound)
-    query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
-    return list((await tx.execute(query.limit(limit))).scalars())
+    keys = (moment, col(PostRow.location), col(PostRow.id))
+    return list((await tx.execute(rows.keyset(query, keys, after, limit, ascending=by_schedule))).scalars())
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:

@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction, advisory_lock
-from storage.errors import NotFound
 from storage.posts import UNFINISHED, PostRow
 from storage.states import UploadState
 from storage.types import json_or_null, state_field, time_field
@@ -71,7 +71,7 @@ class UploadPartRow(SQLModel, table=True):
 
 
 def _is(location: str, upload: str) -> ColumnElement[bool]:
-    return and_(col(UploadRow.location) == location, col(UploadRow.id) == upload)
+    return rows.by_id(UploadRow, location, upload)
 
 
 async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
@@ -82,12 +82,8 @@ async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
 
 
 async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False) -> UploadRow:
-    """Return the upload; raises NotFound."""
-    query = select(UploadRow).where(_is(location, upload)).execution_options(populate_existing=True)
-    row = (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
-    if row is None:
-        raise NotFound("upload", upload)
-    return row
+    """Return the upload as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, UploadRow, "upload", location, upload, lock=lock)
 
 
 async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
@@ -143,7 +139,11 @@ async def complete(
     """Close an upload whose committed bytes are `size`; False when that is no longer so."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
+        .where(
+            _is(location, upload),
+            col(UploadRow.committed_size) == size,
+            col(UploadRow.state) == UploadState.OPEN,
+        )
         .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
@@ -154,7 +154,11 @@ async def save_media(tx: Transaction, location: str, upload: str, media: dict[st
     """Keep what a probe found in a complete upload, unless another probe was there first."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.state) == UploadState.COMPLETE, col(UploadRow.media).is_(None))
+        .where(
+            _is(location, upload),
+            col(UploadRow.state) == UploadState.COMPLETE,
+            col(UploadRow.media).is_(None),
+        )
         .values(media=media)
     )
     await tx.execute(statement)
@@ -167,7 +171,11 @@ async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> li
     """
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
+        .where(
+            _is(location, upload),
+            col(UploadRow.committed_size) == size,
+            col(UploadRow.state) == UploadState.OPEN,
+        )
         .values(committed_size=0)
         .returning(col(UploadRow.id))
     )

@@ -10,6 +10,7 @@ from sqlalchemy import Index, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
 from storage.types import time_field
 
@@ -92,25 +93,12 @@ async def wake(tx: Transaction, id: str, now: datetime) -> None:
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[str]:
-    """Take the ids of deliveries that are due, skipping those another replica takes now; push them off to
-    `lease_until`.
+    """Lease the deliveries that are due: postpone them to `lease_until` and return their ids, skipping those another
+    replica is leasing.
     """
-    due = (
-        select(col(WebhookRow.id))
-        .where(col(WebhookRow.due_at) <= now)
-        .order_by(col(WebhookRow.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(WebhookRow)
-        .where(col(WebhookRow.id).in_(select(due.c.id)))
-        .values(due_at=lease_until)
-        .returning(col(WebhookRow.id))
-        .execution_options(synchronize_session=False)
-    )
-    return list((await tx.execute(statement)).scalars())
+    id = col(WebhookRow.id)
+    leased = rows.lease_due(WebhookRow, (id,), col(WebhookRow.due_at), now, lease_until, limit)
+    return list((await tx.execute(leased.returning(id))).scalars())
 
 
 async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
