@@ -18,10 +18,10 @@ from storage.types import json_field, state_field, time_field
 
 
 class AccountRow(SQLModel, table=True):
-    """One account; the counts are None until the vendor gave them.
+    """One account; the counts are None until the vendor has returned them.
 
-    `kind` (page, profile…), `health` and `expire_time` are of accounts inside a grant of several; `provider_data` holds
-    further ids of the vendor's, by names of its provider.
+    `kind` (page, profile…), `health` and `expire_time` are set for accounts inside a grant of several; `provider_data`
+    has further vendor ids, under the provider's own names.
     """
 
     __tablename__ = "accounts"
@@ -56,7 +56,7 @@ class AccountRow(SQLModel, table=True):
 
 
 class CreatorInfoRow(SQLModel, table=True):
-    """What the creator behind an account may post, as asked at `fetch_time`."""
+    """What the creator behind an account may post, as of `fetch_time`."""
 
     __tablename__ = "creator_infos"
 
@@ -77,7 +77,7 @@ async def get(tx: Transaction, location: str, account: str) -> AccountRow:
 
 
 async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
-    """Add the account, or hand an existing one of the same vendor user to this connection and make it active again."""
+    """Add the account, or move an existing one of the same vendor user to this connection and make it active again."""
     statement = (
         pg_insert(AccountRow)
         .values(**row.model_dump())
@@ -92,7 +92,7 @@ async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
 
 
 async def change(tx: Transaction, location: str, account: str, now: datetime, **values: Any) -> AccountRow | None:
-    """Set columns of an account; None when it is gone."""
+    """Set columns of an account; return None when it does not exist."""
     statement = (
         update(AccountRow)
         .where(rows.by_id(AccountRow, location, account))
@@ -106,17 +106,15 @@ async def change(tx: Transaction, location: str, account: str, now: datetime, **
 async def by_provider_id(
     tx: Transaction, location: str, provider: str, platform: str, provider_account_id: str
 ) -> AccountRow | None:
-    """Return the account of a vendor's id, whatever connection it is reached through, held until the
-    transaction ends.
-    """
+    """Return the account with a vendor's id, on any connection, locked until the transaction ends."""
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         col(AccountRow.provider) == provider,
         col(AccountRow.platform) == platform,
         col(AccountRow.provider_account_id) == provider_account_id,
     )
-    held = query.with_for_update().execution_options(populate_existing=True)
-    return (await tx.execute(held)).scalar_one_or_none()
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.execute(locked)).scalar_one_or_none()
 
 
 async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
@@ -126,9 +124,7 @@ async def of_connection(tx: Transaction, location: str, connection: str) -> list
 
 
 async def by_username(tx: Transaction, location: str, username: str) -> list[AccountRow]:
-    """Return the active accounts of a location with this handle, whatever its case, on any network, the oldest
-    first.
-    """
+    """Return the active accounts of a location with this username, ignoring case, on any network, oldest first."""
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         func.lower(col(AccountRow.username)) == username.lower(),
@@ -146,7 +142,7 @@ async def page(
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> Sequence[AccountRow]:
-    """List newest first after a keyset `(create_time, id)`."""
+    """Return one page, newest first, after the keyset `(create_time, id)`."""
     query = select(AccountRow).where(col(AccountRow.location) == location)
     if connection:
         query = query.where(col(AccountRow.connection) == connection)
@@ -159,7 +155,7 @@ async def page(
 async def set_state_of_connection(
     tx: Transaction, location: str, connection: str, state: AccountState, now: datetime
 ) -> None:
-    """Move all accounts of a connection to a state."""
+    """Set the state of all accounts of a connection."""
     statement = (
         update(AccountRow)
         .where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
@@ -169,14 +165,14 @@ async def set_state_of_connection(
 
 
 async def find_creator_info(tx: Transaction, location: str, account: str) -> CreatorInfoRow | None:
-    """Return the last creator info, however old."""
+    """Return the stored creator info, however old."""
     return await tx.get(CreatorInfoRow, (location, account), populate_existing=True)
 
 
 async def save_creator_info(
     tx: Transaction, location: str, account: str, payload: dict[str, Any], fetch_time: datetime
 ) -> None:
-    """Keep creator info; an older answer never replaces a newer one."""
+    """Store creator info; an older answer never replaces a newer one."""
     values = {"payload": payload, "fetch_time": fetch_time}
     statement = pg_insert(CreatorInfoRow).values(location=location, account=account, **values)
     await tx.execute(

@@ -1,7 +1,7 @@
 """Connections: one grant of one location to one provider, and its health.
 
-Owns the table `connections`. Tokens stand in a table of their own (`storage/tokens.py`); what a status means is the
-domain's business.
+Owns the table `connections`. Tokens have their own table (`storage/tokens.py`); what a status means is decided in
+`gateway/domain`.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ SENT_WITH_TOKEN = frozenset({"provider_settings", "provider_subject"})
 class ConnectionRow(SQLModel, table=True):
     """One connection; `version` grows with every change and is the etag, times are aware UTC.
 
-    `grant_origin` is empty before there was a grant; the parent is the connection of the agency whose grant gives this
-    one's, if there is one. `accounts_version` counts the accounts that were attached and let go through us, so that a
-    list from before one of these is known; neither it nor `accounts_fetch_time` changes the version.
+    The parent is the connection of the agency that this grant is derived from, if any. `accounts_version` counts the
+    accounts that were attached and detached through us, so that an account list from before such a change can be
+    recognised; neither it nor `accounts_fetch_time` changes the version.
     """
 
     __tablename__ = "connections"
@@ -71,7 +71,7 @@ class ConnectionRow(SQLModel, table=True):
 
 
 def cache_key(location: str, provider: str) -> str:
-    """Name what a change of a connection makes stale: the status of that provider in that location."""
+    """Return the cache key that a change of a connection invalidates: the provider's status in that location."""
     return f"{location}|{provider}"
 
 
@@ -93,7 +93,7 @@ async def get(tx: Transaction, location: str, connection: str, *, lock: bool = F
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:
-    """Return the connection that speaks for a provider in a location: its own before an agency's, a live one before a
+    """Return the connection that represents a provider in a location: its own before an agency's, a usable one before a
     disconnected one, then the newest.
     """
     query = (
@@ -111,7 +111,7 @@ async def current(tx: Transaction, location: str, provider: str) -> ConnectionRo
 
 
 async def by_subject(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
-    """Return the location's connection to one vendor user, if it has one already, held until the transaction ends."""
+    """Return the location's connection to one vendor user, or None; its row is locked until the transaction ends."""
     query = (
         select(ConnectionRow)
         .where(
@@ -127,7 +127,7 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
 
 
 async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
-    """Return the connections of a location that somebody consented to and nobody gave up, by id."""
+    """Return the connections of a location that have a grant: neither pending nor disconnected, by id."""
     query = select(ConnectionRow).where(
         col(ConnectionRow.location) == location,
         col(ConnectionRow.status).not_in((ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)),
@@ -136,7 +136,7 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
 
 
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
-    """Return the connections of every location to one vendor user, disconnected ones too, by location and id."""
+    """Return the connections of all locations to one vendor user, including disconnected ones, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.provider) == provider, col(ConnectionRow.provider_subject) == subject)
@@ -146,7 +146,7 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
 
 
 async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:
-    """Return the connections whose grants come from this one's, of any location, by location and id."""
+    """Return the connections, in any location, whose grants are derived from this one, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.parent_location) == location, col(ConnectionRow.parent_connection) == connection)
@@ -155,14 +155,16 @@ async def of_parent(tx: Transaction, location: str, connection: str) -> list[Con
     return list((await tx.execute(query)).scalars())
 
 
-async def for_places(
-    tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
+async def by_setting(
+    tx: Transaction, agency: str, provider: str, setting: str, values: Sequence[str]
 ) -> list[ConnectionRow]:
-    """Return an agency's connections to a provider whose `setting` is one of these places, oldest first."""
+    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, oldest
+    first.
+    """
     query = select(ConnectionRow).where(
         col(ConnectionRow.location).in_(locations_of(agency)),
         col(ConnectionRow.provider) == provider,
-        col(ConnectionRow.provider_settings)[setting].astext.in_(places),
+        col(ConnectionRow.provider_settings)[setting].astext.in_(values),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.create_time), col(ConnectionRow.id)))).scalars())
 
@@ -185,14 +187,14 @@ async def change(
 
 
 async def note_accounts(tx: Transaction, row: ConnectionRow, **values: Any) -> None:
-    """Say of a connection's accounts how fresh their copy is (`accounts_fetch_time`), or which change was the last
-    (`accounts_version`). The connection itself does not change by that, nor does its etag.
+    """Set how fresh the copy of a connection's accounts is (`accounts_fetch_time`) or their `accounts_version`, without
+    changing the connection's version or etag.
     """
     await tx.execute(update(ConnectionRow).where(rows.by_id(ConnectionRow, row.location, row.id)).values(**values))
 
 
 async def remove(tx: Transaction, row: ConnectionRow) -> None:
-    """Delete the row; what hangs on it is the domain's business."""
+    """Delete the row only; the caller deletes what depends on it."""
     await tx.execute(delete(ConnectionRow).where(rows.by_id(ConnectionRow, row.location, row.id)))
     await notify(tx, TOPIC, cache_key(row.location, row.provider))
 
@@ -207,9 +209,10 @@ async def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
 ) -> list[ConnectionRow]:
-    """List newest first after a keyset `(create_time, location, id)`, in locations of `agency` (and of `locations`).
+    """Return one page, newest first, after the keyset `(create_time, location, id)`.
 
-    A name among `statuses` that is no status matches nothing.
+    Only locations of `agency`, and among `locations` if given. A name in `statuses` that is not a status matches
+    nothing.
     """
     query = select(ConnectionRow).where(col(ConnectionRow.location).in_(locations_of(agency)))
     if locations is not None:

@@ -1,7 +1,6 @@
-"""Matching posts with what a vendor shows: which of a vendor user's posts are ours, and which could be confused.
+"""Matching posts with what a vendor lists: which of a vendor user's posts are ours, and which could be confused.
 
-Owns the queries over all posts of one vendor user, in every location. Which match is good enough to adopt is decided in
-`gateway/domain`.
+Owns the queries over all posts of one vendor user, in every location. Does not know which match is good enough.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Posts: what a caller wants published, where it stands, and when it is due.
+"""Posts: what a caller wants published, its state, and when it is due.
 
-Owns the table `posts`. A post moves only by compare-and-swap from an expected state, and `due_at` is never NULL while a
-post is unfinished: whatever happens to a job, the sweeper finds the post again.
+Owns the table `posts`. A post changes state only by compare-and-swap from an expected state, and `due_at` is never NULL
+while a post is unfinished: even if its job is lost, the sweeper finds the post again.
 """
 
 from collections.abc import Sequence
@@ -43,10 +43,10 @@ UNFINISHED = (
 
 
 class PostRow(SQLModel, table=True):
-    """One post of one account; `attempt` is the number of its newest journal row, `version` grows with every change.
+    """One post of one account; `attempt` is the number of its newest attempt, `version` grows with every change.
 
-    `account` carries the post; `named_account` is the one that the caller named, when that is another. A round begins
-    at `queue_time` with attempt `round_start`: when the post was made, or when somebody tried it again.
+    The post is published through `account`; `named_account` is the account that the caller named, if it is a different
+    one. A round of attempts begins at `queue_time` with attempt `round_start`: when the post was created or retried.
     """
 
     __tablename__ = "posts"
@@ -101,7 +101,7 @@ class PostRow(SQLModel, table=True):
 
 
 def cache_key(location: str, post: str) -> str:
-    """Name one post in the caches."""
+    """Return the cache key of one post."""
     return f"{location}|{post}"
 
 
@@ -144,8 +144,8 @@ async def change(
     return row
 
 
-async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
-    """Return whether a post of the connection is under way."""
+async def any_unfinished(tx: Transaction, location: str, connection: str) -> bool:
+    """Return whether any post of the connection is unfinished."""
     query = select(
         exists().where(
             col(PostRow.location) == location,
@@ -156,8 +156,8 @@ async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
     return bool((await tx.execute(query)).scalar_one())
 
 
-async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
-    """Return whether a post of the account is under way."""
+async def any_unfinished_of_account(tx: Transaction, location: str, account: str) -> bool:
+    """Return whether any post of the account is unfinished."""
     query = select(exists().where(_refers_to(location, account), col(PostRow.state).in_(UNFINISHED)))
     return bool((await tx.execute(query)).scalar_one())
 
@@ -165,7 +165,7 @@ async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
 async def of_connection(
     tx: Transaction, location: str, connection: str, states: Sequence[PostState], due: datetime, limit: int
 ) -> list[str]:
-    """Return the ids of a connection's posts in these states that are due by then, the first due first."""
+    """Return the ids of a connection's posts in these states that are due by `due`, the earliest first."""
     query = select(col(PostRow.id)).where(
         col(PostRow.location) == location,
         col(PostRow.connection) == connection,
@@ -175,13 +175,13 @@ async def of_connection(
     return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
 
 
-async def of_account(tx: Transaction, location: str, account: str) -> bool:
+async def any_of_account(tx: Transaction, location: str, account: str) -> bool:
     """Return whether there is any post of the account."""
     return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
 
 
 def _refers_to(location: str, account: str) -> ColumnElement[bool]:
-    """Match the posts that were made on an account, or that go out through it."""
+    """Match the posts that name an account, or that are published through it."""
     either = or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
     return and_(col(PostRow.location) == location, either)
 
@@ -207,8 +207,8 @@ async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit:
 
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
-    """Make all waiting posts of a connection due now (it was authorised again); give how many."""
-    # Whoever waited waits no longer: younger posts keep behind it.
+    """Make all waiting posts of a connection due now, because it was reauthorized, and return their number."""
+    # A post that was waiting is ready now, and younger posts stay behind it.
     waiting = case((col(PostRow.next_attempt_time).is_not(None), now))
     waiting_posts = (
         select(col(PostRow.id))
@@ -218,7 +218,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
             col(PostRow.state).in_(UNFINISHED),
             col(PostRow.state) != PostState.SCHEDULED,
         )
-        # In one order: two who do this at once must not wait for each other.
+        # In a fixed order, so that two concurrent calls cannot deadlock.
         .order_by(col(PostRow.id))
         .with_for_update()
     )
@@ -232,7 +232,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
 
 
 async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now: datetime) -> None:
-    """Make the posts of an account and a mode that wait before their announcement due now."""
+    """Make due now the posts of an account and a mode that wait to be submitted."""
     statement = (
         update(PostRow)
         .where(
@@ -260,10 +260,10 @@ async def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
 ) -> list[PostRow]:
-    """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
+    """Return one page of posts: newest first, or with `by_schedule` the scheduled ones, soonest first.
 
-    The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
-    given. A name among `states` that is no state matches nothing.
+    `after` is the keyset `(create_time or schedule_time, location, id)` of the last row of the page before. Only
+    locations of `agency`, and among `locations` if given. A name in `states` that is not a state matches nothing.
     """
     query = select(PostRow).where(col(PostRow.location).in_(locations_of(agency)))
     if locations is not None:
@@ -284,7 +284,7 @@ async def page(
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
-    """Give, for those of a vendor's post ids that posts of the account became, the id of the post."""
+    """Map those of the vendor's post ids that belong to posts of the account to the ids of the posts."""
     query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
         col(PostRow.location) == location,
         col(PostRow.account) == account,
@@ -294,11 +294,11 @@ async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids
     return {row[0]: row[1] for row in (await tx.execute(query)).all()}
 
 
-async def older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:
-    """Count, up to `most`, the posts of the account that were made before this one, may go out, and have not begun.
+async def count_older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:
+    """Count, up to `most`, the older queued posts of the account that are ready to be submitted.
 
-    It may unless it shows that it waits for something. That nobody works on it says nothing (`due_at` is a lease, too);
-    one that has not moved since `moved_since` is not waited for.
+    A post is ready unless `next_attempt_time` says that it waits for something; `due_at` says nothing, because it is
+    also the lease. A post that has not changed since `moved_since` does not count.
     """
     older = (
         select(col(PostRow.id))

@@ -124,10 +124,10 @@ async def test_another_post_of_the_account_in_hand_over_is_seen(database: Databa
         await posts.insert(tx, make_post("processing", attempt=1, state=PostState.PROCESSING))
         await attempts.insert(tx, make_attempt("other-account", state=AttemptState.UPLOADING))
         await attempts.insert(tx, make_attempt("processing", state=AttemptState.PROCESSING))
-        before = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+        before = await attempts.another_transferring(tx, "l1", "a1", "mine", states)
         await posts.insert(tx, make_post("sending", attempt=1, state=PostState.TRANSFERRING))
         await attempts.insert(tx, make_attempt("sending", state=AttemptState.FINAL_SENT))
-        after = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+        after = await attempts.another_transferring(tx, "l1", "a1", "mine", states)
 
     assert before is False
     assert after is True

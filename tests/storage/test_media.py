@@ -50,15 +50,15 @@ async def db(database: Database) -> Database:
 async def make(db: Database, *rows: MediaLinkRow) -> bool:
     """Return the attempt these links."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         return await media.replace(tx, *ATTEMPT, rows, NOW)
 
 
 async def close_unfetched(db: Database) -> bool:
     """Close the attempt's links if none was opened, as the rules do."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
-        if await media.fetched(tx, *ATTEMPT):
+        await media.lock(tx, *ATTEMPT)
+        if await media.count_fetched(tx, *ATTEMPT):
             return False
         await media.close(tx, *ATTEMPT, b"mark", NOW)
     return True
@@ -94,7 +94,7 @@ async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
             return await opens(tx)
 
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         await media.close(tx, *ATTEMPT, b"mark", NOW)
         fetching = asyncio.create_task(fetch())
         done, _ = await asyncio.wait([fetching], timeout=0.3)
@@ -105,7 +105,7 @@ async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
 async def test_links_wait_for_a_close_that_began(db: Database) -> None:
     """An attempt that has no link yet can be closed too, and whoever makes links meanwhile gets none."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         await media.close(tx, *ATTEMPT, b"mark", NOW)
         making = asyncio.create_task(make(db, link()))
         done, _ = await asyncio.wait([making], timeout=0.3)
@@ -143,8 +143,8 @@ async def test_fetches_are_counted_by_link(db: Database) -> None:
         for minutes in (1, 2, 3):
             assert await opens(tx, now=NOW + timedelta(minutes=minutes))
     async with db.read() as tx:
-        assert 1 == await media.fetched(tx, *ATTEMPT)
-        assert [0, 0] == [await media.fetched(tx, "l2", "p1", 1), await media.fetched(tx, "l1", "p1", 2)]
+        assert 1 == await media.count_fetched(tx, *ATTEMPT)
+        assert [0, 0] == [await media.count_fetched(tx, "l2", "p1", 1), await media.count_fetched(tx, "l1", "p1", 2)]
         row = await media.find(tx, b"d1", NOW)
     assert row is not None
     assert (3, NOW + timedelta(minutes=1)) == (row[0].fetches, row[0].first_fetch_time)
@@ -153,9 +153,9 @@ async def test_fetches_are_counted_by_link(db: Database) -> None:
 async def test_an_upload_is_kept_longer_and_never_shorter(db: Database) -> None:
     """Keeping moves the end out; a shorter time, another location and an open upload change nothing."""
     async with db.transaction() as tx:
-        await uploads.keep(tx, "l1", ["u1", "none"], NOW + 2 * HOUR)
-        await uploads.keep(tx, "l1", ["u1"], NOW)
-        await uploads.keep(tx, "l2", ["u1"], NOW + 3 * HOUR)
+        await uploads.extend(tx, "l1", ["u1", "none"], NOW + 2 * HOUR)
+        await uploads.extend(tx, "l1", ["u1"], NOW)
+        await uploads.extend(tx, "l2", ["u1"], NOW + 3 * HOUR)
     async with db.read() as tx:
         assert NOW + 2 * HOUR == (await uploads.get(tx, "l1", "u1")).expire_time
 

@@ -133,7 +133,7 @@ async def test_what_was_not_placed_is_due_again_for_its_user(database: Database)
         delivery("placed", due_at=None, outcome="applied"),
     )
     async with database.transaction() as tx:
-        await webhooks.look_again(tx, "tiktok", "u", NOW)
+        await webhooks.requeue(tx, "tiktok", "u", NOW)
         due = await webhooks.take_due(tx, NOW, NOW + SECOND, 10)
 
     assert ["a"] == due
