@@ -138,7 +138,7 @@ async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
     if not digests:
         return False
     async with domain.db.read() as tx:
-        return await links.belong(tx, work.post.location, work.post.id, work.attempt.number, digests)
+        return await links.any_of_attempt(tx, work.post.location, work.post.id, work.attempt.number, digests)
 
 
 def _says(sighting: Sighting, caption: str) -> bool:
