@@ -18,10 +18,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, or_, select, update
 from sqlmodel import Field, SQLModel, col
 
-from storage import posts
+from storage import posts, rows
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
 from storage.posts import PostRow
@@ -90,22 +90,20 @@ async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
 
 async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
     """Return whether any attempt of the post may have published, as far as is known."""
-    query = select(
-        exists().where(
-            col(AttemptRow.location) == location,
-            col(AttemptRow.post) == post,
-            or_(
-                col(AttemptRow.state) == AttemptState.INDETERMINATE,
-                # Ended by a decision here, after everything had been sent.
-                and_(
-                    col(AttemptRow.state).not_in((AttemptState.INTENT, AttemptState.ABANDONED, AttemptState.CANCELLED)),
-                    col(AttemptRow.final_sent_time).is_not(None),
-                    col(AttemptRow.fail_code) == "",
-                ),
+    return await rows.any_match(
+        tx,
+        col(AttemptRow.location) == location,
+        col(AttemptRow.post) == post,
+        or_(
+            col(AttemptRow.state) == AttemptState.INDETERMINATE,
+            # Ended by a decision here, after everything had been sent.
+            and_(
+                col(AttemptRow.state).not_in((AttemptState.INTENT, AttemptState.ABANDONED, AttemptState.CANCELLED)),
+                col(AttemptRow.final_sent_time).is_not(None),
+                col(AttemptRow.fail_code) == "",
             ),
-        )
+        ),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def known_ids(tx: Transaction, publish_ids: Sequence[str]) -> set[str]:
@@ -163,19 +161,17 @@ async def another_transferring(
     """Return whether a post of the account other than `but` is being transferred, its newest attempt in one of these
     states.
     """
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            col(PostRow.account) == account,
-            col(PostRow.id) != but,
-            col(PostRow.state) == PostState.TRANSFERRING,
-            col(AttemptRow.location) == col(PostRow.location),
-            col(AttemptRow.post) == col(PostRow.id),
-            col(AttemptRow.number) == col(PostRow.attempt),
-            col(AttemptRow.state).in_(states),
-        )
+    return await rows.any_match(
+        tx,
+        col(PostRow.location) == location,
+        col(PostRow.account) == account,
+        col(PostRow.id) != but,
+        col(PostRow.state) == PostState.TRANSFERRING,
+        col(AttemptRow.location) == col(PostRow.location),
+        col(AttemptRow.post) == col(PostRow.id),
+        col(AttemptRow.number) == col(PostRow.attempt),
+        col(AttemptRow.state).in_(states),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def move(

@@ -11,6 +11,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, func, select, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction, advisory_lock
 from storage.posts import UNFINISHED, PostRow
 from storage.states import PostState, UploadState
@@ -113,8 +114,7 @@ async def close(tx: Transaction, location: str, post: str, attempt: int, digest:
 
 
 async def _closed(tx: Transaction, location: str, post: str, attempt: int) -> bool:
-    query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.position) == CLOSED))
-    return bool((await tx.execute(query)).scalar_one())
+    return await rows.any_match(tx, _of_attempt(location, post, attempt), col(MediaLinkRow.position) == CLOSED)
 
 
 async def _revoke(tx: Transaction, location: str, post: str, attempt: int, now: datetime) -> None:
@@ -176,23 +176,20 @@ async def count_fetched(tx: Transaction, location: str, post: str, attempt: int)
 
 async def any_of_attempt(tx: Transaction, location: str, post: str, attempt: int, digests: Sequence[bytes]) -> bool:
     """Return whether any of the digests belongs to a link of this attempt, valid or not."""
-    query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests)))
-    return bool((await tx.execute(query)).scalar_one())
+    return await rows.any_match(tx, _of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests))
 
 
 async def may_be_fetched(tx: Transaction, location: str, upload: str, now: datetime) -> bool:
     """Return whether a vendor may still fetch an upload for a post whose outcome is unknown."""
-    query = select(
-        exists().where(
-            col(MediaLinkRow.location) == location,
-            col(MediaLinkRow.upload) == upload,
-            *_valid(now),
-            col(PostRow.location) == col(MediaLinkRow.location),
-            col(PostRow.id) == col(MediaLinkRow.post),
-            col(PostRow.state) == PostState.INDETERMINATE,
-        )
+    return await rows.any_match(
+        tx,
+        col(MediaLinkRow.location) == location,
+        col(MediaLinkRow.upload) == upload,
+        *_valid(now),
+        col(PostRow.location) == col(MediaLinkRow.location),
+        col(PostRow.id) == col(MediaLinkRow.post),
+        col(PostRow.state) == PostState.INDETERMINATE,
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def log_fetch(tx: Transaction, row: MediaFetchRow) -> None:

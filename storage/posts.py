@@ -15,7 +15,6 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    exists,
     func,
     or_,
     select,
@@ -146,20 +145,16 @@ async def change(
 
 async def any_unfinished(tx: Transaction, location: str, connection: str) -> bool:
     """Return whether any post of the connection is unfinished."""
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            col(PostRow.connection) == connection,
-            col(PostRow.state).in_(UNFINISHED),
-        )
+    unfinished = col(PostRow.state).in_(UNFINISHED)
+    return await rows.any_match(
+        tx, col(PostRow.location) == location, col(PostRow.connection) == connection, unfinished
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def any_unfinished_of_account(tx: Transaction, location: str, account: str) -> bool:
     """Return whether any post of the account is unfinished."""
-    query = select(exists().where(_refers_to(location, account), col(PostRow.state).in_(UNFINISHED)))
-    return bool((await tx.execute(query)).scalar_one())
+    unfinished = col(PostRow.state).in_(UNFINISHED)
+    return await rows.any_match(tx, col(PostRow.location) == location, _through(account), unfinished)
 
 
 async def of_connection(
@@ -177,13 +172,12 @@ async def of_connection(
 
 async def any_of_account(tx: Transaction, location: str, account: str) -> bool:
     """Return whether there is any post of the account."""
-    return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
+    return await rows.any_match(tx, col(PostRow.location) == location, _through(account))
 
 
-def _refers_to(location: str, account: str) -> ColumnElement[bool]:
+def _through(account: str) -> ColumnElement[bool]:
     """Match the posts that name an account, or that are published through it."""
-    either = or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
-    return and_(col(PostRow.location) == location, either)
+    return or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
 
 
 async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *, also_idle: bool = False) -> None:
@@ -269,7 +263,7 @@ async def page(
     if locations is not None:
         query = query.where(col(PostRow.location).in_(locations))
     if account:
-        query = query.where(or_(col(PostRow.account) == account, col(PostRow.named_account) == account))
+        query = query.where(_through(account))
     if states:
         query = query.where(as_text(col(PostRow.state)).in_(states))
     if create_after is not None:
@@ -281,17 +275,6 @@ async def page(
         query = query.where(moment.is_not(None))
     keys = (moment, col(PostRow.location), col(PostRow.id))
     return list((await tx.execute(rows.keyset(query, keys, after, limit, ascending=by_schedule))).scalars())
-
-
-async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
-    """Map those of the vendor's post ids that belong to posts of the account to the ids of the posts."""
-    query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
-        col(PostRow.location) == location,
-        col(PostRow.account) == account,
-        col(PostRow.provider_post_id).in_(ids),
-        col(PostRow.provider_post_id) != "",
-    )
-    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
 
 
 async def count_older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, Update, and_, select, tuple_, update
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, select, tuple_, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
@@ -61,6 +61,11 @@ async def get(tx: Transaction, table: type[R], kind: str, location: str, id: str
     if row is None:
         raise NotFound(kind, id)
     return row
+
+
+async def any_match(tx: Transaction, *conditions: ColumnElement[bool]) -> bool:
+    """Return whether any row meets all conditions; they may be about several tables that they join."""
+    return bool((await tx.execute(select(exists().where(*conditions)))).scalar_one())
 
 
 async def change(tx: Transaction, table: type[V], where: ColumnElement[bool], now: datetime, **values: Any) -> V | None:

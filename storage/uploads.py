@@ -212,14 +212,12 @@ async def _drop_parts(tx: Transaction, location: str, upload: str) -> list[str]:
 
 async def in_use(tx: Transaction, location: str, upload: str) -> bool:
     """Return whether an unfinished post still needs the upload."""
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            literal(upload) == any_(col(PostRow.uploads)),
-            col(PostRow.state).in_(UNFINISHED),
-        )
+    return await rows.any_match(
+        tx,
+        col(PostRow.location) == location,
+        literal(upload) == any_(col(PostRow.uploads)),
+        col(PostRow.state).in_(UNFINISHED),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def extend(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
