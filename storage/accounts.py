@@ -7,21 +7,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, UniqueConstraint, and_, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, UniqueConstraint, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import AccountHealth, AccountState
 from storage.types import json_field, state_field, time_field
 
 
 class AccountRow(SQLModel, table=True):
-    """One account; the counts are None until the vendor gave them.
+    """One account; the counts are None until the vendor has returned them.
 
-    `kind` (page, profile…), `health` and `expire_time` are of accounts inside a grant of several; `provider_data` holds
-    further ids of the vendor's, by names of its provider.
+    `kind` (page, profile…), `health` and `expire_time` are set for accounts inside a grant of several; `provider_data`
+    has further vendor ids, under the provider's own names.
     """
 
     __tablename__ = "accounts"
@@ -56,7 +56,7 @@ class AccountRow(SQLModel, table=True):
 
 
 class CreatorInfoRow(SQLModel, table=True):
-    """What the creator behind an account may post, as asked at `fetch_time`."""
+    """What the creator behind an account may post, as of `fetch_time`."""
 
     __tablename__ = "creator_infos"
 
@@ -66,26 +66,18 @@ class CreatorInfoRow(SQLModel, table=True):
     fetch_time: datetime = time_field()
 
 
-def _is(location: str, account: str) -> ColumnElement[bool]:
-    return and_(col(AccountRow.location) == location, col(AccountRow.id) == account)
-
-
 async def find(tx: Transaction, location: str, account: str) -> AccountRow | None:
-    """Return the account as it stands now, or None."""
-    query = select(AccountRow).where(_is(location, account)).execution_options(populate_existing=True)
-    return (await tx.execute(query)).scalar_one_or_none()
+    """Return the account as it is now, or None."""
+    return await rows.find(tx, AccountRow, location, account)
 
 
 async def get(tx: Transaction, location: str, account: str) -> AccountRow:
-    """Return the account; raises NotFound."""
-    row = await find(tx, location, account)
-    if row is None:
-        raise NotFound("account", account)
-    return row
+    """Return the account as it is now; raises NotFound."""
+    return await rows.get(tx, AccountRow, "account", location, account)
 
 
 async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
-    """Add the account, or hand an existing one of the same vendor user to this connection and make it active again."""
+    """Add the account, or move an existing one of the same vendor user to this connection and make it active again."""
     statement = (
         pg_insert(AccountRow)
         .values(**row.model_dump())
@@ -100,10 +92,10 @@ async def attach(tx: Transaction, row: AccountRow) -> AccountRow:
 
 
 async def change(tx: Transaction, location: str, account: str, now: datetime, **values: Any) -> AccountRow | None:
-    """Set columns of an account; None when it is gone."""
+    """Set columns of an account; return None when it does not exist."""
     statement = (
         update(AccountRow)
-        .where(_is(location, account))
+        .where(rows.by_id(AccountRow, location, account))
         .values(update_time=now, **values)
         .returning(AccountRow)
         .execution_options(synchronize_session=False, populate_existing=True)
@@ -114,17 +106,15 @@ async def change(tx: Transaction, location: str, account: str, now: datetime, **
 async def by_provider_id(
     tx: Transaction, location: str, provider: str, platform: str, provider_account_id: str
 ) -> AccountRow | None:
-    """Return the account of a vendor's id, whatever connection it is reached through, held until the
-    transaction ends.
-    """
+    """Return the account with a vendor's id, on any connection, locked until the transaction ends."""
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         col(AccountRow.provider) == provider,
         col(AccountRow.platform) == platform,
         col(AccountRow.provider_account_id) == provider_account_id,
     )
-    held = query.with_for_update().execution_options(populate_existing=True)
-    return (await tx.execute(held)).scalar_one_or_none()
+    locked = query.with_for_update().execution_options(populate_existing=True)
+    return (await tx.execute(locked)).scalar_one_or_none()
 
 
 async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
@@ -134,9 +124,7 @@ async def of_connection(tx: Transaction, location: str, connection: str) -> list
 
 
 async def by_username(tx: Transaction, location: str, username: str) -> list[AccountRow]:
-    """Return the active accounts of a location with this handle, whatever its case, on any network, the oldest
-    first.
-    """
+    """Return the active accounts of a location with this username, ignoring case, on any network, oldest first."""
     query = select(AccountRow).where(
         col(AccountRow.location) == location,
         func.lower(col(AccountRow.username)) == username.lower(),
@@ -154,22 +142,20 @@ async def page(
     after: tuple[datetime, str] | None,
     limit: int,
 ) -> Sequence[AccountRow]:
-    """List newest first after a keyset `(create_time, id)`."""
+    """Return one page, newest first, after the keyset `(create_time, id)`."""
     query = select(AccountRow).where(col(AccountRow.location) == location)
     if connection:
         query = query.where(col(AccountRow.connection) == connection)
     if platform:
         query = query.where(col(AccountRow.platform) == platform)
-    if after is not None:
-        query = query.where(tuple_(col(AccountRow.create_time), col(AccountRow.id)) < tuple_(*after))
-    query = query.order_by(col(AccountRow.create_time).desc(), col(AccountRow.id).desc()).limit(limit)
-    return (await tx.execute(query)).scalars().all()
+    keys = (col(AccountRow.create_time), col(AccountRow.id))
+    return (await tx.execute(rows.keyset(query, keys, after, limit))).scalars().all()
 
 
 async def set_state_of_connection(
     tx: Transaction, location: str, connection: str, state: AccountState, now: datetime
 ) -> None:
-    """Move all accounts of a connection to a state."""
+    """Set the state of all accounts of a connection."""
     statement = (
         update(AccountRow)
         .where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)
@@ -179,14 +165,14 @@ async def set_state_of_connection(
 
 
 async def find_creator_info(tx: Transaction, location: str, account: str) -> CreatorInfoRow | None:
-    """Return the last creator info, however old."""
+    """Return the stored creator info, however old."""
     return await tx.get(CreatorInfoRow, (location, account), populate_existing=True)
 
 
 async def save_creator_info(
     tx: Transaction, location: str, account: str, payload: dict[str, Any], fetch_time: datetime
 ) -> None:
-    """Keep creator info; an older answer never replaces a newer one."""
+    """Store creator info; an older answer never replaces a newer one."""
     values = {"payload": payload, "fetch_time": fetch_time}
     statement = pg_insert(CreatorInfoRow).values(location=location, account=account, **values)
     await tx.execute(
@@ -201,4 +187,4 @@ async def remove(tx: Transaction, location: str, account: str) -> None:
     await tx.execute(
         delete(CreatorInfoRow).where(col(CreatorInfoRow.location) == location, col(CreatorInfoRow.account) == account)
     )
-    await tx.execute(delete(AccountRow).where(_is(location, account)))
+    await tx.execute(delete(AccountRow).where(rows.by_id(AccountRow, location, account)))

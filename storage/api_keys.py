@@ -1,6 +1,6 @@
-"""API keys: who may call, as a hash, and what each key may use.
+"""API keys: the hash of each key, and what the key may use.
 
-Owns the table `api_keys`. A key itself is never here; hashing it and what its scopes mean is the domain's.
+Owns the table `api_keys`. Keys themselves are never stored. Does not know how they are hashed, or what scopes mean.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ TOPIC = "api_keys"
 
 
 class ApiKeyRow(SQLModel, table=True):
-    """One key; `digest` is its HMAC, `locations` NULL means all of the agency, times are aware UTC."""
+    """One key; `digest` is its HMAC, NULL `locations` means all of the agency's, times are aware UTC."""
 
     __tablename__ = "api_keys"
 
@@ -36,7 +36,7 @@ class ApiKeyRow(SQLModel, table=True):
 
 
 async def insert(tx: Transaction, row: ApiKeyRow) -> None:
-    """Add a key; a replica that has just refused it hears of it with the commit."""
+    """Add a key; replicas that have cached its absence are notified with the commit."""
     tx.add(row)
     await tx.flush()
     await notify(tx, TOPIC, row.digest.hex())
@@ -49,7 +49,7 @@ async def by_digest(tx: Transaction, digest: bytes) -> ApiKeyRow | None:
 
 
 async def revoke(tx: Transaction, key_id: str, now: datetime) -> ApiKeyRow:
-    """Mark the key revoked (a second time changes nothing); every replica hears of it with the commit.
+    """Mark the key revoked and notify every replica with the commit; revoking it again changes nothing.
 
     Raises NotFound.
     """
@@ -63,7 +63,7 @@ async def revoke(tx: Transaction, key_id: str, now: datetime) -> ApiKeyRow:
 
 
 async def page(tx: Transaction, *, agency: str = "", after: str = "", limit: int = 1000) -> Sequence[ApiKeyRow]:
-    """List keys by id, those after `after`; with `agency` only that agency's."""
+    """Return keys in order of their ids, from the first one after `after`; with `agency` only that agency's."""
     query = select(ApiKeyRow).where(col(ApiKeyRow.id) > after)
     if agency:
         query = query.where(col(ApiKeyRow.agency) == agency)

@@ -1,27 +1,27 @@
-"""The publish journal: one row per attempt, each state committed before the call that it announces.
+"""The publish journal: one row per attempt, each state committed before the vendor call that it stands for.
 
-Owns the table `attempts`. Every move is a compare-and-swap on (attempt, state): a worker that was frozen and wakes up
-finds its attempt moved on and can neither announce nor send. What follows from a state is decided in
-`gateway/domain/publishing/step.py`.
+Owns the table `attempts`. Every transition is a compare-and-swap on (attempt, state): a worker that was frozen and
+wakes up finds that its attempt has moved on, and can neither submit nor transfer. What follows from a state is decided
+in `gateway/domain`.
 
     INTENT → INIT_SENT → INIT_OK → UPLOADING → FINAL_SENT → PROCESSING → PUBLISHED | AWAITING_CREATOR | FAILED |
     CANCELLED | INDETERMINATE
-    INTENT → INIT_SENT → PROCESSING …  when the vendor fetches the media: the one call may publish by itself
-    and from any unfinished one: → ABANDONED, when a new attempt takes its place
+    INTENT → INIT_SENT → PROCESSING …  when the vendor fetches the media: this one call may already publish
+    and from any unfinished state → ABANDONED, when a new attempt replaces this one
 
-`gone_time` is when the upload address was first found dead, with how much the vendor held then in `confirmed`.
-`announce_time` is when INIT_SENT was committed, the last time if more than once. `final_sent_time` is when the outcome
-began to be the vendor's: before the last bytes left, or before such a call.
+`gone_time` is when the upload URL was first found invalid; `confirmed` is how much the vendor had received then.
+`announce_time` is when INIT_SENT was committed, the last time if more than once. `final_sent_time` is when the vendor
+could first publish: set before the last bytes are sent, or before a call that may publish by itself.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, or_, select, update
 from sqlmodel import Field, SQLModel, col
 
-from storage import posts
+from storage import posts, rows
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
 from storage.posts import PostRow
@@ -30,11 +30,11 @@ from storage.types import json_field, state_field, time_field
 
 
 class AttemptRow(SQLModel, table=True):
-    """One attempt: what was announced to the vendor and how much of it is confirmed; sizes in bytes.
+    """One attempt: what was submitted to the vendor and how much of it is confirmed; sizes in bytes.
 
-    `failures` are questions and chunks in a row that went wrong, `denials` answers in all that the vendor has no such
-    id, `faults` steps in a row that a fault of our own ended. `media` says where the attempt's own media lie with the
-    vendor.
+    `failures` counts consecutive failed polls and chunks, `denials` all answers that the vendor does not know the id,
+    `faults` consecutive steps that an error of the gateway itself ended. `media` says where the vendor stores the media
+    of this attempt.
     """
 
     __tablename__ = "attempts"
@@ -70,56 +70,53 @@ def _is(location: str, post: str, number: int) -> ColumnElement[bool]:
 
 
 async def insert(tx: Transaction, row: AttemptRow) -> AttemptRow:
-    """Add an attempt in its first state."""
+    """Add an attempt."""
     tx.add(row)
     await tx.flush()
     return row
 
 
 async def find(tx: Transaction, location: str, post: str, number: int) -> AttemptRow | None:
-    """Return the attempt as it stands now, or None."""
+    """Return the attempt as it is now, or None."""
     query = select(AttemptRow).where(_is(location, post, number)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def by_publish_id(tx: Transaction, publish_id: str) -> list[AttemptRow]:
-    """Return the attempts that carry a vendor's publish id (ids are the vendor's; more than one is no fault of
-    ours).
-    """
+    """Return the attempts with a vendor's publish id: the vendor chooses the ids, so several attempts may share one."""
     query = select(AttemptRow).where(col(AttemptRow.publish_id) == publish_id)
     return list((await tx.execute(query)).scalars())
 
 
 async def in_doubt(tx: Transaction, location: str, post: str) -> bool:
-    """Return whether an attempt of the post may have posted, for all that is known."""
-    query = select(
-        exists().where(
-            col(AttemptRow.location) == location,
-            col(AttemptRow.post) == post,
-            or_(
-                col(AttemptRow.state) == AttemptState.INDETERMINATE,
-                # Given up by somebody's decision after everything had left.
-                and_(
-                    col(AttemptRow.state).not_in((AttemptState.INTENT, AttemptState.ABANDONED, AttemptState.CANCELLED)),
-                    col(AttemptRow.final_sent_time).is_not(None),
-                    col(AttemptRow.fail_code) == "",
-                ),
+    """Return whether any attempt of the post may have published, as far as is known."""
+    return await rows.any_match(
+        tx,
+        col(AttemptRow.location) == location,
+        col(AttemptRow.post) == post,
+        or_(
+            col(AttemptRow.state) == AttemptState.INDETERMINATE,
+            # Ended by a decision here, after everything had been sent.
+            and_(
+                col(AttemptRow.state).not_in((AttemptState.INTENT, AttemptState.ABANDONED, AttemptState.CANCELLED)),
+                col(AttemptRow.final_sent_time).is_not(None),
+                col(AttemptRow.fail_code) == "",
             ),
-        )
+        ),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def known_ids(tx: Transaction, publish_ids: Sequence[str]) -> set[str]:
-    """Return those of a vendor's publish ids that attempts of ours carry."""
+    """Return those of a vendor's publish ids that our attempts have."""
     query = select(col(AttemptRow.publish_id)).where(col(AttemptRow.publish_id).in_(publish_ids))
     return set((await tx.execute(query)).scalars()) if publish_ids else set()
 
 
 async def without_id(tx: Transaction, provider: str, subject: str, before: datetime) -> list[AttemptRow]:
-    """Return the attempts of a vendor's user, begun by then, that may have made a publish whose id never came here.
+    """Return the attempts of a vendor user, submitted by `before`, that may have created a publish whose id we never
+    received.
 
-    Those whose answer is still awaited, and those that were tried again since, are among them.
+    This includes attempts whose answer is still pending, and those of posts that were retried since.
     """
     query = (
         select(AttemptRow)
@@ -136,7 +133,7 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
             col(ConnectionRow.status) != ConnectionStatus.DISCONNECTED,
             col(AttemptRow.state).in_((AttemptState.INIT_SENT, AttemptState.INDETERMINATE)),
             col(AttemptRow.publish_id) == "",
-            # Only an announcement that acts by itself has this time before it has an id.
+            # Without an id this time is set only for a submit call that may publish by itself.
             col(AttemptRow.final_sent_time) <= before,
         )
     )
@@ -144,7 +141,7 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
 
 
 async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
-    """Return the vendor's id of the user for whom an attempt was made."""
+    """Return the vendor's id of the user that an attempt belongs to."""
     query = (
         select(col(ConnectionRow.provider_subject))
         .join(
@@ -158,27 +155,31 @@ async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:
     return (await tx.execute(query)).scalar_one_or_none() or ""
 
 
-async def handing_over(tx: Transaction, location: str, account: str, but: str, states: Sequence[AttemptState]) -> bool:
-    """Return whether another post of the account than `but` is in one of these states of its newest attempt."""
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            col(PostRow.account) == account,
-            col(PostRow.id) != but,
-            col(PostRow.state) == PostState.TRANSFERRING,
-            col(AttemptRow.location) == col(PostRow.location),
-            col(AttemptRow.post) == col(PostRow.id),
-            col(AttemptRow.number) == col(PostRow.attempt),
-            col(AttemptRow.state).in_(states),
-        )
+async def another_transferring(
+    tx: Transaction, location: str, account: str, but: str, states: Sequence[AttemptState]
+) -> bool:
+    """Return whether a post of the account other than `but` is being transferred, its newest attempt in one of these
+    states.
+    """
+    return await rows.any_match(
+        tx,
+        col(PostRow.location) == location,
+        col(PostRow.account) == account,
+        col(PostRow.id) != but,
+        col(PostRow.state) == PostState.TRANSFERRING,
+        col(AttemptRow.location) == col(PostRow.location),
+        col(AttemptRow.post) == col(PostRow.id),
+        col(AttemptRow.number) == col(PostRow.attempt),
+        col(AttemptRow.state).in_(states),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def move(
     tx: Transaction, row: AttemptRow, to: AttemptState, now: datetime, *, confirmed: int | None = None, **values: Any
 ) -> AttemptRow | None:
-    """Move from the state (and confirmed offset) that `row` shows; None when the attempt has moved on meanwhile."""
+    """Move from the state and confirmed offset of `row` to the state `to`; return None when the attempt has moved on
+    since `row` was read.
+    """
     if confirmed is not None:
         values["confirmed"] = confirmed
     statement = (
@@ -196,7 +197,7 @@ async def move(
 
 
 async def remove_post(tx: Transaction, location: str, post: str, *, expect: PostState) -> bool:
-    """Delete a post that is in this state, with its journal; return False when it is in another."""
+    """Delete a post and its attempts if the post is in this state; return False when it is not."""
     row = and_(col(PostRow.location) == location, col(PostRow.id) == post, col(PostRow.state) == expect)
     if (await tx.execute(delete(PostRow).where(row).returning(col(PostRow.id)))).scalar_one_or_none() is None:
         return False

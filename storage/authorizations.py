@@ -1,7 +1,7 @@
-"""Authorisations under way: what a callback must find again under its one-time state.
+"""Pending OAuth authorizations: what a callback needs to find again by its one-time state.
 
-Owns the table `authorizations`. The verifier and the consent page's address are sealed; the state itself is not stored,
-only its id.
+Owns the table `authorizations`. The PKCE verifier and the consent page's URL are sealed; of the state only its id is
+stored.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ from storage.types import state_field, time_field
 
 
 class AuthorizationRow(SQLModel, table=True):
-    """One consent that was started; `consume_time` is set once, by whoever comes first, and `outcome` when it is done:
-    completed, denied or failed. `connection` is then the one that holds the grant. `openers` are addresses whose pages
-    may have opened the consent page, and may hear how it ended.
+    """One consent that was started; `consume_time` is set once, by the first callback, and `outcome` when it has ended.
+    `connection` is then the one that has the grant. `openers` are the origins whose pages may have opened the consent
+    page and may be told the result.
     """
 
     __tablename__ = "authorizations"
@@ -43,7 +43,7 @@ class AuthorizationRow(SQLModel, table=True):
 
 
 async def insert(tx: Transaction, row: AuthorizationRow) -> None:
-    """Add a started authorisation and end the connection's open ones: the newest consent page counts."""
+    """Add an authorization and delete the connection's open ones: only the newest consent page is valid."""
     await tx.execute(
         delete(AuthorizationRow).where(
             col(AuthorizationRow.location) == row.location,
@@ -56,14 +56,14 @@ async def insert(tx: Transaction, row: AuthorizationRow) -> None:
 
 
 async def find(tx: Transaction, id: str) -> AuthorizationRow | None:
-    """Return the authorisation of a state's id as it stands now, used or not."""
+    """Return the authorization with a state's id as it is now, consumed or not, or None."""
     return await tx.get(AuthorizationRow, id, populate_existing=True)
 
 
 async def open_among(
     tx: Transaction, connections: Sequence[tuple[str, str]], now: datetime
 ) -> dict[tuple[str, str], AuthorizationRow]:
-    """Give, by (location, connection), the authorisations that can still be completed."""
+    """Return the authorizations that can still be completed, by (location, connection)."""
     query = select(AuthorizationRow).where(
         tuple_(col(AuthorizationRow.location), col(AuthorizationRow.connection)).in_(connections),
         col(AuthorizationRow.consume_time).is_(None),
@@ -73,7 +73,7 @@ async def open_among(
 
 
 async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow | None:
-    """Use the state up: the row for the first who asks in time, None for everybody else."""
+    """Consume the state: return the row to the first caller before it expires, None to every other."""
     statement = (
         update(AuthorizationRow)
         .where(
@@ -89,18 +89,18 @@ async def consume(tx: Transaction, id: str, now: datetime) -> AuthorizationRow |
 
 
 async def finish(tx: Transaction, id: str, outcome: AuthorizationOutcome, connection: str) -> None:
-    """Say how a used authorisation ended, and which connection holds the grant."""
+    """Store how a consumed authorization ended, and which connection has the grant."""
     statement = update(AuthorizationRow).where(col(AuthorizationRow.id) == id)
     await tx.execute(statement.values(outcome=outcome, connection=connection))
 
 
 async def release(tx: Transaction, id: str) -> None:
-    """Take a use back, when nothing came of it."""
+    """Make a consumed authorization available again, when nothing came of the attempt."""
     await tx.execute(update(AuthorizationRow).where(col(AuthorizationRow.id) == id).values(consume_time=None))
 
 
 async def remove_for(tx: Transaction, location: str, connection: str) -> None:
-    """Delete all authorisations of a connection."""
+    """Delete all authorizations of a connection."""
     await tx.execute(
         delete(AuthorizationRow).where(
             col(AuthorizationRow.location) == location, col(AuthorizationRow.connection) == connection
@@ -109,5 +109,5 @@ async def remove_for(tx: Transaction, location: str, connection: str) -> None:
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Delete authorisations that expired before a time."""
+    """Delete authorizations that expired before a time."""
     await tx.execute(delete(AuthorizationRow).where(col(AuthorizationRow.expire_time) < before))

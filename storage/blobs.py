@@ -1,7 +1,7 @@
 """The bytes of uploads, in a local folder or an object store.
 
 Owns keys, streaming, and the folder's mode.
-Does not know uploads, offsets of clients, or who may read.
+Does not know uploads, client offsets, or who may read.
 """
 
 import os
@@ -23,11 +23,11 @@ _LONGEST_KEY = 512
 
 
 class StoreUnavailable(Exception):
-    """The place of the bytes does not give them now."""
+    """The object store cannot be read at the moment."""
 
 
 class BlobStore:
-    """Named runs of bytes. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
+    """Stores bytes by key. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
 
     def __init__(self, store: ObjectStore) -> None:
         """Use `BlobStore.open`."""
@@ -35,10 +35,9 @@ class BlobStore:
 
     @classmethod
     def open(cls, url: str) -> "BlobStore":
-        """Return a store at `file:///folder` (made with mode 0700) or what else obstore knows (`s3://…`, `gs://…`,
-        `az://…`).
+        """Return the store at `file:///folder` (created with mode 0700), `s3://…`, `gs://…` or `az://…`.
 
-        Raises ValueError when the URL is none of these.
+        Raises ValueError for any other URL.
         """
         parts = urlsplit(url)
         if parts.scheme != "file":
@@ -54,13 +53,13 @@ class BlobStore:
         return cls(LocalStore(folder, automatic_cleanup=True))
 
     async def put(self, key: str, data: bytes | memoryview) -> None:
-        """Write `data` under `key`: readers see all of it or nothing. Overwrites. Raises ValueError for a bad key."""
+        """Write `data` under `key`, replacing what is there; readers see all of it or nothing. ValueError: bad key."""
         await obstore.put_async(self._store, _checked(key), data)
 
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
         """Yield the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.
 
-        Raises `NotFound`, OSError when the blob is shorter than `end`, StoreUnavailable when nobody can say now.
+        Raises `NotFound`, OSError when the blob is shorter than `end`, and StoreUnavailable.
         """
         _checked(key)
         for first in range(start, end, chunk):
@@ -71,22 +70,20 @@ class BlobStore:
             yield piece
 
     async def size(self, key: str) -> int:
-        """Return how many bytes lie under `key`. Raises `NotFound`."""
+        """Return the size in bytes of the blob `key`. Raises `NotFound`."""
         try:
             return int((await obstore.head_async(self._store, _checked(key)))["size"])
         except FileNotFoundError:
             raise NotFound("blob", key) from None
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Remove blobs; keys that are not there are fine."""
+        """Delete blobs; missing keys are ignored."""
         for key in [_checked(key) for key in keys]:
             with suppress(FileNotFoundError):
                 await obstore.delete_async(self._store, key)
 
     async def older(self, prefix: str, before: datetime) -> AsyncIterator[list[str]]:
-        """Yield the keys below the folder `prefix` that were last written before a time, in batches of at most
-        1,000.
-        """
+        """Yield the keys under the folder `prefix` last written before a time, in batches of at most 1,000."""
         async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
             yield [blob["path"] for blob in batch if blob["last_modified"] < before]
 
@@ -96,15 +93,15 @@ class BlobStore:
         except FileNotFoundError:
             raise NotFound("blob", key) from None
         except obstore.exceptions.BaseError as error:
-            # A range behind the end has no class of its own. The error's text may name hosts and paths: its kind is
-            # enough.
+            # A range beyond the end has no error class of its own. The error's text may contain hosts and paths, so
+            # only its class is reported.
             if await self._ends_before(key, start):
                 return b""
             raise StoreUnavailable(type(error).__name__) from None
 
-    async def _ends_before(self, key: str, place: int) -> bool:
+    async def _ends_before(self, key: str, offset: int) -> bool:
         try:
-            return await self.size(key) <= place
+            return await self.size(key) <= offset
         except obstore.exceptions.BaseError:
             return False
 

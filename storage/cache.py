@@ -1,6 +1,6 @@
 """A bounded in-process cache that other replicas can invalidate.
 
-Owns entries, their age, and the rule that nothing invalidated while it was loaded is kept.
+Owns the entries, their age, and the rule that a value invalidated while it was being loaded is not cached.
 Does not know what is cached, or PostgreSQL.
 """
 
@@ -18,16 +18,19 @@ class Invalidations(Protocol):
 
     @property
     def healthy(self) -> bool:
-        """True while notifications are known to arrive."""
+        """Whether notifications are known to arrive."""
 
     def subscribe(
         self, topic: str, callback: Callable[[str], None], *, reset: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        """Call `callback(key)` at each notification of `topic`, `reset()` after each (re)connect; returns the undo."""
+        """Call `callback(key)` for each notification of `topic` and `reset()` after each (re)connect.
+
+        Return a function that unsubscribes.
+        """
 
 
 class _Load:
-    """One loader on its way; `stale` once its key was invalidated under it."""
+    """One load in progress; `stale` once its key was invalidated."""
 
     __slots__ = ("stale",)
 
@@ -38,7 +41,7 @@ class _Load:
 class CoherentCache(Generic[K, V]):
     """Values by string key: bounded, at most `ttl_seconds` old, and not used while the listener is down.
 
-    `None` is no value: it is never stored, and means "not here" when it comes back.
+    None is never cached: `get` returns it for a key that is not cached.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class CoherentCache(Generic[K, V]):
         ttl_seconds: float = 30,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Hold at most `size` values; `NOTIFY` of `topic` with a key (see `storage.database.notify`) drops that key."""
+        """Cache at most `size` values; `storage.database.notify(tx, topic, key)` drops a key."""
         self._listener = listener
         self._size = size
         self._ttl = ttl_seconds
@@ -63,7 +66,7 @@ class CoherentCache(Generic[K, V]):
         return len(self._entries)
 
     def get(self, key: K) -> V | None:
-        """The value when it is here, young enough, and invalidations are known to arrive; else None. About 1 µs."""
+        """Return the cached value, or None if it is absent, too old, or invalidations may be missed. About 1 µs."""
         entry = self._entries.get(key)
         if entry is None or not self._listener.healthy:
             return None
@@ -74,9 +77,9 @@ class CoherentCache(Generic[K, V]):
         return entry[1]
 
     async def load(self, key: K, loader: Callable[[], Awaitable[V]]) -> V:
-        """Run `loader()`, keep what it gives unless the key was invalidated meanwhile, and return it."""
+        """Return the result of `loader()`, cached unless the key was invalidated meanwhile."""
         load = _Load()
-        # The age counts from before the read: the value is at least as old as that.
+        # The age counts from before the load: the value is at least that old.
         expires = self._monotonic() + self._ttl
         self._loads.setdefault(key, set()).add(load)
         try:
@@ -88,7 +91,7 @@ class CoherentCache(Generic[K, V]):
         return value
 
     def invalidate(self, key: str) -> None:
-        """Drop one key here (other replicas hear it from the NOTIFY of the committing transaction)."""
+        """Drop one key in this process (other replicas get the notification of the committing transaction)."""
         self._entries.pop(key, None)
         for load in self._loads.get(key, ()):
             load.stale = True

@@ -1,9 +1,9 @@
-"""Comments that callers had written: which were sent, and what the vendor made of them.
+"""Comments that callers write: which were sent, and the vendor's ids of the results.
 
-Owns the table `comments`. A row is committed before the one call that it stands for, so that nobody sends it again
-without knowing of the first; what it says is not kept, the caller's repeated request has it.
+Owns the table `comments`. A row is committed before the one vendor call that it stands for, so that a repeated request
+never sends it again unknowingly. The text is not stored: the repeated request contains it.
 
-    SENDING → DONE; a row whose comment certainly was not written is removed
+    SENDING → DONE; the row of a comment that was certainly not written is deleted
 """
 
 from collections.abc import Sequence
@@ -13,16 +13,16 @@ from typing import Any
 from sqlalchemy import Index, delete, select, text, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import CommentState
 from storage.types import json_field, state_field, time_field
 
 
 class CommentRow(SQLModel, table=True):
-    """One comment that was sent below `parent`, the vendor's id of a post or a comment.
+    """One comment that was sent as a reply to `parent`, the vendor's id of a post or a comment.
 
-    `comment` is the vendor's id of what it became, empty until that is known; `payload` is how it looked then.
+    `comment` is the vendor's id of the result, empty until it is known; `payload` is the comment as it was then.
     """
 
     __tablename__ = "comments"
@@ -42,33 +42,30 @@ class CommentRow(SQLModel, table=True):
 
 
 async def insert(tx: Transaction, row: CommentRow) -> CommentRow:
-    """Add a comment that is about to be sent."""
+    """Add a comment before it is sent."""
     tx.add(row)
     await tx.flush()
     return row
 
 
 async def get(tx: Transaction, location: str, id: str) -> CommentRow:
-    """Return what is known of a comment; raises NotFound."""
-    row = await tx.get(CommentRow, (location, id), populate_existing=True)
-    if row is None:
-        raise NotFound("comment", id)
-    return row
+    """Return a comment as it is now; raises NotFound."""
+    return await rows.get(tx, CommentRow, "comment", location, id)
 
 
 async def done(tx: Transaction, location: str, id: str, comment: str, payload: dict[str, Any]) -> None:
-    """Note what a comment became."""
+    """Store the vendor's id of a comment that was written, and the comment itself."""
     statement = update(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.id) == id)
     await tx.execute(statement.values(state=CommentState.DONE, comment=comment, payload=payload))
 
 
 async def remove(tx: Transaction, location: str, id: str) -> None:
-    """Forget a comment that was certainly not written."""
+    """Delete a comment that was certainly not written."""
     await tx.execute(delete(CommentRow).where(col(CommentRow.location) == location, col(CommentRow.id) == id))
 
 
 async def claimed(tx: Transaction, location: str, account: str, comments: Sequence[str]) -> set[str]:
-    """Return those of the vendor's ids that another call's comment already became."""
+    """Return those of the vendor's comment ids that are already the results of stored comments."""
     query = select(col(CommentRow.comment)).where(
         col(CommentRow.location) == location,
         col(CommentRow.account) == account,
@@ -79,5 +76,5 @@ async def claimed(tx: Transaction, location: str, account: str, comments: Sequen
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Forget comments sent before a time: their request ids are forgotten too."""
+    """Delete comments sent before a time; their request ids are deleted as well."""
     await tx.execute(delete(CommentRow).where(col(CommentRow.sent_time) < before))

@@ -1,35 +1,34 @@
 """Connections: one grant of one location to one provider, and its health.
 
-Owns the table `connections`. Tokens stand in a table of their own (`storage/tokens.py`); what a status means is the
-domain's business.
+Owns the table `connections`. Tokens have their own table (`storage/tokens.py`); what a status means is decided in
+`gateway/domain`.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Index, Text, and_, delete, select, text, tuple_, update
+from sqlalchemy import Index, Text, and_, delete, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage import tokens
-from storage.database import Transaction, advisory_lock, notify
-from storage.errors import AlreadyExists, NotFound
-from storage.locations import LocationRow
+from storage import rows, tokens
+from storage.database import Transaction, notify
+from storage.locations import locations_of
 from storage.states import ConnectionStatus, GrantOrigin
 from storage.types import as_text, json_field, state_field, time_field
 
 TOPIC = "connections"
-LENT = frozenset({"provider_settings", "provider_subject"})
-"""What goes along with a lent token, and makes cached ones stale when it changes."""
+SENT_WITH_TOKEN = frozenset({"provider_settings", "provider_subject"})
+"""Columns that are cached together with the access token: a change of one invalidates the cached token."""
 
 
 class ConnectionRow(SQLModel, table=True):
     """One connection; `version` grows with every change and is the etag, times are aware UTC.
 
-    `grant_origin` is empty before there was a grant; the parent is the connection of the agency whose grant gives this
-    one's, if there is one. `accounts_version` counts the accounts that were attached and let go through us, so that a
-    list from before one of these is known; neither it nor `accounts_fetch_time` changes the version.
+    The parent is the connection of the agency that this grant is derived from, if any. `accounts_version` counts the
+    accounts that were attached and detached through us, so that an account list from before such a change can be
+    recognised; neither it nor `accounts_fetch_time` changes the version.
     """
 
     __tablename__ = "connections"
@@ -72,42 +71,29 @@ class ConnectionRow(SQLModel, table=True):
 
 
 def cache_key(location: str, provider: str) -> str:
-    """Name what a change of a connection makes stale: the status of that provider in that location."""
+    """Return the cache key that a change of a connection invalidates: the provider's status in that location."""
     return f"{location}|{provider}"
 
 
-def _is(location: str, connection: str) -> ColumnElement[bool]:
-    return and_(col(ConnectionRow.location) == location, col(ConnectionRow.id) == connection)
-
-
 async def insert(tx: Transaction, row: ConnectionRow) -> ConnectionRow:
-    """Add a connection; raises AlreadyExists when the location has one of that id."""
-    # Of two that choose the same id at once the second waits here for the first.
-    await advisory_lock(tx, f"connection|{row.location}|{row.id}")
-    if await find(tx, row.location, row.id) is not None:
-        raise AlreadyExists("connection", row.id)
-    tx.add(row)
-    await tx.flush()
+    """Add a connection; raises AlreadyExists when the location has one with that id."""
+    await rows.insert_new(tx, "connection", row)
     await notify(tx, TOPIC, cache_key(row.location, row.provider))
     return row
 
 
 async def find(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow | None:
-    """Return the connection or None; `lock` holds its row until the transaction ends."""
-    query = select(ConnectionRow).where(_is(location, connection)).execution_options(populate_existing=True)
-    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    """Return the connection as it is now, or None; `lock` locks its row until the transaction ends."""
+    return await rows.find(tx, ConnectionRow, location, connection, lock=lock)
 
 
 async def get(tx: Transaction, location: str, connection: str, *, lock: bool = False) -> ConnectionRow:
-    """Return the connection; raises NotFound."""
-    row = await find(tx, location, connection, lock=lock)
-    if row is None:
-        raise NotFound("connection", connection)
-    return row
+    """Return the connection as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, ConnectionRow, "connection", location, connection, lock=lock)
 
 
 async def current(tx: Transaction, location: str, provider: str) -> ConnectionRow | None:
-    """Return the connection that speaks for a provider in a location: its own before an agency's, a live one before a
+    """Return the connection that represents a provider in a location: its own before an agency's, a usable one before a
     disconnected one, then the newest.
     """
     query = (
@@ -125,7 +111,7 @@ async def current(tx: Transaction, location: str, provider: str) -> ConnectionRo
 
 
 async def by_subject(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
-    """Return the location's connection to one vendor user, if it has one already, held until the transaction ends."""
+    """Return the location's connection to one vendor user, or None; its row is locked until the transaction ends."""
     query = (
         select(ConnectionRow)
         .where(
@@ -141,7 +127,7 @@ async def by_subject(tx: Transaction, location: str, provider: str, subject: str
 
 
 async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
-    """Return the connections of a location that somebody consented to and nobody gave up, by id."""
+    """Return the connections of a location that have a grant: neither pending nor disconnected, by id."""
     query = select(ConnectionRow).where(
         col(ConnectionRow.location) == location,
         col(ConnectionRow.status).not_in((ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)),
@@ -150,7 +136,7 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
 
 
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
-    """Return the connections of every location to one vendor user, disconnected ones too, by location and id."""
+    """Return the connections of all locations to one vendor user, including disconnected ones, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.provider) == provider, col(ConnectionRow.provider_subject) == subject)
@@ -160,7 +146,7 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
 
 
 async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:
-    """Return the connections whose grants come from this one's, of any location, by location and id."""
+    """Return the connections, in any location, whose grants are derived from this one, by location and id."""
     query = (
         select(ConnectionRow)
         .where(col(ConnectionRow.parent_location) == location, col(ConnectionRow.parent_connection) == connection)
@@ -169,15 +155,16 @@ async def of_parent(tx: Transaction, location: str, connection: str) -> list[Con
     return list((await tx.execute(query)).scalars())
 
 
-async def for_places(
-    tx: Transaction, agency: str, provider: str, setting: str, places: Sequence[str]
+async def by_setting(
+    tx: Transaction, agency: str, provider: str, setting: str, values: Sequence[str]
 ) -> list[ConnectionRow]:
-    """Return an agency's connections to a provider whose `setting` is one of these places, oldest first."""
-    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, oldest
+    first.
+    """
     query = select(ConnectionRow).where(
-        col(ConnectionRow.location).in_(owned),
+        col(ConnectionRow.location).in_(locations_of(agency)),
         col(ConnectionRow.provider) == provider,
-        col(ConnectionRow.provider_settings)[setting].astext.in_(places),
+        col(ConnectionRow.provider_settings)[setting].astext.in_(values),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.create_time), col(ConnectionRow.id)))).scalars())
 
@@ -185,37 +172,30 @@ async def for_places(
 async def change(
     tx: Transaction, location: str, connection: str, now: datetime, *, expect_version: int | None = None, **values: Any
 ) -> ConnectionRow | None:
-    """Set columns, count the version up, make caches stale; None when the row is gone or its version is not the
-    expected.
+    """Set columns, increment the version and invalidate caches; return None when the row is gone or has another
+    version than expected.
     """
-    where = _is(location, connection)
+    where = rows.by_id(ConnectionRow, location, connection)
     if expect_version is not None:
         where = and_(where, col(ConnectionRow.version) == expect_version)
-    statement = (
-        update(ConnectionRow)
-        .where(where)
-        .values(version=ConnectionRow.version + 1, update_time=now, **values)
-        .returning(ConnectionRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    row = (await tx.execute(statement)).scalar_one_or_none()
+    row = await rows.change(tx, ConnectionRow, where, now, **values)
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, row.provider))
-        if not LENT.isdisjoint(values):
+        if not SENT_WITH_TOKEN.isdisjoint(values):
             await notify(tx, tokens.TOPIC, tokens.cache_key(location, connection))
     return row
 
 
 async def note_accounts(tx: Transaction, row: ConnectionRow, **values: Any) -> None:
-    """Say of a connection's accounts how fresh their copy is (`accounts_fetch_time`), or which change was the last
-    (`accounts_version`). The connection itself does not change by that, nor does its etag.
+    """Set how fresh the copy of a connection's accounts is (`accounts_fetch_time`) or their `accounts_version`, without
+    changing the connection's version or etag.
     """
-    await tx.execute(update(ConnectionRow).where(_is(row.location, row.id)).values(**values))
+    await tx.execute(update(ConnectionRow).where(rows.by_id(ConnectionRow, row.location, row.id)).values(**values))
 
 
 async def remove(tx: Transaction, row: ConnectionRow) -> None:
-    """Delete the row; what hangs on it is the domain's business."""
-    await tx.execute(delete(ConnectionRow).where(_is(row.location, row.id)))
+    """Delete the row only; the caller deletes what depends on it."""
+    await tx.execute(delete(ConnectionRow).where(rows.by_id(ConnectionRow, row.location, row.id)))
     await notify(tx, TOPIC, cache_key(row.location, row.provider))
 
 
@@ -229,44 +209,26 @@ async def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
 ) -> list[ConnectionRow]:
-    """List newest first after a keyset `(create_time, location, id)`, in locations of `agency` (and of `locations`).
+    """Return one page, newest first, after the keyset `(create_time, location, id)`.
 
-    A name among `statuses` that is no status matches nothing.
+    Only locations of `agency`, and among `locations` if given. A name in `statuses` that is not a status matches
+    nothing.
     """
-    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
-    query = select(ConnectionRow).where(col(ConnectionRow.location).in_(owned))
+    query = select(ConnectionRow).where(col(ConnectionRow.location).in_(locations_of(agency)))
     if locations is not None:
         query = query.where(col(ConnectionRow.location).in_(locations))
     if statuses:
         query = query.where(as_text(col(ConnectionRow.status)).in_(statuses))
     if provider:
         query = query.where(col(ConnectionRow.provider) == provider)
-    key = tuple_(col(ConnectionRow.create_time), col(ConnectionRow.location), col(ConnectionRow.id))
-    if after is not None:
-        query = query.where(key < tuple_(*after))
-    query = query.order_by(
-        col(ConnectionRow.create_time).desc(), col(ConnectionRow.location).desc(), col(ConnectionRow.id).desc()
-    )
-    return list((await tx.execute(query.limit(limit))).scalars())
+    keys = (col(ConnectionRow.create_time), col(ConnectionRow.location), col(ConnectionRow.id))
+    return list((await tx.execute(rows.keyset(query, keys, after, limit))).scalars())
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[tuple[str, str]]:
-    """Take (location, connection) whose verification is due, skipping those another replica takes now, and push them
-    off to `lease_until`.
+    """Lease the connections whose verification is due: postpone it to `lease_until` and return (location, connection),
+    skipping those another replica is leasing.
     """
-    due = (
-        select(col(ConnectionRow.location), col(ConnectionRow.id))
-        .where(col(ConnectionRow.verify_at) <= now)
-        .order_by(col(ConnectionRow.verify_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(ConnectionRow)
-        .where(tuple_(col(ConnectionRow.location), col(ConnectionRow.id)).in_(select(due.c.location, due.c.id)))
-        .values(verify_at=lease_until)
-        .returning(col(ConnectionRow.location), col(ConnectionRow.id))
-        .execution_options(synchronize_session=False)
-    )
-    return [(row[0], row[1]) for row in (await tx.execute(statement)).all()]
+    keys = (col(ConnectionRow.location), col(ConnectionRow.id))
+    leased = rows.lease_due(ConnectionRow, keys, col(ConnectionRow.verify_at), now, lease_until, limit)
+    return [(row[0], row[1]) for row in (await tx.execute(leased.returning(*keys))).all()]

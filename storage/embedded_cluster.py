@@ -1,7 +1,7 @@
-"""One private PostgreSQL cluster: made, started, found running, stopped.
+"""One private PostgreSQL cluster: create it, start it, find it running, stop it.
 
-Owns the cluster's folder and telling a living server from what a dead one left.
-Does not know who shares it: whoever calls holds the start lock.
+Owns the cluster's folder and distinguishes a running server from the leftovers of a dead one.
+Does not know who shares it; the caller holds the start lock.
 """
 
 import os
@@ -24,14 +24,14 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
-    # No socket file: its path may have 107 bytes, and a port works everywhere.
+    # No socket file: its path is limited to 107 bytes, and a port works everywhere.
     "unix_socket_directories": "",
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
     "jit": "off",
 }
-# For tests: a crash of the machine may destroy the cluster, and its files stay few.
+# For tests: a machine crash may destroy the cluster, and it stays small.
 UNSAFE_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -46,7 +46,7 @@ UNSAFE_SETTINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Cluster:
-    """One cluster's folder, the user it runs as, and where to look for programs (None: everywhere)."""
+    """One cluster's folder, the user it runs as, and where to look for programs (None: in the usual places)."""
 
     home: Path
     account: Account
@@ -63,12 +63,12 @@ class Cluster:
         return find(self.account, self.home / "programs", version, self.folders).folder
 
     def url(self, port: int) -> str:
-        """Where the server is, with the password."""
+        """Return the server's URL, including the password."""
         return f"postgresql://postgres:{(self.home / 'password').read_text()}@127.0.0.1:{port}/postgres"
 
 
 def initialise(cluster: Cluster) -> None:
-    """Make the cluster unless it is there; one that was killed half-way leaves nothing that counts."""
+    """Create the cluster unless it exists; an interrupted attempt leaves nothing that is used."""
     password = cluster.home / "password"
     if (cluster.data / "PG_VERSION").exists():
         if not password.exists():
@@ -101,13 +101,13 @@ def _initdb(cluster: Cluster, folder: Path, password: Path) -> None:
 
 
 def attach(cluster: Cluster) -> int | None:
-    """Return the port of the server that runs already, once it answers; None when there is none."""
+    """Return the port of the running server once it answers; None when none is running."""
     server = _postmaster(cluster)
     return None if server is None else _wait_ready(cluster, server)
 
 
 def launch(cluster: Cluster) -> int:
-    """Start the server and give its port: the last one if it is free, so that who knew the server finds it again."""
+    """Start the server and return its port: the previous one if it is free, so that earlier URLs stay valid."""
     version = int((cluster.data / "PG_VERSION").read_text())
     program = cluster.programs(version) / "postgres"
     log = cluster.home / "server.log"
@@ -124,7 +124,7 @@ def launch(cluster: Cluster) -> int:
         if "could not bind" in said:
             port = _free_port()
         elif "pre-existing shared memory" in said or "is still in use" in said:
-            # Backends of a server that was killed: they notice within moments.
+            # Backends of a killed server: they exit within moments.
             time.sleep(0.1)
         else:
             raise EmbeddedUnavailable(f"PostgreSQL did not start in {cluster.data}: {said.strip()[-600:]}")
@@ -138,17 +138,17 @@ def _command(cluster: Cluster, program: Path, port: int) -> list[str | Path]:
 
 
 def _wait_ready(cluster: Cluster, pid: int, *, ours: bool = False) -> int | None:
-    """Return the port once the server answers our password; None when it ended instead.
+    """Return the port once the server accepts our password; None when it ended instead.
 
-    A child of `ours` that has not ended is alive: while it turns into the server neither its folder nor its command
-    line tells what it will be.
+    A child process (`ours`) that has not ended is taken to be the server: until it has executed PostgreSQL, neither its
+    working directory nor its command line shows what it is.
     """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if ended(pid) if ours else not _serves(pid, cluster.data):
             return None
         lines = _pid_file(cluster)
-        # The eighth line is its own word that it is ready; a server that is being stopped has another one.
+        # The eighth line says `ready`; a server that is stopping has another word there.
         if len(lines) > 7 and lines[7].strip() == "ready" and lines[0] == str(pid) and _answers(cluster, int(lines[3])):
             return int(lines[3])
         time.sleep(POLL_SECONDS)
@@ -166,7 +166,7 @@ def _answers(cluster: Cluster, port: int) -> bool:
 
 
 def stop(cluster: Cluster) -> None:
-    """Stop the server: politely to clients first, without them if that takes too long."""
+    """Stop the server with SIGINT (fast shutdown), then with SIGQUIT if that takes too long."""
     pid = _postmaster(cluster)
     for how, seconds in ((signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, 5.0)):
         if pid is None or not _serves(pid, cluster.data):
@@ -185,14 +185,14 @@ def _pid_file(cluster: Cluster) -> list[str]:
 
 
 def _postmaster(cluster: Cluster) -> int | None:
-    """Return the pid of the living server of this cluster; the pid file alone proves nothing."""
+    """Return the pid of this cluster's running server; the pid file alone proves nothing."""
     lines = _pid_file(cluster)
     pid = int(lines[0]) if lines and lines[0].isdigit() else None
     return pid if pid is not None and _serves(pid, cluster.data) else None
 
 
 def _serves(pid: int, data: Path) -> bool:
-    """Return whether process `pid` is alive and a server of `data`: pids are used again, and a zombie has one too."""
+    """Return whether process `pid` is a running server of `data`: pids are reused, and a zombie has one too."""
     if ended(pid):
         return False
     if Path("/proc/self").exists():
@@ -205,14 +205,14 @@ def _serves(pid: int, data: Path) -> bool:
 
 
 def _is_starting(pid: int, data: Path) -> bool:
-    """A server enters its folder only after some milliseconds; before, its command line tells."""
+    """Return whether the command line is of a server of `data`: it enters its folder only after some milliseconds."""
     return os.fsencode(data) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
 
 
 def _disown_pid_file(cluster: Cluster) -> None:
-    """Let PostgreSQL see a stale pid file as stale although some other process has that pid now, or the file is cut.
+    """Make a stale pid file look stale to PostgreSQL although another process has that pid now, or it is truncated.
 
-    Only the pid is replaced (by one that no system gives): the rest lets PostgreSQL find backends that still live.
+    Only the pid is replaced, by one that no system assigns: PostgreSQL needs the rest to find backends that still run.
     """
     path = cluster.data / "postmaster.pid"
     lines = _pid_file(cluster)

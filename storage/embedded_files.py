@@ -1,6 +1,6 @@
-"""Files of the private PostgreSQL that others may neither read nor lock.
+"""Files of the private PostgreSQL that other users may neither read nor lock.
 
-Owns their mode, writing them whole, and locks that end with the process.
+Owns their mode, atomic writes, and locks that end with the process.
 Does not know what is in them.
 """
 
@@ -18,7 +18,7 @@ POLL_SECONDS = 0.01
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only we can read; never half of it."""
+    """Write a file that only our user can read, atomically."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(open_private(new), "w") as file:
@@ -27,13 +27,13 @@ def write_private(path: Path, text: str) -> None:
 
 
 def open_private(path: Path) -> int:
-    """Open a file of ours for writing; others can neither read nor lock it."""
+    """Open a file for writing that other users can neither read nor lock."""
     return os.open(path, os.O_WRONLY | os.O_CREAT, 0o600)
 
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive file lock; wait for it, but not for ever."""
+    """Hold an exclusive file lock, waiting for it at most `LOCK_SECONDS`."""
     file = open_private(path)
     try:
         deadline = time.monotonic() + LOCK_SECONDS
@@ -47,7 +47,7 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def try_lock(file: int, kind: int) -> bool:
-    """Take a lock of `kind` (`fcntl.LOCK_EX`, `LOCK_SH`) on an open file; False when somebody else has it."""
+    """Acquire a lock of `kind` (`fcntl.LOCK_EX`, `LOCK_SH`) on an open file; return False when it is held elsewhere."""
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,11 +1,11 @@
-"""What storage can say: not found, exists already, conflict. That is all.
+"""The errors of storage: not found, already exists, conflict.
 
-Owns three errors. What they mean to a caller is decided above.
+Owns these three errors. What they mean to a caller is decided in `gateway/status.py`.
 """
 
 
 class StorageError(Exception):
-    """Storage refused."""
+    """Storage refused an operation."""
 
     def __init__(self, kind: str = "", id: str = "") -> None:
         """Name the kind of row and its id."""

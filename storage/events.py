@@ -1,7 +1,7 @@
-"""What happened in a location, in the order in which it was committed.
+"""Events of a location, in commit order.
 
-Owns the tables `events` and `event_counters`: the numbers, the cursor, and how long events are kept.
-Does not know what the types mean, or who listens.
+Owns the tables `events` and `event_counters`: numbering, cursors, and pruning.
+Does not know what the types mean, or who subscribes.
 """
 
 import json
@@ -38,7 +38,7 @@ class EventTable(SQLModel, table=True):
 
 
 class EventCounterTable(SQLModel, table=True):
-    """The newest number of a location, and the highest that was removed for age."""
+    """The newest event number of a location, and the highest that was pruned."""
 
     __tablename__ = "event_counters"
 
@@ -62,31 +62,31 @@ class EventRow:
 
 _COLUMNS = [col(getattr(EventTable, name)) for name in EventRow.__dataclass_fields__]
 
-# One round trip: count up each location's counter (in one order, so that no two transactions wait for each other in a
-# ring), number the events from there in the order in which they were told, and notify. Everybody else who writes events
-# of these locations now waits for our commit, so the order of the numbers is the order of the commits.
+# One round trip: increment each location's counter (in a fixed order, so that no two transactions deadlock), number the
+# events from there in the order in which they were appended, and notify. Other transactions that write events of these
+# locations now wait for our commit, so the numbers are in commit order.
 _FLUSH = text("""
-WITH told AS (
+WITH appended AS (
     SELECT * FROM jsonb_to_recordset(CAST(:events AS jsonb)) AS e(
         position int, location text, type text, subject text, create_time timestamptz, payload jsonb,
         provider_event_id text)
 ), counters AS (
     INSERT INTO event_counters AS c (location, last)
-    SELECT location, count(*) FROM told GROUP BY location ORDER BY location
+    SELECT location, count(*) FROM appended GROUP BY location ORDER BY location
     ON CONFLICT (location) DO UPDATE SET last = c.last + excluded.last
     RETURNING c.location, c.last
 ), numbered AS (
     INSERT INTO events (location, number, type, subject, create_time, payload, provider_event_id)
-    SELECT told.location,
-           counters.last - count(*) OVER (PARTITION BY told.location)
-               + row_number() OVER (PARTITION BY told.location ORDER BY position),
+    SELECT appended.location,
+           counters.last - count(*) OVER (PARTITION BY appended.location)
+               + row_number() OVER (PARTITION BY appended.location ORDER BY position),
            type, subject, create_time, payload, provider_event_id
-    FROM told JOIN counters USING (location)
+    FROM appended JOIN counters USING (location)
 )
 SELECT pg_notify(:channel, :topic || ' ' || location) FROM counters
 """)
 
-# Whole prefixes only: a hole inside the kept numbers would look like a lost event.
+# Only whole prefixes: a gap in the remaining numbers would look like a lost event.
 _PRUNE = text("""
 WITH old AS (
     SELECT location, number FROM events WHERE create_time < :before ORDER BY create_time LIMIT :limit
@@ -114,16 +114,16 @@ async def append(
     now: datetime,
     provider_event_id: str | None = None,
 ) -> None:
-    """Write an event with this transaction; it gets its number as the last thing before the commit.
+    """Write an event with this transaction; it is numbered right before the commit.
 
-    `subject` is the resource name the event is about, `payload` JSON without any secret. Notifies topic `events`, key
-    `location`. Not for use inside a savepoint that may be rolled back: the event would stay.
+    `subject` is the name of the resource the event is about, `payload` JSON without secrets. Notifies topic `events`,
+    key `location`. Must not be used inside a savepoint that may be rolled back: the event would remain.
     """
     if now.tzinfo is None:
         raise ValueError("a time without a zone cannot be stored")
-    told: list[str] = tx.info.setdefault("events", [])
+    appended: list[str] = tx.info.setdefault("events", [])
     event = {
-        "position": len(told),
+        "position": len(appended),
         "location": location,
         "type": type,
         "subject": subject,
@@ -131,15 +131,15 @@ async def append(
         "payload": payload,
         "provider_event_id": provider_event_id,
     }
-    # Made text now: what the caller changes in the payload later is not what happened.
-    told.append(json.dumps(event))
+    # Serialised now, so that later changes of the payload do not alter the event.
+    appended.append(json.dumps(event))
     before_commit(tx, "events", _flush)
 
 
 async def after(
     tx: Transaction, location: str, number: int, *, subject: str | None = None, limit: int
 ) -> list[EventRow]:
-    """Return the events of `location` above `number`, oldest first, at most `limit`, perhaps of one subject only."""
+    """Return at most `limit` events of `location` after `number`, oldest first, optionally of one subject only."""
     query = select(*_COLUMNS).where(col(EventTable.location) == location, col(EventTable.number) > number)
     if subject is not None:
         query = query.where(col(EventTable.subject) == subject)
@@ -153,12 +153,12 @@ async def last(tx: Transaction, location: str) -> int:
 
 
 async def pruned(tx: Transaction, location: str) -> int:
-    """Return the highest number that was removed for age: a cursor below it has missed events."""
+    """Return the highest event number that was pruned: a cursor below it has missed events."""
     return (await _counters(tx, location))[1]
 
 
 async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
-    """Remove events older than `before`, about `limit` of them, and give how many; call until it gives 0."""
+    """Delete about `limit` events older than `before` and return how many; call it until it returns 0."""
     return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())
 
 
@@ -170,5 +170,5 @@ async def _counters(tx: Transaction, location: str) -> Sequence[int]:
 
 
 async def _flush(tx: Transaction) -> None:
-    told = tx.info.pop("events", [])
-    await tx.execute(_FLUSH, {"events": f"[{','.join(told)}]", "channel": CHANNEL, "topic": TOPIC})
+    appended = tx.info.pop("events", [])
+    await tx.execute(_FLUSH, {"events": f"[{','.join(appended)}]", "channel": CHANNEL, "topic": TOPIC})

@@ -1,7 +1,7 @@
-"""Request ids: which change a caller's id already made.
+"""Request ids: which change a caller's request id has already made.
 
-Owns the table `idempotency`. A claim is part of the transaction of its effect, so a crash never poisons an id: the
-row is there exactly when the effect is.
+Owns the table `idempotency`. A claim is part of the transaction of its effect, so the row exists exactly when the
+effect does, and a crash never blocks an id.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from storage.types import time_field
 
 
 class IdempotencyRow(SQLModel, table=True):
-    """One request id of one (agency, location, method); `resource` is the name of what the first call made or
+    """One request id of one (agency, location, method); `resource` is the name of what the first call created or
     changed.
     """
 
@@ -32,9 +32,9 @@ class IdempotencyRow(SQLModel, table=True):
 
 
 async def claim(tx: Transaction, row: IdempotencyRow) -> IdempotencyRow | None:
-    """Claim the id: None when it is ours now, else the first claim.
+    """Claim the id and return None, or return the earlier claim.
 
-    While another transaction holds the same id this waits for it to end, so that two at once become one and a half.
+    While another transaction is claiming the same id this waits for it to end.
     """
     statement = (
         pg_insert(IdempotencyRow)
@@ -48,12 +48,12 @@ async def claim(tx: Transaction, row: IdempotencyRow) -> IdempotencyRow | None:
 
 
 async def find(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> IdempotencyRow | None:
-    """Return an earlier claim without making one."""
+    """Return an earlier claim, or None, without making one."""
     return await tx.get(IdempotencyRow, (agency, location, method, request_id), populate_existing=True)
 
 
 async def release(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> None:
-    """Return a claim up: what it was made for certainly did not happen, and may be asked for again."""
+    """Give up a claim whose effect certainly did not happen, so that the request can be repeated."""
     await tx.execute(
         delete(IdempotencyRow).where(
             col(IdempotencyRow.agency) == agency,
@@ -65,5 +65,5 @@ async def release(tx: Transaction, agency: str, location: str, method: str, requ
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Forget ids claimed before a time."""
+    """Delete the claims made before a time."""
     await tx.execute(delete(IdempotencyRow).where(col(IdempotencyRow.create_time) < before))

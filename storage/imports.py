@@ -1,10 +1,10 @@
-"""Files of posts on their way into a vendor's planner: what was sent, and how far the vendor is with it.
+"""Imports of post files into a vendor's planner: what was sent, and how far the vendor has processed it.
 
-Owns the table `imports`. Each state is committed before the vendor call that it announces, and every move is a
-compare-and-swap on (state, version): two of us never make the same call.
+Owns the table `imports`. Each state is committed before the vendor call that it stands for, and every transition is a
+compare-and-swap on (state, version): two workers never make the same call.
 
-    SENDING (a file is sent) → SENT → ASSIGNING (its accounts are told) → CHECKING → READY →
-    FINALIZING (posts are to be made) → FINALIZED | INDETERMINATE
+    SENDING (upload the file) → SENT → ASSIGNING (assign its accounts) → CHECKING → READY →
+    FINALIZING (create the posts) → FINALIZED | INDETERMINATE
     and FAILED, DELETING
 """
 
@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, delete, select, tuple_, update
+from sqlalchemy import Index, Text, delete, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
-from storage.errors import NotFound
 from storage.states import ImportState
 from storage.types import json_field, json_or_null, state_field, time_field
 
 
 class ImportRow(SQLModel, table=True):
-    """One import; `file_name` is this attempt's alone, `sheet` is what the vendor said of the file.
+    """One import; `file_name` is unique to the attempt, `sheet` is the vendor's description of the file.
 
-    While `busy_until` lies ahead somebody carries it to the vendor. `told` is the vendor's last word for how far it is.
+    Until `busy_until` a worker is sending it to the vendor. `told` is the status that the vendor last reported, in the
+    vendor's own word.
     """
 
     __tablename__ = "imports"
@@ -62,15 +63,12 @@ async def insert(tx: Transaction, row: ImportRow) -> ImportRow:
 
 
 async def get(tx: Transaction, location: str, id: str) -> ImportRow:
-    """Return an import as it stands now; raises NotFound."""
-    row = await tx.get(ImportRow, (location, id), populate_existing=True)
-    if row is None:
-        raise NotFound("import", id)
-    return row
+    """Return an import as it is now; raises NotFound."""
+    return await rows.get(tx, ImportRow, "import", location, id)
 
 
 async def move(tx: Transaction, row: ImportRow, now: datetime, **values: Any) -> ImportRow | None:
-    """Set columns of an import that nobody moved since `row` was read; None when somebody did."""
+    """Set columns of an import unless it has changed since `row` was read; return None when it has."""
     statement = (
         update(ImportRow)
         .where(
@@ -87,7 +85,7 @@ async def move(tx: Transaction, row: ImportRow, now: datetime, **values: Any) ->
 
 
 async def remove(tx: Transaction, row: ImportRow) -> bool:
-    """Forget an import that nobody moved since `row` was read; False when somebody did."""
+    """Delete an import unless it has changed since `row` was read; return False when it has."""
     statement = delete(ImportRow).where(
         col(ImportRow.location) == row.location,
         col(ImportRow.id) == row.id,
@@ -100,9 +98,7 @@ async def remove(tx: Transaction, row: ImportRow) -> bool:
 async def page(
     tx: Transaction, location: str, *, after: tuple[datetime, str] | None, limit: int
 ) -> Sequence[ImportRow]:
-    """List newest first after a keyset `(create_time, id)`."""
+    """Return one page, newest first, after the keyset `(create_time, id)`."""
     query = select(ImportRow).where(col(ImportRow.location) == location)
-    if after is not None:
-        query = query.where(tuple_(col(ImportRow.create_time), col(ImportRow.id)) < tuple_(*after))
-    query = query.order_by(col(ImportRow.create_time).desc(), col(ImportRow.id).desc()).limit(limit)
-    return (await tx.execute(query)).scalars().all()
+    keys = (col(ImportRow.create_time), col(ImportRow.id))
+    return (await tx.execute(rows.keyset(query, keys, after, limit))).scalars().all()

@@ -1,7 +1,7 @@
 """The durable queue: procrastinate in the same database and in the same transaction.
 
 Owns how a job gets into the queue.
-Does not know what any task does, or when it is due: the sweeper does.
+Does not know what any task does, or when it is due.
 """
 
 from contextlib import nullcontext
@@ -12,12 +12,12 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from storage.database import Transaction, normalize, raw_connection
 
-# Never opened: it only writes jobs through connections it is handed.
+# Never opened: it only writes jobs through connections that are passed to it.
 _ENQUEUER = App(connector=PsycopgConnector())
 
 
 def queue(url: str, *, max_connections: int = 10) -> App:
-    """Return a procrastinate app on a pool of its own for workers; open it with `async with app.open_async()`."""
+    """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`."""
     return App(connector=PsycopgConnector(conninfo=normalize(url), min_size=1, max_size=max_connections))
 
 
@@ -33,15 +33,14 @@ async def enqueue(
 ) -> bool:
     """Put job `task(**args)` into the queue with this transaction: committed with it, or not at all.
 
-    `lock`: jobs of one lock run one after another. `queueing_lock`: at most one such job waits; gives False when one
-    did already.
-    `args` must be JSON and hold no secret (they are plain text in the database).
+    Jobs with the same `lock` run one after another. At most one job per `queueing_lock` waits; return False when one
+    already does. `args` must be JSON without secrets, because they are plain text in the database.
     """
     await tx.flush()
     try:
-        # A second job of one queueing lock breaks a unique index, and that would end the caller's transaction.
+        # A second job of one queueing lock violates a unique index, which would abort the caller's transaction.
         async with tx.begin_nested() if queueing_lock is not None else nullcontext():
-            # Asked for inside the block: that is what makes SQLAlchemy set the savepoint.
+            # Requested inside the block: that is what makes SQLAlchemy set the savepoint.
             connection = await raw_connection(tx)
             deferrer = _ENQUEUER.configure_task(
                 task,
@@ -55,6 +54,6 @@ async def enqueue(
     except AlreadyEnqueued:
         return False
     except ConnectorException as error:
-        # "Database error." says nothing: what is behind it tells a lost server from a missing table.
+        # "Database error." says nothing; its cause distinguishes a lost server from a missing table.
         raise (error.__cause__ or error) from None
     return True

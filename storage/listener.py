@@ -1,6 +1,6 @@
-"""What other replicas committed, heard at once.
+"""Notifications of what other replicas have committed.
 
-Owns one dedicated connection that LISTENs, its reconnecting, and who wants to hear of what.
+Owns one dedicated connection that LISTENs, its reconnecting, and the subscriptions.
 Does not know what the topics mean.
 """
 
@@ -20,12 +20,12 @@ _Subscriber = tuple[Callable[[str], None], Callable[[], None] | None]
 
 
 class Listener:
-    """`LISTEN` on one connection of its own. `healthy` only while notifications are known to arrive."""
+    """`LISTEN` on a dedicated connection. `healthy` is true only while notifications are known to arrive."""
 
     def __init__(
         self, url: str, *, ping_seconds: float = 5.0, backoff_seconds: tuple[float, float] = (0.1, 5.0)
     ) -> None:
-        """Nothing happens before `start`. `backoff_seconds`: the pauses double from the first to the second."""
+        """Connect only in `start`. `backoff_seconds` are the first and the longest pause; pauses double."""
         self.healthy = False
         self._conninfo = normalize(url)
         self._ping = ping_seconds
@@ -35,7 +35,7 @@ class Listener:
         self._tried = asyncio.Event()
 
     async def start(self) -> None:
-        """Begin to listen; returns when the first attempt succeeded or failed (then it goes on trying)."""
+        """Start listening and return after the first attempt; if it failed, attempts continue in the background."""
         self._task = asyncio.create_task(self._run(), name="storage-listener")
         await self._tried.wait()
 
@@ -50,18 +50,18 @@ class Listener:
     def subscribe(
         self, topic: str, callback: Callable[[str], None], *, reset: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        """Call `callback(key)` at each `storage.database.notify(tx, topic, key)` that commits, anywhere.
+        """Call `callback(key)` for each `storage.database.notify(tx, topic, key)` that any replica commits.
 
-        `reset()` is called after each (re)connect: notifications may have been missed. Gives what undoes the
-        subscription.
+        `reset()` is called after each (re)connect, because notifications may have been missed. Return a function that
+        unsubscribes.
         """
         entry = (callback, reset)
         self._subscribers.setdefault(topic, []).append(entry)
 
-        def undo() -> None:
+        def unsubscribe() -> None:
             self._subscribers[topic] = [other for other in self._subscribers[topic] if other is not entry]
 
-        return undo
+        return unsubscribe
 
     async def _run(self) -> None:
         first, longest = self._backoff
@@ -71,7 +71,7 @@ class Listener:
                 async with await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     pause = first
-                    await self._hear(connection)
+                    await self._receive(connection)
             except (psycopg.Error, OSError, TimeoutError) as error:
                 log.warning("the database's notifications are not heard: %s", str(error).partition("\n")[0])
             finally:
@@ -80,18 +80,18 @@ class Listener:
             await asyncio.sleep(pause)
             pause = min(pause * 2, longest)
 
-    async def _hear(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Pass notifications on until the connection ends, which raises."""
+    async def _receive(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Dispatch notifications until the connection fails, which raises."""
         self._reset()
         self.healthy = True
         self._tried.set()
         while True:
             async for message in connection.notifies(timeout=self._ping):
-                self._tell(message.payload)
+                self._dispatch(message.payload)
             await self._prove_alive(connection)
 
     async def _prove_alive(self, connection: psycopg.AsyncConnection[Any]) -> None:
-        """Raise TimeoutError when the peer has vanished without a word: only an answer proves that it has not."""
+        """Raise TimeoutError when the server does not answer a query: a peer may vanish without closing."""
         ping = asyncio.ensure_future(connection.execute("SELECT 1"))
         try:
             done, _ = await asyncio.wait((ping,), timeout=self._ping)
@@ -101,12 +101,12 @@ class Listener:
             await ping
         finally:
             if not ping.done():
-                # Closed first: a cancelled query would otherwise be waited for on the very line that is dead.
+                # Closed first: otherwise cancelling the query would wait for an answer on the dead connection.
                 connection.pgconn.finish()
                 ping.cancel()
                 await asyncio.wait((ping,))
 
-    def _tell(self, payload: str) -> None:
+    def _dispatch(self, payload: str) -> None:
         topic, _, key = payload.partition(" ")
         for callback, _reset in tuple(self._subscribers.get(topic, ())):
             try:

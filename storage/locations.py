@@ -1,11 +1,11 @@
-"""Locations: which agency owns one, from its first use on.
+"""Locations: which agency owns a location, from its first use on.
 
-Owns the table `locations`. Whether a caller may use a location is the domain's business.
+Owns the table `locations`. Does not know whether a caller may use a location.
 """
 
 from datetime import datetime
 
-from sqlalchemy import Index, select
+from sqlalchemy import Index, Select, select
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
@@ -25,27 +25,27 @@ class LocationRow(SQLModel, table=True):
 
 
 async def owner(tx: Transaction, location: str) -> str | None:
-    """Return the agency that owns the location, or None while nobody does."""
+    """Return the agency that owns the location, or None."""
     query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def claim(tx: Transaction, location: str, agency: str, now: datetime) -> str:
-    """Make the location the agency's unless somebody has it; give the agency that owns it now.
+    """Assign the location to the agency unless it already has one, and return the agency that owns it now.
 
-    Of two transactions that claim at once the second waits for the first, and gets its answer.
+    When two transactions claim at once, the second waits for the first and returns its agency.
     """
     statement = pg_insert(LocationRow).values(location=location, agency=agency, create_time=now)
     await tx.execute(statement.on_conflict_do_nothing())
     return await owner(tx, location) or agency
 
 
+def locations_of(agency: str) -> Select[str]:
+    """Return the subquery of the locations that an agency owns, for conditions of other tables."""
+    return select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
+
+
 async def of_agency(tx: Transaction, agency: str, *, after: str = "", limit: int = 1000) -> list[str]:
-    """List an agency's locations by name, those after `after`."""
-    query = (
-        select(col(LocationRow.location))
-        .where(col(LocationRow.agency) == agency, col(LocationRow.location) > after)
-        .order_by(col(LocationRow.location))
-        .limit(limit)
-    )
-    return list((await tx.execute(query)).scalars())
+    """Return an agency's locations in order of their names, from the first one after `after`."""
+    query = locations_of(agency).where(col(LocationRow.location) > after).order_by(col(LocationRow.location))
+    return list((await tx.execute(query.limit(limit))).scalars())

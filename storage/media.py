@@ -1,8 +1,8 @@
-"""Media links: under which address a vendor may fetch an upload, for how long, and who did.
+"""Media links: the URLs from which a vendor may fetch an upload, for how long, and which requests were made.
 
-Owns the tables `media_links` and `media_fetches`. A link belongs to one attempt of one post, so that two equal posts
-can be told apart by what was fetched. Knows tokens only by their digest. A link opens something while it is neither
-revoked nor expired, and while the bytes of its upload are here.
+Owns the tables `media_links` and `media_fetches`. A link belongs to one attempt of one post, so that two identical
+posts can be distinguished by which link was fetched. Knows link tokens only by their digest. A link is valid while it
+is neither revoked nor expired and its upload is complete.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,21 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, exists, func, select, update
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction, advisory_lock
 from storage.posts import UNFINISHED, PostRow
 from storage.states import PostState, UploadState
 from storage.types import time_field
 from storage.uploads import UploadRow
 
-MARK = -1
-"""The `position` of the row that says: this attempt gets no links any more. It opens nothing itself."""
+CLOSED = -1
+"""The `position` of the marker row of an attempt that is closed: it gets no more links. The marker itself is never
+valid.
+"""
 
 
 class MediaLinkRow(SQLModel, table=True):
-    """One address: the medium at `position` of attempt `attempt`; `fetches` counts the requests that got bytes."""
+    """One link: the medium at `position` of an attempt; `fetches` counts the requests that were served bytes."""
 
     __tablename__ = "media_links"
     __table_args__ = (
@@ -46,7 +49,7 @@ class MediaLinkRow(SQLModel, table=True):
 
 
 class MediaFetchRow(SQLModel, table=True):
-    """One request for a link's bytes: who asked, for which range, and how it was answered."""
+    """One request for a link's bytes: the client, the requested range, and the HTTP status of the answer."""
 
     __tablename__ = "media_fetches"
 
@@ -66,8 +69,8 @@ def _of_attempt(location: str, post: str, attempt: int) -> ColumnElement[bool]:
     )
 
 
-async def hold(tx: Transaction, location: str, post: str, attempt: int) -> None:
-    """Hold the links of an attempt until this transaction ends: nobody makes or opens one meanwhile."""
+async def lock(tx: Transaction, location: str, post: str, attempt: int) -> None:
+    """Lock the links of an attempt until this transaction ends: none is created or served meanwhile."""
     await advisory_lock(tx, f"media|{location}|{post}|{attempt}")
     query = select(col(MediaLinkRow.digest)).where(_of_attempt(location, post, attempt))
     (await tx.execute(query.order_by(col(MediaLinkRow.digest)).with_for_update())).all()
@@ -76,9 +79,9 @@ async def hold(tx: Transaction, location: str, post: str, attempt: int) -> None:
 async def replace(
     tx: Transaction, location: str, post: str, attempt: int, rows: Sequence[MediaLinkRow], now: datetime
 ) -> bool:
-    """Return an attempt that is held these links; those it had before open nothing any more.
+    """Replace the links of a locked attempt by `rows`; the links it had before are revoked.
 
-    False, and nothing changed, for an attempt that was closed.
+    Return False, and change nothing, when the attempt is closed.
     """
     if await _closed(tx, location, post, attempt):
         return False
@@ -89,16 +92,16 @@ async def replace(
 
 
 async def close(tx: Transaction, location: str, post: str, attempt: int, digest: bytes, now: datetime) -> None:
-    """Revoke the links of an attempt that is held, and let it have no others; `digest` is the mark's own."""
+    """Revoke the links of a locked attempt and let it have no others; `digest` becomes the key of the marker row."""
     await _revoke(tx, location, post, attempt, now)
     if await _closed(tx, location, post, attempt):
         return
-    mark = MediaLinkRow(
+    marker = MediaLinkRow(
         digest=digest,
         location=location,
         post=post,
         attempt=attempt,
-        position=MARK,
+        position=CLOSED,
         upload="",
         mime_type="",
         size_bytes=0,
@@ -106,13 +109,12 @@ async def close(tx: Transaction, location: str, post: str, attempt: int, digest:
         expire_time=now,
         revoke_time=now,
     )
-    tx.add(mark)
+    tx.add(marker)
     await tx.flush()
 
 
 async def _closed(tx: Transaction, location: str, post: str, attempt: int) -> bool:
-    query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.position) == MARK))
-    return bool((await tx.execute(query)).scalar_one())
+    return await rows.any_match(tx, _of_attempt(location, post, attempt), col(MediaLinkRow.position) == CLOSED)
 
 
 async def _revoke(tx: Transaction, location: str, post: str, attempt: int, now: datetime) -> None:
@@ -125,26 +127,25 @@ async def _revoke(tx: Transaction, location: str, post: str, attempt: int, now: 
 
 
 async def find(tx: Transaction, digest: bytes, now: datetime) -> tuple[MediaLinkRow, str] | None:
-    """Return a link that opens something now, and the SHA-256 (lower-case hex) of its bytes, without noting
-    anything.
-    """
+    """Return a valid link and the SHA-256 (lower-case hex) of its bytes, or None; nothing is recorded."""
     query = (
         select(MediaLinkRow, col(UploadRow.sha256))
-        .join(UploadRow, _its_upload())
-        .where(col(MediaLinkRow.digest) == digest, *_lives(now))
+        .join(UploadRow, _complete_upload())
+        .where(col(MediaLinkRow.digest) == digest, *_valid(now))
     )
     row = (await tx.execute(query)).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
 async def open_for_fetch(tx: Transaction, digest: bytes, now: datetime) -> bool:
-    """Note that a link's bytes are about to leave; False when it opens nothing now.
+    """Record that a link's bytes are about to be sent; return False when the link is not valid now.
 
-    Whoever closes an attempt's unused links at the same moment waits for this transaction, or makes it find nothing.
+    A transaction that closes the attempt's unused links at the same time waits for this one, or invalidates the link
+    first.
     """
     statement = (
         update(MediaLinkRow)
-        .where(col(MediaLinkRow.digest) == digest, *_lives(now), exists().where(_its_upload()))
+        .where(col(MediaLinkRow.digest) == digest, *_valid(now), exists().where(_complete_upload()))
         .values(
             fetches=MediaLinkRow.fetches + 1,
             first_fetch_time=func.coalesce(col(MediaLinkRow.first_fetch_time), now),
@@ -155,11 +156,11 @@ async def open_for_fetch(tx: Transaction, digest: bytes, now: datetime) -> bool:
     return (await tx.execute(statement)).scalar_one_or_none() is not None
 
 
-def _lives(now: datetime) -> tuple[ColumnElement[bool], ...]:
+def _valid(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (col(MediaLinkRow.revoke_time).is_(None), col(MediaLinkRow.expire_time) > now)
 
 
-def _its_upload() -> ColumnElement[bool]:
+def _complete_upload() -> ColumnElement[bool]:
     return and_(
         col(UploadRow.location) == col(MediaLinkRow.location),
         col(UploadRow.id) == col(MediaLinkRow.upload),
@@ -167,43 +168,40 @@ def _its_upload() -> ColumnElement[bool]:
     )
 
 
-async def fetched(tx: Transaction, location: str, post: str, attempt: int) -> int:
-    """Count the links of an attempt whose bytes left, or may have left."""
+async def count_fetched(tx: Transaction, location: str, post: str, attempt: int) -> int:
+    """Count the links of an attempt whose bytes were sent, or may have been."""
     query = select(func.count()).where(_of_attempt(location, post, attempt), col(MediaLinkRow.fetches) > 0)
     return int((await tx.execute(query)).scalar_one())
 
 
-async def belong(tx: Transaction, location: str, post: str, attempt: int, digests: Sequence[bytes]) -> bool:
-    """Return whether one of the digests is of a link of this attempt, whatever became of it."""
-    query = select(exists().where(_of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests)))
-    return bool((await tx.execute(query)).scalar_one())
+async def any_of_attempt(tx: Transaction, location: str, post: str, attempt: int, digests: Sequence[bytes]) -> bool:
+    """Return whether any of the digests belongs to a link of this attempt, valid or not."""
+    return await rows.any_match(tx, _of_attempt(location, post, attempt), col(MediaLinkRow.digest).in_(digests))
 
 
-async def awaited(tx: Transaction, location: str, upload: str, now: datetime) -> bool:
-    """Return whether a vendor may still fetch an upload for a post whose outcome nobody knows."""
-    query = select(
-        exists().where(
-            col(MediaLinkRow.location) == location,
-            col(MediaLinkRow.upload) == upload,
-            *_lives(now),
-            col(PostRow.location) == col(MediaLinkRow.location),
-            col(PostRow.id) == col(MediaLinkRow.post),
-            col(PostRow.state) == PostState.INDETERMINATE,
-        )
+async def may_be_fetched(tx: Transaction, location: str, upload: str, now: datetime) -> bool:
+    """Return whether a vendor may still fetch an upload for a post whose outcome is unknown."""
+    return await rows.any_match(
+        tx,
+        col(MediaLinkRow.location) == location,
+        col(MediaLinkRow.upload) == upload,
+        *_valid(now),
+        col(PostRow.location) == col(MediaLinkRow.location),
+        col(PostRow.id) == col(MediaLinkRow.post),
+        col(PostRow.state) == PostState.INDETERMINATE,
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def log_fetch(tx: Transaction, row: MediaFetchRow) -> None:
-    """Keep who asked for what, and how it was answered."""
+    """Record one request."""
     tx.add(row)
     await tx.flush()
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Remove links that ended, and fetches that happened, before then.
+    """Delete links that expired, and requests that were made, before a time.
 
-    The links of a post that is not finished stay, however old: without them nothing would tell that one was fetched.
+    Links of unfinished posts are kept, however old: they are the only record of what was fetched.
     """
     unfinished = exists().where(
         col(PostRow.location) == col(MediaLinkRow.location),

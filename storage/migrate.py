@@ -1,7 +1,7 @@
-"""The schema, brought to where the code wants it.
+"""Schema migrations.
 
-Owns running the migrations, one process at a time, and the queue's schema.
-Does not know what the migrations of ours do.
+Owns running the migrations, one process at a time, and the job queue's schema.
+Does not know what each migration does.
 """
 
 import importlib
@@ -46,24 +46,24 @@ END $$
 
 
 async def upgrade(db: Database) -> None:
-    """Bring the schema to `head()`; several replicas at once do it one after another. A newer schema is left alone."""
+    """Upgrade the schema to `head()`; concurrent replicas do it one after another. A newer schema is left unchanged."""
     await _run(db, "upgrade", "head")
 
 
 async def downgrade(db: Database, revision: str) -> None:
-    """Take the schema back to `revision`, or with `base` to nothing: all data of what is undone is lost."""
+    """Downgrade the schema to `revision`, or with `base` remove it: the data of what is undone is lost."""
     await _run(db, "downgrade", revision)
 
 
 async def current(db: Database) -> str | None:
-    """Return the revision of the database, None when it was never migrated."""
+    """Return the revision of the database, or None when it was never migrated."""
     async with db.engine.connect() as connection:
         return await connection.run_sync(_current)
 
 
 @cache
 def head() -> str:
-    """Return the newest revision that this code knows."""
+    """Return the newest revision of this code."""
     revision = _scripts().get_current_head()
     if revision is None:
         raise RuntimeError("there are no migrations")
@@ -71,13 +71,13 @@ def head() -> str:
 
 
 async def is_current(db: Database) -> bool:
-    """Return whether the schema is at `head()` or newer: old code runs on a new schema, not the other way round."""
+    """Return whether the schema is at `head()` or newer: old code runs on a newer schema, not the other way round."""
     revision = await current(db)
     return revision == head() or (revision is not None and not _is_known(revision))
 
 
 async def write_revision(db: Database, message: str, revision: str) -> Path:
-    """Write a migration from the schema of `db` (which must be at `head()`) to the code's tables, and give its path."""
+    """Write a migration from the schema of `db`, which must be at `head()`, to the code's tables; return its path."""
 
     def write(connection: Connection) -> Path:
         config = _config(connection, metadata())
@@ -89,21 +89,21 @@ async def write_revision(db: Database, message: str, revision: str) -> Path:
 
 
 def metadata() -> MetaData:
-    """Return all tables of the code: every module of this package is imported for it."""
+    """Return the metadata of all tables, after importing every module of this package."""
     for module in pkgutil.iter_modules(storage.__path__, "storage."):
         importlib.import_module(module.name)
     return SQLModel.metadata
 
 
 def create_queue(connection: Connection) -> None:
-    """Make procrastinate's own tables and functions, unless they are there (a migration calls this)."""
+    """Create procrastinate's tables and functions unless they exist (called by a migration)."""
     if connection.scalar(text("SELECT to_regclass('procrastinate_jobs')")) is None:
-        # Without parameters, or the driver would refuse many statements at once.
+        # Without parameters: with them the driver refuses several statements in one call.
         connection.execution_options(no_parameters=True).exec_driver_sql(SchemaManager.get_schema())
 
 
 def drop_queue(connection: Connection) -> None:
-    """Remove procrastinate's tables, functions and types with all jobs (a migration calls this)."""
+    """Drop procrastinate's tables, functions and types with all jobs (called by a migration)."""
     connection.execution_options(no_parameters=True).exec_driver_sql(_DROP_QUEUE)
 
 

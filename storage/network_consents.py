@@ -1,7 +1,7 @@
-"""Consents on networks under way: what the gateway's own page must find again under its one-time address.
+"""Pending consents on networks: what the gateway's own page needs to find again by its one-time URL.
 
-Owns the table `network_consents`. The vendor's page is sealed; of the address only its id is here. A consent is done
-when an account came of it.
+Owns the table `network_consents`. The URL of the vendor's page is sealed; of our own URL only its id is stored. A
+consent is finished when it led to an account.
 """
 
 from datetime import datetime
@@ -15,10 +15,10 @@ from storage.types import json_field, time_field
 
 
 class NetworkConsentRow(SQLModel, table=True):
-    """One consent that was started on `platform`; `account` is what came of it, empty until then.
+    """One consent that was started on `platform`; `account` is the account it led to, empty until then.
 
-    `known` is which of the connection's accounts there worked at the start, each with its end as ISO time or nothing.
-    `openers` are addresses whose pages may have opened ours, and may hear how it ended.
+    `known` has the connection's accounts on that platform that were usable at the start, each with its expiry as ISO
+    time, or an empty string. `openers` are the origins whose pages may have opened ours and may be told the result.
     """
 
     __tablename__ = "network_consents"
@@ -39,18 +39,18 @@ class NetworkConsentRow(SQLModel, table=True):
 
 
 async def insert(tx: Transaction, row: NetworkConsentRow) -> None:
-    """Add a started consent."""
+    """Add a consent."""
     tx.add(row)
     await tx.flush()
 
 
 async def find(tx: Transaction, id: str) -> NetworkConsentRow | None:
-    """Return a consent as it stands now, however old."""
+    """Return a consent as it is now, however old, or None."""
     return await tx.get(NetworkConsentRow, id, populate_existing=True)
 
 
 async def finish(tx: Transaction, id: str, account: str) -> bool:
-    """Say which account came of it; False when one did before."""
+    """Store the account that a consent led to; return False when one was stored before."""
     statement = (
         update(NetworkConsentRow)
         .where(col(NetworkConsentRow.id) == id, col(NetworkConsentRow.account) == "")
@@ -62,7 +62,7 @@ async def finish(tx: Transaction, id: str, account: str) -> bool:
 
 
 async def remove_for(tx: Transaction, location: str, connection: str) -> None:
-    """Delete all consents inside a connection."""
+    """Delete all consents of a connection."""
     await tx.execute(
         delete(NetworkConsentRow).where(
             col(NetworkConsentRow.location) == location, col(NetworkConsentRow.connection) == connection

@@ -1,7 +1,6 @@
-"""Matching posts with what a vendor shows: which of a vendor user's posts are ours, and which could be confused.
+"""Matching posts with what a vendor lists: which of a vendor user's posts are ours, and which could be confused.
 
-Owns the queries over all posts of one vendor user, in every location. Which match is good enough to adopt is decided in
-`gateway/domain`.
+Owns the queries over all posts of one vendor user, in every location. Does not know which match is good enough.
 """
 
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, select, true, tuple_
 from sqlmodel import col
 
+from storage import rows
 from storage.accounts import AccountRow
 from storage.attempts import AttemptRow
 from storage.database import Transaction
@@ -29,25 +29,34 @@ async def has_duplicate(tx: Transaction, post: PostRow, since: datetime, *, with
         col(AttemptRow.number) == col(PostRow.attempt),
         col(AttemptRow.publish_id) != "",
     )
-    query = select(
-        exists().where(
-            _same_vendor_user(post),
-            tuple_(col(PostRow.location), col(PostRow.id)) != tuple_(post.location, post.id),
-            col(PostRow.caption) == post.caption,
-            col(PostRow.update_time) >= since,
-            col(PostRow.provider_post_id) == "",
-            col(PostRow.attempt) > 0,
-            col(PostRow.state).not_in((PostState.FAILED, PostState.CANCELLED)),
-            ~has_publish_id if without_publish_id else true(),
-        )
+    return await rows.any_match(
+        tx,
+        _same_vendor_user(post),
+        tuple_(col(PostRow.location), col(PostRow.id)) != tuple_(post.location, post.id),
+        col(PostRow.caption) == post.caption,
+        col(PostRow.update_time) >= since,
+        col(PostRow.provider_post_id) == "",
+        col(PostRow.attempt) > 0,
+        col(PostRow.state).not_in((PostState.FAILED, PostState.CANCELLED)),
+        ~has_publish_id if without_publish_id else true(),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
 async def claimed_post_ids(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
     """Return those of the vendor's post ids that already belong to posts of the same vendor user, in any location."""
     query = select(col(PostRow.provider_post_id)).where(_same_vendor_user(post), col(PostRow.provider_post_id).in_(ids))
     return set((await tx.execute(query)).scalars())
+
+
+async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
+    """Map those of the vendor's post ids that belong to posts of the account to the ids of the posts."""
+    query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
+        col(PostRow.location) == location,
+        col(PostRow.account) == account,
+        col(PostRow.provider_post_id).in_(ids),
+        col(PostRow.provider_post_id) != "",
+    )
+    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
 
 
 def _same_vendor_user(post: PostRow) -> ColumnElement[bool]:

@@ -1,7 +1,7 @@
-"""Posts: what a caller wants published, where it stands, and when it is due.
+"""Posts: what a caller wants published, its state, and when it is due.
 
-Owns the table `posts`. A post moves only by compare-and-swap from an expected state, and `due_at` is never NULL while a
-post is unfinished: whatever happens to a job, the sweeper finds the post again.
+Owns the table `posts`. A post changes state only by compare-and-swap from an expected state, and `due_at` is never NULL
+while a post is unfinished: even if its job is lost, the sweeper finds the post again.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from sqlalchemy import (
     Text,
     and_,
     case,
-    exists,
     func,
     or_,
     select,
@@ -26,9 +25,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction, advisory_lock, notify
-from storage.errors import AlreadyExists, NotFound
-from storage.locations import LocationRow
+from storage import rows
+from storage.database import Transaction, notify
+from storage.locations import locations_of
 from storage.states import PostState
 from storage.types import as_text, json_field, json_or_null, state_field, time_field
 
@@ -43,10 +42,10 @@ UNFINISHED = (
 
 
 class PostRow(SQLModel, table=True):
-    """One post of one account; `attempt` is the number of its newest journal row, `version` grows with every change.
+    """One post of one account; `attempt` is the number of its newest attempt, `version` grows with every change.
 
-    `account` carries the post; `named_account` is the one that the caller named, when that is another. A round begins
-    at `queue_time` with attempt `round_start`: when the post was made, or when somebody tried it again.
+    The post is published through `account`; `named_account` is the account that the caller named, if it is a different
+    one. A round of attempts begins at `queue_time` with attempt `round_start`: when the post was created or retried.
     """
 
     __tablename__ = "posts"
@@ -101,38 +100,25 @@ class PostRow(SQLModel, table=True):
 
 
 def cache_key(location: str, post: str) -> str:
-    """Name one post in the caches."""
+    """Return the cache key of one post."""
     return f"{location}|{post}"
 
 
-def _is(location: str, post: str) -> ColumnElement[bool]:
-    return and_(col(PostRow.location) == location, col(PostRow.id) == post)
-
-
 async def insert(tx: Transaction, row: PostRow) -> PostRow:
-    """Add a post; raises AlreadyExists when the location has one of that id."""
-    # Of two that choose the same id at once the second waits here for the first.
-    await advisory_lock(tx, f"post|{row.location}|{row.id}")
-    if await find(tx, row.location, row.id) is not None:
-        raise AlreadyExists("post", row.id)
-    tx.add(row)
-    await tx.flush()
+    """Add a post; raises AlreadyExists when the location has one with that id."""
+    await rows.insert_new(tx, "post", row)
     await notify(tx, TOPIC, cache_key(row.location, row.id))
     return row
 
 
 async def find(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow | None:
-    """Return the post as it stands now, or None."""
-    query = select(PostRow).where(_is(location, post)).execution_options(populate_existing=True)
-    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+    """Return the post as it is now, or None; `lock` locks its row until the transaction ends."""
+    return await rows.find(tx, PostRow, location, post, lock=lock)
 
 
 async def get(tx: Transaction, location: str, post: str, *, lock: bool = False) -> PostRow:
-    """Return the post as it stands now; raises NotFound."""
-    row = await find(tx, location, post, lock=lock)
-    if row is None:
-        raise NotFound("post", post)
-    return row
+    """Return the post as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, PostRow, "post", location, post, lock=lock)
 
 
 async def change(
@@ -145,45 +131,36 @@ async def change(
     at_attempt: int | None = None,
     **values: Any,
 ) -> PostRow | None:
-    """Set columns of a post in one of the expected states (and at the expected attempt); None when it is not."""
-    where = and_(_is(location, post), col(PostRow.state).in_(expect))
+    """Set columns of a post that is in one of the expected states (and at the expected attempt); return None when it
+    is not.
+    """
+    where = and_(rows.by_id(PostRow, location, post), col(PostRow.state).in_(expect))
     if at_attempt is not None:
         where = and_(where, col(PostRow.attempt) == at_attempt)
-    statement = (
-        update(PostRow)
-        .where(where)
-        .values(version=PostRow.version + 1, update_time=now, **values)
-        .returning(PostRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    row = (await tx.execute(statement)).scalar_one_or_none()
+    row = await rows.change(tx, PostRow, where, now, **values)
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, post))
     return row
 
 
-async def unfinished(tx: Transaction, location: str, connection: str) -> bool:
-    """Return whether a post of the connection is under way."""
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            col(PostRow.connection) == connection,
-            col(PostRow.state).in_(UNFINISHED),
-        )
+async def any_unfinished(tx: Transaction, location: str, connection: str) -> bool:
+    """Return whether any post of the connection is unfinished."""
+    unfinished = col(PostRow.state).in_(UNFINISHED)
+    return await rows.any_match(
+        tx, col(PostRow.location) == location, col(PostRow.connection) == connection, unfinished
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
-async def unfinished_of(tx: Transaction, location: str, account: str) -> bool:
-    """Return whether a post of the account is under way."""
-    query = select(exists().where(_refers_to(location, account), col(PostRow.state).in_(UNFINISHED)))
-    return bool((await tx.execute(query)).scalar_one())
+async def any_unfinished_of_account(tx: Transaction, location: str, account: str) -> bool:
+    """Return whether any post of the account is unfinished."""
+    unfinished = col(PostRow.state).in_(UNFINISHED)
+    return await rows.any_match(tx, col(PostRow.location) == location, _through(account), unfinished)
 
 
 async def of_connection(
     tx: Transaction, location: str, connection: str, states: Sequence[PostState], due: datetime, limit: int
 ) -> list[str]:
-    """Return the ids of a connection's posts in these states that are due by then, the first due first."""
+    """Return the ids of a connection's posts in these states that are due by `due`, the earliest first."""
     query = select(col(PostRow.id)).where(
         col(PostRow.location) == location,
         col(PostRow.connection) == connection,
@@ -193,48 +170,39 @@ async def of_connection(
     return list((await tx.execute(query.order_by(col(PostRow.due_at)).limit(limit))).scalars())
 
 
-async def of_account(tx: Transaction, location: str, account: str) -> bool:
+async def any_of_account(tx: Transaction, location: str, account: str) -> bool:
     """Return whether there is any post of the account."""
-    return bool((await tx.execute(select(exists().where(_refers_to(location, account))))).scalar_one())
+    return await rows.any_match(tx, col(PostRow.location) == location, _through(account))
 
 
-def _refers_to(location: str, account: str) -> ColumnElement[bool]:
-    """Match the posts that were made on an account, or that go out through it."""
-    either = or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
-    return and_(col(PostRow.location) == location, either)
+def _through(account: str) -> ColumnElement[bool]:
+    """Match the posts that name an account, or that are published through it."""
+    return or_(col(PostRow.account) == account, col(PostRow.named_account) == account)
 
 
 async def set_due(tx: Transaction, location: str, post: str, due_at: datetime, *, also_idle: bool = False) -> None:
-    """Say when the post is to be looked at next, if it is to be looked at at all, with `also_idle` in any case; no
-    change that a caller can see.
+    """Set when the post is next looked at, without a change that a caller can see.
+
+    A post that is not waiting to be looked at (`due_at` is NULL) is left alone unless `also_idle`.
     """
-    where = _is(location, post) if also_idle else and_(_is(location, post), col(PostRow.due_at).is_not(None))
+    where = rows.by_id(PostRow, location, post)
+    if not also_idle:
+        where = and_(where, col(PostRow.due_at).is_not(None))
     await tx.execute(update(PostRow).where(where).values(due_at=due_at))
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[PostRow]:
-    """Take posts that are due, skipping those another replica takes now, and push them off to `lease_until`."""
-    due = (
-        select(col(PostRow.location), col(PostRow.id))
-        .where(col(PostRow.due_at) <= now)
-        .order_by(col(PostRow.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(PostRow)
-        .where(tuple_(col(PostRow.location), col(PostRow.id)).in_(select(due.c.location, due.c.id)))
-        .values(due_at=lease_until)
-        .returning(PostRow)
-        .execution_options(synchronize_session=False, populate_existing=True)
-    )
-    return list((await tx.execute(statement)).scalars())
+    """Lease the posts that are due: postpone them to `lease_until` and return them, skipping those another replica is
+    leasing.
+    """
+    keys = (col(PostRow.location), col(PostRow.id))
+    leased = rows.lease_due(PostRow, keys, col(PostRow.due_at), now, lease_until, limit)
+    return list((await tx.execute(leased.returning(PostRow))).scalars())
 
 
 async def wake_connection(tx: Transaction, location: str, connection: str, now: datetime) -> int:
-    """Make all waiting posts of a connection due now (it was authorised again); give how many."""
-    # Whoever waited waits no longer: younger posts keep behind it.
+    """Make all waiting posts of a connection due now, because it was reauthorized, and return their number."""
+    # A post that was waiting is ready now, and younger posts stay behind it.
     waiting = case((col(PostRow.next_attempt_time).is_not(None), now))
     waiting_posts = (
         select(col(PostRow.id))
@@ -244,7 +212,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
             col(PostRow.state).in_(UNFINISHED),
             col(PostRow.state) != PostState.SCHEDULED,
         )
-        # In one order: two who do this at once must not wait for each other.
+        # In a fixed order, so that two concurrent calls cannot deadlock.
         .order_by(col(PostRow.id))
         .with_for_update()
     )
@@ -258,7 +226,7 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
 
 
 async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now: datetime) -> None:
-    """Make the posts of an account and a mode that wait before their announcement due now."""
+    """Make due now the posts of an account and a mode that wait to be submitted."""
     statement = (
         update(PostRow)
         .where(
@@ -286,17 +254,16 @@ async def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
 ) -> list[PostRow]:
-    """List after a keyset: newest first, or with `by_schedule` the scheduled ones, soonest first.
+    """Return one page of posts: newest first, or with `by_schedule` the scheduled ones, soonest first.
 
-    The keyset is `(create_time or schedule_time, location, id)`; only locations of `agency`, and of `locations` if
-    given. A name among `states` that is no state matches nothing.
+    `after` is the keyset `(create_time or schedule_time, location, id)` of the last row of the page before. Only
+    locations of `agency`, and among `locations` if given. A name in `states` that is not a state matches nothing.
     """
-    owned = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
-    query = select(PostRow).where(col(PostRow.location).in_(owned))
+    query = select(PostRow).where(col(PostRow.location).in_(locations_of(agency)))
     if locations is not None:
         query = query.where(col(PostRow.location).in_(locations))
     if account:
-        query = query.where(or_(col(PostRow.account) == account, col(PostRow.named_account) == account))
+        query = query.where(_through(account))
     if states:
         query = query.where(as_text(col(PostRow.state)).in_(states))
     if create_after is not None:
@@ -304,32 +271,17 @@ async def page(
     if create_before is not None:
         query = query.where(col(PostRow.create_time) < create_before)
     moment = col(PostRow.schedule_time) if by_schedule else col(PostRow.create_time)
-    keys = (moment, col(PostRow.location), col(PostRow.id))
     if by_schedule:
         query = query.where(moment.is_not(None))
-    if after is not None:
-        keyset, bound = tuple_(*keys), tuple_(*after)
-        query = query.where(keyset > bound if by_schedule else keyset < bound)
-    query = query.order_by(*(key.asc() if by_schedule else key.desc() for key in keys))
-    return list((await tx.execute(query.limit(limit))).scalars())
+    keys = (moment, col(PostRow.location), col(PostRow.id))
+    return list((await tx.execute(rows.keyset(query, keys, after, limit, ascending=by_schedule))).scalars())
 
 
-async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
-    """Give, for those of a vendor's post ids that posts of the account became, the id of the post."""
-    query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
-        col(PostRow.location) == location,
-        col(PostRow.account) == account,
-        col(PostRow.provider_post_id).in_(ids),
-        col(PostRow.provider_post_id) != "",
-    )
-    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
+async def count_older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:
+    """Count, up to `most`, the older queued posts of the account that are ready to be submitted.
 
-
-async def older_ready(tx: Transaction, post: PostRow, now: datetime, moved_since: datetime, most: int) -> int:
-    """Count, up to `most`, the posts of the account that were made before this one, may go out, and have not begun.
-
-    It may unless it shows that it waits for something. That nobody works on it says nothing (`due_at` is a lease, too);
-    one that has not moved since `moved_since` is not waited for.
+    A post is ready unless `next_attempt_time` says that it waits for something; `due_at` says nothing, because it is
+    also the lease. A post that has not changed since `moved_since` does not count.
     """
     older = (
         select(col(PostRow.id))

@@ -1,7 +1,7 @@
-"""The quota ledger: what was sent to a vendor lately, by whose limit it counts.
+"""The quota ledger: recent calls to a vendor, by the subject whose limit they count against.
 
-Owns the table `quotas`. A row is taken with a lock, so that any number of processes share one window; which limits
-there are is the provider's table's business.
+Owns the table `quotas`. A row is locked before it is used, so that any number of processes share one window. Does not
+know which limits there are.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ from storage.types import json_field, time_field
 
 
 class QuotaRow(SQLModel, table=True):
-    """One metric of one subject: a resource name, or the provider's name for whom several connections speak.
+    """One metric of one subject: a resource name, or the provider's name for one that several connections share.
 
-    `stamps` are the times of what was used, in seconds since 1970, oldest first; `counts` are numbers of uses by slice
-    of time, where a stamp for each would be too much. `learned_limit` is what a refusal showed; until `blocked_until`
-    the vendor is known to refuse. `told_limit` and `told_left` are what its headers said, the latter good until
-    `told_until` and less what was used since.
+    `stamps` are the times of the calls, in seconds since 1970, oldest first; `counts` are numbers of calls by time
+    bucket, where one stamp per call would be too much. `learned_limit` is the limit that a refusal showed; until
+    `blocked_until` the vendor is known to refuse. `told_limit` and `told_left` are from its response headers; the
+    latter is valid until `told_until`, minus the calls made since.
     """
 
     __tablename__ = "quotas"
@@ -39,25 +39,25 @@ class QuotaRow(SQLModel, table=True):
     update_time: datetime = time_field(index=True)
 
 
-async def hold(tx: Transaction, subject: str, metric: str, now: datetime) -> QuotaRow:
-    """Return the row of a metric, made if need be, and hold it until this transaction ends; it counts as touched `now`.
+async def lock(tx: Transaction, subject: str, metric: str, now: datetime) -> QuotaRow:
+    """Return the row of a metric, created if necessary and locked until this transaction ends; set its update time.
 
-    One statement: between two of them another process could remove the row.
+    This is one statement: between two of them another process could delete the row.
     """
-    made = pg_insert(QuotaRow).values(subject=subject, metric=metric, stamps=[], counts={}, update_time=now)
-    held = made.on_conflict_do_update(index_elements=["subject", "metric"], set_={"update_time": now})
-    query = held.returning(QuotaRow).execution_options(populate_existing=True)
+    new = pg_insert(QuotaRow).values(subject=subject, metric=metric, stamps=[], counts={}, update_time=now)
+    locked = new.on_conflict_do_update(index_elements=["subject", "metric"], set_={"update_time": now})
+    query = locked.returning(QuotaRow).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one()
 
 
 async def find(tx: Transaction, subjects: Sequence[str]) -> dict[tuple[str, str], QuotaRow]:
-    """Return the rows of these subjects, by subject and metric."""
+    """Return the rows of these subjects, by (subject, metric)."""
     query = select(QuotaRow).where(col(QuotaRow.subject).in_(subjects))
     return {(row.subject, row.metric): row for row in (await tx.execute(query)).scalars()}
 
 
 async def unblock(tx: Transaction, subject: str, metrics: Sequence[str]) -> None:
-    """Forget that the vendor refuses: it has just not refused."""
+    """Clear `blocked_until`: the vendor has just accepted a call."""
     statement = (
         update(QuotaRow)
         .where(
@@ -71,5 +71,5 @@ async def unblock(tx: Transaction, subject: str, metrics: Sequence[str]) -> None
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Remove what nobody used since then."""
+    """Delete rows that were not used since a time."""
     await tx.execute(delete(QuotaRow).where(col(QuotaRow.update_time) < before))

@@ -1,4 +1,4 @@
-"""Values sealed with AES-256-GCM, bound to the place where they lie.
+"""Values sealed with AES-256-GCM, bound to the place where they are stored.
 
 Owns the format of a sealed value.
 Does not know where keys come from, or what the values are.
@@ -17,25 +17,25 @@ TAG_BYTES = 16
 
 
 class SealBroken(Exception):
-    """A sealed value does not open: another key, another place, or changed bytes."""
+    """A sealed value cannot be opened: wrong key, wrong place, or changed bytes."""
 
 
 @lru_cache(maxsize=4096)
 def aead(key: bytes) -> AESGCM:
-    """Return the cipher of a 32-byte key; kept, because making one costs more than using it."""
+    """Return the cipher of a 32-byte key; cached, because creating one costs more than using it."""
     if len(key) != KEY_BYTES:
         raise ValueError(f"a key has {KEY_BYTES} bytes")
     return AESGCM(key)
 
 
 def seal(cipher: AESGCM, plaintext: bytes, *, aad: str) -> bytes:
-    """Seal `plaintext` for the place `aad` names: a format byte, a random 96-bit nonce, the ciphertext with its tag."""
+    """Seal `plaintext`, bound to `aad`: a format byte, a random 96-bit nonce, and the ciphertext with its tag."""
     nonce = os.urandom(NONCE_BYTES)
     return FORMAT + nonce + cipher.encrypt(nonce, plaintext, FORMAT + aad.encode())
 
 
 def open_(cipher: AESGCM, sealed: bytes, *, aad: str) -> bytes:
-    """Return what was sealed. Raises `SealBroken` with the place in its text when key, place or bytes differ."""
+    """Return what was sealed. Raises `SealBroken`, with `aad` in its text, when key, `aad` or bytes differ."""
     if len(sealed) < len(FORMAT) + NONCE_BYTES + TAG_BYTES or sealed[:1] != FORMAT:
         raise SealBroken(f"not a sealed value: {aad}")
     try:

@@ -1,7 +1,7 @@
 """The states of every state machine that has a column: one enum per machine.
 
 Owns the names. Each value is the text in the database, in events and in JSON, so renaming a member needs a migration.
-Which move follows which is described beside each table and decided in `gateway/domain`.
+Which transitions are allowed is described with each table and decided in `gateway/domain`.
 """
 
 from enum import StrEnum

@@ -1,8 +1,7 @@
-"""Tokens: the sealed pair of each connection, in a table that nothing else updates.
+"""Tokens: the sealed access and refresh token of each connection, in a table that nothing else updates.
 
-Owns the table `tokens`, its version and its lease. Neither opens a seal nor calls a vendor:
-`gateway/domain/credentials/tokens.py` does. Leases run on the database's clock, so that replicas need not agree
-on the time.
+Owns the table `tokens`, its version and its refresh lease. Neither opens a seal nor calls a vendor; the domain does.
+Leases use the database's clock, so that replicas need not agree on the time.
 """
 
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ TOPIC = "tokens"
 
 
 class TokenRow(SQLModel, table=True):
-    """One connection's pair; `version` grows with every save of a pair, with nothing else, and is part of the seal."""
+    """One connection's token pair; `version` grows only when a pair is saved, and is part of the seal."""
 
     __tablename__ = "tokens"
     __table_args__ = (Index("tokens_refresh_due", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),)
@@ -43,7 +42,7 @@ class TokenRow(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class SealedPair:
-    """A pair ready to be saved as `version`."""
+    """A token pair to be saved as `version`."""
 
     version: int
     access_sealed: bytes
@@ -56,14 +55,14 @@ class SealedPair:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease that was got: the row as read after it, and whether the holder before never gave its lease back."""
+    """A lease that was acquired: the row as it is now, and whether the previous holder never released its lease."""
 
     row: TokenRow
     abandoned: bool
 
 
 def cache_key(location: str, connection: str) -> str:
-    """Name one connection's token in the caches."""
+    """Return the cache key of one connection's token."""
     return f"{location}|{connection}"
 
 
@@ -72,7 +71,7 @@ def _is(location: str, connection: str) -> ColumnElement[bool]:
 
 
 async def find(tx: Transaction, location: str, connection: str) -> TokenRow | None:
-    """Return the row as it stands now, or None."""
+    """Return the row as it is now, or None."""
     query = select(TokenRow).where(_is(location, connection)).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
@@ -80,7 +79,7 @@ async def find(tx: Transaction, location: str, connection: str) -> TokenRow | No
 async def expiries(
     tx: Transaction, connections: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], tuple[datetime, datetime | None]]:
-    """Give, by (location, connection), when the access token and the grant end; nothing where there is no pair."""
+    """Return when the access token and the grant expire, by (location, connection), for the connections with a pair."""
     query = select(
         col(TokenRow.location),
         col(TokenRow.connection),
@@ -91,9 +90,9 @@ async def expiries(
 
 
 async def save(tx: Transaction, location: str, connection: str, pair: SealedPair, *, read_version: int) -> bool:
-    """Save a pair over the version that was read (0: none yet); False when another pair was saved meanwhile.
+    """Save a pair over the version that was read (0: none yet); return False when another pair was saved meanwhile.
 
-    The version alone decides: whoever holds the newer pair must be able to save it, even after its lease lapsed.
+    Only the version is compared: the holder of the newer pair must be able to save it even after its lease expired.
     """
     values = {
         "version": pair.version,
@@ -127,8 +126,8 @@ async def save(tx: Transaction, location: str, connection: str, pair: SealedPair
 
 
 async def take_lease(tx: Transaction, location: str, connection: str, owner: str, span: timedelta) -> Lease | None:
-    """Lease the row for `span` when it is free, lapsed or already ours; None while another holds it (or there is no
-    row).
+    """Lease the row for `span` if it is free, expired or already ours; return None while another owner has it, or when
+    there is no row.
     """
     query = (
         select(TokenRow, func.clock_timestamp())
@@ -149,7 +148,7 @@ async def take_lease(tx: Transaction, location: str, connection: str, owner: str
 
 
 async def renew_lease(tx: Transaction, location: str, connection: str, owner: str, span: timedelta) -> bool:
-    """Push the end of a lease that is still ours; False when it is not."""
+    """Extend a lease that is still ours; return False when it is not."""
     statement = (
         update(TokenRow)
         .where(_is(location, connection), col(TokenRow.lease_owner) == owner)
@@ -170,7 +169,7 @@ async def release_lease(tx: Transaction, location: str, connection: str, owner: 
 
 
 async def cool_down(tx: Transaction, location: str, connection: str, *, until: datetime, read_version: int) -> None:
-    """Remember a temporary failure: nobody asks again before `until`, unless a new pair came meanwhile."""
+    """Record a temporary failure: no refresh is tried before `until`, unless a new pair was saved meanwhile."""
     statement = (
         update(TokenRow)
         .where(_is(location, connection), col(TokenRow.version) == read_version)
@@ -180,20 +179,18 @@ async def cool_down(tx: Transaction, location: str, connection: str, *, until: d
 
 
 async def stop_refreshing(tx: Transaction, location: str, connection: str) -> None:
-    """Take the connection out of the refresh schedule until a new pair is saved."""
+    """Remove the connection from the refresh schedule until a new pair is saved."""
     await tx.execute(update(TokenRow).where(_is(location, connection)).values(refresh_at=None))
 
 
 async def wipe(tx: Transaction, location: str, connection: str) -> None:
-    """Delete the pair for good and drop it from all caches."""
+    """Delete the pair permanently and drop it from all caches."""
     await tx.execute(delete(TokenRow).where(_is(location, connection)))
     await notify(tx, TOPIC, cache_key(location, connection))
 
 
 async def due_for_refresh(tx: Transaction, now: datetime, limit: int) -> list[tuple[str, str]]:
-    """Take (location, connection) whose pair should be refreshed ahead, skipping rows others hold and leases that
-    live.
-    """
+    """Return (location, connection) of the pairs that are due for refresh, skipping rows that are locked or leased."""
     query = (
         select(TokenRow)
         .where(

@@ -1,6 +1,6 @@
 """Column types: aware UTC times, states, and JSONB documents.
 
-Owns how our values look in PostgreSQL. Knows no table.
+Owns how Python values are represented in PostgreSQL. Does not know any table.
 """
 
 from datetime import UTC, datetime
@@ -14,26 +14,26 @@ from sqlmodel import Field
 
 
 class AwareTime(TypeDecorator[datetime]):
-    """TIMESTAMPTZ that refuses naive times on the way in and gives UTC on the way out."""
+    """TIMESTAMPTZ that refuses naive times when written and returns UTC when read."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a time without a zone."""
+        """Raise ValueError for a time without a zone."""
         if value is not None and value.tzinfo is None:
             raise ValueError("a time without a zone cannot be stored")
         return value
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return UTC whatever the session's zone is."""
+        """Return the time in UTC, whatever the session's time zone."""
         return None if value is None else value.astimezone(UTC)
 
 
 class StateText(TypeDecorator[StrEnum]):
-    """VARCHAR that holds the values of one `StrEnum`, and refuses any other text both on the way in and on the way out.
+    """VARCHAR column of one `StrEnum`: any other text is refused, both when written and when read.
 
-    The text of a member is accepted as well as the member; reading always returns the member.
+    A member may also be written as its text; reading always returns the member.
     """
 
     impl = String
@@ -61,14 +61,14 @@ def time_field(*, nullable: bool = False, index: bool = False) -> Any:
 
 
 def state_field(states: type[StrEnum], *, default: StrEnum | None = None) -> Any:
-    """Return a column that holds one of `states`; it has to be given unless there is a default."""
+    """Return a column that holds one of `states`, required unless there is a default."""
     if default is None:
         return Field(sa_type=StateText(states), nullable=False)
     return Field(default=default, sa_type=StateText(states), nullable=False)
 
 
 def as_text(column: Mapped[Any]) -> ColumnElement[str]:
-    """Return a state column as its plain text, to be compared with names that may be none of the states."""
+    """Return a state column as plain text, for comparing it with names that may not be states."""
     return type_coerce(column, String)
 
 

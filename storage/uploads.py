@@ -1,7 +1,7 @@
-"""Uploads: bytes a caller gave us, in parts that are already durable.
+"""Uploads: the bytes that callers send, in parts that are already durable.
 
-Owns the tables `uploads` and `upload_parts`. The bytes themselves are blobs; a part is listed here only after its
-blob was written, so `committed_size` never promises what is not there.
+Owns the tables `uploads` and `upload_parts`. The bytes themselves are blobs; a part is listed here only after its blob
+was written, so `committed_size` never counts bytes that are not stored.
 """
 
 from collections.abc import Sequence
@@ -25,22 +25,24 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction, advisory_lock
-from storage.errors import NotFound
 from storage.posts import UNFINISHED, PostRow
 from storage.states import UploadState
 from storage.types import json_or_null, state_field, time_field
 
-KEPT = (UploadState.OPEN, UploadState.COMPLETE)
-"""The states in which an upload holds bytes."""
+STORED = (UploadState.OPEN, UploadState.COMPLETE)
+"""The states in which an upload has bytes stored."""
 
 STEP = 64 * 1024**2
-"""An upload of unknown size is promised room in such steps, so that few of its parts need a look at all the others."""
+"""An upload of unknown size reserves room in steps of this many bytes, so that few of its parts need a new sum over all
+uploads.
+"""
 
 
 class UploadRow(SQLModel, table=True):
-    """One upload: `size_bytes` as declared (0: not known until finished), `sha256` in lower-case hex, declared or
-    computed; `media` is what a probe found in its bytes, None until one looked.
+    """One upload: `size_bytes` as declared (0: unknown until finished), `sha256` in lower-case hex, declared or
+    computed; `media` is the result of probing the file, None until it was probed.
     """
 
     __tablename__ = "uploads"
@@ -71,7 +73,7 @@ class UploadPartRow(SQLModel, table=True):
 
 
 def _is(location: str, upload: str) -> ColumnElement[bool]:
-    return and_(col(UploadRow.location) == location, col(UploadRow.id) == upload)
+    return rows.by_id(UploadRow, location, upload)
 
 
 async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
@@ -82,16 +84,12 @@ async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
 
 
 async def get(tx: Transaction, location: str, upload: str, *, lock: bool = False) -> UploadRow:
-    """Return the upload; raises NotFound."""
-    query = select(UploadRow).where(_is(location, upload)).execution_options(populate_existing=True)
-    row = (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
-    if row is None:
-        raise NotFound("upload", upload)
-    return row
+    """Return the upload as it is now; raises NotFound. `lock` locks its row until the transaction ends."""
+    return await rows.get(tx, UploadRow, "upload", location, upload, lock=lock)
 
 
 async def is_complete(tx: Transaction, location: str, upload: str) -> bool:
-    """Return whether all bytes of an upload are here."""
+    """Return whether an upload is complete."""
     query = select(col(UploadRow.state)).where(_is(location, upload))
     return (await tx.execute(query)).scalar_one_or_none() == UploadState.COMPLETE
 
@@ -107,7 +105,9 @@ async def parts(tx: Transaction, location: str, upload: str) -> Sequence[UploadP
 
 
 async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str:
-    """Return the blob of the part that ends at `end`, or nothing: who holds this key has seen every byte before it."""
+    """Return the blob key of the part that ends at `end`, or an empty string: a writer that knows this key has seen
+    every byte before it.
+    """
     query = select(col(UploadPartRow.key)).where(
         col(UploadPartRow.location) == location,
         col(UploadPartRow.upload) == upload,
@@ -117,8 +117,8 @@ async def last_key(tx: Transaction, location: str, upload: str, end: int) -> str
 
 
 async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetime) -> bool:
-    """List a part that begins where the upload ends; False when another writer was there first or the upload is
-    closed.
+    """Add a part that begins where the upload ends; return False when another writer was first or the upload is not
+    open.
     """
     statement = (
         update(UploadRow)
@@ -140,10 +140,14 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
 async def complete(
     tx: Transaction, location: str, upload: str, *, size: int, sha256: str, expire_time: datetime
 ) -> bool:
-    """Close an upload whose committed bytes are `size`; False when that is no longer so."""
+    """Complete an open upload with `size` committed bytes; return False when it no longer is one."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
+        .where(
+            _is(location, upload),
+            col(UploadRow.committed_size) == size,
+            col(UploadRow.state) == UploadState.OPEN,
+        )
         .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
@@ -151,23 +155,31 @@ async def complete(
 
 
 async def save_media(tx: Transaction, location: str, upload: str, media: dict[str, Any]) -> None:
-    """Keep what a probe found in a complete upload, unless another probe was there first."""
+    """Store the probe result of a complete upload, unless there is one already."""
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.state) == UploadState.COMPLETE, col(UploadRow.media).is_(None))
+        .where(
+            _is(location, upload),
+            col(UploadRow.state) == UploadState.COMPLETE,
+            col(UploadRow.media).is_(None),
+        )
         .values(media=media)
     )
     await tx.execute(statement)
 
 
 async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> list[str]:
-    """Empty an open upload whose committed bytes are `size`, so that it can be written again from the start.
+    """Empty an open upload with `size` committed bytes, so that it can be written again from the start.
 
-    Gives the blobs to delete after the commit; none when somebody else emptied or closed it meanwhile.
+    Return the blob keys to delete after the commit; none when the upload was emptied or completed meanwhile.
     """
     statement = (
         update(UploadRow)
-        .where(_is(location, upload), col(UploadRow.committed_size) == size, col(UploadRow.state) == UploadState.OPEN)
+        .where(
+            _is(location, upload),
+            col(UploadRow.committed_size) == size,
+            col(UploadRow.state) == UploadState.OPEN,
+        )
         .values(committed_size=0)
         .returning(col(UploadRow.id))
     )
@@ -177,14 +189,14 @@ async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> li
 
 
 async def remove(tx: Transaction, location: str, upload: str) -> list[str]:
-    """Delete an upload and its list of parts; gives the blobs to delete after the commit."""
+    """Delete an upload and its parts; return the blob keys to delete after the commit."""
     keys = await _drop_parts(tx, location, upload)
     await tx.execute(delete(UploadRow).where(_is(location, upload)))
     return keys
 
 
 async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
-    """Mark an upload whose bytes go; gives the blobs to delete after the commit."""
+    """Mark an upload as expired and delete its parts; return the blob keys to delete after the commit."""
     await tx.execute(update(UploadRow).where(_is(location, upload)).values(state=UploadState.EXPIRED, committed_size=0))
     return await _drop_parts(tx, location, upload)
 
@@ -199,30 +211,28 @@ async def _drop_parts(tx: Transaction, location: str, upload: str) -> list[str]:
 
 
 async def in_use(tx: Transaction, location: str, upload: str) -> bool:
-    """Return whether a post that is not finished still needs the bytes."""
-    query = select(
-        exists().where(
-            col(PostRow.location) == location,
-            literal(upload) == any_(col(PostRow.uploads)),
-            col(PostRow.state).in_(UNFINISHED),
-        )
+    """Return whether an unfinished post still needs the upload."""
+    return await rows.any_match(
+        tx,
+        col(PostRow.location) == location,
+        literal(upload) == any_(col(PostRow.uploads)),
+        col(PostRow.state).in_(UNFINISHED),
     )
-    return bool((await tx.execute(query)).scalar_one())
 
 
-async def keep(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
-    """Let the bytes of complete uploads stay at least until then."""
-    short = and_(
+async def extend(tx: Transaction, location: str, ids: Sequence[str], until: datetime) -> None:
+    """Let complete uploads expire no earlier than `until`."""
+    earlier = and_(
         col(UploadRow.location) == location, col(UploadRow.id).in_(ids), col(UploadRow.state) == UploadState.COMPLETE
     )
-    short = and_(short, col(UploadRow.expire_time) < until)
-    # In the order in which whoever needs several holds them.
-    (await tx.execute(select(col(UploadRow.id)).where(short).order_by(col(UploadRow.id)).with_for_update())).all()
-    await tx.execute(update(UploadRow).where(short).values(expire_time=until))
+    earlier = and_(earlier, col(UploadRow.expire_time) < until)
+    # In the same order in which other transactions lock several uploads, to avoid deadlocks.
+    (await tx.execute(select(col(UploadRow.id)).where(earlier).order_by(col(UploadRow.id)).with_for_update())).all()
+    await tx.execute(update(UploadRow).where(earlier).values(expire_time=until))
 
 
 async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]:
-    """Take uploads past their time, locked; ask `in_use` of each: a post may have come between."""
+    """Return expired uploads, locked; check `in_use` for each, because a post may have been created since."""
     needed = exists().where(
         col(PostRow.location) == col(UploadRow.location),
         text("uploads.id = ANY(posts.uploads)"),
@@ -230,28 +240,28 @@ async def expired(tx: Transaction, now: datetime, limit: int) -> list[UploadRow]
     )
     query = (
         select(UploadRow)
-        .where(col(UploadRow.expire_time) <= now, col(UploadRow.state).in_(KEPT), ~needed)
+        .where(col(UploadRow.expire_time) <= now, col(UploadRow.state).in_(STORED), ~needed)
         .order_by(col(UploadRow.expire_time))
         .limit(limit)
     )
     return list((await tx.execute(query.with_for_update(skip_locked=True, of=UploadRow))).scalars())
 
 
-async def forget(tx: Transaction, before: datetime) -> None:
-    """Delete uploads that expired before a time: until then a caller is told that they did."""
+async def prune(tx: Transaction, before: datetime) -> None:
+    """Delete uploads that expired before a time; until then a caller is told that they have expired."""
     await tx.execute(
         delete(UploadRow).where(col(UploadRow.state) == UploadState.EXPIRED, col(UploadRow.expire_time) < before)
     )
 
 
 async def unlisted(tx: Transaction, keys: Sequence[str]) -> set[str]:
-    """Return those of the blobs that no part lists."""
+    """Return those of the blob keys that no part refers to."""
     query = select(col(UploadPartRow.key)).where(col(UploadPartRow.key).in_(keys))
     return set(keys) - set((await tx.execute(query)).scalars())
 
 
-def outgrows(part: UploadPartRow) -> bool:
-    """Return whether a part of an upload of unknown size is the first that needs another step of room."""
+def needs_more_room(part: UploadPartRow) -> bool:
+    """Return whether a part of an upload of unknown size is the first that needs another step reserved."""
     return _steps(part.first + part.size) > _steps(part.first)
 
 
@@ -259,10 +269,10 @@ def _steps(size: int) -> int:
     return -(-size // STEP)
 
 
-async def promised_bytes(tx: Transaction, location: str) -> int:
-    """Sum what a location's uploads hold, or will hold when they are complete, open ones of unknown size in steps.
+async def reserved_bytes(tx: Transaction, location: str) -> int:
+    """Return the bytes reserved by a location's uploads: the declared size, or if unknown the size in whole steps.
 
-    Until the transaction ends nobody else is given a sum for this location: what it says stays true.
+    Other transactions wait for this one to end before they get a sum for this location, so the result stays valid.
     """
     await advisory_lock(tx, f"uploads|{location}")
     committed = col(UploadRow.committed_size)
@@ -271,7 +281,7 @@ async def promised_bytes(tx: Transaction, location: str) -> int:
         else_=(committed + (STEP - 1)) // STEP * STEP,
     )
     query = select(func.coalesce(func.sum(size), 0)).where(
-        col(UploadRow.location) == location, col(UploadRow.state).in_(KEPT)
+        col(UploadRow.location) == location, col(UploadRow.state).in_(STORED)
     )
     total: Any = (await tx.execute(query)).scalar_one()
     return int(total)

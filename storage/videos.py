@@ -1,6 +1,6 @@
-"""Videos: copies of what a vendor answered about the videos of an account, each with the time it was fetched.
+"""Videos: copies of a vendor's answers about the videos of an account, each with the time it was fetched.
 
-Owns the table `video_reads`. A copy is for reading only and goes with its account; what is too old the domain decides.
+Owns the table `video_reads`. A copy is read-only and is deleted with its account. Does not know when one is too old.
 """
 
 from datetime import datetime
@@ -15,7 +15,7 @@ from storage.types import json_field, time_field
 
 
 class VideoReadRow(SQLModel, table=True):
-    """One answer of the vendor: `key` names what was asked (a page, or one video), `payload` is in our vocabulary."""
+    """One answer of the vendor: `key` identifies the request (a page, or one video), `payload` is in our own format."""
 
     __tablename__ = "video_reads"
 
@@ -35,7 +35,7 @@ async def find(tx: Transaction, location: str, account: str, key: str) -> VideoR
 
 
 async def save(tx: Transaction, row: VideoReadRow) -> None:
-    """Keep a copy in the place of an older one of the same key."""
+    """Store a copy, replacing an older one with the same key."""
     values = {"payload": row.payload, "fetch_time": row.fetch_time}
     statement = (
         pg_insert(VideoReadRow)
@@ -46,12 +46,12 @@ async def save(tx: Transaction, row: VideoReadRow) -> None:
 
 
 async def remove(tx: Transaction, location: str, account: str) -> None:
-    """Remove every copy of an account's videos."""
+    """Delete all copies of an account's videos."""
     await tx.execute(
         delete(VideoReadRow).where(col(VideoReadRow.location) == location, col(VideoReadRow.account) == account)
     )
 
 
 async def prune(tx: Transaction, before: datetime) -> None:
-    """Remove copies that were fetched before then."""
+    """Delete copies fetched before a time."""
     await tx.execute(delete(VideoReadRow).where(col(VideoReadRow.fetch_time) < before))

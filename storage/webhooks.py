@@ -1,7 +1,7 @@
-"""What vendors told us by themselves: every delivery once, sealed as it came.
+"""Webhook deliveries from vendors: each one once, its body sealed as received.
 
-Owns the table `webhooks`. A delivery is committed before it is answered and applied afterwards; `due_at` is not NULL
-until that is done. What one means is the domain's business.
+Owns the table `webhooks`. A delivery is committed before it is acknowledged and applied afterwards; `due_at` is NULL
+once it has been applied. Does not know what a delivery means.
 """
 
 from datetime import datetime
@@ -10,18 +10,19 @@ from sqlalchemy import Index, delete, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
+from storage import rows
 from storage.database import Transaction
 from storage.types import time_field
 
 UNKNOWN_PUBLISH = "unknown_publish"
-"""The outcome of a delivery about a publish that nobody here had begun, as far as was known then."""
+"""The outcome of a delivery about a publish that was not known here at the time."""
 
 UNKNOWN_AGENCY = "unknown_agency"
-"""The outcome of a delivery about a place of an agency that had not consented here then."""
+"""The outcome of a delivery about a location of an agency that was not connected here at the time."""
 
 
 class WebhookRow(SQLModel, table=True):
-    """One delivery: `dedupe_key` is what makes two the same, `outcome` what came of it (empty until it was applied)."""
+    """One delivery: deliveries with the same `dedupe_key` are duplicates, `outcome` is empty until it was applied."""
 
     __tablename__ = "webhooks"
     __table_args__ = (
@@ -43,9 +44,9 @@ class WebhookRow(SQLModel, table=True):
 
 
 async def insert(tx: Transaction, row: WebhookRow) -> bool:
-    """Keep a delivery; False when the same one is kept already.
+    """Store a delivery; return False when it is a duplicate.
 
-    Of two transactions that keep the same one at once the second waits for the first, and gets False.
+    When two transactions store the same one at once, the second waits for the first and returns False.
     """
     statement = (
         pg_insert(WebhookRow)
@@ -57,13 +58,13 @@ async def insert(tx: Transaction, row: WebhookRow) -> bool:
 
 
 async def find(tx: Transaction, id: str) -> WebhookRow | None:
-    """Return the delivery as it stands now, or None."""
+    """Return the delivery as it is now, or None."""
     query = select(WebhookRow).where(col(WebhookRow.id) == id).execution_options(populate_existing=True)
     return (await tx.execute(query)).scalar_one_or_none()
 
 
 async def finish(tx: Transaction, id: str, outcome: str) -> bool:
-    """Say what came of a delivery that is due; False when that was said before. Of two at once the second waits."""
+    """Store the outcome of a due delivery; return False when it already has one. A concurrent call waits."""
     statement = (
         update(WebhookRow)
         .where(col(WebhookRow.id) == id, col(WebhookRow.due_at).is_not(None))
@@ -74,7 +75,7 @@ async def finish(tx: Transaction, id: str, outcome: str) -> bool:
 
 
 async def put_off(tx: Transaction, id: str, due_at: datetime) -> None:
-    """Count one more try that came to nothing; the next is at `due_at`."""
+    """Count one more failed try; the next one is at `due_at`."""
     statement = (
         update(WebhookRow)
         .where(col(WebhookRow.id) == id, col(WebhookRow.due_at).is_not(None))
@@ -84,7 +85,7 @@ async def put_off(tx: Transaction, id: str, due_at: datetime) -> None:
 
 
 async def wake(tx: Transaction, id: str, now: datetime) -> None:
-    """Make a delivery that was not applied yet due now."""
+    """Make a delivery due now unless it was already applied."""
     statement = (
         update(WebhookRow).where(col(WebhookRow.id) == id, col(WebhookRow.due_at).is_not(None)).values(due_at=now)
     )
@@ -92,29 +93,16 @@ async def wake(tx: Transaction, id: str, now: datetime) -> None:
 
 
 async def take_due(tx: Transaction, now: datetime, lease_until: datetime, limit: int) -> list[str]:
-    """Take the ids of deliveries that are due, skipping those another replica takes now; push them off to
-    `lease_until`.
+    """Lease the deliveries that are due: postpone them to `lease_until` and return their ids, skipping those another
+    replica is leasing.
     """
-    due = (
-        select(col(WebhookRow.id))
-        .where(col(WebhookRow.due_at) <= now)
-        .order_by(col(WebhookRow.due_at))
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")
-    )
-    statement = (
-        update(WebhookRow)
-        .where(col(WebhookRow.id).in_(select(due.c.id)))
-        .values(due_at=lease_until)
-        .returning(col(WebhookRow.id))
-        .execution_options(synchronize_session=False)
-    )
-    return list((await tx.execute(statement)).scalars())
+    id = col(WebhookRow.id)
+    leased = rows.lease_due(WebhookRow, (id,), col(WebhookRow.due_at), now, lease_until, limit)
+    return list((await tx.execute(leased.returning(id))).scalars())
 
 
 async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
-    """Remove applied deliveries received before then, at most `limit`, and give how many; call until it gives 0."""
+    """Delete at most `limit` applied deliveries received before a time and return how many; call until it returns 0."""
     old = (
         select(col(WebhookRow.id))
         .where(col(WebhookRow.receive_time) < before, col(WebhookRow.due_at).is_(None))
@@ -130,11 +118,11 @@ async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
     return len(gone.scalars().all())
 
 
-async def look_again(
+async def requeue(
     tx: Transaction, provider: str, subject: str, since: datetime | None = None, *, outcome: str = UNKNOWN_PUBLISH
 ) -> None:
-    """Make deliveries about a vendor's user, received since then (None: ever) and not placed, due once more."""
-    missed = (
+    """Make deliveries about a vendor user with this outcome due again, if received since `since` (None: ever)."""
+    unmatched = (
         select(col(WebhookRow.id))
         .where(
             col(WebhookRow.provider) == provider,
@@ -142,9 +130,9 @@ async def look_again(
             col(WebhookRow.outcome) == outcome,
             *([] if since is None else [col(WebhookRow.receive_time) >= since]),
         )
-        # In one order: two who do this at once must not wait for each other.
+        # In a fixed order, so that two concurrent calls cannot deadlock.
         .order_by(col(WebhookRow.id))
         .with_for_update()
     )
-    again = update(WebhookRow).where(col(WebhookRow.id).in_(missed))
+    again = update(WebhookRow).where(col(WebhookRow.id).in_(unmatched))
     await tx.execute(again.values(due_at=col(WebhookRow.receive_time), outcome="", tries=0))

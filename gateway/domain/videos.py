@@ -15,7 +15,7 @@ from gateway.domain.context import Domain
 from gateway.errors import ReauthorizationRequired
 from providers.interface import Videos
 from providers.models.videos import Video, VideoMetrics, VideoPage
-from storage import posts, videos
+from storage import post_matching, videos
 from storage.accounts import AccountRow
 from storage.videos import VideoReadRow
 
@@ -155,7 +155,7 @@ async def _posts(domain: Domain, row: AccountRow, found: Sequence[Video]) -> dic
         return {}
     async with domain.db.read() as tx:
         ids = [video.provider_video_id for video in found]
-        return await posts.by_provider_post_ids(tx, row.location, row.id, ids)
+        return await post_matching.by_provider_post_ids(tx, row.location, row.id, ids)
 
 
 def to_json(video: Video) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What Alembic runs for each command: migrations on the connection that `storage/migrate.py` hands it.
+"""Alembic's environment: runs migrations on the connection that `storage/migrate.py` passes in.
 
-Owns how our column types are written into a migration.
+Owns how our column types are rendered in a migration.
 Does not know URLs or configuration files.
 """
 
@@ -12,7 +12,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
-    """Write a type of ours as the plain type behind it: a migration must not change when our code does."""
+    """Render a type of ours as the SQLAlchemy type it implements: a migration must not change with our code."""
     if kind == "type" and isinstance(item, TypeDecorator):
         plain = item.impl_instance
         if type(plain).__module__.startswith("sqlalchemy.dialects.postgresql"):
@@ -23,7 +23,7 @@ def render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False
 
 
 def ours(_object: Any, name: str | None, kind: str, _reflected: bool, _compare_to: Any) -> bool:
-    """Leave the queue's tables to the queue."""
+    """Leave out the job queue's tables, which procrastinate manages."""
     return not (kind == "table" and (name or "").startswith("procrastinate_"))
 
 

@@ -261,7 +261,7 @@ async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Age
     await take(agencies.access(), DAY, times=200)
     before = await size()
     async with agencies.domain.db.transaction() as tx:
-        row = await rows.hold(tx, f"providers/highlevel/subjects/{BAKERY}", DAY, agencies.clock())
+        row = await rows.lock(tx, f"providers/highlevel/subjects/{BAKERY}", DAY, agencies.clock())
         [slice] = row.counts
         row.counts = {str(int(slice) - number): 400 for number in range(25)}
     async with agencies.access().slot(DAY):

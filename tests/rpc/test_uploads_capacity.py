@@ -92,4 +92,4 @@ async def test_who_asks_for_room_waits_for_who_is_being_given_it(served: Served)
 )
 def test_only_a_part_that_needs_more_room_asks(first: int, size: int, asks: bool) -> None:
     """Of the parts of a file of unknown size only the first of each step looks at all the others."""
-    assert asks == rows.outgrows(UploadPartRow(location="l", upload="u", first=first, size=size, key="k"))
+    assert asks == rows.needs_more_room(UploadPartRow(location="l", upload="u", first=first, size=size, key="k"))

@@ -1,6 +1,6 @@
-"""The publish journal's rows: moves that only the rightful worker can make.
+"""The rows of the publish journal: only the worker that read the current state can move an attempt.
 
-Owns the proof of the compare-and-swap. Knows no vendor.
+Tests the compare-and-swap. Knows no vendor.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -40,17 +40,17 @@ def make_attempt(post: str = "p1", number: int = 1, state: AttemptState = Attemp
 
 
 async def test_only_one_of_two_workers_moves_an_attempt(database: Database) -> None:
-    """Two workers that read the same state move it once: the second finds it moved on."""
+    """When two workers read the same state, only the first can move the attempt."""
     async with database.transaction() as tx:
         await attempts.insert(tx, make_attempt())
     async with database.read() as tx:
-        seen = await attempts.find(tx, "l1", "p1", 1)
-    assert seen is not None
+        read = await attempts.find(tx, "l1", "p1", 1)
+    assert read is not None
 
     async with database.transaction() as tx:
-        first = await attempts.move(tx, seen, AttemptState.INIT_SENT, NOW)
+        first = await attempts.move(tx, read, AttemptState.INIT_SENT, NOW)
     async with database.transaction() as tx:
-        second = await attempts.move(tx, seen, AttemptState.INIT_SENT, NOW)
+        second = await attempts.move(tx, read, AttemptState.INIT_SENT, NOW)
 
     assert first is not None
     assert AttemptState.INIT_SENT == first.state
@@ -58,7 +58,7 @@ async def test_only_one_of_two_workers_moves_an_attempt(database: Database) -> N
 
 
 async def test_the_confirmed_offset_is_part_of_the_swap(database: Database) -> None:
-    """A worker that wakes up with an old offset cannot move the attempt, though the state is the same."""
+    """A worker with a stale confirmed offset cannot move the attempt even though the state is the same."""
     async with database.transaction() as tx:
         await attempts.insert(tx, make_attempt(state=AttemptState.UPLOADING))
     async with database.read() as tx:
@@ -76,7 +76,7 @@ async def test_the_confirmed_offset_is_part_of_the_swap(database: Database) -> N
 
 
 async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: Database) -> None:
-    """A change that expects another state or another attempt changes nothing and says so."""
+    """A change that expects another state or another attempt changes nothing and returns None."""
     async with database.transaction() as tx:
         await posts.insert(tx, make_post(attempt=2))
 
@@ -96,7 +96,7 @@ async def test_a_post_moves_only_from_the_expected_state_and_attempt(database: D
 
 
 async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> None:
-    """Taking what is due leases it: a second sweep at once finds nothing, one after the lease finds it again."""
+    """Taking due posts leases them: a second sweep finds nothing until the lease has expired."""
     later = NOW + timedelta(seconds=30)
     async with database.transaction() as tx:
         await posts.insert(tx, make_post("due"))
@@ -115,7 +115,7 @@ async def test_due_posts_are_taken_once_and_pushed_off(database: Database) -> No
     assert ["due"] == [row.id for row in third]
 
 
-async def test_another_post_of_the_account_in_hand_over_is_seen(database: Database) -> None:
+async def test_another_post_of_the_account_in_transfer_is_found(database: Database) -> None:
     """Only a TRANSFERRING post of the same account whose newest attempt is between init and the last chunk counts."""
     states = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
     async with database.transaction() as tx:
@@ -124,10 +124,10 @@ async def test_another_post_of_the_account_in_hand_over_is_seen(database: Databa
         await posts.insert(tx, make_post("processing", attempt=1, state=PostState.PROCESSING))
         await attempts.insert(tx, make_attempt("other-account", state=AttemptState.UPLOADING))
         await attempts.insert(tx, make_attempt("processing", state=AttemptState.PROCESSING))
-        before = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+        before = await attempts.another_transferring(tx, "l1", "a1", "mine", states)
         await posts.insert(tx, make_post("sending", attempt=1, state=PostState.TRANSFERRING))
         await attempts.insert(tx, make_attempt("sending", state=AttemptState.FINAL_SENT))
-        after = await attempts.handing_over(tx, "l1", "a1", "mine", states)
+        after = await attempts.another_transferring(tx, "l1", "a1", "mine", states)
 
     assert before is False
     assert after is True

@@ -1,4 +1,4 @@
-"""Blobs: what is written is read back, range by range, and no key leaves the folder."""
+"""Blobs: what is written can be read back in ranges, and no key leaves the folder."""
 
 import os
 import stat
@@ -27,7 +27,7 @@ async def read(blobs: BlobStore, key: str, start: int, end: int, chunk: int = 1 
     ("start", "end"), [(0, len(DATA)), (0, 0), (1, 2), (1_048_575, 1_048_577), (2_999_999, len(DATA)), (7, 2_500_000)]
 )
 async def test_any_range_is_read_back_exactly(blobs: BlobStore, start: int, end: int) -> None:
-    """A range comes back byte for byte in pieces no larger than asked for."""
+    """A range is read byte for byte in pieces of at most the requested size."""
     await blobs.put("loc/up/0", DATA)
     pieces = await read(blobs, "loc/up/0", start, end)
     assert DATA[start:end] == b"".join(pieces)
@@ -35,14 +35,14 @@ async def test_any_range_is_read_back_exactly(blobs: BlobStore, start: int, end:
 
 
 async def test_a_view_is_written_without_its_surroundings(blobs: BlobStore) -> None:
-    """A memoryview of the middle of a buffer writes the middle."""
+    """Writing a memoryview of part of a buffer writes exactly that part."""
     await blobs.put("k", memoryview(DATA)[10:20])
     assert [DATA[10:20]] == await read(blobs, "k", 0, 10)
     assert await blobs.size("k") == 10
 
 
 async def test_a_missing_blob_is_not_found(blobs: BlobStore) -> None:
-    """Reading or measuring what is not there raises NotFound."""
+    """Reading a missing blob or its size raises NotFound."""
     with pytest.raises(NotFound):
         await read(blobs, "nothing", 0, 1)
     with pytest.raises(NotFound):
@@ -57,7 +57,7 @@ async def test_a_blob_that_is_too_short_is_an_error(blobs: BlobStore) -> None:
 
 
 async def test_delete_removes_and_forgives(blobs: BlobStore) -> None:
-    """Deleting removes what is there and does not mind what is not."""
+    """Deleting removes existing blobs and ignores missing ones."""
     await blobs.put("a/1", b"x")
     await blobs.put("a/2", b"y")
     await blobs.delete(["a/0", "a/1", "a/3"])
@@ -70,7 +70,7 @@ async def test_delete_removes_and_forgives(blobs: BlobStore) -> None:
     "key", ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".hidden", "a/.b", "a\\b", "a\0b", "ä", "a\n", "x" * 513]
 )
 async def test_a_key_never_leaves_the_folder(blobs: BlobStore, key: str) -> None:
-    """Keys that could mean another place are refused by every operation."""
+    """Keys that could escape the folder are refused by every operation."""
     with pytest.raises(ValueError, match="not a blob key"):
         await blobs.put(key, b"x")
     with pytest.raises(ValueError, match="not a blob key"):
@@ -82,7 +82,7 @@ async def test_a_key_never_leaves_the_folder(blobs: BlobStore, key: str) -> None
 
 
 def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
-    """The local folder has mode 0700, also when it was there with another one."""
+    """The local folder has mode 0700, even if it existed with another mode."""
     folder = tmp_path / "blobs"
     folder.mkdir(mode=0o755)
     BlobStore.open(folder.as_uri())
@@ -91,6 +91,6 @@ def test_the_folder_is_closed_to_others(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["", "/tmp/x", "http://h/x", "file://host/x", "file:relative", "memory:///"])
 def test_a_url_that_is_no_store_is_refused(url: str) -> None:
-    """What cannot be a store says so at start."""
+    """A URL that is not a blob store is refused when it is opened."""
     with pytest.raises(ValueError, match="blob URL"):
         BlobStore.open(url)

@@ -1,4 +1,4 @@
-"""The coherent cache: never older than allowed, never used deaf, never keeps what was invalidated under a load."""
+"""The coherent cache: bounded in age and size, and bypassed while notifications may be missed."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from storage.cache import CoherentCache
 
 
 class Notifications:
-    """Stands where the listener stands: tells what the test says."""
+    """A fake listener that sends the notifications that the test asks for."""
 
     def __init__(self) -> None:
         self.healthy = True
@@ -19,14 +19,14 @@ class Notifications:
     def subscribe(
         self, topic: str, callback: Callable[[str], None], *, reset: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        """Remember the only subscriber."""
+        """Store the only subscriber."""
         assert topic == "things"
         self.callback, self.reset = callback, reset
         return lambda: None
 
 
 class Clock:
-    """Monotonic seconds that the test moves."""
+    """A monotonic clock that the test advances."""
 
     def __init__(self) -> None:
         self.seconds = 100.0
@@ -37,7 +37,7 @@ class Clock:
 
 @pytest.fixture
 def heard() -> Notifications:
-    """Return what the cache hears."""
+    """Return the cache's listener."""
     return Notifications()
 
 
@@ -54,7 +54,7 @@ def cache(heard: Notifications, clock: Clock) -> CoherentCache[str, str]:
 
 
 async def put(cache: CoherentCache[str, str], key: str, value: str = "value") -> str:
-    """Load a value that is there at once."""
+    """Load a value with a loader that returns at once."""
 
     async def load() -> str:
         return value
@@ -63,14 +63,14 @@ async def put(cache: CoherentCache[str, str], key: str, value: str = "value") ->
 
 
 async def test_a_loaded_value_is_kept(cache: CoherentCache[str, str]) -> None:
-    """What was loaded is there until it is invalidated."""
+    """A loaded value is cached until it is invalidated."""
     assert cache.get("a") is None
     assert "value" == await put(cache, "a")
     assert "value" == cache.get("a")
 
 
 async def test_a_notification_drops_its_key_only(cache: CoherentCache[str, str], heard: Notifications) -> None:
-    """NOTIFY of one key leaves the others."""
+    """A notification of one key leaves the others cached."""
     await put(cache, "a")
     await put(cache, "b")
     heard.callback("a")
@@ -95,7 +95,7 @@ async def test_a_value_is_never_older_than_its_time(cache: CoherentCache[str, st
 async def test_nothing_is_served_or_kept_while_nothing_is_heard(
     cache: CoherentCache[str, str], heard: Notifications
 ) -> None:
-    """Without notifications the cache is bypassed both ways."""
+    """While notifications may be missed the cache is neither read nor written."""
     await put(cache, "a")
     heard.healthy = False
     assert cache.get("a") is None
@@ -108,7 +108,7 @@ async def test_nothing_is_served_or_kept_while_nothing_is_heard(
 async def test_a_value_invalidated_while_it_was_loaded_is_not_kept(
     cache: CoherentCache[str, str], heard: Notifications, how: str
 ) -> None:
-    """The loader may have read before the change: its caller gets the value, the cache does not."""
+    """A value whose key is invalidated during its load is returned but not cached."""
     reading, go_on = asyncio.Event(), asyncio.Event()
 
     async def load() -> str:
@@ -134,14 +134,14 @@ async def test_a_value_invalidated_while_it_was_loaded_is_not_kept(
 async def test_a_newer_load_is_not_spoiled_by_an_older_invalidation(
     cache: CoherentCache[str, str], heard: Notifications
 ) -> None:
-    """A load that began after the notification is kept."""
+    """A value whose load began after the notification is cached."""
     heard.callback("a")
     await put(cache, "a")
     assert "value" == cache.get("a")
 
 
 async def test_the_least_recently_used_goes_first(cache: CoherentCache[str, str]) -> None:
-    """The cache is bounded, and what is used stays."""
+    """The cache is bounded and evicts the least recently used value."""
     for key in ("a", "b", "c"):
         await put(cache, key)
     cache.get("a")
@@ -151,7 +151,7 @@ async def test_the_least_recently_used_goes_first(cache: CoherentCache[str, str]
 
 
 async def test_a_failed_load_leaves_nothing_behind(cache: CoherentCache[str, str]) -> None:
-    """The loader's error is the caller's, and the next load is a new one."""
+    """The loader's error reaches the caller, and the next load starts over."""
 
     async def fail() -> str:
         raise KeyError

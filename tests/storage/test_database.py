@@ -1,4 +1,4 @@
-"""The pool and its transactions: what commits, what does not, and what a lost server looks like."""
+"""The pool and its transactions: commit, rollback, and a lost server."""
 
 import asyncio
 from typing import cast
@@ -20,7 +20,7 @@ from storage.database import (
     try_advisory_lock,
 )
 
-# Ends every connection to this database but the one that asks.
+# Ends every connection to this database except the one that runs it.
 END_OTHERS = """
     SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid()
@@ -48,7 +48,7 @@ async def end_connections(url: str) -> None:
 
 
 async def test_a_transaction_commits_at_its_end(db: Database) -> None:
-    """What was written is there for others afterwards, not before."""
+    """Writes are visible to others after the commit, not before."""
     async with db.transaction() as tx:
         await tx.execute(text("INSERT INTO t VALUES (1)"))
         assert 0 == await count(db)
@@ -56,7 +56,7 @@ async def test_a_transaction_commits_at_its_end(db: Database) -> None:
 
 
 async def test_an_exception_undoes_the_transaction(db: Database) -> None:
-    """Nothing of a transaction stays when its block raises, and the exception is the caller's own."""
+    """A transaction whose block raises is rolled back, and the exception is passed on unchanged."""
     with pytest.raises(KeyError):  # noqa: PT012
         async with db.transaction() as tx:
             await tx.execute(text("INSERT INTO t VALUES (1)"))
@@ -65,7 +65,7 @@ async def test_an_exception_undoes_the_transaction(db: Database) -> None:
 
 
 async def test_a_cancelled_transaction_is_undone_and_gives_its_connection_back(db: Database) -> None:
-    """Cancelling a query in flight leaves nothing behind, neither rows nor a broken pool."""
+    """Cancelling a running query leaves neither rows nor a broken pool behind."""
 
     async def write_and_wait() -> None:
         async with db.transaction() as tx:
@@ -96,7 +96,7 @@ async def test_what_is_registered_runs_last_and_once(db: Database) -> None:
 
 
 async def test_a_hook_that_fails_undoes_everything(db: Database) -> None:
-    """An event that cannot be written takes its change with it."""
+    """An event that cannot be written rolls its change back."""
 
     async def fail(_tx: Transaction) -> None:
         raise KeyError
@@ -109,14 +109,14 @@ async def test_a_hook_that_fails_undoes_everything(db: Database) -> None:
 
 
 async def test_a_read_refuses_what_belongs_to_a_commit(db: Database) -> None:
-    """Registering something for the commit of a read is a mistake that is told."""
+    """Registering a commit hook on a read raises an error."""
     async with db.read() as tx:
         with pytest.raises(RuntimeError, match="read"):
             before_commit(tx, "mine", lambda _tx: asyncio.sleep(0))
 
 
 async def test_the_raw_connection_is_in_the_transaction(db: Database) -> None:
-    """What is done on the psycopg connection is undone with the rest."""
+    """Work on the psycopg connection is rolled back with the rest."""
     with pytest.raises(KeyError):  # noqa: PT012
         async with db.transaction() as tx:
             await (await raw_connection(tx)).execute("INSERT INTO t VALUES (1)")
@@ -149,7 +149,7 @@ async def test_a_server_lost_in_the_middle_is_unavailable(db: Database, database
 
 
 async def test_a_broken_statement_is_no_lost_server(db: Database) -> None:
-    """Errors of the statement keep their own type and hide the values."""
+    """Statement errors keep their own type and hide the parameters."""
     with pytest.raises(IntegrityError) as error:  # noqa: PT012
         async with db.transaction() as tx:
             await tx.execute(text("INSERT INTO t VALUES (1)"))
@@ -158,7 +158,7 @@ async def test_a_broken_statement_is_no_lost_server(db: Database) -> None:
 
 
 async def test_no_server_is_unavailable_without_the_password() -> None:
-    """The error tells host, port, database and user, and not the password."""
+    """The error names host, port, database and user, but not the password."""
     with pytest.raises(DatabaseUnavailable) as error:
         await Database.connect("postgresql://someone:canary-word@127.0.0.1:1/things")
     assert "127.0.0.1:1, database 'things', user 'someone'" in str(error.value)
@@ -168,14 +168,14 @@ async def test_no_server_is_unavailable_without_the_password() -> None:
 
 @pytest.mark.parametrize("url", ["nonsense canary-word", "postgresql://u:canary-word@[::1", "mysql://canary-word"])
 async def test_a_url_that_is_none_is_unavailable_without_its_text(url: str) -> None:
-    """libpq quotes what it does not understand; we do not."""
+    """The error does not quote the part of the URL that libpq did not understand."""
     with pytest.raises(DatabaseUnavailable) as error:
         await Database.connect(url)
     assert "canary" not in f"{error.value!r}{error.value.__cause__!r}"
 
 
 async def test_a_refused_password_is_unavailable(database_url: str) -> None:
-    """A wrong password is told as such."""
+    """A wrong password is reported as such."""
     wrong = database_url.replace(urlsplit(database_url).password or "", "canary-word")
     with pytest.raises(DatabaseUnavailable, match="password authentication failed") as error:
         await Database.connect(wrong)
@@ -183,7 +183,7 @@ async def test_a_refused_password_is_unavailable(database_url: str) -> None:
 
 
 async def test_a_server_lost_under_the_raw_connection_is_unavailable(db: Database, database_url: str) -> None:
-    """It makes no difference through which door the transaction met the lost server."""
+    """A server lost on the raw connection raises DatabaseUnavailable, and the connection is returned to the pool."""
     with pytest.raises(DatabaseUnavailable, match=r"127\.0\.0\.1"):  # noqa: PT012
         async with db.transaction() as tx:
             connection = await raw_connection(tx)
@@ -195,7 +195,7 @@ async def test_a_server_lost_under_the_raw_connection_is_unavailable(db: Databas
 
 @pytest.mark.parametrize("form", ["url", "sqlalchemy", "postgres", "keywords"])
 async def test_every_form_of_a_connection_string_connects(database_url: str, form: str) -> None:
-    """URLs as libpq, Heroku and SQLAlchemy write them, and keywords."""
+    """Accepts URLs as libpq, Heroku and SQLAlchemy write them, and keyword strings."""
     parts = urlsplit(database_url)
     url = {
         "url": database_url,
@@ -221,7 +221,7 @@ async def test_a_full_pool_is_unavailable_after_a_while(database_url: str, monke
 
 
 async def test_an_advisory_lock_is_held_to_the_end_of_the_transaction(db: Database) -> None:
-    """Nobody else gets the lock before the commit; another name is another lock."""
+    """No other transaction gets the lock before the commit; another name is another lock."""
     async with db.transaction() as mine, db.transaction() as other:
         await advisory_lock(mine, "a")
         assert not await try_advisory_lock(other, "a")
@@ -230,8 +230,8 @@ async def test_an_advisory_lock_is_held_to_the_end_of_the_transaction(db: Databa
         assert await try_advisory_lock(tx, "a")
 
 
-async def test_cancelled_reads_give_their_connections_back(database: Database) -> None:
-    """A read that is cut off while it takes its connection leaves none behind: the pool stays whole."""
+async def test_cancelled_reads_return_their_connections(database: Database) -> None:
+    """A read that is cancelled while it checks out its connection leaks none."""
 
     async def read() -> None:
         async with database.read() as tx:
@@ -247,8 +247,8 @@ async def test_cancelled_reads_give_their_connections_back(database: Database) -
     assert 0 == cast(QueuePool, database.engine.pool).checkedout()
 
 
-async def test_a_transaction_that_stands_still_lets_its_locks_go(database_url: str) -> None:
-    """A process that is frozen in the middle of one holds nobody up for long; on waking it learns that it is over."""
+async def test_an_idle_transaction_releases_its_locks(database_url: str) -> None:
+    """A transaction that stays idle is ended by the server, and its process gets an error when it continues."""
     frozen = await Database.connect(database_url, idle_seconds=0.1)
     other = await Database.connect(database_url)
     with pytest.raises(DatabaseUnavailable):  # noqa: PT012
@@ -263,8 +263,8 @@ async def test_a_transaction_that_stands_still_lets_its_locks_go(database_url: s
     await other.close()
 
 
-async def test_a_transaction_that_stands_still_is_over_under_its_raw_connection(database_url: str) -> None:
-    """Whatever way the end is learnt, it is a database that is away, and no fault."""
+async def test_an_idle_transaction_is_over_on_its_raw_connection_too(database_url: str) -> None:
+    """An idle transaction that the server ended raises DatabaseUnavailable on the raw connection too."""
     frozen = await Database.connect(database_url, idle_seconds=0.1)
     other = await Database.connect(database_url)
     with pytest.raises(DatabaseUnavailable):  # noqa: PT012

@@ -1,4 +1,4 @@
-"""The private PostgreSQL: made, shared, left, found again, and recovered from every way to die."""
+"""The private PostgreSQL: creating, sharing, releasing, attaching, and recovering from crashes."""
 
 # ruff: noqa: ASYNC240 - these tests are about files, and nothing else runs in their loop
 
@@ -26,7 +26,7 @@ from tests.fixtures.waiting import until
 ROOT = Path(__file__).parents[2]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root has to run PostgreSQL as somebody else")
 
-# A gateway in a process of its own: takes a share, says where, and keeps it until its standard input ends.
+# A gateway in its own process: takes a share, prints its URL, and keeps it until its standard input ends.
 GATEWAY = """
 import asyncio, sys
 from pathlib import Path
@@ -42,7 +42,7 @@ asyncio.run(main())
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """Yield a data folder that PostgreSQL's user can reach, and end what still runs in it."""
+    """Yield a data folder that PostgreSQL's user can enter, and kill what still runs in it afterwards."""
     parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
     parent.chmod(0o711)
     yield parent / "data"
@@ -52,7 +52,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
-    """Yield a data folder whose cluster is made and stopped, to be copied."""
+    """Yield a data folder with a stopped cluster, to be copied."""
     parent = Path(tempfile.mkdtemp(prefix="embedded-", dir=place()))
     parent.chmod(0o711)
 
@@ -66,7 +66,7 @@ def cluster() -> Iterator[Path]:
 
 @pytest.fixture
 def made(folder: Path, cluster: Path) -> Path:
-    """Return a data folder like `folder` with a cluster of its own in it: making one takes most of a second."""
+    """Return a data folder like `folder` with a copied cluster: creating one takes most of a second."""
     subprocess.run(["cp", "-a", str(cluster), str(folder)], check=True)
     (folder / "postgres" / "port").unlink()
     return folder
@@ -81,7 +81,7 @@ async def server(made: Path) -> AsyncIterator[EmbeddedServer]:
 
 
 def ask(server: EmbeddedServer, query: str) -> str:
-    """Return the one value that a query has, as text."""
+    """Return the single value of a query as text."""
     with psycopg.connect(server.url, autocommit=True) as connection:
         row = connection.execute(query.encode()).fetchone()
         return str(row[0]) if row else ""
@@ -100,12 +100,12 @@ def pid(folder: Path) -> int:
 
 
 def runs(folder: Path) -> bool:
-    """Return whether a server works in the folder."""
+    """Return whether a server runs in the folder."""
     return reaper.server_of(folder / "postgres" / "data") is not None
 
 
 def gateway(folder: Path) -> "subprocess.Popen[str]":
-    """Start a gateway in a process of its own and wait until it has its share."""
+    """Start a gateway in its own process and wait until it has its share."""
     process = subprocess.Popen(
         [sys.executable, "-c", GATEWAY, str(folder)],
         cwd=ROOT,
@@ -131,7 +131,7 @@ def end(process: "subprocess.Popen[str]", *, kill: bool = False) -> None:
 
 
 async def test_from_nothing_to_an_answer_and_back(folder: Path) -> None:
-    """An empty folder becomes a server that answers; the only release stops it and keeps the data."""
+    """An empty folder becomes a running server; releasing the only share stops it and keeps the data."""
     server = await start_embedded(folder, fsync=False)
     write(server, 1)
     await server.release()
@@ -145,7 +145,7 @@ async def test_from_nothing_to_an_answer_and_back(folder: Path) -> None:
 
 @pytest.mark.chaos
 async def test_an_interrupted_start_leaves_no_server(made: Path) -> None:
-    """A start that is cancelled half-way gives its share back."""
+    """A start that is cancelled half-way releases its share."""
     start = asyncio.create_task(start_embedded(made, fsync=False))
     await until(lambda: runs(made) or start.done())
     start.cancel()
@@ -155,7 +155,7 @@ async def test_an_interrupted_start_leaves_no_server(made: Path) -> None:
 
 
 async def test_it_is_closed_to_others(server: EmbeddedServer, made: Path) -> None:
-    """Password and data are readable by their owner only, it listens on loopback only, and asks for the password."""
+    """Only their owner can read password and data; the server listens on loopback only and requires the password."""
     home = made / "postgres"
     assert 0o600 == stat.S_IMODE((home / "password").stat().st_mode)
     assert 0o700 == stat.S_IMODE((home / "data").stat().st_mode)
@@ -174,7 +174,7 @@ async def test_commits_are_durable_unless_asked_otherwise(made: Path) -> None:
 
 @pytest.mark.chaos
 async def test_the_last_of_two_stops_the_server(server: EmbeddedServer, made: Path) -> None:
-    """Two gateways on one folder share one server, whoever goes first."""
+    """Two gateways on one folder share one server, whichever releases first."""
     second = gateway(made)
     assert server.url == said(second)
     end(second)
@@ -189,7 +189,7 @@ async def test_the_last_of_two_stops_the_server(server: EmbeddedServer, made: Pa
 
 @pytest.mark.chaos
 async def test_gateways_that_start_together_share_one_server(folder: Path) -> None:
-    """Four processes on an empty folder at once make one cluster and one server."""
+    """Four concurrent processes on an empty folder create one cluster and one server."""
     processes = [gateway(folder) for _ in range(4)]
     urls = await asyncio.gather(*(asyncio.to_thread(said, process) for process in processes))
     assert 1 == len(set(urls))
@@ -200,7 +200,7 @@ async def test_gateways_that_start_together_share_one_server(folder: Path) -> No
 
 
 async def test_the_server_of_a_killed_gateway_is_found_again(made: Path) -> None:
-    """A gateway that was killed leaves its server; the next one attaches to it and, being the last, stops it."""
+    """A killed gateway leaves its server running; the next one attaches to it and stops it as the last holder."""
     first = gateway(made)
     url = said(first)
     left = pid(made)
@@ -214,7 +214,7 @@ async def test_the_server_of_a_killed_gateway_is_found_again(made: Path) -> None
 
 @pytest.mark.chaos
 async def test_a_killed_server_is_started_again_by_whoever_comes(made: Path) -> None:
-    """After kill -9 of the server, a new gateway finds what was committed, at the address the old one knows."""
+    """After kill -9 of the server, a new gateway finds the committed data, at the same address as before."""
     first = await start_embedded(made)
     write(first, 1)
     os.kill(pid(made), signal.SIGKILL)
@@ -228,7 +228,7 @@ async def test_a_killed_server_is_started_again_by_whoever_comes(made: Path) -> 
 
 
 async def test_a_holder_can_revive_its_server(server: EmbeddedServer, made: Path) -> None:
-    """A gateway whose server died starts it again; doing so while it lives changes nothing."""
+    """`revive` restarts a server that died, and does nothing while it runs."""
     url, before = server.url, pid(made)
     await server.revive()
     assert before == pid(made)
@@ -242,7 +242,7 @@ async def test_a_holder_can_revive_its_server(server: EmbeddedServer, made: Path
 @pytest.mark.chaos
 @pytest.mark.parametrize("whose", ["ours", "the server's user"])
 async def test_a_stale_pid_file_with_a_living_pid_is_seen_through(made: Path, whose: str) -> None:
-    """The pid of a dead server may be some other process now: that one is left alone, and the server starts."""
+    """When another process now has the pid of the dead server, it is left alone and the server starts."""
     server = await start_embedded(made, fsync=False)
     os.kill(pid(made), signal.SIGKILL)
     await until(lambda: not runs(made))
@@ -263,7 +263,7 @@ async def test_a_stale_pid_file_with_a_living_pid_is_seen_through(made: Path, wh
 @pytest.mark.chaos
 @pytest.mark.parametrize("content", ["", "nonsense\n", "1\n"])
 async def test_a_broken_pid_file_is_no_server(made: Path, content: str) -> None:
-    """A pid file that was cut, or names another program, does not keep the server from starting."""
+    """A pid file that is truncated, or names another program, does not keep the server from starting."""
     (made / "postgres" / "data" / "postmaster.pid").write_text(content)
     server = await start_embedded(made, fsync=False)
     assert "1" == ask(server, "SELECT 1")
@@ -272,13 +272,13 @@ async def test_a_broken_pid_file_is_no_server(made: Path, content: str) -> None:
 
 @pytest.mark.chaos
 async def test_a_taken_port_is_given_up(made: Path) -> None:
-    """When something else has the port that the server had, it takes another."""
+    """When the server's previous port is in use, it gets another one."""
     first = await start_embedded(made, fsync=False)
     await first.release()
-    with socket.socket() as taken:
-        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        taken.bind(("127.0.0.1", first.port))
-        taken.listen()
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", first.port))
+        other.listen()
         second = await start_embedded(made, fsync=False)
     assert first.port != second.port
     assert "1" == ask(second, "SELECT 1")
@@ -287,7 +287,7 @@ async def test_a_taken_port_is_given_up(made: Path) -> None:
 
 @pytest.mark.chaos
 async def test_a_cluster_that_was_half_made_is_made_anew(folder: Path) -> None:
-    """What a killed initdb left counts for nothing and is cleaned away."""
+    """The leftovers of a killed initdb are ignored and deleted."""
     left = folder / "postgres" / "new-0123"
     left.mkdir(parents=True)
     (left / "PG_VERSION").write_text("18\n")
@@ -298,7 +298,7 @@ async def test_a_cluster_that_was_half_made_is_made_anew(folder: Path) -> None:
 
 
 async def test_a_lost_password_says_what_to_do(made: Path) -> None:
-    """Without the password file nobody can get in, and the error says which file and what else."""
+    """A missing password file is an error that names the file and the alternative."""
     await (await start_embedded(made, fsync=False)).release()
     (made / "postgres" / "password").unlink()
     with pytest.raises(EmbeddedUnavailable, match="password is gone: put it back, or remove"):
@@ -312,7 +312,7 @@ async def test_no_programs_says_what_to_do(folder: Path) -> None:
 
 
 async def test_data_of_another_version_is_not_touched(made: Path) -> None:
-    """A cluster made by a version that is not installed is told by its number."""
+    """The error for a cluster of a version that is not installed names that version."""
     await (await start_embedded(made, fsync=False)).release()
     (made / "postgres" / "data" / "PG_VERSION").write_text("99\n")
     with pytest.raises(EmbeddedUnavailable, match="made by PostgreSQL 99"):
@@ -320,7 +320,7 @@ async def test_data_of_another_version_is_not_touched(made: Path) -> None:
 
 
 async def test_a_folder_in_use_elsewhere_is_refused(server: EmbeddedServer, made: Path) -> None:
-    """Another container's server is not among our processes, but its lock is seen: no second server on its files."""
+    """A folder in use by another container is refused: its server is invisible here, but its lock is not."""
     (made / "postgres" / "namespace").write_text("another machine")
     os.kill(pid(made), signal.SIGKILL)
     await until(lambda: not runs(made))
@@ -331,7 +331,7 @@ async def test_a_folder_in_use_elsewhere_is_refused(server: EmbeddedServer, made
 @pytest.mark.chaos
 @pytest.mark.parametrize("found", sorted({str(path) for path in embedded_binaries.candidates()}))
 async def test_every_installation_on_this_machine_works(folder: Path, found: str) -> None:
-    """The wheel's programs and the distribution's are equally good."""
+    """Both the wheel's programs and the distribution's work."""
     server = await start_embedded(folder, fsync=False, folders=[Path(found)])
     assert "1" == ask(server, "SELECT 1")
     await server.release()
@@ -339,7 +339,7 @@ async def test_every_installation_on_this_machine_works(folder: Path, found: str
 
 @as_root
 async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> None:
-    """As root under a 0700 folder the data lies where PostgreSQL's user can get, closed to others, found again."""
+    """As root under a 0700 folder the data is stored outside, readable for PostgreSQL's user only, and found again."""
     folder.parent.chmod(0o700)
     mask = os.umask(0o077)
     outside = folder.parent.with_name(f"{folder.parent.name}-outside")
@@ -367,7 +367,7 @@ async def test_below_a_closed_home_the_cluster_lies_outside(folder: Path) -> Non
 async def test_what_a_removed_temporary_folder_left_outside_is_removed(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A cluster outside goes when its temporary data folder has gone, and stays while that is there."""
+    """An outside cluster is deleted once its temporary data folder is gone, and kept until then."""
     folder.parent.chmod(0o700)
     outside = folder.parent.with_name(f"{folder.parent.name}-outside")
     monkeypatch.setattr(tempfile, "tempdir", str(place()))
@@ -386,7 +386,7 @@ async def test_what_a_removed_temporary_folder_left_outside_is_removed(
 
 @as_root
 async def test_a_closed_data_folder_of_our_own_is_opened_to_pass(folder: Path) -> None:
-    """When only our own data folder is closed, it is made passable (not listable), and its parents are left alone."""
+    """When only the data folder itself is closed, it is made traversable (not listable); its parents stay unchanged."""
     folder.mkdir(mode=0o700)
     server = await start_embedded(folder, fsync=False)
     await server.release()
@@ -414,7 +414,7 @@ async def test_programs_below_a_closed_home_are_copied(folder: Path) -> None:
 
 
 async def test_a_folder_that_cannot_be_made_says_so(folder: Path) -> None:
-    """A data folder below a file is told with what to set instead."""
+    """The error for a data folder below a file says what to set instead."""
     folder.parent.joinpath("file").touch()
     with pytest.raises(EmbeddedUnavailable, match="Set GATEWAY_DATA_DIR"):
         await start_embedded(folder.parent / "file" / "data")

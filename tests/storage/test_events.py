@@ -1,4 +1,4 @@
-"""Events: numbered in the order of commits, without gaps, and kept as long as promised."""
+"""Events: numbered in commit order without gaps, and pruned by age."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ from tests.fixtures.waiting import until
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
-async def tell(db: Database, location: str, *subjects: str, now: datetime = NOW) -> None:
+async def append(db: Database, location: str, *subjects: str, now: datetime = NOW) -> None:
     """Write events in one transaction."""
     async with db.transaction() as tx:
         for subject in subjects:
@@ -23,14 +23,14 @@ async def tell(db: Database, location: str, *subjects: str, now: datetime = NOW)
 
 
 async def read(db: Database, location: str, after: int = 0, *, subject: str | None = None) -> list[tuple[int, str]]:
-    """Return (number, subject) of what comes after a cursor."""
+    """Return (number, subject) of the events after a cursor."""
     async with db.read() as tx:
         rows = await events.after(tx, location, after, subject=subject, limit=1000)
     return [(row.number, row.subject) for row in rows]
 
 
 async def test_an_event_comes_back_whole(database: Database) -> None:
-    """Every field of an event is kept as it was given."""
+    """Every field of an event is stored unchanged."""
     payload = {"text": 'ein Satz – mit "Zeichen" : und :params', "list": [1, None, {"a": True}]}
     async with database.transaction() as tx:
         await events.append(tx, "loc1", type="T", subject="s", payload=payload, now=NOW, provider_event_id="v1")
@@ -42,11 +42,11 @@ async def test_an_event_comes_back_whole(database: Database) -> None:
 
 
 async def test_each_location_counts_for_itself(database: Database) -> None:
-    """Numbers begin at one and grow by one in each location, in the order of telling."""
+    """Numbers begin at one and grow by one in each location, in the order of the appends."""
     async with database.transaction() as tx:
         for location, subject in (("b", "1"), ("a", "1"), ("b", "2"), ("a", "2"), ("b", "3")):
             await events.append(tx, location, type="T", subject=subject, payload={}, now=NOW)
-    await tell(database, "b", "4")
+    await append(database, "b", "4")
     assert [(1, "1"), (2, "2"), (3, "3"), (4, "4")] == await read(database, "b")
     assert [(1, "1"), (2, "2")] == await read(database, "a")
     async with database.read() as tx:
@@ -54,20 +54,20 @@ async def test_each_location_counts_for_itself(database: Database) -> None:
 
 
 async def test_an_undone_transaction_leaves_neither_event_nor_gap(database: Database) -> None:
-    """The number of an event that was rolled back is given to the next."""
-    await tell(database, "loc1", "1")
+    """The number of an event that was rolled back is used for the next one."""
+    await append(database, "loc1", "1")
     with pytest.raises(KeyError):  # noqa: PT012
         async with database.transaction() as tx:
             await events.append(tx, "loc1", type="T", subject="undone", payload={}, now=NOW)
             raise KeyError
-    await tell(database, "loc1", "2")
+    await append(database, "loc1", "2")
     assert [(1, "1"), (2, "2")] == await read(database, "loc1")
 
 
 async def test_a_reader_by_cursor_never_misses_an_event(database: Database) -> None:
-    """Twenty writers that begin and commit in random order: the reader sees 1, 2, 3 … in that order, all of them."""
+    """With twenty writers that begin and commit in random order a reader sees 1, 2, 3 … in order and without gaps."""
     delays = random.Random(7)
-    seen: list[tuple[int, str]] = []
+    read_events: list[tuple[int, str]] = []
     done = asyncio.Event()
 
     async def write(number: int) -> None:
@@ -79,7 +79,7 @@ async def test_a_reader_by_cursor_never_misses_an_event(database: Database) -> N
     async def follow() -> None:
         while True:
             finished = done.is_set()
-            seen.extend(await read(database, "loc1", seen[-1][0] if seen else 0))
+            read_events.extend(await read(database, "loc1", read_events[-1][0] if read_events else 0))
             if finished:
                 return
 
@@ -87,12 +87,12 @@ async def test_a_reader_by_cursor_never_misses_an_event(database: Database) -> N
     await asyncio.gather(*(write(number) for number in range(20)))
     done.set()
     await reader
-    assert list(range(1, 101)) == [number for number, _ in seen]
-    assert 100 == len({subject for _, subject in seen})
+    assert list(range(1, 101)) == [number for number, _ in read_events]
+    assert 100 == len({subject for _, subject in read_events})
 
 
 async def test_writers_of_many_locations_do_not_wait_in_a_ring(database: Database) -> None:
-    """Transactions that tell events of the same locations in opposite order all commit."""
+    """Transactions that write events of the same locations in opposite order all commit."""
 
     async def write(locations: list[str]) -> None:
         for _ in range(10):
@@ -106,8 +106,8 @@ async def test_writers_of_many_locations_do_not_wait_in_a_ring(database: Databas
 
 
 async def test_one_subject_can_be_followed(database: Database) -> None:
-    """Filtering by subject keeps the numbers."""
-    await tell(database, "loc1", "a", "b", "a")
+    """Filtering by subject does not change the numbers."""
+    await append(database, "loc1", "a", "b", "a")
     assert [(1, "a"), (3, "a")] == await read(database, "loc1", subject="a")
     assert [(3, "a")] == await read(database, "loc1", 1, subject="a")
 
@@ -128,38 +128,38 @@ async def test_a_commit_with_events_is_heard(database: Database, database_url: s
 
 
 async def test_a_naive_time_is_refused(database: Database) -> None:
-    """Times are aware here as everywhere."""
+    """A time without a zone is refused."""
     async with database.transaction() as tx:
         with pytest.raises(ValueError, match="zone"):
             await events.append(tx, "a", type="T", subject="s", payload={}, now=NOW.replace(tzinfo=None))
 
 
 async def test_old_events_go_from_the_front_and_leave_a_mark(database: Database) -> None:
-    """Pruning removes whole prefixes, remembers up to where, and numbers go on."""
+    """Pruning deletes whole prefixes, records how far, and numbering continues."""
     for day in range(4):
-        await tell(database, "loc1", str(day), now=NOW + timedelta(days=day))
-    await tell(database, "loc2", "young", now=NOW + timedelta(days=9))
+        await append(database, "loc1", str(day), now=NOW + timedelta(days=day))
+    await append(database, "loc2", "young", now=NOW + timedelta(days=9))
     async with database.transaction() as tx:
         assert 2 == await events.prune(tx, NOW + timedelta(days=1, hours=1))
         assert 0 == await events.prune(tx, NOW + timedelta(days=1, hours=1))
-    await tell(database, "loc1", "new", now=NOW + timedelta(days=9))
+    await append(database, "loc1", "new", now=NOW + timedelta(days=9))
     assert [(3, "2"), (4, "3"), (5, "new")] == await read(database, "loc1")
     async with database.read() as tx:
         assert [2, 0] == [await events.pruned(tx, location) for location in ("loc1", "loc2")]
 
 
 async def test_an_older_event_with_a_higher_number_leaves_no_hole(database: Database) -> None:
-    """Clocks of replicas differ: what is kept after pruning has no gap."""
+    """The events left after pruning have no gap even if the clocks of replicas differ."""
     for minutes in (0, 20, 5, 30):
-        await tell(database, "loc1", str(minutes), now=NOW + timedelta(minutes=minutes))
+        await append(database, "loc1", str(minutes), now=NOW + timedelta(minutes=minutes))
     async with database.transaction() as tx:
         await events.prune(tx, NOW + timedelta(minutes=10))
     assert [(4, "30")] == await read(database, "loc1")
 
 
 async def test_pruning_goes_in_batches(database: Database) -> None:
-    """A limit bounds each step; repeating it ends."""
-    await tell(database, "loc1", *map(str, range(25)))
+    """A limit bounds each call, and repeated calls finish."""
+    await append(database, "loc1", *map(str, range(25)))
     removed: list[int] = []
     while not removed or removed[-1]:
         async with database.transaction() as tx:

@@ -18,7 +18,7 @@ async def jobs(db: Database) -> list[tuple[str, dict[str, Any], str | None]]:
 
 
 async def test_a_job_is_committed_with_its_transaction(database: Database) -> None:
-    """Before the commit nobody sees it; afterwards it is there as it was given."""
+    """A job is invisible before the commit and complete afterwards."""
     async with database.transaction() as tx:
         assert await enqueue(tx, "publish", lock="account-1", location="loc1", post="p1")
         assert [] == await jobs(database)
@@ -26,7 +26,7 @@ async def test_a_job_is_committed_with_its_transaction(database: Database) -> No
 
 
 async def test_a_job_is_undone_with_its_transaction(database: Database) -> None:
-    """A change that was not made has no job."""
+    """A rolled-back transaction leaves no job."""
     with pytest.raises(KeyError):  # noqa: PT012
         async with database.transaction() as tx:
             await enqueue(tx, "publish")
@@ -35,7 +35,7 @@ async def test_a_job_is_undone_with_its_transaction(database: Database) -> None:
 
 
 async def test_a_waiting_duplicate_is_no_error_and_spoils_nothing(database: Database) -> None:
-    """The second job of one queueing lock is not made, and the transaction goes on and commits."""
+    """A second job with the same queueing lock is not enqueued, and its transaction continues and commits."""
     async with database.transaction() as tx:
         assert await enqueue(tx, "poll", queueing_lock="poll-1", turn=1)
     async with database.transaction() as tx:
@@ -46,7 +46,7 @@ async def test_a_waiting_duplicate_is_no_error_and_spoils_nothing(database: Data
 
 
 async def test_duplicates_at_the_same_moment_make_one_job(database: Database) -> None:
-    """Of many transactions that want the same job, one makes it and all commit."""
+    """Of many transactions that enqueue the same job, one does so and all commit."""
 
     async def want() -> bool:
         async with database.transaction() as tx:
@@ -57,7 +57,7 @@ async def test_duplicates_at_the_same_moment_make_one_job(database: Database) ->
 
 
 async def test_a_worker_runs_what_was_enqueued(database: Database, database_url: str) -> None:
-    """The app of `queue` finds the job by its task's name and gives it its arguments."""
+    """The app of `queue` runs the task with the job's arguments."""
     ran: list[str] = []
     app = queue(database_url, max_connections=3)
 
@@ -73,7 +73,7 @@ async def test_a_worker_runs_what_was_enqueued(database: Database, database_url:
 
 
 async def test_a_job_waits_in_the_queue_it_was_given(database: Database) -> None:
-    """The queue's name reaches the row: a worker of another queue never sees the job."""
+    """A job has the name of its queue: a worker of another queue does not get it."""
     async with database.transaction() as tx:
         await enqueue(tx, "publish", queue="hand-overs", queueing_lock="p1")
         await enqueue(tx, "publish")

@@ -1,4 +1,4 @@
-"""Keys: one data key per location whoever comes first, rings that rotate, wrong and missing keys that fail closed."""
+"""Keys: one data key per location, rotation of the ring, and wrong or missing keys that fail closed."""
 
 import asyncio
 import base64
@@ -16,7 +16,7 @@ PLACE = ("tokens", "c1", "access", 1)
 
 
 def ring(*entries: str) -> KeyRing:
-    """Return a ring; each entry is an id, or id=letter for a key made of that letter."""
+    """Return a ring; each entry is an id, or id=letter for a key that repeats that letter."""
     return KeyRing.parse(",".join(_entry(*entry.split("=")) for entry in entries))
 
 
@@ -25,7 +25,7 @@ def _entry(key_id: str, letter: str = "") -> str:
 
 
 async def seal(db: Database, keys: KeyRing, location: str, value: bytes = b"secret") -> bytes:
-    """Seal a value in a transaction of its own."""
+    """Seal a value in its own transaction."""
     async with db.transaction() as tx:
         return (await Sealer(db, keys).for_location(tx, location)).seal(*PLACE, value)
 
@@ -57,7 +57,7 @@ def test_the_first_key_is_active_and_all_unwrap() -> None:
     ],
 )
 def test_a_bad_ring_says_which_entry_and_never_its_value(entries: str, says: str) -> None:
-    """Each mistake names its entry; the text of the key is nowhere."""
+    """Each error names the entry and never contains the key."""
     with pytest.raises(KeyRingInvalid) as error:
         KeyRing.parse(entries)
     assert says in str(error.value)
@@ -71,13 +71,13 @@ def test_a_ring_prints_no_key() -> None:
 
 
 async def test_a_value_opens_on_another_replica(database: Database) -> None:
-    """What one process sealed, another one with the same ring opens."""
+    """A value sealed by one process can be opened by another with the same ring."""
     sealed = await seal(database, ring("a"), "loc1")
     assert b"secret" == await opened(database, ring("a"), "loc1", sealed)
 
 
 async def test_each_location_has_a_key_of_its_own(database: Database) -> None:
-    """A value copied to another location does not open there."""
+    """A value copied to another location cannot be opened there."""
     sealed = await seal(database, ring("a"), "loc1")
     await seal(database, ring("a"), "loc2")
     with pytest.raises(SealBroken):
@@ -85,14 +85,14 @@ async def test_each_location_has_a_key_of_its_own(database: Database) -> None:
 
 
 async def test_first_use_by_many_at_once_makes_one_key(database: Database) -> None:
-    """Sixteen transactions that seal first for one location all open each other's values."""
+    """Sixteen transactions that are the first to seal for a location can open each other's values."""
     sealed = await asyncio.gather(*(seal(database, ring("a"), "loc1") for _ in range(16)))
     assert {"a": 1} == await count_by_key(database)
     assert {b"secret"} == {await opened(database, ring("a"), "loc1", value) for value in sealed}
 
 
 async def test_a_key_of_an_undone_transaction_is_never_used_again(database: Database) -> None:
-    """A data key that was rolled back is not remembered: what is sealed next opens after a restart."""
+    """A data key that was rolled back is not cached: values sealed afterwards can be opened after a restart."""
     sealer = Sealer(database, ring("a"))
     with pytest.raises(RuntimeError, match="undone"):  # noqa: PT012
         async with database.transaction() as tx:
@@ -105,7 +105,7 @@ async def test_a_key_of_an_undone_transaction_is_never_used_again(database: Data
 
 
 async def test_the_cache_of_data_keys_is_bounded(database: Database) -> None:
-    """More locations than the cache holds still open, and the cache does not grow."""
+    """With more locations than the cache holds all values still open, and the cache stays bounded."""
     sealer = Sealer(database, ring("a"), size=3)
     for number in range(8):
         await seal(database, ring("a"), f"loc{number}")
@@ -118,10 +118,10 @@ async def test_rewrapping_moves_everything_to_the_active_key(database: Database)
     """After rewrap nothing needs the old key, and all values still open without it."""
     sealed = [await seal(database, ring("old"), f"loc{number}") for number in range(5)]
     secret = await get_secret(database, ring("old"), "pepper")
-    seen: list[tuple[int, int]] = []
-    moved = await rewrap(database, ring("new", "old"), lambda done, total: seen.append((done, total)))
+    progress: list[tuple[int, int]] = []
+    moved = await rewrap(database, ring("new", "old"), lambda done, total: progress.append((done, total)))
     assert 6 == moved
-    assert (6, 6) == seen[-1]
+    assert (6, 6) == progress[-1]
     assert {"new": 6} == await count_by_key(database)
     for number, value in enumerate(sealed):
         assert b"secret" == await opened(database, ring("new"), f"loc{number}", value)
@@ -130,7 +130,7 @@ async def test_rewrapping_moves_everything_to_the_active_key(database: Database)
 
 
 async def test_rewrapping_can_be_stopped_and_run_again(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A rewrap killed between two batches leaves every value open to a ring of both keys, and ends when run again."""
+    """After a rewrap is killed between batches a ring of both keys opens every value, and a second run finishes."""
     monkeypatch.setattr("storage.key_rotation.BATCH", 2)
     sealed = [await seal(database, ring("old"), f"loc{number}") for number in range(5)]
 
@@ -157,7 +157,7 @@ async def test_two_rewraps_at_once_share_the_work(database: Database, monkeypatc
 
 
 async def test_a_missing_key_fails_closed_by_name(database: Database) -> None:
-    """Without the key that wrapped it nothing opens, and the error says which id is missing."""
+    """Without the key that wrapped the data key nothing opens, and the error names the missing id."""
     sealed = await seal(database, ring("old"), "loc1")
     with pytest.raises(KeyMissing) as error:
         await opened(database, ring("new"), "loc1", sealed)
@@ -169,7 +169,7 @@ async def test_a_missing_key_fails_closed_by_name(database: Database) -> None:
 
 
 async def test_a_wrong_key_under_a_known_id_is_found_at_start(database: Database) -> None:
-    """Another key of the same id is refused before anything was sealed with it, and after."""
+    """A different key with the same id is refused, whether or not anything was sealed yet."""
     await verify_ring(database, ring("a"))
     with pytest.raises(KeyWrong, match="'a'"):
         await verify_ring(database, ring("a=b"))
@@ -180,7 +180,7 @@ async def test_a_wrong_key_under_a_known_id_is_found_at_start(database: Database
 
 
 async def test_a_wrong_key_is_found_even_when_the_checks_are_gone(database: Database) -> None:
-    """A database whose check values were never written still tells a wrong key by its data keys."""
+    """A wrong key is detected by the data keys even if no check value was stored."""
     await seal(database, ring("a"), "loc1")
     with pytest.raises(KeyWrong):
         await verify_ring(database, ring("a=b"))
@@ -188,7 +188,7 @@ async def test_a_wrong_key_is_found_even_when_the_checks_are_gone(database: Data
 
 
 async def test_a_key_that_nothing_needs_may_leave_the_ring(database: Database) -> None:
-    """After rewrap the ring verifies without the old key."""
+    """After a rewrap the ring is valid without the old key."""
     await verify_ring(database, ring("old"))
     await seal(database, ring("old"), "loc1")
     await verify_ring(database, ring("new", "old"))
@@ -197,7 +197,7 @@ async def test_a_key_that_nothing_needs_may_leave_the_ring(database: Database) -
 
 
 async def test_a_secret_is_made_once_for_all_replicas(database: Database) -> None:
-    """Whoever asks first makes it; everybody gets the same 32 bytes, and each name its own."""
+    """The first call creates the secret; all calls return the same 32 bytes, different for each name."""
     asked = await asyncio.gather(*(get_secret(database, ring("a"), "pepper") for _ in range(12)))
     assert 1 == len(set(asked))
     assert 32 == len(asked[0])

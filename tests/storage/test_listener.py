@@ -1,4 +1,4 @@
-"""The listener: hears every commit, knows when it is deaf, and comes back."""
+"""The listener: receives every notification, knows when it may miss some, and reconnects."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,7 +21,7 @@ END_LISTENERS = """
 
 @dataclass
 class Heard:
-    """What a subscriber was told."""
+    """The calls that a subscriber received."""
 
     keys: list[str] = field(default_factory=list)
     resets: int = 0
@@ -33,7 +33,7 @@ class Heard:
 
 @dataclass
 class Line:
-    """A TCP line to the database that the test can cut, or make silent without closing it."""
+    """A TCP proxy to the database that the test can cut, or silence without closing it."""
 
     host: str
     port: int
@@ -43,12 +43,12 @@ class Line:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def open(self) -> None:
-        """Take connections, at the same port as before if there was one."""
+        """Accept connections, on the same port as before if there was one."""
         self.server = await asyncio.start_server(self._connect, "127.0.0.1", self.own_port)
         self.own_port = self.server.sockets[0].getsockname()[1]
 
     async def close(self) -> None:
-        """End the line and what goes over it."""
+        """Close the proxy and its connections."""
         assert self.server is not None
         self.server.close()
         for task in self.tasks:
@@ -75,7 +75,7 @@ class Line:
 
 @pytest.fixture
 async def listener(database_url: str) -> AsyncIterator[Listener]:
-    """Yield a listener that listens."""
+    """Yield a started listener."""
     listener = Listener(database_url, ping_seconds=0.2, backoff_seconds=(0.01, 0.1))
     await listener.start()
     yield listener
@@ -84,7 +84,7 @@ async def listener(database_url: str) -> AsyncIterator[Listener]:
 
 @pytest.fixture
 async def line(database_url: str) -> AsyncIterator[Line]:
-    """Yield an open line to the database."""
+    """Yield an open proxy to the database."""
     parts = urlsplit(database_url)
     line = Line(parts.hostname or "", parts.port or 0)
     await line.open()
@@ -93,19 +93,19 @@ async def line(database_url: str) -> AsyncIterator[Line]:
 
 
 def over(line: Line, database_url: str) -> str:
-    """Return the URL of the database over a line."""
+    """Return the URL of the database through a proxy."""
     parts = urlsplit(database_url)
     return parts._replace(netloc=f"{parts.username}:{parts.password}@127.0.0.1:{line.own_port}").geturl()
 
 
 async def tell(db: Database, topic: str, key: str) -> None:
-    """Notify in a transaction of its own."""
+    """Notify in its own transaction."""
     async with db.transaction() as tx:
         await notify(tx, topic, key)
 
 
 async def test_a_commit_is_heard_by_its_topic(database: Database, listener: Listener) -> None:
-    """Subscribers of the topic hear the key exactly; others hear nothing."""
+    """Subscribers of the topic get exactly the key; others get nothing."""
     heard, other = Heard(), Heard()
     listener.subscribe("posts", heard.keys.append)
     listener.subscribe("tokens", other.keys.append)
@@ -115,7 +115,7 @@ async def test_a_commit_is_heard_by_its_topic(database: Database, listener: List
 
 
 async def test_an_undone_transaction_is_not_heard(database: Database, listener: Listener) -> None:
-    """What is rolled back was never said."""
+    """A transaction that is rolled back sends no notification."""
     heard = Heard()
     listener.subscribe("posts", heard.keys.append)
     with pytest.raises(KeyError):  # noqa: PT012
@@ -127,7 +127,7 @@ async def test_an_undone_transaction_is_not_heard(database: Database, listener: 
 
 
 async def test_nothing_is_lost_between_two_pings(database: Database, listener: Listener) -> None:
-    """A thousand notifications arrive in order, whatever the listener is doing at the moment."""
+    """A thousand notifications arrive in order while the listener is busy."""
     heard = Heard()
     listener.subscribe("posts", heard.keys.append)
     for number in range(0, 1000, 50):
@@ -138,7 +138,7 @@ async def test_nothing_is_lost_between_two_pings(database: Database, listener: L
 
 
 async def test_a_subscriber_that_fails_does_not_deafen_the_others(database: Database, listener: Listener) -> None:
-    """One callback's exception is logged; the next subscriber and the next message are served."""
+    """An exception in one callback is logged; the next subscriber and the next message are still served."""
     heard = Heard()
 
     def fail(_key: str) -> None:
@@ -152,7 +152,7 @@ async def test_a_subscriber_that_fails_does_not_deafen_the_others(database: Data
 
 
 async def test_an_undone_subscription_hears_nothing(database: Database, listener: Listener) -> None:
-    """The undo ends exactly that subscription."""
+    """Unsubscribing ends exactly that subscription."""
     heard, kept = Heard(), Heard()
     undo = listener.subscribe("posts", heard.keys.append)
     listener.subscribe("posts", kept.keys.append)
@@ -163,7 +163,7 @@ async def test_an_undone_subscription_hears_nothing(database: Database, listener
 
 
 async def test_a_lost_connection_comes_back_and_says_reset(database: Database, listener: Listener) -> None:
-    """After a reconnect subscribers are told to forget, and hear again."""
+    """After a reconnect subscribers are reset and get notifications again."""
     heard = Heard()
     listener.subscribe("posts", heard.keys.append, reset=heard.reset)
     async with database.transaction() as tx:
@@ -174,7 +174,7 @@ async def test_a_lost_connection_comes_back_and_says_reset(database: Database, l
 
 
 async def test_a_listener_without_a_server_is_unhealthy_until_there_is_one(line: Line, database_url: str) -> None:
-    """Starting does not wait for ever; health comes with the server."""
+    """Starting returns without a server; the listener becomes healthy when the server is up."""
     await line.close()
     listener = Listener(over(line, database_url), backoff_seconds=(0.01, 0.05))
     await listener.start()
@@ -187,7 +187,7 @@ async def test_a_listener_without_a_server_is_unhealthy_until_there_is_one(line:
 
 
 async def test_a_silent_line_is_noticed(line: Line, database: Database, database_url: str) -> None:
-    """A connection that is open and dead counts as deaf after a ping without answer, and is replaced."""
+    """An open but dead connection is unhealthy after an unanswered ping, and is replaced."""
     heard = Heard()
     listener = Listener(over(line, database_url), ping_seconds=0.1, backoff_seconds=(0.01, 0.05))
     await listener.start()
@@ -207,7 +207,7 @@ async def test_a_silent_line_is_noticed(line: Line, database: Database, database
 
 
 async def test_a_stopped_listener_is_gone(database: Database, database_url: str) -> None:
-    """Stopping closes the connection, ends health, and may be done twice."""
+    """Stopping closes the connection, makes the listener unhealthy, and may be repeated."""
     listener = Listener(database_url)
     await listener.start()
     await listener.stop()

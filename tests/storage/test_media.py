@@ -1,6 +1,6 @@
-"""Media links in the database: who comes first, a fetch or a close, and what is forgotten when.
+"""Media links in the database: concurrent fetches and closes, and pruning.
 
-Owns the proofs of `storage/media.py` that need two transactions, or rows as no rule makes them.
+Tests what needs two transactions, or rows that the domain never creates.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ ATTEMPT = ("l1", "p1", 1)
 
 
 def link(digest: bytes = b"d1", position: int = 0, **values: Any) -> MediaLinkRow:
-    """Return a link of one hour."""
+    """Return a link that is valid for one hour."""
     filled: dict[str, Any] = {
         "location": "l1",
         "post": "p1",
@@ -48,17 +48,17 @@ async def db(database: Database) -> Database:
 
 
 async def make(db: Database, *rows: MediaLinkRow) -> bool:
-    """Return the attempt these links."""
+    """Replace the links of the attempt."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         return await media.replace(tx, *ATTEMPT, rows, NOW)
 
 
 async def close_unfetched(db: Database) -> bool:
-    """Close the attempt's links if none was opened, as the rules do."""
+    """Close the attempt if none of its links was fetched, as the domain does."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
-        if await media.fetched(tx, *ATTEMPT):
+        await media.lock(tx, *ATTEMPT)
+        if await media.count_fetched(tx, *ATTEMPT):
             return False
         await media.close(tx, *ATTEMPT, b"mark", NOW)
     return True
@@ -70,7 +70,7 @@ async def opens(tx: Transaction, digest: bytes = b"d1", now: datetime = NOW) -> 
 
 
 async def test_a_close_waits_for_a_fetch_that_began(db: Database) -> None:
-    """As long as a fetch is not committed nobody says that there was none; then it is seen."""
+    """A close waits for an uncommitted fetch, and then sees it."""
     await make(db, link(), link(b"d2", 1))
     async with db.transaction() as tx:
         assert await opens(tx, b"d2")
@@ -86,7 +86,7 @@ async def test_a_close_waits_for_a_fetch_that_began(db: Database) -> None:
 
 
 async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
-    """As long as a close is not committed no byte leaves; then nothing is found."""
+    """A fetch waits for an uncommitted close, and then finds no valid link."""
     await make(db, link())
 
     async def fetch() -> bool:
@@ -94,7 +94,7 @@ async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
             return await opens(tx)
 
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         await media.close(tx, *ATTEMPT, b"mark", NOW)
         fetching = asyncio.create_task(fetch())
         done, _ = await asyncio.wait([fetching], timeout=0.3)
@@ -103,9 +103,9 @@ async def test_a_fetch_waits_for_a_close_that_began(db: Database) -> None:
 
 
 async def test_links_wait_for_a_close_that_began(db: Database) -> None:
-    """An attempt that has no link yet can be closed too, and whoever makes links meanwhile gets none."""
+    """An attempt without links can be closed too, and links that are created concurrently are refused."""
     async with db.transaction() as tx:
-        await media.hold(tx, *ATTEMPT)
+        await media.lock(tx, *ATTEMPT)
         await media.close(tx, *ATTEMPT, b"mark", NOW)
         making = asyncio.create_task(make(db, link()))
         done, _ = await asyncio.wait([making], timeout=0.3)
@@ -115,8 +115,8 @@ async def test_links_wait_for_a_close_that_began(db: Database) -> None:
         assert await media.find(tx, b"d1", NOW) is None
 
 
-async def test_a_mark_opens_nothing(db: Database) -> None:
-    """The row that says that an attempt is closed is no link, and is written once."""
+async def test_the_marker_of_a_closed_attempt_is_not_valid(db: Database) -> None:
+    """The marker row of a closed attempt is not a valid link, and is written once."""
     assert await close_unfetched(db)
     assert await close_unfetched(db)
     async with db.transaction() as tx:
@@ -125,7 +125,7 @@ async def test_a_mark_opens_nothing(db: Database) -> None:
 
 
 async def test_a_link_lives_until_its_time_and_with_its_upload(db: Database) -> None:
-    """The last moment counts as over; without bytes there is nothing to open."""
+    """A link is invalid from the moment it expires, and without the bytes of its upload."""
     await make(db, link())
     async with db.transaction() as tx:
         found = await media.find(tx, b"d1", NOW + HOUR - timedelta(microseconds=1))
@@ -137,31 +137,31 @@ async def test_a_link_lives_until_its_time_and_with_its_upload(db: Database) -> 
 
 
 async def test_fetches_are_counted_by_link(db: Database) -> None:
-    """One link that was opened thrice is one; the time of the first is kept."""
+    """A link that was fetched three times counts once, with the time of the first fetch."""
     await make(db, link(), link(b"d2", 1))
     async with db.transaction() as tx:
         for minutes in (1, 2, 3):
             assert await opens(tx, now=NOW + timedelta(minutes=minutes))
     async with db.read() as tx:
-        assert 1 == await media.fetched(tx, *ATTEMPT)
-        assert [0, 0] == [await media.fetched(tx, "l2", "p1", 1), await media.fetched(tx, "l1", "p1", 2)]
+        assert 1 == await media.count_fetched(tx, *ATTEMPT)
+        assert [0, 0] == [await media.count_fetched(tx, "l2", "p1", 1), await media.count_fetched(tx, "l1", "p1", 2)]
         row = await media.find(tx, b"d1", NOW)
     assert row is not None
     assert (3, NOW + timedelta(minutes=1)) == (row[0].fetches, row[0].first_fetch_time)
 
 
 async def test_an_upload_is_kept_longer_and_never_shorter(db: Database) -> None:
-    """Keeping moves the end out; a shorter time, another location and an open upload change nothing."""
+    """Extending only postpones the expiry, and only of complete uploads in the same location."""
     async with db.transaction() as tx:
-        await uploads.keep(tx, "l1", ["u1", "none"], NOW + 2 * HOUR)
-        await uploads.keep(tx, "l1", ["u1"], NOW)
-        await uploads.keep(tx, "l2", ["u1"], NOW + 3 * HOUR)
+        await uploads.extend(tx, "l1", ["u1", "none"], NOW + 2 * HOUR)
+        await uploads.extend(tx, "l1", ["u1"], NOW)
+        await uploads.extend(tx, "l2", ["u1"], NOW + 3 * HOUR)
     async with db.read() as tx:
         assert NOW + 2 * HOUR == (await uploads.get(tx, "l1", "u1")).expire_time
 
 
 async def test_what_ended_is_forgotten(db: Database) -> None:
-    """Links go by their end, fetches by their time, each strictly before the one given."""
+    """Links are pruned by their expiry, fetches by their time, each strictly before the given time."""
     await make(db, link(), link(b"d2", 1, expire_time=NOW))
     async with db.transaction() as tx:
         for id, time in (("f1", NOW), ("f2", NOW - HOUR)):

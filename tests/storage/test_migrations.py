@@ -1,4 +1,4 @@
-"""The schema: up, down, and the same as the tables of the code."""
+"""Migrations: upgrade, downgrade, and agreement with the tables of the code."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ from storage.database import Database
 
 
 def difference(connection: Connection) -> list[object]:
-    """Return what a migration would have to change, the queue's tables left out."""
+    """Return what a migration would have to change, except in the job queue's tables."""
 
     def ours(name: str, kind: str, _parents: object) -> bool:
         return kind != "table" or not name.startswith("procrastinate")
@@ -38,7 +38,7 @@ async def test_the_tables_of_the_code_are_those_of_the_migrations(database: Data
 
 
 async def test_up_down_and_up_again(empty_database_url: str) -> None:
-    """Going down leaves nothing behind, and going up again is the same as the first time."""
+    """Downgrading leaves nothing behind, and upgrading again gives the same schema as before."""
     db = await Database.connect(empty_database_url)
     assert [] == await everything(db)
     await migrate.upgrade(db)
@@ -51,7 +51,7 @@ async def test_up_down_and_up_again(empty_database_url: str) -> None:
 
 
 async def test_replicas_that_start_together_migrate_once(empty_database_url: str) -> None:
-    """Four upgrades at once all succeed and leave one schema."""
+    """Four concurrent upgrades all succeed."""
     pools = [await Database.connect(empty_database_url, pool_size=2) for _ in range(4)]
     assert not await migrate.is_current(pools[0])
     assert await migrate.current(pools[0]) is None
@@ -63,7 +63,7 @@ async def test_replicas_that_start_together_migrate_once(empty_database_url: str
 
 
 async def test_a_newer_schema_is_left_alone(database: Database) -> None:
-    """Old code beside new code: the schema that it does not know is current for it, and it changes nothing."""
+    """Old code treats a newer schema as current and does not change it."""
     async with database.transaction() as tx:
         await tx.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     before = await everything(database)
@@ -74,7 +74,7 @@ async def test_a_newer_schema_is_left_alone(database: Database) -> None:
 
 
 async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) -> None:
-    """A database where procrastinate was set up by hand migrates."""
+    """A database that already has procrastinate's tables can be migrated."""
     db = await Database.connect(empty_database_url)
     async with db.engine.begin() as connection:
         await connection.run_sync(migrate.create_queue)

@@ -1,6 +1,6 @@
-"""The ledger's rows: held by one at a time, exact to the last bit, gone when nobody used them.
+"""The rows of the quota ledger: locked by one transaction at a time, exact, and pruned when unused.
 
-Owns the proof of the lock. Knows no window and no vendor.
+Tests the lock. Knows no window and no vendor.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ async def stamps_of(database: Database, metric: str = "video_init") -> list[floa
 
 
 async def test_twenty_writers_at_once_lose_nothing(database: Database) -> None:
-    """Each holds the row while it adds its stamp; the first of them makes the row."""
+    """Each writer locks the row while it adds its stamp; the first one creates it."""
 
     async def add(stamp: float) -> None:
         async with database.transaction() as tx:
-            row = await quotas.hold(tx, SUBJECT, "video_init", NOW)
+            row = await quotas.lock(tx, SUBJECT, "video_init", NOW)
             row.stamps = [*row.stamps, stamp]
 
     await asyncio.gather(*(add(float(number)) for number in range(20)))
@@ -33,32 +33,32 @@ async def test_twenty_writers_at_once_lose_nothing(database: Database) -> None:
 
 
 async def test_stamps_come_back_as_they_were(database: Database) -> None:
-    """A stamp is looked for by its value later: not a bit may be lost on the way."""
+    """Stamps are stored exactly, because they are later looked up by value."""
     stamps = [NOW.timestamp(), NOW.timestamp() + 0.1, 1e9 / 3]
     async with database.transaction() as tx:
-        (await quotas.hold(tx, SUBJECT, "video_init", NOW)).stamps = stamps
+        (await quotas.lock(tx, SUBJECT, "video_init", NOW)).stamps = stamps
 
     assert stamps == await stamps_of(database)
 
 
-async def test_holding_a_row_changes_nothing_but_its_time(database: Database) -> None:
-    """Who holds a row finds what others left in it, also the block and the learned limit."""
+async def test_locking_a_row_changes_nothing_but_its_time(database: Database) -> None:
+    """Locking a row keeps its stamps, block and learned limit."""
     async with database.transaction() as tx:
-        row = await quotas.hold(tx, SUBJECT, "posts_per_day", NOW)
+        row = await quotas.lock(tx, SUBJECT, "posts_per_day", NOW)
         row.stamps, row.learned_limit, row.blocked_until = [1.0], 3, NOW
 
     later = NOW + timedelta(hours=1)
     async with database.transaction() as tx:
-        held = await quotas.hold(tx, SUBJECT, "posts_per_day", later)
+        locked = await quotas.lock(tx, SUBJECT, "posts_per_day", later)
 
-    assert ([1.0], 3, NOW, later) == (held.stamps, held.learned_limit, held.blocked_until, held.update_time)
+    assert ([1.0], 3, NOW, later) == (locked.stamps, locked.learned_limit, locked.blocked_until, locked.update_time)
 
 
 async def test_only_what_was_asked_for_is_found(database: Database) -> None:
-    """Rows come by subject: nobody reads another's."""
+    """`find` returns only the rows of the requested subjects."""
     async with database.transaction() as tx:
         for subject in (SUBJECT, "locations/l2/connections/c1", "providers/tiktok"):
-            await quotas.hold(tx, subject, "video_init", NOW)
+            await quotas.lock(tx, subject, "video_init", NOW)
 
     async with database.read() as tx:
         found = await quotas.find(tx, [SUBJECT, "providers/tiktok", "locations/l3/connections/c1"])
@@ -67,10 +67,10 @@ async def test_only_what_was_asked_for_is_found(database: Database) -> None:
 
 
 async def test_a_block_is_forgotten_for_the_named_metrics_only(database: Database) -> None:
-    """Unblocking one metric leaves the others, and what was learned."""
+    """Unblocking one metric leaves the others blocked, and keeps learned limits."""
     async with database.transaction() as tx:
         for metric in ("posts_per_day", "pending_drafts"):
-            row = await quotas.hold(tx, SUBJECT, metric, NOW)
+            row = await quotas.lock(tx, SUBJECT, metric, NOW)
             row.blocked_until, row.learned_limit = NOW, 3
 
     async with database.transaction() as tx:
@@ -85,10 +85,10 @@ async def test_a_block_is_forgotten_for_the_named_metrics_only(database: Databas
 
 
 async def test_what_nobody_used_is_removed(database: Database) -> None:
-    """A row that was touched since the given time stays."""
+    """Pruning keeps the rows that were used since the given time."""
     async with database.transaction() as tx:
-        await quotas.hold(tx, SUBJECT, "video_init", NOW - timedelta(days=2, seconds=1))
-        await quotas.hold(tx, SUBJECT, "status", NOW - timedelta(days=2))
+        await quotas.lock(tx, SUBJECT, "video_init", NOW - timedelta(days=2, seconds=1))
+        await quotas.lock(tx, SUBJECT, "status", NOW - timedelta(days=2))
 
     async with database.transaction() as tx:
         await quotas.prune(tx, NOW - timedelta(days=2))

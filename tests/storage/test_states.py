@@ -1,6 +1,6 @@
 """State columns: plain text in PostgreSQL and in JSON, enum members in Python.
 
-Owns the proof that a member and its text are the same to everybody outside. Knows no state machine.
+Tests that a member and its text are the same for everything outside Python. Knows no state machine.
 """
 
 import json

@@ -1,6 +1,6 @@
-"""Token rows: who may save a pair, who holds the lease.
+"""Token rows: saving a pair by version, and the refresh lease.
 
-Owns the proof of version and lease. Knows neither seals nor vendors.
+Knows neither seals nor vendors.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ SPAN = timedelta(seconds=45)
 
 
 def make_pair(version: int, access: bytes = b"sealed") -> SealedPair:
-    """Return a sealed pair that lives a day."""
+    """Return a sealed pair that is valid for a day."""
     return SealedPair(version, access, b"refresh", NOW + timedelta(days=1), NOW, None, None)
 
 
 async def save(database: Database, version: int, *, read: int, access: bytes = b"sealed") -> bool:
-    """Save a pair of location l1, connection c1 in a transaction of its own."""
+    """Save a pair of location l1, connection c1 in its own transaction."""
     async with database.transaction() as tx:
         return await tokens.save(tx, "l1", "c1", make_pair(version, access), read_version=read)
 
 
 async def test_of_two_pairs_over_the_same_version_the_first_stays(database: Database) -> None:
-    """Two exchanges that read version 1 cannot both save: the second is told so and the first pair stays."""
+    """Of two refreshes that read version 1 only the first can save its pair."""
     await save(database, 1, read=0)
 
     first = await save(database, 2, read=1, access=b"first")
@@ -40,7 +40,7 @@ async def test_of_two_pairs_over_the_same_version_the_first_stays(database: Data
 
 
 async def test_a_pair_never_comes_back_after_a_wipe(database: Database) -> None:
-    """A refresh that was under way while the connection was disconnected saves nothing."""
+    """A refresh that was running while the connection was disconnected saves nothing."""
     await save(database, 1, read=0)
     async with database.transaction() as tx:
         await tokens.wipe(tx, "l1", "c1")
@@ -54,7 +54,7 @@ async def test_a_pair_never_comes_back_after_a_wipe(database: Database) -> None:
 
 
 async def test_only_one_of_many_gets_the_lease(database: Database) -> None:
-    """Of eight that ask at once for a free lease exactly one gets it."""
+    """Of eight concurrent requests for a free lease exactly one succeeds."""
     await save(database, 1, read=0)
 
     async def take(owner: str) -> bool:
@@ -67,7 +67,7 @@ async def test_only_one_of_many_gets_the_lease(database: Database) -> None:
 
 
 async def test_a_lapsed_lease_is_taken_and_known_as_abandoned(database: Database) -> None:
-    """A lease whose holder died is had after its time, with the word that it was never given back."""
+    """A lease whose holder died can be acquired after it expired, and is marked as abandoned."""
     await save(database, 1, read=0)
     async with database.transaction() as tx:
         await tokens.take_lease(tx, "l1", "c1", "dead", -SPAN)
@@ -80,7 +80,7 @@ async def test_a_lapsed_lease_is_taken_and_known_as_abandoned(database: Database
 
 
 async def test_a_lease_that_was_given_back_is_not_abandoned(database: Database) -> None:
-    """A released lease leaves no suspicion behind; only its owner can release it."""
+    """A released lease does not count as abandoned; only its owner can release it."""
     await save(database, 1, read=0)
     async with database.transaction() as tx:
         await tokens.take_lease(tx, "l1", "c1", "first", SPAN)
@@ -99,7 +99,7 @@ async def test_a_lease_that_was_given_back_is_not_abandoned(database: Database) 
 
 
 async def test_a_lease_does_not_count_the_version_up(database: Database) -> None:
-    """The version grows with a saved pair and with nothing else: not with leases, cool-downs or releases."""
+    """The version grows only with a saved pair, not with leases, cool-downs or releases."""
     await save(database, 1, read=0)
     async with database.transaction() as tx:
         await tokens.take_lease(tx, "l1", "c1", "w", SPAN)

@@ -1,6 +1,6 @@
-"""Deliveries as rows: each once, due until it was applied, kept long enough to be known again.
+"""Webhook deliveries: stored once, due until they are applied, pruned by age.
 
-Owns the proofs of `storage/webhooks.py` on a real PostgreSQL.
+Tests `storage/webhooks.py` on a real PostgreSQL.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ def delivery(id: str, key: str = "", **values: Any) -> WebhookRow:
 
 
 async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
-    """Keep deliveries, each in a transaction of its own."""
+    """Store deliveries, each in its own transaction."""
     kept = []
     for row in rows:
         async with db.transaction() as tx:
@@ -41,13 +41,13 @@ async def insert(db: Database, *rows: WebhookRow) -> list[bool]:
 
 
 async def find(db: Database, id: str) -> WebhookRow | None:
-    """Return a delivery as it is."""
+    """Return a delivery as it is now."""
     async with db.read() as tx:
         return await webhooks.find(tx, id)
 
 
 async def test_the_same_delivery_is_kept_once_per_provider(database: Database) -> None:
-    """The key decides, within one provider; the first stays as it is."""
+    """Deliveries with the same key from one provider are duplicates; the first one is kept."""
     kept = await insert(database, delivery("a", "k"), delivery("b", "k"), delivery("c", "k", provider="other"))
 
     assert [True, False, True] == kept
@@ -55,7 +55,7 @@ async def test_the_same_delivery_is_kept_once_per_provider(database: Database) -
 
 
 async def test_of_two_at_once_the_second_waits_for_the_first(database: Database) -> None:
-    """A delivery is not known before it is committed: when the first one's transaction fails, the second keeps it."""
+    """When the transaction that stored a delivery rolls back, a waiting duplicate is stored instead."""
 
     async def first() -> None:
         async with database.transaction() as tx:
@@ -78,21 +78,21 @@ async def test_of_two_at_once_the_second_waits_for_the_first(database: Database)
 
 
 async def test_it_is_finished_once(database: Database) -> None:
-    """Whoever is second is told so, and the first outcome stays."""
+    """The second of two outcomes is refused, and the first one stays."""
     await insert(database, delivery("a"))
-    told = []
+    finished = []
     for outcome in ("applied", "known"):
         async with database.transaction() as tx:
-            told.append(await webhooks.finish(tx, "a", outcome))
+            finished.append(await webhooks.finish(tx, "a", outcome))
     row = await find(database, "a")
 
-    assert [True, False] == told
+    assert [True, False] == finished
     assert row is not None
     assert ("applied", None, 1) == (row.outcome, row.due_at, row.tries)
 
 
 async def test_only_what_is_due_is_taken_and_by_one_replica(database: Database) -> None:
-    """Taken rows are pushed off; what another transaction holds is skipped; what is finished never comes again."""
+    """Leased rows are postponed, locked rows are skipped, and finished rows never come back."""
     await insert(database, delivery("a"), delivery("b", due_at=NOW + SECOND), delivery("c", due_at=None))
     lease = NOW + 30 * SECOND
     async with database.transaction() as tx:
@@ -107,7 +107,7 @@ async def test_only_what_is_due_is_taken_and_by_one_replica(database: Database) 
 
 
 async def test_what_came_to_nothing_is_put_off_and_counted(database: Database) -> None:
-    """Neither putting off nor waking brings back what was finished."""
+    """Neither putting off nor waking makes a finished delivery due."""
     await insert(database, delivery("a"), delivery("b", due_at=None, outcome="applied"))
     async with database.transaction() as tx:
         for id in ("a", "b"):
@@ -123,7 +123,7 @@ async def test_what_came_to_nothing_is_put_off_and_counted(database: Database) -
 
 
 async def test_what_was_not_placed_is_due_again_for_its_user(database: Database) -> None:
-    """Only unknown publishes of that user, received since then."""
+    """Only unknown publishes of that user, received since the given time, are requeued."""
     unknown: dict[str, Any] = {"due_at": None, "outcome": UNKNOWN_PUBLISH}
     await insert(
         database,
@@ -133,14 +133,14 @@ async def test_what_was_not_placed_is_due_again_for_its_user(database: Database)
         delivery("placed", due_at=None, outcome="applied"),
     )
     async with database.transaction() as tx:
-        await webhooks.look_again(tx, "tiktok", "u", NOW)
+        await webhooks.requeue(tx, "tiktok", "u", NOW)
         due = await webhooks.take_due(tx, NOW, NOW + SECOND, 10)
 
     assert ["a"] == due
 
 
 async def test_old_ones_go_when_they_were_applied(database: Database) -> None:
-    """What still waits is never lost for its age; a limit spreads the work."""
+    """Unapplied deliveries are never pruned; a limit bounds each call."""
     old: dict[str, Any] = {"receive_time": NOW - SECOND}
     await insert(
         database,

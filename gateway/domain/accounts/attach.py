@@ -106,7 +106,7 @@ async def detach(domain: Domain, location: str, account: str, key: RequestKey | 
         return
     async with domain.db.read() as tx:
         row = await accounts.get(tx, location, account)
-        busy = await posts.unfinished_of(tx, location, account)
+        busy = await posts.any_unfinished_of_account(tx, location, account)
     capabilities.require(domain.providers[row.provider].table, Capability.ACCOUNT_DETACH)
     if busy:
         raise StateForbids(row.state, "Posts of this account are under way.", resource=_name(row))
@@ -137,7 +137,7 @@ async def _let_go(domain: Domain, tx: Transaction, row: AccountRow) -> None:
     if known.state != "DETACHED":
         gone = await accounts.change(tx, row.location, row.id, now, state="DETACHED")
         await sync.tell(tx, gone or known, "ACCOUNT_DETACHED", now)
-    if not await posts.of_account(tx, row.location, row.id):
+    if not await posts.any_of_account(tx, row.location, row.id):
         await videos.remove(tx, row.location, row.id)
         await accounts.remove(tx, row.location, row.id)
 

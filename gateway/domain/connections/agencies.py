@@ -142,7 +142,7 @@ async def reconcile(domain: Domain, agency: ConnectionRow, *, background: bool =
         if row.provider_settings.get(_setting(domain, agency)) not in places:
             await _uninstalled(domain, row, 0 if pair is None else pair.version)
     async with domain.db.transaction() as tx:
-        await webhooks.look_again(tx, agency.provider, agency.provider_subject, outcome=webhooks.UNKNOWN_AGENCY)
+        await webhooks.requeue(tx, agency.provider, agency.provider_subject, outcome=webhooks.UNKNOWN_AGENCY)
     return await _give_all(domain, agency, access, await _wanted(domain, agency, sorted(places)))
 
 
@@ -198,7 +198,7 @@ async def _wanted(domain: Domain, agency: ConnectionRow, places: Sequence[str]) 
         ours = await locations.owner(tx, agency.location)
         for first in range(0, len(places), BATCH):
             some = places[first : first + BATCH]
-            rows = await connections.for_places(tx, ours or "", agency.provider, _setting(domain, agency), some)
+            rows = await connections.by_setting(tx, ours or "", agency.provider, _setting(domain, agency), some)
             by_place = {
                 place: [row for row in rows if row.provider_settings[_setting(domain, agency)] == place]
                 for place in some

@@ -134,7 +134,7 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
 
 
 async def _check_free(tx: Transaction, row: ConnectionRow) -> None:
-    if await posts.unfinished(tx, row.location, row.id):
+    if await posts.any_unfinished(tx, row.location, row.id):
         raise StateForbids(
             row.status, "Posts of this connection are under way.", resource=connection_status.subject(row)
         )
@@ -145,7 +145,7 @@ async def _remove(tx: Transaction, location: str, connection: str) -> None:
     if row is None:
         return
     for account in await accounts.of_connection(tx, location, connection):
-        if not await posts.of_account(tx, location, account.id):
+        if not await posts.any_of_account(tx, location, account.id):
             await videos.remove(tx, location, account.id)
             await accounts.remove(tx, location, account.id)
     await connections.remove(tx, row)

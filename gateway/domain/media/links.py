@@ -69,10 +69,10 @@ async def links(
         for position, (token, file) in enumerate(zip(tokens, files, strict=True))
     ]
     async with domain.db.transaction() as tx:
-        await media.hold(tx, post.location, post.id, attempt)
+        await media.lock(tx, post.location, post.id, attempt)
         if not await media.replace(tx, post.location, post.id, attempt, rows, now):
             raise Superseded
-        await uploads.keep(tx, post.location, [file.id for file in files], now + lifetime)
+        await uploads.extend(tx, post.location, [file.id for file in files], now + lifetime)
     base = domain.public_url.rstrip("/")
     return [Secret(f"{base}/{PATH}/{token.reveal()}") for token in tokens]
 
@@ -85,14 +85,14 @@ def digest_of(token: str) -> bytes:
 async def fetched(domain: Domain, location: str, post: str, attempt: int) -> int:
     """Count the links of an attempt of which bytes left, or may have left, at least once."""
     async with domain.db.read() as tx:
-        return await media.fetched(tx, location, post, attempt)
+        return await media.count_fetched(tx, location, post, attempt)
 
 
 async def revoke_unfetched(domain: Domain, location: str, post: str, attempt: int) -> bool:
     """Close the links of an attempt if none was ever opened; True when nobody got, or ever gets, anything by them."""
     async with domain.db.transaction() as tx:
-        await media.hold(tx, location, post, attempt)
-        if await media.fetched(tx, location, post, attempt):
+        await media.lock(tx, location, post, attempt)
+        if await media.count_fetched(tx, location, post, attempt):
             return False
         await _close(domain, tx, location, post, attempt)
     return True
@@ -101,7 +101,7 @@ async def revoke_unfetched(domain: Domain, location: str, post: str, attempt: in
 async def revoke(domain: Domain, location: str, post: str, attempt: int) -> None:
     """Close the links of an attempt for good; it gets no others."""
     async with domain.db.transaction() as tx:
-        await media.hold(tx, location, post, attempt)
+        await media.lock(tx, location, post, attempt)
         await _close(domain, tx, location, post, attempt)
 
 

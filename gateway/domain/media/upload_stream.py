@@ -216,7 +216,7 @@ class Writer:
         """List a stored part, unless it does not fit any more; what was announced has its room already."""
         async with self.domain.db.transaction() as tx:
             listed = await uploads.commit_part(tx, part, self.domain.clock() + self.kept)
-            if listed and not self.row.size_bytes and uploads.outgrows(part):
+            if listed and not self.row.size_bytes and uploads.needs_more_room(part):
                 await upload_rules.check_room(tx, self.location)
         return listed
 

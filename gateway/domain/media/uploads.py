@@ -113,7 +113,7 @@ async def check_room(tx: Transaction, location: str, more: int = 0) -> None:
 
     Others who ask for the same location wait for this transaction to end.
     """
-    if await uploads.promised_bytes(tx, location) + more > MAX_LOCATION_BYTES:
+    if await uploads.reserved_bytes(tx, location) + more > MAX_LOCATION_BYTES:
         raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
 
 
@@ -138,7 +138,7 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
                 return
             row = await uploads.get(tx, location, upload, lock=True)
             in_use = await uploads.in_use(tx, location, upload)
-            if in_use or await media.awaited(tx, location, upload, domain.clock()):
+            if in_use or await media.may_be_fetched(tx, location, upload, domain.clock()):
                 name = names.UPLOAD.format(location, upload)
                 raise StateForbids(row.state, "A post that is not finished needs it.", resource=name)
             keys = await uploads.remove(tx, location, upload)
@@ -193,7 +193,7 @@ async def sweep(domain: Domain, now: datetime) -> None:
     while await _expire_some(domain, now) == SWEEP_LIMIT:
         pass
     async with domain.db.transaction() as tx:
-        await uploads.forget(tx, now - EXPIRED_KNOWN)
+        await uploads.prune(tx, now - EXPIRED_KNOWN)
 
 
 async def _expire_some(domain: Domain, now: datetime) -> int:

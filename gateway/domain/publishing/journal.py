@@ -181,8 +181,8 @@ async def step_back(domain: Domain, post: PostRow) -> timedelta:
 
 async def _before(tx: Transaction, post: PostRow, now: datetime) -> int:
     """Count whom a post of the account waits for."""
-    older = await posts.older_ready(tx, post, now, now - ORDER_KEPT, MOST_BEFORE)
-    under_way = await attempts.handing_over(tx, post.location, post.account, post.id, HANDING_OVER)
+    older = await posts.count_older_ready(tx, post, now, now - ORDER_KEPT, MOST_BEFORE)
+    under_way = await attempts.another_transferring(tx, post.location, post.account, post.id, HANDING_OVER)
     return min(older + under_way, MOST_BEFORE)
 
 

@@ -73,7 +73,7 @@ async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
         # A delivery that nobody could place when it came may be about this very attempt.
         subject = await attempts.subject_of(tx, attempt)
         since = (attempt.final_sent_time or attempt.create_time) - CLOCK_SLACK
-        await webhooks.look_again(tx, post.provider, subject, since)
+        await webhooks.requeue(tx, post.provider, subject, since)
     found, _ = await vendor_lookup.look(domain, work)
     if found is None:
         return None

@@ -251,7 +251,7 @@ def _placing(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[No
 
     async def again(tx: Transaction) -> None:
         subject = await attempts.subject_of(tx, work.attempt)
-        await webhooks.look_again(tx, work.post.provider, subject, moves.announced(work) - reconcile.CLOCK_SLACK)
+        await webhooks.requeue(tx, work.post.provider, subject, moves.announced(work) - reconcile.CLOCK_SLACK)
 
     return again
 

@@ -142,7 +142,7 @@ async def _ours(domain: Domain, work: Work, sighting: FoundPost) -> bool:
     if not digests:
         return False
     async with domain.db.read() as tx:
-        return await links.belong(tx, work.post.location, work.post.id, work.attempt.number, digests)
+        return await links.any_of_attempt(tx, work.post.location, work.post.id, work.attempt.number, digests)
 
 
 def _says(sighting: FoundPost, caption: str) -> bool:

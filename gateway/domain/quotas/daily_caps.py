@@ -31,7 +31,7 @@ async def learn(
         return None
     now = domain.clock()
     async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, Subject(provider, location, account).key(rule), metric, now)
+        row = await quotas.lock(tx, Subject(provider, location, account).key(rule), metric, now)
         row.stamps = sliding_window.without(row.stamps, vain)
         used = ledger.live(row, rule, now)
         row.learned_limit = max(1, len(used))
@@ -65,7 +65,7 @@ async def use(domain: Domain, post: PostRow, stamp: float) -> None:
         for rule in sorted(_day_rules(domain, post), key=lambda rule: rule.per):
             if rule.per == "provider" and rule.spent_by in counted:
                 continue
-            row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, now)
+            row = await quotas.lock(tx, _day_subject(post).key(rule), rule.metric, now)
             if rule.per == "account" and ledger.live(row, rule, now):
                 counted.add(rule.spent_by)
             ledger.add(row, rule, now, stamp)
@@ -75,7 +75,7 @@ async def free(tx: Transaction, domain: Domain, post: PostRow, stamp: float) -> 
     """Release, with this transaction, what a draft held that was refused, failed, or was published by its creator."""
     for rule in _day_rules(domain, post):
         if rule.limit:
-            row = await quotas.hold(tx, _day_subject(post).key(rule), rule.metric, domain.clock())
+            row = await quotas.lock(tx, _day_subject(post).key(rule), rule.metric, domain.clock())
             row.stamps = sliding_window.without(row.stamps, stamp)
             # A place became free: that the vendor had none is past, and who waited for one need wait no longer.
             row.blocked_until = None

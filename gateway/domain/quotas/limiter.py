@@ -78,7 +78,7 @@ async def _try(
 ) -> tuple[tuple[float | None, Reckoning] | None, float]:
     """Take a slot that is free; give its stamp and what is left, or the seconds until one may be."""
     async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, subject.key(rule), rule.metric, domain.clock())
+        row = await quotas.lock(tx, subject.key(rule), rule.metric, domain.clock())
         # Only now: the row may have been held by others for a while.
         now = domain.clock()
         at = ledger.next_at(row, rule, now, background=background)
@@ -108,7 +108,7 @@ def used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay:
 async def _restamp(domain: Domain, key: str, metric: str, stamp: float, at: float) -> None:
     """Put another time in the place of a stamp."""
     async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, key, metric, domain.clock())
+        row = await quotas.lock(tx, key, metric, domain.clock())
         # Also when the stamp is gone, because a frozen process took its call for over: the vendor has seen it.
         row.stamps = sorted([*sliding_window.without(row.stamps, stamp), at])
 
@@ -124,7 +124,7 @@ async def limited(domain: Domain, subject: Subject, metric: str, retry_after: ti
         return
     with suppress(DatabaseUnavailable):
         async with domain.db.transaction() as tx:
-            row = await quotas.hold(tx, subject.key(rule), metric, domain.clock())
+            row = await quotas.lock(tx, subject.key(rule), metric, domain.clock())
             until = domain.clock() + retry_after
             row.blocked_until = max(row.blocked_until or until, until)
 
@@ -141,7 +141,7 @@ async def observed(domain: Domain, subject: Subject, metric: str, said: Said, th
 
 async def _hear(domain: Domain, subject: Subject, rule: QuotaRule, said: Said) -> None:
     async with domain.db.transaction() as tx:
-        row = await quotas.hold(tx, subject.key(rule), rule.metric, domain.clock())
+        row = await quotas.lock(tx, subject.key(rule), rule.metric, domain.clock())
         now = domain.clock()
         # Held by others meanwhile, who may have told the same.
         if ledger.is_news(rule, ledger.reckon(row, rule, now), said):

@@ -1,0 +1,106 @@
+"""What resource tables have in common: rows by (location, id), a version that grows, keyset pages, leases on due rows.
+
+Owns those statements, each written once for every table that needs it.
+Does not know any table.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from sqlalchemy import ColumnElement, Select, Update, and_, exists, select, tuple_, update
+from sqlalchemy.orm import Mapped
+from sqlmodel import col
+
+from storage.database import Transaction, advisory_lock
+from storage.errors import AlreadyExists, NotFound
+
+
+class Resource(Protocol):
+    """A row that belongs to a location and has an id there."""
+
+    location: str
+    id: str
+
+
+class VersionedResource(Resource, Protocol):
+    """A resource whose `version` grows with every change."""
+
+    version: int
+    update_time: datetime
+
+
+R = TypeVar("R", bound=Resource)
+V = TypeVar("V", bound=VersionedResource)
+
+
+def by_id(table: type[Resource], location: str, id: str) -> ColumnElement[bool]:
+    """Return the condition that selects one row."""
+    return and_(col(table.location) == location, col(table.id) == id)
+
+
+async def insert_new(tx: Transaction, kind: str, row: Resource) -> None:
+    """Add a row whose id a caller may have chosen; raises AlreadyExists when the location has one with that id."""
+    # Of two transactions that choose the same id at the same time the second waits here for the first.
+    await advisory_lock(tx, f"{kind}|{row.location}|{row.id}")
+    if await find(tx, type(row), row.location, row.id) is not None:
+        raise AlreadyExists(kind, row.id)
+    tx.add(row)
+    await tx.flush()
+
+
+async def find(tx: Transaction, table: type[R], location: str, id: str, *, lock: bool = False) -> R | None:
+    """Return the row as it is now, or None; `lock` locks it until the transaction ends."""
+    query = select(table).where(by_id(table, location, id)).execution_options(populate_existing=True)
+    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def get(tx: Transaction, table: type[R], kind: str, location: str, id: str, *, lock: bool = False) -> R:
+    """Return the row as it is now; raises NotFound. `lock` locks it until the transaction ends."""
+    row = await find(tx, table, location, id, lock=lock)
+    if row is None:
+        raise NotFound(kind, id)
+    return row
+
+
+async def any_match(tx: Transaction, *conditions: ColumnElement[bool]) -> bool:
+    """Return whether any row meets all conditions; they may be about several tables that they join."""
+    return bool((await tx.execute(select(exists().where(*conditions)))).scalar_one())
+
+
+async def change(tx: Transaction, table: type[V], where: ColumnElement[bool], now: datetime, **values: Any) -> V | None:
+    """Set columns of the one row that meets `where` and increment its version; return None when no row does."""
+    statement = (
+        update(table)
+        .where(where)
+        .values(version=table.version + 1, update_time=now, **values)
+        .returning(table)
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
+    return (await tx.execute(statement)).scalar_one_or_none()
+
+
+def keyset(
+    query: Select[R], keys: Sequence[Mapped[Any]], after: tuple[Any, ...] | None, limit: int, *, ascending: bool = False
+) -> Select[R]:
+    """Return `query` ordered by `keys`, newest first unless `ascending`, and limited to those after `after`."""
+    if after is not None:
+        key, bound = tuple_(*keys), tuple_(*after)
+        query = query.where(key > bound if ascending else key < bound)
+    return query.order_by(*(key.asc() if ascending else key.desc() for key in keys)).limit(limit)
+
+
+def lease_due(
+    table: type[Any], keys: Sequence[Mapped[Any]], due: Mapped[Any], now: datetime, until: datetime, limit: int
+) -> Update:
+    """Return an UPDATE that postpones `due` to `until` on up to `limit` rows that are due, the longest due first.
+
+    Rows that another transaction has locked are skipped: another replica is leasing those. `keys` is the primary key.
+    """
+    rows = select(*keys).where(due <= now).order_by(due).limit(limit).with_for_update(skip_locked=True).cte("due")
+    return (
+        update(table)
+        .where(tuple_(*keys).in_(select(*rows.c)))
+        .values({due: until})
+        .execution_options(synchronize_session=False, populate_existing=True)
+    )
