@@ -30,8 +30,9 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.posts import PostRow
+from tests.fixtures.clock import Clock
 from tests.fixtures.waiting import no_time
-from tests.flows.stage import LOCATION, Clock, EdgeTransport, Stage, make_settings
+from tests.flows.stage import LOCATION, EdgeTransport, Stage, make_settings
 
 CAPABILITIES = {"can_read_profile": True, "can_publish": True}
 PUBLIC = {"privacy_level": "public"}

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import count
 from pathlib import Path
@@ -35,10 +35,10 @@ from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.posts import PostRow
 from storage.uploads import UploadPartRow, UploadRow
+from tests.fixtures.clock import Clock
 from tests.fixtures.waiting import no_time
 
 LOCATION = "l1"
-START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PART = 8 * 1024 * 1024
 SCOPES = ("user.info.basic", "user.info.profile", "user.info.stats", "video.list", "video.publish", "video.upload")
 GOOD = MediaFacts("mp4", "h264", 1000, 30.0, 360, 640)
@@ -47,21 +47,6 @@ GOOD = MediaFacts("mp4", "h264", 1000, 30.0, 360, 640)
 CAPABILITIES = dict.fromkeys(
     ("can_read_profile", "can_list_videos", "can_read_video_metrics", "can_publish", "can_upload_drafts"), True
 )
-
-
-class Clock:
-    """A clock that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time
-
-    def advance(self, span: timedelta) -> None:
-        """Move on."""
-        self.time += span
 
 
 async def _ready() -> Report:

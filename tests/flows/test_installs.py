@@ -25,7 +25,7 @@ from gateway.readiness import Report
 from providers.simulators.highlevel import Fault
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
-from tests.fixtures.gateway import Clock
+from tests.fixtures.clock import Clock
 from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld
 from tests.fixtures.waiting import no_time, until
 

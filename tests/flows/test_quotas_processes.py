@@ -16,8 +16,9 @@ import pytest
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import Fault, create_app
 from providers.simulators.tiktok.limits import Windows
+from tests.fixtures.clock import RunningClock
 from tests.fixtures.gateway import VENDOR, opened
-from tests.flows.test_tokens_processes import RealTime, answers, caller
+from tests.flows.test_tokens_processes import answers, caller
 
 WINDOW = timedelta(seconds=2)
 LIMIT = 6
@@ -34,7 +35,7 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
 
     Some answers take long, the vendor counts a call late, and the clocks of the processes differ.
     """
-    clock: Any = RealTime()
+    clock = RunningClock()
     app = create_app(replace(VENDOR, rate_limits=True), clock=clock)
     vendor = app.state.vendor
     vendor.windows = Windows(WINDOW)

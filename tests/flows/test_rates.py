@@ -38,9 +38,10 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Database
 from storage.quotas import QuotaRow
+from tests.fixtures.clock import Clock
 from tests.fixtures.waiting import no_time
 from tests.flows.planner import planning
-from tests.flows.stage import Clock, make_settings
+from tests.flows.stage import make_settings
 from tests.flows.trouble import Outage
 
 BURST, DAY = "requests", "requests_per_day"

@@ -18,12 +18,12 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from gateway.clock import now
 from gateway.failpoints import VARIABLE
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
+from tests.fixtures.clock import RunningClock
 from tests.fixtures.gateway import VENDOR, World, opened
 from tests.fixtures.waiting import until
 
@@ -31,14 +31,6 @@ pytestmark = pytest.mark.chaos
 
 VALID = connection_pb2.Connection.VALID
 EXPIRED = connection_pb2.Connection.EXPIRED
-
-
-class RealTime:
-    """The real clock, for a gateway whose vendor and whose neighbours live by it."""
-
-    def __call__(self) -> Any:
-        """Return the present."""
-        return now()
 
 
 @dataclass
@@ -141,7 +133,7 @@ def state_of(pid: int) -> str:
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield a connected user whose access token has just run out, everywhere."""
-    clock: Any = RealTime()
+    clock = RunningClock()
     app = create_app(VENDOR, clock=clock)
     async with serve(app) as url, opened(database_url, tmp_path / "first", clock=clock, simulator=app) as world:
         made = await world.connect()
@@ -154,7 +146,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield the same of a location at HighLevel, whose refresh token dies when it is used."""
-    clock: Any = RealTime()
+    clock = RunningClock()
     app = highlevel.create_app(highlevel.SIMULATED, clock=clock)
     async with (
         serve(app) as url,

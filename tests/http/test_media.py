@@ -26,7 +26,8 @@ from gateway.http.frame import shown
 from gateway.http.media import wanted
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
-from tests.flows.stage import LOCATION, START
+from tests.fixtures.clock import START
+from tests.flows.stage import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 

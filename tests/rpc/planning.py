@@ -29,7 +29,8 @@ from storage.accounts import AccountRow
 from storage.attempts import AttemptRow
 from storage.connections import ConnectionRow
 from storage.posts import PostRow
-from tests.fixtures.gateway import Clock, World, opened
+from tests.fixtures.clock import Clock
+from tests.fixtures.gateway import World, opened
 
 PARENT, CONNECTION = "locations/l1", "locations/l1/connections/c1"
 SETTINGS = {"location_id": BAKERY, "company_id": COMPANY, "user_id": OWNER}

@@ -7,8 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -25,23 +24,13 @@ from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage.api_keys import TOPIC
 from storage.database import Database
 from storage.listener import Listener
+from tests.fixtures.clock import Clock
 from tests.rpc.answers import assert_error
 from tests.rpc.serving import posts, serving
 
 PEPPER = b"p" * 32
 BOOTSTRAP = "any string of thirty-two characters or more"
 NAME = "locations/l1/posts/p1"
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that tests move."""
-
-    time: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time
 
 
 @pytest.fixture

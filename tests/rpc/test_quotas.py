@@ -3,9 +3,8 @@
 Owns ListQuotas and the statuses of a used-up quota; the ledger itself is tested under flows.
 """
 
-import time
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, q
 from storage import accounts
 from storage.accounts import AccountRow
 from tests.fixtures import highlevel
-from tests.fixtures.gateway import Clock, World, opened
+from tests.fixtures.clock import START, RunningClock
+from tests.fixtures.gateway import World, opened
 from tests.rpc.answers import assert_error, detail, status_of
 from tests.rpc.test_accounts import account_of
 
@@ -181,22 +181,10 @@ async def test_a_quota_that_is_used_up_is_a_status_with_everything_in_it(gateway
     assert 20 == asked == gateway.calls("creator_info")
 
 
-class Ticking(Clock):
-    """A clock that goes by itself, and is moved on by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.began = time.monotonic()
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time + timedelta(seconds=time.monotonic() - self.began)
-
-
 @pytest.fixture
 async def ticking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, connection_pb2.Connection]]:
     """Yield a gateway in its own time, with a connection whose creator was just asked as often as a minute allows."""
-    async with opened(database_url, tmp_path, clock=Ticking()) as world:
+    async with opened(database_url, tmp_path, clock=RunningClock(START)) as world:
         made = await world.connect()
         await ask(world, (await account_of(world)).name, 20)
         yield world, made

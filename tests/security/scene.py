@@ -6,7 +6,6 @@ Owns its start and end, the wire, and one way to call any method of the contract
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from importlib import import_module
 from os import urandom
 from pathlib import Path
@@ -16,7 +15,7 @@ import grpc
 import httpx
 from google.protobuf.message_factory import GetMessageClass
 
-from gateway import app, clock
+from gateway import app
 from gateway.app import Gateway, Roles
 from gateway.domain import api_keys
 from gateway.domain.api_keys import NewKey
@@ -24,6 +23,7 @@ from gateway.interceptors.scopes import METHOD_SCOPES
 from providers.simulators import highlevel
 from providers.simulators.highlevel import create_app as create_planner
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
+from tests.fixtures.clock import RunningClock
 from tests.fixtures.highlevel import settings as highlevel_settings
 from tests.fixtures.whole import end, settings, target_of
 
@@ -37,17 +37,6 @@ CONFIG = SimulatorConfig(
 )
 PLANNER = highlevel.SimulatorConfig(client_secret="canary-planner-secret-of-the-security-tests", rate_limits=False)
 AGENT = {"User-Agent": "browser-of-tests/1"}
-
-
-class Clock:
-    """The present, and what was added to it by hand."""
-
-    def __init__(self) -> None:
-        self.ahead = timedelta()
-
-    def __call__(self) -> datetime:
-        """Return the time."""
-        return clock.now() + self.ahead
 
 
 @dataclass
@@ -139,7 +128,7 @@ class Scene:
     gateway: Gateway
     vendor: Vendor
     wire: Wire
-    clock: Clock
+    clock: RunningClock
     channel: grpc.aio.Channel
     browser: httpx.AsyncClient
     network: httpx.AsyncClient
@@ -198,14 +187,14 @@ async def opened(
     database_url: str, folder: Path, *, jobs: bool = False, config: SimulatorConfig = CONFIG, **values: Any
 ) -> AsyncIterator[Scene]:
     """Open the scene for the length of a block; `values` are settings, `config` is the vendor's."""
-    now = Clock()
-    simulator = create_app(config, clock=now)
-    planner = create_planner(PLANNER, clock=now)
+    clock = RunningClock()
+    simulator = create_app(config, clock=clock)
+    planner = create_planner(PLANNER, clock=clock)
     wire, planner_wire = Wire(httpx.ASGITransport(simulator)), Wire(httpx.ASGITransport(planner))
     chosen = settings(database_url, folder, **{**_SETTINGS, **values})
     gateway = await app.start(
         chosen,
-        clock=now,
+        clock=clock,
         roles=Roles(calls=True, jobs=jobs),
         seams={"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}},
     )
@@ -219,7 +208,7 @@ async def opened(
                 gateway,
                 simulator.state.vendor,
                 wire,
-                now,
+                clock,
                 channel,
                 browser,
                 network,

@@ -118,7 +118,7 @@ class Stricken:
 
     async def recover(self) -> None:
         """Consent again, and carry on what was being handed over, where nonsense had ended or held it."""
-        self.scene.clock.ahead += HOUR
+        self.scene.clock.advance(HOUR)
         status = (await self.walk.call("ConnectionService/GetConnection", name=self.walk.connection)).status
         if status != connection_pb2.Connection.DISCONNECTED:
             status = (await self.walk.call("ConnectionService/VerifyConnection", name=self.walk.connection)).status
@@ -128,7 +128,7 @@ class Stricken:
             for _ in range(10):
                 if await self.state(name) not in UNDER_WAY:
                     break
-                self.scene.clock.ahead += HOUR / 12
+                self.scene.clock.advance(HOUR / 12)
                 await self.step(name)
         # One that the vendor is working on is enough to ask about.
         self.posts = [name for name in self.posts if await self.state(name) in HELD][-1:]
@@ -176,7 +176,7 @@ async def _verify(stricken: Stricken) -> Ready:
 
 
 async def _renew(stricken: Stricken) -> Ready:
-    stricken.scene.clock.ahead += DAY
+    stricken.scene.clock.advance(DAY)
     return await _verify(stricken)
 
 
@@ -206,13 +206,13 @@ async def _refresh(stricken: Stricken) -> Ready:
 async def _hand_over(stricken: Stricken) -> Ready:
     name = await stricken.new_post()
     # What the creator may do was asked when the post was made: it is asked again when that is old.
-    stricken.scene.clock.ahead += HOUR
+    stricken.scene.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 
 async def _poll(stricken: Stricken) -> Ready:
     name = await stricken.processing()
-    stricken.scene.clock.ahead += HOUR
+    stricken.scene.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 
@@ -239,7 +239,7 @@ async def _pull(stricken: Stricken) -> Ready:
 
 async def _draft(stricken: Stricken) -> Ready:
     # Few drafts may wait for their creator: those of before are a day old by now.
-    stricken.scene.clock.ahead += DAY
+    stricken.scene.clock.advance(DAY)
     post = post_pb2.Post(account=stricken.walk.account, mode=post_pb2.POST_MODE_CREATOR_INBOX)
     post.video.source.upload = stricken.upload
     name = (await stricken.walk.call("PostService/CreatePost", parent=PARENT, post=post)).name
@@ -264,7 +264,7 @@ async def _look_for_proof(stricken: Stricken) -> Ready:
     stricken.scene.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     await stricken.step(name)
     stricken.scene.vendor.faults.clear()
-    stricken.scene.clock.ahead += HOUR
+    stricken.scene.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 

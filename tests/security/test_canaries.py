@@ -94,7 +94,7 @@ async def test_no_secret_leaves_in_a_whole_life(
         await walk.look()
         published = await walk.publish()
         assert post_pb2.Post.PUBLISHED == published.state
-        scene.clock.ahead += DAY
+        scene.clock.advance(DAY)
         await walk.look()
         assert ["ok"] == [each.outcome for each in scene.vendor.exchanges if each.grant_type == "refresh_token"]
         await walk.call("ConnectionService/DisconnectConnection", name=walk.connection)
@@ -131,7 +131,7 @@ async def test_a_pair_that_waits_on_disk_is_sealed(written: io.StringIO, databas
     async with opened(database_url, tmp_path) as scene:
         walk = Walk(scene, await scene.key())
         await walk.connect()
-        scene.clock.ahead += DAY
+        scene.clock.advance(DAY)
         async with await psycopg.AsyncConnection.connect(database_url) as other:
             await other.execute("SELECT 1 FROM connections FOR UPDATE")
             renewing = asyncio.create_task(walk.call("ConnectionService/VerifyConnection", name=walk.connection))

@@ -135,7 +135,7 @@ async def test_no_grant_of_a_planner_leaves(written: io.StringIO, database_url: 
             static_token=other,
         )
         agency = await walk.by_browser(GARAGE, agency=True)
-        scene.clock.ahead += DAY
+        scene.clock.advance(DAY)
         await walk.call("ConnectionService/VerifyConnection", name=agency)
         scene.planner.grants.revoke_private(token)
         await walk.call("ConnectionService/VerifyConnection", name=name)

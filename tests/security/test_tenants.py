@@ -199,7 +199,7 @@ async def test_a_key_is_worth_nothing_after_its_time(land: Land) -> None:
     keys = (expired, revoked.secret.reveal())
     for key in keys:
         await land.scene.call("ProviderService/ListProviders", key=key)
-    land.scene.clock.ahead += timedelta(hours=1)
+    land.scene.clock.advance(timedelta(hours=1))
     await api_keys.revoke(land.scene.store, revoked.key_id)
 
     with untouched(land):

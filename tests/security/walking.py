@@ -134,12 +134,12 @@ class Walk:
             await self.refused("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
             await self.refused("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
             await self.refused("ConnectionService/VerifyConnection", name=self.connection)
-            self.scene.clock.ahead += DAY
+            self.scene.clock.advance(DAY)
             await self.refused("ConnectionService/VerifyConnection", name=self.connection)
         await self.stumble_at_consent(answer)
         with self.scene.answering(answer):
             await self.refused("ConnectionService/DisconnectConnection", name=self.connection)
-        self.scene.clock.ahead += timedelta(hours=1)
+        self.scene.clock.advance(timedelta(hours=1))
         await self.complete(await self.consent((await self.reauthorize()).authorization.uri))
 
     async def stumble_at_consent(self, answer: Answer) -> None:
@@ -162,7 +162,7 @@ class Walk:
                     # What a worker would do, and would log when it fails.
                     with suppress(RuntimeError):
                         await publishing.step(self.scene.gateway.domain, location, post)
-                    self.scene.clock.ahead += timedelta(seconds=5)
+                    self.scene.clock.advance(timedelta(seconds=5))
                 await self.refused("PostService/RefreshPost", name=made.name)
             await self.refused("PostService/GetPost", name=made.name)
             # Posts of one account go out in order: what hangs is called back before the next one.
