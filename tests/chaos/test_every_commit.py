@@ -31,8 +31,8 @@ from storage.database import Database, Transaction
 from storage.posts import PostRow
 from tests.chaos.test_kill_side_paths import Death, publish_drafts
 from tests.fixtures import media as files
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.planner import PlannerStage, planning
 from tests.flows.test_photos import FETCHING, PHOTOS, TYPES
 from tests.flows.trouble import pulled
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from unittest import mock
 
 from gateway.cli import main
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.cli.command import Ran, bare, execute, run
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 from tests.rpc.certificates import make_certificate
 
 GOOD = {

@@ -11,7 +11,7 @@ from gateway.cli.api_keys import span
 from gateway.cli.trouble import Trouble
 from storage.keys import KeyRing
 from tests.cli.command import execute, run
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 
 SCOPES = ("--scope", "posts.write", "--scope", "uploads.write")
 

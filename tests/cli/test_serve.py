@@ -16,7 +16,7 @@ import pytest
 
 from socialgateway.v1 import provider_service_pb2, provider_service_pb2_grpc
 from tests.cli.command import bare, run
-from tests.fixtures.whole import KEY, RING
+from tests.fixtures.settings import KEY, RING
 
 SECONDS = 30.0
 

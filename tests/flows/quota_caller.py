@@ -10,21 +10,18 @@ import json
 import sys
 import time
 from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway import app, deadline
+from gateway import deadline
 from gateway.clock import now
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
-from gateway.ground import Ground, read_ring
-from gateway.ids import new_id
 from providers.errors import ProviderError, QuotaUsedUp
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
-from storage.database import Database
+from tests.fixtures.domain import built
 from tests.flows.token_caller import settings_of
 
 VIDEO = PublishRequest(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
@@ -58,27 +55,18 @@ async def announce(domain: Domain, order: dict[str, Any], patience: float | None
 
 
 async def main(order: dict[str, Any]) -> None:
-    """Start, wait for the word, announce, tell."""
-    settings = settings_of(order)
+    """Start, wait for the line, announce, and print the counts."""
 
     def clock() -> datetime:
         return now() + timedelta(seconds=order["skew"])
 
-    db = await Database.connect(order["database_url"], pool_size=4)
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(db.close)
-        ground = Ground(settings, db, read_ring(settings), None)
-        domain = await app.build_domain(
-            stack, ground, clock=clock, new_id=new_id, seams={}, public_url="http://127.0.0.1"
-        )
-        domain = shortened(domain, order["window"])
+    async with built(settings_of(order), clock=clock) as (_, whole):
+        domain, told = shortened(whole, order["window"]), Counter[str]()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        told: Counter[str] = Counter()
-        callers = [announce(domain, order, HASTY if number % 2 else None, told) for number in range(order["callers"])]
         async with asyncio.TaskGroup() as group:
-            for caller in callers:
-                group.create_task(caller)
+            for number in range(order["callers"]):
+                group.create_task(announce(domain, order, HASTY if number % 2 else None, told))
         print(json.dumps([told]), flush=True)
 
 

@@ -19,14 +19,12 @@ from gateway.domain.sources import Source
 from providers.errors import Unavailable
 from providers.models.webhooks import Webhook, WebhookKind
 from providers.simulators.tiktok import Fault, SimulatorConfig
-from storage import accounts, connections, locations
-from storage.accounts import AccountRow
-from storage.connections import ConnectionRow
+from storage import accounts
 from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import CAPABILITIES, LOCATION, SCOPES, Stage, as_grant, opened
 from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled, telling
 
 pytestmark = pytest.mark.chaos
@@ -293,37 +291,12 @@ async def test_a_worker_that_is_cut_off_in_the_call_loses_nothing(stage: Stage, 
 # One user in several locations
 
 
-async def connect_elsewhere(stage: Stage, location: str) -> str:
-    """Connect the vendor's first user in another location too; give the account's id."""
-    now, grant = stage.clock(), stage.vendor.grant()
-    async with stage.domain.db.transaction() as tx:
-        await locations.claim(tx, location, "agency", now)
-        row = ConnectionRow(location=location, id="c1", provider="tiktok", create_time=now, update_time=now)
-        row.status, row.capabilities, row.granted_scopes = "VALID", CAPABILITIES, list(SCOPES)
-        row.provider_subject = grant["open_id"]
-        await connections.insert(tx, row)
-        account = AccountRow(
-            location=location,
-            id="a1",
-            connection="c1",
-            provider="tiktok",
-            platform="tiktok",
-            provider_account_id=grant["open_id"],
-            username="creator",
-            create_time=now,
-            update_time=now,
-        )
-        await accounts.attach(tx, account)
-    await stage.domain.tokens.keep(location, "c1", as_grant(grant, now), read_version=0)
-    return "a1"
-
-
 async def test_equal_posts_of_one_user_are_not_taken_for_each_other_in_any_location(stage: Stage) -> None:
     """Two locations have the same account, each a post of one text in doubt: one video proves neither of them."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"), NEVER_SENT)
     first = await stage.step(await pulled(stage, account, options=PUBLIC))
-    other = await connect_elsewhere(stage, "l2")
+    other = await stage.connect(location="l2")
     second = await stage.step(await pulled(stage, other, location="l2", options=PUBLIC))
     stage.clock.advance(timedelta(minutes=10))
 
@@ -333,7 +306,7 @@ async def test_equal_posts_of_one_user_are_not_taken_for_each_other_in_any_locat
 
 async def test_a_video_that_is_another_locations_post_proves_nothing(stage: Stage) -> None:
     """The same text went out for another location a moment ago, with its id known: a lost one is not that."""
-    account, other = await stage.connect(), await connect_elsewhere(stage, "l2")
+    account, other = await stage.connect(), await stage.connect(location="l2")
     went_out = await stage.step(await pulled(stage, other, location="l2", options=PUBLIC))
     lost = await in_doubt(stage, account, options=PUBLIC)
     while not went_out.provider_post_id:

@@ -19,12 +19,11 @@ from storage.blobs import StoreUnavailable
 from storage.errors import NotFound
 from storage.posts import PostRow
 from tests.fixtures import media
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.flows.trouble import (
     PUBLIC,
     announced,
     attempt_of,
-    carried,
     during,
     pulled,
     status,
@@ -110,7 +109,7 @@ async def test_an_address_that_died_with_bytes_missing_is_replaced_when_it_is_su
     """However long the chunk took, a new announcement comes 10 s (403) or 30 s after the address was found dead."""
     stage.vendor.faults.add(dead(http))
 
-    post = await carried(slowly(stage, tmp_path), await small(stage), to_attempt=2)
+    post = await slowly(stage, tmp_path).finish(await small(stage), attempt=2)
 
     gone = (await attempt_of(stage, post)).gone_time
     assert gone is not None
@@ -139,7 +138,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
     """Bytes that arrive late make the vendor's word worth nothing so far: looks and seconds are counted from there."""
     stage.vendor.faults.add(dead(404), said(status(uploaded_bytes=0), 25), said(status(uploaded_bytes=10_000)))
 
-    post = await carried(stage, await small(stage), to_attempt=2)
+    post = await stage.finish(await small(stage), attempt=2)
 
     first = await attempt_of(stage, post)
     assert 10_000 == first.confirmed
@@ -152,7 +151,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
 async def test_an_address_that_always_dies_leaves_the_outcome_open(stage: Stage) -> None:
     """After three announcements nothing is announced again and nothing failed: the vendor's late word still counts."""
     stage.vendor.faults.add(dead(403))
-    post = await carried(stage, await small(stage), to_attempt=3)
+    post = await stage.finish(await small(stage), attempt=3)
     stage.vendor.faults.clear()
     stage.vendor.faults.add(LOST, dead(403), said(status(uploaded_bytes=0)))
 

@@ -20,7 +20,7 @@ from storage.blobs import StoreUnavailable
 from storage.posts import PostRow
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
-from tests.flows.stage import GOOD, LOCATION, Stage, opened
+from tests.fixtures.domain import GOOD, LOCATION, Stage, opened
 from tests.flows.trouble import attempt_of, pulled, with_store
 
 pytestmark = pytest.mark.chaos

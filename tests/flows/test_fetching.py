@@ -31,8 +31,9 @@ from storage import posts, uploads
 from storage.posts import PostRow
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import post_row
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.providers.http.support import Heard, Talk, head, reply, serving
 from tests.rpc.answers import detail
 
@@ -54,19 +55,11 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> PostRow:
     """Keep a post whose medium must be fetched first."""
     account, now = await stage.connect(), stage.clock()
-    row = PostRow(
-        location=LOCATION,
-        id="p1",
+    row = post_row(
+        now,
         account=account,
-        connection="c1",
-        provider="tiktok",
-        mode="direct",
         content=sources.content(kind, [Source(uri=uri)], cover_offset_ms=7),
         options={"privacy_level": "only_me"},
-        state="QUEUED",
-        queue_time=now,
-        create_time=now,
-        update_time=now,
         due_at=now + timedelta(seconds=30),
         **values,
     )

@@ -22,11 +22,12 @@ from sqlalchemy import text
 from gateway.domain import webhooks
 from gateway.http.app import Edge
 from gateway.readiness import Report
-from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel import Fault, SimulatorConfig, create_app
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
 from tests.fixtures.clock import Clock
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld
+from tests.fixtures.highlevel import HighWorld
 from tests.fixtures.waiting import no_time, until
 
 VALID, EXPIRED, PENDING = (
@@ -99,8 +100,8 @@ async def opened(database_url: str, folder: Path, **config: Any) -> AsyncIterato
     edge = Edge(_nobody_asks)
     transport = httpx.ASGITransport(edge.app())
     clock = Clock()
-    chosen = highlevel.SimulatorConfig(rate_limits=False, webhook_url=HOOK, **config)
-    simulator = highlevel.create_app(chosen, clock=clock, transport=transport, sleep=no_time)
+    chosen = SimulatorConfig(rate_limits=False, webhook_url=HOOK, **config)
+    simulator = create_app(chosen, clock=clock, transport=transport, sleep=no_time)
     keys = {"highlevel_webhook_keys": (simulator.state.vendor.webhooks.public_key,)}
     async with highlevel.opened(database_url, folder, clock=clock, simulator=simulator, told=keys) as high:
         edge.domain = high.world.domain

@@ -17,7 +17,7 @@ from gateway.jobs import sweep
 from providers.simulators.tiktok import Fault
 from storage import posts as rows
 from storage.posts import PostRow
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.flows.test_photos import ALL, FETCHING, photos, posted, settled
 
 YEAR = 365 * 86_400

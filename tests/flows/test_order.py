@@ -18,8 +18,8 @@ from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, upload_pb2
 from storage.posts import PostRow
 from tests.fixtures import gateway, media
 from tests.fixtures.clock import START, RunningClock
+from tests.fixtures.domain import Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import Stage, opened
 from tests.rpc.test_accounts import account_of
 from tests.rpc.uploading import messages
 

@@ -19,7 +19,7 @@ from storage import attempts
 from storage import posts as rows
 from storage.posts import PostRow
 from tests.fixtures import media as files
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 
 FETCHING = SimulatorConfig(
     rate_limits=False,

@@ -10,8 +10,8 @@ from gateway.domain.errors import ReauthorizationRequired
 from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
 
 VIDEO = b"v" * 5000
 

@@ -12,8 +12,8 @@ from gateway.domain.journal import Overtaken, Work
 from providers.errors import OptionUnsupported, ProviderError, Unavailable
 from storage.errors import NotFound
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
 
 VIDEO = b"v" * 5000
 HOURS = timedelta(hours=1)

@@ -18,8 +18,8 @@ from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.records import Record
 from providers.simulators.highlevel.tenants import BAKERY
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
 from tests.flows.trouble import URI, attempt_of
 
 pytestmark = pytest.mark.chaos

@@ -38,8 +38,8 @@ from socialgateway.v1 import (
 )
 from storage import uploads
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import serving
 
 MIB = 1024 * 1024

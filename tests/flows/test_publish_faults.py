@@ -12,7 +12,7 @@ import pytest
 
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from tests.fixtures import media
-from tests.flows.stage import Stage, opened
+from tests.fixtures.domain import Stage, opened
 
 SMALL = media.video(30_000)
 # Seven chunks' worth is too slow for every fault: what matters is that there is a chunk before the last one.
@@ -185,7 +185,9 @@ async def test_a_vendor_that_never_says_how_it_ended_leaves_it_to_a_human(stage:
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
-    final = await stage.wait_out(post, timedelta(hours=24))
+    post = await stage.finish(post, within=timedelta(minutes=10))
+    stage.clock.advance(timedelta(hours=24))
+    final = await stage.finish(post)
 
     assert "INDETERMINATE" == final.state
     assert final.error is not None

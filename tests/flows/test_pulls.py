@@ -20,7 +20,7 @@ from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import attempts, events
 from storage import posts as rows
 from storage.posts import PostRow
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 
 URI = "https://media.example/video.mp4"
 QUIET = SimulatorConfig(rate_limits=False, posts_per_day=None, moderation_seconds=60, processing_seconds=1)

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ from providers.models.accounts import ProfilePart
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import accounts, events
 from storage.posts import PostRow
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import post_row
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -546,21 +547,8 @@ async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage
 async def _like(stage: Stage, account: str) -> PostRow:
     """Return a direct post of an account that is not created."""
     content = sources.content("video", [Source(uri="https://media.example/video.mp4", vendor_pull=True)])
-    now: datetime = stage.clock()
-    connection = account.replace("a", "c")
-    return PostRow(
-        location=LOCATION,
-        id="not-made",
-        account=account,
-        connection=connection,
-        provider="tiktok",
-        mode="direct",
-        content=content,
-        state="QUEUED",
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-    )
+    own = {"id": "not-made", "account": account, "connection": account.replace("a", "c"), "content": content}
+    return post_row(stage.clock(), **own)
 
 
 async def _check(stage: Stage, account: str) -> list[QuotaExceeded]:

@@ -6,42 +6,34 @@ Owns the proof over the simulator with its own windows, headers and 429s, and a 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from gateway import app
 from gateway.domain import quotas, windows
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.quotas import Standing
-from gateway.ground import Ground, read_ring
 from gateway.rpc.quotas import to_proto
 from providers.errors import QuotaUsedUp, RateLimited
 from providers.models.accounts import ProfilePart
-from providers.models.grants import Grant
-from providers.models.secret import Secret
 from providers.simulators.highlevel import Fault, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import quota_pb2
-from storage import connections, locations
 from storage import quotas as rows
-from storage.accounts import AccountRow
-from storage.connections import ConnectionRow
-from storage.database import Database
 from storage.quotas import QuotaRow
 from tests.fixtures.clock import Clock
+from tests.fixtures.domain import built, numbered
+from tests.fixtures.planner import planning
+from tests.fixtures.rows import account_row, as_grant, connect, connection_row
+from tests.fixtures.settings import for_highlevel, make_settings
 from tests.fixtures.waiting import no_time
-from tests.flows.planner import planning
-from tests.flows.stage import make_settings
 from tests.flows.trouble import Outage
 
 BURST, DAY = "requests", "requests_per_day"
@@ -52,6 +44,7 @@ SMALL = SimulatorConfig(burst=12)
 """A vendor whose headers tell of twelve calls in ten seconds, where its documentation promises a hundred."""
 
 SCOPES = ("locations.readonly",)
+MONTHS = timedelta(days=300)
 
 
 @dataclass
@@ -69,18 +62,13 @@ class Agencies:
 
     async def connect(self, location: str, connection: str, subject: str = BAKERY) -> None:
         """Connect one location of the gateway to one of HighLevel's."""
-        now, given = self.clock(), self.vendor.grant(subject)
-        async with self.domain.db.transaction() as tx:
-            await locations.claim(tx, location, f"agency-of-{location}", now)
-            row = ConnectionRow(
-                location=location, id=connection, provider="highlevel", create_time=now, update_time=now
-            )
-            row.provider_subject, row.granted_scopes, row.status = subject, list(SCOPES), "VALID"
-            await connections.insert(tx, row)
-        expire_time = now + timedelta(days=300)
-        access, refresh = Secret(given["access_token"]), Secret(given["refresh_token"])
-        grant = Grant(access, expire_time, refresh, expire_time, SCOPES, subject)
-        await self.domain.tokens.keep(location, connection, grant, read_version=0)
+        now = self.clock()
+        place = {"location": location, "id": connection, "provider": "highlevel"}
+        row = connection_row(now, provider_subject=subject, granted_scopes=list(SCOPES), **place)
+        grant = as_grant(
+            {**self.vendor.grant(subject), "expires_in": MONTHS.total_seconds()}, now, scopes=SCOPES, subject=subject
+        )
+        await connect(self.domain, row, grant, [], f"agency-of-{location}")
 
     def access(self, location: str = "l1", connection: str = "c1", **more: Any) -> ConnectionAccess:
         """Return access to a connection, in the first process unless `domain` says otherwise."""
@@ -98,17 +86,8 @@ class Agencies:
 
     async def standing(self, metric: str = BURST, location: str = "l1", connection: str = "c1") -> Standing:
         """Return how a quota of an account under a connection stands."""
-        now = self.clock()
-        account = AccountRow(
-            location=location,
-            id="a1",
-            connection=connection,
-            provider="highlevel",
-            platform="tiktok",
-            provider_account_id="x",
-            create_time=now,
-            update_time=now,
-        )
+        place = {"location": location, "connection": connection, "provider": "highlevel"}
+        account = account_row(self.clock(), **place)
         return next(each for each in await quotas.of_account(self.domain, account) if each.rule.metric == metric)
 
     async def row(self, metric: str = BURST, subject: str = BAKERY) -> QuotaRow:
@@ -129,29 +108,13 @@ async def opened(
     """Open so many processes' rules over one database and one vendor."""
     clock = Clock()
     simulator = create_app(config, clock=clock)
-    settings = make_settings(database_url, folder).model_copy(
-        update={
-            "highlevel_client_id": config.client_id,
-            "highlevel_client_secret": SecretStr(config.client_secret),
-            "highlevel_api_url": "http://127.0.0.1",
-        }
-    )
+    settings = make_settings(database_url, folder, **for_highlevel(config))
+    seams = {"highlevel": {"transport": httpx.ASGITransport(simulator)}}
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(simulator.state.vendor.aclose)
-        domains = []
-        for _ in range(processes):
-            db = await Database.connect(database_url)
-            stack.push_async_callback(db.close)
-            domain = await app.build_domain(
-                stack,
-                Ground(settings, db, read_ring(settings), None),
-                clock=clock,
-                new_id=iter(f"id{number}" for number in count()).__next__,
-                seams={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
-                public_url="http://127.0.0.1",
-            )
-            domains.append(replace(domain, sleep=no_time))
-        found = Agencies(domains, simulator.state.vendor, clock)
+        vendor = await stack.enter_async_context(aclosing(simulator.state.vendor))
+        rules = [built(settings, clock=clock, new_id=numbered(), seams=seams) for _ in range(processes)]
+        domains = [(await stack.enter_async_context(each))[1] for each in rules]
+        found = Agencies([replace(each, sleep=no_time) for each in domains], vendor, clock)
         await found.connect("l1", "c1")
         yield found
 

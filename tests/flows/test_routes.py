@@ -11,9 +11,9 @@ from gateway.domain.errors import DomainError, OptionUnsupported, Reauthorizatio
 from gateway.rpc.post_answers import to_proto
 from providers.errors import GrantRevoked
 from storage.posts import PostRow
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PUBLIC, PlannerStage, planning
 from tests.fixtures.waiting import until
-from tests.flows.planner import PUBLIC, PlannerStage, planning
-from tests.flows.stage import LOCATION
 
 VIDEO = b"v" * 5000
 

@@ -19,6 +19,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.failpoints import VARIABLE
+from providers.simulators.highlevel import create_app as create_planner
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
@@ -147,7 +148,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield the same of a location at HighLevel, whose refresh token dies when it is used."""
     clock = RunningClock()
-    app = highlevel.create_app(highlevel.SIMULATED, clock=clock)
+    app = create_planner(highlevel.SIMULATED, clock=clock)
     async with (
         serve(app) as url,
         highlevel.opened(database_url, tmp_path / "first", clock=clock, simulator=app) as high,

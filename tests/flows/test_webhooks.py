@@ -31,8 +31,9 @@ from storage.connections import ConnectionRow
 from storage.events import EventRow
 from storage.posts import PostRow
 from tests.fixtures import logs, media
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import as_grant, connect, connection_row
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, as_grant, opened
 
 DATA = media.video()
 KEY, SECRET = "sim-client-key", "sim-client-secret"
@@ -526,12 +527,9 @@ def _published(event: EventRow) -> bool:
 
 async def connect_elsewhere(telling: Telling, location: str, connection: str = "c1") -> None:
     """Connect the vendor's first user in another location too."""
-    now, grant = telling.stage.clock(), telling.stage.vendor.grant()
-    async with telling.stage.domain.db.transaction() as tx:
-        row = ConnectionRow(location=location, id=connection, provider="tiktok", create_time=now, update_time=now)
-        row.status, row.provider_subject = "VALID", grant["open_id"]
-        await connections.insert(tx, row)
-    await telling.stage.domain.tokens.keep(location, connection, as_grant(grant, now), read_version=0)
+    now, grant = telling.stage.clock(), as_grant(telling.stage.vendor.grant(), telling.stage.clock())
+    row = connection_row(now, location=location, id=connection, provider_subject=grant.subject)
+    await connect(telling.stage.domain, row, grant, [])
 
 
 @pytest.mark.parametrize(
@@ -575,9 +573,7 @@ async def test_a_removed_grant_is_one_in_every_location(telling: Telling) -> Non
     async with telling.stage.domain.db.transaction() as tx:
         now = telling.stage.clock()
         await connections.change(tx, "l3", "c1", now, status="DISCONNECTED")
-        other = ConnectionRow(location="l4", id="c1", provider="tiktok", create_time=now, update_time=now)
-        other.status, other.provider_subject = "VALID", "somebody-else"
-        await connections.insert(tx, other)
+        await connections.insert(tx, connection_row(now, location="l4", provider_subject="somebody-else"))
 
     await telling.tell("authorization.removed", {"reason": 2})
 

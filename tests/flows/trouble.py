@@ -22,7 +22,7 @@ from storage import attempts
 from storage.attempts import AttemptRow
 from storage.blobs import CHUNK_BYTES, BlobStore
 from storage.posts import PostRow
-from tests.flows.stage import Stage
+from tests.fixtures.domain import Stage
 from tests.flows.test_webhooks import Telling, edge_of
 
 URI = "https://media.example/video.mp4"
@@ -48,17 +48,6 @@ async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow
         found = await attempts.find(tx, post.location, post.id, number)
     assert found is not None
     return found
-
-
-async def carried(stage: Stage, post: PostRow, to_attempt: int) -> PostRow:
-    """Carry a post on until its newest attempt is the given one."""
-    for _ in range(200):
-        post = await stage.step(post)
-        if post.attempt >= to_attempt:
-            return post
-        assert post.due_at is not None, f"{post.state} at attempt {post.attempt}"
-        stage.clock.time = max(stage.clock.time, post.due_at)
-    raise AssertionError(f"still at attempt {post.attempt}")
 
 
 async def announced(stage: Stage, post: PostRow) -> PostRow:

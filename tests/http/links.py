@@ -14,11 +14,11 @@ import httpx
 from sqlalchemy import text
 
 from gateway.domain import media, uploads
-from gateway.http.app import Edge
-from gateway.readiness import Report
 from storage.posts import PostRow
 from storage.uploads import UploadRow
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.clock import START
+from tests.fixtures.domain import LOCATION, Stage, edge_of, opened
+from tests.fixtures.rows import post_row
 
 HOUR = timedelta(hours=1)
 # More than one part, and no two kilobytes alike.
@@ -42,15 +42,9 @@ class Linked:
             return [tuple(row) for row in (await tx.execute(query)).all()]
 
 
-async def _ready() -> Report:
-    return Report(database=True, migrations=True, listener=True)
-
-
 def post_of(id: str = "p1") -> PostRow:
-    """Return a post that needs no row of its own."""
-    return PostRow(
-        location=LOCATION, id=id, account="a1", connection="c1", provider="tiktok", mode="direct", state="QUEUED"
-    )
+    """Return a post that is not in the database."""
+    return post_row(START, id=id)
 
 
 @asynccontextmanager
@@ -59,6 +53,6 @@ async def linking(database_url: str, folder: Path, data: bytes = DATA) -> AsyncI
     async with opened(database_url, folder) as stage:
         upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg"))
         [link] = await media.links(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)
-        transport = httpx.ASGITransport(Edge(_ready, domain=stage.domain).app(), client=("203.0.113.7", 4711))
+        transport = httpx.ASGITransport(edge_of(stage.domain).app(), client=("203.0.113.7", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as visitor:
             yield Linked(stage, visitor, upload, post_of(), urlsplit(link.reveal()).path)

@@ -13,8 +13,8 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.http.frame import MAX_BODY_BYTES, framed
+from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, base_of, running
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from gateway.http.media import wanted
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
 from tests.fixtures.clock import START
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 

@@ -22,16 +22,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.domain import media, uploads
-from gateway.http.app import Edge
 from gateway.http.frame import framed
 from gateway.http.media import Media
 from gateway.http.serving import HttpServer
-from gateway.readiness import Report
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
 from tests.fixtures import logs
+from tests.fixtures.domain import LOCATION, edge_of
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 pytestmark = pytest.mark.chaos
@@ -46,10 +44,6 @@ async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
     """Yield an upload with a link."""
     async with linking(database_url, tmp_path) as made:
         yield made
-
-
-async def _ready() -> Report:
-    return Report(database=True, migrations=True, listener=True)
 
 
 @asynccontextmanager
@@ -222,7 +216,7 @@ async def test_a_long_file_leaves_in_constant_memory(linked: Linked) -> None:
 
 async def test_the_edge_has_the_page(linked: Linked) -> None:
     """The real edge serves links, lists nothing, and forwards nobody."""
-    server = await HttpServer.start(Edge(_ready, domain=linked.stage.domain).app(), "127.0.0.1:0")
+    server = await HttpServer.start(edge_of(linked.stage.domain).app(), "127.0.0.1:0")
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
             codes = [

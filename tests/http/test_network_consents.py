@@ -23,8 +23,8 @@ from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import network_consents as rows
-from tests.fixtures.gateway import RETURN_URI
 from tests.fixtures.highlevel import HighWorld
+from tests.fixtures.settings import RETURN_URI
 from tests.rpc.networks import NOBODY, by_vendor_id, connect, consent, give, listed, of_vendor, start
 
 WHO = "tiktok-1-origin"
@@ -301,7 +301,9 @@ async def test_an_attachment_whose_answer_is_lost_twice_is_found_by_looking(high
 async def test_a_connection_that_was_given_up_ends_its_pages(high: HighWorld) -> None:
     """Disconnecting takes them away; a grant that died says what must be done."""
     async with begun(high) as page:
-        await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=page.made))
+        await high.api.connections.DisconnectConnection(
+            connection_service_pb2.DisconnectConnectionRequest(name=page.made)
+        )
         gone = await page.ask("look")
     assert (400, "over") == (gone.status_code, gone.json()["status"])
 

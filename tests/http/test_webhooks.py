@@ -20,8 +20,8 @@ from gateway.clock import now
 from gateway.http.webhooks import MAX_BODY_BYTES
 from providers.simulators.tiktok.webhooks import body_of, signature
 from storage.keys import Sealer
+from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, base_of, running
 
 KEY, SECRET = "ck_test", "canary-client-secret"
 PATHS = ("/webhooks/tiktok", "/connect/webhook/tiktok")

@@ -24,8 +24,9 @@ from socialgateway.v1 import (
     provider_service_pb2,
     video_service_pb2,
 )
-from tests.fixtures.gateway import Client
-from tests.fixtures.whole import CALLS, KEY, RING, running
+from tests.fixtures.app import CALLS, running, target_of
+from tests.fixtures.client import Client
+from tests.fixtures.settings import RING
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/adding-a-provider.md").read_text()
@@ -94,8 +95,7 @@ async def test_a_gateway_knows_the_new_provider(
         running(database_url, folder, roles=CALLS, seams=seams, allowed_redirect_uris=(REDIRECT,)) as gateway,
         httpx.AsyncClient(transport=transport) as browser,
     ):
-        assert gateway.grpc is not None
-        client = Client(gateway.grpc.port, KEY)
+        client = Client(target_of(gateway))
         shown = await client.providers.GetProvider(provider_service_pb2.GetProviderRequest(name="providers/postcards"))
         wanted = connection_pb2.Connection(provider="providers/postcards")
         request = connection_service_pb2.CreateConnectionRequest(

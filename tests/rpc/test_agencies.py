@@ -15,10 +15,11 @@ from gateway.domain import agencies
 from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked, Unavailable
 from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
-from tests.fixtures.gateway import REDIRECT_URI
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
+from tests.fixtures.highlevel import HighWorld, opened
+from tests.fixtures.settings import REDIRECT_URI
 from tests.rpc import networks
 from tests.rpc.answers import assert_error
 
@@ -74,10 +75,10 @@ async def test_the_location_s_own_connection_speaks_for_it(high: HighWorld) -> N
     request = connection_service_pb2.GetConnectionStatusRequest(
         parent=f"locations/{BAKERY}", provider="providers/highlevel"
     )
-    connected = await high.api.GetConnectionStatus(request)
+    connected = await high.api.connections.GetConnectionStatus(request)
     await high.disconnect(made.name)
 
-    assert (made.name, made.name) == (connected.name, (await high.api.GetConnectionStatus(request)).name)
+    assert (made.name, made.name) == (connected.name, (await high.api.connections.GetConnectionStatus(request)).name)
 
 
 async def test_an_agency_holds_no_accounts_itself(high: HighWorld) -> None:
@@ -263,7 +264,7 @@ async def test_a_dead_agency_ends_its_children_when_they_must_be_renewed(high: H
 async def reauthorize(high: HighWorld, name: str) -> None:
     """Let the agency consent again, to its own connection."""
     request = connection_service_pb2.ReauthorizeConnectionRequest(name=name, redirect_uri=REDIRECT_URI)
-    opened_again = await high.api.ReauthorizeConnection(request)
+    opened_again = await high.api.connections.ReauthorizeConnection(request)
     await high.complete(await high.consent(opened_again.authorization.uri, BAKERY, agency=True))
 
 

@@ -17,7 +17,8 @@ from providers.simulators.tiktok import Fault
 from providers.tiktok.authorization import SCOPES
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import authorizations
-from tests.fixtures.gateway import REDIRECT_URI, RETURN_URI, World
+from tests.fixtures.gateway import World
+from tests.fixtures.settings import REDIRECT_URI, RETURN_URI
 from tests.rpc.answers import assert_error
 
 VALID = connection_pb2.Connection.VALID

@@ -12,7 +12,7 @@ from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
 from storage import posts as rows
 from tests.fixtures import media
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
 from tests.rpc.test_posts import PARENT, REQUEST_ID, Served, as_, assert_error, detail, served
 
 __all__ = ["served"]

@@ -16,7 +16,7 @@ from gateway.domain import linked, verification
 from gateway.domain.access import ConnectionAccess
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
-from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
+from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2
 from storage import accounts, connections
 from tests.fixtures.highlevel import HighWorld
 from tests.rpc.answers import assert_error
@@ -193,7 +193,7 @@ async def test_a_connection_without_a_grant_is_passed_over(high: HighWorld) -> N
     """What nobody consented to yet, or what was given up, has no list that could be old."""
     made = await connect(high)
     await high.create(said=SAID, requested_scopes=["socialplanner/account.readonly"])
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
     asked = high.calls("accounts.list")
 
     answer = await listed(high, max_staleness=NOW)
@@ -206,7 +206,7 @@ async def test_connecting_again_brings_the_same_accounts_back(high: HighWorld) -
     """Disconnecting lets all go; the next consent finds them under their names."""
     made = await connect(high)
     before = {id: each.name for id, each in (await by_vendor_id(high)).items()}
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
 
     await connect(high)
     after = await by_vendor_id(high)
@@ -273,7 +273,7 @@ async def test_a_vendor_that_cannot_list_now_changes_no_status(high: HighWorld) 
     made = await connect(high)
     high.vendor.faults.add(Fault(match="accounts.list", kind="status", times=None))
 
-    verified = await high.api.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=made))
+    verified = await high.verify(made)
 
     assert (connection_pb2.Connection.VALID, connection_pb2.REASON_CODE_TEMPORARY_API_FAILURE) == (
         verified.status,

@@ -172,7 +172,7 @@ async def test_what_is_not_there_is_not_found(high: HighWorld) -> None:
 async def test_without_a_grant_a_human_must_consent_first(high: HighWorld) -> None:
     """A disconnected connection starts nothing."""
     made = await connect(high)
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
 
     assert_error(await refusal(start(high, made)), Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED")
 
@@ -436,7 +436,7 @@ async def test_an_attachment_goes_on_without_its_caller(high: HighWorld) -> None
     request = connection_service_pb2.AttachAccountRequest(
         parent=made, platform="tiktok", authorization_id=authorization, provider_account_id=WHO
     )
-    call = high.api.AttachAccount(request)
+    call = high.api.connections.AttachAccount(request)
     await until(lambda: high.vendor.faults.hits["connect.attach slow"] == 1)
     call.cancel()
     gate.set()

@@ -32,8 +32,8 @@ from storage import posts as rows
 from storage import uploads as upload_rows
 from storage.database import notify
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import answers, serving
 
 KEYS = {
@@ -690,7 +690,9 @@ async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: 
     served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
     async with served.stage.domain.db.read() as tx:
         row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
-    unknown = await served.stage.wait_out(row, timedelta(hours=24))
+    row = await served.stage.finish(row, within=timedelta(minutes=10))
+    served.stage.clock.advance(timedelta(hours=24))
+    unknown = await served.stage.finish(row)
     served.stage.vendor.faults.clear()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))

@@ -14,12 +14,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
 from gateway.domain import windows
+from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, quota_pb2, quota_service_pb2
 from storage import accounts
-from storage.accounts import AccountRow
 from tests.fixtures import highlevel
 from tests.fixtures.clock import START, RunningClock
 from tests.fixtures.gateway import World, opened
+from tests.fixtures.rows import account_row
 from tests.rpc.answers import assert_error, detail, status_of
 from tests.rpc.test_accounts import account_of
 
@@ -240,12 +241,12 @@ async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
     """Two agencies are connected to one location of HighLevel: the vendor's numbers, and nothing of each other."""
     async with highlevel.opened(database_url, tmp_path, rate_limits=True) as high:
         stranger = high.world.client(await high.world.key("other"))
-        mine = await high.create(highlevel.BAKERY, static_token=high.vendor.private_token(highlevel.BAKERY))
+        mine = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))
         theirs = await high.create(
             "elsewhere",
             api=stranger.connections,
-            said={"location_id": highlevel.BAKERY},
-            static_token=high.vendor.private_token(highlevel.BAKERY),
+            said={"location_id": BAKERY},
+            static_token=high.vendor.private_token(BAKERY),
         )
         shown = await listed(high.world, await _account(high, mine))
         request = quota_service_pb2.ListQuotasRequest(parent=await _account(high, theirs))
@@ -264,19 +265,7 @@ async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
 async def _account(high: highlevel.HighWorld, made: connection_pb2.Connection) -> str:
     """Attach an account of the connection; give its name."""
     _, location, _, connection = made.name.split("/")
-    now = high.world.clock()
+    place = {"location": location, "connection": connection, "provider": "highlevel"}
     async with high.world.domain.db.transaction() as tx:
-        row = await accounts.attach(
-            tx,
-            AccountRow(
-                location=location,
-                id="a1",
-                connection=connection,
-                provider="highlevel",
-                platform="tiktok",
-                provider_account_id="x",
-                create_time=now,
-                update_time=now,
-            ),
-        )
+        row = await accounts.attach(tx, account_row(high.world.clock(), **place))
     return f"locations/{location}/accounts/{row.id}"

@@ -10,10 +10,10 @@ import pytest
 
 from gateway.domain.access import ConnectionAccess
 from providers.simulators.highlevel import SCOPES, Fault
-from providers.simulators.highlevel.tenants import BAKER, OWNER
+from providers.simulators.highlevel.tenants import BAKER, BAKERY, COMPANY, GARAGE, OWNER
 from socialgateway.v1 import connection_pb2
 from storage import connections
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
+from tests.fixtures.highlevel import HighWorld, opened
 from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
 

@@ -15,9 +15,10 @@ from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked
 from providers.highlevel.capabilities import SCOPES as EVERY
 from providers.simulators.highlevel import SCOPES, Fault
+from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
-from tests.fixtures.highlevel import BAKERY, GARAGE, HighWorld
+from tests.fixtures.highlevel import HighWorld
 from tests.rpc.answers import assert_error
 
 Code = grpc.StatusCode
@@ -236,7 +237,9 @@ async def test_a_token_has_no_page_to_reauthorize_on(high: HighWorld) -> None:
     made = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.api.ReauthorizeConnection(connection_service_pb2.ReauthorizeConnectionRequest(name=made.name))
+        await high.api.connections.ReauthorizeConnection(
+            connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+        )
 
     assert_error(caught.value, Code.UNIMPLEMENTED, "CAPABILITY_MISSING", capability="OAUTH")
     assert made == await high.get(made.name)
@@ -250,7 +253,9 @@ async def test_a_consent_takes_the_place_of_a_token(high: HighWorld) -> None:
 
     assert (made.name, connection_pb2.GRANT_ORIGIN_CONSENT) == (again.name, again.grant_origin)
     assert again.HasField("refresh_expire_time")
-    await high.api.ReauthorizeConnection(connection_service_pb2.ReauthorizeConnectionRequest(name=made.name))
+    await high.api.connections.ReauthorizeConnection(
+        connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+    )
 
 
 @pytest.mark.parametrize("by", ["token", "consent"])

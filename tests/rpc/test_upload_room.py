@@ -14,7 +14,7 @@ from gateway.domain import uploads as rules
 from socialgateway.v1 import upload_pb2
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
 from tests.rpc import answers
 from tests.rpc.uploading import CODES, Message, Served, blobs, uploading
 

@@ -20,7 +20,7 @@ from gateway.domain.upload_desk import Desk
 from socialgateway.v1 import upload_pb2
 from tests.fixtures import media
 from tests.fixtures.clock import START
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
 from tests.rpc import answers
 from tests.rpc.uploading import (
     CODES,

@@ -14,9 +14,9 @@ from sqlalchemy import select, text
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
 from storage import posts, videos
-from storage.posts import PostRow
 from storage.videos import VideoReadRow
 from tests.fixtures.gateway import World
+from tests.fixtures.rows import post_row
 from tests.rpc.answers import assert_error
 
 Code = grpc.StatusCode
@@ -186,20 +186,8 @@ async def test_a_video_of_ours_names_its_post(gateway: World) -> None:
     """A video that a post became leads back to it."""
     parent = await connected(gateway, 2)
     account = parent.rpartition("/")[2]
-    now = gateway.clock()
-    row = PostRow(
-        location="l1",
-        id="p1",
-        account=account,
-        connection="c",
-        provider="tiktok",
-        mode="direct",
-        state="PUBLISHED",
-        provider_post_id=str(LARGE_ID),
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-    )
+    own = {"account": account, "connection": "c", "state": "PUBLISHED", "provider_post_id": str(LARGE_ID)}
+    row = post_row(gateway.clock(), **own)
     async with gateway.domain.db.transaction() as tx:
         await posts.insert(tx, row)
 

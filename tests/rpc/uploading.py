@@ -27,8 +27,8 @@ from gateway.rpc.uploads import UploadService
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import serving
 
 PARENT = f"locations/{LOCATION}"

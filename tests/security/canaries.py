@@ -22,7 +22,8 @@ from sqlalchemy import select
 
 from storage import keys
 from storage.keys import DataKeyTable
-from tests.security.scene import BOOTSTRAP_KEY, CLIENT_SECRET, Scene
+from tests.fixtures.settings import KEY
+from tests.security.scene import CLIENT_SECRET, Scene
 
 SHORTEST = 12
 """What is shorter than this is found everywhere by accident."""
@@ -77,7 +78,7 @@ def _spellings(raw: bytes) -> Iterator[bytes]:
 async def harvest(scene: Scene, found: Canaries) -> None:
     """Add every secret of the scene, those on the wire until now included."""
     settings = scene.gateway.settings
-    found.add("bootstrap key", BOOTSTRAP_KEY)
+    found.add("bootstrap key", KEY)
     found.add("client secret", CLIENT_SECRET)
     for entry in settings.encryption_keys.get_secret_value().split(","):
         encoded = entry.partition(":")[2]

@@ -12,7 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 from socialgateway.v1 import account_pb2, connection_pb2, engagement_pb2, planner_pb2, post_pb2, upload_pb2
 from storage import imports
 from storage.imports import ImportRow
-from tests.security.scene import METHODS, REDIRECT_URI, Scene
+from tests.fixtures.client import METHODS
+from tests.fixtures.settings import REDIRECT_URI
+from tests.security.scene import Scene
 from tests.security.walking import VIDEO, Walk
 
 ABSENT = "absent"

@@ -15,9 +15,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.fixtures.client import METHODS
+from tests.fixtures.settings import KEY
 from tests.security.judging import Census, complaint, reason_of, without_id
 from tests.security.requests import Things, make, sound
-from tests.security.scene import BOOTSTRAP_KEY, METHODS, Scene, opened
+from tests.security.scene import Scene, opened
 from tests.security.spoiling import endless, spoil
 
 LAST = ("Delete", "Disconnect", "CompleteConnection")
@@ -65,7 +67,7 @@ class Counter:
 async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
     """Yield a caller of a gateway in which there is one of each."""
     async with opened(database_url, tmp_path) as scene:
-        things = await make(scene, BOOTSTRAP_KEY)
+        things = await make(scene, KEY)
         with psycopg.connect(database_url, autocommit=True) as database:
             yield Counter(scene, things, Census(database))
 

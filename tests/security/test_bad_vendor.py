@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from gateway.domain import publishing
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
+from tests.fixtures.settings import KEY
 from tests.security.judging import complaint
-from tests.security.scene import BOOTSTRAP_KEY, CONFIG, Scene, opened
+from tests.security.scene import CONFIG, Scene, opened
 from tests.security.walking import DAY, FRESH, PARENT, Walk
 
 pytestmark = pytest.mark.chaos
@@ -302,7 +303,7 @@ async def stricken(database_url: str, tmp_path: Path) -> AsyncIterator[Stricken]
     """Yield a connected account with an upload; the vendor never ends working on a post."""
     config = replace(CONFIG, processing_seconds=10**9)
     async with opened(database_url, tmp_path, config=config) as scene:
-        walk = Walk(scene, BOOTSTRAP_KEY)
+        walk = Walk(scene, KEY)
         await walk.connect()
         yield Stricken(scene, walk, await walk.upload())
 

@@ -17,10 +17,11 @@ import pytest
 from gateway import log
 from gateway.errors import Violation
 from socialgateway.v1 import connection_pb2, post_pb2
+from tests.fixtures.settings import KEY
 from tests.fixtures.waiting import until
 from tests.security import canaries, quoting
 from tests.security.canaries import Canaries
-from tests.security.scene import BOOTSTRAP_KEY, CLIENT_SECRET, opened
+from tests.security.scene import CLIENT_SECRET, opened
 from tests.security.walking import DAY, Walk
 
 KINDS = {
@@ -155,7 +156,7 @@ async def test_a_secret_that_leaks_is_found(written: io.StringIO, database_url: 
         found = await all_secrets(walk)
         assert {} == leaks(found, walk, written, tmp_path)
         log.get("test").info("note", note=walk.states[0])
-        (tmp_path / "left.txt").write_text(BOOTSTRAP_KEY)
+        (tmp_path / "left.txt").write_text(KEY)
         walk.pages.append(walk.states[0])
         scene.heard.append(connection_pb2.Connection(last_error_message=CLIENT_SECRET))
         kept = Violation(CLIENT_SECRET, "")

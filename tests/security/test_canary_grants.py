@@ -17,12 +17,13 @@ import pytest
 
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import connection_pb2
-from tests.fixtures.highlevel import asked
-from tests.fixtures.whole import base_of
+from tests.fixtures.app import base_of
+from tests.fixtures.consent import decide, query_of
+from tests.fixtures.settings import REDIRECT_URI
 from tests.security import canaries, quoting
 from tests.security.canaries import Canaries
 from tests.security.quoting import Answer
-from tests.security.scene import REDIRECT_URI, Scene, opened
+from tests.security.scene import Scene, opened
 from tests.security.test_canaries import leaks
 from tests.security.walking import Walk
 
@@ -57,13 +58,10 @@ class Planner(Walk):
 
     async def picked(self, uri: str, location: str, *, agency: bool = False) -> str:
         """Pick a location on HighLevel's page; give the address that the browser is sent back to."""
-        page = await self.scene.planner_browser.get(uri)
-        form = {"consent": asked(page.text), "decision": "approve", "location": location}
-        if agency:
-            form["agency"] = "true"
-        back = await self.scene.planner_browser.post(page.url.join("/_sim/consent"), data=form)
-        self.codes.append(parse_qs(urlsplit(back.headers["location"]).query)["code"][0])
-        return str(back.headers["location"])
+        agencies = {"agency": "true"} if agency else {}
+        back = await decide(self.scene.planner_browser, uri, location=location, **agencies)
+        self.codes.append(query_of(back)["code"])
+        return back
 
     async def by_browser(self, location: str, *, agency: bool = False) -> str:
         """Consent in a browser that passes through the gateway's page; give the connection's name."""

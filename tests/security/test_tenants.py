@@ -16,9 +16,11 @@ from google.rpc import status_pb2
 
 from gateway.domain import api_keys
 from gateway.interceptors.scopes import ANY_KEY, METHOD_SCOPES
+from tests.fixtures.client import METHODS
+from tests.fixtures.settings import KEY
 from tests.security.judging import Census, reason_of, without_id
 from tests.security.requests import VALUES, Things, make, sound
-from tests.security.scene import BOOTSTRAP_KEY, METHODS, Scene, opened
+from tests.security.scene import Scene, opened
 
 FOR_ANY_KEY = {name for name in METHODS if METHOD_SCOPES[f"/socialgateway.v1.{name}"] == ANY_KEY}
 OWNED = sorted(METHODS.keys() - FOR_ANY_KEY)
@@ -91,7 +93,7 @@ def untouched(land: Land) -> Iterator[None]:
 async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
     """Yield a location that holds one of each, and whose owner has just read them all: every cache is warm."""
     async with opened(database_url, tmp_path) as scene:
-        things = await make(scene, BOOTSTRAP_KEY)
+        things = await make(scene, KEY)
         for method in sorted({*OWNED} - NETWORKS - UNABLE):
             if "/Get" in method or "/List" in method:
                 await scene.call(method, sound(method, things))
@@ -136,10 +138,10 @@ COMPLETE = "ConnectionService/CompleteConnection"
 WRONG_KEYS = {
     "short": "sg_short",
     "unknown": "sg_" + "A" * 43,
-    "bootstrap with a tail": BOOTSTRAP_KEY + "x",
-    "bootstrap cut": BOOTSTRAP_KEY[:-1],
-    "bootstrap twice": f"{BOOTSTRAP_KEY} {BOOTSTRAP_KEY}",
-    "bootstrap in upper case": BOOTSTRAP_KEY.upper(),
+    "bootstrap with a tail": KEY + "x",
+    "bootstrap cut": KEY[:-1],
+    "bootstrap twice": f"{KEY} {KEY}",
+    "bootstrap in upper case": KEY.upper(),
     "endless": "k" * 6000,
     "quotes": "' OR 1=1; --" * 4,
 }

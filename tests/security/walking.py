@@ -4,23 +4,24 @@ Owns the steps of the walk. Judges nothing.
 """
 
 import hashlib
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
-from html import unescape
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import grpc
 import httpx
 
 from gateway.domain import publishing
-from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2, upload_service_pb2
+from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2
 from tests.fixtures import media
-from tests.fixtures.whole import base_of
+from tests.fixtures.app import base_of
+from tests.fixtures.client import write_messages
+from tests.fixtures.consent import decide, query_of
+from tests.fixtures.settings import REDIRECT_URI
 from tests.security.quoting import Answer, only
-from tests.security.scene import REDIRECT_URI, Scene
+from tests.security.scene import Scene
 
 PARENT = "locations/l1"
 VIDEO = media.video()
@@ -52,17 +53,12 @@ class Walk:
         return made
 
     async def consent(self, uri: str, *, decision: str = "approve") -> str:
-        """Decide on the consent page; gives the address that the browser is sent to."""
-        page = await self.scene.browser.get(uri)
-        consent = re.search(r'name=consent value="([^"]+)"', page.text)
-        assert consent is not None, page.text
-        form = {"consent": unescape(consent[1]), "decision": decision, "open_id": next(iter(self.scene.vendor.users))}
-        scopes = re.findall(r'name=scope value="([^"]+)"', page.text)
-        back = await self.scene.browser.post(page.url.join("/_sim/consent"), data={**form, "scope": scopes})
-        query = parse_qs(urlsplit(back.headers["location"]).query)
-        self.states += query["state"]
-        self.codes += query.get("code", [])
-        return str(back.headers["location"])
+        """Decide on the consent page, and return the address that the browser is sent to."""
+        back = await decide(self.scene.browser, uri, decision)
+        query = query_of(back)
+        self.states.append(query["state"])
+        self.codes += [query["code"]] if "code" in query else []
+        return back
 
     async def visit(self, address: str) -> httpx.Response:
         """Follow the browser to the gateway's own callback."""
@@ -73,8 +69,7 @@ class Walk:
 
     async def complete(self, address: str) -> Any:
         """Complete a consent whose callback is the caller's own."""
-        query = {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
-        query.pop("scopes", None)
+        query = query_of(address, "state", "code", "error", "error_description")
         return await self.call("ConnectionService/CompleteConnection", **query)
 
     async def reauthorize(self, redirect_uri: str = REDIRECT_URI) -> Any:
@@ -104,8 +99,8 @@ class Walk:
             mime_type="video/mp4", size_bytes=len(VIDEO), sha256=hashlib.sha256(VIDEO).hexdigest()
         )
         made = await self.call("UploadService/CreateUpload", parent=PARENT, upload=wanted)
-        message = upload_service_pb2.WriteUploadRequest(name=made.name, data=VIDEO, finish=True)
-        await self.scene.send("UploadService/WriteUpload", [message.SerializeToString()], key=self.key)
+        messages = [each.SerializeToString() for each in write_messages(made.name, VIDEO)]
+        await self.scene.send("UploadService/WriteUpload", messages, key=self.key)
         return str(made.name)
 
     async def post(self, upload: str) -> Any:
