@@ -1,4 +1,4 @@
-"""The ground of the measurements: a real PostgreSQL, a gateway process over it, a thousand locations, bare servers.
+"""What the measurements run on: a real PostgreSQL, a gateway process over it, a thousand locations, bare servers.
 
 Owns starting and ending all of it, and the rows; every process that was started is ended.
 """
@@ -13,48 +13,60 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import grpc
-
+from gateway import app
 from gateway.domain import api_keys
-from storage import accounts, connections, keys, locations, posts
-from storage.accounts import AccountRow
-from storage.blobs import BlobStore
-from storage.connections import ConnectionRow
+from gateway.domain.api_keys import DEFAULT_AGENCY
+from gateway.domain.context import Domain
+from storage import accounts, connections, locations, posts
 from storage.database import Database
 from storage.embedded import start_embedded
-from storage.keys import KeyRing
-from storage.listener import Listener
-from storage.posts import PostRow
 from tests.chaos import processes
+from tests.fixtures.client import Client
+from tests.fixtures.domain import built
+from tests.fixtures.rows import CAPABILITIES, account_row, connection_row, post_row
+from tests.fixtures.settings import for_tiktok, make_settings
 
 LOCATIONS = 1000
-AGENCY = "default"
-CAPABILITIES = dict.fromkeys(
-    ("can_read_profile", "can_list_videos", "can_read_video_metrics", "can_publish", "can_upload_drafts"), True
-)
+SCOPES = ("user.info.basic", "video.list", "video.publish", "video.upload")
+PUBLISHED = {
+    "state": "PUBLISHED",
+    "caption": "A caption as people write them, with #some #tags and a link.",
+    "content": {"kind": "video"},
+    "uploads": ["u"],
+    "options": {"privacy_level": "public"},
+    "labels": {"campaign": "spring"},
+    "provider_post_id": "7512345678901234567",
+    "public_uri": "https://www.tiktok.com/@user/video/7512345678901234567",
+    "attempt": 1,
+    "sent_bytes": 30_000_000,
+    "total_bytes": 30_000_000,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """Everything that stands while measuring: addresses, the key of an ordinary caller, the database, the blobs."""
+    """What runs while measuring: ports, the key of an ordinary caller, and a domain over the gateway's database."""
 
-    target: str
-    echo: str
-    sink: str
-    raw_port: int
+    gateway: int
+    echo: int
+    sink: int
+    raw: int
     key: str
-    db: Database
-    blobs: BlobStore
+    domain: Domain
     folder: Path
 
-    @property
-    def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What a caller sends with each call."""
-        return (("authorization", f"Bearer {self.key}"),)
+    def client(self) -> Client:
+        """Return a client of the gateway."""
+        return client(self.gateway, self.key)
+
+
+def client(port: int, key: str = "") -> Client:
+    """Return a client of a server on this machine."""
+    return Client(f"127.0.0.1:{port}", key)
 
 
 @asynccontextmanager
-async def standing() -> AsyncIterator[Bench]:
+async def running() -> AsyncIterator[Bench]:
     """Start everything; the vendor is never called."""
     with tempfile.TemporaryDirectory(prefix="social-gateway-bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -66,24 +78,15 @@ async def standing() -> AsyncIterator[Bench]:
                 _bare("echo") as echo,
                 _bare("sink") as sink,
                 _bare("raw") as raw,
-                _pool(database.url) as db,
+                built(make_settings(database.url, folder, database_pool_size=4, **for_tiktok())) as (ground, domain),
             ):
-                key = await _caller(db)
-                await _rows(db)
-                blobs = BlobStore.open((folder / "blobs").as_uri())
-                target, own = f"127.0.0.1:{process.grpc_port}", "127.0.0.1:"
-                yield Bench(target, f"{own}{echo}", f"{own}{sink}", raw, key, db, blobs, folder)
+                # The process looks the key up by its hash in PostgreSQL, then in a coherent cache.
+                store, given = await app.open_keys(ground, domain), {"locations": None, "scopes": api_keys.SCOPES}
+                made = await api_keys.create(store, agency=DEFAULT_AGENCY, random=os.urandom, **given)
+                await _rows(domain.db)
+                yield Bench(process.grpc_port, echo, sink, raw, made.secret.reveal(), domain, folder)
         finally:
             await database.release()
-
-
-@asynccontextmanager
-async def _pool(url: str) -> AsyncIterator[Database]:
-    db = await Database.connect(url, pool_size=4)
-    try:
-        yield db
-    finally:
-        await db.close()
 
 
 @asynccontextmanager
@@ -104,79 +107,16 @@ async def _bare(kind: str) -> AsyncIterator[int]:
             await process.wait()
 
 
-async def _caller(db: Database) -> str:
-    """Make an API key as an operator would: looked up by its hash in PostgreSQL, then in a coherent cache."""
-    pepper = await keys.get_secret(db, KeyRing.parse("k1:" + "A" * 43 + "="), api_keys.PEPPER)
-    # A listener that was not started: what is made here is not looked up here.
-    store = api_keys.open_store(db, Listener(db.url), pepper=pepper, clock=lambda: datetime.now(UTC))
-    made = await api_keys.create(
-        store, agency=AGENCY, locations=None, scopes=api_keys.SCOPES, random=os.urandom, expire_time=None
-    )
-    return made.secret.reveal()
-
-
 async def _rows(db: Database) -> None:
-    """Write a thousand locations with a connection, an account and a published post each."""
+    """Insert a thousand locations with a connection, an account and a published post each."""
     now = datetime.now(UTC) - timedelta(hours=1)
     async with db.transaction() as tx:
         for number in range(LOCATIONS):
-            place = f"bench{number}"
-            await locations.claim(tx, place, AGENCY, now)
-            await connections.insert(tx, _connection(place, now))
-            await accounts.attach(tx, _account(place, now))
-            await posts.insert(tx, _post(place, now))
-
-
-def _connection(place: str, now: datetime) -> ConnectionRow:
-    row = ConnectionRow(location=place, id="c", provider="tiktok", create_time=now, update_time=now)
-    row.status, row.capabilities, row.reason_code = "VALID", dict(CAPABILITIES), "VERIFICATION_OK"
-    row.grant_kind, row.granted_scopes = "USER", ["user.info.basic", "video.list", "video.publish", "video.upload"]
-    row.requested_scopes, row.last_verify_time = list(row.granted_scopes), now
-    row.provider_subject = f"open-{place}"
-    return row
-
-
-def _account(place: str, now: datetime) -> AccountRow:
-    return AccountRow(
-        location=place,
-        id="a",
-        connection="c",
-        provider="tiktok",
-        platform="tiktok",
-        provider_account_id=f"open-{place}",
-        username=f"user.{place}",
-        create_time=now,
-        update_time=now,
-    )
-
-
-def _post(place: str, now: datetime) -> PostRow:
-    return PostRow(
-        location=place,
-        id="p",
-        account="a",
-        connection="c",
-        provider="tiktok",
-        mode="direct",
-        caption="A caption as people write them, with #some #tags and a link.",
-        content={"kind": "video"},
-        uploads=["u"],
-        options={"privacy_level": "public"},
-        labels={"campaign": "spring"},
-        state="PUBLISHED",
-        provider_post_id="7512345678901234567",
-        public_uri=f"https://www.tiktok.com/@user.{place}/video/7512345678901234567",
-        attempt=1,
-        sent_bytes=30_000_000,
-        total_bytes=30_000_000,
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-        publish_time=now,
-        due_at=None,
-    )
-
-
-def channel(target: str) -> grpc.aio.Channel:
-    """Return a connection of its own to a server."""
-    return grpc.aio.insecure_channel(target, options=[("grpc.use_local_subchannel_pool", 1)])
+            place, subject = {"location": f"bench{number}"}, f"open-{number}"
+            granted = {"granted_scopes": list(SCOPES), "requested_scopes": list(SCOPES), "grant_kind": "USER"}
+            verified = {"capabilities": CAPABILITIES, "reason_code": "VERIFICATION_OK", "last_verify_time": now}
+            await locations.claim(tx, place["location"], DEFAULT_AGENCY, now)
+            await connections.insert(tx, connection_row(now, provider_subject=subject, **granted, **verified, **place))
+            named = {"provider_account_id": subject, "username": f"user.{number}"}
+            await accounts.attach(tx, account_row(now, **named, **place))
+            await posts.insert(tx, post_row(now, **PUBLISHED, publish_time=now, due_at=None, **place))

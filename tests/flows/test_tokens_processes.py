@@ -12,20 +12,27 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from gateway.domain.pairs import Timing
+from gateway.domain.tokens import Tokens
 from gateway.failpoints import VARIABLE
+from gateway.settings import Settings
+from providers.errors import ProviderError
 from providers.simulators.highlevel import create_app as create_planner
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
 from tests.fixtures.clock import RunningClock
+from tests.fixtures.domain import built
 from tests.fixtures.gateway import VENDOR, World, opened
+from tests.fixtures.settings import for_highlevel, for_tiktok, make_settings
 from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.chaos
@@ -70,7 +77,7 @@ class Stage:
 
         `grace` is how long it waits for a dead lease holder's pair, in seconds.
         """
-        async with caller("tests.flows.token_caller", self.order(name, callers, grace), failpoint) as child:
+        async with caller(__name__, self.order(name, callers, grace), failpoint) as child:
             yield child
 
     async def ask(self, name: str, callers: int = 1) -> list[str]:
@@ -236,3 +243,37 @@ async def test_a_frozen_holder_that_wakes_up_still_saves_its_pair(stage: Stage) 
         assert ["2"] == json.loads(await heard(child, lambda line: line.startswith("[")))
 
     assert VALID == await stage.status()
+
+
+# The other process
+
+
+def settings_of(order: dict[str, Any]) -> Settings:
+    """Return the settings of a gateway over the given database, folder and vendor."""
+    url = order["vendor_url"]
+    vendors = {**for_tiktok(url=url), **for_highlevel(url=url)}
+    return make_settings(order["database_url"], Path(order["folder"]), database_pool_size=4, **vendors)
+
+
+async def ask(tokens: Tokens, order: dict[str, Any]) -> str:
+    """Ask once, and return the version of the token or the name of the error."""
+    try:
+        return str((await tokens.fresh(order["location"], order["connection"])).version)
+    except ProviderError as error:
+        return type(error).__name__
+
+
+async def main(order: dict[str, Any]) -> None:
+    """Start as a gateway does (spills are saved), print "ready", wait for a line, ask, and print the answers."""
+    timing = Timing(
+        lease=timedelta(seconds=1), grace=timedelta(seconds=order["grace"]), save_retry=timedelta(milliseconds=50)
+    )
+    async with built(settings_of(order), timing=timing) as (_, domain):
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        answers = await asyncio.gather(*(ask(domain.tokens, order) for _ in range(order["callers"])))
+        print(json.dumps(answers), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

@@ -18,11 +18,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from sqlalchemy import text
 
-from gateway.caller import Caller
 from gateway.domain import journal
-from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
-from gateway.errors import Unauthenticated
 from gateway.rpc.posts import PostService
 from gateway.rpc.request import Door
 from providers.simulators.tiktok import Fault, SimulatorConfig
@@ -35,54 +32,17 @@ from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
 from tests.rpc import answers, serving
+from tests.rpc.answers import assert_reason
+from tests.rpc.serving import as_
 
-KEYS = {
-    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
-    "rotated" + "0" * 32: Caller("rotated", "agency", None, SCOPES),
-    "listed" + "0" * 32: Caller("listed", "agency", frozenset({"elsewhere"}), SCOPES),
-    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
-    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"posts.read"})),
-}
 PARENT = f"locations/{LOCATION}"
 REQUEST_ID = "8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f"
 DATA = media.video()
 
 
-CODES = {
-    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
-    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
-    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
-    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
-    "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
-    "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
-    "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
-    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
-
-
-def assert_error(error: grpc.aio.AioRpcError, reason: str, **metadata: str) -> None:
-    """Assert the reason, and the code that the contract gives it."""
-    answers.assert_error(error, CODES.get(reason, grpc.StatusCode.FAILED_PRECONDITION), reason, **metadata)
-
-
 def detail(error: grpc.aio.AioRpcError, kind: str) -> Any:
     """Return the error's detail of a kind."""
     return answers.detail(answers.status_of(error), getattr(error_details_pb2, kind))
-
-
-def as_(name: str) -> Any:
-    """Return the metadata of one of the keys."""
-    return (("authorization", f"Bearer {name}{'0' * 32}"),)
-
-
-async def authenticate(key: str) -> Caller:
-    """Know the keys of this file."""
-    if key not in KEYS:
-        raise Unauthenticated()
-    return KEYS[key]
 
 
 @dataclass
@@ -113,7 +73,7 @@ class Served:
         before = await self.count()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.create(post, **values)
-        assert_error(caught.value, reason)
+        assert_reason(caught.value, reason)
         assert before == await self.count()
         assert [] == self.stage.vendor.inits
         return caught.value
@@ -130,7 +90,7 @@ async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
         door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
         service = serving.posts(PostService(stage.domain, door))
-        async with serving.serving(service, known=authenticate, clock=stage.clock) as server:
+        async with serving.serving(service, clock=stage.clock) as server:
             account = await stage.connect()
             upload = await stage.upload(DATA)
             yield Served(stage, post_service_pb2_grpc.PostServiceStub(server.channel), account, upload)
@@ -387,7 +347,7 @@ async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Serve
     for call in calls:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call
-        assert_error(caught.value, "LOCATION_FORBIDDEN")
+        assert_reason(caught.value, "LOCATION_FORBIDDEN")
 
 
 async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served) -> None:
@@ -461,7 +421,7 @@ async def test_one_id_for_two_posts_at_once_is_taken_once(served: Served) -> Non
 
     [made] = [each for each in told if isinstance(each, post_pb2.Post)]
     [error] = [each for each in told if isinstance(each, grpc.aio.AioRpcError)]
-    assert_error(error, "RESOURCE_EXISTS")
+    assert_reason(error, "RESOURCE_EXISTS")
     assert f"{PARENT}/posts/p1" == made.name == detail(error, "ResourceInfo").resource_name
     assert 1 == await served.count()
 
@@ -513,7 +473,7 @@ async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await served.stub.ListPosts(wrong, metadata=as_("owner"))
-        assert_error(caught.value, "PAGE_TOKEN_INVALID")
+        assert_reason(caught.value, "PAGE_TOKEN_INVALID")
 
 
 async def test_a_list_can_be_narrowed(served: Served) -> None:
@@ -555,7 +515,7 @@ async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.ListPosts(request, metadata=as_("owner"))
 
-    assert_error(caught.value, "FIELD_INVALID", field="account")
+    assert_reason(caught.value, "FIELD_INVALID", field="account")
 
 
 # --- watching, asking, trying again -----------------------------------------------------------------------------------
@@ -681,7 +641,7 @@ async def test_a_post_under_way_cannot_be_tried_again(served: Served) -> None:
     made = await served.create()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
-    assert_error(caught.value, "STATE_FORBIDS", state="QUEUED")
+    assert_reason(caught.value, "STATE_FORBIDS", state="QUEUED")
 
 
 async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: Served) -> None:
@@ -699,7 +659,7 @@ async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: 
     read = await served.stub.GetPost(post_service_pb2.GetPostRequest(name=made.name), metadata=as_("owner"))
 
     assert "INDETERMINATE" == unknown.state
-    assert_error(caught.value, "STATE_FORBIDS", state="PUBLISHED")
+    assert_reason(caught.value, "STATE_FORBIDS", state="PUBLISHED")
     assert post_pb2.Post.PUBLISHED == read.state
     assert 1 == len(served.stage.vendor.posts)
 
@@ -727,5 +687,5 @@ async def test_refresh_says_when_the_vendor_cannot_say(served: Served) -> None:
     served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=5))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=made.name), metadata=as_("owner"))
-    assert_error(caught.value, "PROVIDER_UNAVAILABLE")
+    assert_reason(caught.value, "PROVIDER_UNAVAILABLE")
     assert "PROCESSING" == (await served.stage.read(row)).state

@@ -16,7 +16,7 @@ from storage import uploads as rows
 from storage.uploads import UploadPartRow
 from tests.fixtures.domain import LOCATION
 from tests.rpc import answers
-from tests.rpc.uploading import CODES, Message, Served, blobs, uploading
+from tests.rpc.uploading import Message, Served, blobs, uploading
 
 COMPLETE = upload_pb2.Upload.COMPLETE
 KIB = 1024
@@ -39,7 +39,7 @@ async def whole(served: Served, data: bytes = DATA) -> str:
     try:
         done = await served.write([Message(name=made.name, data=data, finish=True)])
     except grpc.aio.AioRpcError as error:
-        answers.assert_error(error, CODES["QUOTA_EXCEEDED"], "QUOTA_EXCEEDED", quota="uploadBytes")
+        answers.assert_reason(error, "QUOTA_EXCEEDED", quota="uploadBytes")
         return ""
     assert COMPLETE == done.state
     return str(done.name)
@@ -50,7 +50,7 @@ async def announced(served: Served, size: int) -> bool:
     try:
         await served.create(size)
     except grpc.aio.AioRpcError as error:
-        answers.assert_error(error, CODES["QUOTA_EXCEEDED"], "QUOTA_EXCEEDED", quota="uploadBytes")
+        answers.assert_reason(error, "QUOTA_EXCEEDED", quota="uploadBytes")
         return False
     return True
 

@@ -22,13 +22,12 @@ from tests.fixtures import media
 from tests.fixtures.clock import START
 from tests.fixtures.domain import LOCATION
 from tests.rpc import answers
+from tests.rpc.serving import as_
 from tests.rpc.uploading import (
-    CODES,
     MIB,
     PARENT,
     Message,
     Served,
-    as_,
     blobs,
     id_of,
     messages,
@@ -55,7 +54,7 @@ async def refused(call: Awaitable[Any], reason: str, **metadata: str) -> grpc.ai
     """Await a call that must be refused for `reason`, with the code that the contract gives it."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
-    answers.assert_error(caught.value, CODES.get(reason, grpc.StatusCode.FAILED_PRECONDITION), reason, **metadata)
+    answers.assert_reason(caught.value, reason, **metadata)
     return caught.value
 
 

@@ -1,6 +1,6 @@
-"""An upload service on a stage, and clients that send to it in every way.
+"""An upload service over a domain, and clients that send to it in every way.
 
-Owns the props of the upload tests; asserts nothing.
+Owns what the tests of uploads share; asserts nothing.
 """
 
 import asyncio
@@ -14,14 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
-import grpc
 
-from gateway.caller import Caller
 from gateway.domain import uploads
-from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.domain.upload_desk import Desk
-from gateway.errors import Unauthenticated
 from gateway.rpc.request import Door
 from gateway.rpc.uploads import UploadService
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
@@ -30,13 +26,9 @@ from storage.uploads import UploadPartRow
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
 from tests.rpc import serving
+from tests.rpc.serving import as_
 
 PARENT = f"locations/{LOCATION}"
-KEYS = {
-    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
-    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
-    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"uploads.read"})),
-}
 MIB = 1024 * 1024
 Message = upload_service_pb2.WriteUploadRequest
 
@@ -51,22 +43,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def as_(name: str) -> Any:
-    """Return the metadata of one of the keys."""
-    return (("authorization", f"Bearer {name}{'0' * 32}"),)
-
-
-async def authenticate(key: str) -> Caller:
-    """Know the keys of this file."""
-    if key not in KEYS:
-        raise Unauthenticated()
-    return KEYS[key]
-
-
 def messages(
     name: str, data: bytes, start: int = 0, stop: int | None = None, piece: int = 256 * 1024, finish: bool | None = None
 ) -> list[Message]:
-    """Cut data[start:stop] into messages; the last finishes when it is the end of the data, unless told otherwise."""
+    """Cut data[start:stop] into messages; the last finishes when it is the end of the data, unless `finish` says."""
     stop = len(data) if stop is None else stop
     found = [
         Message(write_offset=first, data=data[first : min(first + piece, stop)]) for first in range(start, stop, piece)
@@ -95,7 +75,7 @@ class Counting(UploadService):
 
 @dataclass
 class Served:
-    """A stage, a real server over it, and its stub."""
+    """A domain, a real server over its uploads, and the service's stub."""
 
     stage: Stage
     stub: Any
@@ -109,11 +89,11 @@ class Served:
         return await self.stub.CreateUpload(request, metadata=as_(key))
 
     async def get(self, name: str, *, key: str = "owner") -> Any:
-        """Look at an upload."""
+        """Get an upload."""
         return await self.stub.GetUpload(upload_service_pb2.GetUploadRequest(name=name), metadata=as_(key))
 
     async def delete(self, name: str, *, key: str = "owner", request_id: str = "") -> Any:
-        """Remove an upload."""
+        """Delete an upload."""
         request = upload_service_pb2.DeleteUploadRequest(name=name, request_id=request_id)
         return await self.stub.DeleteUpload(request, metadata=as_(key))
 
@@ -168,26 +148,10 @@ def blobs(folder: Path) -> list[str]:
 async def uploading(
     database_url: str, folder: Path, *, beside: Stage | None = None, **desk: Any
 ) -> AsyncIterator[Served]:
-    """Serve uploads over a stage, as the only process or as another one `beside` a first."""
+    """Serve uploads as the only process, or as another one `beside` a first."""
     async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
-        domain = replace(own.domain, new_id=ids.__next__)
-        counter = Desk(**desk)
-        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), counter)
-        async with serving.serving(serving.uploads(service), known=authenticate) as server:
-            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, counter)
-
-
-CODES = {
-    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
-    "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
-    "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
-    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
-    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
-    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
-    "CONFLICT": grpc.StatusCode.ABORTED,
-    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "DEADLINE_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
-}
-"""The code of each reason that is not FAILED_PRECONDITION."""
+        domain, slots = replace(own.domain, new_id=ids.__next__), Desk(**desk)
+        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), slots)
+        async with serving.serving(serving.uploads(service)) as server:
+            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, slots)
