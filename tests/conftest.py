@@ -12,18 +12,16 @@ from typing import Any
 import pytest
 import uvloop
 
-from tests.fixtures import logs
-
 SHAPE = Path(__file__).parent / "shape"
 VARIANTS = 1
 """How many variants of a behaviour with a database of its own `make test` shows; `make chaos` shows all others."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fixtures.highlevel"]
-
-
-def pytest_configure() -> None:
-    """Write tracebacks as they are: with all locals, as is usual, one of them takes seconds."""
-    logs.plain()
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.gateway",
+    "tests.fixtures.highlevel",
+    "tests.fixtures.logs",
+]
 
 
 @pytest.hookimpl(tryfirst=True)

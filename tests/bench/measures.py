@@ -50,7 +50,8 @@ async def _calls(bench: Bench, name: str, requests: list[dict[str, str]], target
     echoes = [METHODS["PostService/GetPost"].request(name=f"locations/bench{n}/posts/p1") for n in range(LOCATIONS)]
     echoed = [message.SerializeToString() for message in echoes]
     async with bench.client() as gateway, client(bench.echo) as echo:
-        ours, bare = gateway.channel.unary_unary(method.path), echo.channel.unary_unary(METHOD)
+        ours: Any = gateway.channel.unary_unary(method.path)
+        bare: Any = echo.channel.unary_unary(METHOD)
         # Every location once: they are read from PostgreSQL, and their answers proved to be answers.
         for values in requests:
             read = await gateway.call(name, **values)

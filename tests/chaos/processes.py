@@ -27,6 +27,7 @@ from tests.fixtures import media
 from tests.fixtures.client import Client
 from tests.fixtures.consent import decide
 from tests.fixtures.settings import KEY, RING
+from tests.fixtures.waiting import until
 
 LOCATION = "locations/chaos"
 FINAL = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
@@ -85,18 +86,21 @@ class Gateway:
             VARIABLE: failpoint,
         }
 
-    async def _until_serving(self, seconds: float = 30) -> None:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self.process is not None and self.process.returncode is None:
+    async def _until_serving(self) -> None:
+        async def serves() -> bool:
+            if self.process is None or self.process.returncode is not None:
+                return True
             with contextlib.suppress(grpc.aio.AioRpcError):
                 async with self.client() as client:
                     stub = health_pb2_grpc.HealthStub(client.channel)
                     answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            if asyncio.get_running_loop().time() > deadline:
-                raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}")
-            await asyncio.sleep(0.05)
+                return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return False
+
+        try:
+            await until(serves, 30)
+        except AssertionError:
+            raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}") from None
 
     def client(self) -> Client:
         """Return a client with a channel of its own."""
@@ -116,12 +120,6 @@ class Gateway:
         self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(how)
         await self.process.wait()
-
-    def freeze_state(self) -> str:
-        """Return the kernel's one-letter state of the process: `T` when it is frozen."""
-        assert self.process is not None
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        return stat.rsplit(")", 1)[1].split()[0]
 
     def wake(self) -> None:
         """Let a frozen process go on."""

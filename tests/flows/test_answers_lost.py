@@ -6,7 +6,8 @@ that nothing is in doubt when nothing was sent; and whose a publish is of which 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,8 @@ from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled, telling
+from tests.flows.test_webhooks import telling_of
+from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled
 
 pytestmark = pytest.mark.chaos
 
@@ -40,6 +42,39 @@ QUIET = SimulatorConfig(
 MINE = "v_pub_url~v2.mine"
 NEVER_SENT = Fault(match="video.init", kind="drop_before")
 """The call breaks before the vendor has it, which nobody here can know."""
+
+
+@dataclass
+class CountedOutage(Outage):
+    """An outage that begins at a failpoint, and ends when the gateway has paused `pauses` times."""
+
+    pauses: int = 0
+    begun: int = 0
+
+    def begin(self) -> None:
+        """Take the database away, and count it."""
+        self.begun += 1
+        super().begin()
+
+    def at(self, place: str) -> Callable[[str], None]:
+        """Return a stand-in for `reach` that begins the outage at the first visit to the place."""
+
+        def reach(name: str) -> None:
+            if name == place and not self.begun:
+                self.begin()
+
+        return reach
+
+    def survived(self, stage: Stage) -> Stage:
+        """Return the stage with pauses that the outage counts."""
+
+        async def pause(seconds: float) -> None:
+            self.pauses -= 1
+            if self.pauses == 0:
+                self.end()
+            await asyncio.sleep(0)
+
+        return replace(stage, domain=replace(stage.domain, sleep=pause))
 
 
 @pytest.fixture
@@ -90,7 +125,7 @@ async def test_an_attempt_that_was_tried_again_may_be_the_one_too(stage: Stage) 
     stage.vendor.faults.add(NEVER_SENT)
     assert "INDETERMINATE" == (await stage.step(post)).state
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         assert [""] == await vendor.tell("post.publish.complete", {"publish_id": MINE})
 
     assert ["", ""] == [(await attempt_of(stage, post, number)).publish_id for number in (1, 2)]
@@ -101,7 +136,7 @@ async def test_an_announcement_under_way_may_be_the_one_too(stage: Stage) -> Non
     account = await stage.connect()
     doubted, under_way = await in_doubt(stage, account, "first"), await pulled(stage, account, "second")
     outcomes: list[str] = []
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
 
         async def tell() -> None:
             outcomes.extend(await vendor.tell("post.publish.complete", {"publish_id": MINE}))
@@ -126,7 +161,7 @@ async def test_news_of_another_kind_of_publish_are_not_taken(stage: Stage, event
     """A draft's end is no direct post's, and what can be seen may have been made long ago."""
     post = await in_doubt(stage, await stage.connect())
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         assert [""] == await vendor.tell(f"post.publish.{event}", {"publish_id": MINE, **content})
 
     assert ("INDETERMINATE", "") == ((await stage.read(post)).state, (await attempt_of(stage, post)).publish_id)
@@ -136,7 +171,7 @@ async def test_news_of_the_right_kind_are_taken(stage: Stage) -> None:
     """A direct publish that nobody else can have made ends the doubt of the one attempt."""
     post = await in_doubt(stage, await stage.connect())
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         content = {"publish_id": MINE, "publish_type": "DIRECT_PUBLISH"}
         assert ["applied"] == await vendor.tell("post.publish.complete", content)
 
@@ -159,7 +194,7 @@ async def test_an_id_that_has_an_attempt_is_given_to_no_other(stage: Stage) -> N
 async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(stage: Stage, kind: str) -> None:
     """Five times nobody knew the publish, and the news were put aside: with the id they are applied after all."""
     post = await made(stage, kind, await stage.connect())
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         outcomes = await vendor.tell("post.publish.complete", {"publish_id": MINE})
         for _ in range(5):
             outcomes += await vendor.apply()
@@ -180,7 +215,7 @@ async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(
 @pytest.mark.parametrize("kind", ["pull", "file", "draft", "link"])
 async def test_the_answer_to_an_announcement_outlives_an_outage(stage: Stage, database_url: str, kind: str) -> None:
     """The database goes while the vendor answers and is back seconds later: the id is kept, nothing is in doubt."""
-    post, outage = await made(stage, kind, await stage.connect()), Outage(database_url, pauses=5)
+    post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=5)
     away = outage.survived(stage)
 
     async def begin() -> None:
@@ -202,7 +237,7 @@ async def test_an_outage_before_the_call_leaves_no_doubt(
     stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch, kind: str, place: str
 ) -> None:
     """Nothing was sent, so the announcement is taken back with the place that a draft held; later the post goes out."""
-    post, outage = await made(stage, kind, await stage.connect()), Outage(database_url, pauses=3)
+    post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=3)
     away = outage.survived(stage)
     for module in (journal, steps):
         monkeypatch.setattr(module, "reach", outage.at(place))

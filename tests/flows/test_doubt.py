@@ -4,10 +4,12 @@ Owns the doubt about last bytes, about what a vendor says of an attempt that was
 that come in the middle. The vendor's ledger says what was announced and posted; time is moved by hand.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -20,15 +22,13 @@ from storage.errors import NotFound
 from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.flows.test_webhooks import telling_of
 from tests.flows.trouble import (
     PUBLIC,
     announced,
     attempt_of,
     during,
     pulled,
-    status,
-    telling,
-    uploads_of,
     with_store,
 )
 
@@ -43,6 +43,17 @@ LOST = Fault(match="upload", kind="drop_after")
 """The vendor has the chunk, and its answer never comes."""
 
 DENIED = "invalid_publish_id"
+
+
+def status(**data: Any) -> str:
+    """Return the vendor's answer that it is still receiving; `data` are further fields."""
+    answer = {"status": "PROCESSING_UPLOAD", "publicaly_available_post_id": [], **data}
+    return json.dumps({"data": answer, "error": {"code": "ok", "message": "", "log_id": "1"}})
+
+
+def uploads_of(stage: Stage) -> int:
+    """Count the chunks that reached the vendor, accepted or not."""
+    return sum(call.operation == "upload" for call in stage.vendor.requests)
 
 
 @pytest.fixture
@@ -229,7 +240,7 @@ async def test_news_that_the_older_attempt_went_out_stop_the_newer_one(stage: St
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL)))
     first = (await attempt_of(stage, post)).publish_id
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         stage.clock.advance(timedelta(seconds=10))
         newer = await announced(stage, post)
@@ -251,7 +262,7 @@ async def test_further_news_of_the_attempt_that_counts_contradict_nothing(stage:
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL), options=PUBLIC))
     first = (await attempt_of(stage, post)).publish_id
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         await vendor.tell("post.publish.complete", {"publish_id": first})
         stage.clock.advance(timedelta(seconds=5))
@@ -317,7 +328,7 @@ async def test_a_retry_in_the_moment_of_the_news_hears_that_it_was_published(sta
     assert "INDETERMINATE" == post.state
     publish_id = (await attempt_of(stage, post)).publish_id
     stage.clock.advance(timedelta(minutes=10))
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         during(stage, lambda: vendor.tell("post.publish.complete", {"publish_id": publish_id}))
         stage.vendor.faults.add(Fault(match="status", kind="slow"))
 

@@ -121,7 +121,7 @@ async def test_an_installation_before_the_consent_waits_for_it(telling: Telling)
     made = await high.begin(BAKERY)
     query = await high.consent(made.authorization.uri, BAKERY, GARAGE, agency=True)
     early = await telling.apply()
-    await high.complete(query)
+    await high.world.complete(query)
     await high.sweep()
     later = await telling.apply()
 
@@ -146,7 +146,7 @@ async def test_a_later_installation_connects_what_waits(telling: Telling) -> Non
     await high.sweep()
 
     assert (["applied"], ["known"]) == (first, second)
-    assert VALID == (await high.get(waiting.name)).status
+    assert VALID == (await high.world.get(waiting.name)).status
     assert (lists, given + 1) == (high.calls("oauth.installed"), len(high.exchanges("location_token")))
 
 
@@ -213,14 +213,14 @@ async def test_an_uninstalled_location_ends_every_connection_to_it(telling: Tell
 
     assert ["applied+known"] == outcomes
     for name in (mine.name, also.name):
-        now = await high.get(name)
+        now = await high.world.get(name)
         assert (EXPIRED, connection_pb2.REASON_CODE_TOKEN_REVOKED, "UNINSTALL") == (
             now.status,
             now.reason_code,
             now.last_error_code,
         )
         assert "uninstalled" in now.reason_message
-    assert [VALID, VALID] == [(await high.get(name)).status for name in (private.name, garage.name)]
+    assert [VALID, VALID] == [(await high.world.get(name)).status for name in (private.name, garage.name)]
     told = [event for event in await high.world.events(BAKERY) if event.type == "CONNECTION_STATUS_CHANGED"]
     assert "EXPIRED" == told[-1].payload["connection"]["status"]
 
@@ -252,7 +252,7 @@ async def test_an_end_that_came_late_does_not_end_a_newer_grant(telling: Telling
     assert 200 == await telling.send(telling.delivery("UNINSTALL", locationId=BAKERY, timestamp=stamp.isoformat()))
 
     assert ["stale"] == await telling.apply()
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:

@@ -11,7 +11,7 @@ from gateway.domain.errors import DomainError, OptionUnsupported, Reauthorizatio
 from gateway.rpc.post_answers import to_proto
 from providers.errors import GrantRevoked
 from storage.posts import PostRow
-from tests.fixtures.domain import LOCATION
+from tests.fixtures.domain import LOCATION, Stage
 from tests.fixtures.planner import PUBLIC, PlannerStage, planning
 from tests.fixtures.waiting import until
 
@@ -20,7 +20,7 @@ VIDEO = b"v" * 5000
 
 async def both(stage: PlannerStage, username: str = "Creator") -> tuple[str, str]:
     """Connect one user of TikTok by both providers; give the direct account and the planner's."""
-    direct, planned = await stage.connect_direct(), await stage.connect()
+    direct, planned = await Stage.connect(stage, "direct", "direct"), await stage.connect()
     await stage.name(planned, username)
     return direct, planned
 

@@ -152,7 +152,7 @@ async def test_an_address_in_use_ends_the_start_and_leaves_nothing(
 async def test_no_secret_of_the_settings_is_ever_logged(database_url: str, tmp_path: Path) -> None:
     """Words that look like no secret stand in an exception, its cause, a value, a library's line: none is written."""
     secret, ring_key = "plain words of an operator", RING.partition(":")[2]
-    with logs.written() as lines:
+    with logs.capture() as lines:
         async with running(database_url, tmp_path, roles=CALLS, tiktok_client_secret=secret):
             try:
                 raise ValueError(f"sent {secret}") from KeyError(secret)

@@ -8,7 +8,7 @@ import asyncio
 import io
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ from storage import posts as rows
 from storage.connections import ConnectionRow
 from storage.events import EventRow
 from storage.posts import PostRow
-from tests.fixtures import logs, media
+from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.rows import as_grant, connect, connection_row
 from tests.fixtures.waiting import until
@@ -125,23 +125,16 @@ class Telling:
 @pytest.fixture
 async def telling(database_url: str, tmp_path: Path) -> AsyncIterator[Telling]:
     """Yield a stage whose vendor never finishes by itself, and the edge that takes webhooks."""
-    async with opened(database_url, tmp_path, QUIET) as stage, edge_of(stage) as edge:
-        yield Telling(stage, edge)
+    async with opened(database_url, tmp_path, QUIET) as stage, telling_of(stage) as found:
+        yield found
 
 
 @asynccontextmanager
-async def edge_of(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield the HTTP edge of a stage, without sockets."""
+async def telling_of(stage: Stage) -> AsyncIterator[Telling]:
+    """Yield the vendor's way to send webhooks to a domain, without sockets."""
     transport = httpx.ASGITransport(Edge(_nobody_asks, domain=stage.domain).app())
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as edge:
-        yield edge
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Yield what is logged, down to the finest."""
-    with logs.written() as stream:
-        yield stream
+        yield Telling(stage, edge)
 
 
 # Posts

@@ -1,6 +1,6 @@
 """A caller of one gateway, over gRPC and over HTTP, with a simulated vendor behind the gateway.
 
-Owns how a connection is begun, and how the refusal of the same question is read from both transports.
+Owns how a connection is begun and asked for, and what every refusal over HTTP has.
 """
 
 import re
@@ -11,10 +11,7 @@ from os import urandom
 from pathlib import Path
 from typing import Any
 
-import grpc
 import httpx
-import pytest
-from google.rpc import error_details_pb2
 
 from gateway.app import Gateway, open_keys
 from gateway.domain import api_keys
@@ -22,23 +19,11 @@ from socialgateway.v1 import connection_pb2
 from tests.fixtures.app import CALLS, base_of, running, simulated, target_of
 from tests.fixtures.client import Client
 from tests.fixtures.settings import KEY
-from tests.rpc.answers import detail, status_of, trailer
 
 RETURN_URI = "http://localhost:9/done?tab=2#top"
 OPENER = "http://localhost:9"
 PAGE = "/me/tiktok-connection"
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """What a refusal says, over either transport."""
-
-    reason: str
-    message: str
-    user: str
-    metadata: dict[str, str]
-    request_id: str
 
 
 @dataclass
@@ -65,27 +50,6 @@ class ApiCaller:
         """Ask for the page of a connection over HTTP."""
         headers = {"authorization": f"Bearer {key}"} if key is not None else {}
         return await self.http.get(PAGE, params=query, headers={**headers, "x-request-id": "r-1"})
-
-    async def over_http(self, key: str | None, location: str) -> Refusal:
-        """Return the refusal over HTTP."""
-        body = (await self.get(key, location=location)).json()
-        message = body.get("technicalMessage", body["message"])
-        details = body["details"]
-        return Refusal(details["reason"], message, body["message"], details["metadata"], body["requestId"])
-
-    async def over_grpc(self, key: str | None, location: str) -> Refusal:
-        """Return the refusal over gRPC."""
-        values = {"parent": f"locations/{location}", "provider": "providers/tiktok"}
-        sent = (("x-request-id", "r-1"),)
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await self.client.call("ConnectionService/GetConnectionStatus", sent, key=key or "", **values)
-        status = status_of(caught.value)
-        info = detail(status, error_details_pb2.ErrorInfo)
-        user = detail(status, error_details_pb2.LocalizedMessage)
-        assert info is not None
-        assert user is not None
-        request_id = trailer(caught.value, "x-request-id")
-        return Refusal(info.reason, status.message, user.message, dict(info.metadata), request_id)
 
     async def key(self, *, agency: str = "default", locations: list[str] | None = None, **values: Any) -> str:
         """Make an API key, with every scope unless `values` say otherwise."""

@@ -61,7 +61,7 @@ async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, in
 @pytest.fixture
 async def lines() -> AsyncIterator[io.StringIO]:
     """Yield what is logged meanwhile."""
-    with logs.written() as stream:
+    with logs.capture() as stream:
         yield stream
 
 

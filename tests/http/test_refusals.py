@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import grpc
 import httpx
 import psycopg
 import pytest
+from google.rpc import error_details_pb2
 
 from gateway.app import Gateway, start
 from gateway.errors import (
@@ -33,6 +35,7 @@ from tests.fixtures.client import Client
 from tests.fixtures.settings import KEY, make_settings
 from tests.fixtures.waiting import until
 from tests.http.caller import ApiCaller, check_body
+from tests.rpc.answers import detail, status_of, trailer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -57,6 +60,40 @@ CASES = {
     "a location of nobody": Case(403, "PERMISSION_DENIED", "LOCATION_FORBIDDEN", "l9"),
     "no database": Case(503, "SERVICE_UNAVAILABLE", "GATEWAY_UNAVAILABLE", "l7"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a refusal says, over either transport."""
+
+    reason: str
+    message: str
+    user: str
+    metadata: dict[str, str]
+    request_id: str
+
+
+async def over_http(caller: ApiCaller, key: str | None, location: str) -> Refusal:
+    """Return the refusal over HTTP."""
+    body = (await caller.get(key, location=location)).json()
+    message = body.get("technicalMessage", body["message"])
+    details = body["details"]
+    return Refusal(details["reason"], message, body["message"], details["metadata"], body["requestId"])
+
+
+async def over_grpc(caller: ApiCaller, key: str | None, location: str) -> Refusal:
+    """Return the refusal over gRPC."""
+    values = {"parent": f"locations/{location}", "provider": "providers/tiktok"}
+    sent = (("x-request-id", "r-1"),)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await caller.client.call("ConnectionService/GetConnectionStatus", sent, key=key or "", **values)
+    status = status_of(caught.value)
+    info = detail(status, error_details_pb2.ErrorInfo)
+    user = detail(status, error_details_pb2.LocalizedMessage)
+    assert info is not None
+    assert user is not None
+    request_id = trailer(caught.value, "x-request-id")
+    return Refusal(info.reason, status.message, user.message, dict(info.metadata), request_id)
 
 
 async def key_for(caller: ApiCaller, case: str) -> str | None:
@@ -84,8 +121,8 @@ async def test_the_same_refusal_says_the_same(
     key = await key_for(caller, case)
     if case == "no database":
         await shut(database_url, database_admin)
-    told = await caller.over_http(key, expected.location)
-    assert await caller.over_grpc(key, expected.location) == told
+    told = await over_http(caller, key, expected.location)
+    assert await over_grpc(caller, key, expected.location) == told
     assert (expected.reason, "r-1") == (told.reason, told.request_id)
     found = await caller.get(key, location=expected.location)
     assert (expected.http, expected.error) == (found.status_code, found.json()["error"])
@@ -155,9 +192,9 @@ async def test_an_old_schema_is_said_alike(empty_database_url: str, tmp_path: Pa
         await until(waits)
         await grpc_client.channel.channel_ready()
         for key, reason in ((KEY, "GATEWAY_UNAVAILABLE"), (None, "API_KEY_INVALID")):
-            told = await caller.over_http(key, "l1")
+            told = await over_http(caller, key, "l1")
             assert reason == told.reason
-            assert await caller.over_grpc(key, "l1") == told
+            assert await over_grpc(caller, key, "l1") == told
     starting.cancel()
     outcome = (await asyncio.gather(starting, return_exceptions=True))[0]
     if isinstance(outcome, Gateway):

@@ -62,7 +62,7 @@ async def test_a_connection_makes_the_accounts_of_all_its_networks(high: HighWor
     assert sorted(NO_PROFILE + NO_STATS) == list(found[page.id].unavailable_fields)
     assert {("ACCOUNT_ATTACHED", id) for id in found} == set(await events(high))
     assert (1, 0, 0) == (high.calls("accounts.list"), high.calls("posts.list"), high.calls("locations.search"))
-    assert connection_pb2.Connection.VALID == (await high.get(made)).status
+    assert connection_pb2.Connection.VALID == (await high.world.get(made)).status
 
 
 async def test_further_ids_are_kept_and_no_grant_is_an_account(high: HighWorld) -> None:

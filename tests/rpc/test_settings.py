@@ -76,10 +76,10 @@ async def test_a_consent_for_another_location_is_refused(high: HighWorld) -> Non
     query = await high.consent(made.authorization.uri, GARAGE)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(query)
+        await high.world.complete(query)
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
-    now = await high.get(made.name)
+    now = await high.world.get(made.name)
     assert (PENDING, "", {"location_id": BAKERY}) == (now.status, now.provider_subject, dict(now.provider_settings))
     assert not now.HasField("access_expire_time")
 
@@ -90,10 +90,10 @@ async def test_a_reauthorization_for_another_location_touches_nothing(high: High
     again = await high.begin(BAKERY, said={"location_id": BAKERY})
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(await high.consent(again.authorization.uri, GARAGE))
+        await high.world.complete(await high.consent(again.authorization.uri, GARAGE))
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
-    assert made == await high.get(made.name)
+    assert made == await high.world.get(made.name)
 
 
 async def test_another_wish_for_the_user_comes_with_a_new_consent(high: HighWorld) -> None:
@@ -114,7 +114,7 @@ async def test_a_location_s_consent_is_none_of_an_agency(high: HighWorld) -> Non
     made = await high.begin("agency", kind="GRANT_KIND_COMPANY")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(await high.consent(made.authorization.uri, BAKERY))
+        await high.world.complete(await high.consent(made.authorization.uri, BAKERY))
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
 

@@ -170,7 +170,7 @@ async def test_what_was_kept_and_not_verified_is_verified_later(high: HighWorld)
     await high.sweep()
 
     assert (PENDING, connection_pb2.REASON_CODE_TEMPORARY_API_FAILURE) == (made.status, made.reason_code)
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 async def test_what_cannot_be_kept_whole_leaves_nothing(high: HighWorld) -> None:
@@ -242,7 +242,7 @@ async def test_a_token_has_no_page_to_reauthorize_on(high: HighWorld) -> None:
         )
 
     assert_error(caught.value, Code.UNIMPLEMENTED, "CAPABILITY_MISSING", capability="OAUTH")
-    assert made == await high.get(made.name)
+    assert made == await high.world.get(made.name)
 
 
 async def test_a_consent_takes_the_place_of_a_token(high: HighWorld) -> None:

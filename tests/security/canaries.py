@@ -5,19 +5,13 @@ know where it is searched.
 """
 
 import base64
-import gc
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-import grpc
 import httpx
-import psycopg
-from psycopg import sql
 from sqlalchemy import select
 
 from storage import keys
@@ -28,8 +22,6 @@ from tests.security.scene import CLIENT_SECRET, Scene
 SHORTEST = 12
 """What is shorter than this is found everywhere by accident."""
 FIELDS = ("access_token", "refresh_token", "token", "code", "code_verifier", "client_secret", "state", "upload_token")
-OURS = ("gateway", "providers", "storage")
-NOT_OURS = ("providers.simulators",)
 
 
 @dataclass
@@ -135,48 +127,3 @@ def _in_answer(body: bytes) -> Iterator[tuple[str, str]]:
     for name, value in parse_qsl(urlsplit(data.get("upload_url", "")).query):
         if name in FIELDS:
             yield name, value
-
-
-def tables(url: str) -> Iterator[tuple[str, str]]:
-    """Yield every table of the database by name, with all its rows as text."""
-    with psycopg.connect(url) as connection:
-        names = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        for schema, name in names:
-            query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, name))
-            yield name, "\n".join(row[0] for row in connection.execute(query))
-
-
-def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file under a folder."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield str(path), path.read_bytes()
-
-
-def words_of(heard: Any) -> Iterator[Any]:
-    """Yield all that a caller was told by one answer or error, but for the page of its own consent."""
-    if isinstance(heard, grpc.aio.AioRpcError):
-        yield from (repr(heard), heard.details(), heard.debug_error_string())
-        for key, value in (*heard.initial_metadata(), *heard.trailing_metadata()):
-            yield from (key, value)
-        return
-    message = type(heard).FromString(heard.SerializeToString())
-    for each in (message, *getattr(message, "connections", ())):
-        if "authorization" in each.DESCRIPTOR.fields_by_name:
-            each.authorization.ClearField("uri")
-    yield from (str(message), message.SerializeToString())
-
-
-def reprs() -> dict[str, str]:
-    """Return the reprs of all objects of the gateway's own classes that live in this process, by class."""
-    gc.collect()
-    found: dict[str, set[str]] = defaultdict(set)
-    for each in gc.get_objects():
-        kind = type(each)
-        # A class of C may keep anything under this name.
-        module = str(getattr(kind, "__module__", ""))
-        if module.partition(".")[0] in OURS and not module.startswith(NOT_OURS):
-            found[f"{module}.{kind.__qualname__}"].add(repr(each))
-    return {kind: "\0".join(shown) for kind, shown in found.items()}

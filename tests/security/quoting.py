@@ -11,8 +11,6 @@ from tests.security.canaries import secrets_of
 
 ENVELOPE_CODES = ("invalid_params", "access_token_invalid", "made_up_code")
 OAUTH_CODES = ("invalid_grant", "invalid_client", "made_up_code")
-FOR_POSTS = ("html", "text 401", "secret code", "envelope invalid_params", "exception")
-"""One of each kind that a post can meet: handing over three posts takes long."""
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
 

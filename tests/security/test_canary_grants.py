@@ -87,7 +87,7 @@ class Planner(Walk):
         """Let HighLevel answer so until the block ends."""
         return _answering(self.scene, answer)
 
-    async def stumble(self, name: str, token: str, answer: Answer) -> None:  # type: ignore[override]
+    async def stumble(self, name: str, token: str, answer: Answer) -> None:
         """Do everything that sends a static token, while HighLevel answers so."""
         with self.answering(answer):
             await self.refused("ConnectionService/VerifyConnection", name=name)

@@ -13,14 +13,12 @@ from urllib.parse import urlsplit
 import grpc
 import httpx
 
-from gateway.domain import publishing
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, upload_pb2
 from tests.fixtures import media
 from tests.fixtures.app import base_of
 from tests.fixtures.client import write_messages
 from tests.fixtures.consent import decide, query_of
 from tests.fixtures.settings import REDIRECT_URI
-from tests.security.quoting import Answer, only
 from tests.security.scene import Scene
 
 PARENT = "locations/l1"
@@ -120,45 +118,3 @@ class Walk:
         """Call a method that may well fail: what it says is heard either way."""
         with suppress(grpc.aio.AioRpcError):
             await self.call(method, **values)
-
-    async def stumble(self, answer: Answer, *, posts: bool = True) -> None:
-        """Do everything that calls the vendor while it answers so, `posts` included; at the end it works again."""
-        if posts:
-            await self.stumble_at_posts(answer)
-        with self.scene.answering(answer):
-            await self.refused("AccountService/GetAccount", name=self.account, max_staleness=FRESH)
-            await self.refused("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
-            await self.refused("ConnectionService/VerifyConnection", name=self.connection)
-            self.scene.clock.advance(DAY)
-            await self.refused("ConnectionService/VerifyConnection", name=self.connection)
-        await self.stumble_at_consent(answer)
-        with self.scene.answering(answer):
-            await self.refused("ConnectionService/DisconnectConnection", name=self.connection)
-        self.scene.clock.advance(timedelta(hours=1))
-        await self.complete(await self.consent((await self.reauthorize()).authorization.uri))
-
-    async def stumble_at_consent(self, answer: Answer) -> None:
-        """Come back from the consent page, by call and by browser, to a vendor that answers so."""
-        by_call = await self.consent((await self.reauthorize()).authorization.uri)
-        with self.scene.answering(answer):
-            with suppress(grpc.aio.AioRpcError):
-                await self.complete(by_call)
-            by_browser = await self.consent((await self.reauthorize("")).authorization.uri)
-            await self.visit(by_browser)
-
-    async def stumble_at_posts(self, answer: Answer) -> None:
-        """Hand over posts to a vendor that answers so on one path; look at them afterwards."""
-        upload = await self.upload()
-        for path in ("/init/", "/upload/", "/status/"):
-            made = await self.post(upload)
-            _, location, _, post = made.name.split("/")
-            with self.scene.answering(only(path, answer)):
-                for _ in range(2):
-                    # What a worker would do, and would log when it fails.
-                    with suppress(RuntimeError):
-                        await publishing.step(self.scene.gateway.domain, location, post)
-                    self.scene.clock.advance(timedelta(seconds=5))
-                await self.refused("PostService/RefreshPost", name=made.name)
-            await self.refused("PostService/GetPost", name=made.name)
-            # Posts of one account go out in order: what hangs is called back before the next one.
-            await self.refused("PostService/CancelPost", name=made.name)
