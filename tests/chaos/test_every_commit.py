@@ -33,8 +33,8 @@ from tests.chaos.test_kill_side_paths import Death, publish_drafts
 from tests.fixtures import media as files
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.planner import PlannerStage, planning
+from tests.flows.faults import pulled
 from tests.flows.test_photos import FETCHING, PHOTOS, TYPES
-from tests.flows.trouble import pulled
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 

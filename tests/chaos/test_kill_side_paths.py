@@ -26,7 +26,7 @@ from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, SIZE, SMALL, vendor_config
 from tests.fixtures.domain import Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.trouble import pulled
+from tests.flows.faults import pulled
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 

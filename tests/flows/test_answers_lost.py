@@ -26,8 +26,8 @@ from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
+from tests.flows.faults import PUBLIC, Outage, announced, attempt_of, during, pulled
 from tests.flows.test_webhooks import telling_of
-from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled
 
 pytestmark = pytest.mark.chaos
 

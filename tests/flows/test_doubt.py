@@ -22,8 +22,7 @@ from storage.errors import NotFound
 from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
-from tests.flows.test_webhooks import telling_of
-from tests.flows.trouble import (
+from tests.flows.faults import (
     PUBLIC,
     announced,
     attempt_of,
@@ -31,6 +30,7 @@ from tests.flows.trouble import (
     pulled,
     with_store,
 )
+from tests.flows.test_webhooks import telling_of
 
 pytestmark = pytest.mark.chaos
 

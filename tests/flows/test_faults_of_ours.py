@@ -21,7 +21,7 @@ from storage.posts import PostRow
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
 from tests.fixtures.domain import GOOD, LOCATION, Stage, opened
-from tests.flows.trouble import attempt_of, pulled, with_store
+from tests.flows.faults import attempt_of, pulled, with_store
 
 pytestmark = pytest.mark.chaos
 

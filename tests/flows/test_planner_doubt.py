@@ -20,7 +20,7 @@ from providers.simulators.highlevel.tenants import BAKERY
 from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION
 from tests.fixtures.planner import PlannerStage, planning
-from tests.flows.trouble import URI, attempt_of
+from tests.flows.faults import URI, attempt_of
 
 pytestmark = pytest.mark.chaos
 

@@ -34,7 +34,7 @@ from tests.fixtures.planner import planning
 from tests.fixtures.rows import account_row, as_grant, connect, connection_row
 from tests.fixtures.settings import for_highlevel, make_settings
 from tests.fixtures.waiting import no_time
-from tests.flows.trouble import Outage
+from tests.flows.faults import Outage
 
 BURST, DAY = "requests", "requests_per_day"
 SKEW = timedelta(seconds=windows.SKEW_SECONDS)

@@ -1,7 +1,6 @@
-"""Every secret of a scene by its name, and the search for them in whatever was said, written or kept.
+"""Every secret of a gateway by its name, and the search for them in texts and bytes.
 
-Owns the harvest (from configuration, wire and tables), the spellings of a secret, and the search. Does not
-know where it is searched.
+Owns the collection of secrets (from configuration, wire and tables), the encodings of a secret, and the search.
 """
 
 import base64
@@ -17,22 +16,22 @@ from sqlalchemy import select
 from storage import keys
 from storage.keys import DataKeyTable
 from tests.fixtures.settings import KEY
-from tests.security.scene import CLIENT_SECRET, Scene
+from tests.security.recorded import CLIENT_SECRET, RecordedGateway
 
 SHORTEST = 12
-"""What is shorter than this is found everywhere by accident."""
+"""A shorter secret would be found everywhere by accident."""
 FIELDS = ("access_token", "refresh_token", "token", "code", "code_verifier", "client_secret", "state", "upload_token")
 
 
 @dataclass
 class Canaries:
-    """Secrets and their names; `spelled` holds every spelling that each might be found in."""
+    """Secrets and their names; `spelled` has every encoding in which each might be found."""
 
     names: dict[bytes, str] = field(default_factory=dict)
     spelled: dict[str, frozenset[bytes]] = field(default_factory=dict)
 
     def add(self, kind: str, secret: str | bytes) -> None:
-        """Watch for one more secret of a kind; the same one twice keeps its first name."""
+        """Add a secret of a kind; one that is there already keeps its name."""
         raw = secret.encode() if isinstance(secret, str) else secret
         if len(raw) < SHORTEST:
             raise ValueError(f"{kind} is too short to be searched for")
@@ -42,11 +41,11 @@ class Canaries:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds that are known: a walk that met none of a kind proves nothing about it."""
+        """The kinds of secrets found so far: a journey without any of a kind proves nothing about it."""
         return {name.partition(" #")[0] for name in self.names.values()}
 
     def found_in(self, *places: Any) -> list[str]:
-        """Return the names of the secrets that stand somewhere in these texts or bytes."""
+        """Return the names of the secrets that occur in these texts or bytes."""
         hay = b"\0".join(each if isinstance(each, bytes) else str(each).encode("utf-8", "replace") for each in places)
         return sorted(name for name, spellings in self.spelled.items() if any(each in hay for each in spellings))
 
@@ -58,7 +57,7 @@ def _spellings(raw: bytes) -> Iterator[bytes]:
     yield raw.hex().upper().encode()
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + raw)
-        # The first and last characters mix with the neighbours.
+        # The first and last characters depend on the neighbouring bytes.
         yield coded[4:-4]
         yield coded[4:-4].translate(bytes.maketrans(b"+/", b"-_"))
     if raw.isascii() and raw.decode("ascii").isprintable():
@@ -67,9 +66,9 @@ def _spellings(raw: bytes) -> Iterator[bytes]:
             yield spelled.encode()
 
 
-async def harvest(scene: Scene, found: Canaries) -> None:
-    """Add every secret of the scene, those on the wire until now included."""
-    settings = scene.gateway.settings
+async def harvest(recorded: RecordedGateway, found: Canaries) -> None:
+    """Add every secret of the gateway, including those on the wire so far."""
+    settings = recorded.gateway.settings
     found.add("bootstrap key", KEY)
     found.add("client secret", CLIENT_SECRET)
     for entry in settings.encryption_keys.get_secret_value().split(","):
@@ -78,13 +77,13 @@ async def harvest(scene: Scene, found: Canaries) -> None:
     password = urlsplit(settings.database_url.get_secret_value() if settings.database_url else "").password
     if password:
         found.add("database password", password)
-    await _harvest_keys(scene, found)
-    _harvest_wire(scene, found)
+    await _harvest_keys(recorded, found)
+    _harvest_wire(recorded, found)
 
 
-async def _harvest_keys(scene: Scene, found: Canaries) -> None:
+async def _harvest_keys(recorded: RecordedGateway, found: Canaries) -> None:
     """Add what the ring wraps: the secrets for signatures, and each location's data key."""
-    ground = scene.gateway.ground
+    ground = recorded.gateway.ground
     for name in ("oauth", "api_keys", "pages"):
         found.add("signing secret", await keys.get_secret(ground.db, ground.ring, name))
     async with ground.db.read() as tx:
@@ -94,9 +93,9 @@ async def _harvest_keys(scene: Scene, found: Canaries) -> None:
         found.add("data key", ground.ring.unwrap(row.key_id, row.wrapped, aad=place))
 
 
-def _harvest_wire(scene: Scene, found: Canaries) -> None:
-    """Add what the gateway sent to the vendor and got from it."""
-    for wire in (scene.wire, scene.planner_wire):
+def _harvest_wire(recorded: RecordedGateway, found: Canaries) -> None:
+    """Add what the gateway sent to the vendors and received from them."""
+    for wire in (recorded.wire, recorded.planner_wire):
         for request in wire.requests:
             for name, value in secrets_of(request):
                 found.add(name, value)

@@ -13,8 +13,8 @@ from storage.imports import ImportRow
 from tests.fixtures.client import METHODS
 from tests.fixtures.consent import query_of
 from tests.fixtures.settings import REDIRECT_URI
-from tests.security.scene import Scene
-from tests.security.walking import VIDEO, Walk
+from tests.security.journey import VIDEO, Journey
+from tests.security.recorded import RecordedGateway
 
 ABSENT = "absent"
 VIDEO_ID = 7602997517160123666
@@ -46,27 +46,27 @@ class Things:
         return Things(self.location, ABSENT, ABSENT, ABSENT, ABSENT, state, ABSENT)
 
 
-async def make(scene: Scene, key: str) -> Things:
+async def make(recorded: RecordedGateway, key: str) -> Things:
     """Make one of each in the location l1, an open consent included."""
-    walk = Walk(scene, key)
-    await walk.connect()
-    scene.vendor.add_video(next(iter(scene.vendor.users)), id=VIDEO_ID)
-    upload = await walk.upload()
-    post = await walk.post(upload)
-    state = query_of((await walk.reauthorize()).authorization.uri)["state"]
-    names = (walk.connection, walk.account, upload, post.name)
+    journey = Journey(recorded, key)
+    await journey.connect()
+    recorded.vendor.add_video(next(iter(recorded.vendor.users)), id=VIDEO_ID)
+    upload = await journey.upload()
+    post = await journey.post(upload)
+    state = query_of((await journey.reauthorize()).authorization.uri)["state"]
+    names = (journey.connection, journey.account, upload, post.name)
     connection, account, upload, post_id = (name.rpartition("/")[2] for name in names)
-    imported = await _imported(scene, connection=connection, accounts=[account], upload=upload)
+    imported = await _imported(recorded, connection=connection, accounts=[account], upload=upload)
     return Things("l1", connection, account, upload, post_id, state, imported)
 
 
-async def _imported(scene: Scene, **values: Any) -> str:
+async def _imported(recorded: RecordedGateway, **values: Any) -> str:
     """Insert an import: TikTok, which the location is connected to, has no planner that would accept one."""
-    now = scene.gateway.domain.clock()
+    now = recorded.gateway.domain.clock()
     error = {"reason": "CONTENT_REJECTED", "message": "The file has no rows.", "metadata": {"provider": "tiktok"}}
     own: dict[str, Any] = {"location": "l1", "id": "i1", "provider": "tiktok", "file_name": "i1-1.csv"}
     row = ImportRow(**values, **own, state="FAILED", error=error, create_time=now, update_time=now)
-    async with scene.gateway.domain.db.transaction() as tx:
+    async with recorded.gateway.domain.db.transaction() as tx:
         await imports.insert(tx, row)
     return row.id
 

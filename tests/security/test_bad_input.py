@@ -22,9 +22,9 @@ from hypothesis import strategies as st
 
 from tests.fixtures.client import METHODS
 from tests.fixtures.settings import KEY
-from tests.security.judging import Census, complaint, reason_of, without_id
+from tests.security.recorded import RecordedGateway, opened
 from tests.security.requests import Things, make, sound
-from tests.security.scene import Scene, opened
+from tests.security.status_checks import RowCounts, complaint, reason_of, without_id
 
 LAST = ("Delete", "Disconnect", "CompleteConnection")
 IN_ORDER = sorted(METHODS, key=lambda name: (any(part in name for part in LAST), name))
@@ -38,9 +38,9 @@ MOST_KEPT = 64 * 1024
 class Counter:
     """A caller who looks, after each refusal, whether it left anything."""
 
-    scene: Scene
+    recorded: RecordedGateway
     things: Things
-    census: Census
+    row_counts: RowCounts
     wrong: dict[str, str] = dataclasses.field(default_factory=dict)
     answered: int = 0
     refused: int = 0
@@ -52,14 +52,14 @@ class Counter:
 
     async def send(self, method: str, what: str, body: bytes) -> None:
         """Send bytes to a method; keep what is wrong with the answer."""
-        before = self._before or self.census.counts()
-        error = await self.scene.refused(method, [body])
+        before = self._before or self.row_counts.counts()
+        error = await self.recorded.refused(method, [body])
         if error is None:
             self.answered += 1
             self._before = {}
             return
         self.refused += 1
-        self._before = self.census.counts()
+        self._before = self.row_counts.counts()
         trouble = complaint(error)
         if trouble:
             self.wrong[f"{method}: {what}"] = trouble
@@ -70,10 +70,10 @@ class Counter:
 @pytest.fixture
 async def counter(database_url: str, tmp_path: Path) -> AsyncIterator[Counter]:
     """Yield a caller of a gateway in which there is one of each."""
-    async with opened(database_url, tmp_path) as scene:
-        things = await make(scene, KEY)
+    async with opened(database_url, tmp_path) as recorded:
+        things = await make(recorded, KEY)
         with psycopg.connect(database_url, autocommit=True) as database:
-            yield Counter(scene, things, Census(database))
+            yield Counter(recorded, things, RowCounts(database))
 
 
 @pytest.mark.chaos
@@ -94,7 +94,7 @@ async def test_nothing_endless_is_kept(counter: Counter) -> None:
             await counter.send(method, what, body)
 
     assert {} == counter.wrong
-    assert MOST_KEPT > max(counter.census.longest().values())
+    assert MOST_KEPT > max(counter.row_counts.longest().values())
 
 
 @pytest.mark.chaos
@@ -125,7 +125,7 @@ async def test_a_stream_that_is_no_upload_is_refused(counter: Counter) -> None:
 
     troubles = {}
     for what, messages in streams.items():
-        error = await counter.scene.refused("UploadService/WriteUpload", [m.SerializeToString() for m in messages])
+        error = await counter.recorded.refused("UploadService/WriteUpload", [m.SerializeToString() for m in messages])
         troubles[what] = "was answered" if error is None else complaint(error)
 
     assert dict.fromkeys(streams, "") == troubles

@@ -1,6 +1,6 @@
-"""No secret leaves the gateway: a whole walk, with a vendor that quotes every secret it was sent, and then the search.
+"""No secret leaves the gateway: a whole journey with a vendor that echoes every secret, and then the search.
 
-Owns the proof over all that is said, written and kept. What a secret is, `canaries.py` knows.
+Owns the search in all that is answered, logged and stored. What a secret is, `canaries.py` knows.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ from gateway.errors import Violation
 from socialgateway.v1 import connection_pb2, post_pb2
 from tests.fixtures.settings import KEY
 from tests.fixtures.waiting import until
-from tests.security import canaries, quoting
+from tests.security import canaries, echoing_vendor
 from tests.security.canaries import Canaries
-from tests.security.quoting import Answer, only
-from tests.security.scene import CLIENT_SECRET, opened
-from tests.security.walking import DAY, FRESH, Walk
+from tests.security.echoing_vendor import Answer, only
+from tests.security.journey import DAY, FRESH, Journey
+from tests.security.recorded import CLIENT_SECRET, opened
 
 OURS = ("gateway", "providers", "storage")
 NOT_OURS = ("providers.simulators",)
@@ -41,7 +41,7 @@ KINDS = {
     "bootstrap key", "client secret", "encryption key", "database password", "signing secret", "data key", "API key",
     "state", "code", "code_verifier", "access_token", "refresh_token", "upload_token",
 }  # fmt: skip
-"""What the walk must have met: less would prove less."""
+"""The kinds of secrets that the journey must have met: fewer would prove less."""
 
 
 def in_hex(text: str) -> str:
@@ -84,14 +84,14 @@ def files(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield str(path), path.read_bytes()
 
 
-def words_of(heard: Any) -> Iterator[Any]:
+def words_of(responses: Any) -> Iterator[Any]:
     """Yield all that a caller was told by one answer or error, but for the page of its own consent."""
-    if isinstance(heard, grpc.aio.AioRpcError):
-        yield from (repr(heard), heard.details(), heard.debug_error_string())
-        for key, value in (*heard.initial_metadata(), *heard.trailing_metadata()):
+    if isinstance(responses, grpc.aio.AioRpcError):
+        yield from (repr(responses), responses.details(), responses.debug_error_string())
+        for key, value in (*responses.initial_metadata(), *responses.trailing_metadata()):
             yield from (key, value)
         return
-    message = type(heard).FromString(heard.SerializeToString())
+    message = type(responses).FromString(responses.SerializeToString())
     for each in (message, *getattr(message, "connections", ())):
         if "authorization" in each.DESCRIPTOR.fields_by_name:
             each.authorization.ClearField("uri")
@@ -111,71 +111,73 @@ def reprs() -> dict[str, str]:
     return {kind: "\0".join(shown) for kind, shown in found.items()}
 
 
-async def call_everything(walk: Walk, answer: Answer, *, posts: bool = True) -> None:
+async def call_everything(journey: Journey, answer: Answer, *, posts: bool = True) -> None:
     """Make every kind of vendor call while the vendor answers so, `posts` included; at the end it works again."""
     if posts:
-        await _hand_over(walk, answer)
-    with walk.scene.answering(answer):
-        await walk.refused("AccountService/GetAccount", name=walk.account, max_staleness=FRESH)
-        await walk.refused("AccountService/GetCreatorInfo", name=f"{walk.account}/creatorInfo", max_staleness=FRESH)
-        await walk.refused("ConnectionService/VerifyConnection", name=walk.connection)
-        walk.scene.clock.advance(DAY)
-        await walk.refused("ConnectionService/VerifyConnection", name=walk.connection)
-    await _consent_again(walk, answer)
-    with walk.scene.answering(answer):
-        await walk.refused("ConnectionService/DisconnectConnection", name=walk.connection)
-    walk.scene.clock.advance(timedelta(hours=1))
-    await walk.complete(await walk.consent((await walk.reauthorize()).authorization.uri))
+        await _hand_over(journey, answer)
+    with journey.recorded.answering(answer):
+        await journey.refused("AccountService/GetAccount", name=journey.account, max_staleness=FRESH)
+        await journey.refused(
+            "AccountService/GetCreatorInfo", name=f"{journey.account}/creatorInfo", max_staleness=FRESH
+        )
+        await journey.refused("ConnectionService/VerifyConnection", name=journey.connection)
+        journey.recorded.clock.advance(DAY)
+        await journey.refused("ConnectionService/VerifyConnection", name=journey.connection)
+    await _consent_again(journey, answer)
+    with journey.recorded.answering(answer):
+        await journey.refused("ConnectionService/DisconnectConnection", name=journey.connection)
+    journey.recorded.clock.advance(timedelta(hours=1))
+    await journey.complete(await journey.consent((await journey.reauthorize()).authorization.uri))
 
 
-async def _consent_again(walk: Walk, answer: Answer) -> None:
+async def _consent_again(journey: Journey, answer: Answer) -> None:
     """Come back from the consent page, by call and by browser, while the vendor answers so."""
-    by_call = await walk.consent((await walk.reauthorize()).authorization.uri)
-    with walk.scene.answering(answer):
+    by_call = await journey.consent((await journey.reauthorize()).authorization.uri)
+    with journey.recorded.answering(answer):
         with suppress(grpc.aio.AioRpcError):
-            await walk.complete(by_call)
-        by_browser = await walk.consent((await walk.reauthorize("")).authorization.uri)
-        await walk.visit(by_browser)
+            await journey.complete(by_call)
+        by_browser = await journey.consent((await journey.reauthorize("")).authorization.uri)
+        await journey.visit(by_browser)
 
 
-async def _hand_over(walk: Walk, answer: Answer) -> None:
+async def _hand_over(journey: Journey, answer: Answer) -> None:
     """Hand over posts while the vendor answers so on one path, and read them afterwards."""
-    upload = await walk.upload()
+    upload = await journey.upload()
     for path in ("/init/", "/upload/", "/status/"):
-        made = await walk.post(upload)
+        made = await journey.post(upload)
         _, location, _, post = made.name.split("/")
-        with walk.scene.answering(only(path, answer)):
+        with journey.recorded.answering(only(path, answer)):
             for _ in range(2):
                 # What a worker would do, and would log when it fails.
                 with suppress(RuntimeError):
-                    await publishing.step(walk.scene.gateway.domain, location, post)
-                walk.scene.clock.advance(timedelta(seconds=5))
-            await walk.refused("PostService/RefreshPost", name=made.name)
-        await walk.refused("PostService/GetPost", name=made.name)
+                    await publishing.step(journey.recorded.gateway.domain, location, post)
+                journey.recorded.clock.advance(timedelta(seconds=5))
+            await journey.refused("PostService/RefreshPost", name=made.name)
+        await journey.refused("PostService/GetPost", name=made.name)
         # Posts of one account go out in order: what hangs is called back before the next one.
-        await walk.refused("PostService/CancelPost", name=made.name)
+        await journey.refused("PostService/CancelPost", name=made.name)
 
 
-async def all_secrets(walk: Walk) -> Canaries:
-    """Return every secret of the walk until now."""
+async def all_secrets(journey: Journey) -> Canaries:
+    """Return every secret of the journey so far."""
     found = Canaries()
-    found.add("API key", walk.key)
-    for state in walk.states:
+    found.add("API key", journey.key)
+    for state in journey.states:
         found.add("state", state)
-    for code in walk.codes:
+    for code in journey.codes:
         found.add("code", code)
-    await canaries.harvest(walk.scene, found)
+    await canaries.harvest(journey.recorded, found)
     return found
 
 
-def leaks(found: Canaries, walk: Walk, written: io.StringIO, folder: Path) -> dict[str, list[str]]:
+def leaks(found: Canaries, journey: Journey, written: io.StringIO, folder: Path) -> dict[str, list[str]]:
     """Return where which secret stands in all that was logged, answered, shown, kept, or would be printed."""
-    scene = walk.scene
-    url = scene.gateway.settings.database_url
+    recorded = journey.recorded
+    url = recorded.gateway.settings.database_url
     places: dict[str, list[str]] = {
         "log": found.found_in(written.getvalue()),
-        "answers": found.found_in(*(word for each in scene.heard for word in words_of(each))),
-        "pages": found.found_in(*walk.pages),
+        "answers": found.found_in(*(word for each in recorded.responses for word in words_of(each))),
+        "pages": found.found_in(*journey.pages),
     }
     for name, shown in reprs().items():
         places[f"repr of {name}"] = found.found_in(shown)
@@ -191,23 +193,23 @@ async def test_no_secret_leaves_in_a_whole_life(
     written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """From consent to deletion, nothing that is logged, answered, shown, kept or printed holds a secret."""
-    async with opened(database_url, tmp_path, jobs=True) as scene:
-        walk = Walk(scene, await scene.key())
-        await walk.connect()
-        await walk.complete(await walk.consent((await walk.reauthorize()).authorization.uri))
-        await walk.look()
-        published = await walk.publish()
+    async with opened(database_url, tmp_path, jobs=True) as recorded:
+        journey = Journey(recorded, await recorded.key())
+        await journey.connect()
+        await journey.complete(await journey.consent((await journey.reauthorize()).authorization.uri))
+        await journey.look()
+        published = await journey.publish()
         assert post_pb2.Post.PUBLISHED == published.state
-        scene.clock.advance(DAY)
-        await walk.look()
-        assert ["ok"] == [each.outcome for each in scene.vendor.exchanges if each.grant_type == "refresh_token"]
-        await walk.call("ConnectionService/DisconnectConnection", name=walk.connection)
-        await walk.call("ConnectionService/DeleteConnection", name=walk.connection)
+        recorded.clock.advance(DAY)
+        await journey.look()
+        assert ["ok"] == [each.outcome for each in recorded.vendor.exchanges if each.grant_type == "refresh_token"]
+        await journey.call("ConnectionService/DisconnectConnection", name=journey.connection)
+        await journey.call("ConnectionService/DeleteConnection", name=journey.connection)
 
-        found = await all_secrets(walk)
+        found = await all_secrets(journey)
 
         assert KINDS <= found.kinds
-        assert {} == leaks(found, walk, written, tmp_path)
+        assert {} == leaks(found, journey, written, tmp_path)
         assert [] == found.found_in(*capfd.readouterr())
 
 
@@ -216,31 +218,31 @@ async def test_no_secret_leaves_when_the_vendor_quotes_it(
     written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A vendor that puts every secret it was sent into its errors, in whatever form, makes none of them known."""
-    async with opened(database_url, tmp_path) as scene:
-        walk = Walk(scene, await scene.key())
-        await walk.connect()
-        for name, answer in quoting.answers().items():
-            await call_everything(walk, answer, posts=name in FOR_POSTS)
+    async with opened(database_url, tmp_path) as recorded:
+        journey = Journey(recorded, await recorded.key())
+        await journey.connect()
+        for name, answer in echoing_vendor.answers().items():
+            await call_everything(journey, answer, posts=name in FOR_POSTS)
 
-        found = await all_secrets(walk)
+        found = await all_secrets(journey)
 
         assert set() == FILLED - {name for name, rows in tables(database_url) if rows}
         assert KINDS <= found.kinds
-        assert {} == leaks(found, walk, written, tmp_path)
+        assert {} == leaks(found, journey, written, tmp_path)
         assert [] == found.found_in(*capfd.readouterr())
 
 
 async def test_a_pair_that_waits_on_disk_is_sealed(written: io.StringIO, database_url: str, tmp_path: Path) -> None:
     """While the database holds a new pair up, the file that keeps it alive holds no token in clear."""
-    async with opened(database_url, tmp_path) as scene:
-        walk = Walk(scene, await scene.key())
-        await walk.connect()
-        scene.clock.advance(DAY)
+    async with opened(database_url, tmp_path) as recorded:
+        journey = Journey(recorded, await recorded.key())
+        await journey.connect()
+        recorded.clock.advance(DAY)
         async with await psycopg.AsyncConnection.connect(database_url) as other:
             await other.execute("SELECT 1 FROM connections FOR UPDATE")
-            renewing = asyncio.create_task(walk.call("ConnectionService/VerifyConnection", name=walk.connection))
+            renewing = asyncio.create_task(journey.call("ConnectionService/VerifyConnection", name=journey.connection))
             await until(lambda: any((tmp_path / "data" / "spills").glob("*.json")))
-            found = await all_secrets(walk)
+            found = await all_secrets(journey)
             spilled = dict(files(tmp_path / "data" / "spills"))
             await other.rollback()
         await renewing
@@ -248,26 +250,26 @@ async def test_a_pair_that_waits_on_disk_is_sealed(written: io.StringIO, databas
         assert 1 == len(spilled)
         assert 2 == sum(name.startswith("refresh_token") for name in found.names.values())
         assert [] == found.found_in(*spilled.values())
-        assert {} == leaks(found, walk, written, tmp_path)
+        assert {} == leaks(found, journey, written, tmp_path)
 
 
 async def test_a_secret_that_leaks_is_found(written: io.StringIO, database_url: str, tmp_path: Path) -> None:
     """The search itself works: one secret is put into each place, and each place is named."""
-    async with opened(database_url, tmp_path) as scene:
-        walk = Walk(scene, await scene.key())
-        await walk.connect()
-        found = await all_secrets(walk)
-        assert {} == leaks(found, walk, written, tmp_path)
-        log.get("test").info("note", note=walk.states[0])
+    async with opened(database_url, tmp_path) as recorded:
+        journey = Journey(recorded, await recorded.key())
+        await journey.connect()
+        found = await all_secrets(journey)
+        assert {} == leaks(found, journey, written, tmp_path)
+        log.get("test").info("note", note=journey.states[0])
         (tmp_path / "left.txt").write_text(KEY)
-        walk.pages.append(walk.states[0])
-        scene.heard.append(connection_pb2.Connection(last_error_message=CLIENT_SECRET))
+        journey.pages.append(journey.states[0])
+        recorded.responses.append(connection_pb2.Connection(last_error_message=CLIENT_SECRET))
         kept = Violation(CLIENT_SECRET, "")
         with psycopg.connect(database_url) as other:
             other.execute("UPDATE connections SET last_error_message = %s", [CLIENT_SECRET])
             other.execute("UPDATE tokens SET access_sealed = %s", [next(iter(found.names))])
 
-        places = leaks(found, walk, written, tmp_path)
+        places = leaks(found, journey, written, tmp_path)
 
         assert kept.field == CLIENT_SECRET
         expected = {"log", "pages", "answers", "table connections", "table tokens", f"file {tmp_path}/left.txt"}

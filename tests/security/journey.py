@@ -1,6 +1,6 @@
-"""The life of a connection and its posts, through the doors that callers and browsers use.
+"""The life of a connection and its posts, by gRPC and in browsers.
 
-Owns the steps of the walk. Judges nothing.
+Owns the steps. Asserts nothing about what is answered.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from tests.fixtures.app import base_of
 from tests.fixtures.client import write_messages
 from tests.fixtures.consent import decide, query_of
 from tests.fixtures.settings import REDIRECT_URI
-from tests.security.scene import Scene
+from tests.security.recorded import RecordedGateway
 
 PARENT = "locations/l1"
 VIDEO = media.video()
@@ -28,10 +28,10 @@ DAY = timedelta(hours=25)
 
 
 @dataclass
-class Walk:
-    """One caller's way; `pages` is what browsers were shown, `states` and `codes` what went through them."""
+class Journey:
+    """The steps of one caller; `pages` is what browsers were shown, `states` and `codes` went through their URLs."""
 
-    scene: Scene
+    recorded: RecordedGateway
     key: str
     pages: list[str] = field(default_factory=list)
     states: list[str] = field(default_factory=list)
@@ -40,8 +40,8 @@ class Walk:
     account: str = ""
 
     async def call(self, method: str, request: Any = None, **values: Any) -> Any:
-        """Call a method with the walk's key."""
-        return await self.scene.call(method, request, key=self.key, **values)
+        """Call a method with the caller's key."""
+        return await self.recorded.call(method, request, key=self.key, **values)
 
     async def create(self, **values: Any) -> Any:
         """Create a connection."""
@@ -52,16 +52,16 @@ class Walk:
 
     async def consent(self, uri: str, *, decision: str = "approve") -> str:
         """Decide on the consent page, and return the address that the browser is sent to."""
-        back = await decide(self.scene.browser, uri, decision)
+        back = await decide(self.recorded.browser, uri, decision)
         query = query_of(back)
         self.states.append(query["state"])
         self.codes += [query["code"]] if "code" in query else []
         return back
 
     async def visit(self, address: str) -> httpx.Response:
-        """Follow the browser to the gateway's own callback."""
+        """Let the browser visit the gateway's own callback."""
         parts = urlsplit(address)
-        page = await self.scene.network.get(f"{base_of(self.scene.gateway)}{parts.path}?{parts.query}")
+        page = await self.recorded.network.get(f"{base_of(self.recorded.gateway)}{parts.path}?{parts.query}")
         self.pages += [page.text, str(page.headers)]
         return page
 
@@ -71,19 +71,19 @@ class Walk:
         return await self.call("ConnectionService/CompleteConnection", **query)
 
     async def reauthorize(self, redirect_uri: str = REDIRECT_URI) -> Any:
-        """Open another consent of the connection."""
+        """Start another consent for the connection."""
         values = {"name": self.connection, "redirect_uri": redirect_uri}
         return await self.call("ConnectionService/ReauthorizeConnection", **values)
 
     async def connect(self) -> None:
-        """Create a connection and consent to it in the browser; find its account."""
+        """Create a connection, consent to it in the browser, and find its account."""
         made = await self.create()
         await self.visit(await self.consent(made.authorization.uri))
         listed = await self.call("AccountService/ListAccounts", parent=PARENT)
         self.account = listed.accounts[0].name
 
     async def look(self) -> None:
-        """Call everything that reads, with the vendor where there is one."""
+        """Call every method that reads, from the vendor where it can be."""
         await self.call("ConnectionService/VerifyConnection", name=self.connection)
         await self.call("ConnectionService/GetConnection", name=self.connection)
         await self.call("ConnectionService/GetConnectionStatus", parent=PARENT, provider="providers/tiktok")
@@ -92,13 +92,13 @@ class Walk:
         await self.call("AccountService/GetCreatorInfo", name=f"{self.account}/creatorInfo", max_staleness=FRESH)
 
     async def upload(self) -> str:
-        """Hand over a video; give its name."""
+        """Upload a video, and return its name."""
         wanted = upload_pb2.Upload(
             mime_type="video/mp4", size_bytes=len(VIDEO), sha256=hashlib.sha256(VIDEO).hexdigest()
         )
         made = await self.call("UploadService/CreateUpload", parent=PARENT, upload=wanted)
         messages = [each.SerializeToString() for each in write_messages(made.name, VIDEO)]
-        await self.scene.send("UploadService/WriteUpload", messages, key=self.key)
+        await self.recorded.send("UploadService/WriteUpload", messages, key=self.key)
         return str(made.name)
 
     async def post(self, upload: str) -> Any:
@@ -109,12 +109,12 @@ class Walk:
         return await self.call("PostService/CreatePost", parent=PARENT, post=wanted)
 
     async def publish(self) -> Any:
-        """Create a post and watch it to its end."""
+        """Create a post, and return it as it is at its end."""
         made = await self.post(await self.upload())
         last = await self.call("PostService/WatchPost", name=made.name)
         return last.post
 
     async def refused(self, method: str, **values: Any) -> None:
-        """Call a method that may well fail: what it says is heard either way."""
+        """Call a method that may fail: the response is recorded either way."""
         with suppress(grpc.aio.AioRpcError):
             await self.call(method, **values)

@@ -34,9 +34,9 @@ PLANNER = highlevel.SimulatorConfig(client_secret="canary-planner-secret-of-the-
 
 @dataclass
 class Wire(httpx.AsyncBaseTransport):
-    """Carries the gateway's calls to the vendor, and keeps every request and answer as it went.
+    """A transport to the vendor that records every request and answer.
 
-    `instead` may answer in the vendor's place; None from it lets the vendor answer.
+    `instead` may answer in place of the vendor; when it returns None, the vendor answers.
     """
 
     inner: httpx.AsyncBaseTransport
@@ -45,7 +45,7 @@ class Wire(httpx.AsyncBaseTransport):
     instead: Callable[[httpx.Request], httpx.Response | None] | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Carry one call."""
+        """Send one request."""
         await request.aread()
         self.requests.append(request)
         replaced = self.instead(request) if self.instead else None
@@ -58,8 +58,8 @@ class Wire(httpx.AsyncBaseTransport):
 
 
 @dataclass
-class Scene:
-    """The gateway, its vendors, the wires between them, and a caller; `heard` is all that callers were answered.
+class RecordedGateway:
+    """The gateway, its vendors, the wires between them, and a caller; `responses` is everything callers received.
 
     `vendor` and `wire` are TikTok's, `planner` and `planner_wire` HighLevel's. `browser` reaches TikTok's pages,
     `planner_browser` HighLevel's, `network` the gateway's own.
@@ -76,7 +76,7 @@ class Scene:
     planner: highlevel.Vendor
     planner_wire: Wire
     planner_browser: httpx.AsyncClient
-    heard: list[Any] = field(default_factory=list)
+    responses: list[Any] = field(default_factory=list)
 
     async def call(self, method: str, request: Any = None, *, key: str | None = KEY, **values: Any) -> Any:
         """Call a method with a request of `values`, and return its last answer; `key` None sends none."""
@@ -90,9 +90,9 @@ class Scene:
         try:
             answers: list[Any] = await METHODS[method].send(self.channel, bodies, metadata)
         except grpc.aio.AioRpcError as error:
-            self.heard.append(error)
+            self.responses.append(error)
             raise
-        self.heard += answers
+        self.responses += answers
         return answers
 
     async def refused(self, method: str, bodies: Iterable[bytes], *, key: str | None = KEY) -> Any:
@@ -105,7 +105,7 @@ class Scene:
 
     @contextmanager
     def answering(self, answer: Callable[[httpx.Request], httpx.Response | None]) -> Iterator[None]:
-        """Let the vendor answer so until the block ends."""
+        """Replace the vendor's answers until the block ends."""
         self.wire.instead = answer
         try:
             yield
@@ -125,7 +125,7 @@ class Scene:
 @asynccontextmanager
 async def opened(
     database_url: str, folder: Path, *, jobs: bool = False, config: SimulatorConfig = CONFIG, **values: Any
-) -> AsyncIterator[Scene]:
+) -> AsyncIterator[RecordedGateway]:
     """Open the gateway before both simulated vendors; `values` are settings, `config` is TikTok's."""
     clock = RunningClock()
     tiktok, planner = create_app(config, clock=clock), highlevel.create_app(PLANNER, clock=clock)
@@ -142,7 +142,7 @@ async def opened(
         httpx.AsyncClient(transport=other, headers=AGENT) as planner_browser,
         httpx.AsyncClient(trust_env=False, verify=False) as network,  # noqa: S501 - nothing but plain HTTP to ourselves
     ):
-        yield Scene(
+        yield RecordedGateway(
             gateway=gateway,
             vendor=tiktok.state.vendor,
             wire=wire,
