@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import measures
-from tests.bench.ground import running
 from tests.bench.rounds import Result
+from tests.bench.servers import running
 
 MEASURES = {
     "post": measures.get_post,

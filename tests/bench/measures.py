@@ -1,4 +1,4 @@
-"""What is measured: two reads, the way in of a file, and its way out.
+"""What is measured: two reads, the upload of a file, and its transfer to a vendor.
 
 Owns the load of each measurement; both sides of a pair get the same. Does not know the table.
 """
@@ -18,8 +18,8 @@ from providers.models.secret import Secret
 from socialgateway.v1 import upload_pb2
 from socialgateway.v1.upload_service_pb2 import WriteUploadRequest
 from tests.bench.bare import METHOD
-from tests.bench.ground import LOCATIONS, Bench, client
 from tests.bench.rounds import Result, side_by_side
+from tests.bench.servers import LOCATIONS, Bench, client
 from tests.fixtures.client import METHODS, Client
 
 CALLERS = 32
@@ -52,7 +52,7 @@ async def _calls(bench: Bench, name: str, requests: list[dict[str, str]], target
     async with bench.client() as gateway, client(bench.echo) as echo:
         ours: Any = gateway.channel.unary_unary(method.path)
         bare: Any = echo.channel.unary_unary(METHOD)
-        # Every location once: they are read from PostgreSQL, and their answers proved to be answers.
+        # Every location once: they are read from PostgreSQL, and their answers are checked.
         for values in requests:
             read = await gateway.call(name, **values)
             assert read.HasField("create_time"), read

@@ -23,7 +23,7 @@ LOCATION = processes.LOCATION.partition("/")[2]
 
 
 def vendor_config() -> SimulatorConfig:
-    """Return a planner that is quick and sets no caps, and does not say the id of what it publishes at once."""
+    """Return the settings of a planner that is quick, has no caps, and does not return the id of what it publishes."""
     return SimulatorConfig(processing_seconds=0.2, rate_limits=False, posts_per_day=None, publish_now_results=False)
 
 
@@ -48,13 +48,13 @@ class Planner:
         return processes.Gateway(database_url, self.url, folder, settings={**self.settings, **shared})
 
     def made(self, caption: str) -> int:
-        """Count the planner's records of a post, published or not."""
+        """Count the planner's records of a post, whether published or not."""
         return sum(each.summary == caption for each in self.vendor.created)
 
 
 @asynccontextmanager
 async def planning(database_url: str, folder: Path, config: SimulatorConfig | None = None) -> AsyncIterator[Planner]:
-    """Serve a planner for the length of a block, with a location of ours connected to it."""
+    """Serve a planner to which a location is connected, until the block ends."""
     simulator = create_app(config or vendor_config(), clock=clock.now)
     vendor = simulator.state.vendor
     settings = make_settings(database_url, folder, **for_highlevel(vendor.config))
@@ -67,7 +67,7 @@ async def planning(database_url: str, folder: Path, config: SimulatorConfig | No
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Return the request for a post at once, public where the network has levels, under an id of the caller's."""
+    """Return the request for an immediate post, public where the network has privacy levels, with a given id."""
     post = post_pb2.Post(account=f"{processes.LOCATION}/accounts/{account}", mode=post_pb2.POST_MODE_DIRECT)
     post.caption = caption
     post.video.source.upload = upload

@@ -114,7 +114,7 @@ class Gateway:
         return None
 
     async def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End the process; a frozen one is woken first so that it can be ended at all."""
+        """End the process; a frozen one is woken first, so that it can end."""
         if self.process is None or self.process.returncode is not None:
             return
         self.process.send_signal(signal.SIGCONT)
@@ -122,7 +122,7 @@ class Gateway:
         await self.process.wait()
 
     def wake(self) -> None:
-        """Let a frozen process go on."""
+        """Resume a frozen process."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -138,7 +138,7 @@ async def running(gateway: Gateway, *, failpoint: str = "") -> AsyncIterator[Gat
 
 
 async def connect_many(gateway: Gateway, vendor: Vendor, count: int) -> list[str]:
-    """Connect so many of the vendor's users, for posts in quick succession: each may begin six in a minute."""
+    """Connect several users of the vendor, for posts in quick succession: each may start six in a minute."""
     made = []
     for number in range(count):
         user = vendor.add_user(open_id=f"chaos-{number}", username=f"chaos{number}", display_name=f"Chaos {number}")
@@ -163,7 +163,7 @@ async def walk_consent(browser: httpx.AsyncClient, uri: str, **fields: Any) -> h
 
 
 def pattern(size: int) -> bytes:
-    """Return a real video, padded with bytes in which no two chunks are alike."""
+    """Return a real video, padded with bytes in which no two chunks are equal."""
     block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(32768))
     head = media.clip() + media.padding_head(size - len(media.clip()))
     return (head + block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
@@ -176,7 +176,7 @@ async def upload(gateway: Gateway, data: bytes, mime_type: str = "video/mp4") ->
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Return the request for a direct post that only its creator sees, under an id of the caller's."""
+    """Return the request for a direct post that only its creator sees, with a given id."""
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=caption)
     post.video.source.upload = upload
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME

@@ -1,7 +1,7 @@
-"""What goes wrong around a publish, on a stage: a vendor that says little, a store and a database that are away.
+"""Faults around a publish: a vendor that says little, a blob store and a database that fail.
 
-Owns the props; what follows from each trouble is the business of the tests. Nothing of the gateway's own is replaced
-but the store of bytes and the pause between two tries.
+Owns the faults; what follows from each is tested elsewhere. Of the gateway itself only the blob store and the pause
+between two attempts are replaced.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -41,7 +41,7 @@ async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow
 
 
 async def announced(stage: Stage, post: PostRow) -> PostRow:
-    """Carry a post up to INIT_OK: its worker is told to stop once the announcement is answered."""
+    """Publish a post up to INIT_OK: its worker stops once the init call is answered."""
     await publishing.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
     row = await stage.read(post)
     assert "INIT_OK" == (await attempt_of(stage, row, row.attempt)).state
@@ -49,7 +49,7 @@ async def announced(stage: Stage, post: PostRow) -> PostRow:
 
 
 def during(stage: Stage, work: Callable[[], Awaitable[Any]]) -> None:
-    """Let `work` happen while the vendor thinks about the next call with a `slow` fault."""
+    """Run `work` while the vendor delays its next call with a `slow` fault."""
 
     async def think(seconds: float) -> None:
         await work()
@@ -58,19 +58,19 @@ def during(stage: Stage, work: Callable[[], Awaitable[Any]]) -> None:
 
 
 class Store(BlobStore):
-    """A store of bytes that does `before` ahead of giving any: it may raise, or take its time."""
+    """A blob store that calls `before` ahead of each read: it may raise, or block."""
 
     before: Callable[[], None]
 
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
-        """Yield bytes, after whatever is to happen first."""
+        """Call `before`, then yield the bytes."""
         self.before()
         async for piece in super().stream(key, start, end, chunk):
             yield piece
 
 
 def with_store(stage: Stage, folder: Path, before: Callable[[], None]) -> Stage:
-    """Return the stage that was opened in `folder` with a store that does `before` ahead of giving bytes."""
+    """Return the stage that was opened in `folder` with a blob store that calls `before` ahead of each read."""
     store = Store.open((folder / "blobs").as_uri())
     assert isinstance(store, Store)
     store.before = before

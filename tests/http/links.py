@@ -1,4 +1,4 @@
-"""An upload behind a media link of the real edge: what the tests of `/media/…` begin with.
+"""An upload behind a media link of the real HTTP edge, for the tests of `/media/…`.
 
 Owns the setting. Knows nothing of what is asked of the link.
 """
@@ -21,13 +21,13 @@ from tests.fixtures.domain import LOCATION, Stage, edge_of, opened
 from tests.fixtures.rows import post_row
 
 HOUR = timedelta(hours=1)
-# More than one part, and no two kilobytes alike.
+# More than one part, and no two kilobytes are equal.
 DATA = b"".join(number.to_bytes(4, "big") * 16 for number in range(150_000))
 
 
 @dataclass
 class Linked:
-    """A stage with one upload behind one link, and a visitor of the edge."""
+    """A domain with one upload behind one link, and a visitor of the edge."""
 
     stage: Stage
     visitor: httpx.AsyncClient
@@ -36,7 +36,7 @@ class Linked:
     path: str
 
     async def fetches(self) -> list[tuple[int, int, int, str]]:
-        """Return what was written down: (status, first, size, user agent), in order."""
+        """Return the recorded fetches: (status, first, size, user agent), in order."""
         query = text("SELECT status, first, size, user_agent FROM media_fetches ORDER BY id")
         async with self.stage.domain.db.read() as tx:
             return [tuple(row) for row in (await tx.execute(query)).all()]

@@ -40,7 +40,7 @@ class Planned(HighWorld):
         self.vendor.faults.add(Fault(match=match, kind=kind, **more))
 
     def advance(self, **span: float) -> None:
-        """Let time go by."""
+        """Move the clock on, and let the vendor do what is due."""
         self.world.clock.advance(timedelta(**span))
         self.vendor.settle()
 

@@ -34,7 +34,7 @@ Message = upload_service_pb2.WriteUploadRequest
 
 
 def noise(size: int, seed: int = 1) -> bytes:
-    """Return bytes of which no two stretches are alike, the same in every run."""
+    """Return pseudo-random bytes, the same in every run."""
     return random.Random(seed).randbytes(size)
 
 
@@ -59,12 +59,12 @@ def messages(
 
 
 class Counting(UploadService):
-    """The real service, which also says how many messages it has taken in."""
+    """The real service, which also counts the messages that it has read."""
 
     taken = 0
 
     async def WriteUpload(self, request_iterator: AsyncIterator[Message], context: Any) -> upload_pb2.Upload:
-        """Count on the way; a message is taken in when the next is asked for."""
+        """Count the messages; one has been read when the next is requested."""
         return await super().WriteUpload(self._counted(request_iterator), context)
 
     async def _counted(self, sent: AsyncIterator[Message]) -> AsyncIterator[Message]:
@@ -102,7 +102,7 @@ class Served:
         return await self.stub.WriteUpload(iter(sent), metadata=as_(key), **options)
 
     async def broken(self, sent: list[Message]) -> None:
-        """Send messages, then break the stream off without ending it, when the server has taken them all in."""
+        """Send messages, and cancel the stream when the server has read them all."""
         expected = self.service.taken + len(sent)
 
         async def feed() -> AsyncIterator[Message]:
@@ -121,14 +121,14 @@ class Served:
         return await self.write(messages(made.name, data))
 
     async def stored(self, name: str, first: int = 0, end: int | None = None) -> bytes:
-        """Read bytes back as a hand-over does."""
+        """Read bytes back as a transfer to a vendor does."""
         upload = await self.get(name)
         end = upload.committed_size if end is None else end
         pieces = uploads.read(self.stage.domain, LOCATION, id_of(name), first, end)
         return b"".join([piece async for piece in pieces])
 
     async def parts(self, name: str) -> list[UploadPartRow]:
-        """Return the parts that are listed."""
+        """Return the rows of the upload's parts."""
         async with self.stage.domain.db.read() as tx:
             return list(await rows.parts(tx, LOCATION, id_of(name)))
 
@@ -139,7 +139,7 @@ def id_of(name: str) -> str:
 
 
 def blobs(folder: Path) -> list[str]:
-    """Return the files below the stage's blob folder, as keys."""
+    """Return the keys of the files in the blob folder."""
     root = folder / "blobs"
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
