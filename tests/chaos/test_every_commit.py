@@ -220,7 +220,7 @@ async def fetching_over(stage: Stage) -> None:
 
 
 async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
-    """Take the path once to its very end; give the post, how many were made, and whether its outcome may be open."""
+    """Take the path once to its end, and return the post, how many were made, and whether its outcome may be open."""
     stage, made, open_ = route.stage, route.posted, False
     # A place in the inbox that a lost announcement holds is free the next day.
     stage.clock.advance(timedelta(hours=25))
@@ -259,7 +259,7 @@ def expected(route: Route, *, open_: bool) -> list[tuple[str, int]]:
 
 
 async def deaths_of(route: Route) -> tuple[int, list[str], list[Any]]:
-    """Take the route once for each death; give its number of commits, the deaths, and what ended otherwise."""
+    """Take the route once for each death, and return its number of commits, the deaths, and what ended otherwise."""
     # The first time media are looked into, and what was seen is kept.
     await take(route, "first")
     quiet, deaths = Commits(), list[str]()

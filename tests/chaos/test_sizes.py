@@ -37,7 +37,7 @@ def pieces(size: int) -> Iterator[tuple[int, bytes]]:
 
 
 async def send(gateway: processes.Gateway, size: int) -> tuple[str, str]:
-    """Upload such a file; give the upload's name and the file's SHA-256."""
+    """Upload such a file, and return the upload's name and the file's SHA-256."""
     digest = hashlib.sha256()
 
     async def messages(name: str) -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
@@ -57,7 +57,7 @@ async def send(gateway: processes.Gateway, size: int) -> tuple[str, str]:
 
 
 async def through(gateway: processes.Gateway, account: str, size: int) -> tuple[str, str]:
-    """Send a file of a size through both hops; give the SHA-256 that was sent, and the post's title."""
+    """Send a file of a size through both hops, and return the SHA-256 that was sent, and the post's title."""
     upload, sha256 = await send(gateway, size)
     name = await processes.create_post(gateway, processes.new_post(account, upload, str(size), f"s{size}"))
     post = await processes.until_final(gateway, name, 90)

@@ -57,7 +57,7 @@ def line(running: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
 
 
 def call(target: str, key: str) -> grpc.StatusCode:
-    """Call the gateway with a key; gives how it ended."""
+    """Call the gateway with a key, and return how it ended."""
     with grpc.insecure_channel(target) as channel:
         stub = provider_service_pb2_grpc.ProviderServiceStub(channel)
         try:

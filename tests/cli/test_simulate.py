@@ -22,7 +22,7 @@ LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @contextmanager
 def simulating(vendor: str, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run a simulator on a free port for the length of a block; give its address, which its first line holds."""
+    """Run a simulator on a free port for the length of a block, and yield its address, which its first line holds."""
     command = [*COMMAND, vendor, "--port", "0", *options]
     with subprocess.Popen(command, env=bare(), stdout=subprocess.PIPE, text=True) as running:
         try:

@@ -276,7 +276,7 @@ async def test_nothing_is_left_of_a_medium_that_did_not_come(
 async def half_fetched(
     stage: Stage, **values: Any
 ) -> AsyncIterator[tuple[PostRow, asyncio.Event, asyncio.Task[PostRow]]]:
-    """Fetch until the first part is stored, and hold the rest back; gives the post, the gate and the fetch."""
+    """Fetch until the first part is stored, hold the rest back, and yield the post, the gate and the fetch."""
     gate, answer = asyncio.Event(), video()
     async with serving(holding(answer[:-MIB], answer[-MIB:], gate)) as heard:
         post = await posted(stage, heard.url)

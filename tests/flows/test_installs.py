@@ -51,7 +51,7 @@ class Telling:
     edge: Edge
 
     async def apply(self) -> list[str]:
-        """Let all that was told arrive, and apply what is due as the job does; give the outcomes, "" for later."""
+        """Wait for the deliveries, apply what is due as the job does, and return the outcomes, "" for later."""
         await self.high.vendor.idle()
         rows = await self.rows("due_at IS NOT NULL ORDER BY receive_time, id")
         for row in rows:
@@ -81,7 +81,7 @@ class Telling:
         return {"x-ghl-signature": self.high.vendor.webhooks.signature(body)}
 
     async def send(self, body: bytes, headers: dict[str, str] | None = None) -> int:
-        """Deliver it, signed unless headers are given; give the answer's status."""
+        """Deliver it, signed unless headers are given, and return the answer's status."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.edge.app())) as client:
             sent = self.signed(body) if headers is None else headers
             return (await client.post(HOOK, content=body, headers=sent)).status_code

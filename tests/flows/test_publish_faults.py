@@ -33,7 +33,7 @@ def posted(stage: Stage) -> list[tuple[str, str]]:
 
 
 async def publish(stage: Stage, data: bytes, *faults: Fault) -> str:
-    """Publish under the given faults; give the final state."""
+    """Publish under the given faults, and return the final state."""
     account = await stage.connect()
     upload = await stage.upload(data)
     post = await stage.post(account, upload, "one")

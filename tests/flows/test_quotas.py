@@ -76,7 +76,7 @@ async def take(domain: Domain, metric: str = "video_init", times: int = 1, *, ba
 
 
 async def refused(domain: Domain, metric: str = "video_init", *, background: bool = False) -> QuotaUsedUp:
-    """Expect that there is no slot; give what is said then."""
+    """Expect that there is no slot, and return what is said then."""
     with pytest.raises(QuotaUsedUp) as caught:
         await take(domain, metric, background=background)
     return caught.value

@@ -134,7 +134,7 @@ async def small(database_url: str, tmp_path: Path) -> AsyncIterator[Agencies]:
 
 
 async def take(access: ConnectionAccess, metric: str = BURST, times: int = 1) -> int:
-    """Hold slots one after the other until there is none; give how many there were."""
+    """Hold slots one after the other until there is none, and return how many there were."""
     for number in range(times):
         try:
             async with access.slot(metric):

@@ -19,7 +19,7 @@ VIDEO = b"v" * 5000
 
 
 async def both(stage: PlannerStage, username: str = "Creator") -> tuple[str, str]:
-    """Connect one user of TikTok by both providers; give the direct account and the planner's."""
+    """Connect one user of TikTok by both providers, and return the direct account and the planner's."""
     direct, planned = await Stage.connect(stage, "direct", "direct"), await stage.connect()
     await stage.name(planned, username)
     return direct, planned

@@ -34,7 +34,7 @@ def messages(name: str, size: int) -> Iterator[upload_service_pb2.WriteUploadReq
 
 
 async def upload(client: Client, size: int) -> str:
-    """Send a file; give the checksum that the gateway computed."""
+    """Send a file, and return the checksum that the gateway computed."""
     new = upload_pb2.Upload(mime_type="video/mp4", size_bytes=size)
     made = await client.call("UploadService/CreateUpload", parent=processes.LOCATION, upload=new)
     done = await client.uploads.WriteUpload(messages(made.name, size))

@@ -55,7 +55,7 @@ class Telling:
     edge: httpx.AsyncClient
 
     async def send(self, body: bytes, header: str | None = None, path: str = "/webhooks/tiktok") -> int:
-        """Deliver bytes, signed now unless a header is given; give the answer's status."""
+        """Deliver bytes, signed now unless a header is given, and return the answer's status."""
         sent = signature(SECRET, int(self.stage.clock().timestamp()), body) if header is None else header
         return (await self.edge.post(path, content=body, headers={"TikTok-Signature": sent})).status_code
 
@@ -65,12 +65,12 @@ class Telling:
         return body_of(KEY, event, open_id, content, int((at or self.stage.clock()).timestamp()))
 
     async def tell(self, event: str, content: dict[str, Any], **about: Any) -> list[str]:
-        """Deliver an event and apply it; give the outcomes of all that was due."""
+        """Deliver an event and apply it, and return the outcomes of all that was due."""
         assert 200 == await self.send(self.body(event, content, **about))
         return await self.apply()
 
     async def apply(self) -> list[str]:
-        """Apply whatever was not applied yet, as the job does; give the outcomes, "" for what is due again later."""
+        """Apply what was not applied yet, as the job does, and return the outcomes, "" for what is due again later."""
         waiting = await self.rows("webhooks", "due_at IS NOT NULL ORDER BY receive_time")
         for row in waiting:
             await webhooks.apply(self.stage.domain, row["id"])
@@ -107,7 +107,7 @@ class Telling:
             return await connections.get(tx, location, id)
 
     async def processing(self, account: str, **changes: Any) -> tuple[PostRow, str]:
-        """Publish up to where only the vendor's word is missing; give the post and its publish id."""
+        """Publish up to where only the vendor's word is missing, and return the post and its publish id."""
         post = await self.stage.post(account, await self.stage.upload(DATA), **changes)
         post = await self.stage.step(post)
         assert "PROCESSING" == post.state

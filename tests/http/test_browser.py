@@ -191,7 +191,7 @@ def opener() -> AbstractAsyncContextManager[str]:
 
 
 async def open_popup(browser: Browser, app: str, uri: str) -> tuple[Page, Page]:
-    """Open the application's page and let it open the consent; gives both windows, the new one first."""
+    """Open the application's page and let it open the consent, and return both windows, the new one first."""
     page = await (await browser.new_context()).new_page()
     await page.goto(app)
     async with page.expect_popup() as popup:

@@ -48,7 +48,7 @@ async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
 
 @asynccontextmanager
 async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, int, Media]]:
-    """Serve media on a socket of this process; gives the link's full address, the port and the page itself."""
+    """Serve media on a socket of this process, and yield the link's full address, the port and the page itself."""
     page = Media(lambda: linked.stage.domain, **values)  # type: ignore[arg-type]
     app = framed(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
     server = await HttpServer.start(app, "127.0.0.1:0")
@@ -74,7 +74,7 @@ async def begun(port: int, path: str) -> Reader:
 
 
 async def lengthen(linked: Linked) -> str:
-    """Make an upload of 200 MiB out of one blob that is listed again and again; give the path of its link."""
+    """Make an upload of 200 MiB out of one blob that is listed again and again, and return the path of its link."""
     domain = linked.stage.domain
     [part, *_] = await _parts(linked)
     id = await linked.stage.upload(b"", "video/mp4")

@@ -79,7 +79,7 @@ async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Planner]:
 
 
 async def opened(page: Page, uri: str, *, fresh: bool = True) -> Page:
-    """Go to our page, if we are not there, and let it open the vendor's window; give that."""
+    """Go to our page, if we are not there, and let it open the vendor's window, and return it."""
     if fresh:
         await page.goto(uri)
     async with page.expect_popup() as popup:

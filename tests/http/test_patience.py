@@ -41,7 +41,7 @@ async def connect(server: HttpServer, first: bytes = b"") -> Streams:
 
 
 async def status(server: HttpServer) -> bytes:
-    """Ask for the page over a connection of one's own; give the first line of the answer."""
+    """Ask for the page over a connection of one's own, and return the first line of the answer."""
     reader, writer = await connect(server, HEAD + b"connection: close\r\n\r\n")
     async with asyncio.timeout(PATIENCE):
         line = await reader.readline()

@@ -56,7 +56,7 @@ async def browser() -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def picked(client: httpx.AsyncClient, uri: str, *locations: str, agency: bool = False) -> str:
-    """Pass through our page to HighLevel's, pick there; give the address that the browser is sent back to."""
+    """Pass through our page to HighLevel's, pick there, and return the address that the browser is sent back to."""
     started = await client.get(uri)
     assert 303 == started.status_code, started.text
     agencies = {"agency": "true"} if agency else {}

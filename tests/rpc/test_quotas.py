@@ -263,7 +263,7 @@ async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
 
 
 async def _account(high: highlevel.HighWorld, made: connection_pb2.Connection) -> str:
-    """Attach an account of the connection; give its name."""
+    """Attach an account of the connection, and return its name."""
     _, location, _, connection = made.name.split("/")
     place = {"location": location, "connection": connection, "provider": "highlevel"}
     async with high.world.domain.db.transaction() as tx:

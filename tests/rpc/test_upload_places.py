@@ -25,7 +25,7 @@ PATIENCE = 20.0
 
 @asynccontextmanager
 async def held(served: Served, count: int) -> AsyncIterator[list[Any]]:
-    """Hold places with streams that go on when the block ends; gives their calls."""
+    """Hold places with streams that go on when the block ends, and yield their calls."""
     names = [(await served.create()).name for _ in range(count)]
     end = asyncio.Event()
 

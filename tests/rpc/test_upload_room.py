@@ -34,7 +34,7 @@ async def served(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def whole(served: Served, data: bytes = DATA) -> str:
-    """Send a file whose size is not announced; give its name, or the reason why it was refused."""
+    """Send a file whose size is not announced, and return its name, or the reason why it was refused."""
     made = await served.create()
     try:
         done = await served.write([Message(name=made.name, data=data, finish=True)])

@@ -26,7 +26,7 @@ LARGE_ID = 7602997517160123666
 
 
 async def connected(world: World, count: int = 3, location: str = "l1", **choices: Any) -> str:
-    """Connect the vendor's first user, give it videos a minute apart, the newest last; give the account's name."""
+    """Connect the vendor's first user, add videos a minute apart, the newest last, and return the account's name."""
     await world.connect(location, **choices)
     open_id, start = next(iter(world.vendor.users)), int(world.clock().timestamp())
     for number in range(count):

@@ -60,14 +60,14 @@ class Planner(Journey):
         return made
 
     async def picked(self, uri: str, location: str, *, agency: bool = False) -> str:
-        """Pick a location on HighLevel's page; give the address that the browser is sent back to."""
+        """Pick a location on HighLevel's page, and return the address that the browser is sent back to."""
         agencies = {"agency": "true"} if agency else {}
         back = await decide(self.recorded.planner_browser, uri, location=location, **agencies)
         self.codes.append(query_of(back)["code"])
         return back
 
     async def by_browser(self, location: str, *, agency: bool = False) -> str:
-        """Consent in a browser that passes through the gateway's page; give the connection's name."""
+        """Consent in a browser that passes through the gateway's page, and return the connection's name."""
         made = await self.begin(location)
         parts = urlsplit(made.authorization.uri)
         base = base_of(self.recorded.gateway)

@@ -55,7 +55,7 @@ class Land:
     wrong: dict[str, str] = field(default_factory=dict)
 
     async def refusal(self, method: str, request: Any, key: str | None) -> status_pb2.Status:
-        """Call a method that must be refused, without a vendor call; gives the status without the call's id."""
+        """Call a method that must be refused, without a vendor call, and return the status without the call's id."""
         before = len(self.recorded.wire.requests)
         error = await self.recorded.refused(method, [request.SerializeToString()], key=key)
         if error is None:

@@ -29,7 +29,7 @@ def free(held: QuotaRow, rule: QuotaRule, now: datetime = NOW, *, background: bo
 
 
 def fits(held: QuotaRow, rule: QuotaRule, *, background: bool = False) -> int:
-    """Use all there is now; give how many that were."""
+    """Use all there is now, and return how many that were."""
     count = 0
     while free(held, rule, background=background):
         ledger.take(held, rule, NOW)

@@ -45,7 +45,7 @@ CALLS = st.lists(
 
 
 def played(calls: list[Call], limit: int) -> list[float]:
-    """Let the calls ask the ledger one after the other; give when the vendor saw those that were let through."""
+    """Let the calls ask the ledger one after the other, and return when the vendor saw those that were let through."""
     time, seen = 1e9, []
     admitted: list[tuple[float, Call]] = []
     for call in calls:
