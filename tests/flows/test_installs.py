@@ -131,7 +131,7 @@ async def test_an_installation_before_the_consent_waits_for_it(telling: Telling)
 
 
 async def test_a_later_installation_connects_what_waits(telling: Telling) -> None:
-    """One call for one location, without the list; told twice, it is done once."""
+    """One call connects one location, without the list; an event that comes twice is applied once."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
@@ -183,7 +183,7 @@ async def test_an_installation_at_a_vendor_that_is_away_is_tried_again(telling: 
 
 
 async def test_another_agency_s_location_gets_nothing_by_an_installation(telling: Telling) -> None:
-    """The location belongs to others here, whatever HighLevel tells."""
+    """A location that belongs to another agency here is not connected, whatever HighLevel's event says."""
     high = telling.high
     other = high.world.client(await high.world.key("other"))
     theirs = await high.begin(GARAGE, api=other.connections)
@@ -226,7 +226,7 @@ async def test_an_uninstalled_location_ends_every_connection_to_it(telling: Tell
 
 
 async def test_an_uninstalled_company_ends_its_children(telling: Telling) -> None:
-    """Also those that HighLevel does not tell of one by one."""
+    """Children for which HighLevel sends no event of their own end too."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY, GARAGE)
     await high.sweep()
@@ -256,7 +256,7 @@ async def test_an_end_that_came_late_does_not_end_a_newer_grant(telling: Telling
 
 
 async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:
-    """Kept, and among the events of the location it is about, as it came."""
+    """An unknown event is stored, and listed unchanged among its location's events."""
     high = telling.high
     made = await high.connect(BAKERY)
     await telling.told()

@@ -100,7 +100,7 @@ async def test_two_equal_posts_are_told_apart(database_url: str, tmp_path: Path)
 
 
 async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> None:
-    """It is kept in the planner and published by nobody here."""
+    """A draft stays in the planner, and the gateway does not publish it."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))
@@ -110,7 +110,7 @@ async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> 
 
 
 async def test_a_post_of_words_goes_out(database_url: str, tmp_path: Path) -> None:
-    """A network that has them takes words alone."""
+    """A network that supports text posts accepts a post without media."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
         text = {"kind": "text", "sources": []}
@@ -200,7 +200,7 @@ async def test_what_a_reviewer_decides_is_followed(approve: bool, database_url: 
 
 
 async def test_a_draft_is_called_back(database_url: str, tmp_path: Path) -> None:
-    """It waits for a person in the planner: its record can be taken away."""
+    """A draft that waits for a person in the planner can be cancelled: its record is deleted."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))

@@ -82,7 +82,7 @@ async def test_what_the_planner_would_lose_is_not_changed(database_url: str, tmp
 
 
 async def test_a_change_is_checked_as_a_new_post_is(database_url: str, tmp_path: Path) -> None:
-    """An option that the network lacks is refused before anybody is asked."""
+    """An option that the network does not support is refused without a vendor call."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         calls = len(stage.planner.requests)
@@ -170,7 +170,7 @@ async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: 
 
 
 async def test_a_list_that_fails_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
-    """Each post is then asked for by itself."""
+    """When the list fails, the status of each post is requested separately."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(2)]

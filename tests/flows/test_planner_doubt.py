@@ -178,7 +178,7 @@ async def test_a_video_at_the_callers_address_is_found_by_its_words(
 async def test_a_post_whose_address_the_planner_changed_is_found_by_its_words(
     database_url: str, tmp_path: Path
 ) -> None:
-    """It may keep media under addresses of its own."""
+    """The planner may store media under its own URLs: the post is then found by its text."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", "drop_after")
         post = await stage.step(await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once"))
@@ -308,7 +308,7 @@ async def test_what_waits_for_its_account_is_called_back(database_url: str, tmp_
 
 
 async def test_an_account_that_expired_fails_a_post_for_now(database_url: str, tmp_path: Path) -> None:
-    """And says who can help."""
+    """An expired account fails the post for now, and the error says who can help."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         stage.planner.set_account(stage.planner.accounts.of(BAKERY)[0].id, expired=True)
@@ -318,7 +318,7 @@ async def test_an_account_that_expired_fails_a_post_for_now(database_url: str, t
 
 
 async def test_a_post_beyond_the_days_limit_fails_once(database_url: str, tmp_path: Path) -> None:
-    """With the reason; nobody tries it again unasked."""
+    """A post beyond the daily limit fails with the reason, and is not retried automatically."""
     async with planning(database_url, tmp_path, SimulatorConfig(posts_per_day=2)) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         posts = [await stage.finish(await stage.planned(account, upload, f"{number}")) for number in range(3)]

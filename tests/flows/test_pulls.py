@@ -188,7 +188,7 @@ async def test_bad_news_of_an_unknown_publish_is_nobodys(stage: Stage, kind: Web
 
 
 async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
-    """With two candidates nobody can tell whose id it is."""
+    """With two posts in doubt an id is adopted by neither."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after", times=2))
     for caption in ("one", "two"):
@@ -244,7 +244,7 @@ async def test_a_running_pull_is_called_back(slow_stage: Stage) -> None:
 
 
 async def test_a_cancel_without_an_answer_is_asked_again(slow_stage: Stage) -> None:
-    """The post says CANCELLING, and the next poll asks the vendor once more."""
+    """The post is CANCELLING, and the next poll repeats the vendor call."""
     post = await slow_stage.step(await pulled(slow_stage, await slow_stage.connect()))
     slow_stage.vendor.faults.add(Fault(match="cancel", kind="drop_before"))
 

@@ -161,7 +161,7 @@ async def test_a_call_that_was_cancelled_counts_from_its_end(stage: Stage) -> No
 
 
 async def test_of_thirty_callers_at_once_six_are_let_through(stage: Stage) -> None:
-    """All others hear that the quota is used up; not one too many gets a slot."""
+    """Exactly six get a slot; all others receive QuotaUsedUp."""
     told = await asyncio.gather(*(take(stage.domain) for _ in range(30)), return_exceptions=True)
 
     assert (6, 24) == (told.count(None), sum(isinstance(each, QuotaUsedUp) for each in told))
@@ -241,7 +241,7 @@ async def test_a_caller_does_not_wait_for_what_is_far(stage: Stage, patient: Pat
 async def test_a_caller_waits_no_longer_than_its_deadline_allows(
     stage: Stage, patient: Patience, seconds: float, waits: bool
 ) -> None:
-    """A second of the caller's time is kept for the call itself."""
+    """One second of the caller's deadline is reserved for the vendor call."""
     await take(patient.domain, times=6)
     stage.clock.advance(MINUTE - timedelta(seconds=4))
     deadline.begin(seconds)

@@ -186,7 +186,7 @@ async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
 
 @pytest.mark.chaos
 async def test_a_connection_that_nobody_consented_to_counts_for_itself(agencies: Agencies) -> None:
-    """Before it is known whom it speaks for, it shares its count with nobody."""
+    """A connection without a known subject has a count for itself."""
     await agencies.connect("l3", "c5", "")
     await take(agencies.access(), times=100)
 

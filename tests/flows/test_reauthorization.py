@@ -95,7 +95,7 @@ async def test_a_post_waits_for_its_grant_and_goes_out_after_a_new_consent(gatew
 
 
 async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(gateway: World) -> None:
-    """After the late tolerance nothing goes out any more, whoever consents."""
+    """After the late tolerance the post fails, even if somebody consents later."""
     connection = await gateway.connect()
     await new_post(gateway)
     gateway.vendor.revoke(next(iter(gateway.vendor.users)))

@@ -199,7 +199,7 @@ async def test_a_holder_killed_after_its_spill_loses_nothing(either: Stage, plac
 
 
 async def test_a_holder_killed_before_the_exchange_costs_nothing(stage: Stage) -> None:
-    """Whoever comes next waits for the dead one's lease to lapse and exchanges."""
+    """The next process waits for the dead holder's lease to expire, and exchanges."""
     async with stage.process("killed", failpoint="token.before-exchange=kill") as child:
         go(child)
         assert -signal.SIGKILL == await child.wait()

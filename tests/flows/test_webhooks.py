@@ -153,7 +153,7 @@ async def test_complete_publishes_a_post(telling: Telling) -> None:
 
 
 async def test_failed_fails_a_post_with_its_reason(telling: Telling) -> None:
-    """The vendor's code stands in the error that callers see."""
+    """The post's error has the vendor's code."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "frame_rate_check_failed"})
@@ -190,7 +190,7 @@ async def test_a_failure_for_the_days_cap_teaches_it(telling: Telling) -> None:
 
 
 async def test_a_failure_that_may_be_tried_again_is(telling: Telling) -> None:
-    """`internal` begins another attempt; told once more it changes nothing."""
+    """`internal` starts another attempt; a second delivery changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     content = {"publish_id": publish_id, "reason": "internal"}
@@ -397,7 +397,7 @@ async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling:
 
 
 async def test_a_published_post_that_is_said_to_have_failed_stays_published(telling: Telling) -> None:
-    """The other way round it is shown as well, and nothing is lost."""
+    """A failure reported for a published post is shown as an event, and the post stays published."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.complete", {"publish_id": publish_id})
     before = await telling.states(post)
@@ -412,7 +412,7 @@ async def test_a_published_post_that_is_said_to_have_failed_stays_published(tell
 
 
 async def test_another_users_publish_id_moves_nothing(telling: Telling) -> None:
-    """The post's own user must be the one that the delivery is about."""
+    """A delivery about another user's publish id changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     outcomes = await telling.tell("post.publish.complete", {"publish_id": publish_id}, subject="somebody-else")

@@ -147,7 +147,7 @@ async def test_an_allowed_return_uri_gets_the_browser_back(caller: ApiCaller, vi
 
 
 async def test_a_denial_returns_too(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
-    """The caller's own page hears of a denial as it hears of a success."""
+    """The return URI is called after a denial too."""
     begun = await caller.begin(return_uri=RETURN_URI)
     page = await visitor.get(await decide(visitor, begun.authorization.uri, "deny"))
     assert (303, ["denied"]) == (page.status_code, parse_qs(urlsplit(page.headers["location"]).query)["status"])

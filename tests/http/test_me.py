@@ -115,14 +115,14 @@ def test_pages_know_four_states(kept: str, told: str) -> None:
 
 
 def test_every_state_of_the_contract_is_told() -> None:
-    """A state that is added to the contract needs a word for pages."""
+    """Every state of the contract has a name on the page."""
     known = set(connection_pb2.Connection.Status.keys()) - {"STATUS_UNSPECIFIED"}
     assert known == set(STATUSES)
     assert {"PENDING", "VALID", "LIMITED", "ERROR"} == set(STATUSES.values())
 
 
 def test_times_are_utc() -> None:
-    """A time of another zone is told in UTC."""
+    """A time of another zone is shown in UTC."""
     assert "2026-11-20T12:00:00Z" == moment(NOW.astimezone(timezone(timedelta(hours=5))))
 
 
@@ -137,7 +137,7 @@ async def test_head_gives_the_headers_alone(caller: ApiCaller) -> None:
 
 
 async def test_a_key_of_one_location_needs_no_parameter(caller: ApiCaller) -> None:
-    """The key says whose it is; a parameter that says the same does no harm."""
+    """A key for one location needs no parameter, and accepts one that names the same location."""
     await caller.begin()
     key = await caller.key(locations=["l1"])
     for query in ({}, {"location": "l1"}, {"location": "locations/l1"}):
@@ -146,7 +146,7 @@ async def test_a_key_of_one_location_needs_no_parameter(caller: ApiCaller) -> No
 
 
 async def test_a_key_of_several_locations_must_say_which(caller: ApiCaller) -> None:
-    """Nobody's location is guessed: 400 names the parameter."""
+    """A key for several locations without the parameter is a 400 that names it."""
     for key in (KEY, await caller.key(locations=["l1", "l2"])):
         found = await caller.get(key)
         body = found.json()

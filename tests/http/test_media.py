@@ -102,7 +102,7 @@ async def test_ranges_as_vendors_send_them(linked: Linked, header: str, status: 
 
 
 async def test_a_resumed_fetch_is_of_the_same_bytes(linked: Linked) -> None:
-    """If-Range with the right tag continues, with another one begins anew."""
+    """If-Range with the right tag continues, with another tag the whole file is sent."""
     tag = (await linked.visitor.head(linked.path)).headers["etag"]
     assert f'"{sha256(DATA).hexdigest()}"' == tag
     for sent, status in ((tag, 206), ('"other"', 200), (f"W/{tag}", 200), ("Fri, 02 Jan 2026 03:04:05 GMT", 200)):
@@ -111,7 +111,7 @@ async def test_a_resumed_fetch_is_of_the_same_bytes(linked: Linked) -> None:
 
 
 async def test_a_look_is_no_fetch(linked: Linked) -> None:
-    """HEAD says what there is and leaves the proof that nobody fetched."""
+    """HEAD returns the headers, and does not count as a fetch."""
     answer = await linked.visitor.head(linked.path, headers={"range": "bytes=5-9"})
 
     assert (200, b"", str(len(DATA))) == (answer.status_code, answer.content, answer.headers["content-length"])

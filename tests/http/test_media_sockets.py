@@ -215,7 +215,7 @@ async def test_a_long_file_leaves_in_constant_memory(linked: Linked) -> None:
 
 
 async def test_the_edge_has_the_page(linked: Linked) -> None:
-    """The real edge serves links, lists nothing, and forwards nobody."""
+    """The real edge serves media links, has no listing, and does not redirect."""
     server = await HttpServer.start(edge_of(linked.stage.domain).app(), "127.0.0.1:0")
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:

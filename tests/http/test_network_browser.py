@@ -263,7 +263,7 @@ async def test_the_opener_hears_and_the_browser_goes_back(planner: Planner, brow
 
 @pytest.mark.chaos
 async def test_who_gives_up_goes_back(planner: Planner, page: Page) -> None:
-    """The application is told that nothing was connected."""
+    """A person who gives up is sent back, and the application learns that nothing was connected."""
     await page.context.route(f"{OPENER}/**", lambda route: route.fulfill(content_type="text/html", body="app"))
     await page.goto(await planner.start(return_uri=f"{OPENER}/done"))
 

@@ -111,7 +111,7 @@ async def test_who_asks_in_time_stays() -> None:
 
 
 async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose request is whole is waited for, however long the answer takes."""
+    """A complete request is answered, however long that takes."""
     monkeypatch.setattr(patience, "HEAD_SECONDS", 0.05)
     told = asyncio.Event()
 
@@ -127,7 +127,7 @@ async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_silent_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many connect and ask nothing, who asks is answered, and the silent ones never become more."""
+    """Idle connections, however many, are bounded and do not keep a request from being answered."""
     monkeypatch.setattr(patience, "MAX_CONNECTIONS", 10)
     async with edge() as server:
         silent = [await connect(server) for _ in range(25)]

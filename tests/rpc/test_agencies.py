@@ -312,7 +312,7 @@ async def test_an_uninstalled_location_expires_with_a_clear_reason(high: HighWor
 
 @pytest.mark.parametrize("kind", ["status", "drop_after", "body"])
 async def test_a_list_that_was_not_read_whole_ends_nothing(high: HighWorld, kind: str) -> None:
-    """Half a list would end the grants of the other half."""
+    """A list that was not read completely ends no grant."""
     made = await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
     high.world.clock.advance(DAY)
@@ -349,7 +349,7 @@ async def derived(high: HighWorld) -> list[connection_pb2.Connection]:
 
 
 async def test_a_death_in_the_middle_goes_on(high: HighWorld) -> None:
-    """What was done stands in the rows: whoever comes next gives the rest, and asks for nothing twice."""
+    """The next call continues from the stored rows, and repeats no vendor call."""
     for number in range(6):
         high.vendor.tenants.set_location(f"place-{number}")
     high.vendor.faults.add(Fault(match="oauth.location_token", kind="drop_before", after=3, times=4))

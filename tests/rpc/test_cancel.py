@@ -50,7 +50,7 @@ async def photos_of(served: Served, count: int = 2) -> post_pb2.Post:
 
 
 async def test_a_queued_post_is_cancelled_for_good(served: Served) -> None:
-    """CANCELLED at once, once, whoever asks again; its worker does nothing any more, and its upload is free."""
+    """A queued post is CANCELLED at once and once; its worker does nothing more, and its upload can be deleted."""
     made = await served.create()
 
     cancelled = await cancel(served, made.name)

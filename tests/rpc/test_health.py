@@ -100,7 +100,7 @@ async def test_a_watcher_who_goes_without_reading_is_no_fault_of_ours(monkeypatc
 
 
 async def test_every_service_is_listed() -> None:
-    """List gives the status of the whole and of each service."""
+    """List returns the status of the server and of each service."""
     async with serving(a_service()) as served:
         await served.server.set_ready(True)
         found = (await health_pb2_grpc.HealthStub(served.channel).List(health_pb2.HealthListRequest())).statuses
@@ -108,7 +108,7 @@ async def test_every_service_is_listed() -> None:
 
 
 async def test_a_service_that_is_not_here_may_be_watched() -> None:
-    """Its status is unknown until somebody tells it, as the protocol wants."""
+    """A service is SERVICE_UNKNOWN until its status is set, as the protocol requires."""
     service = HealthService()
     watching = watch(service, "a.Service")
     assert UNKNOWN == (await anext(watching)).status
@@ -117,7 +117,7 @@ async def test_a_service_that_is_not_here_may_be_watched() -> None:
 
 
 async def test_a_slow_watcher_hears_the_newest() -> None:
-    """What changed back while nobody listened is not told; what differs is."""
+    """A slow watcher receives the newest status, and none if it changed back meanwhile."""
     service = HealthService()
     service.tell([""], serving=False)
     watching = watch(service)

@@ -115,7 +115,7 @@ async def test_the_next_page_asks_nobody(high: HighWorld) -> None:
 
 
 async def test_health_is_the_vendors(high: HighWorld) -> None:
-    """Expired and switched off are told apart, and both pass."""
+    """An expired and an inactive account have different healths, and both recover."""
     await connect(high)
     tiktok, page, business = of_vendor(high)
     high.vendor.set_account(tiktok.id, expired=True)
@@ -133,7 +133,7 @@ async def test_health_is_the_vendors(high: HighWorld) -> None:
 
 
 async def test_an_end_that_has_come_is_seen_without_a_call(high: HighWorld) -> None:
-    """The copy knows when an account ends: nobody has to be asked on that day."""
+    """An account's expiry is shown from the copy, without a vendor call."""
     await connect(high)
     tiktok, asked = of_vendor(high)[0], high.calls("accounts.list")
     high.world.clock.advance(tiktok.expire - high.world.clock())
@@ -338,7 +338,7 @@ async def test_an_older_list_never_replaces_a_newer_one(high: HighWorld) -> None
 
 
 async def test_many_readers_at_once_make_each_account_once(high: HighWorld) -> None:
-    """New accounts that eight callers find at once are told once."""
+    """Eight callers who find new accounts at once cause one event for each account."""
     await connect(high)
     for number in range(5):
         high.vendor.accounts.add(location_id=BAKERY, platform="facebook", origin_id=f"p{number}", type="page")

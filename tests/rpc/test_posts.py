@@ -190,7 +190,7 @@ async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: 
 
 
 async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
-    """A schedule and a cover of its own are refused by name, never ignored."""
+    """A schedule and a custom cover are refused by field name."""
     later = served.post()
     later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
     cover = served.post()
@@ -255,7 +255,7 @@ async def test_a_post_without_content_is_refused(served: Served) -> None:
 
 
 async def test_an_unknown_account_or_upload_is_not_found(served: Served) -> None:
-    """What is not there is RESOURCE_NOT_FOUND, by its own name."""
+    """An unknown account or upload is RESOURCE_NOT_FOUND with its name."""
     upload = served.post()
     upload.video.source.upload = f"{PARENT}/uploads/nowhere"
     error = await served.refused("RESOURCE_NOT_FOUND", upload)
@@ -295,7 +295,7 @@ async def test_a_missing_scope_is_said_before_anything_is_sent(served: Served) -
 
 
 async def test_a_creator_at_the_daily_cap_is_refused_with_its_reason(served: Served) -> None:
-    """The vendor's refusal at HTTP 200 is not taken for a yes."""
+    """The vendor's refusal with HTTP 200 is a refusal."""
     served.stage.vendor.faults.add(
         Fault(match="creator_info", kind="error", code="spam_risk_too_many_posts", status=200)
     )
@@ -333,7 +333,7 @@ async def test_a_rule_that_changed_meanwhile_fails_the_post_before_it_is_announc
 @pytest.mark.parametrize("key", ["listed", "stranger"])
 @pytest.mark.parametrize("id", ["there", "absent"])
 async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Served, key: str, id: str) -> None:
-    """Who may not use the location hears the same of a post that is there and of one that is not, for every method."""
+    """Without access to the location every method answers the same for an existing and an absent post."""
     await served.create(post_id="there")
     name = f"{PARENT}/posts/{id}"
     calls = [
@@ -351,7 +351,7 @@ async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Serve
 
 
 async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served) -> None:
-    """`locations/-` gives a key's own agency's posts, and a rival's none."""
+    """`locations/-` lists the posts of the key's agency, and none of another agency."""
     made = await served.create()
     everywhere = post_service_pb2.ListPostsRequest(parent="locations/-")
     own = await served.stub.ListPosts(everywhere, metadata=as_("owner"))
@@ -364,7 +364,7 @@ async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served)
 
 
 async def test_a_key_that_may_only_read_cannot_post(served: Served) -> None:
-    """A scope that the key lacks is said before anything else is looked at."""
+    """A missing scope is reported before anything else is checked."""
     await served.refused("SCOPE_MISSING", key="reader")
 
 
@@ -444,7 +444,7 @@ async def test_validate_only_writes_nothing(served: Served) -> None:
 
 
 async def test_pages_reach_every_post_once_newest_first(served: Served) -> None:
-    """One by one, a list gives every post exactly once, newest first."""
+    """Pages of one return every post exactly once, newest first."""
     for number in range(5):
         served.stage.clock.advance(timedelta(seconds=1))
         await served.create(post_id=f"p{number}")
@@ -461,7 +461,7 @@ async def test_pages_reach_every_post_once_newest_first(served: Served) -> None:
 
 
 async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
-    """A token with other filters, or one that was made up, is refused."""
+    """A page token with other filters, and a forged one, are refused."""
     await served.create(post_id="one")
     await served.create(post_id="two")
     first = post_service_pb2.ListPostsRequest(parent=PARENT, page_size=1)
@@ -509,7 +509,7 @@ async def test_a_list_begins_with_the_very_moment_that_was_asked_for(served: Ser
 
 
 async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: Served) -> None:
-    """Such a list would always be empty, which nobody means: FIELD_INVALID."""
+    """A filter that could never match is FIELD_INVALID."""
     request = post_service_pb2.ListPostsRequest(parent=PARENT, account="locations/l2/accounts/a1")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:

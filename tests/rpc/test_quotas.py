@@ -117,7 +117,7 @@ async def test_a_list_comes_in_pages(gateway: World) -> None:
 
 @pytest.mark.parametrize("parent", ["locations/l1/accounts/nobody", "locations/l2/accounts/nobody"])
 async def test_an_account_that_is_not_there_is_not_found(gateway: World, parent: str) -> None:
-    """Also in a location that nobody has used yet."""
+    """An unknown account is NOT_FOUND, also in a location that was never used."""
     await gateway.connect()
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -165,7 +165,7 @@ async def test_without_an_admin_the_first_user_acts(high: HighWorld) -> None:
 
 
 async def test_a_location_without_users_is_limited(high: HighWorld) -> None:
-    """Nobody can act: LIMITED, with a word for it."""
+    """A location without users is LIMITED, with a reason."""
     for user in (OWNER, BAKER):
         high.vendor.tenants.set_user(user, deleted=True)
 

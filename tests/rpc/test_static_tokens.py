@@ -94,7 +94,7 @@ CASES: dict[str, tuple[str, Code, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_a_token_that_opens_nothing_leaves_nothing(high: HighWorld, case: str) -> None:
-    """A typed error, no connection, and the location stays free for others."""
+    """A token without any access is an error, and leaves neither connection nor claimed location."""
     token, code, reason = CASES[case]
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -113,7 +113,7 @@ async def _is_free(high: HighWorld) -> None:
 
 
 async def test_a_token_of_another_location_is_refused(high: HighWorld) -> None:
-    """The vendor says that it has no access there; nothing is kept."""
+    """A token of another location is refused by the vendor, and nothing is stored."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await high.create(BAKERY, static_token=high.vendor.private_token(GARAGE))
 
@@ -122,7 +122,7 @@ async def test_a_token_of_another_location_is_refused(high: HighWorld) -> None:
 
 
 async def test_a_token_without_the_least_scope_is_refused(high: HighWorld) -> None:
-    """Whoever cannot list accounts proves nothing: the scope is named."""
+    """A token that cannot list accounts is refused with the missing scope."""
     token = high.vendor.private_token(BAKERY, tuple(each for each in SCOPES if "account.readonly" not in each))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -146,7 +146,7 @@ async def test_a_vendor_that_is_away_leaves_nothing(high: HighWorld) -> None:
 
 
 async def test_a_page_has_no_meaning_with_a_token(high: HighWorld) -> None:
-    """Where a browser would go is refused: there is none."""
+    """A redirect URI together with a static token is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await high.begin(BAKERY, static_token=high.vendor.private_token(BAKERY))
 
