@@ -42,7 +42,7 @@ def ask(url: str, **headers: str) -> Any:
 
 @pytest.mark.parametrize("vendor", ["tiktok", "highlevel"])
 def test_it_says_where_it_is_and_can_be_told(vendor: str) -> None:
-    """Its first line holds its address, its control plane answers there, and one signal ends it."""
+    """Its first line is its address, its control plane answers there, and one signal ends it."""
     with simulating(vendor) as (url, running):
         assert [] == ask(f"{url}/_sim/ledger")["posts"]
         running.send_signal(signal.SIGTERM)

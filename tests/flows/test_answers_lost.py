@@ -119,7 +119,7 @@ async def ended(stage: Stage, post: PostRow) -> PostRow:
 
 
 async def test_an_attempt_that_was_tried_again_may_be_the_one_too(stage: Stage) -> None:
-    """Both announcements of a post were never answered: news of one publish are taken for neither of them."""
+    """When neither init call of a post was answered, a webhook about one publish is applied to neither attempt."""
     post = await in_doubt(stage, await stage.connect())
     await retrying.retry(stage.domain, LOCATION, post.id, None)
     stage.vendor.faults.add(NEVER_SENT)
@@ -168,7 +168,7 @@ async def test_news_of_another_kind_of_publish_are_not_taken(stage: Stage, event
 
 
 async def test_news_of_the_right_kind_are_taken(stage: Stage) -> None:
-    """A direct publish that nobody else can have made ends the doubt of the one attempt."""
+    """A webhook about a publish that only the one attempt in doubt can have made resolves it."""
     post = await in_doubt(stage, await stage.connect())
 
     async with telling_of(stage) as vendor:
@@ -281,7 +281,7 @@ async def test_a_worker_without_a_token_sent_nothing(stage: Stage, database_url:
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
 async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_it(stage: Stage, kind: str) -> None:
-    """The worker was taken for dead: what the vendor answers it then still tells how the publish ended, in one post."""
+    """The answer to a worker that lost its lease still resolves the publish, in one post."""
     post = await made(stage, kind, await stage.connect())
     states = []
 
@@ -302,7 +302,7 @@ async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
 async def test_a_worker_that_is_cut_off_in_the_call_loses_nothing(stage: Stage, kind: str) -> None:
-    """The job is cancelled while the vendor answers: the call goes on and its answer is kept, without any doubt."""
+    """When the job is cancelled during the call, the call completes, and its answer is stored."""
     post, gate = await made(stage, kind, await stage.connect()), asyncio.Event()
     during(stage, gate.wait)
     slow = Fault(match="video.init", kind="slow")

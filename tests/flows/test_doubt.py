@@ -374,7 +374,7 @@ async def test_a_cancel_in_the_moment_of_the_end_hears_that_it_was_published(sta
     ids=["other failures before", "a good answer between"],
 )
 async def test_only_denials_in_a_row_make_an_outcome_unknown(stage: Stage, faults: tuple[Fault, ...]) -> None:
-    """Answers that fail otherwise are no denials, and a good one takes all of them back."""
+    """Other failures do not count as denials, and a success resets the count."""
     stage.vendor.faults.add(*faults)
 
     assert "PUBLISHED" == (await stage.finish(await small(stage))).state

@@ -68,7 +68,7 @@ async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: 
 async def test_an_announcement_that_did_not_leave_soon_never_leaves(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that stood still between writing it down and the call makes none: another may have made it by then."""
+    """A worker that was suspended between the commit and the call makes no call: another may have made it."""
     async with planning(database_url, tmp_path) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Slow")
 

@@ -37,7 +37,7 @@ async def change(stage: PlannerStage, post: PostRow, **values: Any) -> PostRow:
 
 
 async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_path: Path) -> None:
-    """Its words and its time are others there, its medium is the same, and it goes out once, at the new time."""
+    """The planner has the new text and time and the same medium, and the post is published once, at the new time."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         [before] = [record.media for record in stage.planner.planner.records.values()]
@@ -55,7 +55,7 @@ async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_p
 
 @pytest.mark.parametrize("lost", ["drop_before", "drop_after"])
 async def test_a_change_whose_answer_is_lost_is_asked_for_again(lost: str, database_url: str, tmp_path: Path) -> None:
-    """The caller hears that asking again is safe, and then it is so; nothing was changed here before."""
+    """A lost answer is an error that allows repeating the call; nothing is changed here before."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.fail("posts.update", lost)

@@ -111,7 +111,7 @@ async def test_a_death_at_any_place_posts_once(
 async def test_a_death_while_a_lost_post_is_looked_for_posts_once(
     place: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The announcement never reached the planner; whoever takes the search up ends it as well."""
+    """A create call that never reached the planner is resolved by any worker that continues the search."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", "drop_before")
         post = await stage.step(await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once"))
@@ -150,7 +150,7 @@ async def test_a_post_that_the_list_shows_late_is_not_made_again(database_url: s
 async def test_twins_of_words_alone_are_not_made_again(
     kinds: tuple[str, str], database_url: str, tmp_path: Path
 ) -> None:
-    """Nothing tells which of them the planner has: both wait for proof, and neither goes out a second time."""
+    """When either of two posts may be the planner's record, both wait for proof, and neither is sent again."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
         for kind in kinds:
@@ -165,7 +165,7 @@ async def test_twins_of_words_alone_are_not_made_again(
 async def test_a_video_at_the_callers_address_is_found_by_its_words(
     kind: str, database_url: str, tmp_path: Path
 ) -> None:
-    """The address may be that of many posts; words that no other post has are proof enough."""
+    """A URL may belong to many posts; text that no other post has identifies the record."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", kind)
         content = sources.content("video", [Source(uri=URI, vendor_pull=True)])
@@ -263,7 +263,7 @@ async def test_a_record_that_somebody_deleted_afterwards_leaves_its_post_publish
 
 
 async def test_a_post_whose_account_expired_waits_for_it(database_url: str, tmp_path: Path) -> None:
-    """It is neither failed nor made again, can be called back all the while, and goes out once it is reconnected."""
+    """The post neither fails nor is sent again, can be cancelled meanwhile, and is published after the reconnect."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         account = stage.planner.accounts.of(BAKERY)[0].id
@@ -278,7 +278,7 @@ async def test_a_post_whose_account_expired_waits_for_it(database_url: str, tmp_
 
 
 async def test_what_may_be_going_out_is_not_called_back(database_url: str, tmp_path: Path) -> None:
-    """Ten seconds before its time it is too late: the caller hears so, and it goes out."""
+    """Ten seconds before its time a post cannot be cancelled: the call is refused, and the post is published."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.clock.advance(HOUR - timedelta(seconds=10))

@@ -337,7 +337,7 @@ async def test_a_cap_of_posts_is_learned_and_ends_a_day_after_the_first_of_them(
 
 
 async def test_a_creator_who_may_post_again_frees_the_cap(stage: Stage) -> None:
-    """The vendor's word goes before what was learned; a number that it disproves is forgotten."""
+    """A learned limit that the vendor's answers disprove is forgotten."""
     account = await stage.connect()
     subject = next(iter(stage.vendor.users))
     stage.vendor.set_creator(subject, too_many_posts=True)
@@ -531,7 +531,7 @@ async def test_the_cost_of_a_post_is_told_beforehand(stage: Stage) -> None:
 
 
 async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage: Stage) -> None:
-    """Of twenty a minute the last four are for callers, who still hear what the creator may do."""
+    """Of twenty calls a minute the last four are reserved for callers."""
     await stage.connect()
     async with stage.domain.db.read() as tx:
         row = await accounts.get(tx, LOCATION, "a1")

@@ -238,7 +238,7 @@ async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Age
 
 
 async def test_headers_that_say_what_we_count_are_heard_once(agencies: Agencies) -> None:
-    """The first answer tells the limits; of the next thirty none is news, so nothing more is written."""
+    """The first answer's limits are written; the next thirty answers change nothing, and are not."""
     await agencies.asks(31)
 
     for metric, limit in ((BURST, 100), (DAY, 200_000)):
@@ -386,7 +386,7 @@ async def test_hostile_headers_stop_nobody_for_longer_than_the_interval(
 async def test_a_refusal_is_waited_out(
     database_url: str, tmp_path: Path, retry_after: int | None, seconds: int
 ) -> None:
-    """Retry-After if it comes, else the interval: until then nobody asks, whoever's connection it is."""
+    """After a 429 no connection calls before Retry-After, or before the interval is over."""
     async with opened(database_url, tmp_path, replace(SMALL, retry_after=retry_after)) as agencies:
         await agencies.connect("l2", "c2")
         for _ in range(12):

@@ -80,7 +80,7 @@ async def test_an_empty_database_is_migrated(empty_database_url: str, tmp_path: 
 
 @pytest.mark.chaos
 async def test_replicas_that_start_at_once_migrate_once(empty_database_url: str, tmp_path: Path) -> None:
-    """Two replicas on an empty database wait for each other, and both serve."""
+    """Two replicas that start on an empty database migrate once, and both serve."""
     made = [start(make_settings(empty_database_url, tmp_path / name)) for name in ("a", "b")]
     gateways = await asyncio.gather(*made)
     assert [["providers/highlevel", "providers/tiktok"]] * 2 == [
@@ -150,7 +150,7 @@ async def test_an_address_in_use_ends_the_start_and_leaves_nothing(
 
 
 async def test_no_secret_of_the_settings_is_ever_logged(database_url: str, tmp_path: Path) -> None:
-    """Words that look like no secret stand in an exception, its cause, a value, a library's line: none is written."""
+    """Secrets in an exception, its cause, a value or a library's message are not logged."""
     secret, ring_key = "plain words of an operator", RING.partition(":")[2]
     with logs.capture() as lines:
         async with running(database_url, tmp_path, roles=CALLS, tiktok_client_secret=secret):

@@ -141,7 +141,7 @@ async def telling_of(stage: Stage) -> AsyncIterator[Telling]:
 
 
 async def test_complete_publishes_a_post(telling: Telling) -> None:
-    """The vendor's word that it is through ends the wait, once, with no question to the vendor."""
+    """The vendor's `complete` event publishes the post once, without a poll."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     asked = len(telling.stage.vendor.requests)
 
@@ -291,7 +291,7 @@ async def test_whether_a_post_can_be_seen_is_told_when_it_changes(telling: Telli
     ("event", "state"), [("complete", "PUBLISHED"), ("failed", "FAILED"), ("inbox_delivered", "AWAITING_CREATOR")]
 )
 async def test_the_word_can_come_before_the_answer_to_the_last_bytes(telling: Telling, event: str, state: str) -> None:
-    """FINAL_SENT: the vendor has everything and we do not know it yet; what it tells ends the post all the same."""
+    """A post in FINAL_SENT, whose last answer is not known yet, is ended by the webhook too."""
     stage = telling.stage
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(DATA))
@@ -440,7 +440,7 @@ async def test_a_disconnected_accounts_news_are_kept_and_move_nothing(telling: T
 
 
 async def test_an_unknown_publish_of_a_user_of_ours_is_looked_for_again_then_kept(telling: Telling) -> None:
-    """Its id may be on its way in the answer to an init; after a minute it is kept as unknown."""
+    """An unknown publish id may belong to an init call under way; after a minute the delivery is stored as unknown."""
     await telling.stage.connect()
     outcomes = await telling.tell("post.publish.complete", {"publish_id": "v_pub_url~never"})
     for _ in range(5):
@@ -478,7 +478,7 @@ async def lost_answer(telling: Telling) -> PostRow:
 
 
 async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling: Telling) -> None:
-    """The answer to the init was lost, and the vendor's own word brings id and end."""
+    """After a lost answer to the init call the webhook supplies the id and the result."""
     post = await lost_answer(telling)
 
     content = {"publish_id": "v_pub_url~1", "post_id": "7602997517160123666"}
@@ -493,7 +493,7 @@ async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling:
 
 
 async def test_of_two_ids_at_once_an_attempt_takes_one(telling: Telling) -> None:
-    """Two publishes that nobody knows cannot both be the one: the second is not taken for it, in no order."""
+    """Of two unknown publishes at most one is adopted, in any order of delivery."""
     await lost_answer(telling)
     for number in range(10):
         for id in ("v_pub_url~1", "v_pub_url~2"):
@@ -605,7 +605,7 @@ async def test_why_is_said_even_when_a_refused_token_was_first(telling: Telling)
 
 
 async def test_an_expired_connections_posts_still_hear_how_they_ended(telling: Telling) -> None:
-    """The vendor tells auth_removed for what was under way: the post ends with that."""
+    """The vendor's `auth_removed` for a publish under way fails the post with that reason."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("authorization.removed", {"reason": 1})
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "auth_removed"})
@@ -685,7 +685,7 @@ def forged(telling: Telling, genuine: list[tuple[bytes, str]], number: int) -> t
 
 @pytest.mark.chaos
 async def test_500_forged_stale_or_replayed_webhooks_change_nothing(telling: Telling) -> None:
-    """Posts, attempts, connections, events, jobs and the kept deliveries are to the byte as before."""
+    """Posts, attempts, connections, events, jobs and the stored deliveries are unchanged, byte for byte."""
     stage = telling.stage
     account = await stage.connect()
     genuine: list[tuple[bytes, str]] = []
@@ -892,7 +892,7 @@ async def test_a_delivery_that_cannot_be_applied_is_tried_again_until_it_can(tel
 
 
 async def test_nothing_of_a_delivery_is_logged_or_kept_in_clear(telling: Telling, written: io.StringIO) -> None:
-    """Neither its content nor its user nor the secret stand in any line; the table holds the body sealed."""
+    """Neither its content nor its user nor the secret are logged; the table has the body sealed."""
     await telling.stage.connect()
     body = telling.body("something.new", {"a": "canary-content"})
     wrong = telling.body("something.new", {"a": "canary-forged"})

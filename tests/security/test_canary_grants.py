@@ -155,7 +155,7 @@ async def test_no_grant_of_a_planner_leaves(written: io.StringIO, database_url: 
 async def test_no_static_token_leaves_when_the_vendor_quotes_it(
     written: io.StringIO, database_url: str, tmp_path: Path
 ) -> None:
-    """In whatever answer: neither the refusal, nor the log, nor a row repeats it."""
+    """Whatever answer echoes a static token: neither the refusal, nor the log, nor a row contains it."""
     async with opened(database_url, tmp_path) as recorded:
         journey = Planner(recorded, await recorded.key())
         token = recorded.planner.private_token(BAKERY)

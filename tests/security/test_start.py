@@ -48,7 +48,7 @@ def secrets() -> Canaries:
 async def test_a_failed_start_tells_no_secret(
     case: str, written: io.StringIO, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither the error, nor its causes, nor the log show the secret that was wrong."""
+    """Neither the error, nor its causes, nor the log contain the secret that was wrong."""
     values = {"encryption_keys": f"k1:{ENCODED}", **BAD[case]}
 
     with pytest.raises(Exception) as caught:

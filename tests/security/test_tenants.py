@@ -267,7 +267,7 @@ async def test_a_page_token_of_another_tenant_is_worth_nothing(land: Land) -> No
 
 
 async def test_a_refused_call_does_not_take_the_location(land: Land) -> None:
-    """Whoever is refused in a location that nobody owns yet has not made it its own."""
+    """A refused call does not claim a location without an owner."""
     key = await land.recorded.key("rival")
     things = land.things.moved("unowned")
     spoiled: dict[str, Any] = {method: sound(method, things) for method in OWNED if "/List" not in method}

@@ -99,7 +99,7 @@ def test_what_looks_like_a_secret_is_taken_out(lines: io.StringIO, secret: str, 
     ],
 )
 def test_only_the_secret_itself_is_taken_out(text: str, expected: str) -> None:
-    """What stands around a secret stays readable, and what is none stays as it is."""
+    """Text around a secret stays readable, and text without one is unchanged."""
     assert expected == log.clean_text(text)
 
 

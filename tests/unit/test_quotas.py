@@ -79,7 +79,7 @@ def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call]
 
 @given(st.lists(st.floats(0, 1000), max_size=10), st.integers(1, 5), st.floats(0, 1000))
 def test_the_time_given_is_the_first_that_is_free(stamps: list[float], limit: int, now: float) -> None:
-    """At the time that a caller is given a slot is free, and just before it none is."""
+    """A slot is free at the time that a caller is given, and not just before."""
     at = windows.free_at(stamps, limit, now, WINDOW)
 
     counted = windows.live(stamps, now, WINDOW + windows.SKEW_SECONDS)
@@ -94,7 +94,7 @@ def test_a_running_call_counts_as_now() -> None:
 
 
 def test_no_limit_is_always_free() -> None:
-    """A limit of 0 is one that nobody knows."""
+    """A limit of 0 means that the limit is unknown."""
     assert 0.0 == windows.free_at([1.0, 2.0], 0, 2.0, WINDOW)
 
 
