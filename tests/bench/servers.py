@@ -81,8 +81,10 @@ async def running() -> AsyncIterator[Bench]:
                 built(make_settings(database.url, folder, database_pool_size=4, **for_tiktok())) as (ground, domain),
             ):
                 # The process looks the key up by its hash in PostgreSQL, then in a coherent cache.
-                store, given = await app.open_keys(ground, domain), {"locations": None, "scopes": api_keys.SCOPES}
-                made = await api_keys.create(store, agency=DEFAULT_AGENCY, random=os.urandom, **given)
+                store = await app.open_keys(ground, domain)
+                made = await api_keys.create(
+                    store, agency=DEFAULT_AGENCY, locations=None, scopes=api_keys.SCOPES, random=os.urandom
+                )
                 await _rows(domain.db)
                 yield Bench(process.grpc_port, echo, sink, raw, made.secret.reveal(), domain, folder)
         finally:

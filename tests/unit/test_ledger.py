@@ -73,7 +73,7 @@ def test_a_large_limit_leaves_its_reserve_to_callers() -> None:
     ],
 )
 def test_what_no_vendor_means_is_not_believed(said: Said, expected: Said) -> None:
-    """Reported limits are clamped: to ten times the documented one, what is left to the limit, the reset to the window."""
+    """An impossible limit or remainder is ignored, and a reset outside the window is replaced by the window."""
     assert expected == ledger.sensible(BURST, said)
 
 
