@@ -62,14 +62,6 @@ async def consent(high: HighWorld, connection: str, platform: str = "tiktok", **
     return await give(high, (await start(high, connection, platform, **values)).provider_uri)
 
 
-async def attachable(
-    high: HighWorld, connection: str, authorization: str, platform: str = "tiktok", **more: Any
-) -> Any:
-    """List the accounts behind a consent."""
-    values = {"platform": platform, "authorization_id": authorization, **more}
-    return await high.api.call("ConnectionService/ListAttachableAccounts", parent=connection, **values)
-
-
 async def attach(
     high: HighWorld, connection: str, authorization: str, who: str, platform: str = "tiktok", **more: Any
 ) -> Any:

@@ -24,7 +24,6 @@ from tests.rpc.networks import (
     NOBODY,
     NOW,
     attach,
-    attachable,
     by_vendor_id,
     connect,
     consent,
@@ -54,6 +53,14 @@ async def refusal(call: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value
+
+
+async def attachable(
+    high: HighWorld, connection: str, authorization: str, platform: str = "tiktok", **more: Any
+) -> Any:
+    """List the accounts behind a consent."""
+    values = {"platform": platform, "authorization_id": authorization, **more}
+    return await high.api.call("ConnectionService/ListAttachableAccounts", parent=connection, **values)
 
 
 # The page
