@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gateway import ids, log
+from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
-from gateway.domain import agencies, api_keys
+from gateway.domain import api_keys
+from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
+from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.locations import Owners
-from gateway.domain.signals import Signals
-from gateway.domain.tokens import Tokens
+from gateway.domain.watchers import Watchers
 from gateway.errors import GatewayUnavailable
-from gateway.ground import Ground, migrated, opened, verify_keys, wait_for_schema
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
-from gateway.interceptors.frame import Steps
 from gateway.interceptors.limits import Limits
+from gateway.interceptors.pipeline import Steps
 from gateway.jobs.runner import Jobs, Pace
 from gateway.readiness import Readiness
 from gateway.rpc import services
@@ -62,7 +63,7 @@ class Gateway:
     """A running gateway; `stop` ends it, once."""
 
     settings: Settings
-    ground: Ground
+    resources: Resources
     domain: Domain
     readiness: Readiness
     grpc: GrpcServer | None
@@ -83,7 +84,7 @@ class Gateway:
             # New steps wait for another process from now on, whatever the balancers still send here.
             ends += [self.jobs.stop(grace)] if self.jobs else []
             await asyncio.gather(*ends)
-            # A consent that came back during the drain was still taken; from here on its rules lose their ground.
+            # A consent that came back during the drain was still taken; from here on its rules lose their resources.
             if self.http:
                 await self.http.stop()
         finally:
@@ -109,20 +110,20 @@ async def start(
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     async with AsyncExitStack() as stack:
-        ground = await stack.enter_async_context(opened(settings))
-        readiness = Readiness(ground)
+        resources = await stack.enter_async_context(open_resources(settings))
+        readiness = Readiness(resources)
         edge = Edge(readiness.look, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
         http = await stack.enter_async_context(_http(settings, edge)) if roles.calls else None
-        await _schema(ground, settings, roles, clock, edge)
-        await verify_keys(ground)
+        await _schema(resources, settings, roles, clock, edge)
+        await verify_keys(resources)
         domain = await build_domain(
-            stack, ground, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
+            stack, resources, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
         )
         readiness.listener = domain.listener
         grpc = None
         if roles.calls:
-            steps, owners = await _steps(ground, domain), Owners(domain.db, domain.clock)
-            grpc = await _grpc(stack, domain, ground, steps, owners)
+            steps, owners = await _steps(resources, domain), Owners(domain.db, domain.clock)
+            grpc = await _grpc(stack, domain, resources, steps, owners)
             edge.steps, edge.owners = steps, owners
         edge.domain = domain
         jobs = await _jobs(stack, domain, settings) if roles.jobs else None
@@ -130,25 +131,31 @@ async def start(
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
             grpc.watch(readiness.serving)
-        gateway = Gateway(settings, ground, domain, readiness, grpc, http, jobs, stack.pop_all())
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, stack.pop_all())
     _banner(gateway)
     return gateway
 
 
 async def build_domain(
-    stack: AsyncExitStack, ground: Ground, *, clock: Clock, new_id: Callable[[], str], seams: Seams, public_url: str
+    stack: AsyncExitStack,
+    resources: Resources,
+    *,
+    clock: Clock,
+    new_id: Callable[[], str],
+    seams: Seams,
+    public_url: str,
 ) -> Domain:
-    """Build the rules' surroundings on an open ground; `stack` gets what must be closed. Spilled tokens are saved."""
-    settings = ground.settings
-    listener = Listener(ground.db.url)
+    """Build the domain on open resources; `stack` closes what is opened here. Spilled tokens are saved."""
+    settings = resources.settings
+    listener = Listener(resources.db.url)
     await listener.start()
     stack.push_async_callback(listener.stop)
     found = build_providers(settings, clock, seams)
     for provider in found.values():
         stack.push_async_callback(provider.close)
-    sealer = Sealer(ground.db, ground.ring)
+    sealer = Sealer(resources.db, resources.ring)
     folder = settings.data_dir.expanduser() / "spills"
-    tokens = Tokens(ground.db, sealer, listener, found, clock=clock, spill_folder=folder)
+    tokens = Tokens(resources.db, sealer, listener, found, clock=clock, spill_folder=folder)
     stack.push_async_callback(tokens.close)
     fetcher = build_fetcher(settings)
     stack.push_async_callback(fetcher.close)
@@ -156,18 +163,18 @@ async def build_domain(
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
     domain = Domain(
-        db=ground.db,
+        db=resources.db,
         sealer=sealer,
         blobs=BlobStore.open(settings.blobs),
         listener=listener,
         providers=found,
         tokens=tokens,
         fetcher=fetcher,
-        post_signals=Signals(listener, posts.TOPIC),
+        post_signals=Watchers(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
         public_url=public_url,
-        oauth_secret=await keys.get_secret(ground.db, ground.ring, "oauth"),
+        oauth_secret=await keys.get_secret(resources.db, resources.ring, "oauth"),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
     )
@@ -189,24 +196,24 @@ def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str,
     }
 
 
-async def open_keys(ground: Ground, domain: Domain) -> api_keys.KeyStore:
+async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
     """Open the store of API keys, with the bootstrap key of the settings."""
-    bootstrap = ground.settings.bootstrap_api_key
+    bootstrap = resources.settings.bootstrap_api_key
     return api_keys.open_store(
-        ground.db,
+        resources.db,
         domain.listener,
-        pepper=await keys.get_secret(ground.db, ground.ring, api_keys.PEPPER),
+        pepper=await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER),
         clock=domain.clock,
         bootstrap_key=Secret(bootstrap.get_secret_value()) if bootstrap else None,
     )
 
 
-async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock, edge: Edge) -> None:
+async def _schema(resources: Resources, settings: Settings, roles: Roles, clock: Clock, edge: Edge) -> None:
     """Return when the schema is right; until then calls are answered, with UNAVAILABLE."""
-    if await migrated(ground):
+    if await is_migrated(resources):
         return
     if not roles.calls:
-        await wait_for_schema(ground)
+        await wait_for_schema(resources)
         return
 
     async def authenticate(key: str) -> Any:
@@ -217,7 +224,7 @@ async def _schema(ground: Ground, settings: Settings, roles: Roles, clock: Clock
     server = build_server(settings, services.waiting(SCHEMA_SENTENCE), steps)
     await server.start()
     try:
-        await wait_for_schema(ground)
+        await wait_for_schema(resources)
     finally:
         edge.steps = None
         await server.drain(delay=0, grace=0)
@@ -248,19 +255,21 @@ async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jo
     return jobs
 
 
-async def _steps(ground: Ground, domain: Domain) -> Steps:
+async def _steps(resources: Resources, domain: Domain) -> Steps:
     """Make the steps that a call goes through, whichever way it comes: what a key may have running counts over both."""
-    settings, store = ground.settings, await open_keys(ground, domain)
+    settings, store = resources.settings, await open_keys(resources, domain)
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
     return steps_for(
         settings, authenticate=lambda key: api_keys.authenticate(store, key), limits=limits, clock=domain.clock
     )
 
 
-async def _grpc(stack: AsyncExitStack, domain: Domain, ground: Ground, steps: Steps, owners: Owners) -> GrpcServer:
+async def _grpc(
+    stack: AsyncExitStack, domain: Domain, resources: Resources, steps: Steps, owners: Owners
+) -> GrpcServer:
     """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
-    settings = ground.settings
-    page_secret = await keys.get_secret(ground.db, ground.ring, "pages")
+    settings = resources.settings
+    page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
     served = services.services(domain, owners, page_secret=page_secret)
     server = build_server(settings, served, steps)
     # Drained already when the gateway stops in order: this is for a start that fails, and for a stop in a hurry.
@@ -286,7 +295,7 @@ def _banner(gateway: Gateway) -> None:
         http=f"{_host(settings.http_address)}:{http.port}" if http else "",
         public_url=gateway.domain.public_url,
         jobs=gateway.jobs is not None,
-        database=gateway.ground.place,
+        database=gateway.resources.place,
         data_dir=str(settings.data_dir),
         providers=sorted(gateway.domain.providers),
         simulators_allowed=settings.allow_loopback_vendors,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway import log
-from gateway.ground import Ground
+from gateway.bootstrap import Resources
 from storage import migrate
 from storage.database import DatabaseUnavailable
 from storage.embedded import EmbeddedUnavailable
@@ -49,7 +49,7 @@ class Report:
 class Readiness:
     """Asks, one look at a time, and keeps the last report for a moment: anybody may ask, as often as they like."""
 
-    ground: Ground
+    resources: Resources
     listener: Listener | None = None
     jobs_healthy: Callable[[], bool] | None = None
     monotonic: Callable[[], float] = time.monotonic
@@ -84,17 +84,17 @@ class Readiness:
     async def _ask_database(self) -> tuple[bool, bool]:
         try:
             async with asyncio.timeout(LOOK_SECONDS):
-                return True, await migrate.is_current(self.ground.db)
+                return True, await migrate.is_current(self.resources.db)
         except Exception as error:
             _log.warning("the database does not answer", error=type(error).__name__)
             return False, False
 
     async def _revive(self) -> None:
         """Start a private PostgreSQL again that was killed under us."""
-        if self.ground.server is None or self.monotonic() - self._revived < REVIVE_EVERY_SECONDS:
+        if self.resources.server is None or self.monotonic() - self._revived < REVIVE_EVERY_SECONDS:
             return
         self._revived = self.monotonic()
         try:
-            await self.ground.server.revive()
+            await self.resources.server.revive()
         except (EmbeddedUnavailable, DatabaseUnavailable, OSError) as error:
             _log.error("the embedded database could not be started again", error=str(error))

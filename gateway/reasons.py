@@ -3,8 +3,6 @@
 Owns the table. Knows no transport; `gateway/status.py` makes statuses of the reasons.
 """
 
-from typing import Any
-
 from providers import errors as providers
 
 PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
@@ -51,11 +49,3 @@ def metadata_of(error: providers.ProviderError) -> dict[str, str]:
         "providerLogId": error.log_id,
     }
     return {**ours, **{key: value for key, value in told.items() if value}}
-
-
-def kept(error: providers.ProviderError, reason: str = "") -> dict[str, Any]:
-    """Return the error as it is kept with a resource."""
-    metadata = metadata_of(error)
-    if error.retry_at is not None:
-        metadata["retryAt"] = error.retry_at.isoformat()
-    return {"reason": reason or reason_of(error), "message": error.message, "metadata": metadata}

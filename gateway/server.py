@@ -1,4 +1,4 @@
-"""The gRPC server: the frame, the services, health, reflection, limits, TLS, and an orderly end.
+"""The gRPC server: the pipeline, the services, health, reflection, limits, TLS, and an orderly end.
 
 Owns the server's life. Does not know what the services do, nor what makes the process ready: it is told.
 """
@@ -13,10 +13,11 @@ from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from gateway import log
-from gateway.interceptors.frame import Frame, Steps
+from gateway.interceptors.pipeline import CallPipeline, Steps
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.rpc import health
 from gateway.rpc.health import HealthService
+from gateway.rpc.service import Service
 from gateway.settings import Settings
 from gateway.tls import CertificateFiles
 
@@ -32,21 +33,12 @@ IDLE_SECONDS = 600.0
 Sleep = Callable[[float], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
-    """One service: its descriptor, the generated function that adds it, and the object that serves it."""
-
-    descriptor: Any
-    add: Callable[[Any, grpc.aio.Server], None]
-    servicer: Any
-
-
 @dataclass(slots=True)
 class GrpcServer:
     """A server on its port; `start`, then `watch` its readiness, then `drain` once."""
 
     server: grpc.aio.Server
-    frame: Frame
+    pipeline: CallPipeline
     health: HealthService
     names: tuple[str, ...]
     port: int
@@ -92,7 +84,7 @@ class GrpcServer:
         # New calls are refused from the first step of stop() on; only then is every stream in the list. A call that
         # arrives in that very moment may end as CANCELLED (github.com/grpc/grpc/issues/41785): `delay` is there for it.
         await asyncio.sleep(0)
-        self.frame.end_streams()
+        self.pipeline.end_streams()
         await stopping
 
 
@@ -103,9 +95,9 @@ def build_server(settings: Settings, services: Sequence[Service], steps: Steps, 
     row in the table of scopes.
     """
     _check_scopes(services)
-    frame = Frame(steps)
+    pipeline = CallPipeline(steps)
     server = grpc.aio.server(
-        interceptors=(frame,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
+        interceptors=(pipeline,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
     )
     for service in services:
         service.add(service.servicer, server)
@@ -113,11 +105,11 @@ def build_server(settings: Settings, services: Sequence[Service], steps: Steps, 
     servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((*names, health.NAME, reflection.SERVICE_NAME), server)
-    return GrpcServer(server, frame, servicer, names, _bind(server, settings, address or settings.grpc_address))
+    return GrpcServer(server, pipeline, servicer, names, _bind(server, settings, address or settings.grpc_address))
 
 
 def steps_for(settings: Settings, **needs: Any) -> Steps:
-    """Make the frame's steps from the settings; `needs` are the fields of Steps that settings do not hold."""
+    """Make the pipeline's steps from the settings; `needs` are the fields of Steps that settings do not hold."""
     return Steps(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
 
 
@@ -132,7 +124,7 @@ def _check_scopes(services: Sequence[Service]) -> None:
 def _options(settings: Settings) -> list[tuple[str, Any]]:
     """Return the channel options: limits, keepalive, and no sharing of the port."""
     options: list[tuple[str, Any]] = [
-        # Larger than what the frame accepts, so that a message somewhat too large is refused with a reason of ours.
+        # Larger than what the pipeline accepts, so that a message somewhat too large is refused with a reason of ours.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
         # As many as one key may have running; what is beyond waits in the client.
         ("grpc.max_concurrent_streams", settings.max_calls_per_key + settings.max_streams_per_key),

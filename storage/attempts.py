@@ -2,7 +2,7 @@
 
 Owns the table `attempts`. Every move is a compare-and-swap on (attempt, state): a worker that was frozen and wakes up
 finds its attempt moved on and can neither announce nor send. What follows from a state is decided in
-`gateway/domain/publishing.py`.
+`gateway/domain/publishing/step.py`.
 
     INTENT → INIT_SENT → INIT_OK → UPLOADING → FINAL_SENT → PROCESSING → PUBLISHED | AWAITING_CREATOR | FAILED |
     CANCELLED | INDETERMINATE

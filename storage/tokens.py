@@ -1,7 +1,8 @@
 """Tokens: the sealed pair of each connection, in a table that nothing else updates.
 
 Owns the table `tokens`, its version and its lease. Neither opens a seal nor calls a vendor:
-`gateway/domain/tokens.py` does. Leases run on the database's clock, so that replicas need not agree on the time.
+`gateway/domain/credentials/tokens.py` does. Leases run on the database's clock, so that replicas need not agree
+on the time.
 """
 
 from collections.abc import Sequence

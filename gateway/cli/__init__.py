@@ -10,7 +10,7 @@ import sys
 import typer
 
 from gateway.cli import api_keys, demo, doctor, keys, migrate, serve, simulate, worker
-from gateway.cli.trouble import sentences
+from gateway.command_error import sentences
 
 app = typer.Typer(
     name="social-gateway",

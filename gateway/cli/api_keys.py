@@ -38,10 +38,10 @@ def create(
     --expires-in 90d
     """
     from gateway.cli.running import in_loop
-    from gateway.cli.trouble import Trouble
+    from gateway.command_error import CommandError
 
     if bool(location) == all_locations:
-        raise Trouble("say which locations: --location L (repeat it), or --all-locations")
+        raise CommandError("say which locations: --location L (repeat it), or --all-locations")
     made = in_loop(
         _create(
             agency=agency,
@@ -75,12 +75,12 @@ def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `api-key
 
 
 def span(text: str) -> timedelta:
-    """Read `90d`, `12h`, `30m`; raises Trouble."""
-    from gateway.cli.trouble import Trouble
+    """Read `90d`, `12h`, `30m`; raises CommandError."""
+    from gateway.command_error import CommandError
 
     number, unit = text[:-1], text[-1:]
     if unit not in SPANS or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise Trouble(f"--expires-in {text!r}: write a number and s, m, h, d or w, such as 90d")
+        raise CommandError(f"--expires-in {text!r}: write a number and s, m, h, d or w, such as 90d")
     return timedelta(**{SPANS[unit]: int(number)})
 
 
@@ -134,15 +134,15 @@ async def _revoke(key_id: str) -> None:
 async def _store() -> AsyncIterator["KeyStore"]:
     """Open the store of keys until the block ends."""
     from gateway import clock, settings
+    from gateway.bootstrap import open_resources, verify_keys
     from gateway.cli.keys import require_schema
     from gateway.domain import api_keys
-    from gateway.ground import opened, verify_keys
     from storage import keys
     from storage.listener import Listener
 
-    async with opened(settings.load()) as ground:
-        await require_schema(ground)
-        await verify_keys(ground)
-        pepper = await keys.get_secret(ground.db, ground.ring, api_keys.PEPPER)
+    async with open_resources(settings.load()) as resources:
+        await require_schema(resources)
+        await verify_keys(resources)
+        pepper = await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER)
         # Nothing is remembered here, so nothing needs to be heard: the listener stays unstarted.
-        yield api_keys.open_store(ground.db, Listener(ground.db.url), pepper=pepper, clock=clock.now)
+        yield api_keys.open_store(resources.db, Listener(resources.db.url), pepper=pepper, clock=clock.now)

@@ -12,10 +12,10 @@ from urllib.parse import urlsplit
 
 from gateway import clock
 from gateway import settings as configuration
+from gateway.bootstrap import Resources, open_resources, read_ring
 from gateway.cli.applications import highlevel, tiktok
 from gateway.cli.findings import Finding, note, ok, wrong
-from gateway.cli.trouble import sentences
-from gateway.ground import Ground, opened, read_ring
+from gateway.command_error import sentences
 from gateway.http.serving import listen
 from gateway.settings import Settings, SettingsError, url_trouble
 from gateway.tls import CertificateFiles
@@ -140,9 +140,9 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
 async def database(settings: Settings) -> AsyncIterator[Finding]:
     """Reach the database, and look at its schema and its keys."""
     try:
-        async with asyncio.timeout(DATABASE_SECONDS), opened(settings) as ground:
-            yield ok("database", ground.place)
-            async for each in _inside(ground):
+        async with asyncio.timeout(DATABASE_SECONDS), open_resources(settings) as resources:
+            yield ok("database", resources.place)
+            async for each in _inside(resources):
                 yield each
     except TimeoutError:
         yield wrong("database", f"does not answer within {DATABASE_SECONDS:.0f} s", "is it overloaded, or firewalled?")
@@ -151,18 +151,18 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
             yield wrong("database", sentence)
 
 
-async def _inside(ground: Ground) -> AsyncIterator[Finding]:
+async def _inside(resources: Resources) -> AsyncIterator[Finding]:
     """Look at what is in the database."""
-    revision = await migrate.current(ground.db)
-    if not await migrate.is_current(ground.db):
-        own = ground.server is not None or ground.settings.auto_migrate
+    revision = await migrate.current(resources.db)
+    if not await migrate.is_current(resources.db):
+        own = resources.server is not None or resources.settings.auto_migrate
         fix = "`serve` brings it up to date" if own else "run `social-gateway migrate`"
         text = f"{revision or 'empty'}, this version needs {migrate.head()}"
         yield note("schema", text, fix) if own else wrong("schema", text, fix)
         return
     yield ok("schema", str(revision))
     try:
-        await keys.verify_ring(ground.db, ground.ring, remember=False)
+        await keys.verify_ring(resources.db, resources.ring, remember=False)
     except (keys.KeyMissing, keys.KeyWrong) as error:
         for sentence in sentences(error):
             yield wrong("encryption keys", sentence)

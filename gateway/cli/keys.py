@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gateway.ground import Ground
+    from gateway.bootstrap import Resources
     from storage.keys import KeyRing
 
 app = typer.Typer(
@@ -56,15 +56,17 @@ def rotate() -> None:
 
 async def _list() -> list[str]:
     from gateway import settings
-    from gateway.ground import opened
+    from gateway.bootstrap import open_resources
     from storage import keys
 
-    async with opened(settings.load()) as ground:
-        await require_schema(ground)
-        counts = await keys.count_by_key(ground.db)
+    async with open_resources(settings.load()) as resources:
+        await require_schema(resources)
+        counts = await keys.count_by_key(resources.db)
     lines = [f"{'id':<24} {'data keys':>9}  state"]
-    for key_id in sorted({*counts, *ground.ring.keys}, key=lambda each: (each != ground.ring.active, each)):
-        lines.append(f"{key_id:<24} {counts.get(key_id, 0):>9}  {_state(ground.ring, key_id, counts.get(key_id, 0))}")
+    for key_id in sorted({*counts, *resources.ring.keys}, key=lambda each: (each != resources.ring.active, each)):
+        lines.append(
+            f"{key_id:<24} {counts.get(key_id, 0):>9}  {_state(resources.ring, key_id, counts.get(key_id, 0))}"
+        )
     return lines
 
 
@@ -80,25 +82,25 @@ async def _rotate() -> str:
     from rich.progress import Progress
 
     from gateway import settings
+    from gateway.bootstrap import open_resources, verify_keys
     from gateway.cli.output import stderr
-    from gateway.ground import opened, verify_keys
     from storage import keys
 
-    async with opened(settings.load()) as ground:
-        await require_schema(ground)
-        await verify_keys(ground)
+    async with open_resources(settings.load()) as resources:
+        await require_schema(resources)
+        await verify_keys(resources)
         with Progress(console=stderr(), transient=True) as progress:
             bar = progress.add_task("wrapping", total=None)
             moved = await keys.rewrap(
-                ground.db, ground.ring, lambda done, total: progress.update(bar, completed=done, total=total)
+                resources.db, resources.ring, lambda done, total: progress.update(bar, completed=done, total=total)
             )
-    return f"{moved} data keys and secrets were wrapped again; everything is under {ground.ring.active!r} now."
+    return f"{moved} data keys and secrets were wrapped again; everything is under {resources.ring.active!r} now."
 
 
-async def require_schema(ground: "Ground") -> None:
-    """Bring the schema up to date when that is ours to do; raises Trouble when it is not."""
-    from gateway.cli.trouble import Trouble
-    from gateway.ground import migrated
+async def require_schema(resources: "Resources") -> None:
+    """Bring the schema up to date when that is ours to do; raises CommandError when it is not."""
+    from gateway.bootstrap import is_migrated
+    from gateway.command_error import CommandError
 
-    if not await migrated(ground):
-        raise Trouble("the database's schema is older than this version: run `social-gateway migrate`")
+    if not await is_migrated(resources):
+        raise CommandError("the database's schema is older than this version: run `social-gateway migrate`")

@@ -18,13 +18,13 @@ def migrate() -> None:
 
 async def _migrate() -> str:
     from gateway import settings
-    from gateway.ground import opened
+    from gateway.bootstrap import open_resources
     from storage import migrate
 
-    async with opened(settings.load()) as ground:
-        before = await migrate.current(ground.db)
-        await migrate.upgrade(ground.db)
-        after = await migrate.current(ground.db)
+    async with open_resources(settings.load()) as resources:
+        before = await migrate.current(resources.db)
+        await migrate.upgrade(resources.db)
+        after = await migrate.current(resources.db)
     if before == after:
-        return f"The schema is at {after} already. ({ground.place})"
-    return f"The schema went from {before or 'nothing'} to {after}. ({ground.place})"
+        return f"The schema is at {after} already. ({resources.place})"
+    return f"The schema went from {before or 'nothing'} to {after}. ({resources.place})"

@@ -14,7 +14,7 @@ from typing import Any
 import google_crc32c
 import grpc
 
-from gateway.cli.trouble import Trouble
+from gateway.command_error import CommandError
 from socialgateway.v1 import (
     account_pb2,
     account_service_pb2,
@@ -74,7 +74,7 @@ class Client:
             account_service_pb2.ListAccountsRequest(parent=LOCATION, connection=connection), **self._with
         )
         if not listed.accounts:
-            raise Trouble("the connection has no account")
+            raise CommandError("the connection has no account")
         return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self._with)
 
     def creator(self, account: str) -> account_pb2.CreatorInfo:
@@ -121,12 +121,12 @@ class Client:
 
 @contextmanager
 def connected(address: str, key: str) -> Iterator[Client]:
-    """Yield a client of the gateway at `host:port`; what the gateway refuses is raised as Trouble."""
+    """Yield a client of the gateway at `host:port`; what the gateway refuses is raised as CommandError."""
     with grpc.insecure_channel(address) as channel:
         try:
             yield Client(channel, key)
         except grpc.RpcError as error:
-            raise Trouble(f"the gateway answered {error.code().name}: {error.details()}") from None
+            raise CommandError(f"the gateway answered {error.code().name}: {error.details()}") from None
 
 
 def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[upload_service_pb2.WriteUploadRequest]:

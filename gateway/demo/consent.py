@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
 
-from gateway.cli.trouble import Trouble
+from gateway.command_error import CommandError
 
 SECONDS = 30.0
 # The demo's servers are on this machine: a proxy of the environment is not asked for them.
@@ -64,12 +64,12 @@ class Form(HTMLParser):
 def approve(uri: str) -> str:
     """Open a consent page, press its approving button, and give the title of the page it ends on.
 
-    Raises Trouble when the page is none, or the end is not the gateway's page.
+    Raises CommandError when the page is none, or the end is not the gateway's page.
     """
     page, address = _get(uri)
     form = read_form(page)
     if not form.action:
-        raise Trouble(f"the consent page at {address} has no form")
+        raise CommandError(f"the consent page at {address} has no form")
     body = urllib.parse.urlencode([*form.fields, ("decision", "approve")]).encode()
     end, _ = _get(urllib.parse.urljoin(address, form.action), body)
     return read_form(end).title
@@ -83,21 +83,21 @@ def read_form(page: str) -> Form:
 
 
 def get_json(url: str) -> Any:
-    """Return the JSON at an address; raises Trouble."""
+    """Return the JSON at an address; raises CommandError."""
     return json.loads(_get(url)[0])
 
 
 def _get(url: str, body: bytes | None = None) -> tuple[str, str]:
     """Return a page's text and the address it came from in the end."""
     if not url.startswith(("http://", "https://")):
-        raise Trouble(f"{url!r} is not an address")
+        raise CommandError(f"{url!r} is not an address")
     try:
         with _OPENER.open(urllib.request.Request(url, data=body), timeout=SECONDS) as answer:  # noqa: S310 - checked above
             return answer.read().decode("utf-8", "replace"), answer.geturl()
     except urllib.error.HTTPError as error:
-        raise Trouble(f"{url.partition('?')[0]} answered {error.code}: {read_form(_text(error)).title}") from None
+        raise CommandError(f"{url.partition('?')[0]} answered {error.code}: {read_form(_text(error)).title}") from None
     except (urllib.error.URLError, OSError) as error:
-        raise Trouble(f"{url.partition('?')[0]} cannot be reached: {error}") from None
+        raise CommandError(f"{url.partition('?')[0]} cannot be reached: {error}") from None
 
 
 def _text(error: urllib.error.HTTPError) -> str:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.cli.trouble import Trouble
+from gateway.command_error import CommandError
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
@@ -34,12 +34,12 @@ class Program:
     _answer: list[str] = field(default_factory=list, repr=False)
 
     def wait_for(self, seconds: float = READY_SECONDS) -> str:
-        """Return the line that says that it is ready; raises Trouble with its last words when it ends instead."""
+        """Return the line that says that it is ready; raises CommandError with its last words when it ends instead."""
         if self._found.wait(seconds) and self._answer:
             return self._answer[0]
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
         ended = "ended" if self.process.poll() is not None else f"was not ready within {seconds:.0f} s"
-        raise Trouble(f"the {self.name} {ended}. Its last words:\n{tail}")
+        raise CommandError(f"the {self.name} {ended}. Its last words:\n{tail}")
 
     def stop(self) -> None:
         """End it in order, or by force when it does not listen."""

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway.cli.trouble import Trouble
 from gateway.clock import now
+from gateway.command_error import CommandError
 from gateway.demo import client, commands, consent, video
 from gateway.demo.client import Client
 from gateway.demo.processes import interruptible
@@ -31,9 +31,9 @@ def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
     """Tell the story; gives 0 when the vendor holds the very bytes that left, the code of `then` when that ran."""
     screen = Screen()
     if file is not None and not file.is_file():
-        raise Trouble(f"there is no file {file}")
+        raise CommandError(f"there is no file {file}")
     if file is not None and not file.stat().st_size:
-        raise Trouble(f"{file} is empty")
+        raise CommandError(f"{file} is empty")
     with interruptible():
         screen.step("A simulated TikTok and a gateway start, each a process of its own")
         with world() as around:
@@ -72,7 +72,7 @@ def _account(screen: Screen, caller: Client, browser: bool) -> account_pb2.Accou
     verified = caller.verify(connection.name)
     screen.fact("connection", f"{verified.name} is {Status.Name(verified.status)}")
     if verified.status != Status.VALID:
-        raise Trouble(f"the connection is not valid: {verified.reason_message}")
+        raise CommandError(f"the connection is not valid: {verified.reason_message}")
     account = caller.account(connection.name)
     followers = f", {account.follower_count:,} followers" if account.HasField("follower_count") else ""
     screen.fact("profile", f"@{account.username} ({account.display_name}{followers})")
@@ -87,7 +87,7 @@ def _ask_person(screen: Screen, caller: Client, connection: connection_pb2.Conne
     deadline = time.monotonic() + BROWSER_SECONDS
     while caller.connection(connection.name).status == Status.PENDING:
         if time.monotonic() > deadline:
-            raise Trouble("nobody pressed the button within ten minutes")
+            raise CommandError("nobody pressed the button within ten minutes")
         time.sleep(0.5)
 
 
@@ -128,7 +128,7 @@ def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: 
             screen.fact("state", told)
         shown = told
     if post.state != post_pb2.Post.PUBLISHED:
-        raise Trouble(f"the post ended as {post_pb2.Post.State.Name(post.state)}: {post.error.message}")
+        raise CommandError(f"the post ended as {post_pb2.Post.State.Name(post.state)}: {post.error.message}")
     post = caller.public(post.name)
     screen.fact("post", post.name)
     screen.fact("TikTok's id", post.provider_post_id)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.cli.trouble import Trouble
+from gateway.command_error import CommandError
 from gateway.demo import consent, processes
 from storage.embedded import EmbeddedUnavailable, start_embedded
 
@@ -56,7 +56,7 @@ def world() -> Iterator[World]:
         try:
             yield _start(folder, stack)
         except Exception as error:
-            raise Trouble(f"{error}\nThe logs of its programs are kept in {_keep_logs(folder)}") from error
+            raise CommandError(f"{error}\nThe logs of its programs are kept in {_keep_logs(folder)}") from error
     finally:
         with processes.undisturbed():
             stack.close()
@@ -143,13 +143,13 @@ def _event(line: str) -> str:
 
 
 def _wait_ready(http: str) -> None:
-    """Return when the gateway can serve; raises Trouble."""
+    """Return when the gateway can serve; raises CommandError."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
             consent.get_json(f"{http}/readyz")
             return
-        except Trouble:
+        except CommandError:
             if time.monotonic() > deadline:
                 raise
         time.sleep(0.1)

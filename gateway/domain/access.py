@@ -8,10 +8,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gateway.domain import slots, subjects
 from gateway.domain.context import Domain
-from gateway.domain.ledger import Reckoning, Said
-from gateway.domain.subjects import Subject
+from gateway.domain.quotas import limiter, subjects
+from gateway.domain.quotas.ledger import Reckoning, Said
+from gateway.domain.quotas.subjects import Subject
 from providers.errors import Unavailable
 from providers.models.grants import AccessToken
 from storage.database import DatabaseUnavailable
@@ -55,7 +55,7 @@ class ConnectionAccess:
         """Hold a slot of one of the connection's quotas: the last thing before a call leaves."""
         async with AsyncExitStack() as held:
             with self._nothing_sent():
-                slot = slots.slot(self.domain, await self._subject(), metric, background=self.background)
+                slot = limiter.slot(self.domain, await self._subject(), metric, background=self.background)
                 self._thought[metric] = await held.enter_async_context(slot)
             if self.until is not None and self.domain.clock() > self.until:
                 raise Unavailable("It is too late for this call; nothing was sent.", provider=self.provider)
@@ -79,11 +79,11 @@ class ConnectionAccess:
 
     async def limited(self, metric: str, retry_after: timedelta) -> None:
         """Keep in mind that the vendor refused for its rate."""
-        await slots.limited(self.domain, await self._subject(), metric, retry_after)
+        await limiter.limited(self.domain, await self._subject(), metric, retry_after)
 
     async def observed(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
         """Keep in mind what the vendor's headers said, if it is news."""
         said = Said(limit, remaining, resets_in)
-        await slots.observed(self.domain, await self._subject(), metric, said, self._thought.get(metric))
+        await limiter.observed(self.domain, await self._subject(), metric, said, self._thought.get(metric))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.clock import Clock
-from gateway.domain.signals import Signals
-from gateway.domain.tokens import Tokens
+from gateway.domain.credentials.tokens import Tokens
+from gateway.domain.watchers import Watchers
 from gateway.media.probe import Prober
 from providers.http.fetch import Fetcher
 from providers.interface import Provider
@@ -51,7 +51,7 @@ class Domain:
     providers: Mapping[str, Provider]
     tokens: Tokens
     fetcher: Fetcher
-    post_signals: Signals
+    post_signals: Watchers
     clock: Clock
     new_id: Callable[[], str]
     public_url: str

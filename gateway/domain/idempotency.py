@@ -8,7 +8,7 @@ a post.
 from dataclasses import dataclass
 from datetime import datetime
 
-from gateway.domain.errors import RequestIdReused
+from gateway.errors import RequestIdReused
 from storage import idempotency
 from storage.database import Transaction
 

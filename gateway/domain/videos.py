@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from gateway.domain import accounts
 from gateway.domain.access import ConnectionAccess
+from gateway.domain.accounts import read
 from gateway.domain.context import Domain
-from gateway.domain.errors import ReauthorizationRequired
+from gateway.errors import ReauthorizationRequired
 from providers.interface import Videos
 from providers.models.videos import Video, VideoMetrics, VideoPage
 from storage import posts, videos
@@ -107,7 +107,7 @@ async def query(domain: Domain, location: str, account: str, ids: Sequence[str])
 
 async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
     """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
-    row = await accounts.known(domain, location, account)
+    row = await read.known(domain, location, account)
     if row.state == "DETACHED":
         name = f"locations/{row.location}/connections/{row.connection}"
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)

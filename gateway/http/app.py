@@ -16,9 +16,9 @@ from starlette.types import ASGIApp
 from gateway.clock import Clock, now
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
-from gateway.http import connections, health, media, network_consents, oauth, starting, webhooks
-from gateway.http.frame import framed
-from gateway.interceptors.frame import Steps
+from gateway.http import connections, consent_start, health, media, network_consents, oauth, webhooks
+from gateway.http.middleware import framed
+from gateway.interceptors.pipeline import Steps
 from gateway.readiness import Report
 
 
@@ -47,7 +47,7 @@ class Edge:
                     oauth.Callback(lambda: self.domain, self.redirect_uris),
                     methods=["GET"],
                 ),
-                Route("/oauth/{provider}/start", starting.Start(lambda: self.domain), methods=["GET"]),
+                Route("/oauth/{provider}/start", consent_start.Start(lambda: self.domain), methods=["GET"]),
                 Route("/me/{provider}-connection", connections.ConnectionStatus(self), methods=["GET"]),
                 Route("/media/{token}", media.Media(lambda: self.domain), methods=["GET"]),
                 Route("/webhooks/{provider}", inbox, methods=["POST"]),

@@ -1,7 +1,7 @@
 """The connection of a location, for pages that speak no gRPC: `GET /me/{provider}-connection`.
 
 Owns how a call over HTTP says who calls and for which location, and the answer's fields. The steps a call goes
-through, its limits and its errors are those of gRPC; the rules are `gateway/domain/connections.py`.
+through, its limits and its errors are those of gRPC; the rules are `gateway/domain/connections/read.py`.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,16 @@ from starlette.types import Receive, Scope, Send
 from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
-from gateway.domain import connections, health, locations
+from gateway.domain import locations
+from gateway.domain.connections import read
 from gateway.domain.context import Domain
+from gateway.domain.credentials import connection_status
 from gateway.domain.locations import Owners
 from gateway.errors import FieldInvalid, GatewayUnavailable
-from gateway.http.refusals import moment, refuse
+from gateway.http.errors import moment, refuse
 from gateway.interceptors import auth
 from gateway.interceptors.deadline import within
-from gateway.interceptors.frame import Steps
+from gateway.interceptors.pipeline import Steps
 from storage.connections import ConnectionRow
 
 SCOPE = "connections.read"
@@ -100,7 +102,7 @@ class ConnectionStatus:
         provider = names.provider(names.PROVIDER.format(request.path_params["provider"]))
         location = wanted(request.query_params.getlist("location"), caller)
         await locations.authorize(owners, caller, location)
-        return shown((await connections.status(domain, location, provider)).row)
+        return shown((await read.status(domain, location, provider)).row)
 
 
 def wanted(given: list[str], caller: Caller) -> str:
@@ -118,7 +120,7 @@ def shown(row: ConnectionRow) -> dict[str, Any]:
     return {
         f"{row.provider}_open_id": row.provider_subject or None,
         "status": STATUSES[row.status],
-        "capabilities": {name: bool(health.usable(row).get(name)) for name in CAPABILITIES},
+        "capabilities": {name: bool(connection_status.usable(row).get(name)) for name in CAPABILITIES},
         "reason_code": row.reason_code or None,
         "reason_message": row.reason_message or None,
         "last_verified_at": _moment(row.last_verify_time),

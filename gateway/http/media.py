@@ -1,7 +1,8 @@
 """The media that a vendor fetches: `GET /media/{token}`, whole or a range of it.
 
-Owns what HTTP says about bytes: ranges, sizes, types, how many fetches at once, and the line that tells who fetched
-what. Who may open a link is `gateway/domain/media.py`. A token that opens nothing is told nothing, whatever the cause.
+Owns what HTTP says about bytes: ranges, sizes, types, how many fetches at once, and the line that tells who
+fetched what. Who may open a link is `gateway/domain/media/links.py`. A token that opens nothing is told
+nothing, whatever the cause.
 """
 
 import asyncio
@@ -16,9 +17,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from gateway import log
-from gateway.domain import media
 from gateway.domain.context import Domain
-from gateway.domain.media import Fetch, Found
+from gateway.domain.media import links
+from gateway.domain.media.links import Fetch, Found
 from storage.database import DatabaseUnavailable
 from storage.media import MediaLinkRow
 
@@ -76,7 +77,7 @@ class Media:
     async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
         """Write the fetch down, and only then begin to send."""
         try:
-            opened = await media.open_link(asked.domain, asked.found.link, asked.fetch)
+            opened = await links.open_link(asked.domain, asked.found.link, asked.fetch)
         except DatabaseUnavailable:
             await _busy()(scope, receive, send)
             return
@@ -101,7 +102,7 @@ class _Sent:
 
 async def _bytes(asked: Asked, sent: _Sent) -> AsyncIterator[bytes]:
     """Yield the bytes; when they are lost the connection is cut, because the size was told already."""
-    async for piece in media.read(asked.domain, asked.found.link, asked.fetch.first, asked.end):
+    async for piece in links.read(asked.domain, asked.found.link, asked.fetch.first, asked.end):
         yield piece
         sent.size += len(piece)
 
@@ -118,7 +119,7 @@ async def _asked(domain: Domain | None, request: Request) -> Response | Asked:
         if request.method == "HEAD":
             _line("media looked at", asked)
         elif asked.fetch.status == 416:
-            await media.note(domain, found.link, asked.fetch)
+            await links.note(domain, found.link, asked.fetch)
             _line("media not fetched", asked)
         else:
             return asked
@@ -128,7 +129,7 @@ async def _asked(domain: Domain | None, request: Request) -> Response | Asked:
 
 
 async def _look(domain: Domain, token: str) -> Found | None:
-    return await media.look(domain, token) if _TOKEN.fullmatch(token) else None
+    return await links.look(domain, token) if _TOKEN.fullmatch(token) else None
 
 
 def _fetch(request: Request, found: Found) -> Fetch:

@@ -1,8 +1,8 @@
 """Where an account's owner connects it inside a planner: `/connect/{token}`, and what its page asks.
 
-Owns reading what the browser sends, and what it is told. The rules are `gateway/domain/network_consents.py`; the page
-itself is `network_page.py`. Whoever knows the address may use it, once: it is signed, bound to one connection and one
-network, and dies after ten minutes.
+Owns reading what the browser sends, and what it is told. The rules are
+`gateway/domain/accounts/attach_consent.py`; the page itself is `network_page.py`. Whoever knows the address may
+use it, once: it is signed, bound to one connection and one network, and dies after ten minutes.
 """
 
 import json
@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 
 from gateway import log
 from gateway.aip import names
-from gateway.domain import network_consents, networks
+from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid, Conflict, DomainError, ReauthorizationRequired
 from gateway.http import network_page, pages
@@ -132,7 +132,7 @@ class NetworkConsents:
         domain, values = self.domain(), said or {}
         if domain is None:
             return None
-        row = await network_consents.opened(domain, request.path_params["token"])
+        row = await attach_consent.opened(domain, request.path_params["token"])
         if row.account and not done:
             raise AuthorizationStateInvalid()
         return Asked(domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", ""))
@@ -149,12 +149,12 @@ async def _page(asked: Asked) -> Response:
 
 
 async def _vendor(asked: Asked) -> Response:
-    return RedirectResponse((await network_consents.vendor_page(asked.domain, asked.row)).reveal(), 303)
+    return RedirectResponse((await attach_consent.vendor_page(asked.domain, asked.row)).reveal(), 303)
 
 
 async def _choices(asked: Asked) -> Answer:
     row = asked.row
-    found = await networks.attachable(
+    found = await attach.attachable(
         asked.domain,
         row.location,
         row.connection,
@@ -166,12 +166,12 @@ async def _choices(asked: Asked) -> Answer:
 
 
 async def _attach(asked: Asked) -> Answer:
-    account = await network_consents.choose(asked.domain, asked.row, asked.authorization_id, asked.account)
+    account = await attach_consent.choose(asked.domain, asked.row, asked.authorization_id, asked.account)
     return 200, _connected(asked, account)
 
 
 async def _look(asked: Asked) -> Answer:
-    account = await network_consents.look(asked.domain, asked.row)
+    account = await attach_consent.look(asked.domain, asked.row)
     if account is not None:
         return 200, _connected(asked, account)
     text = f"Nothing new yet. Finish inside {asked.provider}, and look again."

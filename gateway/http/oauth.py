@@ -1,7 +1,7 @@
 """Where a provider's consent page sends the browser back to.
 
 Owns reading what it brings, and what the person sees then: a page, or their own application again. The rules are
-`gateway/domain/authorization.py`, which the RPC CompleteConnection uses too.
+`gateway/domain/connections/complete.py`, which the RPC CompleteConnection uses too.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -14,10 +14,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import log
 from gateway.aip import names
-from gateway.domain import authorization, consent
+from gateway.domain.connections import complete, consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
-from gateway.http import pages, starting
+from gateway.http import consent_start, pages
 from gateway.http.pages import Outcome
 from providers.errors import ProviderError
 from storage.database import DatabaseUnavailable
@@ -64,7 +64,7 @@ class Callback:
             return pages.EXPIRED
         name = provider.table.display_name
         try:
-            done = await authorization.complete(
+            done = await complete.complete(
                 domain,
                 state=values["state"] or await self._remembered(domain, request, provider.name),
                 code=values["code"],
@@ -82,7 +82,7 @@ class Callback:
 
     async def _remembered(self, domain: Domain, request: Request, provider: str) -> str:
         """Find which consent this browser began, when the vendor did not send the state back."""
-        return await consent.only_open(domain, provider, starting.remembered(domain, request, provider))
+        return await consent.only_open(domain, provider, consent_start.remembered(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:

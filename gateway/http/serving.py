@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway.http import patience
+from gateway.http import connection_limits
 
 GRACE_SECONDS = 5
 MAX_HEAD_BYTES = 64 * 1024
@@ -88,7 +88,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         # Not on httptools: it reads a head without end (32 MB were taken, 2026-11-21); h11 refuses one of 64 KiB.
-        http=patience.protocol(),
+        http=connection_limits.protocol(),
         ws="none",
         loop="none",
         lifespan="off",
@@ -98,9 +98,9 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         proxy_headers=False,
         server_header=False,
         # Beside the bound on connections: what a request began may go on when its connection is gone.
-        limit_concurrency=patience.MAX_CONNECTIONS + 1,
+        limit_concurrency=connection_limits.MAX_CONNECTIONS + 1,
         # Ours is the one that counts: uvicorn's stops at any byte.
-        timeout_keep_alive=int(patience.KEEP_ALIVE_SECONDS),
+        timeout_keep_alive=int(connection_limits.KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )

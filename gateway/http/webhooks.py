@@ -14,8 +14,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import Receive, Scope, Send
 
 from gateway import log
-from gateway.domain import webhooks
 from gateway.domain.context import Domain
+from gateway.domain.webhooks import deliveries
 from providers.errors import CapabilityMissing, Misconfigured, WebhookRefused
 from providers.models.webhooks import UNREADABLE
 from storage.database import DatabaseUnavailable
@@ -82,7 +82,7 @@ class Inbox:
 
 async def _take(domain: Domain, provider: str, request: Request, body: bytes) -> Answer:
     try:
-        await webhooks.receive(domain, provider, _headers(request), body)
+        await deliveries.receive(domain, provider, _headers(request), body)
     except WebhookRefused as error:
         _log.warning("webhook refused", provider=provider, code=error.code)
         return CANNOT_BE_READ if error.code == UNREADABLE else NOT_PROVED

@@ -1,4 +1,4 @@
-"""What every call passes through, in this order: errors, request id, log, authentication, limits, deadline, fields.
+"""What every call passes through, in order: errors, request id, log, authentication, limits, deadline, required fields.
 
-Owns the frame around the servicers (`frame.py` wraps, the other files are its steps). Does not know any method's work.
+Owns the pipeline around the servicers: `pipeline.py` runs the steps, one file each. Knows no method's work.
 """

@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from procrastinate import App
 
-from gateway.domain import polling, posts, publishing
 from gateway.domain.context import Domain
+from gateway.domain.publishing import batch_status, queue, step
 
 
 def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
     """Make the tasks known to the queue."""
 
-    @app.task(name=posts.PUBLISH_TASK)
+    @app.task(name=queue.PUBLISH_TASK)
     async def publish(location: str, post: str) -> None:
-        await publishing.step(domain, location, post, stopping=stopping)
+        await step.step(domain, location, post, stopping=stopping)
 
-    @app.task(name=posts.POLL_TASK)
+    @app.task(name=queue.POLL_TASK)
     async def poll(location: str, connection: str) -> None:
-        await polling.ask(domain, location, connection, stopping=stopping)
+        await batch_status.ask(domain, location, connection, stopping=stopping)

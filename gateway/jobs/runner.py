@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import structlog
 from procrastinate import App
 
-from gateway.domain import posts, webhooks
 from gateway.domain.context import Domain
+from gateway.domain.publishing import queue as publish_queue
+from gateway.domain.webhooks import deliveries
 from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
 from storage.jobs import queue
@@ -66,9 +67,9 @@ class Jobs:
         webhook_task.register(self._app, self._domain)
         pace = self._pace
         self._tasks = [
-            self._loop("hand-overs", 1.0, lambda: self._work(posts.HAND_OVERS, pace.concurrency)),
-            self._loop("polls", 1.0, lambda: self._work(posts.POLLS, pace.concurrency)),
-            self._loop("webhooks", 1.0, lambda: self._work(webhooks.QUEUE, pace.concurrency)),
+            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, pace.concurrency)),
+            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, pace.concurrency)),
+            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, pace.concurrency)),
             self._loop("sweep", pace.sweep, self._sweep),
             self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", pace.stalled, self._stalled),

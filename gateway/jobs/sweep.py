@@ -11,8 +11,11 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
-from gateway.domain import posts, uploads, verification, webhooks
+from gateway.domain.connections import verify
 from gateway.domain.context import Domain
+from gateway.domain.media import uploads
+from gateway.domain.publishing import queue
+from gateway.domain.webhooks import deliveries as webhook_deliveries
 from storage import authorizations, comments, events, idempotency, media, network_consents, quotas, videos
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
@@ -31,16 +34,16 @@ WEBHOOKS_KEPT = timedelta(days=30)
 
 async def due(domain: Domain) -> None:
     """Enqueue all posts and deliveries that are due, batch by batch."""
-    while await posts.sweep(domain) == posts.SWEEP_LIMIT:
+    while await queue.sweep(domain) == queue.SWEEP_LIMIT:
         pass
-    while await webhooks.sweep(domain) == webhooks.SWEEP_LIMIT:
+    while await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
 
 
 async def connections(domain: Domain) -> None:
     """Renew grants ahead of their end, and verify connections whose time has come."""
     await domain.tokens.renew_due()
-    await verification.sweep(domain)
+    await verify.sweep(domain)
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
@@ -52,10 +55,10 @@ async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=stale_seconds):
         log.warning("jobs.stalled", job=job.id, task=job.task_name)
         await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
-        if job.task_name == posts.PUBLISH_TASK:
-            await posts.wake(domain, str(job.task_kwargs["location"]), str(job.task_kwargs["post"]))
-        if job.task_name == webhooks.TASK:
-            await webhooks.wake(domain, str(job.task_kwargs["id"]))
+        if job.task_name == queue.PUBLISH_TASK:
+            await queue.wake(domain, str(job.task_kwargs["location"]), str(job.task_kwargs["post"]))
+        if job.task_name == webhook_deliveries.TASK:
+            await webhook_deliveries.wake(domain, str(job.task_kwargs["id"]))
 
 
 async def old(domain: Domain) -> None:

@@ -5,13 +5,13 @@ Owns nothing but the call; the rules say when to come back.
 
 from procrastinate import App
 
-from gateway.domain import webhooks
 from gateway.domain.context import Domain
+from gateway.domain.webhooks import deliveries
 
 
 def register(app: App, domain: Domain) -> None:
     """Make the task known to the queue."""
 
-    @app.task(name=webhooks.TASK)
+    @app.task(name=deliveries.TASK)
     async def webhook(id: str) -> None:
-        await webhooks.apply(domain, id)
+        await deliveries.apply(domain, id)

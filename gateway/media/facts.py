@@ -1,6 +1,7 @@
 """What a look into a file found.
 
-Owns the value and how it is kept. Judges nothing: which facts a provider takes is `gateway/domain/media_rules.py`.
+Owns the value and how it is kept. Judges nothing: which facts a provider takes is
+`gateway/domain/preflight/media_rules.py`.
 """
 
 from collections.abc import Mapping

@@ -9,12 +9,12 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names, paging
-from gateway.domain import accounts, creators, linked, networks, profiles
+from gateway.domain.accounts import attach, creator_info, profiles, read, sync
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid
-from gateway.rpc import post_messages
+from gateway.rpc import post_from_proto
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from providers.models.accounts import CreatorInfo, ProfilePart
 from socialgateway.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from storage.accounts import AccountRow
@@ -36,18 +36,18 @@ _TEXTS = (
 class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     """Serves accounts."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def GetAccount(self, request: account_service_pb2.GetAccountRequest, context: Any) -> account_pb2.Account:
         """Return an account, as fresh as was asked for."""
         location, account = names.ACCOUNT.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
-        age = max_staleness(request, accounts.MAX_AGE)
-        reading = accounts.get(self._domain, location, account, parts=_parts(paths), max_age=age)
+        age = max_staleness(request, read.MAX_AGE)
+        reading = read.get(self._domain, location, account, parts=_parts(paths), max_age=age)
         message = to_proto(await known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
         masks.keep(message, paths, always=("name", "unavailable_fields"))
         return message
@@ -57,13 +57,13 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_service_pb2.ListAccountsResponse:
         """List accounts as they are known here."""
         location = names.location(request.parent)
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret)
         connection, unreachable = _connection(request, location), []
         if request.HasField("max_staleness") and not page.after:
             age = max_staleness(request, timedelta(0))
-            unreachable = await linked.refresh_old(self._domain, location, age, connection)
-        found = await accounts.page(
+            unreachable = await sync.refresh_old(self._domain, location, age, connection)
+        found = await read.page(
             self._domain,
             location,
             connection=connection,
@@ -74,7 +74,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         shown, token = found[: page.size], ""
         if len(found) > page.size:
             cursor = (shown[-1].create_time.isoformat(), shown[-1].id)
-            token = paging.next_token(request, cursor, secret=self._door.page_secret)
+            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
         now = self._domain.clock()
         return account_service_pb2.ListAccountsResponse(
             accounts=[to_proto(row, now) for row in shown], next_page_token=token, unreachable=unreachable
@@ -83,9 +83,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     async def DeleteAccount(self, request: account_service_pb2.DeleteAccountRequest, context: Any) -> empty_pb2.Empty:
         """Let an account go."""
         location, account = names.ACCOUNT.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        await known(names.ACCOUNT.format(location, account), networks.detach(self._domain, location, account, key))
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        await known(names.ACCOUNT.format(location, account), attach.detach(self._domain, location, account, key))
         return empty_pb2.Empty()
 
     async def GetCreatorInfo(
@@ -93,9 +93,9 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     ) -> account_pb2.CreatorInfo:
         """Return what the account's creator may post now."""
         location, account = names.CREATOR_INFO.parse(request.name)
-        await self._door.enter(location)
-        age = max_staleness(request, creators.MAX_AGE)
-        asking = accounts.creator_info(self._domain, location, account, max_age=age)
+        await self._guard.enter(location)
+        age = max_staleness(request, creator_info.MAX_AGE)
+        asking = read.creator_info(self._domain, location, account, max_age=age)
         info = await known(names.ACCOUNT.format(location, account), asking)
         return creator_to_proto(names.CREATOR_INFO.format(location, account), info)
 
@@ -119,7 +119,7 @@ def to_proto(row: AccountRow, now: datetime) -> account_pb2.Account:
         verified=row.verified,
         avatar_uris=row.avatar_uris,
         state=row.state,
-        health=f"ACCOUNT_HEALTH_{linked.health_of(row, now) or 'UNSPECIFIED'}",
+        health=f"ACCOUNT_HEALTH_{sync.health_of(row, now) or 'UNSPECIFIED'}",
         **{name: getattr(row, name) for name in _TEXTS},
     )
     for name in _COUNTS:
@@ -152,7 +152,7 @@ def creator_to_proto(name: str, info: CreatorInfo) -> account_pb2.CreatorInfo:
     """Write what a creator may post."""
     message = account_pb2.CreatorInfo(
         name=name,
-        privacy_levels=[post_messages.privacy_to_proto(level) for level in info.privacy_levels],  # type: ignore[misc]
+        privacy_levels=[post_from_proto.privacy_to_proto(level) for level in info.privacy_levels],  # type: ignore[misc]
         comment_disabled=info.comment_disabled,
         duet_disabled=info.duet_disabled,
         stitch_disabled=info.stitch_disabled,

@@ -11,14 +11,16 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
 from gateway.caller import current_caller
-from gateway.domain import authorization, connections, health, locations, new_connections
+from gateway.domain import locations
+from gateway.domain.connections import complete, create, disconnect, read, reauthorize, verify
+from gateway.domain.connections.create import NewConnection
 from gateway.domain.context import ConnectionView, Domain
+from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
-from gateway.domain.new_connections import NewConnection
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden
 from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.networks import NetworkMethods
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from providers.models.secret import Secret
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
@@ -30,10 +32,10 @@ CACHED_STATUSES = 50_000
 class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionServiceServicer):
     """Serves connections, and the networks inside them."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
         self._statuses: CoherentCache[str, connection_pb2.Connection] = CoherentCache(
             domain.listener, rows.TOPIC, size=CACHED_STATUSES
         )
@@ -44,8 +46,8 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Make a connection that waits for consent, or one of a static token."""
         location = names.location(request.parent)
         # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         wanted, id = request.connection, request.connection_id
         new = NewConnection(
             location=location,
@@ -58,22 +60,22 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             redirect_uri=request.redirect_uri,
             static_token=Secret(request.static_token),
         )
-        return self._changed(await new_connections.create(self._domain, self._door.owners, caller, new, key))
+        return self._changed(await create.create(self._domain, self._guard.owners, caller, new, key))
 
     async def GetConnection(
         self, request: connection_service_pb2.GetConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
         """Return a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        await self._door.enter(location)
-        return to_proto(await known(request.name, connections.get(self._domain, location, connection)))
+        await self._guard.enter(location)
+        return to_proto(await known(request.name, read.get(self._domain, location, connection)))
 
     async def GetConnectionStatus(
         self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
     ) -> connection_pb2.Connection:
         """Return the connection that speaks for a provider, from the cache while that is coherent."""
         location, provider = names.location(request.parent), names.provider(request.provider)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         key = rows.cache_key(location, provider)
         known = self._statuses.get(key)
         if known is not None and not self._outlived(known):
@@ -87,15 +89,15 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
 
     async def _status(self, location: str, provider: str) -> connection_pb2.Connection:
-        return to_proto(await connections.status(self._domain, location, provider))
+        return to_proto(await read.status(self._domain, location, provider))
 
     async def ListConnections(
         self, request: connection_service_pb2.ListConnectionsRequest, context: Any
     ) -> connection_service_pb2.ListConnectionsResponse:
         """List connections, page by page."""
-        scope = await self._door.reading(names.location(request.parent, wildcard=True))
-        page = paging.read(request, secret=self._door.page_secret)
-        found = await connections.page(
+        scope = await self._guard.reading(names.location(request.parent, wildcard=True))
+        page = paging.read(request, secret=self._guard.page_secret)
+        found = await read.page(
             self._domain,
             locations=scope.locations,
             agency=scope.agency,
@@ -108,7 +110,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         if len(found) > page.size:
             last = shown[-1].row
             cursor = (last.create_time.isoformat(), last.location, last.id)
-            token = paging.next_token(request, cursor, secret=self._door.page_secret)
+            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
         return connection_service_pb2.ListConnectionsResponse(
             connections=[to_proto(view) for view in shown], next_page_token=token
         )
@@ -118,9 +120,9 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> empty_pb2.Empty:
         """Disconnect and remove a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        deleting = connections.delete(self._domain, location, connection, key, etag=request.etag)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        deleting = disconnect.delete(self._domain, location, connection, key, etag=request.etag)
         await known(request.name, deleting)
         self._statuses.clear()
         return empty_pb2.Empty()
@@ -133,13 +135,13 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
 
         async def admit(location: str) -> RequestKey | None:
             try:
-                await locations.authorize(self._door.owners, caller, location)
+                await locations.authorize(self._guard.owners, caller, location)
             except LocationForbidden:
                 # Whose a state is must not be learnt from how it is refused.
                 raise AuthorizationStateInvalid() from None
-            return self._door.request_key(caller, location, request)
+            return self._guard.request_key(caller, location, request)
 
-        done = await authorization.complete(
+        done = await complete.complete(
             self._domain,
             state=request.state,
             code=request.code,
@@ -148,16 +150,16 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             admit=admit,
         )
         row = done.connection
-        return self._changed(await connections.get(self._domain, row.location, row.id))
+        return self._changed(await read.get(self._domain, row.location, row.id))
 
     async def ReauthorizeConnection(
         self, request: connection_service_pb2.ReauthorizeConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
         """Open a new consent for a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        opening = connections.reauthorize(
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        opening = reauthorize.reauthorize(
             self._domain,
             caller,
             location,
@@ -173,9 +175,9 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Verify a connection now."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        verifying = connections.verify(self._domain, location, connection, key)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        verifying = verify.verify(self._domain, location, connection, key)
         return self._changed(await known(request.name, verifying))
 
     async def DisconnectConnection(
@@ -183,9 +185,9 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Revoke and forget a grant."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        ending = connections.disconnect(self._domain, location, connection, key)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        ending = disconnect.disconnect(self._domain, location, connection, key)
         return self._changed(await known(request.name, ending))
 
     def _changed(self, view: ConnectionView) -> connection_pb2.Connection:
@@ -204,7 +206,7 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         requested_scopes=row.requested_scopes,
         provider_settings=row.provider_settings,
         status=row.status,
-        capabilities=connection_pb2.Connection.Capabilities(**health.usable(row)),
+        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable(row)),
         reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
         reason_message=row.reason_message,
         last_error_code=row.last_error_code,

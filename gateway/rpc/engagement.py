@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
-from gateway.domain import commenting, engagement
-from gateway.domain.commenting import NewComment
 from gateway.domain.context import Domain
-from gateway.domain.engagement import SeenComment
+from gateway.domain.engagement import read, write
+from gateway.domain.engagement.read import SeenComment
+from gateway.domain.engagement.write import NewComment
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from providers.models.engagement import Series
 from socialgateway.v1 import engagement_pb2, engagement_service_pb2, engagement_service_pb2_grpc
 from storage import errors as storage_errors
@@ -31,18 +31,18 @@ MAX_TEXT = 20_000
 class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     """Serves figures and comments."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def QueryMetrics(
         self, request: engagement_service_pb2.QueryMetricsRequest, context: Any
     ) -> engagement_service_pb2.QueryMetricsResponse:
         """Return an account's figures."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        reading = engagement.figures(
+        await self._guard.enter(location)
+        reading = read.figures(
             self._domain, location, account, _time(request, "start_time"), _time(request, "end_time")
         )
         found = await _known(location, account, reading)
@@ -57,10 +57,10 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_service_pb2.ListCommentsResponse:
         """List comments, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to = _below(request, location, account)
-        listing = engagement.page(
+        listing = read.page(
             self._domain,
             location,
             account,
@@ -73,7 +73,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         found = await _known(location, account, listing)
         token = ""
         if found.next_cursor:
-            token = paging.next_token(request, (found.next_cursor,), secret=self._door.page_secret)
+            token = paging.next_token(request, (found.next_cursor,), secret=self._guard.page_secret)
         shown = [to_proto(location, account, each) for each in found.comments]
         return engagement_service_pb2.ListCommentsResponse(comments=shown, next_page_token=token)
 
@@ -82,8 +82,8 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_pb2.Comment:
         """Write a comment."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         wanted = request.comment
         if len(wanted.text) > MAX_TEXT:
             raise FieldInvalid("comment.text", f"has more than {MAX_TEXT} characters")
@@ -91,7 +91,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         if not post and not reply_to:
             raise FieldInvalid("comment.post", "is required, unless reply_to is set")
         new = NewComment(location, account, wanted.text, post, reply_to)
-        made = await _known(location, account, commenting.create(self._domain, new, key))
+        made = await _known(location, account, write.create(self._domain, new, key))
         return to_proto(location, account, made)
 
     async def LikeComment(self, request: engagement_service_pb2.LikeCommentRequest, context: Any) -> empty_pb2.Empty:
@@ -106,8 +106,8 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
 
     async def _like(self, name: str, *, liked: bool) -> empty_pb2.Empty:
         location, account, comment = names.COMMENT.parse(name)
-        await self._door.enter(location)
-        liking = engagement.set_liked(self._domain, location, account, comment, liked=liked)
+        await self._guard.enter(location)
+        liking = write.set_liked(self._domain, location, account, comment, liked=liked)
         await _known(location, account, liking)
         return empty_pb2.Empty()
 

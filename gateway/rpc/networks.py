@@ -6,30 +6,30 @@ Owns the three methods of a network's consent. Decides nothing; what an account 
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import network_consents, networks
+from gateway.domain.accounts import attach, attach_consent
+from gateway.domain.accounts.attach_consent import Started
 from gateway.domain.context import Domain
-from gateway.domain.network_consents import Started
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from providers.models.accounts import AttachableAccount
 from socialgateway.v1 import account_pb2, connection_pb2, connection_service_pb2
 
 
 class NetworkMethods:
-    """Serves consents on networks; the service gives it its rules and its door."""
+    """Serves consents on networks; the service gives it its rules and its guard."""
 
     _domain: Domain
-    _door: Door
+    _guard: RequestGuard
 
     async def StartAccountAuthorization(
         self, request: connection_service_pb2.StartAccountAuthorizationRequest, context: Any
     ) -> connection_pb2.AccountAuthorization:
         """Start the consent of an account's owner."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        starting = network_consents.start(
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        starting = attach_consent.start(
             self._domain,
             caller,
             location,
@@ -47,9 +47,9 @@ class NetworkMethods:
     ) -> connection_service_pb2.ListAttachableAccountsResponse:
         """List who is behind a consent, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret)
-        asking = networks.attachable(
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret)
+        asking = attach.attachable(
             self._domain,
             location,
             connection,
@@ -60,7 +60,7 @@ class NetworkMethods:
         following = [each for each in found if not page.after or each.provider_account_id > str(page.after[0])]
         shown, token = following[: page.size], ""
         if len(following) > page.size:
-            token = paging.next_token(request, (shown[-1].provider_account_id,), secret=self._door.page_secret)
+            token = paging.next_token(request, (shown[-1].provider_account_id,), secret=self._guard.page_secret)
         return connection_service_pb2.ListAttachableAccountsResponse(
             attachable_accounts=[_attachable(each) for each in shown], next_page_token=token
         )
@@ -70,9 +70,9 @@ class NetworkMethods:
     ) -> account_pb2.Account:
         """Attach who was chosen."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        attaching = networks.attach(
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        attaching = attach.attach(
             self._domain,
             location,
             connection,

@@ -10,12 +10,12 @@ from typing import Any, TypeVar
 from google.protobuf import empty_pb2
 
 from gateway.aip import names, paging
-from gateway.domain import import_sending, imports, planner
 from gateway.domain.context import Domain
-from gateway.domain.imports import NewImport
+from gateway.domain.planner import import_upload, imports, labels
+from gateway.domain.planner.imports import NewImport
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from gateway.status import from_stored
 from providers.models import planner as models
 from socialgateway.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
@@ -31,19 +31,19 @@ _KINDS = {"account": names.ACCOUNT, "upload": names.UPLOAD, "connection": names.
 class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     """Serves a planner's labels and files of posts."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def ListCategories(
         self, request: planner_service_pb2.ListCategoriesRequest, context: Any
     ) -> planner_service_pb2.ListCategoriesResponse:
         """List categories, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._door.enter(location)
+        await self._guard.enter(location)
         size, cursor = self._vendor_page(request)
-        listing = planner.categories(
+        listing = labels.categories(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
         )
         found = await _known(location, listing)
@@ -61,9 +61,9 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListTagsResponse:
         """List tags, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._door.enter(location)
+        await self._guard.enter(location)
         size, cursor = self._vendor_page(request)
-        listing = planner.tags(
+        listing = labels.tags(
             self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
         )
         found = await _known(location, listing)
@@ -79,8 +79,8 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Return a file of posts to the planner."""
         location = names.location(request.parent)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         wanted = request.post_import
         new = NewImport(location, _upload(wanted, location), _accounts(wanted, location))
         return to_proto(await _known(location, imports.create(self._domain, new, key)))
@@ -90,7 +90,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Return an import as the vendor says it stands."""
         location, id = names.POST_IMPORT.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         return to_proto(await _known(location, imports.get(self._domain, location, id)))
 
     async def ListPostImports(
@@ -98,14 +98,14 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListPostImportsResponse:
         """List imports as they are known here."""
         location = names.location(request.parent)
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret)
         after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
         found = await imports.page(self._domain, location, after=after, limit=page.size + 1)
         shown, token = found[: page.size], ""
         if len(found) > page.size:
             cursor = (shown[-1].create_time.isoformat(), shown[-1].id)
-            token = paging.next_token(request, cursor, secret=self._door.page_secret)
+            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
         return planner_service_pb2.ListPostImportsResponse(
             post_imports=[to_proto(row) for row in shown], next_page_token=token
         )
@@ -115,7 +115,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListPostImportRowsResponse:
         """List the rows of an import, page by page."""
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
-        await self._door.enter(location)
+        await self._guard.enter(location)
         size, cursor = self._vendor_page(request)
         found = await _known(location, imports.rows(self._domain, location, id, cursor=cursor, limit=size))
         token = self._token(request, found.next_cursor)
@@ -127,8 +127,8 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Have posts made of an import."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         return to_proto(await _known(location, imports.finalize(self._domain, location, id, key)))
 
     async def DeletePostImport(
@@ -136,18 +136,18 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> empty_pb2.Empty:
         """Take an import away."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         await _known(location, imports.delete(self._domain, location, id, key))
         return empty_pb2.Empty()
 
     def _vendor_page(self, request: Any) -> tuple[int, str]:
         """Read a page of a list that the vendor pages: its size, and the vendor's cursor."""
-        page = paging.read(request, secret=self._door.page_secret, maximum=MAX_VENDOR_PAGE)
+        page = paging.read(request, secret=self._guard.page_secret, maximum=MAX_VENDOR_PAGE)
         return page.size, str(page.after[0]) if page.after else ""
 
     def _token(self, request: Any, cursor: str) -> str:
-        return paging.next_token(request, (cursor,), secret=self._door.page_secret) if cursor else ""
+        return paging.next_token(request, (cursor,), secret=self._guard.page_secret) if cursor else ""
 
 
 def _search(text: str) -> str:
@@ -180,7 +180,7 @@ def to_proto(row: ImportRow) -> planner_pb2.PostImport:
         name=names.POST_IMPORT.format(row.location, row.id),
         upload=names.UPLOAD.format(row.location, row.upload),
         accounts=[names.ACCOUNT.format(row.location, account) for account in row.accounts],
-        state=import_sending.shown(row.state),
+        state=import_upload.shown(row.state),
         row_count=row.row_count,
         provider_state=row.told,
         provider_import_id=row.provider_import_id,

@@ -10,13 +10,14 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import masks, names, paging
-from gateway.domain import cancelling, editing, posts, quotas, removing, retrying
 from gateway.domain.context import Domain
+from gateway.domain.posts import cancel, create, delete, read, retry, update, watch
+from gateway.domain.quotas import standing
 from gateway.errors import FieldInvalid, ResourceNotFound
-from gateway.rpc import post_answers, post_messages
+from gateway.rpc import post_from_proto, post_to_proto
 from gateway.rpc.convert import keyset
 from gateway.rpc.quotas import cost_to_proto
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from providers.capabilities import Capability
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import errors as storage_errors
@@ -30,10 +31,10 @@ CACHED_POSTS = 50_000
 class PostService(post_service_pb2_grpc.PostServiceServicer):
     """Serves posts."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
         able = (name for name, each in domain.providers.items() if each.table.can(Capability.VIDEO_QUERY))
         self._with_videos = frozenset(able)
         self._answers: CoherentCache[str, post_pb2.Post] = CoherentCache(domain.listener, rows.TOPIC, size=CACHED_POSTS)
@@ -42,17 +43,17 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         """Check and queue a post."""
         location = names.location(request.parent)
         # Nothing is claimed: a location that nobody owns has no account to post to.
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
-        new, faults = post_messages.from_proto(request.post, location, id, now=self._domain.clock())
-        row = await posts.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
+        new, faults = post_from_proto.from_proto(request.post, location, id, now=self._domain.clock())
+        row = await create.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
         message = self._written(row)
         if request.validate_only:
             # There is no such post: whoever looked for it by this name would not find it.
             message.ClearField("name")
             message.ClearField("etag")
-            for cost in await quotas.costs(self._domain, row):
+            for cost in await standing.costs(self._domain, row):
                 name = names.QUOTA.format(location, row.account, cost.rule.metric)
                 message.quota_costs.append(cost_to_proto(name, cost))
         return message
@@ -60,12 +61,12 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def GetPost(self, request: post_service_pb2.GetPostRequest, context: Any) -> post_pb2.Post:
         """Return a post, from the cache while that is coherent."""
         location, post = names.POST.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         key = rows.cache_key(location, post)
         return self._answers.get(key) or await self._answers.load(key, lambda: self._read(location, post))
 
     async def _read(self, location: str, post: str) -> post_pb2.Post:
-        reading = posts.get(self._domain, location, post)
+        reading = read.get(self._domain, location, post)
         return self._written(await known(names.POST.format(location, post), reading))
 
     async def ListPosts(
@@ -73,10 +74,10 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     ) -> post_service_pb2.ListPostsResponse:
         """List posts, page by page."""
         location = names.location(request.parent, wildcard=True)
-        scope = await self._door.reading(location)
-        page = paging.read(request, secret=self._door.page_secret)
+        scope = await self._guard.reading(location)
+        page = paging.read(request, secret=self._guard.page_secret)
         soonest = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
-        found = await posts.page(
+        found = await read.page(
             self._domain,
             locations=scope.locations,
             agency=scope.agency,
@@ -90,35 +91,35 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         )
         shown, token = found[: page.size], ""
         if len(found) > page.size:
-            token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._door.page_secret)
+            token = paging.next_token(request, _cursor(shown[-1], soonest), secret=self._guard.page_secret)
         messages = [self._written(row) for row in shown]
         return post_service_pb2.ListPostsResponse(posts=messages, next_page_token=token)
 
     async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
         """Call a post back."""
         location, post = names.POST.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        row = await self._known(location, post, cancelling.cancel(self._domain, location, post, key))
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        row = await self._known(location, post, cancel.cancel(self._domain, location, post, key))
         return self._changed(row)
 
     async def UpdatePost(self, request: post_service_pb2.UpdatePostRequest, context: Any) -> post_pb2.Post:
         """Change a post that is not published yet."""
         location, post = names.POST.parse(request.post.name, path="post.name")
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        paths = masks.update_paths(request.update_mask, request.post, allowed=post_messages.CHANGEABLE)
-        values, faults = post_messages.changes(request.post, paths, now=self._domain.clock())
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        paths = masks.update_paths(request.update_mask, request.post, allowed=post_from_proto.CHANGEABLE)
+        values, faults = post_from_proto.changes(request.post, paths, now=self._domain.clock())
         etag = request.post.etag
-        changing = editing.update(self._domain, location, post, values, key, etag=etag, faults=faults)
+        changing = update.update(self._domain, location, post, values, key, etag=etag, faults=faults)
         return self._changed(await self._known(location, post, changing))
 
     async def DeletePost(self, request: post_service_pb2.DeletePostRequest, context: Any) -> empty_pb2.Empty:
         """Remove a post that has ended."""
         location, post = names.POST.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        removing_it = removing.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        removing_it = delete.delete(self._domain, location, post, key, etag=request.etag, force=request.force)
         await known(request.name, removing_it)
         self._answers.invalidate(rows.cache_key(location, post))
         return empty_pb2.Empty()
@@ -126,25 +127,25 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
     async def RetryPost(self, request: post_service_pb2.RetryPostRequest, context: Any) -> post_pb2.Post:
         """Queue a post again."""
         location, post = names.POST.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
-        row = await self._known(location, post, retrying.retry(self._domain, location, post, key))
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
+        row = await self._known(location, post, retry.retry(self._domain, location, post, key))
         return self._changed(row)
 
     async def RefreshPost(self, request: post_service_pb2.RefreshPostRequest, context: Any) -> post_pb2.Post:
         """Ask the vendor how a post stands."""
         location, post = names.POST.parse(request.name)
-        await self._door.enter(location)
-        return self._changed(await self._known(location, post, posts.refresh(self._domain, location, post)))
+        await self._guard.enter(location)
+        return self._changed(await self._known(location, post, read.refresh(self._domain, location, post)))
 
     async def WatchPost(
         self, request: post_service_pb2.WatchPostRequest, context: Any
     ) -> AsyncIterator[post_service_pb2.WatchPostResponse]:
         """Stream a post: as it is, then every change, until a final state."""
         location, post = names.POST.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         try:
-            async for row in posts.watch(self._domain, location, post):
+            async for row in watch.watch(self._domain, location, post):
                 if row is None:
                     yield post_service_pb2.WatchPostResponse(checkpoint=True)
                 else:
@@ -153,7 +154,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
             raise ResourceNotFound(names.POST.format(location, post)) from None
 
     def _written(self, row: PostRow) -> post_pb2.Post:
-        return post_answers.to_proto(row, self._with_videos)
+        return post_to_proto.to_proto(row, self._with_videos)
 
     async def _known(self, location: str, post: str, call: Any) -> PostRow:
         try:

@@ -6,35 +6,36 @@ Owns the spelling of quotas. Decides nothing.
 from typing import Any
 
 from gateway.aip import names, paging
-from gateway.domain import accounts, quotas
+from gateway.domain.accounts import read
 from gateway.domain.context import Domain
-from gateway.domain.quotas import Standing
+from gateway.domain.quotas import standing as quota_standing
+from gateway.domain.quotas.standing import Standing
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from socialgateway.v1 import quota_pb2, quota_service_pb2, quota_service_pb2_grpc
 
 
 class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
     """Serves quotas."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def ListQuotas(
         self, request: quota_service_pb2.ListQuotasRequest, context: Any
     ) -> quota_service_pb2.ListQuotasResponse:
         """List the quotas that bear on an account."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret)
-        row = await known(request.parent, accounts.known(self._domain, location, account))
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret)
+        row = await known(request.parent, read.known(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
-        found = [each for each in await quotas.of_account(self._domain, row) if each.rule.metric > after]
+        found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
         shown, token = found[: page.size], ""
         if len(found) > page.size:
-            token = paging.next_token(request, (shown[-1].rule.metric,), secret=self._door.page_secret)
+            token = paging.next_token(request, (shown[-1].rule.metric,), secret=self._guard.page_secret)
         listed = [to_proto(names.QUOTA.format(location, account, each.rule.metric), each) for each in shown]
         return quota_service_pb2.ListQuotasResponse(quotas=listed, next_page_token=token)
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class ReadScope:
     """Which locations a list may read: these, or with None all of the agency's."""
 
     locations: Sequence[str] | None
@@ -29,7 +29,7 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class RequestGuard:
     """What every servicer shares: the owners of locations, and the secret that signs page tokens."""
 
     owners: Owners
@@ -41,13 +41,13 @@ class Door:
         await locations.authorize(self.owners, caller, location)
         return caller
 
-    async def reading(self, location: str) -> Reach:
+    async def reading(self, location: str) -> ReadScope:
         """Return what a list over a location, or over `-`, may read; raises LocationForbidden."""
         if location != names.WILDCARD:
-            return Reach([location], (await self.enter(location)).agency)
+            return ReadScope([location], (await self.enter(location)).agency)
         caller = current_caller.get()
         listed = None if caller.locations is None else sorted(caller.locations)
-        return Reach(listed, caller.agency)
+        return ReadScope(listed, caller.agency)
 
     def request_key(self, caller: Caller, location: str, request: Message) -> RequestKey | None:
         """Return what makes two calls the same call, None when the caller sent no `request_id`; raises FieldInvalid."""

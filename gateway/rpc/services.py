@@ -16,10 +16,10 @@ from gateway.rpc.planner import PlannerService
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
 from gateway.rpc.quotas import QuotaService
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
+from gateway.rpc.service import Service
 from gateway.rpc.uploads import UploadService
 from gateway.rpc.videos import VideoService
-from gateway.server import Service
 from socialgateway.v1 import (
     account_service_pb2,
     account_service_pb2_grpc,
@@ -56,18 +56,18 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
 
 def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Service]:
     """Return every service over the rules in `domain`; `page_secret` signs page tokens."""
-    door = Door(owners, page_secret)
+    guard = RequestGuard(owners, page_secret)
     tables = {name: provider.table for name, provider in domain.providers.items()}
     servicers = {
         "ProviderService": ProviderService(tables, page_secret),
-        "ConnectionService": ConnectionService(domain, door),
-        "AccountService": AccountService(domain, door),
-        "VideoService": VideoService(domain, door),
-        "QuotaService": QuotaService(domain, door),
-        "UploadService": UploadService(domain, door),
-        "PostService": PostService(domain, door),
-        "EngagementService": EngagementService(domain, door),
-        "PlannerService": PlannerService(domain, door),
+        "ConnectionService": ConnectionService(domain, guard),
+        "AccountService": AccountService(domain, guard),
+        "VideoService": VideoService(domain, guard),
+        "QuotaService": QuotaService(domain, guard),
+        "UploadService": UploadService(domain, guard),
+        "PostService": PostService(domain, guard),
+        "EngagementService": EngagementService(domain, guard),
+        "PlannerService": PlannerService(domain, guard),
     }
     return [_service(name, servicers[name]) for name in _MODULES]
 

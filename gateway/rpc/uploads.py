@@ -9,12 +9,12 @@ from typing import Any
 from google.protobuf import empty_pb2
 
 from gateway.aip import names
-from gateway.domain import upload_writing, uploads
 from gateway.domain.context import Domain
-from gateway.domain.upload_desk import Desk, Piece
-from gateway.domain.uploads import NewUpload
+from gateway.domain.media import upload_stream, uploads
+from gateway.domain.media.upload_slots import Piece, UploadSlots
+from gateway.domain.media.uploads import NewUpload
 from gateway.errors import FieldInvalid
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from storage.uploads import UploadRow
 
@@ -22,34 +22,34 @@ from storage.uploads import UploadRow
 class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     """Serves uploads."""
 
-    def __init__(self, domain: Domain, door: Door, desk: Desk | None = None) -> None:
-        """Serve the rules in `domain` to whom `door` lets in; `desk` holds the bounds of this process."""
+    def __init__(self, domain: Domain, guard: RequestGuard, desk: UploadSlots | None = None) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in; `desk` holds the bounds of this process."""
         self._domain = domain
-        self._door = door
-        self._desk = desk or Desk()
+        self._guard = guard
+        self._desk = desk or UploadSlots()
 
     async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
         """Announce a file."""
         location = names.location(request.parent)
         # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         wanted = request.upload
         new = NewUpload(location, wanted.mime_type, wanted.size_bytes, wanted.sha256)
-        return to_proto(await uploads.create(self._domain, self._door.owners, caller, new, key))
+        return to_proto(await uploads.create(self._domain, self._guard.owners, caller, new, key))
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
         """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         await self._desk.settled(location, upload)
         return to_proto(await uploads.get(self._domain, location, upload))
 
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        caller = await self._door.enter(location)
-        key = self._door.request_key(caller, location, request)
+        caller = await self._guard.enter(location)
+        key = self._guard.request_key(caller, location, request)
         await uploads.delete(self._domain, location, upload, key)
         return empty_pb2.Empty()
 
@@ -61,9 +61,9 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         if first is None:
             raise FieldInvalid("name", "is required in the first message")
         location, upload = names.UPLOAD.parse(first.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         pieces = _pieces(first, request_iterator)
-        return to_proto(await upload_writing.write(self._domain, self._desk, location, upload, pieces))
+        return to_proto(await upload_stream.write(self._domain, self._desk, location, upload, pieces))
 
 
 async def _pieces(

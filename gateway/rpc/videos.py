@@ -12,7 +12,7 @@ from gateway.domain.context import Domain
 from gateway.domain.videos import Seen
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import Door, known
+from gateway.rpc.request import RequestGuard, known
 from socialgateway.v1 import video_pb2, video_service_pb2, video_service_pb2_grpc
 
 DEFAULT_PAGE = 20
@@ -24,15 +24,15 @@ _TEXTS = ("provider_video_id", "title", "description", "share_uri", "embed_uri",
 class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     """Serves videos."""
 
-    def __init__(self, domain: Domain, door: Door) -> None:
-        """Serve the rules in `domain` to whom `door` lets in."""
+    def __init__(self, domain: Domain, guard: RequestGuard) -> None:
+        """Serve the rules in `domain` to whom `guard` lets in."""
         self._domain = domain
-        self._door = door
+        self._guard = guard
 
     async def GetVideo(self, request: video_service_pb2.GetVideoRequest, context: Any) -> video_pb2.Video:
         """Return a video, as fresh as was asked for."""
         location, account, video = names.VIDEO.parse(request.name)
-        await self._door.enter(location)
+        await self._guard.enter(location)
         age = max_staleness(request, videos.GET_AGE)
         parent = names.ACCOUNT.format(location, account)
         found = await known(parent, videos.get(self._domain, location, account, video, max_age=age))
@@ -45,15 +45,15 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     ) -> video_service_pb2.ListVideosResponse:
         """List an account's videos, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
-        page = paging.read(request, secret=self._door.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        await self._guard.enter(location)
+        page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         cursor = str(page.after[0]) if page.after else ""
         age = max_staleness(request, videos.LIST_AGE)
         listing = videos.page(self._domain, location, account, cursor=cursor, limit=page.size, max_age=age)
         found = await known(request.parent, listing)
         token = ""
         if found.next_cursor:
-            token = paging.next_token(request, (found.next_cursor,), secret=self._door.page_secret)
+            token = paging.next_token(request, (found.next_cursor,), secret=self._guard.page_secret)
         shown = [to_proto(request.parent, location, each) for each in found.videos]
         return video_service_pb2.ListVideosResponse(videos=shown, next_page_token=token)
 
@@ -62,7 +62,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     ) -> video_service_pb2.QueryVideosResponse:
         """Look chosen videos up."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._door.enter(location)
+        await self._guard.enter(location)
         ids = _ids(request, location, account)
         shown, missing = await known(request.parent, videos.query(self._domain, location, account, ids))
         return video_service_pb2.QueryVideosResponse(

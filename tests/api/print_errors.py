@@ -1,7 +1,7 @@
 """docs/errors.md, printed from the contract and from the tables: `python -m tests.api.print_errors > docs/errors.md`.
 
 Owns the page's tables; its prose is in `errors.md.template`. The sentences are the comments of `error_reason.proto`,
-the codes those of `gateway/status.py`, `gateway/http/refusals.py` and the providers' own tables; a test compares.
+the codes those of `gateway/status.py`, `gateway/http/errors.py` and the providers' own tables; a test compares.
 """
 
 import re
@@ -10,8 +10,8 @@ from functools import cache
 from pathlib import Path
 from string import Template
 
-from gateway.domain import outcomes
-from gateway.http.refusals import HTTP
+from gateway.domain.publishing import retry_policy
+from gateway.http.errors import HTTP
 from gateway.reasons import reason_of
 from gateway.status import REASONS, Row
 from providers.errors import ProviderError
@@ -72,7 +72,7 @@ def _codes(codes: Mapping[str, type[ProviderError]]) -> Iterable[str]:
 
 
 def _fail_reasons(codes: Mapping[str, FailureKind]) -> Iterable[str]:
-    return (f"| `{code}` | `{outcomes.FAIL_REASONS[kind]}` |\n" for code, kind in codes.items())
+    return (f"| `{code}` | `{retry_policy.FAIL_REASONS[kind]}` |\n" for code, kind in codes.items())
 
 
 if __name__ == "__main__":

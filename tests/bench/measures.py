@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from gateway.domain import uploads
+from gateway.domain.media import uploads
 from providers.models.publishing import VideoFile
 from providers.models.secret import Secret
 from socialgateway.v1 import upload_pb2

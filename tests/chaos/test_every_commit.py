@@ -20,9 +20,11 @@ import httpx
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.domain import cancelling, media, sources
-from gateway.domain.errors import ResourceExists
-from gateway.domain.sources import Source
+from gateway.domain import post_content
+from gateway.domain.media import links
+from gateway.domain.post_content import Source
+from gateway.domain.posts import cancel
+from gateway.errors import ResourceExists
 from providers.simulators.highlevel import SimulatorConfig as PlannerConfig
 from providers.simulators.tiktok import SimulatorConfig
 from storage import attempts
@@ -34,7 +36,7 @@ from tests.fixtures import media as files
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.planner import PlannerStage, planning
 from tests.flows.faults import pulled
-from tests.flows.test_photos import FETCHING, PHOTOS, TYPES
+from tests.flows.test_publishing_photos import FETCHING, PHOTOS, TYPES
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
@@ -157,7 +159,7 @@ class Route:
         if self.name == "draft":
             return await self.stage.post(self.account, self.upload, id=id, mode="creator_inbox", options={})
         if self.name == "photos":
-            content = sources.content("photos", [Source(upload=photo) for photo in self.photos], title=id)
+            content = post_content.build_content("photos", [Source(upload=photo) for photo in self.photos], title=id)
             return await self.stage.post(self.account, "", id, id=id, content=content, uploads=self.photos)
         return await pulled(self.stage, self.account, id, id=id)
 
@@ -169,7 +171,7 @@ class Route:
     async def act(self, post: PostRow) -> PostRow:
         """Do what is next: a worker's step, after the caller's call to stop where the path has one."""
         if self.name == "cancelled pull" and post.state == "PROCESSING":
-            post = await cancelling.cancel(self.stage.domain, LOCATION, post.id, None)
+            post = await cancel.cancel(self.stage.domain, LOCATION, post.id, None)
         post = await self.stage.step(post)
         publish_drafts(self.stage.vendor)
         if self.name == "photos":
@@ -185,7 +187,7 @@ class Route:
 
     async def in_reach(self, post: PostRow) -> bool:
         """Return whether the vendor can have the media: those that we hold, only when it asked us for them."""
-        return self.name != "photos" or await media.fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
+        return self.name != "photos" or await links.fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
 
 
 @dataclass
@@ -207,7 +209,7 @@ class PlannerRoute(Route):
         """Do what is next: a worker's step, and the caller's call to stop once the planner keeps the post."""
         post = await self.stage.step(post)
         if self.name == "planner called back" and post.state == "SCHEDULED":
-            post = await cancelling.cancel(self.stage.domain, LOCATION, post.id, None)
+            post = await cancel.cancel(self.stage.domain, LOCATION, post.id, None)
         return post
 
 

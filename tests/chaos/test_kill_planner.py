@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.domain import outcomes
+from gateway.domain.publishing import retry_policy
 from socialgateway.v1 import post_pb2
 from socialgateway.v1.post_service_pb2 import CreatePostRequest
 from tests.chaos import planners, processes
@@ -21,7 +21,7 @@ from tests.fixtures import media
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-LOST_SECONDS = (outcomes.SEEK_SPAN + outcomes.SEEK_MAX).total_seconds()
+LOST_SECONDS = (retry_policy.SEEK_SPAN + retry_policy.SEEK_MAX).total_seconds()
 """After so long a post that the planner's list lacks has been announced again."""
 
 

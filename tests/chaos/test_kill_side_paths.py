@@ -16,7 +16,8 @@ import grpc
 import psycopg
 import pytest
 
-from gateway.domain import creators, journal, steps
+from gateway.domain.accounts import creator_info
+from gateway.domain.publishing import journal, moves
 from providers.simulators.faults import Fault
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
@@ -412,7 +413,7 @@ async def take(stage: Stage, path: Stepped, reaper: Reaper, account: str, upload
     stage.clock.advance(timedelta(minutes=2))
     stage.vendor.faults.add(*path.faults)
     with pytest.MonkeyPatch.context() as patch:
-        for module in (journal, steps, creators):
+        for module in (journal, moves, creator_info):
             patch.setattr(module, "reach", reaper)
         await carry(stage, path, post)
     assert all(stage.vendor.faults.hits.values()), "a fault was never met"

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from gateway.cli.api_keys import span
-from gateway.cli.trouble import Trouble
+from gateway.command_error import CommandError
 from storage.keys import KeyRing
 from tests.cli.command import execute, run
 from tests.fixtures.settings import RING
@@ -96,7 +96,7 @@ def test_spans_are_read_as_people_write_them() -> None:
     """90d, 12h and 52w are what they seem; anything else is refused."""
     assert [90 * 86400, 12 * 3600, 52 * 7 * 86400] == [span(text).total_seconds() for text in ("90d", "12h", "52w")]
     for text in ("", "d", "-1d", "1y", "1.5h", "0d", "99999999999d"):
-        with pytest.raises(Trouble):
+        with pytest.raises(CommandError):
             span(text)
 
 

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from gateway.domain import publishing, sources
-from gateway.domain.sources import Source
+from gateway.domain import post_content
+from gateway.domain.post_content import Source
+from gateway.domain.publishing import step
 from storage import attempts
 from storage.attempts import AttemptRow
 from storage.blobs import CHUNK_BYTES, BlobStore
@@ -28,7 +29,7 @@ ONLY_ME = {"privacy_level": "only_me"}
 
 async def pulled(stage: Stage, account: str, caption: str = "one", **changes: Any) -> PostRow:
     """Create a post whose video the vendor fetches from the caller's own address; only its creator sees it."""
-    content = sources.content("video", [Source(uri=URI, vendor_pull=True)])
+    content = post_content.build_content("video", [Source(uri=URI, vendor_pull=True)])
     return await stage.post(account, "", caption, **{"content": content, "uploads": [], "options": ONLY_ME, **changes})
 
 
@@ -42,7 +43,7 @@ async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow
 
 async def announced(stage: Stage, post: PostRow) -> PostRow:
     """Publish a post up to INIT_OK: its worker stops once the init call is answered."""
-    await publishing.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
+    await step.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
     row = await stage.read(post)
     assert "INIT_OK" == (await attempt_of(stage, row, row.attempt)).state
     return row

@@ -11,14 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.domain import media, retrying, uploads
-from gateway.domain.errors import StateForbids
+from gateway.domain.media import links as media_links
+from gateway.domain.media import uploads
+from gateway.domain.posts import retry
+from gateway.errors import StateForbids
 from gateway.jobs import sweep
 from providers.simulators.tiktok import Fault
 from storage import posts as rows
 from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION, Stage, opened
-from tests.flows.test_photos import ALL, FETCHING, photos, posted, settled
+from tests.flows.test_publishing_photos import ALL, FETCHING, photos, posted, settled
 
 YEAR = 365 * 86_400
 
@@ -60,14 +62,14 @@ async def test_what_a_vendor_may_still_fetch_is_not_deleted(stage: Stage) -> Non
     """An upload of a post whose outcome is unknown stays while its links live, and can be deleted then."""
     post = await photos(stage, await stage.connect())
     files = [await uploads.get(stage.domain, LOCATION, upload) for upload in post.uploads]
-    await media.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
+    await media_links.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
     await set_state(stage, post, "INDETERMINATE")
 
     with pytest.raises(StateForbids):
         await uploads.delete(stage.domain, LOCATION, post.uploads[0], None)
     stage.clock.advance(timedelta(hours=1))
     await uploads.delete(stage.domain, LOCATION, post.uploads[0], None)
-    await media.revoke(stage.domain, LOCATION, post.id, 1)
+    await media_links.revoke(stage.domain, LOCATION, post.id, 1)
     await uploads.delete(stage.domain, LOCATION, post.uploads[1], None)
 
 
@@ -83,16 +85,16 @@ async def test_links_are_forgotten_after_thirty_days_but_not_of_an_open_post(sta
     """However long a gateway stood still, it does not forget that something was fetched, and posts nothing twice."""
     post = await photos(stage, await stage.connect())
     files = [await uploads.get(stage.domain, LOCATION, upload) for upload in post.uploads]
-    links = await media.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
+    links = await media_links.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
     token = links[0].reveal().rpartition("/")[2]
-    found = await media.look(stage.domain, token)
+    found = await media_links.look(stage.domain, token)
     assert found is not None
-    assert await media.open_link(stage.domain, found.link, media.Fetch("203.0.113.7", "", 0, 1, 206))
+    assert await media_links.open_link(stage.domain, found.link, media_links.Fetch("203.0.113.7", "", 0, 1, 206))
 
     stage.clock.advance(timedelta(hours=1) + sweep.MEDIA_KEPT + timedelta(seconds=1))
     await sweep.old(stage.domain)
     assert 3 == await counted(stage)
-    assert not await media.revoke_unfetched(stage.domain, LOCATION, post.id, 1)
+    assert not await media_links.revoke_unfetched(stage.domain, LOCATION, post.id, 1)
 
     await set_state(stage, post, "PUBLISHED")
     await sweep.old(stage.domain)
@@ -105,7 +107,7 @@ async def test_a_retry_has_links_of_its_own(stage: Stage) -> None:
     stage.vendor.fail_next_publish("spam_risk_text")
     post = await settled(stage, await photos(stage, account))
     assert "FAILED" == post.state
-    await retrying.retry(stage.domain, LOCATION, post.id, None)
+    await retry.retry(stage.domain, LOCATION, post.id, None)
     stage.vendor.faults.add(Fault(match="content.init", kind="drop_before"))
 
     post = await settled(stage, await stage.read(post))

@@ -55,7 +55,7 @@ class Replica:
 
     async def keys(self) -> KeyStore:
         """Open the store of API keys, as an operator's command does."""
-        return await open_keys(self.gateway.ground, self.gateway.domain)
+        return await open_keys(self.gateway.resources, self.gateway.domain)
 
 
 @dataclass

@@ -75,7 +75,7 @@ async def test_the_public_url_follows_the_port_unless_it_is_set(database_url: st
 async def test_an_empty_database_is_migrated(empty_database_url: str, tmp_path: Path) -> None:
     """By default a start brings the schema along."""
     async with running(empty_database_url, tmp_path, roles=CALLS) as gateway:
-        assert await migrate.is_current(gateway.ground.db)
+        assert await migrate.is_current(gateway.resources.db)
 
 
 @pytest.mark.chaos
@@ -219,7 +219,7 @@ async def test_a_private_database_that_dies_comes_back() -> None:
     with tempfile.TemporaryDirectory(prefix="running-test-") as folder:
         os.chmod(folder, 0o755)  # noqa: S103 - PostgreSQL's user passes through
         gateway = await start(make_settings(None, Path(folder)))
-        async with gateway.ground.db.read() as tx:
+        async with gateway.resources.db.read() as tx:
             row = await (await raw_connection(tx)).execute(
                 "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)"
             )

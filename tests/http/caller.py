@@ -53,7 +53,7 @@ class ApiCaller:
 
     async def key(self, *, agency: str = "default", locations: list[str] | None = None, **values: Any) -> str:
         """Make an API key, with every scope unless `values` say otherwise."""
-        store = await open_keys(self.gateway.ground, self.gateway.domain)
+        store = await open_keys(self.gateway.resources, self.gateway.domain)
         chosen = {"agency": agency, "locations": locations, "scopes": api_keys.SCOPES, **values}
         return (await api_keys.create(store, random=urandom, **chosen)).secret.reveal()
 

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from gateway.app import Gateway
-from gateway.http.frame import MAX_BODY_BYTES, framed
+from gateway.http.middleware import MAX_BODY_BYTES, framed
 from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
 

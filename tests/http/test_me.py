@@ -14,7 +14,7 @@ import pytest
 from gateway.caller import Caller
 from gateway.errors import FieldInvalid
 from gateway.http.connections import STATUSES, shown, wanted
-from gateway.http.refusals import moment
+from gateway.http.errors import moment
 from socialgateway.v1 import connection_pb2
 from storage.connections import ConnectionRow
 from tests.fixtures.app import CALLS, base_of, running

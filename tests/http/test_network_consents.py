@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from gateway.domain import consent as consents
+from gateway.domain import oauth_state
 from gateway.http.app import Edge
-from gateway.http.frame import shown
+from gateway.http.middleware import shown
 from gateway.jobs import sweep
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
@@ -193,7 +193,7 @@ async def test_an_address_that_was_not_made_here_opens_nothing(high: HighWorld) 
         token = page.path.rpartition("/")[2]
         id = token.partition(".")[0]
         asked = len(high.vendor.requests)
-        other = consents.sign(high.world.domain.oauth_secret, id)
+        other = oauth_state.sign(high.world.domain.oauth_secret, id)
         forged = (id, f"{id}.", token[:-1], f"x{token}", "a" * 300, "%00", "ü", f"{id}.{'A' * 24}", other)
         for each in forged:
             answer = await page.visitor.get(f"/connect/{each}")

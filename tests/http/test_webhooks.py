@@ -1,6 +1,6 @@
 """`POST /webhooks/tiktok` over a socket: what is taken, what is refused, and what each answer promises.
 
-Owns the answers. What follows from a delivery is proved in tests/flows/test_webhooks.py.
+Owns the answers. What follows from a delivery is proved in tests/flows/test_webhooks_deliveries.py.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ async def test_a_genuine_delivery_is_kept_with_its_job_before_it_is_answered(
     [(id, sealed)] = await kept(gateway)
     again = await vendor.post(path, content=body, headers=signed(body))
 
-    sealer = Sealer(gateway.domain.db, gateway.ground.ring)
+    sealer = Sealer(gateway.domain.db, gateway.resources.ring)
     async with gateway.domain.db.read() as tx:
         seal = await sealer.for_location(tx, "~webhooks")
     assert [(200, {"status": "kept"})] * 2 == [(answer.status_code, answer.json()) for answer in (first, again)]

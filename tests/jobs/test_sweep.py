@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from gateway.domain import posts
+from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, Pace
 from providers.simulators.tiktok import SimulatorConfig
@@ -94,9 +94,9 @@ async def test_a_post_whose_job_was_lost_is_found_again(stage: Stage) -> None:
     await queued(stage)
     async with stage.domain.db.transaction() as tx:
         await tx.execute(text("DELETE FROM procrastinate_jobs"))
-    early = await posts.sweep(stage.domain)
-    stage.clock.advance(posts.LEASE)
-    late = await posts.sweep(stage.domain)
+    early = await publish_queue.sweep(stage.domain)
+    stage.clock.advance(publish_queue.LEASE)
+    late = await publish_queue.sweep(stage.domain)
 
     assert (0, 1) == (early, late)
     assert ["todo"] == await statuses(stage)
@@ -110,7 +110,7 @@ async def test_a_job_of_a_dead_worker_is_freed_although_another_waits_behind_it(
         worker = await app.job_manager.register_worker()
         held = await app.job_manager.fetch_job(queues=None, worker_id=worker)
         async with stage.domain.db.transaction() as tx:
-            await posts.enqueue(tx, post)
+            await publish_queue.enqueue(tx, post)
             await tx.execute(text("UPDATE procrastinate_workers SET last_heartbeat = now() - interval '1 minute'"))
         before = await statuses(stage)
         await sweep.stalled(app, stage.domain, 10)

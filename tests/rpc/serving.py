@@ -18,7 +18,8 @@ from gateway.domain.api_keys import SCOPES
 from gateway.errors import Unauthenticated
 from gateway.interceptors.auth import Authenticate
 from gateway.interceptors.limits import Limits
-from gateway.server import GrpcServer, Service, build_server, steps_for
+from gateway.rpc.service import Service
+from gateway.server import GrpcServer, build_server, steps_for
 from gateway.settings import Settings
 from tests.fixtures.clock import START
 from tests.fixtures.settings import RING

@@ -1,6 +1,6 @@
 """AccountService: profiles as fresh as the caller asks, by scope.
 
-Owns GetAccount and ListAccounts; what a creator may post is test_creators.
+Owns GetAccount and ListAccounts; what a creator may post is test_accounts_creator_info.
 """
 
 from datetime import timedelta

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from gateway.domain import connections, posts, preflight
+from gateway.domain.connections import read
+from gateway.domain.media import uploads
+from gateway.domain.posts import read as read_post
 from socialgateway.v1 import connection_service_pb2, post_pb2, post_service_pb2
 from tests.fixtures.gateway import World
 from tests.rpc.test_accounts import account_of
-from tests.rpc.test_validate import PARENT, Desk
+from tests.rpc.test_posts_validate_only import PARENT, Desk
 
 Post = post_pb2.Post
 
@@ -27,8 +29,8 @@ async def test_a_filter_that_repeats_is_one(gateway: World, monkeypatch: pytest.
 
         return noted
 
-    monkeypatch.setattr(posts, "page", noting(posts.page, "states"))
-    monkeypatch.setattr(connections, "page", noting(connections.page, "statuses"))
+    monkeypatch.setattr(read_post, "page", noting(read_post.page, "states"))
+    monkeypatch.setattr(read, "page", noting(read.page, "statuses"))
     states: Any = [Post.PUBLISHED, Post.QUEUED] * 500
     await gateway.api.posts.ListPosts(post_service_pb2.ListPostsRequest(parent=PARENT, states=states))
     statuses: Any = [1] * 1000
@@ -48,7 +50,7 @@ async def test_no_photo_of_too_many_is_looked_at(gateway: World, monkeypatch: py
         looked.append(upload)
         raise AssertionError("looked for a photo")
 
-    monkeypatch.setattr(preflight, "stored", stored)
+    monkeypatch.setattr(uploads, "get", stored)
     many = desk.photos(*[f"{PARENT}/uploads/u{number}" for number in range(36)])
     assert ("FIELD_INVALID", [("post.photos.sources", "FIELD_INVALID")]) == await desk.refused(many)
     assert [] == looked

@@ -1,6 +1,6 @@
 """ConnectionService: made, read, listed, verified, disconnected, deleted; each through a real server.
 
-Owns the life of a connection but for its consent, which is test_authorization.
+Owns the life of a connection but for its consent, which is test_connections_complete.
 """
 
 import asyncio
@@ -11,7 +11,8 @@ from uuid import uuid4
 import grpc
 import pytest
 
-from gateway.domain import health, verification
+from gateway.domain.connections import verify as verify_connection
+from gateway.domain.credentials import connection_status
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import (
     account_pb2,
@@ -418,7 +419,7 @@ async def test_a_verification_that_ends_after_an_expiry_or_a_disconnect_changes_
             await held.reached()
             async with gateway.domain.db.transaction() as tx:
                 row = await connections.get(tx, location, connection, lock=True)
-                await health.move(tx, row, gateway.clock(), status=end)
+                await connection_status.move(tx, row, gateway.clock(), status=end)
 
         assert connection_pb2.Connection.Status.Value(end) == (await verifying).status
         gateway.vendor.faults.clear()
@@ -439,10 +440,10 @@ async def test_a_request_id_verifies_once(gateway: World) -> None:
 async def test_connections_are_verified_each_day_by_themselves(gateway: World) -> None:
     """The sweeper verifies what is due, once, and nothing before."""
     made = await gateway.connect()
-    assert 0 == await verification.sweep(gateway.domain)
+    assert 0 == await verify_connection.sweep(gateway.domain)
     gateway.clock.advance(timedelta(days=1))
 
-    swept = [await verification.sweep(gateway.domain) for _ in range(2)]
+    swept = [await verify_connection.sweep(gateway.domain) for _ in range(2)]
 
     assert [1, 0] == swept
     assert made.last_verify_time.ToDatetime() < (await gateway.get(made.name)).last_verify_time.ToDatetime()
@@ -454,11 +455,11 @@ async def test_a_sweep_finds_a_revoked_grant(gateway: World) -> None:
     gateway.vendor.revoke(made.provider_subject)
     gateway.clock.advance(timedelta(days=1))
 
-    await verification.sweep(gateway.domain)
+    await verify_connection.sweep(gateway.domain)
 
     assert EXPIRED == (await gateway.get(made.name)).status
     gateway.clock.advance(timedelta(days=2))
-    assert 0 == await verification.sweep(gateway.domain)
+    assert 0 == await verify_connection.sweep(gateway.domain)
 
 
 # Disconnect and delete

@@ -1,6 +1,7 @@
 """EngagementService: figures, comments, likes, and above all that no comment is written twice.
 
-Owns the proofs of `gateway/rpc/engagement.py`, `gateway/domain/engagement.py` and `gateway/domain/commenting.py`.
+Owns the proofs of `gateway/rpc/engagement.py`, `gateway/domain/engagement/read.py` and
+`gateway/domain/engagement/write.py`.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 """PlannerService: labels, and files of posts that become posts once.
 
-Owns the proofs of `gateway/rpc/planner.py`, `gateway/domain/planner.py`, `imports.py` and `import_sending.py`.
+Owns the proofs of `gateway/rpc/planner.py`, `gateway/domain/planner/labels.py`, `imports.py` and `import_sending.py`.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
-from gateway.domain import imports
+from gateway.domain.planner import imports
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import planner_pb2
 from socialgateway.v1.planner_service_pb2 import (

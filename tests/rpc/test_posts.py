@@ -18,10 +18,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from sqlalchemy import text
 
-from gateway.domain import journal
 from gateway.domain.locations import Owners
+from gateway.domain.publishing import journal
 from gateway.rpc.posts import PostService
-from gateway.rpc.request import Door
+from gateway.rpc.request import RequestGuard
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage import connections
@@ -88,7 +88,7 @@ class Served:
 async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     """Serve posts over a stage with one connected account and one upload."""
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
-        door = Door(Owners(stage.domain.db, stage.clock), b"s" * 32)
+        door = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
         service = serving.posts(PostService(stage.domain, door))
         async with serving.serving(service, clock=stage.clock) as server:
             account = await stage.connect()
@@ -554,7 +554,7 @@ async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served
         for state in ("TRANSFERRING", "PUBLISHED"):
             row = await rows.change(tx, LOCATION, id, served.stage.clock(), expect=rows.UNFINISHED, state=state)
             assert row is not None
-            await journal.announce(tx, row, served.stage.clock())
+            await journal.record_event(tx, row, served.stage.clock())
 
     seen = []
     while (message := await watching.read()) is not grpc.aio.EOF:

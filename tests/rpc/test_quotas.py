@@ -13,7 +13,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
-from gateway.domain import windows
+from gateway.domain.quotas import sliding_window
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, quota_pb2, quota_service_pb2
 from storage import accounts
@@ -26,7 +26,7 @@ from tests.rpc.test_accounts import account_of
 
 Code = grpc.StatusCode
 MINUTE = timedelta(minutes=1)
-SKEW = timedelta(seconds=windows.SKEW_SECONDS)
+SKEW = timedelta(seconds=sliding_window.SKEW_SECONDS)
 METRICS = {
     "active_creators": (0, 86_400),
     "content_init": (6, 60),

@@ -17,7 +17,8 @@ from gateway.caller import Caller
 from gateway.domain.api_keys import SCOPES
 from gateway.interceptors.scopes import METHOD_SCOPES, is_public
 from gateway.rpc.providers import ProviderService
-from gateway.server import Service, Sleep
+from gateway.rpc.service import Service
+from gateway.server import Sleep
 from gateway.settings import SettingsError
 from providers.capabilities import CapabilityTable, Limits
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.domain import uploads
-from gateway.domain.errors import MediaInvalid
-from gateway.domain.upload_desk import Desk
+from gateway.domain.media import uploads
+from gateway.domain.media.upload_slots import UploadSlots
+from gateway.errors import MediaInvalid
 from socialgateway.v1 import upload_pb2
 from tests.fixtures import media
 from tests.fixtures.clock import START
@@ -413,7 +413,7 @@ async def test_a_silent_stream_loses_its_place(database_url: str, tmp_path: Path
 
 def test_parts_shrink_when_many_write() -> None:
     """However many streams there are, two parts of each fit into the memory that is set aside."""
-    desk = Desk()
+    desk = UploadSlots()
     for streams in (0, 1, 16, 17, 40, 64):
         desk.streams = streams
         assert desk.part_size() * 2 * streams <= 256 * MIB

@@ -15,10 +15,10 @@ from typing import Any
 
 import google_crc32c
 
-from gateway.domain import uploads
 from gateway.domain.locations import Owners
-from gateway.domain.upload_desk import Desk
-from gateway.rpc.request import Door
+from gateway.domain.media import uploads
+from gateway.domain.media.upload_slots import UploadSlots
+from gateway.rpc.request import RequestGuard
 from gateway.rpc.uploads import UploadService
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from storage import uploads as rows
@@ -80,7 +80,7 @@ class Served:
     stage: Stage
     stub: Any
     service: Counting
-    desk: Desk
+    desk: UploadSlots
 
     async def create(self, size: int = 0, *, key: str = "owner", request_id: str = "", **values: Any) -> Any:
         """Announce a file."""
@@ -151,7 +151,7 @@ async def uploading(
     """Serve uploads as the only process, or as another one `beside` a first."""
     async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
-        domain, slots = replace(own.domain, new_id=ids.__next__), Desk(**desk)
-        service = Counting(domain, Door(Owners(domain.db, own.clock), b"s" * 32), slots)
+        domain, slots = replace(own.domain, new_id=ids.__next__), UploadSlots(**desk)
+        service = Counting(domain, RequestGuard(Owners(domain.db, own.clock), b"s" * 32), slots)
         async with serving.serving(serving.uploads(service)) as server:
             yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, slots)

@@ -83,14 +83,14 @@ async def harvest(recorded: RecordedGateway, found: Canaries) -> None:
 
 async def _harvest_keys(recorded: RecordedGateway, found: Canaries) -> None:
     """Add what the ring wraps: the secrets for signatures, and each location's data key."""
-    ground = recorded.gateway.ground
+    resources = recorded.gateway.resources
     for name in ("oauth", "api_keys", "pages"):
-        found.add("signing secret", await keys.get_secret(ground.db, ground.ring, name))
-    async with ground.db.read() as tx:
+        found.add("signing secret", await keys.get_secret(resources.db, resources.ring, name))
+    async with resources.db.read() as tx:
         rows = list((await tx.execute(select(DataKeyTable))).scalars())
     for row in rows:
         place = f"data_keys|{row.location}|{row.version}"
-        found.add("data key", ground.ring.unwrap(row.key_id, row.wrapped, aad=place))
+        found.add("data key", resources.ring.unwrap(row.key_id, row.wrapped, aad=place))
 
 
 def _harvest_wire(recorded: RecordedGateway, found: Canaries) -> None:

@@ -150,7 +150,7 @@ async def opened(
             channel=channel,
             browser=browser,
             network=network,
-            store=await app.open_keys(gateway.ground, gateway.domain),
+            store=await app.open_keys(gateway.resources, gateway.domain),
             planner=planner.state.vendor,
             planner_wire=planner_wire,
             planner_browser=planner_browser,

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from gateway.domain import publishing
+from gateway.domain.publishing import step
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
 from tests.fixtures.settings import KEY
@@ -145,7 +145,7 @@ class Stricken:
     async def step(self, post: str) -> None:
         """Carry a post on, as a worker does: nobody hears its exceptions, so it must raise none."""
         _, location, _, id = post.split("/")
-        await publishing.step(self.recorded.gateway.domain, location, id)
+        await step.step(self.recorded.gateway.domain, location, id)
 
     async def new_post(self) -> str:
         """Return a post whose hand-over has not begun."""

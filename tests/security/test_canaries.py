@@ -22,7 +22,7 @@ import pytest
 from psycopg import sql
 
 from gateway import log
-from gateway.domain import publishing
+from gateway.domain.publishing import step
 from gateway.errors import Violation
 from socialgateway.v1 import connection_pb2, post_pb2
 from tests.fixtures.settings import KEY
@@ -150,7 +150,7 @@ async def _hand_over(journey: Journey, answer: Answer) -> None:
             for _ in range(2):
                 # What a worker would do, and would log when it fails.
                 with suppress(RuntimeError):
-                    await publishing.step(journey.recorded.gateway.domain, location, post)
+                    await step.step(journey.recorded.gateway.domain, location, post)
                 journey.recorded.clock.advance(timedelta(seconds=5))
             await journey.refused("PostService/RefreshPost", name=made.name)
         await journey.refused("PostService/GetPost", name=made.name)

@@ -17,7 +17,7 @@ from google.protobuf.message_factory import GetMessageClass
 
 from gateway.errors import ResourceNotFound
 from gateway.interceptors.scopes import METHOD_SCOPES
-from gateway.server import Service
+from gateway.rpc.service import Service
 from providers.errors import Unavailable
 from tests.rpc.answers import assert_error
 from tests.rpc.serving import AUTH, serving

@@ -18,7 +18,7 @@ PLACE = re.compile(r"((?:publish|token|consent)\.(?:before|after)-[a-z.A-Z_-]+)(
 RULES = "gateway/**/"
 """Where places may be."""
 
-KILLING = "tests/flows/test_tokens"
+KILLING = "tests/flows/test_credentials_tokens"
 """Where processes are killed for tokens: the places stand in the tests as text."""
 
 

@@ -13,6 +13,7 @@ import pytest
 from google.rpc import error_details_pb2, status_pb2
 
 from gateway import errors, reasons, status
+from gateway.domain import vendor_errors
 from providers import errors as providers
 from socialgateway.v1.error_reason_pb2 import ErrorReason
 from storage import errors as storage
@@ -181,7 +182,7 @@ def test_the_vendors_words_are_kept() -> None:
 
 def test_a_kept_error_becomes_a_status() -> None:
     """A stored error becomes a status with its reason's code, without details that belong to a call."""
-    kept = reasons.kept(providers.ContentRefused("too big", provider="tiktok", code="file_format"))
+    kept = vendor_errors.as_stored(providers.ContentRefused("too big", provider="tiktok", code="file_format"))
     found = status.from_stored(kept)
     assert (C.FAILED_PRECONDITION, "too big") == (status.code_of(found), found.message)
     assert_status(found, "CONTENT_REJECTED", provider="tiktok", providerCode="file_format")

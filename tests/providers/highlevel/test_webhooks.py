@@ -1,7 +1,7 @@
 """HighLevel's webhooks byte by byte: the two signatures, the keys, the window, what each event becomes.
 
 Owns the examples. That whatever is not proved is refused, the conformance suite shows; what follows from an event is in
-tests/flows/test_installs.py.
+tests/flows/test_webhooks_grant_events.py.
 """
 
 import json

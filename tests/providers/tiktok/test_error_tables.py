@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from gateway import status
-from gateway.domain import outcomes
+from gateway.domain.publishing import retry_policy
 from providers.errors import (
     Ambiguous,
     ContentRefused,
@@ -228,7 +228,7 @@ async def test_fail_reasons(code: str, kind: FailureKind, reason: str) -> None:
     provider, _ = tiktok(ok({"status": "FAILED", "fail_reason": code}))
     found = await provider.publishing.status(Lender(), "p")
     assert (PublishPhase.FAILED, code, kind) == (found.phase, found.fail_code, found.fail_kind)
-    assert reason == outcomes.FAIL_REASONS[kind]
+    assert reason == retry_policy.FAIL_REASONS[kind]
     assert CODES_OF_GRPC[reason] is status.REASONS[reason].code
 
 

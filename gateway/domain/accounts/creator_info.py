@@ -1,0 +1,80 @@
+"""What a creator may post now: asked of the vendor, kept for a moment, shared by all replicas.
+
+Owns how old an answer may be. A vendor wants the latest on every page its user sees, so nothing is kept for long.
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from gateway.domain.access import ConnectionAccess
+from gateway.domain.context import Domain
+from gateway.domain.quotas import daily_caps
+from gateway.failpoints import reach
+from providers.models.accounts import CreatorInfo, PrivacyLevel
+from storage import accounts
+from storage.accounts import AccountRow, CreatorInfoRow
+
+MAX_AGE = timedelta(seconds=60)
+_PLAIN = (
+    "nickname",
+    "username",
+    "avatar_uri",
+    "comment_disabled",
+    "duet_disabled",
+    "stitch_disabled",
+    "can_post",
+    "cannot_post_reason",
+    "cannot_post_message",
+    "daily_cap",
+    "cap",
+)
+
+
+async def fresh(
+    domain: Domain, account: AccountRow, *, max_age: timedelta = MAX_AGE, background: bool = False
+) -> CreatorInfo:
+    """Return creator info at most `max_age` old: one vendor call when it is older, none otherwise.
+
+    A blocked creator is an answer, which the quota ledger remembers. Raises ProviderError when the vendor cannot say.
+    """
+    if max_age > timedelta(0):
+        async with domain.db.read() as tx:
+            row = await accounts.find_creator_info(tx, account.location, account.id)
+        if row is not None and domain.clock() - row.fetch_time < max_age:
+            return read(row)
+    access = ConnectionAccess(domain, account.provider, account.location, account.connection, background)
+    reach("publish.before-call.creator-info")
+    info = await domain.providers[account.provider].accounts.creator_info(access)
+    reach("publish.after-call.creator-info")
+    if info.can_post:
+        await daily_caps.allowed(domain, account.provider, account.location, account.id)
+    elif info.cap:
+        until = await daily_caps.learn(domain, account.provider, account.location, account.id, info.cap)
+        info = replace(info, cap_reset=until)
+    async with domain.db.transaction() as tx:
+        fetched = info.fetch_time or domain.clock()
+        await accounts.save_creator_info(tx, account.location, account.id, _to_json(info), fetched)
+    return info
+
+
+def _to_json(info: CreatorInfo) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(info, name) for name in _PLAIN}
+    values["privacy_levels"] = [level.value for level in info.privacy_levels]
+    duration = info.max_video_duration
+    values["max_video_seconds"] = None if duration is None else duration.total_seconds()
+    values["cap_reset"] = None if info.cap_reset is None else info.cap_reset.isoformat()
+    return values
+
+
+def read(row: CreatorInfoRow) -> CreatorInfo:
+    """Read what was asked for and kept."""
+    payload, fetch_time = row.payload, row.fetch_time
+    seconds = payload.get("max_video_seconds")
+    return CreatorInfo(
+        **{name: payload[name] for name in _PLAIN if name in payload},
+        privacy_levels=tuple(PrivacyLevel(level) for level in payload.get("privacy_levels", ())),
+        cap_reset=datetime.fromisoformat(payload["cap_reset"]) if payload.get("cap_reset") else None,
+        max_video_duration=None if seconds is None else timedelta(seconds=seconds),
+        fetch_time=fetch_time,
+    )

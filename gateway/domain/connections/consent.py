@@ -1,0 +1,109 @@
+"""Consent pages: opened with a signed one-time state, found again by it.
+
+Owns the state, what is kept beside it, and where a browser may be sent afterwards. What happens when the browser comes
+back is `authorization`.
+"""
+
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+
+from gateway.caller import Caller
+from gateway.domain import oauth_state
+from gateway.domain.context import Consent, Domain
+from gateway.errors import AuthorizationStateInvalid
+from providers.models.grants import ConsentRequest
+from providers.models.secret import Secret
+from storage import authorizations
+from storage.authorizations import AuthorizationRow
+from storage.connections import ConnectionRow
+from storage.database import Transaction
+
+LIFETIME = timedelta(minutes=10)
+SEVERAL = "More than one consent is open in this browser."
+
+
+async def start(
+    domain: Domain, tx: Transaction, row: ConnectionRow, caller: Caller, *, redirect_uri: str, return_uri: str
+) -> None:
+    """Open a consent for a connection within `tx`; an earlier one that is still open ends with it. The pages that the
+    caller's key may send a browser to may also open the consent page, and hear how it ended.
+
+    Raises Misconfigured when the operator's application at the provider is not set up.
+    """
+    now, id = domain.clock(), secrets.token_urlsafe(24)
+    verifier = Secret(secrets.token_urlsafe(48))
+    redirect = redirect_uri or oauth_state.callback_uri(domain, row.provider)
+    request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, tuple(row.requested_scopes))
+    uri = domain.providers[row.provider].authorization.consent_uri(request)
+    seal = await domain.sealer.for_location(tx, row.location)
+    await authorizations.insert(
+        tx,
+        AuthorizationRow(
+            id=id,
+            location=row.location,
+            connection=row.id,
+            agency=caller.agency,
+            provider=row.provider,
+            verifier_sealed=seal.seal("authorizations", id, "verifier", 1, verifier.reveal().encode()),
+            uri_sealed=seal.seal("authorizations", id, "uri", 1, uri.encode()),
+            redirect_uri=redirect,
+            return_uri=return_uri,
+            openers=sorted(caller.redirect_uris),
+            scopes=list(row.requested_scopes),
+            create_time=now,
+            expire_time=now + LIFETIME,
+        ),
+    )
+
+
+async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
+    """Return the page of a consent that is open: the vendor's, or ours that leads there, so that the browser is known
+    again when the vendor sends it to our callback without the state.
+    """
+    provider = domain.providers[row.provider].authorization
+    if provider.returns_state or row.redirect_uri != oauth_state.callback_uri(domain, row.provider):
+        return Consent(Secret(await _uri(domain, tx, row)), row.expire_time)
+    state = oauth_state.sign(domain.oauth_secret, row.id)
+    start = f"{domain.public_url.rstrip('/')}/oauth/{row.provider}/start?state={state}"
+    return Consent(Secret(start), row.expire_time)
+
+
+async def _uri(domain: Domain, tx: Transaction, row: AuthorizationRow) -> str:
+    seal = await domain.sealer.for_location(tx, row.location)
+    return seal.open("authorizations", row.id, "uri", 1, row.uri_sealed).decode()
+
+
+async def page_behind(domain: Domain, provider: str, state: str) -> str:
+    """Return the vendor's page of an open consent; raises AuthorizationStateInvalid."""
+    id = oauth_state.verify(domain.oauth_secret, state)
+    async with domain.db.read() as tx:
+        row = await authorizations.find(tx, id)
+        if row is None or row.provider != provider or not _is_open(domain, row):
+            raise AuthorizationStateInvalid()
+        return await _uri(domain, tx, row)
+
+
+async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
+    """Return the one state of these whose consent is open, for a vendor that did not send it back.
+
+    With two nobody knows which of them was given, and one may have been slipped in: raises AuthorizationStateInvalid,
+    as with none.
+    """
+    if domain.providers[provider].authorization.returns_state:
+        raise AuthorizationStateInvalid()
+    found = set()
+    async with domain.db.read() as tx:
+        for state in states:
+            with suppress(AuthorizationStateInvalid):
+                row = await authorizations.find(tx, oauth_state.verify(domain.oauth_secret, state))
+                if row is not None and row.provider == provider and _is_open(domain, row):
+                    found.add(state)
+    if len(found) != 1:
+        raise AuthorizationStateInvalid(SEVERAL if found else "")
+    return found.pop()
+
+
+def _is_open(domain: Domain, row: AuthorizationRow) -> bool:
+    return row.consume_time is None and row.expire_time > domain.clock()

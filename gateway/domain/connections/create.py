@@ -1,0 +1,192 @@
+"""New connections: one that waits for a consent, or one whose token a person brings from the vendor's own page.
+
+Owns what a caller may ask for. A static token is proved before anything is written; then the connection, its sealed
+token and the request's id are one transaction, so that nothing half made can be left behind.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway import reasons
+from gateway.caller import Caller
+from gateway.domain import idempotency, locations, oauth_state
+from gateway.domain.connections import consent, grants, read, verify
+from gateway.domain.context import ConnectionView, Domain
+from gateway.domain.credentials import connection_status
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import Owners
+from gateway.errors import AuthorizationDenied, CapabilityMissing, FieldInvalid, ResourceExists, ResourceNotFound
+from providers.capabilities import Capability
+from providers.errors import Misconfigured, Rejected, ScopeNotGranted, SettingInvalid
+from providers.models.grants import Grant, GrantKind
+from providers.models.secret import Secret
+from storage import connections as rows
+from storage import posts
+from storage.connections import ConnectionRow
+from storage.database import Transaction
+from storage.errors import AlreadyExists
+
+MAX_TOKEN = 4096
+NO_TOKEN = Secret("")
+
+
+@dataclass(frozen=True, slots=True)
+class NewConnection:
+    """What a caller asks for; empty `scopes` are all that the provider knows, an empty `grant_kind` its usual one."""
+
+    location: str
+    id: str
+    provider: str
+    grant_kind: str
+    scopes: Sequence[str]
+    settings: dict[str, str] = field(default_factory=dict)
+    return_uri: str = ""
+    redirect_uri: str = ""
+    static_token: Secret = NO_TOKEN
+
+
+async def create(
+    domain: Domain, owners: Owners, caller: Caller, new: NewConnection, key: RequestKey | None
+) -> ConnectionView:
+    """Make a connection; all of it, the location's claim too, or nothing. Without a static token it waits for its
+    consent and costs no vendor call.
+
+    With one it is proved by one vendor call and verified by up to four; a location that is connected to the same place
+    of the vendor keeps that connection, which gets the token. Raises LocationForbidden, CapabilityMissing, FieldInvalid
+    (kind, scopes, settings, URIs, token), ResourceNotFound (the provider), ResourceExists, Misconfigured (no
+    application set up), and of the token AuthorizationDenied, ScopeNotGranted, Temporary, ContractBroken.
+    """
+    _check(domain, new)
+    oauth_state.check_uris(domain, caller, new.provider, return_uri=new.return_uri, redirect_uri=new.redirect_uri)
+    row = _row(domain, new)
+    if new.static_token:
+        id = await _from_token(domain, owners, caller, new, row, key)
+    else:
+        id = await _for_consent(domain, owners, caller, new, row, key)
+    return await read.get(domain, new.location, id)
+
+
+def _check(domain: Domain, new: NewConnection) -> None:
+    provider = domain.providers.get(new.provider)
+    if provider is None:
+        raise ResourceNotFound(f"providers/{new.provider}")
+    wanted = Capability.STATIC_TOKEN if new.static_token else Capability.OAUTH
+    if not provider.table.can(wanted):
+        cell = provider.table.cell(wanted)
+        raise CapabilityMissing(wanted.value, cell.support.value, cell.note)
+    kinds = provider.table.kinds
+    if new.grant_kind and new.grant_kind not in kinds:
+        names = " or ".join(f"GRANT_KIND_{kind}" for kind in kinds)
+        raise FieldInvalid("connection.grant_kind", f"this provider gives grants of the kind {names}")
+    unknown = sorted(set(new.scopes) - set(provider.authorization.scopes))
+    if unknown:
+        raise FieldInvalid("connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider")
+    foreign = sorted(set(new.settings) - provider.table.settings)
+    if foreign:
+        raise FieldInvalid("connection.provider_settings", f"{foreign[0][:100]!r} is no setting of this provider")
+    if new.static_token:
+        _check_token(new, kinds[0])
+
+
+def _check_token(new: NewConnection, usual: GrantKind) -> None:
+    if new.grant_kind not in ("", usual):
+        raise FieldInvalid("connection.grant_kind", f"a static token is of the kind GRANT_KIND_{usual}")
+    if len(new.static_token.reveal()) > MAX_TOKEN:
+        raise FieldInvalid("static_token", f"must have at most {MAX_TOKEN} characters")
+    for name, uri in (("return_uri", new.return_uri), ("redirect_uri", new.redirect_uri)):
+        if uri:
+            raise FieldInvalid(name, "has no meaning with a static token: there is no page to come back from")
+
+
+def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
+    now, provider = domain.clock(), domain.providers[new.provider]
+    known = provider.authorization.scopes
+    kind = GrantKind(new.grant_kind) if new.grant_kind else provider.table.kinds[0]
+    return ConnectionRow(
+        location=new.location,
+        id=new.id,
+        provider=new.provider,
+        grant_kind=kind.value,
+        requested_scopes=[scope for scope in known if scope in new.scopes or not new.scopes],
+        provider_settings=_settings(domain, new, kind),
+        reason_code="AWAITING_AUTHORIZATION",
+        reason_message="The account's owner has not consented yet.",
+        create_time=now,
+        update_time=now,
+    )
+
+
+def _settings(domain: Domain, new: NewConnection, kind: GrantKind) -> dict[str, str]:
+    try:
+        return domain.providers[new.provider].authorization.settings(new.location, kind, new.settings)
+    except SettingInvalid as error:
+        raise FieldInvalid("connection.provider_settings", error.message) from None
+
+
+async def insert(tx: Transaction, row: ConnectionRow) -> None:
+    """Add a connection; raises ResourceExists."""
+    try:
+        await rows.insert(tx, row)
+    except AlreadyExists:
+        raise ResourceExists(connection_status.subject(row)) from None
+
+
+async def _for_consent(
+    domain: Domain, owners: Owners, caller: Caller, new: NewConnection, row: ConnectionRow, key: RequestKey | None
+) -> str:
+    async with domain.db.transaction() as tx:
+        await locations.claim_location(tx, owners, caller, new.location)
+        first = await idempotency.claim(tx, key, new.id, row.create_time)
+        if first is None:
+            await insert(tx, row)
+            await consent.start(domain, tx, row, caller, redirect_uri=new.redirect_uri, return_uri=new.return_uri)
+    return first or new.id
+
+
+async def _from_token(
+    domain: Domain, owners: Owners, caller: Caller, new: NewConnection, row: ConnectionRow, key: RequestKey | None
+) -> str:
+    async with domain.db.read() as tx:
+        seen = await idempotency.seen(tx, key)
+    if seen is not None:
+        return seen
+    grant = await _proved(domain, new, row)
+    return await domain.tokens.guard(_take(domain, owners, caller, row, grant, key))
+
+
+async def _proved(domain: Domain, new: NewConnection, row: ConnectionRow) -> Grant:
+    """Ask the vendor whether the token opens the place it is for."""
+    authorization = domain.providers[new.provider].authorization
+    try:
+        return await authorization.static(
+            new.static_token, settings=row.provider_settings, scopes=tuple(row.requested_scopes)
+        )
+    except SettingInvalid as error:
+        raise FieldInvalid(error.name, error.description) from None
+    except (Misconfigured, ScopeNotGranted):
+        raise
+    except Rejected as error:
+        raise AuthorizationDenied(metadata=reasons.metadata_of(error)) from None
+
+
+async def _take(
+    domain: Domain, owners: Owners, caller: Caller, row: ConnectionRow, grant: Grant, key: RequestKey | None
+) -> str:
+    """Keep the proved token, and verify at once; when this process dies in between, the sweeper does."""
+    async with domain.db.transaction() as tx:
+        await locations.claim_location(tx, owners, caller, row.location)
+        older = await grants.held(tx, row.location, row.provider, grant.subject)
+        target = older or row
+        first = await idempotency.claim(tx, key, target.id, row.create_time)
+        if first is not None:
+            return first
+        settings = grants.fitting(domain, target, grant, {**target.provider_settings, **row.provider_settings})
+        if older is None:
+            await insert(tx, row)
+        scopes = row.requested_scopes
+        await grants.give(domain, tx, target, grant, settings=settings, scopes=scopes, origin=rows.STATIC_TOKEN)
+        await domain.tokens.put(tx, await domain.sealer.for_location(tx, row.location), target.id, grant)
+        await posts.wake_connection(tx, row.location, target.id, domain.clock())
+    domain.tokens.replaced(row.location, target.id)
+    await verify.probe(domain, row.location, target.id)
+    return target.id

@@ -1,0 +1,57 @@
+"""When an upload is looked into, and what is kept of it: once, when its bytes are complete and a post wants them.
+
+Owns that rule, and what a look that could not be made means. How a file is looked into is `gateway/media`, what its
+facts allow is `gateway/domain/preflight/media_rules.py`.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from gateway.domain.context import Domain
+from gateway.domain.media import uploads as upload_rules
+from gateway.errors import GatewayUnavailable
+from gateway.media.facts import MediaFacts
+from gateway.media.probe import ProbeFailed
+from storage import uploads
+from storage.uploads import UploadRow
+
+log = structlog.get_logger(__name__)
+
+
+async def look_into(domain: Domain, files: Sequence[UploadRow]) -> dict[str, MediaFacts]:
+    """Return the facts of every complete upload by its id; those that were never looked into are, a few at a time.
+
+    Raises GatewayUnavailable when this machine cannot do that now, MediaInvalid when bytes are lost.
+    """
+    complete = {file.id: file for file in files if file.state == "COMPLETE"}
+    looks = [asyncio.ensure_future(_facts(domain, file)) for file in complete.values()]
+    try:
+        return dict(zip(complete, await asyncio.gather(*looks), strict=True))
+    finally:
+        # The first that fails ends the others, whose processes are gone before this returns.
+        for look in looks:
+            look.cancel()
+        await asyncio.gather(*looks, return_exceptions=True)
+
+
+async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
+    if file.media is not None:
+        return MediaFacts.from_json(file.media)
+    try:
+        return await domain.prober.shared(f"{file.location}/{file.id}", lambda: _look(domain, file))
+    except ProbeFailed as error:
+        log.warning("media.not_probed", upload=f"{file.location}/{file.id}", cause=str(error))
+        raise GatewayUnavailable("The media could not be looked into now.") from None
+
+
+async def _look(domain: Domain, file: UploadRow) -> MediaFacts:
+    async def read(first: int, end: int) -> bytes:
+        return b"".join([piece async for piece in upload_rules.read(domain, file.location, file.id, first, end)])
+
+    facts = await domain.prober.look(file.size_bytes, read)
+    async with domain.db.transaction() as tx:
+        await uploads.save_media(tx, file.location, file.id, facts.to_json())
+    log.info("media.probed", upload=f"{file.location}/{file.id}", container=facts.container, trouble=facts.trouble)
+    return facts

@@ -1,0 +1,105 @@
+"""Posts as callers see them: created, read, listed, watched, asked about, tried again.
+
+Owns what may be done with a post and when. Creating one is one transaction (post, event, job) and returns at once;
+carrying it to the vendor is `gateway/domain/publishing/step.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gateway.domain import idempotency
+from gateway.domain.context import Domain
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.media import uploads as upload_rules
+from gateway.domain.posts import read
+from gateway.domain.publishing import journal, routing
+from gateway.domain.publishing import queue as publish_queue
+from gateway.domain.publishing.queue import LEASE
+from gateway.errors import FieldInvalid, ResourceExists
+from storage import posts
+from storage.database import Transaction
+from storage.errors import AlreadyExists
+from storage.posts import PostRow
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """What a caller asks for.
+
+    `content` is as `post_content.build_content` makes it: for a video with `cover_offset_ms` or `cover`, for
+    photos with `cover_index`, `title` and `auto_add_music`, each only when given.
+    """
+
+    location: str
+    id: str
+    account: str
+    mode: str
+    caption: str
+    content: dict[str, Any]
+    uploads: list[str]
+    options: dict[str, Any] = field(default_factory=dict)
+    provider_extra: dict[str, Any] = field(default_factory=dict)
+    labels: dict[str, str] = field(default_factory=dict)
+    consent: dict[str, Any] | None = None
+    route_policy: str = ""
+    schedule_time: datetime | None = None
+    late_tolerance_seconds: int | None = None
+
+
+async def create(
+    domain: Domain,
+    new: NewPost,
+    key: RequestKey | None,
+    *,
+    faults: Sequence[FieldInvalid] = (),
+    validate_only: bool = False,
+) -> PostRow:
+    """Check everything that can be checked, then queue the post: at most one vendor call (creator info, when it is
+    old).
+
+    `faults` are fields that could not be read: they are told with everything else that is wrong. With a `request_id`
+    that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+    if first is not None:
+        return await read.get(domain, new.location, first)
+    row = _row(domain, new)
+    checked = await routing.choose(domain, row, faults)
+    row.total_bytes = checked.total_bytes
+    if validate_only:
+        return row
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, row.id, row.create_time)
+        if first is None:
+            return await _insert(tx, row)
+    return await read.get(domain, new.location, first)
+
+
+def _row(domain: Domain, new: NewPost) -> PostRow:
+    now = domain.clock()
+    values = {name: getattr(new, name) for name in NewPost.__slots__}
+    return PostRow(
+        **values,
+        connection="",
+        provider="",
+        state="QUEUED",
+        route_reason=routing.NAMED,
+        queue_time=now,
+        create_time=now,
+        update_time=now,
+        due_at=now + LEASE,
+    )
+
+
+async def _insert(tx: Transaction, row: PostRow) -> PostRow:
+    await upload_rules.hold(tx, row.location, row.uploads)
+    try:
+        await posts.insert(tx, row)
+    except AlreadyExists:
+        raise ResourceExists(journal.subject(row)) from None
+    await journal.record_event(tx, row, row.create_time)
+    await publish_queue.enqueue(tx, row)
+    return row

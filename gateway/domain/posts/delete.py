@@ -1,0 +1,59 @@
+"""Removing a post: its row here, and the planner's own record where there is one.
+
+Owns what may be removed. What is published stays on its network; nobody is let to believe otherwise.
+"""
+
+from gateway.domain import idempotency
+from gateway.domain.context import Domain
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.publishing import journal, moves
+from gateway.errors import EtagMismatch, StateForbids
+from providers.errors import Ambiguous, Unavailable
+from storage import attempts
+from storage import posts as rows
+from storage.attempts import AttemptRow
+from storage.posts import PostRow
+
+REMOVABLE = ("FAILED", "CANCELLED", "AWAITING_CREATOR")
+STAYS = "A published post stays on its network, where only its owner can delete it; `force` removes the records of it."
+OPEN = "Whether it was published is not known; `force` removes the record, and nobody looks for proof any more."
+UNDER_WAY = "A post that is under way is called back first: CancelPost."
+
+
+async def delete(
+    domain: Domain, location: str, post: str, key: RequestKey | None, *, etag: str = "", force: bool = False
+) -> None:
+    """Remove a post that has ended; a draft is taken out of the planner too, a published one only with `force`.
+
+    Raises storage's NotFound, EtagMismatch, StateForbids, Unavailable (asking again is safe), ProviderError.
+    """
+    async with domain.db.read() as tx:
+        if await idempotency.seen(tx, key) is not None:
+            return
+        row = await rows.get(tx, location, post)
+        attempt = await attempts.find(tx, location, post, row.attempt)
+    if etag and etag != str(row.version):
+        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=journal.subject(row))
+    _check(row, force)
+    if attempt is not None and attempt.publish_id and domain.providers[row.provider].table.library:
+        await _remove_there(domain, row, attempt)
+    async with domain.db.transaction() as tx:
+        if await idempotency.claim(tx, key, post, domain.clock()) is None:
+            await rows.remove(tx, location, post, expect=row.state)
+
+
+def _check(row: PostRow, force: bool) -> None:
+    if row.state in REMOVABLE or (force and row.state in ("PUBLISHED", "INDETERMINATE")):
+        return
+    text = {"PUBLISHED": STAYS, "INDETERMINATE": OPEN}.get(row.state, UNDER_WAY)
+    raise StateForbids(row.state, text, resource=journal.subject(row))
+
+
+async def _remove_there(domain: Domain, row: PostRow, attempt: AttemptRow) -> None:
+    """Take the planner's record away; one that is gone already is no error."""
+    access = moves.access_of(domain, row, background=False)
+    try:
+        await domain.providers[row.provider].records.delete(access, attempt.publish_id)
+    except Ambiguous as error:
+        text = "Whether the provider removed its record is not known; asking again is safe."
+        raise Unavailable(text, provider=row.provider, code=error.code, log_id=error.log_id) from None

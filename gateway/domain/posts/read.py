@@ -1,0 +1,51 @@
+"""GetPost, ListPosts and RefreshPost.
+
+Owns when the vendor is asked on behalf of a caller. Changes nothing by itself.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+from gateway.domain.concurrency import Superseded
+from gateway.domain.context import Domain
+from gateway.domain.publishing import journal, moves, reconcile, vendor_lookup, vendor_status
+from gateway.domain.publishing.journal import Work
+from storage import posts
+from storage.posts import PostRow
+
+
+async def get(domain: Domain, location: str, post: str) -> PostRow:
+    """Return the post as it is in the database; raises storage's NotFound."""
+    async with domain.db.read() as tx:
+        return await posts.get(tx, location, post)
+
+
+async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
+    """List posts: see `storage.posts.page`."""
+    async with domain.db.read() as tx:
+        return await posts.page(tx, **filters)
+
+
+async def refresh(domain: Domain, location: str, post: str) -> PostRow:
+    """Ask the vendor now, where it can know more than we do: one vendor call, or none for a post it was never given.
+
+    Raises ProviderError when the vendor cannot say.
+    """
+    row, attempt = await journal.read(domain, location, post)
+    if row is None or attempt is None or attempt.state not in _ASKABLE:
+        return await get(domain, location, post)
+    if not attempt.publish_id:
+        look = vendor_lookup.seek if attempt.state == "PROCESSING" else reconcile.look
+        with contextlib.suppress(Superseded):
+            await look(domain, Work(row, attempt))
+        return await get(domain, location, post)
+    work = Work(row, attempt)
+    status = await moves.ask(domain, work, "asked-status", background=False)
+    with contextlib.suppress(Superseded):
+        await vendor_status.learn(domain, work, status)
+    async with domain.db.read() as tx:
+        return await posts.get(tx, location, post)
+
+
+_ASKABLE = ("PROCESSING", "PUBLISHED", "AWAITING_CREATOR", "INDETERMINATE")

@@ -1,0 +1,116 @@
+"""Trying a post again, because somebody asks for it: the one place where a second announcement may follow a first one
+that may have worked.
+
+Owns what is asked of the vendor before, and what the new round begins with. Who may post at all is `preflight`.
+"""
+
+import contextlib
+from typing import Any
+
+from gateway.domain import idempotency, post_content
+from gateway.domain.concurrency import Superseded
+from gateway.domain.context import Domain
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.media import links
+from gateway.domain.media import uploads as upload_rules
+from gateway.domain.post_content import Source
+from gateway.domain.posts import read
+from gateway.domain.publishing import journal, moves, queue, reconcile, vendor_status
+from gateway.domain.publishing.journal import Work
+from gateway.errors import StateForbids
+from providers.errors import NotFound
+from providers.models.publishing import PublishPhase
+from storage import attempts, uploads
+from storage import posts as rows
+from storage.attempts import AttemptRow
+from storage.database import Transaction
+from storage.posts import PostRow
+
+
+async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
+    """Queue a post again that FAILED, or whose outcome is unknown and stays so after asking the vendor once more.
+
+    The caller decides: only here may a post be announced again although the first announcement may have worked. Raises
+    StateForbids for any other state, and when the vendor says that the post was published after all.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+    if first is not None:
+        return await read.get(domain, location, first)
+    row, attempt = await journal.read(domain, location, post)
+    if row is not None and attempt is not None and _in_doubt(row, attempt):
+        await _reconcile(domain, Work(row, attempt))
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, post, domain.clock())
+        if first is None:
+            return await _requeue(domain, tx, location, post)
+    return await read.get(domain, location, first)
+
+
+def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
+    """Return whether the newest attempt may have posted, whatever is said here: the vendor never said that it
+    failed.
+    """
+    failed_here = row.state == "FAILED" and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
+    return row.state == "INDETERMINATE" or bool(failed_here)
+
+
+async def _reconcile(domain: Domain, work: Work) -> None:
+    """Look for proof once more; what could still be fetched for the old attempt dies, so that it cannot post late."""
+    if not work.attempt.publish_id:
+        with contextlib.suppress(Superseded):
+            await reconcile.look(domain, work)
+        await links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
+        return
+    try:
+        status = await moves.ask(domain, work, "asked-status", background=False)
+    except NotFound:
+        return
+    if work.post.state == "FAILED" and status.phase not in (PublishPhase.PUBLISHED, PublishPhase.AWAITING_CREATOR):
+        return
+    with contextlib.suppress(Superseded):
+        await vendor_status.learn(domain, work, status)
+
+
+async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
+    now = domain.clock()
+    row = await rows.get(tx, location, post, lock=True)
+    if row.state not in ("FAILED", "INDETERMINATE"):
+        raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
+    media_of = await _media_again(tx, row)
+    number = row.attempt + 1
+    changed = await rows.change(
+        tx,
+        location,
+        post,
+        now,
+        expect=[row.state],
+        at_attempt=row.attempt,
+        state="QUEUED",
+        attempt=number,
+        round_start=number,
+        queue_time=now,
+        error=None,
+        sent_bytes=0,
+        schedule_time=None,
+        due_at=now + queue.LEASE,
+        **media_of,
+    )
+    fresh = AttemptRow(location=location, post=post, number=number, state="INTENT", create_time=now, update_time=now)
+    await attempts.insert(tx, fresh)
+    assert changed is not None  # noqa: S101 - the row is locked
+    await journal.record_event(tx, changed, now)
+    await queue.enqueue(tx, changed)
+    return changed
+
+
+async def _media_again(tx: Transaction, row: PostRow) -> dict[str, Any]:
+    """Hold the post's uploads; give the columns that let what we had fetched, and no longer have, be fetched again."""
+    kept: list[Source] = []
+    for source in post_content.sources_of(row):
+        if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
+            source = Source(uri=source.uri)
+        kept.append(source)
+    changed = post_content.with_sources(row, kept)
+    await upload_rules.hold(tx, row.location, changed["uploads"])
+    return changed

@@ -1,0 +1,134 @@
+"""Changing a post: its words, choices and time, here while no vendor has it, else in the vendor's planner.
+
+Owns which state allows it. The planner is asked before the change is kept: asking it again, after a lost answer or a
+death, does no harm, so whoever does not hear that it worked asks again.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.domain import idempotency, post_content
+from gateway.domain.concurrency import Superseded
+from gateway.domain.context import Domain
+from gateway.domain.idempotency import RequestKey
+from gateway.domain.posts import read
+from gateway.domain.preflight import check
+from gateway.domain.publishing import journal, moves
+from gateway.domain.publishing.journal import Work
+from gateway.errors import CapabilityMissing, Conflict, EtagMismatch, FieldInvalid, StateForbids
+from providers.capabilities import Capability
+from providers.errors import Ambiguous, Unavailable
+from storage import accounts
+from storage import posts as rows
+from storage.attempts import AttemptRow
+from storage.posts import PostRow
+
+WAITING = ("QUEUED", "SCHEDULED")
+PLANNED = ("SCHEDULED", "AWAITING_CREATOR")
+"""States in which a planner may hold a post that is not published."""
+
+TRIES = 5
+PAUSE_SECONDS = 0.2
+
+
+async def update(
+    domain: Domain,
+    location: str,
+    post: str,
+    values: Mapping[str, Any],
+    key: RequestKey | None,
+    *,
+    etag: str = "",
+    faults: Sequence[FieldInvalid] = (),
+) -> PostRow:
+    """Change columns of a post: `caption options schedule_time provider_extra labels late_tolerance_seconds`.
+
+    Everything is checked as for a new post: up to one vendor call, and up to five where a planner has the post. Raises
+    storage's NotFound, EtagMismatch, StateForbids, CapabilityMissing, what `preflight.check` raises, Rejected (the
+    planner's word), Unavailable (asking again is safe), Conflict.
+    """
+    async with domain.db.read() as tx:
+        first = await idempotency.seen(tx, key)
+    if first is not None:
+        return await read.get(domain, location, first)
+    for _ in range(TRIES):
+        try:
+            return await _update(domain, location, post, values, key, etag, faults)
+        except Superseded:
+            await domain.sleep(PAUSE_SECONDS)
+    name = f"locations/{location}/posts/{post}"
+    raise Conflict(metadata={"resource": name}, resource=name)
+
+
+async def _update(
+    domain: Domain,
+    location: str,
+    post: str,
+    values: Mapping[str, Any],
+    key: RequestKey | None,
+    etag: str,
+    faults: Sequence[FieldInvalid],
+) -> PostRow:
+    row, attempt = await journal.read(domain, location, post)
+    if row is None:
+        return await read.get(domain, location, post)
+    if etag and etag != str(row.version):
+        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=journal.subject(row))
+    wanted = PostRow(**{**row.model_dump(), **values})
+    held = attempt is not None and bool(attempt.publish_id) and row.state in PLANNED
+    if not held and not _waits(row, attempt):
+        raise StateForbids(row.state, "What the vendor already has, or what has ended, cannot be changed.")
+    await check.check(domain, wanted, faults)
+    if held and attempt is not None:
+        await _change_there(domain, Work(wanted, attempt))
+    return await _keep(domain, row, attempt, dict(values), key, held=held)
+
+
+def _waits(row: PostRow, attempt: AttemptRow | None) -> bool:
+    """Return whether no vendor has anything of it."""
+    return row.state in WAITING and (attempt is None or attempt.state in ("INTENT", "ABANDONED"))
+
+
+async def _change_there(domain: Domain, work: Work) -> None:
+    """Let the planner change it. A second question follows a lost answer, because it does no harm."""
+    post = work.post
+    provider = domain.providers[post.provider]
+    if not provider.table.can(Capability.POST_EDIT):
+        cell = provider.table.cell(Capability.POST_EDIT)
+        raise CapabilityMissing(Capability.POST_EDIT.value, cell.support.value, cell.note)
+    async with domain.db.read() as tx:
+        account = await accounts.get(tx, post.location, post.account)
+    order = post_content.publish_request(post, account, post_content.stand_in(post))
+    access = moves.access_of(domain, post, background=False)
+    try:
+        await provider.records.edit(access, work.attempt.publish_id, order)
+    except Ambiguous as error:
+        text = "Whether the provider changed the post is not known; asking again is safe."
+        raise Unavailable(text, provider=post.provider, code=error.code, log_id=error.log_id) from None
+
+
+async def _keep(
+    domain: Domain,
+    row: PostRow,
+    attempt: AttemptRow | None,
+    values: dict[str, Any],
+    key: RequestKey | None,
+    *,
+    held: bool,
+) -> PostRow:
+    """Commit the change. Whoever is about to hand the post over as it was finds its attempt replaced."""
+    now = domain.clock()
+    if not held and attempt is not None and attempt.state == "INTENT":
+        work = await journal.open_attempt(domain, row, attempt, state="QUEUED", due_at=now)
+        row = work.post
+    async with domain.db.transaction() as tx:
+        first = await idempotency.claim(tx, key, row.id, now)
+        if first is None:
+            due = {} if row.state == "AWAITING_CREATOR" else {"due_at": now}
+            changed = await rows.change(
+                tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
+            )
+            if changed is None:
+                raise Superseded
+            return changed
+    return await read.get(domain, row.location, first)

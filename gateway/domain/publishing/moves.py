@@ -1,0 +1,127 @@
+"""The small moves that every part of publishing makes: one vendor call, one rest, one failure, one new attempt.
+
+Owns nothing but them. What comes when is decided in `publishing`, `handover` and `verdicts`.
+"""
+
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from gateway.domain import post_content, vendor_errors
+from gateway.domain.access import ConnectionAccess
+from gateway.domain.context import Domain
+from gateway.domain.publishing import journal, retry_policy
+from gateway.domain.publishing.journal import Work
+from gateway.failpoints import reach
+from providers.errors import ProviderError
+from providers.interface import Publishing
+from providers.models.publishing import PublishStatus
+from storage.attempts import AttemptRow
+from storage.posts import PostRow
+
+T = TypeVar("T")
+Again = Work | None
+"""What a handler gives: the work to go on with at once, or None when the post rests or is done."""
+
+
+def publishing_of(domain: Domain, post: PostRow) -> Publishing:
+    """Return the facet that publishes the post."""
+    return domain.providers[post.provider].publishing
+
+
+def acts_at_once(domain: Domain, post: PostRow) -> bool:
+    """Return whether the one announcing call of the post may publish by itself."""
+    return post_content.acts_at_once(post, domain.providers[post.provider].table)
+
+
+def access_of(
+    domain: Domain, post: PostRow, *, background: bool = True, until: datetime | None = None
+) -> ConnectionAccess:
+    """Return access to the grant that the post goes out with; after `until` it lets no call out."""
+    return ConnectionAccess(domain, post.provider, post.location, post.connection, background, until)
+
+
+async def call(name: str, call: Awaitable[T]) -> T:
+    """Make one vendor call between its two failpoints."""
+    reach(f"publish.before-call.{name}")
+    answer = await call
+    reach(f"publish.after-call.{name}")
+    return answer
+
+
+async def ask(domain: Domain, work: Work, name: str, *, background: bool = True) -> PublishStatus:
+    """Ask the vendor how the publish stands: one call, called `name` among the failpoints."""
+    access = access_of(domain, work.post, background=background)
+    return await call(name, publishing_of(domain, work.post).status(access, work.attempt.publish_id))
+
+
+async def wait_for_human(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """Wait until the connection is authorised again, and show callers that it waits for that."""
+    kept = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
+    return await rest(domain, work, retry_policy.REAUTHORIZATION_WAIT, error=kept)
+
+
+async def again(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any] | None) -> Again:
+    """Put a new attempt in this one's place, to begin after `delay`."""
+    fresh = await journal.open_attempt(
+        domain, work.post, work.attempt, state="QUEUED", sent_bytes=0, error=kept, due_at=domain.clock() + delay
+    )
+    return await rest(domain, fresh, delay) if delay > timedelta(0) else fresh
+
+
+async def announce_again(domain: Domain, work: Work, error: ProviderError) -> Again:
+    """The answer to an announcement was lost, and it is sure that nothing came of it: announce again, after a pause.
+
+    A lost announcement of a draft may hold one of the creator's few pending places, so those are tried less often.
+    """
+    limit = retry_policy.MAX_INITS if work.post.mode == "creator_inbox" else retry_policy.MAX_LOST
+    kept = vendor_errors.as_stored(error, "PROVIDER_UNAVAILABLE")
+    if tries(work) >= limit:
+        return await fail(domain, work, kept)
+    return await again(domain, work, retry_policy.retry_delay(tries(work) - 1, error), kept)
+
+
+async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
+    """This attempt can no longer be finished, and the vendor holds less than the file: begin anew, a few times."""
+    kept = vendor_errors.stored_error("PROVIDER_UNAVAILABLE", message, provider=work.post.provider)
+    if tries(work) >= retry_policy.MAX_INITS:
+        return await fail(domain, work, kept)
+    return await again(domain, work, retry_policy.retry_delay(tries(work) - 1), kept)
+
+
+async def fail(
+    domain: Domain, work: Work, kept: dict[str, Any] | None, *, state: str = "FAILED", **values: Any
+) -> Again:
+    """End the attempt and the post, with the error that callers see; `values` are further columns of the attempt."""
+    post = {"error": kept, "due_at": None, "next_attempt_time": None}
+    await journal.move(domain, work, "FAILED", post_state=state, post=post, **values)
+    return None
+
+
+async def rest(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> Again:
+    """Come back after `delay`; a wait of more than a few seconds is shown to callers."""
+    until = domain.clock() + delay
+    if delay > timedelta(seconds=5) or shown:
+        shown["next_attempt_time"] = until
+    await journal.rest(domain, work, until, **shown)
+    return None
+
+
+def tries(work: Work) -> int:
+    """Return how many announcements this round has made."""
+    return work.attempt.number - work.post.round_start + 1
+
+
+def stamp(work: Work) -> float:
+    """Return by which time an attempt counts in the quota ledger, in seconds since 1970."""
+    return announced(work).timestamp()
+
+
+def announced(work: Work) -> datetime:
+    """Return when an attempt was announced."""
+    return work.attempt.announce_time or work.attempt.create_time
+
+
+def row_id(attempt: AttemptRow) -> str:
+    """Name the attempt among its kind, for the seal of its address."""
+    return f"{attempt.post}/{attempt.number}"

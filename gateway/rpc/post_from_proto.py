@@ -1,0 +1,260 @@
+"""Posts that callers send, from the contract's messages to the rules' own types.
+
+Owns the reading, and how much of each field there may be. Refuses only what cannot be written down; what is allowed is
+the rules' business. How posts are answered is in `post_to_proto.py`.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from google.protobuf import json_format
+
+from gateway.aip import names
+from gateway.domain import post_content
+from gateway.domain.post_content import Source
+from gateway.domain.posts.create import NewPost
+from gateway.errors import FieldInvalid, Violation
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import PostMode
+from socialgateway.v1 import account_pb2, post_pb2
+
+T = TypeVar("T")
+
+MAX_LABELS = 64
+MAX_LABEL_KEY = 63
+MAX_LABEL_VALUE = 256
+MAX_OPTIONS = 32
+"""By the provider's own names; each that it refuses is asked about by itself."""
+
+MAX_SOURCES = 100
+"""Of any post; what a provider takes is less. Each is looked up by itself."""
+
+MAX_SUBJECT = 256
+MAX_DECLARATION = 4096
+
+_MODES: dict[int, PostMode] = {
+    post_pb2.POST_MODE_UNSPECIFIED: PostMode.DIRECT,
+    post_pb2.POST_MODE_DIRECT: PostMode.DIRECT,
+    post_pb2.POST_MODE_CREATOR_INBOX: PostMode.CREATOR_INBOX,
+    post_pb2.POST_MODE_PLANNER_DRAFT: PostMode.PLANNER_DRAFT,
+    post_pb2.POST_MODE_PLANNER_REVIEW: PostMode.PLANNER_REVIEW,
+}
+_CHOICES = ("allow_comments", "allow_duet", "allow_stitch")
+_FLAGS = ("branded_content", "own_brand", "ai_generated")
+
+_NO_CONTENT: tuple[dict[str, Any], list[str]] = ({}, [])
+
+
+@dataclass(slots=True)
+class Faults:
+    """The bad fields of one message: each is put down, and reading goes on without it."""
+
+    found: list[FieldInvalid] = field(default_factory=list)
+
+    def read(self, reader: Callable[[], T], instead: T) -> T:
+        """Return what `reader` reads; `instead` when that is a bad field."""
+        try:
+            return reader()
+        except FieldInvalid as error:
+            self.found.append(error)
+            return instead
+
+    def together(self) -> FieldInvalid:
+        """Return the first of what was found, naming all of them."""
+        first = self.found[0]
+        first.violations = tuple(violation for each in self.found for violation in each.violations)
+        return first
+
+
+def from_proto(
+    message: post_pb2.Post, location: str, id: str, *, now: datetime
+) -> tuple[NewPost, Sequence[FieldInvalid]]:
+    """Read a post that is to be made, and what is wrong with how its fields are written.
+
+    Raises FieldInvalid, naming all of it, where nothing more can be said: without account or media.
+    """
+    faults = Faults()
+    account = faults.read(lambda: _account(message, location), "")
+    content, uploads = faults.read(lambda: _content(message, location), _NO_CONTENT)
+    new = NewPost(
+        location=location,
+        id=id,
+        account=account,
+        mode=_MODES[message.mode].value,
+        caption=message.caption,
+        content=content,
+        uploads=uploads,
+        options=_options(message.options),
+        provider_extra=faults.read(lambda: _extra(message), {}),
+        labels=faults.read(lambda: _labels(message), {}),
+        consent=faults.read(lambda: _consent(message), None),
+        route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
+        schedule_time=faults.read(lambda: _schedule(message, now), None),
+        late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
+    )
+    if not account or not content:
+        raise faults.together()
+    return new, faults.found
+
+
+CHANGEABLE = ("caption", "options", "schedule_time", "labels", "provider_extra", "late_tolerance")
+"""What UpdatePost may change."""
+
+
+def changes(
+    message: post_pb2.Post, paths: frozenset[str], *, now: datetime
+) -> tuple[dict[str, Any], Sequence[FieldInvalid]]:
+    """Read the columns that an update changes, and what is wrong with how they are written."""
+    faults = Faults()
+    readers: dict[str, tuple[str, Callable[[], Any], Any]] = {
+        "caption": ("caption", lambda: message.caption, ""),
+        "options": ("options", lambda: _options(message.options), {}),
+        "schedule_time": ("schedule_time", lambda: _schedule(message, now), None),
+        "labels": ("labels", lambda: _labels(message), {}),
+        "provider_extra": ("provider_extra", lambda: _extra(message), {}),
+        "late_tolerance": ("late_tolerance_seconds", lambda: _late_tolerance(message), None),
+    }
+    chosen = [readers[path] for path in sorted(paths)]
+    values = {column: faults.read(reader, instead) for column, reader, instead in chosen}
+    return values, faults.found
+
+
+def _account(message: post_pb2.Post, location: str) -> str:
+    found, account = names.ACCOUNT.parse(message.account, path="post.account")
+    if found != location:
+        raise FieldInvalid("post.account", f"must be an account of locations/{location}")
+    return account
+
+
+def _extra(message: post_pb2.Post) -> dict[str, Any]:
+    """Read the options by the provider's own names; what JSON has no word for (NaN, infinity) is refused."""
+    count = len(message.provider_extra.fields)
+    if count > MAX_OPTIONS:
+        raise FieldInvalid("post.provider_extra", f"has {count} options, at most {MAX_OPTIONS} are accepted")
+    try:
+        return json_format.MessageToDict(message.provider_extra)
+    except (ValueError, json_format.Error):
+        raise FieldInvalid("post.provider_extra", "must hold what JSON can: every number finite") from None
+
+
+def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:
+    kind = message.WhichOneof("content")
+    if kind == "photos":
+        found, values = _photos(message.photos, location)
+    elif kind == "video":
+        found, values = _video(message.video, location)
+    elif message.caption:
+        kind, found, values = "text", [], {}
+    else:
+        raise FieldInvalid("post.video", "a post needs a video, photos or a caption")
+    return post_content.build_content(kind, found, **values), post_content.upload_ids(found)
+
+
+def _video(video: post_pb2.VideoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+    values: dict[str, Any] = {}
+    if video.HasField("cover_offset"):
+        values["cover_offset_ms"] = _offset_ms(video.cover_offset)
+    if video.HasField("cover"):
+        values["cover"] = "given"
+    return [_source(video.source, location, "post.video.source")], values
+
+
+def _photos(photos: post_pb2.PhotoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+    count = len(photos.sources)
+    if not 1 <= count <= MAX_SOURCES:
+        raise FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {MAX_SOURCES} are accepted")
+    found = [_source(source, location, f"post.photos.sources[{index}]") for index, source in enumerate(photos.sources)]
+    values = {"cover_index": photos.cover_index, "title": photos.title, "auto_add_music": photos.auto_add_music}
+    return found, {name: value for name, value in values.items() if value}
+
+
+def _source(source: post_pb2.MediaSource, location: str, path: str) -> Source:
+    kind = source.WhichOneof("source")
+    if kind == "upload":
+        return Source(upload=_upload(source.upload, location, f"{path}.upload"), vendor_pull=source.vendor_pull)
+    if kind == "uri" and source.uri:
+        return Source(uri=source.uri, vendor_pull=source.vendor_pull)
+    raise FieldInvalid(path, "needs an upload or a uri")
+
+
+def _upload(name: str, location: str, path: str) -> str:
+    found, upload = names.UPLOAD.parse(name, path=path)
+    if found != location:
+        raise FieldInvalid(path, f"must be an upload of locations/{location}")
+    return upload
+
+
+def _offset_ms(duration: Any) -> int:
+    milliseconds = duration.seconds * 1000 + duration.nanos // 1_000_000
+    if not 0 <= milliseconds < 2**31:
+        raise FieldInvalid("post.video.cover_offset", "must lie within the video")
+    return int(milliseconds)
+
+
+def _options(options: post_pb2.PostOptions) -> dict[str, Any]:
+    values: dict[str, Any] = {name: getattr(options, name) for name in _CHOICES if options.HasField(name)}
+    values |= {name: True for name in _FLAGS if getattr(options, name)}
+    if options.privacy_level:
+        values["privacy_level"] = privacy_from_proto(options.privacy_level).value
+    return values
+
+
+def privacy_from_proto(level: int) -> PrivacyLevel:
+    """Read a privacy level that is not UNSPECIFIED."""
+    return PrivacyLevel[account_pb2.PrivacyLevel.Name(level).removeprefix("PRIVACY_LEVEL_")]
+
+
+def privacy_to_proto(level: PrivacyLevel) -> int:
+    """Write a privacy level."""
+    return account_pb2.PrivacyLevel.Value(f"PRIVACY_LEVEL_{level.name}")
+
+
+def _labels(message: post_pb2.Post) -> dict[str, str]:
+    labels = dict(message.labels)
+    if len(labels) > MAX_LABELS:
+        raise FieldInvalid("post.labels", f"at most {MAX_LABELS} labels")
+    for key, value in labels.items():
+        if not 0 < len(key) <= MAX_LABEL_KEY or len(value) > MAX_LABEL_VALUE:
+            raise FieldInvalid("post.labels", f"keys have 1 to {MAX_LABEL_KEY}, values to {MAX_LABEL_VALUE} characters")
+        if "\x00" in key or "\x00" in value:
+            raise FieldInvalid("post.labels", "must not contain NUL")
+    return labels
+
+
+def _consent(message: post_pb2.Post) -> dict[str, Any] | None:
+    if not message.HasField("consent"):
+        return None
+    consent = message.consent
+    lengths = {"subject": (consent.subject, MAX_SUBJECT), "declaration": (consent.declaration, MAX_DECLARATION)}
+    long = [
+        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {most} are kept")
+        for name, (text, most) in lengths.items()
+        if len(text) > most
+    ]
+    if long:
+        raise FieldInvalid(long[0].field, long[0].description, *long[1:])
+    return {
+        "subject": consent.subject,
+        "declaration": consent.declaration,
+        "time": consent.time.ToDatetime(UTC).isoformat(),
+    }
+
+
+def _schedule(message: post_pb2.Post, now: datetime) -> datetime | None:
+    if not message.HasField("schedule_time"):
+        return None
+    when = message.schedule_time.ToDatetime(UTC)
+    if when < now:
+        raise FieldInvalid("post.schedule_time", "must not be in the past; leave it out to publish now")
+    return when
+
+
+def _late_tolerance(message: post_pb2.Post) -> int | None:
+    if not message.HasField("late_tolerance"):
+        return None
+    seconds = message.late_tolerance.seconds
+    if not 0 <= seconds <= timedelta(days=30).total_seconds():
+        raise FieldInvalid("post.late_tolerance", "must be between 0 and 30 days")
+    return int(seconds)

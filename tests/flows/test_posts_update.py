@@ -1,0 +1,184 @@
+"""What is done with a post that a planner holds: changed, removed, asked for together with others."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.domain.concurrency import Superseded
+from gateway.domain.posts import delete, read, update
+from gateway.domain.publishing import batch_status, journal
+from gateway.domain.publishing.journal import Work
+from gateway.errors import EtagMismatch, StateForbids
+from providers.errors import OptionUnsupported, ProviderError, Unavailable
+from storage.errors import NotFound
+from storage.posts import PostRow
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
+
+VIDEO = b"v" * 5000
+HOURS = timedelta(hours=1)
+
+
+async def scheduled(stage: PlannerStage, caption: str = "Later", *, account: str = "", after: int = 3) -> PostRow:
+    """Return a post that the planner holds until its time."""
+    account = account or await stage.connect()
+    time = stage.clock() + after * HOURS
+    post = await stage.planned(account, await stage.upload(VIDEO), caption, schedule_time=time)
+    await stage.step(post)
+    stage.clock.advance(timedelta(seconds=3))
+    post = await stage.step(post)
+    assert "SCHEDULED" == post.state
+    return post
+
+
+async def change(stage: PlannerStage, post: PostRow, **values: Any) -> PostRow:
+    """Change a post as a caller would."""
+    return await update.update(stage.domain, LOCATION, post.id, values, None)
+
+
+async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_path: Path) -> None:
+    """The planner has the new text and time and the same medium, and the post is published once, at the new time."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        [before] = [record.media for record in stage.planner.planner.records.values()]
+        time = stage.clock() + 5 * HOURS
+        post = await change(stage, post, caption="Changed", schedule_time=time)
+        [record] = stage.planner.planner.records.values()
+        shown = (record.summary, record.media == before, record.schedule and abs(record.schedule - time).seconds)
+        stage.clock.advance(4 * HOURS)
+        early = len(stage.published)
+        post = await stage.finish(post, within=10 * HOURS)
+
+    assert ("Changed", True, 0, 0) == (*shown, early)
+    assert ("PUBLISHED", ["Changed"]) == (post.state, [each.summary for each in stage.published])
+
+
+@pytest.mark.parametrize("lost", ["drop_before", "drop_after"])
+async def test_a_change_whose_answer_is_lost_is_asked_for_again(lost: str, database_url: str, tmp_path: Path) -> None:
+    """A lost answer is an error that allows repeating the call; nothing is changed here before."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        stage.fail("posts.update", lost)
+        with pytest.raises(Unavailable):
+            await change(stage, post, caption="Changed")
+        kept = (await stage.read(post)).caption
+        post = await change(stage, post, caption="Changed")
+        [record] = stage.planner.planner.records.values()
+
+    assert ("Later", "Changed", "Changed") == (kept, post.caption, record.summary)
+
+
+async def test_what_the_planner_would_lose_is_not_changed(database_url: str, tmp_path: Path) -> None:
+    """A record that shows no media is left as it is, with the reason."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        [record] = stage.planner.planner.records.values()
+        record.media.clear()
+        with pytest.raises(ProviderError, match="lose") as caught:
+            await change(stage, post, caption="Changed")
+        record_after = record.summary
+
+    assert ("media_would_be_lost", "Later") == (caught.value.code, record_after)
+
+
+async def test_a_change_is_checked_as_a_new_post_is(database_url: str, tmp_path: Path) -> None:
+    """An option that the network does not support is refused without a vendor call."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        calls = len(stage.planner.requests)
+        with pytest.raises(Exception, match="no option") as caught:
+            await change(stage, post, provider_extra={"nothing": 1})
+        asked = len(stage.planner.requests) - calls
+
+    assert (OptionUnsupported.__name__, 0) == (type(caught.value).__name__, asked)
+
+
+async def test_a_waiting_post_is_changed_here(database_url: str, tmp_path: Path) -> None:
+    """No vendor is asked, and whoever was about to hand it over as it was is overtaken."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Before")
+        work = await journal.open_attempt(stage.domain, post, None, state="QUEUED")
+        calls = len(stage.planner.requests)
+        await change(stage, post, caption="After")
+        asked = len(stage.planner.requests) - calls
+        with pytest.raises(Superseded):
+            await journal.claim_hand_over(stage.domain, Work(work.post, work.attempt))
+        post = await stage.finish(post)
+
+    assert (0, "PUBLISHED", ["After"]) == (asked, post.state, [each.summary for each in stage.published])
+
+
+async def test_a_post_that_is_out_or_changed_since_is_not_changed(database_url: str, tmp_path: Path) -> None:
+    """STATE_FORBIDS after its end, ETAG_MISMATCH for what somebody else changed."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        with pytest.raises(EtagMismatch):
+            await update.update(stage.domain, LOCATION, post.id, {"caption": "x"}, None, etag="1")
+        post = await stage.finish(post, within=5 * HOURS)
+        with pytest.raises(StateForbids):
+            await change(stage, post, caption="too late")
+
+    assert ["Later"] == [each.summary for each in stage.published]
+
+
+async def test_a_draft_is_removed_from_the_planner_too(database_url: str, tmp_path: Path) -> None:
+    """Its record and its row are gone."""
+    async with planning(database_url, tmp_path) as stage:
+        account, upload = await stage.connect(), await stage.upload(VIDEO)
+        post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))
+        await delete.delete(stage.domain, LOCATION, post.id, None)
+        with pytest.raises(NotFound):
+            await read.get(stage.domain, LOCATION, post.id)
+
+    assert ["deleted"] == [record.status for record in stage.planner.planner.records.values()]
+
+
+async def test_a_published_post_stays_where_it_is(database_url: str, tmp_path: Path) -> None:
+    """Removing it is refused with the reason; by force its records go, and the post on the network stays."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Out")
+        post = await stage.finish(post)
+        with pytest.raises(StateForbids, match="stays on its network"):
+            await delete.delete(stage.domain, LOCATION, post.id, None)
+        await delete.delete(stage.domain, LOCATION, post.id, None, force=True)
+        with pytest.raises(NotFound):
+            await read.get(stage.domain, LOCATION, post.id)
+
+    assert 1 == len(stage.published)
+
+
+async def test_a_post_under_way_is_not_removed(database_url: str, tmp_path: Path) -> None:
+    """It is called back first."""
+    async with planning(database_url, tmp_path) as stage:
+        post = await scheduled(stage)
+        with pytest.raises(StateForbids, match="CancelPost"):
+            await delete.delete(stage.domain, LOCATION, post.id, None, force=True)
+
+
+async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: Path) -> None:
+    """Twelve posts are out: one question settles them all."""
+    async with planning(database_url, tmp_path) as stage:
+        account = await stage.connect()
+        made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(12)]
+        stage.clock.advance(2 * HOURS)
+        calls = len(stage.planner.requests)
+        await batch_status.ask(stage.domain, LOCATION, "c1")
+        asked = [call.operation for call in stage.planner.requests[calls:]]
+        states = {(await stage.read(post)).state for post in made}
+
+    assert (["posts.list"], {"PUBLISHED"}) == (asked, states)
+
+
+async def test_a_list_that_fails_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
+    """When the list fails, the status of each post is requested separately."""
+    async with planning(database_url, tmp_path) as stage:
+        account = await stage.connect()
+        made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(2)]
+        stage.clock.advance(2 * HOURS)
+        stage.fail("posts.list", "html", times=2)
+        await batch_status.ask(stage.domain, LOCATION, "c1")
+        states = {(await stage.read(post)).state for post in made}
+
+    assert {"PUBLISHED"} == states
