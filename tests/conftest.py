@@ -1,4 +1,4 @@
-"""What every test finds at hand.
+"""Fixtures and hooks for every test.
 
 Owns the list of fixture modules and the loop that tests run on; the fixtures themselves live in `tests/fixtures`.
 """
@@ -12,25 +12,21 @@ from typing import Any
 import pytest
 import uvloop
 
-from tests.fixtures import logs
-
 SHAPE = Path(__file__).parent / "shape"
 VARIANTS = 1
 """How many variants of a behaviour with a database of its own `make test` shows; `make chaos` shows all others."""
 
-pytest_plugins = ["tests.fixtures.database", "tests.fixtures.gateway", "tests.fixtures.highlevel"]
-
-
-def pytest_configure() -> None:
-    """Write tracebacks as they are: with all locals, as is usual, one of them takes seconds."""
-    logs.plain()
+pytest_plugins = [
+    "tests.fixtures.database",
+    "tests.fixtures.gateway",
+    "tests.fixtures.highlevel",
+    "tests.fixtures.logs",
+]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Count the further variants of a behaviour among the long ones, where each of them wants a database of its own;
-    what looks at the shape of the code belongs to `make check`.
-    """
+    """Mark further variants of a test with its own database as `chaos`, and tests of the code itself as `shape`."""
     seen: Counter[tuple[str, str]] = Counter()
     for item in items:
         if SHAPE in item.path.parents:
@@ -43,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take what outlives the run out of the collector's sight: looking through it again and again was a sixth of it."""
+    """Exempt what lives for the whole run from garbage collection, which took a sixth of the time."""
     gc.collect()
     gc.freeze()
 

@@ -40,7 +40,7 @@ _METHOD, _VALUE = 2, 2
 
 @dataclass(frozen=True, slots=True)
 class Element:
-    """One thing that can carry a comment; `name` is full, for example `Post.State.QUEUED` or `PostService.GetPost`."""
+    """An element that can carry a comment; `name` is full, for example `Post.State.QUEUED` or `PostService.GetPost`."""
 
     file: str
     name: str
@@ -77,7 +77,7 @@ class Field(Element):
 
 @dataclass(frozen=True, slots=True)
 class Enum(Element):
-    """One enum; `nested` tells whether a message scopes its values."""
+    """One enum; `nested` is whether it is declared in a message."""
 
     nested: bool
     proto: EnumDescriptorProto
@@ -85,7 +85,7 @@ class Enum(Element):
 
 @cache
 def files() -> list[FileDescriptorProto]:
-    """Every file of our contract, with comments."""
+    """Return every file of the contract, with comments."""
     with TemporaryDirectory() as scratch:
         image = Path(scratch) / "image.binpb"
         subprocess.run([sys.executable, str(GENERATOR), "--image", str(image)], check=True)
@@ -95,12 +95,12 @@ def files() -> list[FileDescriptorProto]:
 
 @cache
 def elements() -> list[Element]:
-    """Everything in the contract that can carry a comment, in the order of the files."""
+    """Return every element of the contract that can carry a comment, in the order of the files."""
     return [element for each in files() for element in _of_file(each)]
 
 
 def of_kind(kind: type[T]) -> list[T]:
-    """Only the elements of one kind."""
+    """Return the elements of one kind."""
     return [each for each in elements() if isinstance(each, kind)]
 
 
@@ -125,7 +125,7 @@ def _of_message(file: str, message: DescriptorProto, scope: str, path: Steps, co
     for i, field in enumerate(message.field):
         yield Field(file, f"{name}.{field.name}", comments.get((*path, _FIELD, i), ""), name, field)
     for i, oneof in enumerate(message.oneof_decl):
-        # `optional` makes a oneof of its own, which nobody wrote.
+        # `optional` makes a synthetic oneof.
         if not any(field.proto3_optional and field.oneof_index == i for field in message.field):
             yield Element(file, f"{name}.{oneof.name}", comments.get((*path, _ONEOF, i), ""))
     for i, nested in enumerate(message.nested_type):

@@ -208,7 +208,7 @@ def test_required_request_fields_are_names_parents_and_bodies() -> None:
 
 
 def test_required_and_output_only_exclude_each_other() -> None:
-    """Nobody can be asked for what only the server sets."""
+    """No field is both required and output-only."""
     both = {behavior.REQUIRED, behavior.OUTPUT_ONLY}
     assert [] == [field.name for field in of_kind(Field) if both <= set(field.behaviors)]
 

@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import measures
-from tests.bench.ground import standing
 from tests.bench.rounds import Result
+from tests.bench.servers import running
 
 MEASURES = {
     "post": measures.get_post,
@@ -36,10 +36,10 @@ def arguments() -> argparse.Namespace:
 
 
 async def measure(names: list[str], rounds: int) -> list[Result]:
-    """Measure one thing after the other, on one ground."""
+    """Measure one thing after the other, on the same servers."""
     console = Console(stderr=True)
     with console.status("starting PostgreSQL, the gateway and the bare servers") as status:
-        async with standing() as bench:
+        async with running() as bench:
             results = []
             for name in names:
                 status.update(f"measuring: {name}")

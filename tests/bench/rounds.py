@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from statistics import median
 
 Measure = Callable[[], Awaitable[float]]
-"""Gives one round's figure: more is better."""
+"""Returns one round's figure: more is better."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the table: ours against a bare one, round by round, in `unit`."""
+    """One line of the table: our figures and the bare server's, round by round, in `unit`."""
 
     name: str
     against: str
@@ -24,7 +24,7 @@ class Result:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours over the bare one of the same round."""
+        """Our figure divided by the bare server's of the same round."""
         return [ours / bare for ours, bare in zip(self.ours, self.bare, strict=True)]
 
     @property
@@ -41,7 +41,7 @@ class Result:
 async def side_by_side(
     name: str, against: str, unit: str, target: float, *, ours: Measure, bare: Measure, rounds: int
 ) -> Result:
-    """Measure in turns; one round of each beforehand warms both up and is not counted."""
+    """Measure both in turns, after one round of each to warm up, which is not counted."""
     await bare()
     await ours()
     figures: list[tuple[float, float]] = []

@@ -1,32 +1,29 @@
-"""A planner behind gateway processes: its simulator on a socket, and a location of ours that is connected to it.
+"""A planner behind gateway processes: its simulator on a socket, and a location that is connected to it.
 
-Owns what a gateway must be told about it, and the post that is asked of it. Knows the gateway as `processes` does, but
-for the connection, whose rows it writes.
+Owns the settings for it and the posts that are sent to it. Knows the gateway as `processes` does, except for the rows
+of the connection, which it inserts.
 """
 
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import SecretStr
-
-from gateway import app, clock, ids
-from gateway.bootstrap import Resources, read_ring
+from gateway import clock
 from gateway.domain.api_keys import DEFAULT_AGENCY
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
 from providers.simulators.serving import serve
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
-from storage.database import Database
 from tests.chaos import processes
-from tests.flows.planner import connected
-from tests.flows.stage import make_settings
+from tests.fixtures.domain import built
+from tests.fixtures.rows import connect_bakery
+from tests.fixtures.settings import for_highlevel, make_settings
 
 LOCATION = processes.LOCATION.partition("/")[2]
 
 
 def vendor_config() -> SimulatorConfig:
-    """Return a planner that is quick and sets no caps, and does not say the id of what it publishes at once."""
+    """Return the settings of a planner that is quick, has no caps, and does not return the id of what it publishes."""
     return SimulatorConfig(processing_seconds=0.2, rate_limits=False, posts_per_day=None, publish_now_results=False)
 
 
@@ -40,13 +37,9 @@ class Planner:
 
     @property
     def settings(self) -> dict[str, str]:
-        """Return what a gateway must be told about it."""
-        return {
-            "GATEWAY_HIGHLEVEL_CLIENT_ID": self.vendor.config.client_id,
-            "GATEWAY_HIGHLEVEL_CLIENT_SECRET": self.vendor.config.client_secret,
-            "GATEWAY_HIGHLEVEL_API_URL": self.url,
-            "GATEWAY_HIGHLEVEL_AUTHORIZE_URL": f"{self.url}/v2/oauth/chooselocation",
-        }
+        """Return the environment that points a gateway at it."""
+        values = for_highlevel(self.vendor.config, self.url)
+        return {f"GATEWAY_{name.upper()}": str(value) for name, value in values.items()}
 
     def gateway(self, database_url: str, folder: Path, blobs: Path | None = None) -> processes.Gateway:
         """Return a gateway that is not started yet; `blobs` is the folder of one whose uploads it shares."""
@@ -55,36 +48,26 @@ class Planner:
         return processes.Gateway(database_url, self.url, folder, settings={**self.settings, **shared})
 
     def made(self, caption: str) -> int:
-        """Count the planner's records of a post, published or not."""
+        """Count the planner's records of a post, whether published or not."""
         return sum(each.summary == caption for each in self.vendor.created)
 
 
 @asynccontextmanager
 async def planning(database_url: str, folder: Path, config: SimulatorConfig | None = None) -> AsyncIterator[Planner]:
-    """Serve a planner for the length of a block, with a location of ours connected to it."""
+    """Serve a planner to which a location is connected, until the block ends."""
     simulator = create_app(config or vendor_config(), clock=clock.now)
     vendor = simulator.state.vendor
+    settings = make_settings(database_url, folder, **for_highlevel(vendor.config))
     async with serve(simulator) as url:
-        planner = Planner(vendor, url, [])
-        async with AsyncExitStack() as stack:
-            settings = make_settings(database_url, folder).model_copy(
-                update={
-                    "highlevel_client_id": vendor.config.client_id,
-                    "highlevel_client_secret": SecretStr(vendor.config.client_secret),
-                }
+        async with built(settings) as (_, domain):
+            accounts = await connect_bakery(
+                domain, vendor, location=LOCATION, connection="planner", prefix="a-", agency=DEFAULT_AGENCY
             )
-            db = await Database.connect(database_url)
-            stack.push_async_callback(db.close)
-            resources = Resources(settings, db, read_ring(settings), None)
-            domain = await app.build_domain(
-                stack, resources, clock=clock.now, new_id=ids.new_id, overrides={}, public_url="http://127.0.0.1"
-            )
-            planner.accounts = await connected(domain, vendor, LOCATION, DEFAULT_AGENCY, "planner", "a")
-        yield planner
+        yield Planner(vendor, url, accounts)
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Return the request for a post at once, public where the network has levels, under an id of the caller's."""
+    """Return the request for an immediate post, public where the network has privacy levels, with a given id."""
     post = post_pb2.Post(account=f"{processes.LOCATION}/accounts/{account}", mode=post_pb2.POST_MODE_DIRECT)
     post.caption = caption
     post.video.source.upload = upload

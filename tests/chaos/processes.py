@@ -1,4 +1,4 @@
-"""Real gateway processes to be killed, and what a caller needs to drive one.
+"""Real gateway processes that a test kills or freezes, and what a caller does with one.
 
 Owns starting, watching and ending them; every process that was started is ended. Knows the gateway only by its
 settings, its ports and its contract.
@@ -8,15 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import re
 import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
-from html import unescape
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
 
 import grpc
 import httpx
@@ -24,26 +22,15 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-un
 
 from gateway.failpoints import VARIABLE
 from providers.simulators.tiktok import Vendor
-from socialgateway.v1 import (
-    account_pb2,
-    account_service_pb2,
-    account_service_pb2_grpc,
-    connection_pb2,
-    connection_service_pb2,
-    connection_service_pb2_grpc,
-    post_pb2,
-    post_service_pb2,
-    post_service_pb2_grpc,
-    upload_pb2,
-    upload_service_pb2,
-    upload_service_pb2_grpc,
-)
+from socialgateway.v1 import account_pb2, connection_pb2, post_pb2, post_service_pb2
 from tests.fixtures import media
+from tests.fixtures.client import Client
+from tests.fixtures.consent import decide
+from tests.fixtures.settings import KEY, RING
+from tests.fixtures.waiting import until
 
-KEY = "canary-bootstrap-key-of-the-chaos-tests-0001"
-METADATA = (("authorization", f"Bearer {KEY}"),)
 LOCATION = "locations/chaos"
-CHUNK = 256 * 1024
+FINAL = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
 
 
 def free_port() -> int:
@@ -84,7 +71,7 @@ class Gateway:
             "GATEWAY_GRPC_ADDRESS": f"127.0.0.1:{self.grpc_port}",
             "GATEWAY_HTTP_ADDRESS": f"127.0.0.1:{self.http_port}",
             "GATEWAY_PUBLIC_URL": f"http://127.0.0.1:{self.http_port}",
-            "GATEWAY_ENCRYPTION_KEYS": "k1:" + "A" * 43 + "=",
+            "GATEWAY_ENCRYPTION_KEYS": RING,
             "GATEWAY_BOOTSTRAP_API_KEY": KEY,
             "GATEWAY_ALLOW_LOOPBACK_VENDORS": "true",
             "GATEWAY_TIKTOK_CLIENT_KEY": "sim-client-key",
@@ -99,22 +86,25 @@ class Gateway:
             VARIABLE: failpoint,
         }
 
-    async def _until_serving(self, seconds: float = 30) -> None:
-        deadline = asyncio.get_running_loop().time() + seconds
-        while self.process is not None and self.process.returncode is None:
+    async def _until_serving(self) -> None:
+        async def serves() -> bool:
+            if self.process is None or self.process.returncode is not None:
+                return True
             with contextlib.suppress(grpc.aio.AioRpcError):
-                async with self.channel() as channel:
-                    stub = health_pb2_grpc.HealthStub(channel)
+                async with self.client() as client:
+                    stub = health_pb2_grpc.HealthStub(client.channel)
                     answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            if asyncio.get_running_loop().time() > deadline:
-                raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}")
-            await asyncio.sleep(0.05)
+                return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+            return False
 
-    def channel(self) -> grpc.aio.Channel:
-        """Return a channel of its own, without the connections of another to a process that is gone."""
-        return grpc.aio.insecure_channel(f"127.0.0.1:{self.grpc_port}", options=[("grpc.use_local_subchannel_pool", 1)])
+        try:
+            await until(serves, 30)
+        except AssertionError:
+            raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}") from None
+
+    def client(self) -> Client:
+        """Return a client with a channel of its own."""
+        return Client(f"127.0.0.1:{self.grpc_port}")
 
     async def died(self, seconds: float) -> int | None:
         """Wait for the process to end by itself; its return code, or None when it still runs."""
@@ -124,21 +114,15 @@ class Gateway:
         return None
 
     async def stop(self, how: signal.Signals = signal.SIGKILL) -> None:
-        """End the process; a frozen one is woken first so that it can be ended at all."""
+        """End the process; a frozen one is woken first, so that it can end."""
         if self.process is None or self.process.returncode is not None:
             return
         self.process.send_signal(signal.SIGCONT)
         self.process.send_signal(how)
         await self.process.wait()
 
-    def freeze_state(self) -> str:
-        """Return the kernel's one-letter state of the process: `T` when it is frozen."""
-        assert self.process is not None
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        return stat.rsplit(")", 1)[1].split()[0]
-
     def wake(self) -> None:
-        """Let a frozen process go on."""
+        """Resume a frozen process."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -154,7 +138,7 @@ async def running(gateway: Gateway, *, failpoint: str = "") -> AsyncIterator[Gat
 
 
 async def connect_many(gateway: Gateway, vendor: Vendor, count: int) -> list[str]:
-    """Connect so many of the vendor's users, for posts in quick succession: each may begin six in a minute."""
+    """Connect several users of the vendor, for posts in quick succession: each may start six in a minute."""
     made = []
     for number in range(count):
         user = vendor.add_user(open_id=f"chaos-{number}", username=f"chaos{number}", display_name=f"Chaos {number}")
@@ -163,65 +147,36 @@ async def connect_many(gateway: Gateway, vendor: Vendor, count: int) -> list[str
 
 
 async def connect(gateway: Gateway, open_id: str = "") -> str:
-    """Connect one of the simulator's users (the first) through its consent page; give the account's name."""
-    async with gateway.channel() as channel, httpx.AsyncClient(trust_env=False) as browser:
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
-        request = connection_service_pb2.CreateConnectionRequest(
-            parent=LOCATION, connection=connection_pb2.Connection(provider="providers/tiktok")
-        )
-        connection = await stub.CreateConnection(request, metadata=METADATA)
-        await walk_consent(browser, connection.authorization.uri, open_id=open_id)
-        accounts = account_service_pb2_grpc.AccountServiceStub(channel)
-        found = await accounts.ListAccounts(account_service_pb2.ListAccountsRequest(parent=LOCATION), metadata=METADATA)
-    newest = max(found.accounts, key=lambda account: account.create_time.ToNanoseconds())
-    return str(newest.name)
+    """Connect one of the simulator's users (the first) through its consent page, and return the account's name."""
+    async with gateway.client() as client, httpx.AsyncClient(trust_env=False) as browser:
+        wanted = connection_pb2.Connection(provider="providers/tiktok")
+        made = await client.call("ConnectionService/CreateConnection", parent=LOCATION, connection=wanted)
+        await walk_consent(browser, made.authorization.uri, **({"open_id": open_id} if open_id else {}))
+        listed = await client.call("AccountService/ListAccounts", parent=LOCATION, connection=made.name)
+    [account] = listed.accounts
+    return str(account.name)
 
 
-async def walk_consent(
-    browser: httpx.AsyncClient, uri: str, decision: str = "approve", open_id: str = ""
-) -> httpx.Response:
-    """Do what a user does on the simulator's consent page, and follow the redirect back to the gateway."""
-    page = await browser.get(uri)
-    consent = unescape(re.search(r'name=consent value="([^"]+)"', page.text).group(1))  # type: ignore[union-attr]
-    scopes = re.findall(r'name=scope value="([^"]+)"', page.text)
-    origin = urlsplit(uri)
-    form = {"consent": consent, "decision": decision, "scope": scopes} | ({"open_id": open_id} if open_id else {})
-    back = await browser.post(f"{origin.scheme}://{origin.netloc}/_sim/consent", data=form)
-    return await browser.get(back.headers["location"])
+async def walk_consent(browser: httpx.AsyncClient, uri: str, **fields: Any) -> httpx.Response:
+    """Approve on the simulator's consent page, and follow the redirect back to the gateway."""
+    return await browser.get(await decide(browser, uri, **fields))
 
 
 def pattern(size: int) -> bytes:
-    """Return a real video, padded with bytes in which no two chunks are alike."""
+    """Return a real video, padded with bytes in which no two chunks are equal."""
     block = b"".join(hashlib.sha256(str(number).encode()).digest() for number in range(32768))
     head = media.clip() + media.padding_head(size - len(media.clip()))
     return (head + block * (size // len(block) + 1))[: size - 8] + size.to_bytes(8, "big")
 
 
 async def upload(gateway: Gateway, data: bytes, mime_type: str = "video/mp4") -> str:
-    """Upload a file; give its name."""
-
-    async def messages(name: str) -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
-        for offset in range(0, len(data), CHUNK):
-            yield upload_service_pb2.WriteUploadRequest(
-                name=name if offset == 0 else "", write_offset=offset, data=data[offset : offset + CHUNK]
-            )
-        yield upload_service_pb2.WriteUploadRequest(write_offset=len(data), finish=True)
-
-    async with gateway.channel() as channel:
-        stub = upload_service_pb2_grpc.UploadServiceStub(channel)
-        made = await stub.CreateUpload(
-            upload_service_pb2.CreateUploadRequest(
-                parent=LOCATION, upload=upload_pb2.Upload(mime_type=mime_type, size_bytes=len(data))
-            ),
-            metadata=METADATA,
-        )
-        done = await stub.WriteUpload(messages(made.name), metadata=METADATA)
-    assert upload_pb2.Upload.COMPLETE == done.state
-    return str(made.name)
+    """Upload a file, and return its name."""
+    async with gateway.client() as client:
+        return await client.upload(data, mime_type, parent=LOCATION)
 
 
 def new_post(account: str, upload: str, caption: str, id: str) -> post_service_pb2.CreatePostRequest:
-    """Return the request for a direct post that only its creator sees, under an id of the caller's."""
+    """Return the request for a direct post that only its creator sees, with a given id."""
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=caption)
     post.video.source.upload = upload
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
@@ -229,11 +184,10 @@ def new_post(account: str, upload: str, caption: str, id: str) -> post_service_p
 
 
 async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequest) -> str:
-    """Create a post, or find it made by an earlier call, or lose the process over it; give its name."""
-    async with gateway.channel() as channel:
-        stub = post_service_pb2_grpc.PostServiceStub(channel)
+    """Create a post, find it made by an earlier call, or lose the process over it; return its name."""
+    async with gateway.client() as client:
         try:
-            await stub.CreatePost(request, metadata=METADATA, timeout=20)
+            await client.posts.CreatePost(request, timeout=20)
         except grpc.aio.AioRpcError as error:
             if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ALREADY_EXISTS):
                 raise
@@ -241,13 +195,11 @@ async def create_post(gateway: Gateway, request: post_service_pb2.CreatePostRequ
 
 
 async def until_final(gateway: Gateway, name: str, seconds: float) -> post_pb2.Post:
-    """Look at a post until it is final or the time is over."""
-    final = {post_pb2.Post.PUBLISHED, post_pb2.Post.FAILED, post_pb2.Post.INDETERMINATE, post_pb2.Post.CANCELLED}
+    """Poll a post until it is final or the time is over, and return it as it is then."""
     deadline = asyncio.get_running_loop().time() + seconds
-    async with gateway.channel() as channel:
-        stub = post_service_pb2_grpc.PostServiceStub(channel)
+    async with gateway.client() as client:
         while True:
-            post = await stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=METADATA)
-            if post.state in final or asyncio.get_running_loop().time() > deadline:
+            post: post_pb2.Post = await client.call("PostService/GetPost", name=name)
+            if post.state in FINAL or asyncio.get_running_loop().time() > deadline:
                 return post
             await asyncio.sleep(0.1)

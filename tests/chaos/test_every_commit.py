@@ -33,10 +33,10 @@ from storage.database import Database, Transaction
 from storage.posts import PostRow
 from tests.chaos.test_kill_side_paths import Death, publish_drafts
 from tests.fixtures import media as files
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.planner import PlannerStage, planning
+from tests.flows.faults import pulled
 from tests.flows.test_publishing_photos import FETCHING, PHOTOS, TYPES
-from tests.flows.trouble import pulled
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
@@ -222,7 +222,7 @@ async def fetching_over(stage: Stage) -> None:
 
 
 async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
-    """Take the path once to its very end; give the post, how many were made, and whether its outcome may be open."""
+    """Take the path once to its end, and return the post, how many were made, and whether its outcome may be open."""
     stage, made, open_ = route.stage, route.posted, False
     # A place in the inbox that a lost announcement holds is free the next day.
     stage.clock.advance(timedelta(hours=25))
@@ -261,7 +261,7 @@ def expected(route: Route, *, open_: bool) -> list[tuple[str, int]]:
 
 
 async def deaths_of(route: Route) -> tuple[int, list[str], list[Any]]:
-    """Take the route once for each death; give its number of commits, the deaths, and what ended otherwise."""
+    """Take the route once for each death, and return its number of commits, the deaths, and what ended otherwise."""
     # The first time media are looked into, and what was seen is kept.
     await take(route, "first")
     quiet, deaths = Commits(), list[str]()

@@ -6,6 +6,7 @@ Owns the proof that what is fenced is the journal, not the queue: the sleeper ca
 import asyncio
 from pathlib import Path
 
+import psutil
 import pytest
 
 from providers.simulators.serving import serve
@@ -13,17 +14,16 @@ from providers.simulators.tiktok import create_app
 from socialgateway.v1 import post_pb2
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import SIZE, vendor_config
+from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
 
 async def until_frozen(gateway: processes.Gateway, seconds: float = 20) -> None:
-    """Wait until the process stands still at its failpoint."""
-    for _ in range(int(seconds * 20)):
-        if gateway.freeze_state() == "T":
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError("the failpoint was not reached")
+    """Wait until the process is stopped at its failpoint."""
+    assert gateway.process is not None
+    process = psutil.Process(gateway.process.pid)
+    await until(lambda: process.status() == psutil.STATUS_STOPPED, seconds)
 
 
 @pytest.mark.parametrize(

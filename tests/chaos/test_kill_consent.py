@@ -13,11 +13,7 @@ from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import (
     account_pb2,
-    account_service_pb2,
-    account_service_pb2_grpc,
     connection_pb2,
-    connection_service_pb2,
-    connection_service_pb2_grpc,
     post_pb2,
 )
 from tests.chaos import processes
@@ -36,33 +32,27 @@ PLACES = {
 
 async def begun(gateway: processes.Gateway, name: str = "") -> connection_pb2.Connection:
     """Begin a connection, or the renewal of one."""
-    async with gateway.channel() as channel:
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
-        if name:
-            again = connection_service_pb2.ReauthorizeConnectionRequest(name=name)
-            renewed: connection_pb2.Connection = await stub.ReauthorizeConnection(again, metadata=processes.METADATA)
-            return renewed
-        wanted = connection_pb2.Connection(provider="providers/tiktok")
-        request = connection_service_pb2.CreateConnectionRequest(parent=processes.LOCATION, connection=wanted)
-        made: connection_pb2.Connection = await stub.CreateConnection(request, metadata=processes.METADATA)
-        return made
+    wanted = connection_pb2.Connection(provider="providers/tiktok")
+    async with gateway.client() as client:
+        made: connection_pb2.Connection = await (
+            client.call("ConnectionService/ReauthorizeConnection", name=name)
+            if name
+            else client.call("ConnectionService/CreateConnection", parent=processes.LOCATION, connection=wanted)
+        )
+    return made
 
 
 async def status(gateway: processes.Gateway, name: str) -> connection_pb2.Connection.Status:
     """Return a connection's status."""
-    async with gateway.channel() as channel:
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
-        request = connection_service_pb2.GetConnectionRequest(name=name)
-        found: connection_pb2.Connection = await stub.GetConnection(request, metadata=processes.METADATA)
+    async with gateway.client() as client:
+        found: connection_pb2.Connection = await client.call("ConnectionService/GetConnection", name=name)
     return found.status
 
 
 async def accounts(gateway: processes.Gateway) -> list[account_pb2.Account]:
     """Return the accounts that there are."""
-    async with gateway.channel() as channel:
-        stub = account_service_pb2_grpc.AccountServiceStub(channel)
-        request = account_service_pb2.ListAccountsRequest(parent=processes.LOCATION)
-        return list((await stub.ListAccounts(request, metadata=processes.METADATA)).accounts)
+    async with gateway.client() as client:
+        return list((await client.call("AccountService/ListAccounts", parent=processes.LOCATION)).accounts)
 
 
 async def consented(gateway: processes.Gateway, connection: connection_pb2.Connection, open_id: str) -> None:

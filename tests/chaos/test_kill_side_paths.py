@@ -21,13 +21,13 @@ from gateway.domain.publishing import journal, moves
 from providers.simulators.faults import Fault
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
-from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, post_service_pb2_grpc
+from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
 from storage.posts import PostRow
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import KILLED, SIZE, SMALL, vendor_config
+from tests.fixtures.domain import Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import Stage, opened
-from tests.flows.trouble import pulled
+from tests.flows.faults import pulled
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
@@ -219,10 +219,9 @@ async def die(gateway: processes.Gateway, place: str, request: post_service_pb2.
 
 async def settled(gateway: processes.Gateway, name: str, side: Side, seconds: float = 60) -> post_pb2.Post:
     """Watch a post, without asking the vendor ourselves, until it is final and known in full; else as it stands."""
-    async with gateway.channel() as channel:
-        stub = post_service_pb2_grpc.PostServiceStub(channel)
+    async with gateway.client() as client:
         for _ in range(int(seconds * 10)):
-            post = await stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=processes.METADATA)
+            post: post_pb2.Post = await client.call("PostService/GetPost", name=name)
             if post.state in FINAL and (post.provider_post_id or not side.public):
                 break
             await asyncio.sleep(0.1)
@@ -275,18 +274,14 @@ CALLERS = {"cancel": post_pb2.Post.CANCELLED, "asked-status": post_pb2.Post.PUBL
 
 async def asked(gateway: processes.Gateway, call: str, name: str) -> None:
     """Make the call of ours that makes the vendor's, once the post is with the vendor; the process dies over it."""
-    async with gateway.channel() as channel:
-        stub = post_service_pb2_grpc.PostServiceStub(channel)
+    async with gateway.client() as client:
 
         async def with_the_vendor() -> bool:
-            post = await stub.GetPost(post_service_pb2.GetPostRequest(name=name), metadata=processes.METADATA)
+            post = await client.call("PostService/GetPost", name=name)
             return bool(post.state == post_pb2.Post.PROCESSING)
 
         async def ask() -> None:
-            if call == "cancel":
-                await stub.CancelPost(post_service_pb2.CancelPostRequest(name=name), metadata=processes.METADATA)
-            else:
-                await stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=name), metadata=processes.METADATA)
+            await client.call(f"PostService/{'CancelPost' if call == 'cancel' else 'RefreshPost'}", name=name)
 
         await until(with_the_vendor)
         with pytest.raises(grpc.aio.AioRpcError) as caught:

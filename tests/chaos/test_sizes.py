@@ -13,7 +13,7 @@ import pytest
 
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
-from socialgateway.v1 import post_pb2, upload_pb2, upload_service_pb2, upload_service_pb2_grpc
+from socialgateway.v1 import post_pb2, upload_pb2, upload_service_pb2
 from tests.chaos import processes
 from tests.chaos.test_kill_publish import vendor_config
 from tests.fixtures import media
@@ -37,7 +37,7 @@ def pieces(size: int) -> Iterator[tuple[int, bytes]]:
 
 
 async def send(gateway: processes.Gateway, size: int) -> tuple[str, str]:
-    """Upload such a file; give the upload's name and the file's SHA-256."""
+    """Upload such a file, and return the upload's name and the file's SHA-256."""
     digest = hashlib.sha256()
 
     async def messages(name: str) -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
@@ -47,19 +47,17 @@ async def send(gateway: processes.Gateway, size: int) -> tuple[str, str]:
                 name=name, write_offset=offset, data=data, finish=offset + len(data) == size
             )
 
-    async with gateway.channel() as channel:
-        stub = upload_service_pb2_grpc.UploadServiceStub(channel)
+    async with gateway.client() as client:
         upload = upload_pb2.Upload(mime_type="video/mp4", size_bytes=size)
-        request = upload_service_pb2.CreateUploadRequest(parent=processes.LOCATION, upload=upload)
-        made = await stub.CreateUpload(request, metadata=processes.METADATA)
-        done = await stub.WriteUpload(messages(made.name), metadata=processes.METADATA)
+        made = await client.call("UploadService/CreateUpload", parent=processes.LOCATION, upload=upload)
+        done = await client.uploads.WriteUpload(messages(made.name))
     assert upload_pb2.Upload.COMPLETE == done.state
     assert digest.hexdigest() == done.sha256
     return str(made.name), digest.hexdigest()
 
 
 async def through(gateway: processes.Gateway, account: str, size: int) -> tuple[str, str]:
-    """Send a file of a size through both hops; give the SHA-256 that was sent, and the post's title."""
+    """Send a file of a size through both hops, and return the SHA-256 that was sent, and the post's title."""
     upload, sha256 = await send(gateway, size)
     name = await processes.create_post(gateway, processes.new_post(account, upload, str(size), f"s{size}"))
     post = await processes.until_final(gateway, name, 90)

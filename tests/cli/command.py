@@ -1,4 +1,4 @@
-"""Running a command as a shell does, in the test's own process.
+"""Running a command as a shell does, in the test's process.
 
 Owns the environment, the arguments, and what came out. Knows no command.
 """
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from unittest import mock
 
 from gateway.cli import main
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command that has ended."""
+    """The outcome of a command."""
 
     code: int
     out: str
@@ -25,7 +25,7 @@ class Ran:
 
 
 def run(*arguments: str, **settings: str) -> Ran:
-    """Run `social-gateway` with these arguments; `settings` are GATEWAY_ variables, in lower case, beside a ring."""
+    """Run `social-gateway`; `settings` are GATEWAY_ variables in lower case, in addition to a key ring."""
     chosen = {"encryption_keys": RING, **settings}
     environment = {**bare(), **{f"GATEWAY_{name.upper()}": value for name, value in chosen.items()}}
     return execute(arguments, environment)

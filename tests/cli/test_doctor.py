@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from tests.cli.command import Ran, bare, execute, run
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 from tests.rpc.certificates import make_certificate
 
 GOOD = {
@@ -80,7 +80,7 @@ def test_what_is_wrong_is_named(change: dict[str, str], says: str, database_url:
 
 
 def test_a_misspelt_setting_is_a_note(database_url: str, tmp_path: Path) -> None:
-    """An unknown name hurts nobody by itself, and is most often a mistake."""
+    """An unknown setting is a note, since it is most often a typo."""
     ran = examine(database_url, tmp_path, grpc_adress="127.0.0.1:1")
     assert (0, True) == (ran.code, "GATEWAY_GRPC_ADRESS" in ran.out)
 
@@ -110,7 +110,7 @@ def line_of(ran: Ran, subject: str) -> str:
 
 
 def test_highlevel_alone_is_a_whole_configuration(database_url: str, tmp_path: Path) -> None:
-    """With HighLevel's application TikTok's own is not missed, and which generation of the API is spoken is told."""
+    """With HighLevel's application alone TikTok's is not missing, and the API version is reported."""
     ran = examine(
         database_url, tmp_path, tiktok_client_key="", tiktok_client_secret="", highlevel_api_version="v3", **HIGHLEVEL
     )
@@ -121,7 +121,7 @@ def test_highlevel_alone_is_a_whole_configuration(database_url: str, tmp_path: P
 
 
 def test_without_an_application_of_highlevel_its_addresses_are_not_looked_at(database_url: str, tmp_path: Path) -> None:
-    """Nobody has to use HighLevel: one note, which says what would work without an application."""
+    """HighLevel is optional: without an application there is one note, which says what still works."""
     ran = examine(database_url, tmp_path)
     assert "Private Integration Token" in line_of(ran, "HighLevel application")
     assert 1 == ran.out.count("HighLevel application")
@@ -146,7 +146,7 @@ def test_without_an_application_of_highlevel_its_addresses_are_not_looked_at(dat
 def test_what_may_surprise_at_highlevel_is_a_note(
     change: dict[str, str], subject: str, database_url: str, tmp_path: Path
 ) -> None:
-    """A page elsewhere may be an agency's own, and a simulator is meant by whoever sets both addresses."""
+    """A consent page on another host, and a simulator, are notes: both may be intended."""
     ran = examine(database_url, tmp_path, **HIGHLEVEL, **change)
     assert (0, True) == (ran.code, line_of(ran, subject).startswith("note")), ran.out
 
@@ -164,7 +164,7 @@ SIMULATOR = {"tiktok_api_url": "http://127.0.0.1:9", "tiktok_authorize_url": "ht
     ids=["a domain above", "a simulator", "a simulator alone"],
 )
 def test_where_bytes_can_be_sent_is_not_wrong(addresses: dict[str, str], database_url: str, tmp_path: Path) -> None:
-    """A listed domain holds for the names below it, and a simulator on this machine needs no list."""
+    """A listed domain covers its subdomains, and a simulator on this machine needs no list."""
     ran = examine(database_url, tmp_path, **addresses)
     assert (0, []) == (ran.code, wrong(ran)), ran.out
 
@@ -179,21 +179,21 @@ def test_loopback_beside_the_real_vendor_is_a_note(setting: str, database_url: s
 
 
 def test_an_empty_database_is_a_note_when_a_start_would_fill_it(empty_database_url: str, tmp_path: Path) -> None:
-    """A schema that comes by itself is no fault; one that somebody must bring is."""
+    """A missing schema is a note if a start migrates it, and an error otherwise."""
     assert 0 == examine(empty_database_url, tmp_path).code
     by_hand = examine(empty_database_url, tmp_path, auto_migrate="false")
     assert (1, True) == (by_hand.code, "social-gateway migrate" in wrong(by_hand)[0])
 
 
 def test_a_certificate_is_read(database_url: str, tmp_path: Path) -> None:
-    """A pair that belongs together is fine, and its end is told."""
+    """A matching certificate and key are fine, and the expiry is reported."""
     files = make_certificate(tmp_path, "server")
     ran = examine(database_url, tmp_path, tls_cert=str(files.cert), tls_key=str(files.key))
     assert (0, True) == (ran.code, "good for" in ran.out)
 
 
 def test_a_running_gateway_is_no_fault(database_url: str, tmp_path: Path) -> None:
-    """Addresses in use by something that answers are told as such."""
+    """An address at which a gateway answers is reported as a running gateway."""
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as taken:

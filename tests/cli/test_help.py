@@ -35,7 +35,7 @@ def test_every_command_explains_itself(command: str) -> None:
 
 
 def test_the_list_names_every_command() -> None:
-    """The first help leads to all the others."""
+    """The top-level help lists every command."""
     out = run("--help").out
     assert [] == [command for command in COMMANDS if command.split()[0] not in out]
 

@@ -11,7 +11,7 @@ from gateway.cli.api_keys import span
 from gateway.command_error import CommandError
 from storage.key_ring import KeyRing
 from tests.cli.command import execute, run
-from tests.fixtures.whole import RING
+from tests.fixtures.settings import RING
 
 SCOPES = ("--scope", "posts.write", "--scope", "uploads.write")
 
@@ -124,7 +124,7 @@ def test_a_key_taken_out_too_early_is_named(database_url: str) -> None:
 
 
 def test_an_old_schema_is_left_to_its_operator(empty_database_url: str, tmp_path: Path) -> None:
-    """With GATEWAY_AUTO_MIGRATE=false no command touches the schema, except the one whose work it is."""
+    """With GATEWAY_AUTO_MIGRATE=false only `migrate` changes the schema."""
     ran = run("api-keys", "list", database_url=empty_database_url, auto_migrate="false")
     assert (1, True) == (ran.code, "social-gateway migrate" in ran.err)
     with psycopg.connect(empty_database_url) as connection:

@@ -10,7 +10,7 @@ import pytest
 from gateway.cli import app
 from gateway.status import REASONS
 from tests.cli.test_serve import line, process
-from tests.fixtures.whole import KEY
+from tests.fixtures.settings import KEY
 
 ROOT = Path(__file__).parents[2]
 DOCS = ("operations", "settings", "errors", "providers", "architecture")

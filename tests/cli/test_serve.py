@@ -16,7 +16,7 @@ import pytest
 
 from socialgateway.v1 import provider_service_pb2, provider_service_pb2_grpc
 from tests.cli.command import bare, run
-from tests.fixtures.whole import KEY, RING
+from tests.fixtures.settings import KEY, RING
 
 SECONDS = 30.0
 
@@ -57,7 +57,7 @@ def line(running: "subprocess.Popen[str]", event: str) -> dict[str, Any]:
 
 
 def call(target: str, key: str) -> grpc.StatusCode:
-    """Call the gateway with a key; gives how it ended."""
+    """Call the gateway with a key, and return how it ended."""
     with grpc.insecure_channel(target) as channel:
         stub = provider_service_pb2_grpc.ProviderServiceStub(channel)
         try:
@@ -91,7 +91,7 @@ def test_one_signal_ends_it_in_order(
 
 @pytest.mark.chaos
 def test_a_second_signal_ends_it_at_once(database_url: str, tmp_path: Path) -> None:
-    """Whoever does not want to wait for the drain says so again."""
+    """A second signal ends the process without waiting for the drain."""
     with process("serve", database_url, tmp_path, drain_delay_seconds="60") as running:
         line(running, "serving")
         running.send_signal(signal.SIGTERM)
@@ -122,7 +122,7 @@ def test_a_worker_works_and_ends(database_url: str, tmp_path: Path) -> None:
 
 @pytest.mark.chaos
 def test_a_misspelt_setting_is_warned_of(database_url: str, tmp_path: Path) -> None:
-    """An unknown name stops nothing, and is told by name."""
+    """An unknown setting is a warning that names it, and does not stop the start."""
     with process("serve --no-jobs", database_url, tmp_path, grpc_adress="x") as running:
         assert "GATEWAY_GRPC_ADRESS" == line(running, "unknown setting: is it misspelt?")["name"]
         assert line(running, "serving")["jobs"] is False

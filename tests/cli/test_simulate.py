@@ -22,7 +22,7 @@ LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 @contextmanager
 def simulating(vendor: str, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Run a simulator on a free port for the length of a block; give its address, which its first line holds."""
+    """Run a simulator on a free port for the length of a block, and yield its address, which its first line holds."""
     command = [*COMMAND, vendor, "--port", "0", *options]
     with subprocess.Popen(command, env=bare(), stdout=subprocess.PIPE, text=True) as running:
         try:
@@ -42,7 +42,7 @@ def ask(url: str, **headers: str) -> Any:
 
 @pytest.mark.parametrize("vendor", ["tiktok", "highlevel"])
 def test_it_says_where_it_is_and_can_be_told(vendor: str) -> None:
-    """Its first line holds its address, its control plane answers there, and one signal ends it."""
+    """Its first line is its address, its control plane answers there, and one signal ends it."""
     with simulating(vendor) as (url, running):
         assert [] == ask(f"{url}/_sim/ledger")["posts"]
         running.send_signal(signal.SIGTERM)

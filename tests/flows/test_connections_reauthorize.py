@@ -97,7 +97,7 @@ async def test_a_post_waits_for_its_grant_and_goes_out_after_a_new_consent(gatew
 
 
 async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(gateway: World) -> None:
-    """After the late tolerance nothing goes out any more, whoever consents."""
+    """After the late tolerance the post fails, even if somebody consents later."""
     connection = await gateway.connect()
     await new_post(gateway)
     gateway.vendor.revoke(next(iter(gateway.vendor.users)))
@@ -114,7 +114,7 @@ async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(gateway
 
 @pytest.mark.parametrize("begun", [False, True], ids=["queued", "processing"])
 async def test_a_disconnect_keeps_posts_and_a_new_consent_revives_them(gateway: World, begun: bool) -> None:
-    """A post under way at a disconnect is kept, asks nobody without a grant, and ends after the next consent."""
+    """A post under way at a disconnect makes no call without a grant, and ends after the next consent."""
     connection = await gateway.connect()
     await new_post(gateway)
     if begun:

@@ -95,7 +95,7 @@ async def test_two_gateways_over_one_database_make_one_exchange(gateway: World) 
 
 
 async def test_a_valid_token_is_lent_without_asking_anybody(gateway: World) -> None:
-    """A token with time left comes from memory: neither vendor nor database is asked."""
+    """A token that is not about to expire comes from memory, without a call or a query."""
     made = await gateway.connect()
     first = await fresh(gateway, made)
     await gateway.domain.db.close()

@@ -12,33 +12,33 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from gateway.clock import now
+from gateway.domain.credentials.token_store import Timing
+from gateway.domain.credentials.tokens import Tokens
 from gateway.failpoints import VARIABLE
+from gateway.settings import Settings
+from providers.errors import ProviderError
+from providers.simulators.highlevel import create_app as create_planner
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import create_app
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
+from tests.fixtures.clock import RunningClock
+from tests.fixtures.domain import built
 from tests.fixtures.gateway import VENDOR, World, opened
+from tests.fixtures.settings import for_highlevel, for_tiktok, make_settings
 from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.chaos
 
 VALID = connection_pb2.Connection.VALID
 EXPIRED = connection_pb2.Connection.EXPIRED
-
-
-class RealTime:
-    """The real clock, for a gateway whose vendor and whose neighbours live by it."""
-
-    def __call__(self) -> Any:
-        """Return the present."""
-        return now()
 
 
 @dataclass
@@ -77,7 +77,7 @@ class Stage:
 
         `grace` is how long it waits for a dead lease holder's pair, in seconds.
         """
-        async with caller("tests.flows.token_caller", self.order(name, callers, grace), failpoint) as child:
+        async with caller(__name__, self.order(name, callers, grace), failpoint) as child:
             yield child
 
     async def ask(self, name: str, callers: int = 1) -> list[str]:
@@ -141,7 +141,7 @@ def state_of(pid: int) -> str:
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield a connected user whose access token has just run out, everywhere."""
-    clock: Any = RealTime()
+    clock = RunningClock()
     app = create_app(VENDOR, clock=clock)
     async with serve(app) as url, opened(database_url, tmp_path / "first", clock=clock, simulator=app) as world:
         made = await world.connect()
@@ -154,8 +154,8 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 @pytest.fixture
 async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
     """Yield the same of a location at HighLevel, whose refresh token dies when it is used."""
-    clock: Any = RealTime()
-    app = highlevel.create_app(highlevel.SIMULATED, clock=clock)
+    clock = RunningClock()
+    app = create_planner(highlevel.SIMULATED, clock=clock)
     async with (
         serve(app) as url,
         highlevel.opened(database_url, tmp_path / "first", clock=clock, simulator=app) as high,
@@ -199,7 +199,7 @@ async def test_a_holder_killed_after_its_spill_loses_nothing(either: Stage, plac
 
 
 async def test_a_holder_killed_before_the_exchange_costs_nothing(stage: Stage) -> None:
-    """Whoever comes next waits for the dead one's lease to lapse and exchanges."""
+    """The next process waits for the dead holder's lease to expire, and exchanges."""
     async with stage.process("killed", failpoint="token.before-exchange=kill") as child:
         go(child)
         assert -signal.SIGKILL == await child.wait()
@@ -243,3 +243,37 @@ async def test_a_frozen_holder_that_wakes_up_still_saves_its_pair(stage: Stage) 
         assert ["2"] == json.loads(await heard(child, lambda line: line.startswith("[")))
 
     assert VALID == await stage.status()
+
+
+# The other process
+
+
+def settings_of(order: dict[str, Any]) -> Settings:
+    """Return the settings of a gateway over the given database, folder and vendor."""
+    url = order["vendor_url"]
+    vendors = {**for_tiktok(url=url), **for_highlevel(url=url)}
+    return make_settings(order["database_url"], Path(order["folder"]), database_pool_size=4, **vendors)
+
+
+async def ask(tokens: Tokens, order: dict[str, Any]) -> str:
+    """Ask once, and return the version of the token or the name of the error."""
+    try:
+        return str((await tokens.fresh(order["location"], order["connection"])).version)
+    except ProviderError as error:
+        return type(error).__name__
+
+
+async def main(order: dict[str, Any]) -> None:
+    """Start as a gateway does (spills are saved), print "ready", wait for a line, ask, and print the answers."""
+    timing = Timing(
+        lease=timedelta(seconds=1), grace=timedelta(seconds=order["grace"]), save_retry=timedelta(milliseconds=50)
+    )
+    async with built(settings_of(order), timing=timing) as (_, domain):
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        answers = await asyncio.gather(*(ask(domain.tokens, order) for _ in range(order["callers"])))
+        print(json.dumps(answers), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

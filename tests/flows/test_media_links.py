@@ -20,7 +20,7 @@ from providers.simulators.tiktok import Fault
 from storage import posts as rows
 from storage.posts import PostRow
 from storage.states import PostState
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.flows.test_publishing_photos import ALL, FETCHING, photos, posted, settled
 
 YEAR = 365 * 86_400

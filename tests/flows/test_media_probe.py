@@ -38,8 +38,8 @@ from socialgateway.v1 import (
 )
 from storage import uploads
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import serving
 
 MIB = 1024 * 1024
@@ -264,7 +264,7 @@ os.write(1, worker.MESSAGE.pack(b"D", 0, len(answer)) + answer)
     ],
 )
 async def test_a_worker_that_was_taken_over_is_not_believed(code: str) -> None:
-    """Ranges that do not exist and answers that are none are no facts, and nothing is kept of them."""
+    """Impossible ranges and malformed worker answers are no media facts, and are not stored."""
     with pytest.raises(ProbeFailed):
         await Prober(command=standing_in(code)).look(10, reading(b"0123456789"))
 
@@ -351,7 +351,7 @@ async def kept(stage: Stage, upload: str) -> dict[str, Any] | None:
 
 
 async def test_an_upload_is_looked_into_once(stage: Stage) -> None:
-    """What was found is kept with the upload: a second post, and the hand-over, look no more."""
+    """The probe's result is stored with the upload: a second post, and the transfer, do not probe again."""
     prober, account, upload = watched(stage), await stage.connect(), await stage.upload(media.clip(), media=None)
     assert await kept(stage, upload) is None
 
@@ -378,7 +378,7 @@ async def test_what_cannot_be_read_is_kept_too(stage: Stage) -> None:
 
 
 async def test_posts_of_one_upload_share_a_look(stage: Stage) -> None:
-    """Many posts of one upload at once make one look; one caller that goes away does not end it for the others."""
+    """Concurrent posts of one upload share one probe; a caller that goes away does not end it for the others."""
     prober, account, upload = watched(stage), await stage.connect(), await stage.upload(media.clip(), media=None)
     prober.gate.clear()
     posts = [asyncio.create_task(stage.post(account, upload)) for _ in range(5)]
@@ -391,7 +391,7 @@ async def test_posts_of_one_upload_share_a_look(stage: Stage) -> None:
 
 
 async def test_a_look_that_nobody_waits_for_ends(stage: Stage) -> None:
-    """When the only caller goes away its worker goes too, nothing is kept, and the next caller begins anew."""
+    """When the only caller goes away its worker ends, nothing is stored, and the next caller starts a new probe."""
     prober, account, upload = watched(stage), await stage.connect(), await stage.upload(media.clip(), media=None)
     prober.gate.clear()
     post = asyncio.create_task(stage.post(account, upload))
@@ -407,7 +407,7 @@ async def test_a_look_that_nobody_waits_for_ends(stage: Stage) -> None:
 
 
 async def test_a_machine_that_cannot_look_refuses_no_file(stage: Stage) -> None:
-    """The caller is told to come again, nothing is kept, and later the same upload is posted."""
+    """The error allows repeating the call, nothing is stored, and later the same upload is posted."""
     account, upload, usual = await stage.connect(), await stage.upload(media.clip(), media=None), stage.domain.prober
     watched(stage, command=("/nowhere/python",))
     with pytest.raises(GatewayUnavailable):
@@ -451,9 +451,9 @@ async def test_other_calls_are_answered_while_a_look_hangs(stage: Stage) -> None
     """
     prober, account, upload = watched(stage), await stage.connect(), await stage.upload(media.clip(), media=None)
     prober.gate.clear()
-    guard = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
+    door = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
     services = (
-        serving.posts(PostService(stage.domain, guard)),
+        serving.posts(PostService(stage.domain, door)),
         serving.providers(
             ProviderService({name: each.table for name, each in stage.domain.providers.items()}, b"s" * 32)
         ),

@@ -9,14 +9,14 @@ import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from gateway.domain.media.upload_slots import MEMORY
-from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
+from socialgateway.v1 import upload_pb2, upload_service_pb2
 from tests.chaos import processes
+from tests.fixtures.client import Client
 
 pytestmark = [pytest.mark.chaos]
 
@@ -33,15 +33,13 @@ def messages(name: str, size: int) -> Iterator[upload_service_pb2.WriteUploadReq
         )
 
 
-async def upload(stub: Any, size: int) -> str:
-    """Send a file; give the checksum that the gateway computed."""
+async def upload(client: Client, size: int) -> str:
+    """Send a file, and return the checksum that the gateway computed."""
     new = upload_pb2.Upload(mime_type="video/mp4", size_bytes=size)
-    request = upload_service_pb2.CreateUploadRequest(parent=processes.LOCATION, upload=new)
-    made = await stub.CreateUpload(request, metadata=processes.METADATA)
-    done = await stub.WriteUpload(messages(made.name, size), metadata=processes.METADATA)
+    made = await client.call("UploadService/CreateUpload", parent=processes.LOCATION, upload=new)
+    done = await client.uploads.WriteUpload(messages(made.name, size))
     assert (upload_pb2.Upload.COMPLETE, size) == (done.state, done.committed_size)
-    removal = upload_service_pb2.DeleteUploadRequest(name=made.name)
-    await stub.DeleteUpload(removal, metadata=processes.METADATA)
+    await client.call("UploadService/DeleteUpload", name=made.name)
     return str(done.sha256)
 
 
@@ -54,12 +52,11 @@ def sha256(size: int) -> str:
 
 
 @asynccontextmanager
-async def growth(database_url: str, folder: Path) -> AsyncIterator[tuple[Any, list[int]]]:
+async def growth(database_url: str, folder: Path) -> AsyncIterator[tuple[Client, list[int]]]:
     """Run a gateway, warm it up, and watch its resident memory; the list gets its growth in bytes, first the most."""
     gateway = processes.Gateway(database_url, "http://127.0.0.1:9", folder)
-    async with processes.running(gateway), gateway.channel() as channel:
-        stub = upload_service_pb2_grpc.UploadServiceStub(channel)
-        await upload(stub, 4 * MIB)
+    async with processes.running(gateway), gateway.client() as client:
+        await upload(client, 4 * MIB)
         assert gateway.process is not None
         process = psutil.Process(gateway.process.pid)
         before = process.memory_info().rss
@@ -71,21 +68,21 @@ async def growth(database_url: str, folder: Path) -> AsyncIterator[tuple[Any, li
                 await asyncio.sleep(0.01)
 
         watching = asyncio.create_task(watch())
-        yield stub, most
+        yield client, most
         watching.cancel()
 
 
 async def test_a_gibibyte_comes_in_within_constant_memory(database_url: str, tmp_path: Path) -> None:
     """A file of 1 GiB makes the process at most 96 MiB larger, and is hashed right."""
-    async with growth(database_url, tmp_path) as (stub, most):
-        hashed = await upload(stub, 1024 * MIB)
+    async with growth(database_url, tmp_path) as (client, most):
+        hashed = await upload(client, 1024 * MIB)
     assert sha256(1024 * MIB) == hashed
     assert 0 < most[0] <= 96 * MIB, f"grew by {most[0] / MIB:.0f} MiB"
 
 
 async def test_many_files_at_once_share_one_bound(database_url: str, tmp_path: Path) -> None:
     """Forty streams at once take no more than what is set aside for all of them, and gRPC's own windows."""
-    async with growth(database_url, tmp_path) as (stub, most):
-        hashed = await asyncio.gather(*(upload(stub, 8 * MIB) for _ in range(40)))
+    async with growth(database_url, tmp_path) as (client, most):
+        hashed = await asyncio.gather(*(upload(client, 8 * MIB) for _ in range(40)))
     assert {sha256(8 * MIB)} == set(hashed)
     assert 0 < most[0] <= MEMORY + 40 * 4 * MIB, f"grew by {most[0] / MIB:.0f} MiB"

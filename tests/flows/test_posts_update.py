@@ -14,8 +14,8 @@ from gateway.errors import EtagMismatch, StateForbids
 from providers.errors import OptionUnsupported, ProviderError, Unavailable
 from storage.errors import NotFound
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
 
 VIDEO = b"v" * 5000
 HOURS = timedelta(hours=1)
@@ -39,7 +39,7 @@ async def change(stage: PlannerStage, post: PostRow, **values: Any) -> PostRow:
 
 
 async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_path: Path) -> None:
-    """Its words and its time are others there, its medium is the same, and it goes out once, at the new time."""
+    """The planner has the new text and time and the same medium, and the post is published once, at the new time."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         [before] = [record.media for record in stage.planner.planner.records.values()]
@@ -57,7 +57,7 @@ async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_p
 
 @pytest.mark.parametrize("lost", ["drop_before", "drop_after"])
 async def test_a_change_whose_answer_is_lost_is_asked_for_again(lost: str, database_url: str, tmp_path: Path) -> None:
-    """The caller hears that asking again is safe, and then it is so; nothing was changed here before."""
+    """A lost answer is an error that allows repeating the call; nothing is changed here before."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.fail("posts.update", lost)
@@ -84,7 +84,7 @@ async def test_what_the_planner_would_lose_is_not_changed(database_url: str, tmp
 
 
 async def test_a_change_is_checked_as_a_new_post_is(database_url: str, tmp_path: Path) -> None:
-    """An option that the network lacks is refused before anybody is asked."""
+    """An option that the network does not support is refused without a vendor call."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         calls = len(stage.planner.requests)
@@ -172,7 +172,7 @@ async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: 
 
 
 async def test_a_list_that_fails_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
-    """Each post is then asked for by itself."""
+    """When the list fails, the status of each post is requested separately."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(2)]

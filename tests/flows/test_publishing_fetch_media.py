@@ -34,8 +34,9 @@ from storage.posts import PostRow
 from storage.states import PostState
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import post_row
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.providers.http.support import Heard, Talk, head, reply, serving
 from tests.rpc.answers import detail
 
@@ -57,19 +58,11 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> PostRow:
     """Keep a post whose medium must be fetched first."""
     account, now = await stage.connect(), stage.clock()
-    row = PostRow(
-        location=LOCATION,
-        id="p1",
+    row = post_row(
+        now,
         account=account,
-        connection="c1",
-        provider="tiktok",
-        mode="direct",
         content=post_content.build_content(kind, [Source(uri=uri)], cover_offset_ms=7),
         options={"privacy_level": "only_me"},
-        state=PostState.QUEUED,
-        queue_time=now,
-        create_time=now,
-        update_time=now,
         due_at=now + timedelta(seconds=30),
         **values,
     )
@@ -290,7 +283,7 @@ async def test_nothing_is_left_of_a_medium_that_did_not_come(
 async def half_fetched(
     stage: Stage, **values: Any
 ) -> AsyncIterator[tuple[PostRow, asyncio.Event, asyncio.Task[PostRow]]]:
-    """Fetch until the first part is stored, and hold the rest back; gives the post, the gate and the fetch."""
+    """Fetch until the first part is stored, hold the rest back, and yield the post, the gate and the fetch."""
     gate, answer = asyncio.Event(), video()
     async with serving(holding(answer[:-MIB], answer[-MIB:], gate)) as heard:
         post = await posted(stage, heard.url)

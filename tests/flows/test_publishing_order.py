@@ -5,9 +5,8 @@ Owns the order. How many bytes fit at once is proved in test_media_upload_memory
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,8 +17,9 @@ from providers.simulators.tiktok import Fault, SimulatorConfig
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, upload_pb2, upload_service_pb2
 from storage.posts import PostRow
 from tests.fixtures import gateway, media
+from tests.fixtures.clock import START, RunningClock
+from tests.fixtures.domain import Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import Stage, opened
 from tests.rpc.test_accounts import account_of
 from tests.rpc.uploading import messages
 
@@ -129,19 +129,11 @@ async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) ->
         assert [str(number) for number in range(12)] == titles
 
 
-class Going(gateway.Clock):
-    """A clock that goes by itself, so that each post has a time of its own, and is moved on by hand."""
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time + timedelta(seconds=time.monotonic())
-
-
 @pytest.mark.chaos
 async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, tmp_path: Path) -> None:
     """One caller sends and posts 50 files in parallel: all are published, byte for byte, as they were created."""
     files = {f"{number}": media.video(30_000, seed=number) for number in range(50)}
-    async with gateway.opened(database_url, tmp_path, clock=Going()) as world:
+    async with gateway.opened(database_url, tmp_path, clock=RunningClock(START)) as world:
         await world.connect()
         account = (await account_of(world)).name
         jobs = Jobs(world.domain, JobsConfig(sweep=0.05))

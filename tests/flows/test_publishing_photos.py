@@ -22,7 +22,7 @@ from storage import posts as rows
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 from tests.fixtures import media as files
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 
 FETCHING = SimulatorConfig(
     rate_limits=False,

@@ -12,8 +12,8 @@ from gateway.errors import ReauthorizationRequired
 from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
 
 VIDEO = b"v" * 5000
 
@@ -70,7 +70,7 @@ async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: 
 async def test_an_announcement_that_did_not_leave_soon_never_leaves(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that stood still between writing it down and the call makes none: another may have made it by then."""
+    """A worker that was suspended between the commit and the call makes no call: another may have made it."""
     async with planning(database_url, tmp_path) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Slow")
 
@@ -102,7 +102,7 @@ async def test_two_equal_posts_are_told_apart(database_url: str, tmp_path: Path)
 
 
 async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> None:
-    """It is kept in the planner and published by nobody here."""
+    """A draft stays in the planner, and the gateway does not publish it."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))
@@ -112,7 +112,7 @@ async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> 
 
 
 async def test_a_post_of_words_goes_out(database_url: str, tmp_path: Path) -> None:
-    """A network that has them takes words alone."""
+    """A network that supports text posts accepts a post without media."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
         text = {"kind": "text", "sources": []}
@@ -202,7 +202,7 @@ async def test_what_a_reviewer_decides_is_followed(approve: bool, database_url: 
 
 
 async def test_a_draft_is_called_back(database_url: str, tmp_path: Path) -> None:
-    """It waits for a person in the planner: its record can be taken away."""
+    """A draft that waits for a person in the planner can be cancelled: its record is deleted."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))

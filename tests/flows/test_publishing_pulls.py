@@ -23,7 +23,7 @@ from storage import attempts, events
 from storage import posts as rows
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
 
 URI = "https://media.example/video.mp4"
 QUIET = SimulatorConfig(rate_limits=False, posts_per_day=None, moderation_seconds=60, processing_seconds=1)
@@ -68,7 +68,7 @@ async def states(stage: Stage, post: PostRow) -> list[str]:
 
 
 async def test_a_pull_is_published_from_one_call(stage: Stage) -> None:
-    """No byte is sent: the vendor is told the address, and then asked until it has published."""
+    """No bytes are sent: the vendor gets the URL, and is polled until it has published."""
     post = await stage.finish(await pulled(stage, await stage.connect()))
 
     assert "PUBLISHED" == post.state
@@ -110,7 +110,7 @@ async def test_a_lost_answer_is_settled_by_the_vendors_list(stage: Stage, fault:
 
 @pytest.mark.chaos
 async def test_without_proof_nothing_is_sent_again(stage: Stage) -> None:
-    """A day of looking brings nothing: the post is left to a human, who may begin anew, once."""
+    """After a day without a result the post is INDETERMINATE, and may be retried once."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_before"))
     post = await stage.step(await pulled(stage, account))
@@ -142,7 +142,7 @@ async def test_two_equal_posts_are_not_taken_for_each_other(stage: Stage) -> Non
 
 
 async def test_a_dead_process_between_announcement_and_answer_announces_nothing_again(stage: Stage) -> None:
-    """Who finds INIT_SENT in the journal of a pull asks the vendor instead of announcing once more."""
+    """A worker that finds INIT_SENT in the journal of a pull asks the vendor instead of repeating the init call."""
     account = await stage.connect()
     post = await pulled(stage, account)
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
@@ -191,7 +191,7 @@ async def test_bad_news_of_an_unknown_publish_is_nobodys(stage: Stage, kind: Web
 
 
 async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
-    """With two candidates nobody can tell whose id it is."""
+    """With two posts in doubt an id is adopted by neither."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after", times=2))
     for caption in ("one", "two"):
@@ -247,7 +247,7 @@ async def test_a_running_pull_is_called_back(slow_stage: Stage) -> None:
 
 
 async def test_a_cancel_without_an_answer_is_asked_again(slow_stage: Stage) -> None:
-    """The post says CANCELLING, and the next poll asks the vendor once more."""
+    """The post is CANCELLING, and the next poll repeats the vendor call."""
     post = await slow_stage.step(await pulled(slow_stage, await slow_stage.connect()))
     slow_stage.vendor.faults.add(Fault(match="cancel", kind="drop_before"))
 
@@ -269,7 +269,7 @@ async def test_a_vendor_that_was_faster_has_the_last_word(stage: Stage) -> None:
 
 
 async def test_what_cannot_be_stopped_any_more_goes_on(stage: Stage) -> None:
-    """The vendor refuses: the caller hears STATE_FORBIDS, and the post is PROCESSING as before."""
+    """When the vendor refuses to cancel, the call is STATE_FORBIDS, and the post stays PROCESSING."""
     account = await stage.connect()
     post = await stage.step(await pulled(stage, account))
     stage.vendor.faults.add(Fault(match="cancel", kind="error", code="publish_not_cancellable"))

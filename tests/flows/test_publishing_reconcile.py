@@ -4,10 +4,12 @@ Owns the doubt about last bytes, about what a vendor says of an attempt that was
 that come in the middle. The vendor's ledger says what was announced and posted; time is moved by hand.
 """
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -19,19 +21,16 @@ from storage.blobs import StoreUnavailable
 from storage.errors import NotFound
 from storage.posts import PostRow
 from tests.fixtures import media
-from tests.flows.stage import LOCATION, Stage, opened
-from tests.flows.trouble import (
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.flows.faults import (
     PUBLIC,
     announced,
     attempt_of,
-    carried,
     during,
     pulled,
-    status,
-    telling,
-    uploads_of,
     with_store,
 )
+from tests.flows.test_webhooks_deliveries import telling_of
 
 pytestmark = pytest.mark.chaos
 
@@ -44,6 +43,17 @@ LOST = Fault(match="upload", kind="drop_after")
 """The vendor has the chunk, and its answer never comes."""
 
 DENIED = "invalid_publish_id"
+
+
+def status(**data: Any) -> str:
+    """Return the vendor's answer that it is still receiving; `data` are further fields."""
+    answer = {"status": "PROCESSING_UPLOAD", "publicaly_available_post_id": [], **data}
+    return json.dumps({"data": answer, "error": {"code": "ok", "message": "", "log_id": "1"}})
+
+
+def uploads_of(stage: Stage) -> int:
+    """Count the chunks that reached the vendor, accepted or not."""
+    return sum(call.operation == "upload" for call in stage.vendor.requests)
 
 
 @pytest.fixture
@@ -110,7 +120,7 @@ async def test_an_address_that_died_with_bytes_missing_is_replaced_when_it_is_su
     """However long the chunk took, a new announcement comes 10 s (403) or 30 s after the address was found dead."""
     stage.vendor.faults.add(dead(http))
 
-    post = await carried(slowly(stage, tmp_path), await small(stage), to_attempt=2)
+    post = await slowly(stage, tmp_path).finish(await small(stage), attempt=2)
 
     gone = (await attempt_of(stage, post)).gone_time
     assert gone is not None
@@ -139,7 +149,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
     """Bytes that arrive late make the vendor's word worth nothing so far: looks and seconds are counted from there."""
     stage.vendor.faults.add(dead(404), said(status(uploaded_bytes=0), 25), said(status(uploaded_bytes=10_000)))
 
-    post = await carried(stage, await small(stage), to_attempt=2)
+    post = await stage.finish(await small(stage), attempt=2)
 
     first = await attempt_of(stage, post)
     assert 10_000 == first.confirmed
@@ -152,7 +162,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
 async def test_an_address_that_always_dies_leaves_the_outcome_open(stage: Stage) -> None:
     """After three announcements nothing is announced again and nothing failed: the vendor's late word still counts."""
     stage.vendor.faults.add(dead(403))
-    post = await carried(stage, await small(stage), to_attempt=3)
+    post = await stage.finish(await small(stage), attempt=3)
     stage.vendor.faults.clear()
     stage.vendor.faults.add(LOST, dead(403), said(status(uploaded_bytes=0)))
 
@@ -230,7 +240,7 @@ async def test_news_that_the_older_attempt_went_out_stop_the_newer_one(stage: St
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL)))
     first = (await attempt_of(stage, post)).publish_id
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         stage.clock.advance(timedelta(seconds=10))
         newer = await announced(stage, post)
@@ -252,7 +262,7 @@ async def test_further_news_of_the_attempt_that_counts_contradict_nothing(stage:
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL), options=PUBLIC))
     first = (await attempt_of(stage, post)).publish_id
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         await vendor.tell("post.publish.complete", {"publish_id": first})
         stage.clock.advance(timedelta(seconds=5))
@@ -318,7 +328,7 @@ async def test_a_retry_in_the_moment_of_the_news_hears_that_it_was_published(sta
     assert "INDETERMINATE" == post.state
     publish_id = (await attempt_of(stage, post)).publish_id
     stage.clock.advance(timedelta(minutes=10))
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         during(stage, lambda: vendor.tell("post.publish.complete", {"publish_id": publish_id}))
         stage.vendor.faults.add(Fault(match="status", kind="slow"))
 
@@ -364,7 +374,7 @@ async def test_a_cancel_in_the_moment_of_the_end_hears_that_it_was_published(sta
     ids=["other failures before", "a good answer between"],
 )
 async def test_only_denials_in_a_row_make_an_outcome_unknown(stage: Stage, faults: tuple[Fault, ...]) -> None:
-    """Answers that fail otherwise are no denials, and a good one takes all of them back."""
+    """Other failures do not count as denials, and a success resets the count."""
     stage.vendor.faults.add(*faults)
 
     assert "PUBLISHED" == (await stage.finish(await small(stage))).state

@@ -11,16 +11,16 @@ from gateway.errors import DomainError, OptionUnsupported, ReauthorizationRequir
 from gateway.rpc.post_to_proto import to_proto
 from providers.errors import GrantRevoked
 from storage.posts import PostRow
+from tests.fixtures.domain import LOCATION, Stage
+from tests.fixtures.planner import PUBLIC, PlannerStage, planning
 from tests.fixtures.waiting import until
-from tests.flows.planner import PUBLIC, PlannerStage, planning
-from tests.flows.stage import LOCATION
 
 VIDEO = b"v" * 5000
 
 
 async def both(stage: PlannerStage, username: str = "Creator") -> tuple[str, str]:
-    """Connect one user of TikTok by both providers; give the direct account and the planner's."""
-    direct, planned = await stage.connect_direct(), await stage.connect()
+    """Connect one user of TikTok by both providers, and return the direct account and the planner's."""
+    direct, planned = await Stage.connect(stage, "direct", "direct"), await stage.connect()
     await stage.name(planned, username)
     return direct, planned
 
@@ -79,7 +79,7 @@ async def test_another_account_of_the_user_carries_what_the_named_one_cannot(dat
 
 
 async def test_without_leave_nobody_else_carries_it(database_url: str, tmp_path: Path) -> None:
-    """ACCOUNT_ONLY is what a caller gets who asks for nothing."""
+    """ACCOUNT_ONLY is the default: no other account publishes the post."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
         await lose(stage, "direct")
@@ -98,7 +98,7 @@ async def test_another_user_never_carries_it(username: str, database_url: str, t
 
 
 async def test_what_no_route_can_do_is_refused_for_the_named_one(database_url: str, tmp_path: Path) -> None:
-    """The caller hears of the account that it named."""
+    """When no route can publish the post, the error is about the account that the caller named."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
         with pytest.raises(DomainError) as caught:

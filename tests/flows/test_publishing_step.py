@@ -21,8 +21,8 @@ from storage.posts import PostRow
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 from tests.fixtures import media
-from tests.flows.stage import GOOD, LOCATION, Stage, opened
-from tests.flows.trouble import attempt_of, pulled, with_store
+from tests.fixtures.domain import GOOD, LOCATION, Stage, opened
+from tests.flows.faults import attempt_of, pulled, with_store
 
 pytestmark = pytest.mark.chaos
 
@@ -58,7 +58,7 @@ async def without_quotas(stage: Stage) -> AsyncIterator[None]:
 
 
 async def faulty(stage: Stage, post: PostRow, most: int = 50) -> tuple[PostRow, list[float]]:
-    """Carry a post on through its faults, checking what is shown meanwhile; give it and the pauses between, in s."""
+    """Publish a post through its faults, checking what is shown meanwhile, and return it and the pauses in seconds."""
     state, pauses = post.state, []
     for _ in range(most):
         post = await stage.step(post)
@@ -184,7 +184,7 @@ async def test_a_fault_while_looking_for_proof_stops_no_looking(stage: Stage) ->
 
 
 async def promised(stage: Stage, size: int) -> str:
-    """Keep an upload of which there is only the row; give its id."""
+    """Keep an upload of which there is only the row, and return its id."""
     now = stage.clock()
     row = UploadRow(
         location=LOCATION,

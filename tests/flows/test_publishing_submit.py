@@ -6,7 +6,8 @@ that nothing is in doubt when nothing was sent; and whose a publish is of which 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,16 +23,14 @@ from gateway.domain.quotas import standing
 from providers.errors import Unavailable
 from providers.models.webhooks import Webhook, WebhookKind
 from providers.simulators.tiktok import Fault, SimulatorConfig
-from storage import accounts, connections, locations
-from storage.accounts import AccountRow
-from storage.connections import ConnectionRow
+from storage import accounts
 from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
-from storage.states import ConnectionStatus
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import CAPABILITIES, LOCATION, SCOPES, Stage, as_grant, opened
-from tests.flows.trouble import PUBLIC, Outage, announced, attempt_of, during, pulled, telling
+from tests.flows.faults import PUBLIC, Outage, announced, attempt_of, during, pulled
+from tests.flows.test_webhooks_deliveries import telling_of
 
 pytestmark = pytest.mark.chaos
 
@@ -46,6 +45,39 @@ QUIET = SimulatorConfig(
 MINE = "v_pub_url~v2.mine"
 NEVER_SENT = Fault(match="video.init", kind="drop_before")
 """The call breaks before the vendor has it, which nobody here can know."""
+
+
+@dataclass
+class CountedOutage(Outage):
+    """An outage that begins at a failpoint, and ends when the gateway has paused `pauses` times."""
+
+    pauses: int = 0
+    begun: int = 0
+
+    def begin(self) -> None:
+        """Take the database away, and count it."""
+        self.begun += 1
+        super().begin()
+
+    def at(self, place: str) -> Callable[[str], None]:
+        """Return a stand-in for `reach` that begins the outage at the first visit to the place."""
+
+        def reach(name: str) -> None:
+            if name == place and not self.begun:
+                self.begin()
+
+        return reach
+
+    def survived(self, stage: Stage) -> Stage:
+        """Return the stage with pauses that the outage counts."""
+
+        async def pause(seconds: float) -> None:
+            self.pauses -= 1
+            if self.pauses == 0:
+                self.end()
+            await asyncio.sleep(0)
+
+        return replace(stage, domain=replace(stage.domain, sleep=pause))
 
 
 @pytest.fixture
@@ -90,13 +122,13 @@ async def ended(stage: Stage, post: PostRow) -> PostRow:
 
 
 async def test_an_attempt_that_was_tried_again_may_be_the_one_too(stage: Stage) -> None:
-    """Both announcements of a post were never answered: news of one publish are taken for neither of them."""
+    """When neither init call of a post was answered, a webhook about one publish is applied to neither attempt."""
     post = await in_doubt(stage, await stage.connect())
     await retry.retry(stage.domain, LOCATION, post.id, None)
     stage.vendor.faults.add(NEVER_SENT)
     assert "INDETERMINATE" == (await stage.step(post)).state
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         assert [""] == await vendor.tell("post.publish.complete", {"publish_id": MINE})
 
     assert ["", ""] == [(await attempt_of(stage, post, number)).publish_id for number in (1, 2)]
@@ -107,7 +139,7 @@ async def test_an_announcement_under_way_may_be_the_one_too(stage: Stage) -> Non
     account = await stage.connect()
     doubted, under_way = await in_doubt(stage, account, "first"), await pulled(stage, account, "second")
     outcomes: list[str] = []
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
 
         async def tell() -> None:
             outcomes.extend(await vendor.tell("post.publish.complete", {"publish_id": MINE}))
@@ -132,17 +164,17 @@ async def test_news_of_another_kind_of_publish_are_not_taken(stage: Stage, event
     """A draft's end is no direct post's, and what can be seen may have been made long ago."""
     post = await in_doubt(stage, await stage.connect())
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         assert [""] == await vendor.tell(f"post.publish.{event}", {"publish_id": MINE, **content})
 
     assert ("INDETERMINATE", "") == ((await stage.read(post)).state, (await attempt_of(stage, post)).publish_id)
 
 
 async def test_news_of_the_right_kind_are_taken(stage: Stage) -> None:
-    """A direct publish that nobody else can have made ends the doubt of the one attempt."""
+    """A webhook about a publish that only the one attempt in doubt can have made resolves it."""
     post = await in_doubt(stage, await stage.connect())
 
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         content = {"publish_id": MINE, "publish_type": "DIRECT_PUBLISH"}
         assert ["applied"] == await vendor.tell("post.publish.complete", content)
 
@@ -165,7 +197,7 @@ async def test_an_id_that_has_an_attempt_is_given_to_no_other(stage: Stage) -> N
 async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(stage: Stage, kind: str) -> None:
     """Five times nobody knew the publish, and the news were put aside: with the id they are applied after all."""
     post = await made(stage, kind, await stage.connect())
-    async with telling(stage) as vendor:
+    async with telling_of(stage) as vendor:
         outcomes = await vendor.tell("post.publish.complete", {"publish_id": MINE})
         for _ in range(5):
             outcomes += await vendor.apply()
@@ -186,7 +218,7 @@ async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(
 @pytest.mark.parametrize("kind", ["pull", "file", "draft", "link"])
 async def test_the_answer_to_an_announcement_outlives_an_outage(stage: Stage, database_url: str, kind: str) -> None:
     """The database goes while the vendor answers and is back seconds later: the id is kept, nothing is in doubt."""
-    post, outage = await made(stage, kind, await stage.connect()), Outage(database_url, pauses=5)
+    post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=5)
     away = outage.survived(stage)
 
     async def begin() -> None:
@@ -208,7 +240,7 @@ async def test_an_outage_before_the_call_leaves_no_doubt(
     stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch, kind: str, place: str
 ) -> None:
     """Nothing was sent, so the announcement is taken back with the place that a draft held; later the post goes out."""
-    post, outage = await made(stage, kind, await stage.connect()), Outage(database_url, pauses=3)
+    post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=3)
     away = outage.survived(stage)
     for module in (journal, moves):
         monkeypatch.setattr(module, "reach", outage.at(place))
@@ -254,7 +286,7 @@ async def test_a_worker_without_a_token_sent_nothing(stage: Stage, database_url:
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
 async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_it(stage: Stage, kind: str) -> None:
-    """The worker was taken for dead: what the vendor answers it then still tells how the publish ended, in one post."""
+    """The answer to a worker that lost its lease still resolves the publish, in one post."""
     post = await made(stage, kind, await stage.connect())
     states = []
 
@@ -275,7 +307,7 @@ async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
 async def test_a_worker_that_is_cut_off_in_the_call_loses_nothing(stage: Stage, kind: str) -> None:
-    """The job is cancelled while the vendor answers: the call goes on and its answer is kept, without any doubt."""
+    """When the job is cancelled during the call, the call completes, and its answer is stored."""
     post, gate = await made(stage, kind, await stage.connect()), asyncio.Event()
     during(stage, gate.wait)
     slow = Fault(match="video.init", kind="slow")
@@ -299,37 +331,12 @@ async def test_a_worker_that_is_cut_off_in_the_call_loses_nothing(stage: Stage, 
 # One user in several locations
 
 
-async def connect_elsewhere(stage: Stage, location: str) -> str:
-    """Connect the vendor's first user in another location too; give the account's id."""
-    now, grant = stage.clock(), stage.vendor.grant()
-    async with stage.domain.db.transaction() as tx:
-        await locations.claim(tx, location, "agency", now)
-        row = ConnectionRow(location=location, id="c1", provider="tiktok", create_time=now, update_time=now)
-        row.status, row.capabilities, row.granted_scopes = ConnectionStatus.VALID, CAPABILITIES, list(SCOPES)
-        row.provider_subject = grant["open_id"]
-        await connections.insert(tx, row)
-        account = AccountRow(
-            location=location,
-            id="a1",
-            connection="c1",
-            provider="tiktok",
-            platform="tiktok",
-            provider_account_id=grant["open_id"],
-            username="creator",
-            create_time=now,
-            update_time=now,
-        )
-        await accounts.attach(tx, account)
-    await stage.domain.tokens.keep(location, "c1", as_grant(grant, now), read_version=0)
-    return "a1"
-
-
 async def test_equal_posts_of_one_user_are_not_taken_for_each_other_in_any_location(stage: Stage) -> None:
     """Two locations have the same account, each a post of one text in doubt: one video proves neither of them."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"), NEVER_SENT)
     first = await stage.step(await pulled(stage, account, options=PUBLIC))
-    other = await connect_elsewhere(stage, "l2")
+    other = await stage.connect(location="l2")
     second = await stage.step(await pulled(stage, other, location="l2", options=PUBLIC))
     stage.clock.advance(timedelta(minutes=10))
 
@@ -339,7 +346,7 @@ async def test_equal_posts_of_one_user_are_not_taken_for_each_other_in_any_locat
 
 async def test_a_video_that_is_another_locations_post_proves_nothing(stage: Stage) -> None:
     """The same text went out for another location a moment ago, with its id known: a lost one is not that."""
-    account, other = await stage.connect(), await connect_elsewhere(stage, "l2")
+    account, other = await stage.connect(), await stage.connect(location="l2")
     went_out = await stage.step(await pulled(stage, other, location="l2", options=PUBLIC))
     lost = await in_doubt(stage, account, options=PUBLIC)
     while not went_out.provider_post_id:

@@ -12,7 +12,7 @@ import pytest
 
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from tests.fixtures import media
-from tests.flows.stage import Stage, opened
+from tests.fixtures.domain import Stage, opened
 
 SMALL = media.video(30_000)
 # Seven chunks' worth is too slow for every fault: what matters is that there is a chunk before the last one.
@@ -33,7 +33,7 @@ def posted(stage: Stage) -> list[tuple[str, str]]:
 
 
 async def publish(stage: Stage, data: bytes, *faults: Fault) -> str:
-    """Publish under the given faults; give the final state."""
+    """Publish under the given faults, and return the final state."""
     account = await stage.connect()
     upload = await stage.upload(data)
     post = await stage.post(account, upload, "one")
@@ -116,7 +116,7 @@ async def test_the_last_answer_and_the_next_questions_may_all_be_lost(stage: Sta
 
 
 async def test_a_dead_address_is_not_believed_before_the_vendor_has_settled(stage: Stage) -> None:
-    """After a 403 on the last chunk nothing is announced anew until the vendor went on saying "incomplete" for 10 s."""
+    """After a 403 on the last chunk no new init call is made until the vendor has reported "incomplete" for 10 s."""
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.faults.add(Fault(match="upload", kind="expire_upload"))
@@ -185,7 +185,9 @@ async def test_a_vendor_that_never_says_how_it_ended_leaves_it_to_a_human(stage:
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
-    final = await stage.wait_out(post, timedelta(hours=24))
+    post = await stage.finish(post, within=timedelta(minutes=10))
+    stage.clock.advance(timedelta(hours=24))
+    final = await stage.finish(post)
 
     assert "INDETERMINATE" == final.state
     assert final.error is not None
@@ -223,7 +225,7 @@ async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(stage: 
 
 
 async def test_two_posts_of_one_account_are_handed_over_one_after_the_other(stage: Stage) -> None:
-    """While one post of an account is between init and its last chunk, another one is not announced."""
+    """While one post of an account is between init and its last chunk, no other one is started."""
     account = await stage.connect()
     upload = await stage.upload(LARGE)
     first = await stage.post(account, upload, "first")

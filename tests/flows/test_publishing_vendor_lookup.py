@@ -20,9 +20,9 @@ from providers.simulators.highlevel import SimulatorConfig
 from providers.simulators.highlevel.post_records import PostRecord
 from providers.simulators.highlevel.tenants import BAKERY
 from storage.posts import PostRow
-from tests.flows.planner import PlannerStage, planning
-from tests.flows.stage import LOCATION
-from tests.flows.trouble import URI, attempt_of
+from tests.fixtures.domain import LOCATION
+from tests.fixtures.planner import PlannerStage, planning
+from tests.flows.faults import URI, attempt_of
 
 pytestmark = pytest.mark.chaos
 
@@ -113,7 +113,7 @@ async def test_a_death_at_any_place_posts_once(
 async def test_a_death_while_a_lost_post_is_looked_for_posts_once(
     place: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The announcement never reached the planner; whoever takes the search up ends it as well."""
+    """A create call that never reached the planner is resolved by any worker that continues the search."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", "drop_before")
         post = await stage.step(await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once"))
@@ -152,7 +152,7 @@ async def test_a_post_that_the_list_shows_late_is_not_made_again(database_url: s
 async def test_twins_of_words_alone_are_not_made_again(
     kinds: tuple[str, str], database_url: str, tmp_path: Path
 ) -> None:
-    """Nothing tells which of them the planner has: both wait for proof, and neither goes out a second time."""
+    """When either of two posts may be the planner's record, both wait for proof, and neither is sent again."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
         for kind in kinds:
@@ -167,7 +167,7 @@ async def test_twins_of_words_alone_are_not_made_again(
 async def test_a_video_at_the_callers_address_is_found_by_its_words(
     kind: str, database_url: str, tmp_path: Path
 ) -> None:
-    """The address may be that of many posts; words that no other post has are proof enough."""
+    """A URL may belong to many posts; text that no other post has identifies the record."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", kind)
         content = post_content.build_content("video", [Source(uri=URI, vendor_pull=True)])
@@ -180,7 +180,7 @@ async def test_a_video_at_the_callers_address_is_found_by_its_words(
 async def test_a_post_whose_address_the_planner_changed_is_found_by_its_words(
     database_url: str, tmp_path: Path
 ) -> None:
-    """It may keep media under addresses of its own."""
+    """The planner may store media under its own URLs: the post is then found by its text."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", "drop_after")
         post = await stage.step(await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once"))
@@ -265,7 +265,7 @@ async def test_a_record_that_somebody_deleted_afterwards_leaves_its_post_publish
 
 
 async def test_a_post_whose_account_expired_waits_for_it(database_url: str, tmp_path: Path) -> None:
-    """It is neither failed nor made again, can be called back all the while, and goes out once it is reconnected."""
+    """The post neither fails nor is sent again, can be cancelled meanwhile, and is published after the reconnect."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         account = stage.planner.accounts.of(BAKERY)[0].id
@@ -280,7 +280,7 @@ async def test_a_post_whose_account_expired_waits_for_it(database_url: str, tmp_
 
 
 async def test_what_may_be_going_out_is_not_called_back(database_url: str, tmp_path: Path) -> None:
-    """Ten seconds before its time it is too late: the caller hears so, and it goes out."""
+    """Ten seconds before its time a post cannot be cancelled: the call is refused, and the post is published."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.clock.advance(HOUR - timedelta(seconds=10))
@@ -310,7 +310,7 @@ async def test_what_waits_for_its_account_is_called_back(database_url: str, tmp_
 
 
 async def test_an_account_that_expired_fails_a_post_for_now(database_url: str, tmp_path: Path) -> None:
-    """And says who can help."""
+    """An expired account fails the post for now, and the error says who can help."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         stage.planner.set_account(stage.planner.accounts.of(BAKERY)[0].id, expired=True)
@@ -320,7 +320,7 @@ async def test_an_account_that_expired_fails_a_post_for_now(database_url: str, t
 
 
 async def test_a_post_beyond_the_days_limit_fails_once(database_url: str, tmp_path: Path) -> None:
-    """With the reason; nobody tries it again unasked."""
+    """A post beyond the daily limit fails with the reason, and is not retried automatically."""
     async with planning(database_url, tmp_path, SimulatorConfig(posts_per_day=2)) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         posts = [await stage.finish(await stage.planned(account, upload, f"{number}")) for number in range(3)]

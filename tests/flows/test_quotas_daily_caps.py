@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from providers.models.accounts import ProfilePart
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from storage import accounts, events
 from storage.posts import PostRow
-from storage.states import PostState
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import post_row
 
 MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
@@ -82,7 +82,7 @@ async def take(domain: Domain, metric: str = "video_init", times: int = 1, *, ba
 
 
 async def refused(domain: Domain, metric: str = "video_init", *, background: bool = False) -> QuotaUsedUp:
-    """Expect that there is no slot; give what is said then."""
+    """Expect that there is no slot, and return what is said then."""
     with pytest.raises(QuotaUsedUp) as caught:
         await take(domain, metric, background=background)
     return caught.value
@@ -167,7 +167,7 @@ async def test_a_call_that_was_cancelled_counts_from_its_end(stage: Stage) -> No
 
 
 async def test_of_thirty_callers_at_once_six_are_let_through(stage: Stage) -> None:
-    """All others hear that the quota is used up; not one too many gets a slot."""
+    """Exactly six get a slot; all others receive QuotaUsedUp."""
     told = await asyncio.gather(*(take(stage.domain) for _ in range(30)), return_exceptions=True)
 
     assert (6, 24) == (told.count(None), sum(isinstance(each, QuotaUsedUp) for each in told))
@@ -247,7 +247,7 @@ async def test_a_caller_does_not_wait_for_what_is_far(stage: Stage, patient: Pat
 async def test_a_caller_waits_no_longer_than_its_deadline_allows(
     stage: Stage, patient: Patience, seconds: float, waits: bool
 ) -> None:
-    """A second of the caller's time is kept for the call itself."""
+    """One second of the caller's deadline is reserved for the vendor call."""
     await take(patient.domain, times=6)
     stage.clock.advance(MINUTE - timedelta(seconds=4))
     deadline.begin(seconds)
@@ -343,7 +343,7 @@ async def test_a_cap_of_posts_is_learned_and_ends_a_day_after_the_first_of_them(
 
 
 async def test_a_creator_who_may_post_again_frees_the_cap(stage: Stage) -> None:
-    """The vendor's word goes before what was learned; a number that it disproves is forgotten."""
+    """A learned limit that the vendor's answers disprove is forgotten."""
     account = await stage.connect()
     subject = next(iter(stage.vendor.users))
     stage.vendor.set_creator(subject, too_many_posts=True)
@@ -537,7 +537,7 @@ async def test_the_cost_of_a_post_is_told_beforehand(stage: Stage) -> None:
 
 
 async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage: Stage) -> None:
-    """Of twenty a minute the last four are for callers, who still hear what the creator may do."""
+    """Of twenty calls a minute the last four are reserved for callers."""
     await stage.connect()
     async with stage.domain.db.read() as tx:
         row = await accounts.get(tx, LOCATION, "a1")
@@ -553,21 +553,8 @@ async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage
 async def _like(stage: Stage, account: str) -> PostRow:
     """Return a direct post of an account that is not created."""
     content = post_content.build_content("video", [Source(uri="https://media.example/video.mp4", vendor_pull=True)])
-    now: datetime = stage.clock()
-    connection = account.replace("a", "c")
-    return PostRow(
-        location=LOCATION,
-        id="not-made",
-        account=account,
-        connection=connection,
-        provider="tiktok",
-        mode="direct",
-        content=content,
-        state=PostState.QUEUED,
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-    )
+    own = {"id": "not-made", "account": account, "connection": account.replace("a", "c"), "content": content}
+    return post_row(stage.clock(), **own)
 
 
 async def _check(stage: Stage, account: str) -> list[QuotaExceeded]:

@@ -6,20 +6,16 @@ Owns the proof over the simulator with its own windows, headers and 429s, and a 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from itertools import count
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
-from gateway import app
-from gateway.bootstrap import Resources, read_ring
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.quotas import sliding_window, standing
@@ -27,22 +23,18 @@ from gateway.domain.quotas.standing import Standing
 from gateway.rpc.quotas import to_proto
 from providers.errors import QuotaUsedUp, RateLimited
 from providers.models.accounts import ProfilePart
-from providers.models.grants import Grant
-from providers.models.secret import Secret
 from providers.simulators.highlevel import Fault, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import quota_pb2
-from storage import connections, locations
 from storage import quotas as rows
-from storage.accounts import AccountRow
-from storage.connections import ConnectionRow
-from storage.database import Database
 from storage.quotas import QuotaRow
-from storage.states import ConnectionStatus
+from tests.fixtures.clock import Clock
+from tests.fixtures.domain import built, numbered
+from tests.fixtures.planner import planning
+from tests.fixtures.rows import account_row, as_grant, connect, connection_row
+from tests.fixtures.settings import for_highlevel, make_settings
 from tests.fixtures.waiting import no_time
-from tests.flows.planner import planning
-from tests.flows.stage import Clock, make_settings
-from tests.flows.trouble import Outage
+from tests.flows.faults import Outage
 
 BURST, DAY = "requests", "requests_per_day"
 SKEW = timedelta(seconds=sliding_window.SKEW_SECONDS)
@@ -52,6 +44,7 @@ SMALL = SimulatorConfig(burst=12)
 """A vendor whose headers tell of twelve calls in ten seconds, where its documentation promises a hundred."""
 
 SCOPES = ("locations.readonly",)
+MONTHS = timedelta(days=300)
 
 
 @dataclass
@@ -69,18 +62,13 @@ class Agencies:
 
     async def connect(self, location: str, connection: str, subject: str = BAKERY) -> None:
         """Connect one location of the gateway to one of HighLevel's."""
-        now, given = self.clock(), self.vendor.grant(subject)
-        async with self.domain.db.transaction() as tx:
-            await locations.claim(tx, location, f"agency-of-{location}", now)
-            row = ConnectionRow(
-                location=location, id=connection, provider="highlevel", create_time=now, update_time=now
-            )
-            row.provider_subject, row.granted_scopes, row.status = subject, list(SCOPES), ConnectionStatus.VALID
-            await connections.insert(tx, row)
-        expire_time = now + timedelta(days=300)
-        access, refresh = Secret(given["access_token"]), Secret(given["refresh_token"])
-        grant = Grant(access, expire_time, refresh, expire_time, SCOPES, subject)
-        await self.domain.tokens.keep(location, connection, grant, read_version=0)
+        now = self.clock()
+        place = {"location": location, "id": connection, "provider": "highlevel"}
+        row = connection_row(now, provider_subject=subject, granted_scopes=list(SCOPES), **place)
+        grant = as_grant(
+            {**self.vendor.grant(subject), "expires_in": MONTHS.total_seconds()}, now, scopes=SCOPES, subject=subject
+        )
+        await connect(self.domain, row, grant, [], f"agency-of-{location}")
 
     def access(self, location: str = "l1", connection: str = "c1", **more: Any) -> ConnectionAccess:
         """Return access to a connection, in the first process unless `domain` says otherwise."""
@@ -98,17 +86,8 @@ class Agencies:
 
     async def standing(self, metric: str = BURST, location: str = "l1", connection: str = "c1") -> Standing:
         """Return how a quota of an account under a connection stands."""
-        now = self.clock()
-        account = AccountRow(
-            location=location,
-            id="a1",
-            connection=connection,
-            provider="highlevel",
-            platform="tiktok",
-            provider_account_id="x",
-            create_time=now,
-            update_time=now,
-        )
+        place = {"location": location, "connection": connection, "provider": "highlevel"}
+        account = account_row(self.clock(), **place)
         return next(each for each in await standing.of_account(self.domain, account) if each.rule.metric == metric)
 
     async def row(self, metric: str = BURST, subject: str = BAKERY) -> QuotaRow:
@@ -129,29 +108,13 @@ async def opened(
     """Open so many processes' rules over one database and one vendor."""
     clock = Clock()
     simulator = create_app(config, clock=clock)
-    settings = make_settings(database_url, folder).model_copy(
-        update={
-            "highlevel_client_id": config.client_id,
-            "highlevel_client_secret": SecretStr(config.client_secret),
-            "highlevel_api_url": "http://127.0.0.1",
-        }
-    )
+    settings = make_settings(database_url, folder, **for_highlevel(config))
+    overrides = {"highlevel": {"transport": httpx.ASGITransport(simulator)}}
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(simulator.state.vendor.aclose)
-        domains = []
-        for _ in range(processes):
-            db = await Database.connect(database_url)
-            stack.push_async_callback(db.close)
-            domain = await app.build_domain(
-                stack,
-                Resources(settings, db, read_ring(settings), None),
-                clock=clock,
-                new_id=iter(f"id{number}" for number in count()).__next__,
-                overrides={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
-                public_url="http://127.0.0.1",
-            )
-            domains.append(replace(domain, sleep=no_time))
-        found = Agencies(domains, simulator.state.vendor, clock)
+        vendor = await stack.enter_async_context(aclosing(simulator.state.vendor))
+        rules = [built(settings, clock=clock, new_id=numbered(), overrides=overrides) for _ in range(processes)]
+        domains = [(await stack.enter_async_context(each))[1] for each in rules]
+        found = Agencies([replace(each, sleep=no_time) for each in domains], vendor, clock)
         await found.connect("l1", "c1")
         yield found
 
@@ -171,7 +134,7 @@ async def small(database_url: str, tmp_path: Path) -> AsyncIterator[Agencies]:
 
 
 async def take(access: ConnectionAccess, metric: str = BURST, times: int = 1) -> int:
-    """Hold slots one after the other until there is none; give how many there were."""
+    """Hold slots one after the other until there is none, and return how many there were."""
     for number in range(times):
         try:
             async with access.slot(metric):
@@ -223,7 +186,7 @@ async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
 
 @pytest.mark.chaos
 async def test_a_connection_that_nobody_consented_to_counts_for_itself(agencies: Agencies) -> None:
-    """Before it is known whom it speaks for, it shares its count with nobody."""
+    """A connection without a known subject has a count for itself."""
     await agencies.connect("l3", "c5", "")
     await take(agencies.access(), times=100)
 
@@ -275,7 +238,7 @@ async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Age
 
 
 async def test_headers_that_say_what_we_count_are_heard_once(agencies: Agencies) -> None:
-    """The first answer tells the limits; of the next thirty none is news, so nothing more is written."""
+    """The first answer's limits are written; the next thirty answers change nothing, and are not."""
     await agencies.asks(31)
 
     for metric, limit in ((BURST, 100), (DAY, 200_000)):
@@ -423,7 +386,7 @@ async def test_hostile_headers_stop_nobody_for_longer_than_the_interval(
 async def test_a_refusal_is_waited_out(
     database_url: str, tmp_path: Path, retry_after: int | None, seconds: int
 ) -> None:
-    """Retry-After if it comes, else the interval: until then nobody asks, whoever's connection it is."""
+    """After a 429 no connection calls before Retry-After, or before the interval is over."""
     async with opened(database_url, tmp_path, replace(SMALL, retry_after=retry_after)) as agencies:
         await agencies.connect("l2", "c2")
         for _ in range(12):

@@ -5,19 +5,31 @@ Owns the proof that takes real processes over one real database, with the vendor
 
 import asyncio
 import json
+import sys
+import time
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway import deadline
+from gateway.clock import now
+from gateway.domain.access import ConnectionAccess
+from gateway.domain.context import Domain
+from providers.errors import ProviderError, QuotaUsedUp
+from providers.models.accounts import PrivacyLevel
+from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import Fault, create_app
 from providers.simulators.tiktok.limits import Windows
+from tests.fixtures.clock import RunningClock
+from tests.fixtures.domain import built
 from tests.fixtures.gateway import VENDOR, opened
-from tests.flows.test_credentials_tokens_processes import RealTime, answers, caller
+from tests.flows.test_credentials_tokens_processes import answers, caller, settings_of
 
 WINDOW = timedelta(seconds=2)
 LIMIT = 6
@@ -34,7 +46,7 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
 
     Some answers take long, the vendor counts a call late, and the clocks of the processes differ.
     """
-    clock: Any = RealTime()
+    clock = RunningClock()
     app = create_app(replace(VENDOR, rate_limits=True), clock=clock)
     vendor = app.state.vendor
     vendor.windows = Windows(WINDOW)
@@ -56,8 +68,7 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
         async with AsyncExitStack() as stack:
             own = [{"folder": str(tmp_path / f"p{number}"), "skew": SKEW * (-1) ** number} for number in range(2)]
             children = [
-                await stack.enter_async_context(caller("tests.flows.quota_caller", json.dumps({**order, **each})))
-                for each in own
+                await stack.enter_async_context(caller(__name__, json.dumps({**order, **each}))) for each in own
             ]
             told: list[Any] = [counts for [counts] in await asyncio.gather(*(answers(child) for child in children))]
 
@@ -70,3 +81,55 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
     assert len(statuses) == len(seen) == sum(counts["accepted"] for counts in told)
     assert 2 * LIMIT <= len(seen)
     assert [{"accepted", "refused"}] * 2 == [set(counts) for counts in told]
+
+
+# The other processes
+
+VIDEO = PublishRequest(PostMode.DIRECT, VideoFile(1000, "video/mp4"), options=PostOptions(PrivacyLevel.ONLY_ME))
+HASTY = 1.5
+"""Seconds that every second caller has: a second of them is for the call itself."""
+
+
+def shortened(domain: Domain, seconds: float) -> Domain:
+    """Return the rules with windows of so many seconds: nobody has minutes for a test."""
+    provider: Any = domain.providers["tiktok"]
+    rules = tuple(replace(rule, window=timedelta(seconds=seconds)) for rule in provider.table.quotas)
+    return replace(domain, providers={"tiktok": replace(provider, table=replace(provider.table, quotas=rules))})
+
+
+async def announce(domain: Domain, order: dict[str, Any], patience: float | None, told: Counter[str]) -> None:
+    """Announce again and again until the time is over, and count what came of it."""
+    access = ConnectionAccess(domain, "tiktok", order["location"], order["connection"])
+    ends = time.monotonic() + order["seconds"]
+    while time.monotonic() < ends:
+        deadline.begin(patience)
+        try:
+            await domain.providers["tiktok"].publishing.begin(access, VIDEO)
+            told["accepted"] += 1
+        except QuotaUsedUp as error:
+            told["refused"] += 1
+            wait = error.retry_after or timedelta(0)
+            # Half as long as told: it goes on asking when nothing can be free.
+            await asyncio.sleep(wait.total_seconds() / 2)
+        except ProviderError as error:
+            told[type(error).__name__] += 1
+
+
+async def main(order: dict[str, Any]) -> None:
+    """Start, print "ready", wait for a line, announce, and print how often it was let through, refused, or failed."""
+
+    def clock() -> datetime:
+        return now() + timedelta(seconds=order["skew"])
+
+    async with built(settings_of(order), clock=clock) as (_, whole):
+        domain, told = shortened(whole, order["window"]), Counter[str]()
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        async with asyncio.TaskGroup() as group:
+            for number in range(order["callers"]):
+                group.create_task(announce(domain, order, HASTY if number % 2 else None, told))
+        print(json.dumps([told]), flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(json.loads(sys.argv[1])))

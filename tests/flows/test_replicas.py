@@ -28,11 +28,12 @@ from socialgateway.v1 import (
     post_service_pb2_grpc,
 )
 from storage import posts as rows
-from storage.posts import PostRow
 from storage.states import PostState
 from tests.chaos.processes import walk_consent
+from tests.fixtures.app import running, simulated, target_of
+from tests.fixtures.rows import post_row
+from tests.fixtures.settings import AUTH
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import AUTH, running, simulated, target_of
 
 PARENT = "locations/l1"
 WITHIN_SECONDS = 1.0
@@ -153,19 +154,7 @@ async def test_a_post_changed_on_one_is_read_on_both(pair: Pair) -> None:
     """A post that both replicas remember is read in its new state by both within a second of the commit."""
     domain = pair.one.gateway.domain
     now = domain.clock()
-    post = PostRow(
-        location="l1",
-        id="p1",
-        account="a1",
-        connection="c1",
-        provider="tiktok",
-        mode="direct",
-        state=PostState.QUEUED,
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-        due_at=None,
-    )
+    post = post_row(now, due_at=None)
     async with domain.db.transaction() as tx:
         await rows.insert(tx, post)
 

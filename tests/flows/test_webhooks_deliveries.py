@@ -8,7 +8,7 @@ import asyncio
 import io
 import json
 import random
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,10 +33,10 @@ from storage import posts as rows
 from storage.connections import ConnectionRow
 from storage.events import EventRow
 from storage.posts import PostRow
-from storage.states import ConnectionStatus
-from tests.fixtures import logs, media
+from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
+from tests.fixtures.rows import as_grant, connect, connection_row
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, as_grant, opened
 
 DATA = media.video()
 KEY, SECRET = "sim-client-key", "sim-client-secret"
@@ -58,7 +58,7 @@ class Telling:
     edge: httpx.AsyncClient
 
     async def send(self, body: bytes, header: str | None = None, path: str = "/webhooks/tiktok") -> int:
-        """Deliver bytes, signed now unless a header is given; give the answer's status."""
+        """Deliver bytes, signed now unless a header is given, and return the answer's status."""
         sent = signature(SECRET, int(self.stage.clock().timestamp()), body) if header is None else header
         return (await self.edge.post(path, content=body, headers={"TikTok-Signature": sent})).status_code
 
@@ -68,12 +68,12 @@ class Telling:
         return body_of(KEY, event, open_id, content, int((at or self.stage.clock()).timestamp()))
 
     async def tell(self, event: str, content: dict[str, Any], **about: Any) -> list[str]:
-        """Deliver an event and apply it; give the outcomes of all that was due."""
+        """Deliver an event and apply it, and return the outcomes of all that was due."""
         assert 200 == await self.send(self.body(event, content, **about))
         return await self.apply()
 
     async def apply(self) -> list[str]:
-        """Apply whatever was not applied yet, as the job does; give the outcomes, "" for what is due again later."""
+        """Apply what was not applied yet, as the job does, and return the outcomes, "" for what is due again later."""
         waiting = await self.rows("webhooks", "due_at IS NOT NULL ORDER BY receive_time")
         for row in waiting:
             await deliveries.apply(self.stage.domain, row["id"])
@@ -110,7 +110,7 @@ class Telling:
             return await connections.get(tx, location, id)
 
     async def processing(self, account: str, **changes: Any) -> tuple[PostRow, str]:
-        """Publish up to where only the vendor's word is missing; give the post and its publish id."""
+        """Publish up to where only the vendor's word is missing, and return the post and its publish id."""
         post = await self.stage.post(account, await self.stage.upload(DATA), **changes)
         post = await self.stage.step(post)
         assert "PROCESSING" == post.state
@@ -128,30 +128,23 @@ class Telling:
 @pytest.fixture
 async def telling(database_url: str, tmp_path: Path) -> AsyncIterator[Telling]:
     """Yield a stage whose vendor never finishes by itself, and the edge that takes webhooks."""
-    async with opened(database_url, tmp_path, QUIET) as stage, edge_of(stage) as edge:
-        yield Telling(stage, edge)
+    async with opened(database_url, tmp_path, QUIET) as stage, telling_of(stage) as found:
+        yield found
 
 
 @asynccontextmanager
-async def edge_of(stage: Stage) -> AsyncIterator[httpx.AsyncClient]:
-    """Yield the HTTP edge of a stage, without sockets."""
+async def telling_of(stage: Stage) -> AsyncIterator[Telling]:
+    """Yield the vendor's way to send webhooks to a domain, without sockets."""
     transport = httpx.ASGITransport(Edge(_nobody_asks, domain=stage.domain).app())
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as edge:
-        yield edge
-
-
-@pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """Yield what is logged, down to the finest."""
-    with logs.written() as stream:
-        yield stream
+        yield Telling(stage, edge)
 
 
 # Posts
 
 
 async def test_complete_publishes_a_post(telling: Telling) -> None:
-    """The vendor's word that it is through ends the wait, once, with no question to the vendor."""
+    """The vendor's `complete` event publishes the post once, without a poll."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     asked = len(telling.stage.vendor.requests)
 
@@ -163,7 +156,7 @@ async def test_complete_publishes_a_post(telling: Telling) -> None:
 
 
 async def test_failed_fails_a_post_with_its_reason(telling: Telling) -> None:
-    """The vendor's code stands in the error that callers see."""
+    """The post's error has the vendor's code."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "frame_rate_check_failed"})
@@ -200,7 +193,7 @@ async def test_a_failure_for_the_days_cap_teaches_it(telling: Telling) -> None:
 
 
 async def test_a_failure_that_may_be_tried_again_is(telling: Telling) -> None:
-    """`internal` begins another attempt; told once more it changes nothing."""
+    """`internal` starts another attempt; a second delivery changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     content = {"publish_id": publish_id, "reason": "internal"}
@@ -301,7 +294,7 @@ async def test_whether_a_post_can_be_seen_is_told_when_it_changes(telling: Telli
     ("event", "state"), [("complete", "PUBLISHED"), ("failed", "FAILED"), ("inbox_delivered", "AWAITING_CREATOR")]
 )
 async def test_the_word_can_come_before_the_answer_to_the_last_bytes(telling: Telling, event: str, state: str) -> None:
-    """FINAL_SENT: the vendor has everything and we do not know it yet; what it tells ends the post all the same."""
+    """A post in FINAL_SENT, whose last answer is not known yet, is ended by the webhook too."""
     stage = telling.stage
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(DATA))
@@ -407,7 +400,7 @@ async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling:
 
 
 async def test_a_published_post_that_is_said_to_have_failed_stays_published(telling: Telling) -> None:
-    """The other way round it is shown as well, and nothing is lost."""
+    """A failure reported for a published post is shown as an event, and the post stays published."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.complete", {"publish_id": publish_id})
     before = await telling.states(post)
@@ -422,7 +415,7 @@ async def test_a_published_post_that_is_said_to_have_failed_stays_published(tell
 
 
 async def test_another_users_publish_id_moves_nothing(telling: Telling) -> None:
-    """The post's own user must be the one that the delivery is about."""
+    """A delivery about another user's publish id changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
     outcomes = await telling.tell("post.publish.complete", {"publish_id": publish_id}, subject="somebody-else")
@@ -450,7 +443,7 @@ async def test_a_disconnected_accounts_news_are_kept_and_move_nothing(telling: T
 
 
 async def test_an_unknown_publish_of_a_user_of_ours_is_looked_for_again_then_kept(telling: Telling) -> None:
-    """Its id may be on its way in the answer to an init; after a minute it is kept as unknown."""
+    """An unknown publish id may belong to an init call under way; after a minute the delivery is stored as unknown."""
     await telling.stage.connect()
     outcomes = await telling.tell("post.publish.complete", {"publish_id": "v_pub_url~never"})
     for _ in range(5):
@@ -488,7 +481,7 @@ async def lost_answer(telling: Telling) -> PostRow:
 
 
 async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling: Telling) -> None:
-    """The answer to the init was lost, and the vendor's own word brings id and end."""
+    """After a lost answer to the init call the webhook supplies the id and the result."""
     post = await lost_answer(telling)
 
     content = {"publish_id": "v_pub_url~1", "post_id": "7602997517160123666"}
@@ -503,7 +496,7 @@ async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling:
 
 
 async def test_of_two_ids_at_once_an_attempt_takes_one(telling: Telling) -> None:
-    """Two publishes that nobody knows cannot both be the one: the second is not taken for it, in no order."""
+    """Of two unknown publishes at most one is adopted, in any order of delivery."""
     await lost_answer(telling)
     for number in range(10):
         for id in ("v_pub_url~1", "v_pub_url~2"):
@@ -530,12 +523,9 @@ def _published(event: EventRow) -> bool:
 
 async def connect_elsewhere(telling: Telling, location: str, connection: str = "c1") -> None:
     """Connect the vendor's first user in another location too."""
-    now, grant = telling.stage.clock(), telling.stage.vendor.grant()
-    async with telling.stage.domain.db.transaction() as tx:
-        row = ConnectionRow(location=location, id=connection, provider="tiktok", create_time=now, update_time=now)
-        row.status, row.provider_subject = ConnectionStatus.VALID, grant["open_id"]
-        await connections.insert(tx, row)
-    await telling.stage.domain.tokens.keep(location, connection, as_grant(grant, now), read_version=0)
+    now, grant = telling.stage.clock(), as_grant(telling.stage.vendor.grant(), telling.stage.clock())
+    row = connection_row(now, location=location, id=connection, provider_subject=grant.subject)
+    await connect(telling.stage.domain, row, grant, [])
 
 
 @pytest.mark.parametrize(
@@ -579,9 +569,7 @@ async def test_a_removed_grant_is_one_in_every_location(telling: Telling) -> Non
     async with telling.stage.domain.db.transaction() as tx:
         now = telling.stage.clock()
         await connections.change(tx, "l3", "c1", now, status="DISCONNECTED")
-        other = ConnectionRow(location="l4", id="c1", provider="tiktok", create_time=now, update_time=now)
-        other.status, other.provider_subject = ConnectionStatus.VALID, "somebody-else"
-        await connections.insert(tx, other)
+        await connections.insert(tx, connection_row(now, location="l4", provider_subject="somebody-else"))
 
     await telling.tell("authorization.removed", {"reason": 2})
 
@@ -620,7 +608,7 @@ async def test_why_is_said_even_when_a_refused_token_was_first(telling: Telling)
 
 
 async def test_an_expired_connections_posts_still_hear_how_they_ended(telling: Telling) -> None:
-    """The vendor tells auth_removed for what was under way: the post ends with that."""
+    """The vendor's `auth_removed` for a publish under way fails the post with that reason."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("authorization.removed", {"reason": 1})
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "auth_removed"})
@@ -700,7 +688,7 @@ def forged(telling: Telling, genuine: list[tuple[bytes, str]], number: int) -> t
 
 @pytest.mark.chaos
 async def test_500_forged_stale_or_replayed_webhooks_change_nothing(telling: Telling) -> None:
-    """Posts, attempts, connections, events, jobs and the kept deliveries are to the byte as before."""
+    """Posts, attempts, connections, events, jobs and the stored deliveries are unchanged, byte for byte."""
     stage = telling.stage
     account = await stage.connect()
     genuine: list[tuple[bytes, str]] = []
@@ -907,7 +895,7 @@ async def test_a_delivery_that_cannot_be_applied_is_tried_again_until_it_can(tel
 
 
 async def test_nothing_of_a_delivery_is_logged_or_kept_in_clear(telling: Telling, written: io.StringIO) -> None:
-    """Neither its content nor its user nor the secret stand in any line; the table holds the body sealed."""
+    """Neither its content nor its user nor the secret are logged; the table has the body sealed."""
     await telling.stage.connect()
     body = telling.body("something.new", {"a": "canary-content"})
     wrong = telling.body("something.new", {"a": "canary-forged"})

@@ -38,9 +38,9 @@ from storage.webhooks import WebhookRow
 from storage.webhooks import find as find_delivery
 from tests.chaos.processes import free_port
 from tests.fixtures import media
+from tests.fixtures.app import CALLS, EVERYTHING, base_of, running, simulated, target_of
+from tests.fixtures.domain import LOCATION, Stage
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, EVERYTHING, base_of, running, simulated, target_of
-from tests.flows.stage import LOCATION, Stage
 
 pytestmark = pytest.mark.chaos
 

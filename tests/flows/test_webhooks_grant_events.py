@@ -22,11 +22,12 @@ from sqlalchemy import text
 from gateway.domain.webhooks import deliveries
 from gateway.http.app import Edge
 from gateway.readiness import Report
-from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel import Fault, SimulatorConfig, create_app
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from socialgateway.v1 import connection_pb2
 from tests.fixtures import highlevel
-from tests.fixtures.gateway import Clock
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld
+from tests.fixtures.clock import Clock
+from tests.fixtures.highlevel import HighWorld
 from tests.fixtures.waiting import no_time, until
 
 VALID, EXPIRED, PENDING = (
@@ -50,7 +51,7 @@ class Telling:
     edge: Edge
 
     async def apply(self) -> list[str]:
-        """Let all that was told arrive, and apply what is due as the job does; give the outcomes, "" for later."""
+        """Wait for the deliveries, apply what is due as the job does, and return the outcomes, "" for later."""
         await self.high.vendor.idle()
         rows = await self.rows("due_at IS NOT NULL ORDER BY receive_time, id")
         for row in rows:
@@ -80,7 +81,7 @@ class Telling:
         return {"x-ghl-signature": self.high.vendor.webhooks.signature(body)}
 
     async def send(self, body: bytes, headers: dict[str, str] | None = None) -> int:
-        """Deliver it, signed unless headers are given; give the answer's status."""
+        """Deliver it, signed unless headers are given, and return the answer's status."""
         async with httpx.AsyncClient(transport=httpx.ASGITransport(self.edge.app())) as client:
             sent = self.signed(body) if headers is None else headers
             return (await client.post(HOOK, content=body, headers=sent)).status_code
@@ -99,8 +100,8 @@ async def opened(database_url: str, folder: Path, **config: Any) -> AsyncIterato
     edge = Edge(_nobody_asks)
     transport = httpx.ASGITransport(edge.app())
     clock = Clock()
-    chosen = highlevel.SimulatorConfig(rate_limits=False, webhook_url=HOOK, **config)
-    simulator = highlevel.create_app(chosen, clock=clock, transport=transport, sleep=no_time)
+    chosen = SimulatorConfig(rate_limits=False, webhook_url=HOOK, **config)
+    simulator = create_app(chosen, clock=clock, transport=transport, sleep=no_time)
     keys = {"highlevel_webhook_keys": (simulator.state.vendor.webhooks.public_key,)}
     async with highlevel.opened(database_url, folder, clock=clock, simulator=simulator, told=keys) as high:
         edge.domain = high.world.domain
@@ -120,7 +121,7 @@ async def test_an_installation_before_the_consent_waits_for_it(telling: Telling)
     made = await high.begin(BAKERY)
     query = await high.consent(made.authorization.uri, BAKERY, GARAGE, agency=True)
     early = await telling.apply()
-    await high.complete(query)
+    await high.world.complete(query)
     await high.sweep()
     later = await telling.apply()
 
@@ -130,7 +131,7 @@ async def test_an_installation_before_the_consent_waits_for_it(telling: Telling)
 
 
 async def test_a_later_installation_connects_what_waits(telling: Telling) -> None:
-    """One call for one location, without the list; told twice, it is done once."""
+    """One call connects one location, without the list; an event that comes twice is applied once."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
@@ -145,7 +146,7 @@ async def test_a_later_installation_connects_what_waits(telling: Telling) -> Non
     await high.sweep()
 
     assert (["applied"], ["known"]) == (first, second)
-    assert VALID == (await high.get(waiting.name)).status
+    assert VALID == (await high.world.get(waiting.name)).status
     assert (lists, given + 1) == (high.calls("oauth.installed"), len(high.exchanges("location_token")))
 
 
@@ -182,7 +183,7 @@ async def test_an_installation_at_a_vendor_that_is_away_is_tried_again(telling: 
 
 
 async def test_another_agency_s_location_gets_nothing_by_an_installation(telling: Telling) -> None:
-    """The location belongs to others here, whatever HighLevel tells."""
+    """A location that belongs to another agency here is not connected, whatever HighLevel's event says."""
     high = telling.high
     other = high.world.client(await high.world.key("other"))
     theirs = await high.begin(GARAGE, api=other.connections)
@@ -212,20 +213,20 @@ async def test_an_uninstalled_location_ends_every_connection_to_it(telling: Tell
 
     assert ["applied+known"] == outcomes
     for name in (mine.name, also.name):
-        now = await high.get(name)
+        now = await high.world.get(name)
         assert (EXPIRED, connection_pb2.REASON_CODE_TOKEN_REVOKED, "UNINSTALL") == (
             now.status,
             now.reason_code,
             now.last_error_code,
         )
         assert "uninstalled" in now.reason_message
-    assert [VALID, VALID] == [(await high.get(name)).status for name in (private.name, garage.name)]
+    assert [VALID, VALID] == [(await high.world.get(name)).status for name in (private.name, garage.name)]
     told = [event for event in await high.world.events(BAKERY) if event.type == "CONNECTION_STATUS_CHANGED"]
     assert "EXPIRED" == told[-1].payload["connection"]["status"]
 
 
 async def test_an_uninstalled_company_ends_its_children(telling: Telling) -> None:
-    """Also those that HighLevel does not tell of one by one."""
+    """Children for which HighLevel sends no event of their own end too."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY, GARAGE)
     await high.sweep()
@@ -251,11 +252,11 @@ async def test_an_end_that_came_late_does_not_end_a_newer_grant(telling: Telling
     assert 200 == await telling.send(telling.delivery("UNINSTALL", locationId=BAKERY, timestamp=stamp.isoformat()))
 
     assert ["stale"] == await telling.apply()
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:
-    """Kept, and among the events of the location it is about, as it came."""
+    """An unknown event is stored, and listed unchanged among its location's events."""
     high = telling.high
     made = await high.connect(BAKERY)
     await telling.told()

@@ -44,7 +44,7 @@ def executable() -> str:
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[str]:
-    """Run a browser with its profile in `folder` until the block ends; gives the address it is driven by."""
+    """Run a browser with its profile in `folder` until the block ends; yield the address by which it is driven."""
     arguments = [executable(), *FLAGS, "--remote-debugging-port=0", f"--user-data-dir={folder}", "about:blank"]
     with subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
@@ -75,7 +75,7 @@ async def driven(address: str) -> AsyncIterator[Browser]:
 
 
 def watch(page: Page) -> list[str]:
-    """Return a list that collects what goes wrong on a page: script errors, and what its policy forbade."""
+    """Return a list that collects the errors on a page: of scripts, and violations of its content security policy."""
     troubles: list[str] = []
 
     def said(line: ConsoleMessage) -> None:

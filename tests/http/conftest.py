@@ -1,4 +1,4 @@
-"""What the tests of the HTTP edge share: a gateway that is connected to a simulated vendor.
+"""What the tests of the HTTP edge share: a gateway before a simulated vendor, its caller, and a browser.
 
 Owns the fixtures. Knows no page.
 """
@@ -6,49 +6,26 @@ Owns the fixtures. Knows no page.
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import grpc
 import httpx
 import pytest
 from playwright.async_api import Browser, Page
 
-from socialgateway.v1 import connection_service_pb2_grpc
-from tests.fixtures.whole import CALLS, base_of, running, simulated, target_of
-from tests.http.asking import Asking
 from tests.http.browser import chromium, driven
-from tests.http.consents import Walk, walk
-
-RETURN_URI = "http://localhost:9/done?tab=2#top"
-OPENER = "http://localhost:9"
+from tests.http.caller import ApiCaller, before_tiktok
 
 
 @pytest.fixture
-async def consent(database_url: str, tmp_path: Path) -> AsyncIterator[Walk]:
-    """Yield a gateway whose settings allow RETURN_URI, and its vendor."""
-    async with (
-        simulated() as (vendor, pointing),
-        running(database_url, tmp_path, roles=CALLS, allowed_redirect_uris=(RETURN_URI,), **pointing) as gateway,
-        grpc.aio.insecure_channel(target_of(gateway)) as channel,
-    ):
-        yield walk(gateway, vendor, channel)
+async def caller(database_url: str, tmp_path: Path) -> AsyncIterator[ApiCaller]:
+    """Yield the caller of a gateway whose settings allow RETURN_URI."""
+    async with before_tiktok(database_url, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture
 async def visitor() -> AsyncIterator[httpx.AsyncClient]:
-    """Yield a browser's place: it follows nothing by itself."""
+    """Yield a browser without pages: it follows no redirect by itself."""
     async with httpx.AsyncClient(trust_env=False, timeout=20) as client:
         yield client
-
-
-@pytest.fixture
-async def asking(database_url: str, tmp_path: Path) -> AsyncIterator[Asking]:
-    """Yield a gateway to ask; its vendor is never called."""
-    application = {"tiktok_client_key": "ck", "tiktok_client_secret": "cs"}
-    async with (
-        running(database_url, tmp_path, roles=CALLS, **application) as gateway,
-        grpc.aio.insecure_channel(target_of(gateway)) as channel,
-        httpx.AsyncClient(base_url=base_of(gateway), trust_env=False, timeout=30) as client,
-    ):
-        yield Asking(gateway, client, connection_service_pb2_grpc.ConnectionServiceStub(channel))
 
 
 @pytest.fixture(scope="session")

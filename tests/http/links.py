@@ -1,4 +1,4 @@
-"""An upload behind a media link of the real edge: what the tests of `/media/…` begin with.
+"""An upload behind a media link of the real HTTP edge, for the tests of `/media/…`.
 
 Owns the setting. Knows nothing of what is asked of the link.
 """
@@ -14,21 +14,20 @@ import httpx
 from sqlalchemy import text
 
 from gateway.domain.media import links, uploads
-from gateway.http.app import Edge
-from gateway.readiness import Report
 from storage.posts import PostRow
-from storage.states import PostState
 from storage.uploads import UploadRow
-from tests.flows.stage import LOCATION, Stage, opened
+from tests.fixtures.clock import START
+from tests.fixtures.domain import LOCATION, Stage, edge_of, opened
+from tests.fixtures.rows import post_row
 
 HOUR = timedelta(hours=1)
-# More than one part, and no two kilobytes alike.
+# More than one part, and no two kilobytes are equal.
 DATA = b"".join(number.to_bytes(4, "big") * 16 for number in range(150_000))
 
 
 @dataclass
 class Linked:
-    """A stage with one upload behind one link, and a visitor of the edge."""
+    """A domain with one upload behind one link, and a visitor of the edge."""
 
     stage: Stage
     visitor: httpx.AsyncClient
@@ -37,27 +36,15 @@ class Linked:
     path: str
 
     async def fetches(self) -> list[tuple[int, int, int, str]]:
-        """Return what was written down: (status, first, size, user agent), in order."""
+        """Return the recorded fetches: (status, first, size, user agent), in order."""
         query = text("SELECT status, first, size, user_agent FROM media_fetches ORDER BY id")
         async with self.stage.domain.db.read() as tx:
             return [tuple(row) for row in (await tx.execute(query)).all()]
 
 
-async def _ready() -> Report:
-    return Report(database=True, migrations=True, listener=True)
-
-
 def post_of(id: str = "p1") -> PostRow:
-    """Return a post that needs no row of its own."""
-    return PostRow(
-        location=LOCATION,
-        id=id,
-        account="a1",
-        connection="c1",
-        provider="tiktok",
-        mode="direct",
-        state=PostState.QUEUED,
-    )
+    """Return a post that is not in the database."""
+    return post_row(START, id=id)
 
 
 @asynccontextmanager
@@ -66,6 +53,6 @@ async def linking(database_url: str, folder: Path, data: bytes = DATA) -> AsyncI
     async with opened(database_url, folder) as stage:
         upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg"))
         [link] = await links.links(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)
-        transport = httpx.ASGITransport(Edge(_ready, domain=stage.domain).app(), client=("203.0.113.7", 4711))
+        transport = httpx.ASGITransport(edge_of(stage.domain).app(), client=("203.0.113.7", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as visitor:
             yield Linked(stage, visitor, upload, post_of(), urlsplit(link.reveal()).path)

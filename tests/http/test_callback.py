@@ -3,20 +3,17 @@
 import html
 import json
 import re
-from os import urandom
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 
-from gateway.app import open_keys
-from gateway.domain import api_keys
 from gateway.http import pages
 from gateway.http.oauth import origin_of, read, return_address
 from providers.simulators.faults import Fault
-from tests.fixtures.whole import base_of
-from tests.http.conftest import OPENER, RETURN_URI
-from tests.http.consents import Walk, decide
+from tests.fixtures.app import base_of
+from tests.fixtures.consent import decide
+from tests.http.caller import OPENER, RETURN_URI, ApiCaller
 
 HOSTILE = "<script>alert('canary')</script><img src=x onerror=alert(1)>\u202e'\"&"
 
@@ -27,17 +24,17 @@ def title(page: httpx.Response) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-async def test_an_approved_consent_connects(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_an_approved_consent_connects(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """The person reads that it worked, and the connection is valid for its caller."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     page = await visitor.get(await decide(visitor, begun.authorization.uri, "approve"))
     assert (200, "Connected") == (page.status_code, title(page))
-    assert "VALID" == await consent.status(begun.name)
+    assert "VALID" == await caller.status(begun.name)
 
 
-async def test_the_page_tells_nothing_that_is_secret(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_the_page_tells_nothing_that_is_secret(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """Neither code nor state stand in the page, whose message names the connection alone."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     address = await decide(visitor, begun.authorization.uri, "approve")
     page = await visitor.get(address)
     values = parse_qs(urlsplit(address).query)
@@ -45,9 +42,9 @@ async def test_the_page_tells_nothing_that_is_secret(consent: Walk, visitor: htt
     assert begun.name in html.unescape(page.text)
 
 
-async def test_a_page_loads_nothing_and_runs_only_its_own_script(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_page_loads_nothing_and_runs_only_its_own_script(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """The policy names one nonce, new for each page; whatever else came into it would not run."""
-    address = f"{base_of(consent.gateway)}/oauth/tiktok/callback"
+    address = f"{base_of(caller.gateway)}/oauth/tiktok/callback"
     policies = [(await visitor.get(address)).headers["content-security-policy"] for _ in range(2)]
     assert policies[0] != policies[1]
     for policy in policies:
@@ -56,29 +53,29 @@ async def test_a_page_loads_nothing_and_runs_only_its_own_script(consent: Walk, 
         assert "http" not in policy
 
 
-async def test_a_denied_consent_is_said(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_denied_consent_is_said(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """The person reads that nothing was changed; the connection waits as before."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     page = await visitor.get(await decide(visitor, begun.authorization.uri, "deny"))
     assert (403, "Not connected") == (page.status_code, title(page))
-    assert "PENDING" == await consent.status(begun.name)
+    assert "PENDING" == await caller.status(begun.name)
 
 
-async def test_a_state_works_once(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_state_works_once(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """A second visit with the same address changes nothing and asks the vendor nothing."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     address = await decide(visitor, begun.authorization.uri, "approve")
     await visitor.get(address)
-    exchanges = len(consent.vendor.exchanges)
+    exchanges = len(caller.vendor.exchanges)
     page = await visitor.get(address)
     assert (400, "This link is no longer valid") == (page.status_code, title(page))
-    assert exchanges == len(consent.vendor.exchanges)
-    assert "VALID" == await consent.status(begun.name)
+    assert exchanges == len(caller.vendor.exchanges)
+    assert "VALID" == await caller.status(begun.name)
 
 
-async def test_looking_does_not_use_the_state_up(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_looking_does_not_use_the_state_up(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """A link checker's HEAD leaves the state to the person."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     address = await decide(visitor, begun.authorization.uri, "approve")
     assert 200 == (await visitor.head(address)).status_code
     assert "Connected" == title(await visitor.get(address))
@@ -111,20 +108,20 @@ async def test_looking_does_not_use_the_state_up(consent: Walk, visitor: httpx.A
         "forged denial",
     ],
 )
-async def test_what_no_consent_page_sends_is_refused(consent: Walk, visitor: httpx.AsyncClient, query: str) -> None:
+async def test_what_no_consent_page_sends_is_refused(caller: ApiCaller, visitor: httpx.AsyncClient, query: str) -> None:
     """Whatever stands in the address: the same page, no vendor call, and nothing of the address in it."""
-    page = await visitor.get(f"{base_of(consent.gateway)}/oauth/tiktok/callback?{query}")
+    page = await visitor.get(f"{base_of(caller.gateway)}/oauth/tiktok/callback?{query}")
     assert (400, "This link is no longer valid") == (page.status_code, title(page))
     assert "canary" not in page.text
-    assert [] == consent.vendor.exchanges
+    assert [] == caller.vendor.exchanges
 
 
-async def test_a_hostile_description_is_text(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_hostile_description_is_text(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """What comes with a denial is shown as words: no tag of it survives, and no more than a sentence."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     state = parse_qs(urlsplit(begun.authorization.uri).query)["state"][0]
     page = await visitor.get(
-        f"{base_of(consent.gateway)}/oauth/tiktok/callback",
+        f"{base_of(caller.gateway)}/oauth/tiktok/callback",
         params={"state": state, "error": "access_denied", "error_description": HOSTILE + "y" * 5000},
     )
     assert (403, 1) == (page.status_code, page.text.count("<script"))
@@ -133,15 +130,15 @@ async def test_a_hostile_description_is_text(consent: Walk, visitor: httpx.Async
     assert "y" * 300 not in page.text
 
 
-async def test_an_unknown_provider_is_a_page(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_an_unknown_provider_is_a_page(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """A path of a network that is not here ends in a page, not in a fault."""
-    page = await visitor.get(f"{base_of(consent.gateway)}/oauth/%3Cb%3E/callback?state=x&code=y")
+    page = await visitor.get(f"{base_of(caller.gateway)}/oauth/%3Cb%3E/callback?state=x&code=y")
     assert (404, "There is nothing here") == (page.status_code, title(page))
 
 
-async def test_an_allowed_return_uri_gets_the_browser_back(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_an_allowed_return_uri_gets_the_browser_back(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """The browser goes on with 303 to the caller's own page, which keeps its query and learns how it ended."""
-    begun = await consent.begin(return_uri=RETURN_URI)
+    begun = await caller.begin(return_uri=RETURN_URI)
     page = await visitor.get(await decide(visitor, begun.authorization.uri, "approve"))
     target = urlsplit(page.headers["location"])
     assert 303 == page.status_code
@@ -149,34 +146,30 @@ async def test_an_allowed_return_uri_gets_the_browser_back(consent: Walk, visito
     assert {"tab": ["2"], "connection": [begun.name], "status": ["connected"]} == parse_qs(target.query)
 
 
-async def test_a_denial_returns_too(consent: Walk, visitor: httpx.AsyncClient) -> None:
-    """The caller's own page hears of a denial as it hears of a success."""
-    begun = await consent.begin(return_uri=RETURN_URI)
+async def test_a_denial_returns_too(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
+    """The return URI is called after a denial too."""
+    begun = await caller.begin(return_uri=RETURN_URI)
     page = await visitor.get(await decide(visitor, begun.authorization.uri, "deny"))
     assert (303, ["denied"]) == (page.status_code, parse_qs(urlsplit(page.headers["location"]).query)["status"])
 
 
-async def test_a_vendor_that_is_down_asks_for_patience(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_vendor_that_is_down_asks_for_patience(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """A temporary trouble is said as such, and the page may be loaded again."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     address = await decide(visitor, begun.authorization.uri, "approve")
-    consent.vendor.faults.add(Fault(match="oauth.token", kind="status", status=503))
+    caller.vendor.faults.add(Fault(match="oauth.token", kind="status", status=503))
     page = await visitor.get(address)
     assert (503, "Not connected") == (page.status_code, title(page))
 
 
 @pytest.mark.parametrize("decision", ["approve", "deny"])
 async def test_the_pages_of_the_key_that_began_it_hear_of_it(
-    consent: Walk, visitor: httpx.AsyncClient, decision: str
+    caller: ApiCaller, visitor: httpx.AsyncClient, decision: str
 ) -> None:
     """An origin on the key's own list hears how its consent ended, beside those of the settings; others' do not."""
-    store = await open_keys(consent.gateway.resources, consent.gateway.domain)
     uris = ["https://agency.example/oauth/done", "https://agency.example/other"]
-    made = await api_keys.create(
-        store, agency="default", locations=None, scopes=api_keys.SCOPES, random=urandom, redirect_uris=uris
-    )
-    own = await consent.begin(metadata=(("authorization", f"Bearer {made.secret.reveal()}"),))
-    others = await consent.begin()
+    own = await caller.begin(key=await caller.key(redirect_uris=uris))
+    others = await caller.begin()
 
     heard = [
         openers(await visitor.get(await decide(visitor, each.authorization.uri, decision))) for each in (own, others)

@@ -41,7 +41,7 @@ async def connect(server: HttpServer, first: bytes = b"") -> Streams:
 
 
 async def status(server: HttpServer) -> bytes:
-    """Ask for the page over a connection of one's own; give the first line of the answer."""
+    """Ask for the page over a connection of one's own, and return the first line of the answer."""
     reader, writer = await connect(server, HEAD + b"connection: close\r\n\r\n")
     async with asyncio.timeout(PATIENCE):
         line = await reader.readline()
@@ -111,7 +111,7 @@ async def test_who_asks_in_time_stays() -> None:
 
 
 async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whose request is whole is waited for, however long the answer takes."""
+    """A complete request is answered, however long that takes."""
     monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.05)
     told = asyncio.Event()
 
@@ -127,7 +127,7 @@ async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_silent_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However many connect and ask nothing, who asks is answered, and the silent ones never become more."""
+    """Idle connections, however many, are bounded and do not keep a request from being answered."""
     monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 10)
     async with edge() as server:
         silent = [await connect(server) for _ in range(25)]

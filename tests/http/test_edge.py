@@ -13,8 +13,8 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.http.middleware import MAX_BODY_BYTES, with_middleware
+from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, base_of, running
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_every_answer_carries_the_safe_headers(edge: httpx.AsyncClient) ->
 
 
 async def test_an_unknown_path_is_a_short_404(edge: httpx.AsyncClient) -> None:
-    """What is not there is said as JSON, for GET and HEAD alike."""
+    """An unknown path is a JSON 404, for GET and HEAD."""
     answer = await edge.get("/nothing/here")
     assert (404, {"error": "There is nothing here."}) == (answer.status_code, answer.json())
     head = await edge.head("/nothing/here")
@@ -109,7 +109,7 @@ async def test_an_unknown_path_is_a_short_404(edge: httpx.AsyncClient) -> None:
 
 
 async def test_a_wrong_method_is_a_405(edge: httpx.AsyncClient) -> None:
-    """Nothing here takes a POST, and the answer says what it takes."""
+    """A POST is answered 405, with the allowed methods."""
     answer = await edge.post("/healthz", json={})
     assert (405, {"GET", "HEAD"}) == (answer.status_code, set(answer.headers["allow"].split(", ")))
 
@@ -122,14 +122,14 @@ async def test_head_answers_without_a_body(edge: httpx.AsyncClient, path: str) -
 
 
 async def test_the_request_id_of_the_caller_comes_back(edge: httpx.AsyncClient) -> None:
-    """An id that is fit for a log line is kept, any other is replaced."""
+    """A request id that is safe to log is returned, any other is replaced."""
     assert "abc-1" == (await edge.get("/healthz", headers={"x-request-id": "abc-1"})).headers["x-request-id"]
     replaced = (await edge.get("/healthz", headers={"x-request-id": "a b\tc"})).headers["x-request-id"]
     assert 32 == len(replaced)
 
 
 async def test_a_large_body_is_refused(gateway: Gateway) -> None:
-    """Nobody has anything large to send here; it is refused before it is read."""
+    """A large body is refused before it is read."""
     assert gateway.http is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.http.port)
     writer.write(b"POST /healthz HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1))

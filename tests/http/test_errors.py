@@ -15,6 +15,7 @@ import grpc
 import httpx
 import psycopg
 import pytest
+from google.rpc import error_details_pb2
 
 from gateway.app import Gateway, start
 from gateway.errors import (
@@ -29,10 +30,12 @@ from gateway.errors import (
 )
 from gateway.http.errors import HTTP, error_response
 from gateway.status import REASONS
-from socialgateway.v1 import connection_service_pb2_grpc
+from tests.fixtures.app import end
+from tests.fixtures.client import Client
+from tests.fixtures.settings import KEY, make_settings
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import KEY, end, settings
-from tests.http.asking import Asking, begin, check_body
+from tests.http.caller import ApiCaller, check_body
+from tests.rpc.answers import detail, status_of, trailer
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -59,10 +62,44 @@ CASES = {
 }
 
 
-async def key_for(asking: Asking, case: str) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What a refusal says, over either transport."""
+
+    reason: str
+    message: str
+    user: str
+    metadata: dict[str, str]
+    request_id: str
+
+
+async def over_http(caller: ApiCaller, key: str | None, location: str) -> Refusal:
+    """Return the refusal over HTTP."""
+    body = (await caller.get(key, location=location)).json()
+    message = body.get("technicalMessage", body["message"])
+    details = body["details"]
+    return Refusal(details["reason"], message, body["message"], details["metadata"], body["requestId"])
+
+
+async def over_grpc(caller: ApiCaller, key: str | None, location: str) -> Refusal:
+    """Return the refusal over gRPC."""
+    values = {"parent": f"locations/{location}", "provider": "providers/tiktok"}
+    sent = (("x-request-id", "r-1"),)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await caller.client.call("ConnectionService/GetConnectionStatus", sent, key=key or "", **values)
+    status = status_of(caught.value)
+    info = detail(status, error_details_pb2.ErrorInfo)
+    user = detail(status, error_details_pb2.LocalizedMessage)
+    assert info is not None
+    assert user is not None
+    request_id = trailer(caught.value, "x-request-id")
+    return Refusal(info.reason, status.message, user.message, dict(info.metadata), request_id)
+
+
+async def key_for(caller: ApiCaller, case: str) -> str | None:
     """Return the key that is refused."""
     keys: dict[str, Any] = {
-        "a key of another scope": {"scope": "posts.read"},
+        "a key of another scope": {"scopes": {"posts.read"}},
         "a location that the key does not name": {"locations": ["l2"]},
         "a location of another agency": {"agency": "other"},
         "a location of nobody": {"locations": ["l2"]},
@@ -71,23 +108,23 @@ async def key_for(asking: Asking, case: str) -> str | None:
         return None
     if case == "a bad key":
         return "sg_" + "x" * 43
-    return await asking.key(**keys[case]) if case in keys else KEY
+    return await caller.key(**keys[case]) if case in keys else KEY
 
 
 @pytest.mark.parametrize("case", CASES)
 async def test_the_same_refusal_says_the_same(
-    asking: Asking, case: str, database_url: str, database_admin: psycopg.Connection
+    caller: ApiCaller, case: str, database_url: str, database_admin: psycopg.Connection
 ) -> None:
     """Reason, both sentences, metadata and request id do not depend on the way a call came."""
     expected = CASES[case]
-    await begin(asking, "l1")
-    key = await key_for(asking, case)
+    await caller.begin()
+    key = await key_for(caller, case)
     if case == "no database":
         await shut(database_url, database_admin)
-    told = await asking.over_http(key, expected.location)
-    assert await asking.over_grpc(key, expected.location) == told
+    told = await over_http(caller, key, expected.location)
+    assert await over_grpc(caller, key, expected.location) == told
     assert (expected.reason, "r-1") == (told.reason, told.request_id)
-    found = await asking.get(key, location=expected.location)
+    found = await caller.get(key, location=expected.location)
     assert (expected.http, expected.error) == (found.status_code, found.json()["error"])
     check_body(found)
 
@@ -100,26 +137,26 @@ async def shut(database_url: str, admin: psycopg.Connection) -> None:
 
 
 async def test_a_lost_database_says_when_to_come_again(
-    asking: Asking, database_url: str, database_admin: psycopg.Connection
+    caller: ApiCaller, database_url: str, database_admin: psycopg.Connection
 ) -> None:
     """503 comes with Retry-After, and the edge answers again when the database does."""
     name = urlsplit(database_url).path[1:]
     await shut(database_url, database_admin)
-    found = await asking.get(location="l7")
+    found = await caller.get(location="l7")
     assert (503, "1") == (found.status_code, found.headers["retry-after"])
     assert name not in found.text
     database_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     async def back() -> bool:
-        return (await asking.get(location="l7")).status_code == 404
+        return (await caller.get(location="l7")).status_code == 404
 
     await until(back)
 
 
-async def test_a_gateway_that_stops_sends_pages_elsewhere(asking: Asking) -> None:
+async def test_a_gateway_that_stops_sends_pages_elsewhere(caller: ApiCaller) -> None:
     """From the first moment of a drain: 503, and when to come again."""
-    asking.gateway.readiness.draining = True
-    found = await asking.get(location="l1")
+    caller.gateway.readiness.draining = True
+    found = await caller.get(location="l1")
     assert (503, "1", "GATEWAY_UNAVAILABLE") == (
         found.status_code,
         found.headers["retry-after"],
@@ -131,7 +168,7 @@ async def test_a_gateway_that_stops_sends_pages_elsewhere(asking: Asking) -> Non
 async def test_an_old_schema_is_said_alike(empty_database_url: str, tmp_path: Path) -> None:
     """While a migration is awaited both ways refuse with the same sentence, and both ask for a key first."""
     rpc, http = free_port(), free_port()
-    chosen = settings(
+    chosen = make_settings(
         empty_database_url,
         tmp_path,
         auto_migrate=False,
@@ -140,25 +177,24 @@ async def test_an_old_schema_is_said_alike(empty_database_url: str, tmp_path: Pa
     )
     starting: asyncio.Task[Gateway] = asyncio.create_task(start(chosen))
     async with (
-        grpc.aio.insecure_channel(f"127.0.0.1:{rpc}") as channel,
+        Client(f"127.0.0.1:{rpc}") as grpc_client,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{http}", trust_env=False, timeout=30) as client,
     ):
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
-        asking = Asking(None, client, stub)  # type: ignore[arg-type]
+        caller = ApiCaller(None, None, grpc_client, client)  # type: ignore[arg-type]
 
         async def waits() -> bool:
             try:
-                found = await asking.get(location="l1")
+                found = await caller.get(location="l1")
             except httpx.ConnectError:
                 return False
             return "migration" in found.text
 
         await until(waits)
-        await channel.channel_ready()
+        await grpc_client.channel.channel_ready()
         for key, reason in ((KEY, "GATEWAY_UNAVAILABLE"), (None, "API_KEY_INVALID")):
-            told = await asking.over_http(key, "l1")
+            told = await over_http(caller, key, "l1")
             assert reason == told.reason
-            assert await asking.over_grpc(key, "l1") == told
+            assert await over_grpc(caller, key, "l1") == told
     starting.cancel()
     outcome = (await asyncio.gather(starting, return_exceptions=True))[0]
     if isinstance(outcome, Gateway):

@@ -15,12 +15,13 @@ from gateway.caller import Caller
 from gateway.errors import FieldInvalid
 from gateway.http.connections import STATUSES, requested_location, to_json
 from gateway.http.errors import format_time
-from socialgateway.v1 import connection_pb2, connection_service_pb2
+from socialgateway.v1 import connection_pb2
 from storage.connections import ConnectionRow
 from storage.states import ConnectionStatus
-from tests.fixtures.whole import AUTH, CALLS, KEY, base_of, running
-from tests.http.asking import ISO, PAGE, Asking, begin, check_body
-from tests.http.consents import Walk, decide
+from tests.fixtures.app import CALLS, base_of, running
+from tests.fixtures.consent import decide
+from tests.fixtures.settings import KEY
+from tests.http.caller import ISO, PAGE, ApiCaller, check_body
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 FIELDS = {
@@ -37,22 +38,22 @@ FIELDS = {
 }
 
 
-async def page(consent: Walk, visitor: httpx.AsyncClient) -> dict[str, Any]:
+async def page(caller: ApiCaller, visitor: httpx.AsyncClient) -> dict[str, Any]:
     """Read the page's data of a connected location."""
     headers = {"authorization": f"Bearer {KEY}"}
-    answer = await visitor.get(f"{base_of(consent.gateway)}{PAGE}?location=l1", headers=headers)
+    answer = await visitor.get(f"{base_of(caller.gateway)}{PAGE}?location=l1", headers=headers)
     assert 200 == answer.status_code, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def test_a_connected_location(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_connected_location(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """Every field of the contract and no other; times in ISO 8601; null for what never happened."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     await visitor.get(await decide(visitor, begun.authorization.uri, "approve"))
-    found = await page(consent, visitor)
+    found = await page(caller, visitor)
     assert FIELDS == set(found)
-    assert next(iter(consent.vendor.users)) == found["tiktok_open_id"]
+    assert next(iter(caller.vendor.users)) == found["tiktok_open_id"]
     assert ("VALID", "VERIFICATION_OK") == (found["status"], found["reason_code"])
     assert {"can_read_profile": True, "can_list_videos": True, "can_read_video_metrics": True} == found["capabilities"]
     assert (None, None) == (found["last_error_code"], found["last_error_message"])
@@ -60,10 +61,10 @@ async def test_a_connected_location(consent: Walk, visitor: httpx.AsyncClient) -
     assert [] == [time for time in times if not ISO.fullmatch(time)]
 
 
-async def test_a_location_that_waits_for_consent(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_location_that_waits_for_consent(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """Pending: no id, no capability, never verified."""
-    await consent.begin()
-    found = await page(consent, visitor)
+    await caller.begin()
+    found = await page(caller, visitor)
     assert ("PENDING", "AWAITING_AUTHORIZATION") == (found["status"], found["reason_code"])
     assert (None, None) == (found["tiktok_open_id"], found["last_verified_at"])
     assert {"can_read_profile": False, "can_list_videos": False, "can_read_video_metrics": False} == found[
@@ -71,13 +72,12 @@ async def test_a_location_that_waits_for_consent(consent: Walk, visitor: httpx.A
     ]
 
 
-async def test_a_disconnected_location_keeps_its_history(consent: Walk, visitor: httpx.AsyncClient) -> None:
+async def test_a_disconnected_location_keeps_its_history(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
     """What GetConnectionStatus still shows is no 404 here: an error whose code says that the grant was given back."""
-    begun = await consent.begin()
+    begun = await caller.begin()
     await visitor.get(await decide(visitor, begun.authorization.uri, "approve"))
-    request = connection_service_pb2.DisconnectConnectionRequest(name=begun.name)
-    await consent.stub.DisconnectConnection(request, metadata=AUTH, timeout=20)
-    found = await page(consent, visitor)
+    await caller.client.call("ConnectionService/DisconnectConnection", name=begun.name)
+    found = await page(caller, visitor)
     assert ("ERROR", "TOKEN_REVOKED") == (found["status"], found["reason_code"])
     assert {False} == set(found["capabilities"].values())
 
@@ -116,50 +116,50 @@ def test_pages_know_four_states(kept: str, told: str) -> None:
 
 
 def test_every_state_of_the_contract_is_told() -> None:
-    """A state that is added to the contract needs a word for pages."""
+    """Every state of the contract has a name on the page."""
     known = set(connection_pb2.Connection.Status.keys()) - {"STATUS_UNSPECIFIED"}
     assert known == set(STATUSES)
     assert {"PENDING", "VALID", "LIMITED", "ERROR"} == set(STATUSES.values())
 
 
 def test_times_are_utc() -> None:
-    """A time of another zone is told in UTC."""
+    """A time of another zone is shown in UTC."""
     assert "2026-11-20T12:00:00Z" == format_time(NOW.astimezone(timezone(timedelta(hours=5))))
 
 
-async def test_head_gives_the_headers_alone(asking: Asking) -> None:
+async def test_head_gives_the_headers_alone(caller: ApiCaller) -> None:
     """HEAD says what GET would, without a body."""
-    await begin(asking, "l1")
+    await caller.begin()
     headers = {"authorization": f"Bearer {KEY}"}
-    found = await asking.http.head(f"{PAGE}?location=l1", headers=headers)
+    found = await caller.http.head(f"{PAGE}?location=l1", headers=headers)
     assert (200, b"") == (found.status_code, found.content)
-    assert 401 == (await asking.http.head(PAGE)).status_code
-    assert 405 == (await asking.http.post(PAGE, headers=headers)).status_code
+    assert 401 == (await caller.http.head(PAGE)).status_code
+    assert 405 == (await caller.http.post(PAGE, headers=headers)).status_code
 
 
-async def test_a_key_of_one_location_needs_no_parameter(asking: Asking) -> None:
-    """The key says whose it is; a parameter that says the same does no harm."""
-    await begin(asking, "l1")
-    key = await asking.key(locations=["l1"])
+async def test_a_key_of_one_location_needs_no_parameter(caller: ApiCaller) -> None:
+    """A key for one location needs no parameter, and accepts one that names the same location."""
+    await caller.begin()
+    key = await caller.key(locations=["l1"])
     for query in ({}, {"location": "l1"}, {"location": "locations/l1"}):
-        found = await asking.get(key, **query)
+        found = await caller.get(key, **query)
         assert (200, "PENDING") == (found.status_code, found.json().get("status")), query
 
 
-async def test_a_key_of_several_locations_must_say_which(asking: Asking) -> None:
-    """Nobody's location is guessed: 400 names the parameter."""
-    for key in (KEY, await asking.key(locations=["l1", "l2"])):
-        found = await asking.get(key)
+async def test_a_key_of_several_locations_must_say_which(caller: ApiCaller) -> None:
+    """A key for several locations without the parameter is a 400 that names it."""
+    for key in (KEY, await caller.key(locations=["l1", "l2"])):
+        found = await caller.get(key)
         body = found.json()
         assert (400, "VALIDATION_ERROR", "location") == (found.status_code, body["error"], body["details"]["field"])
         assert "FIELD_INVALID" == body["details"]["reason"]
 
 
 @pytest.mark.parametrize("location", ["", "-", "a b", "../l1", "l1/x", "locations/", "l" * 65, "l1\x00", "☃", "l1,l2"])
-async def test_a_malformed_location_is_refused(asking: Asking, location: str) -> None:
+async def test_a_malformed_location_is_refused(caller: ApiCaller, location: str) -> None:
     """What is no location is a 400, also with a key that names one."""
-    for key in (KEY, await asking.key(locations=["l1"])):
-        found = await asking.get(key, location=location)
+    for key in (KEY, await caller.key(locations=["l1"])):
+        found = await caller.get(key, location=location)
         assert (400, "VALIDATION_ERROR") == (found.status_code, found.json()["error"])
         assert "location" == found.json()["details"]["field"]
 
@@ -171,7 +171,7 @@ def test_a_location_that_is_named_twice_is_refused() -> None:
         requested_location(["l1", "l1"], caller)
 
 
-async def test_who_is_not_known_is_told_how_to_say_who(asking: Asking) -> None:
+async def test_who_is_not_known_is_told_how_to_say_who(caller: ApiCaller) -> None:
     """401 names the scheme; a header that is sent twice, or of another scheme, is none."""
     good = f"Bearer {KEY}"
     for values in (
@@ -184,29 +184,29 @@ async def test_who_is_not_known_is_told_how_to_say_who(asking: Asking) -> None:
         ("Bearer " + "x" * 10_000,),
     ):
         headers = [(b"authorization", value.encode()) for value in values]
-        found = await asking.http.get(f"{PAGE}?location=l1", headers=headers)
+        found = await caller.http.get(f"{PAGE}?location=l1", headers=headers)
         assert (401, "Bearer") == (found.status_code, found.headers["www-authenticate"]), values
         check_body(found)
-    assert 401 == (await asking.http.get(f"{PAGE}?location=l1&access_token={KEY}")).status_code
+    assert 401 == (await caller.http.get(f"{PAGE}?location=l1&access_token={KEY}")).status_code
 
 
-async def test_nothing_connected_says_so_to_a_page(asking: Asking) -> None:
+async def test_nothing_connected_says_so_to_a_page(caller: ApiCaller) -> None:
     """404 carries the code that a page shows for it, and the resource that was looked for."""
-    found = await asking.get(location="l3")
+    found = await caller.get(location="l3")
     assert (404, "CONNECTION_NOT_FOUND") == (found.status_code, found.json()["details"]["reasonCode"])
     assert "This does not exist." == found.json()["message"]
 
 
-async def test_a_foreign_location_is_refused_alike_whether_or_not_it_is_there(asking: Asking) -> None:
+async def test_a_foreign_location_is_refused_alike_whether_or_not_it_is_there(caller: ApiCaller) -> None:
     """What another agency has cannot be found out: with and without a connection the answer differs by its name."""
-    await begin(asking, "l1")
-    key = await asking.key(agency="other", locations=["l1", "l2"])
-    mine = await asking.key(agency="third", locations=["l5"])
-    there, absent = [(await asking.get(mine, location=name)).json() for name in ("l1", "l6")]
+    await caller.begin()
+    key = await caller.key(agency="other", locations=["l1", "l2"])
+    mine = await caller.key(agency="third", locations=["l5"])
+    there, absent = [(await caller.get(mine, location=name)).json() for name in ("l1", "l6")]
     assert str(there["details"]).replace("l1", "l6") == str(absent["details"])
     assert (403, 404) == (
-        (await asking.get(key, location="l1")).status_code,
-        (await asking.get(key, location="l2")).status_code,
+        (await caller.get(key, location="l1")).status_code,
+        (await caller.get(key, location="l2")).status_code,
     )
 
 
@@ -218,18 +218,18 @@ async def test_a_foreign_location_is_refused_alike_whether_or_not_it_is_there(as
         ("/me/%00-connection", 400, "FIELD_INVALID"),
     ],
 )
-async def test_other_providers(asking: Asking, path: str, status: int, reason: str) -> None:
+async def test_other_providers(caller: ApiCaller, path: str, status: int, reason: str) -> None:
     """A provider that nobody knows has no connections; one that cannot be is a mistake of the caller's."""
-    found = await asking.http.get(f"{path}?location=l1", headers={"authorization": f"Bearer {KEY}"})
+    found = await caller.http.get(f"{path}?location=l1", headers={"authorization": f"Bearer {KEY}"})
     assert (status, reason) == (found.status_code, found.json()["details"]["reason"])
     check_body(found)
 
 
-async def test_nothing_is_answered_to_other_origins(asking: Asking) -> None:
+async def test_nothing_is_answered_to_other_origins(caller: ApiCaller) -> None:
     """A page of another origin gets no leave to read the answer, nor to send a key."""
     headers = {"origin": "https://evil.example", "authorization": f"Bearer {KEY}"}
-    found = await asking.http.get(f"{PAGE}?location=l3", headers=headers)
-    asked = await asking.http.options(PAGE, headers={**headers, "access-control-request-method": "GET"})
+    found = await caller.http.get(f"{PAGE}?location=l3", headers=headers)
+    asked = await caller.http.options(PAGE, headers={**headers, "access-control-request-method": "GET"})
     names = [name for name in (*found.headers, *asked.headers) if name.startswith("access-control")]
     assert ([], 405, "no-store") == (names, asked.status_code, found.headers["cache-control"])
 

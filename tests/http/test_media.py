@@ -26,7 +26,8 @@ from gateway.http.media import requested_range
 from gateway.http.middleware import redacted_path
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
-from tests.flows.stage import LOCATION, START
+from tests.fixtures.clock import START
+from tests.fixtures.domain import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 
@@ -101,7 +102,7 @@ async def test_ranges_as_vendors_send_them(linked: Linked, header: str, status: 
 
 
 async def test_a_resumed_fetch_is_of_the_same_bytes(linked: Linked) -> None:
-    """If-Range with the right tag continues, with another one begins anew."""
+    """If-Range with the right tag continues, with another tag the whole file is sent."""
     tag = (await linked.visitor.head(linked.path)).headers["etag"]
     assert f'"{sha256(DATA).hexdigest()}"' == tag
     for sent, status in ((tag, 206), ('"other"', 200), (f"W/{tag}", 200), ("Fri, 02 Jan 2026 03:04:05 GMT", 200)):
@@ -110,7 +111,7 @@ async def test_a_resumed_fetch_is_of_the_same_bytes(linked: Linked) -> None:
 
 
 async def test_a_look_is_no_fetch(linked: Linked) -> None:
-    """HEAD says what there is and leaves the proof that nobody fetched."""
+    """HEAD returns the headers, and does not count as a fetch."""
     answer = await linked.visitor.head(linked.path, headers={"range": "bytes=5-9"})
 
     assert (200, b"", str(len(DATA))) == (answer.status_code, answer.content, answer.headers["content-length"])
@@ -251,7 +252,7 @@ async def test_many_readers_at_once_get_their_own_bytes(linked: Linked) -> None:
 async def test_the_token_is_in_no_log_and_not_in_the_database(linked: Linked) -> None:
     """What opens the link is known to whoever was given it, and to nobody else; who came is known."""
     token = linked.path.rpartition("/")[2]
-    with logs.written() as stream:
+    with logs.capture() as stream:
         for verb, path in (("GET", ""), ("HEAD", ""), ("POST", ""), ("GET", "/"), ("GET", "//behind/a/proxy")):
             await linked.visitor.request(verb, f"http://127.0.0.1{path}{linked.path}")
         await linked.visitor.get(linked.path, headers={"range": "bytes=9600000-"})

@@ -22,16 +22,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from gateway.domain.media import links, uploads
-from gateway.http.app import Edge
 from gateway.http.media import Media
 from gateway.http.middleware import with_middleware
 from gateway.http.serving import HttpServer
-from gateway.readiness import Report
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
 from tests.fixtures import logs
+from tests.fixtures.domain import LOCATION, edge_of
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION
 from tests.http.links import DATA, HOUR, Linked, linking, post_of
 
 pytestmark = pytest.mark.chaos
@@ -48,13 +46,9 @@ async def linked(database_url: str, tmp_path: Path) -> AsyncIterator[Linked]:
         yield made
 
 
-async def _ready() -> Report:
-    return Report(database=True, migrations=True, listener=True)
-
-
 @asynccontextmanager
 async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, int, Media]]:
-    """Serve media on a socket of this process; gives the link's full address, the port and the page itself."""
+    """Serve media on a socket of this process, and yield the link's full address, the port and the page itself."""
     page = Media(lambda: linked.stage.domain, **values)  # type: ignore[arg-type]
     app = with_middleware(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
     server = await HttpServer.start(app, "127.0.0.1:0")
@@ -67,7 +61,7 @@ async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, in
 @pytest.fixture
 async def lines() -> AsyncIterator[io.StringIO]:
     """Yield what is logged meanwhile."""
-    with logs.written() as stream:
+    with logs.capture() as stream:
         yield stream
 
 
@@ -80,7 +74,7 @@ async def begun(port: int, path: str) -> Reader:
 
 
 async def lengthen(linked: Linked) -> str:
-    """Make an upload of 200 MiB out of one blob that is listed again and again; give the path of its link."""
+    """Make an upload of 200 MiB out of one blob that is listed again and again, and return the path of its link."""
     domain = linked.stage.domain
     [part, *_] = await _parts(linked)
     id = await linked.stage.upload(b"", "video/mp4")
@@ -221,8 +215,8 @@ async def test_a_long_file_leaves_in_constant_memory(linked: Linked) -> None:
 
 
 async def test_the_edge_has_the_page(linked: Linked) -> None:
-    """The real edge serves links, lists nothing, and forwards nobody."""
-    server = await HttpServer.start(Edge(_ready, domain=linked.stage.domain).app(), "127.0.0.1:0")
+    """The real edge serves media links, has no listing, and does not redirect."""
+    server = await HttpServer.start(edge_of(linked.stage.domain).app(), "127.0.0.1:0")
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{server.port}", trust_env=False) as client:
             codes = [

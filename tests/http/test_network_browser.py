@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-import grpc
 import httpx
 import pytest
 from playwright.async_api import Browser, BrowserContext, Page, Route, expect
@@ -18,12 +17,15 @@ from gateway.clock import now
 from providers.simulators import serving
 from providers.simulators.highlevel import Fault, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.tenants import BAKERY
-from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
-from tests.fixtures.highlevel import AGENT, settings
+from socialgateway.v1 import connection_pb2
+from tests.fixtures.client import Client
+from tests.fixtures.consent import decide, query_of
+from tests.fixtures.highlevel import AGENT
+from tests.fixtures.settings import for_highlevel
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import AUTH, CALLS, running, target_of
 from tests.http.browser import watch
-from tests.rpc.networks import NOBODY, PARENT, SAID
+from tests.http.caller import ApiCaller, calling
+from tests.rpc.networks import NOBODY, SAID
 
 pytestmark = pytest.mark.browser
 
@@ -39,14 +41,13 @@ class Planner:
 
     gateway: Gateway
     vendor: Vendor
-    stub: Any
+    client: Client
     made: str
 
     async def start(self, platform: str = "tiktok", **values: Any) -> str:
-        """Start a network's consent; give our page."""
-        request = connection_service_pb2.StartAccountAuthorizationRequest(parent=self.made, platform=platform, **values)
-        started = await self.stub.StartAccountAuthorization(request, metadata=AUTH, timeout=20)
-        return str(started.uri)
+        """Start a network's consent, and return the address of our page."""
+        method = "ConnectionService/StartAccountAuthorization"
+        return str((await self.client.call(method, parent=self.made, platform=platform, **values)).uri)
 
     @property
     def attached(self) -> list[str]:
@@ -54,21 +55,14 @@ class Planner:
         return [each.origin_id for each in self.vendor.accounts.of(BAKERY)]
 
 
-async def _connect(stub: Any, url: str) -> str:
-    """Walk through HighLevel's own consent without a browser; give the connection's name."""
+async def _connect(caller: ApiCaller) -> str:
+    """Walk through HighLevel's own consent without a browser, and return the connection's name."""
     wanted = connection_pb2.Connection(provider="providers/highlevel", provider_settings=SAID)
-    request = connection_service_pb2.CreateConnectionRequest(parent=PARENT, connection=wanted, redirect_uri=CALLBACK)
-    made = await stub.CreateConnection(request, metadata=AUTH, timeout=20)
+    made = await caller.begin(BAKERY, connection=wanted, redirect_uri=CALLBACK)
     async with httpx.AsyncClient(trust_env=False, headers=AGENT) as person:
-        page = await person.get(made.authorization.uri)
-        found = re.search(r'name=consent value="([^"]+)"', page.text)
-        assert found is not None, page.text
-        form = {"consent": found[1], "decision": "approve", "location": BAKERY}
-        back = await person.post(f"{url}/_sim/consent", data=form)
-    code = parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
-    state = parse_qs(urlsplit(made.authorization.uri).query)["state"][0]
-    complete = connection_service_pb2.CompleteConnectionRequest(state=state, code=code)
-    await stub.CompleteConnection(complete, metadata=AUTH, timeout=20)
+        back = await decide(person, made.authorization.uri, location=BAKERY)
+    query = {**query_of(back, "code"), **query_of(made.authorization.uri, "state")}
+    await caller.client.call("ConnectionService/CompleteConnection", **query)
     return str(made.name)
 
 
@@ -78,24 +72,14 @@ async def planner(database_url: str, tmp_path: Path) -> AsyncIterator[Planner]:
     config = SimulatorConfig(rate_limits=False)
     app = create_app(config, clock=now)
     allowed = (CALLBACK, f"{OPENER}/done")
-    async with (
-        serving.serve(app) as url,
-        running(
-            database_url,
-            tmp_path,
-            roles=CALLS,
-            allow_loopback_vendors=True,
-            allowed_redirect_uris=allowed,
-            **settings(config, url),
-        ) as gateway,
-        grpc.aio.insecure_channel(target_of(gateway)) as channel,
-    ):
-        stub = connection_service_pb2_grpc.ConnectionServiceStub(channel)
-        yield Planner(gateway, app.state.vendor, stub, await _connect(stub, url))
+    async with serving.serve(app) as url:
+        pointing = {"allowed_redirect_uris": allowed, **for_highlevel(config, url)}
+        async with calling(database_url, tmp_path, app.state.vendor, **pointing) as caller:
+            yield Planner(caller.gateway, app.state.vendor, caller.client, await _connect(caller))
 
 
 async def opened(page: Page, uri: str, *, fresh: bool = True) -> Page:
-    """Go to our page, if we are not there, and let it open the vendor's window; give that."""
+    """Go to our page, if we are not there, and let it open the vendor's window, and return it."""
     if fresh:
         await page.goto(uri)
     async with page.expect_popup() as popup:
@@ -279,7 +263,7 @@ async def test_the_opener_hears_and_the_browser_goes_back(planner: Planner, brow
 
 @pytest.mark.chaos
 async def test_who_gives_up_goes_back(planner: Planner, page: Page) -> None:
-    """The application is told that nothing was connected."""
+    """A person who gives up is sent back, and the application learns that nothing was connected."""
     await page.context.route(f"{OPENER}/**", lambda route: route.fulfill(content_type="text/html", body="app"))
     await page.goto(await planner.start(return_uri=f"{OPENER}/done"))
 

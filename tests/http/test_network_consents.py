@@ -23,8 +23,8 @@ from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import network_consents as rows
-from tests.fixtures.gateway import RETURN_URI
 from tests.fixtures.highlevel import HighWorld
+from tests.fixtures.settings import RETURN_URI
 from tests.rpc.networks import NOBODY, by_vendor_id, connect, consent, give, listed, of_vendor, start
 
 WHO = "tiktok-1-origin"
@@ -263,7 +263,7 @@ async def test_looking_finds_what_works_now_and_did_not_before(high: HighWorld) 
 
 
 async def test_a_later_end_is_a_renewal_too(high: HighWorld) -> None:
-    """Who renews an account that still works is not told to wait for ever."""
+    """A later expiry of an account that works counts as its renewal."""
     async with begun(high, reconnect=True) as page:
         tiktok = of_vendor(high)[0]
         assert "waiting" == (await page.ask("look")).json()["status"]
@@ -285,7 +285,7 @@ async def test_a_vendor_that_is_away_leaves_the_page_open(high: HighWorld) -> No
 
 
 async def test_an_attachment_whose_answer_is_lost_twice_is_found_by_looking(high: HighWorld) -> None:
-    """Neither we nor the page know; the list does."""
+    """An attachment whose answer was lost twice is found in the vendor's list."""
     async with begun(high) as page:
         told = await give(high, page.started.provider_uri)
         high.vendor.faults.add(
@@ -299,9 +299,11 @@ async def test_an_attachment_whose_answer_is_lost_twice_is_found_by_looking(high
 
 
 async def test_a_connection_that_was_given_up_ends_its_pages(high: HighWorld) -> None:
-    """Disconnecting takes them away; a grant that died says what must be done."""
+    """A disconnect ends the connection's pages; the page of an expired grant says what to do."""
     async with begun(high) as page:
-        await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=page.made))
+        await high.api.connections.DisconnectConnection(
+            connection_service_pb2.DisconnectConnectionRequest(name=page.made)
+        )
         gone = await page.ask("look")
     assert (400, "over") == (gone.status_code, gone.json()["status"])
 

@@ -20,8 +20,8 @@ from gateway.clock import now
 from gateway.http.webhooks import MAX_BODY_BYTES
 from providers.simulators.tiktok.webhooks import body_of, signature
 from storage.keys import Sealer
+from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
-from tests.fixtures.whole import CALLS, base_of, running
 
 KEY, SECRET = "ck_test", "canary-client-secret"
 PATHS = ("/webhooks/tiktok", "/connect/webhook/tiktok")
@@ -115,14 +115,14 @@ async def test_a_signature_that_was_sent_twice_proves_nothing(gateway: Gateway, 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"client_key":"ck_test"}', b'{"client_key":"ck_test","event":7}'])
 async def test_what_cannot_be_read_is_a_400(gateway: Gateway, vendor: httpx.AsyncClient, body: bytes) -> None:
-    """Signed as it must be, and still nothing: not kept."""
+    """A signed delivery that cannot be parsed is a 400, and is not stored."""
     answer = await vendor.post(PATHS[0], content=body, headers=signed(body))
     assert (400, {"error": "The delivery cannot be read."}) == (answer.status_code, answer.json())
     assert [] == await kept(gateway)
 
 
 async def test_a_body_beyond_64_kib_is_refused_before_it_is_read(gateway: Gateway, vendor: httpx.AsyncClient) -> None:
-    """Announced or not; the largest that may come is taken."""
+    """A body above the limit is refused, with and without Content-Length; one at the limit is accepted."""
 
     async def pieces() -> AsyncIterator[bytes]:
         for _ in range(MAX_BODY_BYTES // 1024 + 1):
@@ -161,7 +161,7 @@ async def test_without_a_secret_it_fails_closed(database_url: str, tmp_path: Pat
 
 
 async def test_the_window_is_the_operators(database_url: str, tmp_path: Path) -> None:
-    """With a window of an hour what was signed ten minutes ago is taken."""
+    """With a window of an hour a delivery that was signed ten minutes ago is accepted."""
     settings = {"tiktok_client_key": KEY, "tiktok_client_secret": SECRET, "tiktok_webhook_window_seconds": 3600}
     async with (
         running(database_url, tmp_path, roles=CALLS, **settings) as gateway,
@@ -190,7 +190,7 @@ async def test_while_the_database_is_away_the_vendor_is_asked_to_come_again(
 
 
 async def test_a_body_that_never_ends_is_given_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who announces bytes and does not send them holds nothing for long."""
+    """A body that does not arrive within the time limit ends the request."""
     monkeypatch.setattr("gateway.http.webhooks.BODY_SECONDS", 0.2)
     assert gateway.http is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.http.port)
@@ -204,7 +204,7 @@ async def test_a_body_that_never_ends_is_given_up(gateway: Gateway, monkeypatch:
 async def test_a_caller_that_goes_away_in_the_middle_leaves_nothing(
     gateway: Gateway, vendor: httpx.AsyncClient
 ) -> None:
-    """Half a delivery is none, and the next one is taken."""
+    """A delivery that is cut off is not stored, and the next one is accepted."""
     assert gateway.http is not None
     _, writer = await asyncio.open_connection("127.0.0.1", gateway.http.port)
     writer.write(b"POST /webhooks/tiktok HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")

@@ -22,9 +22,9 @@ from storage.idempotency import IdempotencyRow
 from storage.jobs import queue
 from storage.posts import PostRow
 from tests.fixtures import media
+from tests.fixtures.domain import Stage, opened
 from tests.fixtures.gateway import World
 from tests.fixtures.waiting import until
-from tests.flows.stage import Stage, opened
 
 DATA = media.video()
 

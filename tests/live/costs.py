@@ -1,4 +1,4 @@
-"""What the live suites spend, said before they spend it: `python -m tests.live.costs`.
+"""What the live suites spend, printed before they spend it: `python -m tests.live.costs`.
 
 Owns the tables: one row for every test that a live run can make, and none for the others; and who must be set up.
 """
@@ -27,7 +27,7 @@ HIGHLEVEL_TRACES = {
     "draft in the planner, deleted again": 1,
     "video of one second in the media library, which stays": 1,
 }
-"""What is no call, and what somebody may find there."""
+"""What the suite leaves behind at the vendor; these are no calls."""
 
 HIGHLEVEL_COSTS: dict[str, dict[str, int]] = {
     "test_a_token_opens_its_location": {"locations/search": 1},
@@ -50,7 +50,7 @@ HIGHLEVEL_POSTING = ("test_a_draft_is_made_found_and_taken_away",)
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """One vendor's live suite: what must be set for it, what lets it write, and what it spends."""
+    """One vendor's live suite: the variables it needs, the one that lets it write, and what it spends."""
 
     vendor: str
     needed: tuple[str, ...]
@@ -60,11 +60,11 @@ class Suite:
     posting: tuple[str, ...]
 
     def missing(self) -> list[str]:
-        """Return what is not set."""
+        """Return the variables that are not set."""
         return [name for name in self.needed if not os.environ.get(name)]
 
     def may_post(self) -> bool:
-        """Return whether it was given leave to write."""
+        """Return whether it may write."""
         return os.environ.get(self.leave) == "1"
 
     def total(self, *, posting: bool) -> Counter[str]:
@@ -76,7 +76,7 @@ class Suite:
         return spent
 
     def lines(self) -> list[str]:
-        """Say what a run would spend."""
+        """Return the lines that say what a run would spend."""
         if self.missing():
             return [f"{self.vendor} is not called: {', '.join(self.missing())} not set."]
         spent = sorted(self.total(posting=self.may_post()).items())

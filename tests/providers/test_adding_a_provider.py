@@ -25,8 +25,9 @@ from socialgateway.v1 import (
     provider_service_pb2,
     video_service_pb2,
 )
-from tests.fixtures.gateway import Client
-from tests.fixtures.whole import CALLS, KEY, RING, running
+from tests.fixtures.app import CALLS, running, target_of
+from tests.fixtures.client import Client
+from tests.fixtures.settings import RING
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/adding-a-provider.md").read_text()
@@ -89,14 +90,13 @@ async def test_a_gateway_knows_the_new_provider(
     vendor = simulator.Vendor()
     vendor.cards += [{"id": f"c{number}", "text": f"Card {number}", "likes": number} for number in range(3)]
     transport = httpx.ASGITransport(simulator.create_app(vendor))
-    seams = {"postcards": {"transport": transport}}
+    overrides = {"postcards": {"transport": transport}}
     folder = tmp_path / "gateway"
     async with (
-        running(database_url, folder, roles=CALLS, seams=seams, allowed_redirect_uris=(REDIRECT,)) as gateway,
+        running(database_url, folder, roles=CALLS, overrides=overrides, allowed_redirect_uris=(REDIRECT,)) as gateway,
         httpx.AsyncClient(transport=transport) as browser,
     ):
-        assert gateway.grpc is not None
-        client = Client(gateway.grpc.port, KEY)
+        client = Client(target_of(gateway))
         shown = await client.providers.GetProvider(provider_service_pb2.GetProviderRequest(name="providers/postcards"))
         wanted = connection_pb2.Connection(provider="providers/postcards")
         request = connection_service_pb2.CreateConnectionRequest(

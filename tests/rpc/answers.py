@@ -1,6 +1,6 @@
-"""Reading what the server answered: statuses with their details, trailers.
+"""The errors that the server answers: statuses with their details, trailers.
 
-Owns the assertions about errors. Does not know any service.
+Owns the assertions about errors, and the code that the contract gives each reason. Does not know any service.
 """
 
 from typing import Any, TypeVar
@@ -12,6 +12,24 @@ from google.rpc import error_details_pb2, status_pb2
 from gateway.status import DETAILS_KEY, DOMAIN
 
 T = TypeVar("T", bound=Message)
+CODES = {
+    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
+    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
+    "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
+    "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
+    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
+    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
+    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
+    "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
+    "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
+    "CONFLICT": grpc.StatusCode.ABORTED,
+    "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
+    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "DEADLINE_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
+}
+"""The code of each reason that is not FAILED_PRECONDITION."""
 
 
 def trailer(error: grpc.aio.AioRpcError, key: str) -> Any:
@@ -53,3 +71,8 @@ def assert_error(error: grpc.aio.AioRpcError, code: grpc.StatusCode, reason: str
     info = detail(status, error_details_pb2.RequestInfo)
     assert info is not None
     assert trailer(error, "x-request-id") == info.request_id
+
+
+def assert_reason(error: grpc.aio.AioRpcError, reason: str, **metadata: str) -> None:
+    """Assert the reason, and the code that the contract gives it."""
+    assert_error(error, CODES.get(reason, grpc.StatusCode.FAILED_PRECONDITION), reason, **metadata)

@@ -29,7 +29,7 @@ class Certificate:
 
 
 def make_certificate(folder: Path, name: str) -> Certificate:
-    """Write a new key and certificate for localhost over those that the folder holds."""
+    """Write a new key and certificate for localhost into a folder, over those that are there."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (

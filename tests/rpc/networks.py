@@ -1,6 +1,6 @@
-"""What the tests of networks inside a grant do again and again, and how a post is put on one of its accounts.
+"""Calls that the tests of networks inside a grant share, and posts on the accounts of such a network.
 
-Owns the calls and the walk through a network's page. Judges nothing.
+Owns the calls, the consent on a network's page, and the rows. Asserts nothing.
 """
 
 import json
@@ -11,29 +11,26 @@ from google.protobuf.duration_pb2 import Duration
 
 from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
-from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
+from socialgateway.v1 import account_pb2
 from storage.accounts import AccountRow, find
-from storage.posts import PostRow
-from storage.states import PostState
 from tests.fixtures.highlevel import HighWorld
+from tests.fixtures.rows import post_row
 
 PARENT = f"locations/{BAKERY}"
 SAID = {"location_id": BAKERY, "user_id": OWNER}
 NOW = Duration()
 NOBODY = "65f0c0de00000000000000aa"
-"""A consent that nobody gave."""
+"""An authorization id that no consent has."""
 
 
 async def connect(high: HighWorld, **values: Any) -> str:
-    """Connect the bakery; give the connection's name."""
+    """Connect the bakery, and return the connection's name."""
     return (await high.connect(said=SAID, **values)).name
 
 
-async def listed(high: HighWorld, **values: Any) -> account_service_pb2.ListAccountsResponse:
+async def listed(high: HighWorld, **values: Any) -> Any:
     """List the bakery's accounts."""
-    request = account_service_pb2.ListAccountsRequest(parent=PARENT, **values)
-    answer: account_service_pb2.ListAccountsResponse = await high.world.api.accounts.ListAccounts(request)
-    return answer
+    return await high.api.call("AccountService/ListAccounts", parent=PARENT, **values)
 
 
 async def by_vendor_id(high: HighWorld, **values: Any) -> dict[str, account_pb2.Account]:
@@ -41,24 +38,19 @@ async def by_vendor_id(high: HighWorld, **values: Any) -> dict[str, account_pb2.
     return {each.provider_account_id: each for each in (await listed(high, **values)).accounts}
 
 
-async def get(high: HighWorld, name: str, **values: Any) -> account_pb2.Account:
+async def get(high: HighWorld, name: str, **values: Any) -> Any:
     """Get an account."""
-    request = account_service_pb2.GetAccountRequest(name=name, **values)
-    answer: account_pb2.Account = await high.world.api.accounts.GetAccount(request)
-    return answer
+    return await high.api.call("AccountService/GetAccount", name=name, **values)
 
 
-async def start(
-    high: HighWorld, connection: str, platform: str = "tiktok", **values: Any
-) -> connection_pb2.AccountAuthorization:
+async def start(high: HighWorld, connection: str, platform: str = "tiktok", **values: Any) -> Any:
     """Start a network's consent."""
-    request = connection_service_pb2.StartAccountAuthorizationRequest(parent=connection, platform=platform, **values)
-    answer: connection_pb2.AccountAuthorization = await high.api.StartAccountAuthorization(request)
-    return answer
+    method = "ConnectionService/StartAccountAuthorization"
+    return await high.api.call(method, parent=connection, platform=platform, **values)
 
 
 async def give(high: HighWorld, uri: str) -> str:
-    """Consent on a network's page; give what it tells its opener."""
+    """Consent on a network's page, and return the authorization id that it posts to its opener."""
     page = await high.browser.post(uri, data={"decision": "approve"})
     found = re.search(r"postMessage\((\{.*?\}),", page.text)
     assert found is not None, page.text
@@ -66,35 +58,21 @@ async def give(high: HighWorld, uri: str) -> str:
 
 
 async def consent(high: HighWorld, connection: str, platform: str = "tiktok", **values: Any) -> str:
-    """Start a network's consent and give it; give its id."""
+    """Start a network's consent and give it, and return its authorization id."""
     return await give(high, (await start(high, connection, platform, **values)).provider_uri)
 
 
-async def attachable(
-    high: HighWorld, connection: str, authorization: str, platform: str = "tiktok", **values: Any
-) -> connection_service_pb2.ListAttachableAccountsResponse:
-    """List who is behind a consent."""
-    request = connection_service_pb2.ListAttachableAccountsRequest(
-        parent=connection, platform=platform, authorization_id=authorization, **values
-    )
-    answer: connection_service_pb2.ListAttachableAccountsResponse = await high.api.ListAttachableAccounts(request)
-    return answer
-
-
 async def attach(
-    high: HighWorld, connection: str, authorization: str, who: str, platform: str = "tiktok", **values: Any
-) -> account_pb2.Account:
-    """Attach one who consented."""
-    request = connection_service_pb2.AttachAccountRequest(
-        parent=connection, platform=platform, authorization_id=authorization, provider_account_id=who, **values
-    )
-    answer: account_pb2.Account = await high.api.AttachAccount(request)
-    return answer
+    high: HighWorld, connection: str, authorization: str, who: str, platform: str = "tiktok", **more: Any
+) -> Any:
+    """Attach one of the accounts behind a consent."""
+    values = {"platform": platform, "authorization_id": authorization, "provider_account_id": who, **more}
+    return await high.api.call("ConnectionService/AttachAccount", parent=connection, **values)
 
 
 async def delete(high: HighWorld, name: str, **values: Any) -> None:
-    """Let an account go."""
-    await high.world.api.accounts.DeleteAccount(account_service_pb2.DeleteAccountRequest(name=name, **values))
+    """Delete an account."""
+    await high.api.call("AccountService/DeleteAccount", name=name, **values)
 
 
 def of_vendor(high: HighWorld) -> tuple[SimAccount, SimAccount, SimAccount]:
@@ -110,21 +88,10 @@ async def row_of(high: HighWorld, account: account_pb2.Account) -> AccountRow | 
 
 
 async def put_post(high: HighWorld, account: account_pb2.Account, state: str, **values: Any) -> None:
-    """Put a post in a state on an account; `values` are further columns."""
-    now = high.world.clock()
-    row = PostRow(
-        location=BAKERY,
-        id=f"post-{state.lower()}",
-        account=account.name.rpartition("/")[2],
-        connection=account.connection.rpartition("/")[2],
-        provider="highlevel",
-        mode="DIRECT",
-        state=PostState(state),
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-        **values,
-    )
+    """Insert a post in a state on an account; `values` are further columns."""
+    own = {"account": account.name.rpartition("/")[2], "connection": account.connection.rpartition("/")[2]}
+    place = {"location": BAKERY, "provider": "highlevel", "mode": "DIRECT", **own}
+    row = post_row(high.world.clock(), id=f"post-{state.lower()}", state=state, **place, **values)
     async with high.world.domain.db.transaction() as tx:
         tx.add(row)
 

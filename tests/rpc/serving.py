@@ -1,13 +1,13 @@
-"""A real server in process, with services of the test's own, and a real channel to it.
+"""A real server in process, with services of the test's choice, and a real channel to it.
 
-Owns starting and stopping both. Does not know the rules behind real services.
+Owns starting and stopping both, and the API keys that it knows. Does not know the rules behind real services.
 """
 
-import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from typing import Any
 
 import grpc
@@ -21,19 +21,25 @@ from gateway.interceptors.limits import Limits
 from gateway.rpc.service import Service
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings
-from socialgateway.v1 import (
-    post_service_pb2,
-    post_service_pb2_grpc,
-    provider_service_pb2,
-    provider_service_pb2_grpc,
-    upload_service_pb2,
-    upload_service_pb2_grpc,
-)
+from tests.fixtures.clock import START
+from tests.fixtures.settings import RING
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-KEY = "good-key-" + "0" * 32
-AUTH = (("authorization", f"Bearer {KEY}"),)
-CALLER = Caller("k1", "agency", None, SCOPES)
+CALLERS = {
+    "good": Caller("k1", "agency", None, SCOPES),
+    "owner": Caller("owner", "agency", None, SCOPES),
+    "rotated": Caller("rotated", "agency", None, SCOPES),
+    "listed": Caller("listed", "agency", frozenset({"elsewhere"}), SCOPES),
+    "stranger": Caller("stranger", "rival", None, SCOPES),
+    "reader": Caller("reader", "agency", None, frozenset({"posts.read", "uploads.read"})),
+}
+
+
+def as_(name: str) -> Any:
+    """Return the metadata with which one of the callers calls."""
+    return (("authorization", f"Bearer {name}{'0' * 32}"),)
+
+
+AUTH = as_("good")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +51,22 @@ class Served:
 
 
 async def authenticate(key: str) -> Caller:
-    """Know one key."""
-    if key != KEY:
+    """Return the caller with this key; raise Unauthenticated."""
+    name = key.removesuffix("0" * 32)
+    if name == key or name not in CALLERS:
         raise Unauthenticated()
-    return CALLER
+    return CALLERS[name]
 
 
-def settings(**values: Any) -> Settings:
-    """Make settings that a test server needs."""
-    ring = "k1:" + base64.b64encode(b"0" * 32).decode()
-    return Settings(**{"encryption_keys": ring, "grpc_address": "127.0.0.1:0", **values})
+def _service(noun: str, servicer: Any) -> Service:
+    """Serve one noun's service by `servicer`."""
+    name = f"{noun.capitalize()}Service"
+    contract = import_module(f"socialgateway.v1.{noun}_service_pb2").DESCRIPTOR.services_by_name[name]
+    stubs = import_module(f"socialgateway.v1.{noun}_service_pb2_grpc")
+    return Service(contract, getattr(stubs, f"add_{name}Servicer_to_server"), servicer)
 
 
-def providers(servicer: Any) -> Service:
-    """Serve ProviderService by `servicer`."""
-    return Service(
-        provider_service_pb2.DESCRIPTOR.services_by_name["ProviderService"],
-        provider_service_pb2_grpc.add_ProviderServiceServicer_to_server,
-        servicer,
-    )
-
-
-def posts(servicer: Any) -> Service:
-    """Serve PostService by `servicer`."""
-    return Service(
-        post_service_pb2.DESCRIPTOR.services_by_name["PostService"],
-        post_service_pb2_grpc.add_PostServiceServicer_to_server,
-        servicer,
-    )
-
-
-def uploads(servicer: Any) -> Service:
-    """Serve UploadService by `servicer`."""
-    return Service(
-        upload_service_pb2.DESCRIPTOR.services_by_name["UploadService"],
-        upload_service_pb2_grpc.add_UploadServiceServicer_to_server,
-        servicer,
-    )
+providers, posts, uploads = (partial(_service, noun) for noun in ("provider", "post", "upload"))
 
 
 @asynccontextmanager
@@ -90,20 +75,20 @@ async def serving(
     known: Authenticate = authenticate,
     credentials: grpc.ChannelCredentials | None = None,
     channel_options: Sequence[tuple[str, Any]] = (),
-    clock: Clock = lambda: NOW,
+    clock: Clock = lambda: START,
     **values: Any,
 ) -> AsyncIterator[Served]:
     """Serve the services until the block ends; `values` are settings."""
-    chosen = settings(**values)
+    chosen = Settings(**{"encryption_keys": RING, "grpc_address": "127.0.0.1:0", **values})
     limits = Limits(chosen.max_calls_per_key, chosen.max_streams_per_key, clock)
-    steps = call_policy(chosen, authenticate=known, limits=limits, clock=clock)
-    server = build_server(chosen, services, steps)
+    server = build_server(chosen, services, call_policy(chosen, authenticate=known, limits=limits, clock=clock))
     await server.start()
-    target = f"localhost:{server.port}"
-    if credentials is None:
-        channel = grpc.aio.insecure_channel(target, options=list(channel_options))
-    else:
-        channel = grpc.aio.secure_channel(target, credentials, options=list(channel_options))
+    target, options = f"localhost:{server.port}", list(channel_options)
+    channel = (
+        grpc.aio.insecure_channel(target, options=options)
+        if credentials is None
+        else grpc.aio.secure_channel(target, credentials, options=options)
+    )
     try:
         yield Served(server, channel)
     finally:
@@ -112,6 +97,6 @@ async def serving(
 
 
 async def raw_call(served: Served, method: str, body: bytes, *, metadata: Any = AUTH) -> Any:
-    """Call a unary method with these very bytes."""
+    """Call a unary method with a serialized request."""
     call: Any = served.channel.unary_unary(method)
     return await call(body, metadata=metadata)

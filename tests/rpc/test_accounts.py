@@ -135,7 +135,7 @@ async def test_missing_scopes_leave_fields_out_and_say_so(gateway: World) -> Non
 
 
 async def test_a_named_field_needs_its_scope(gateway: World) -> None:
-    """What was not granted does not fail the rest; who names nothing else is told why there is nothing."""
+    """A field outside the granted scopes is named unavailable; a mask of only such fields is SCOPE_NOT_GRANTED."""
     await gateway.connect(scopes=BASIC)
     name = (await account_of(gateway)).name
 
@@ -247,7 +247,7 @@ async def test_what_is_not_there_is_not_found_and_what_is_foreign_forbidden(gate
 
 
 async def test_a_list_is_not_narrowed_by_a_connection_of_another_location(gateway: World) -> None:
-    """Such a list would always be empty, which nobody means: FIELD_INVALID."""
+    """A filter that could never match is FIELD_INVALID."""
     await gateway.connect()
     request = account_service_pb2.ListAccountsRequest(parent="locations/l1", connection="locations/l2/connections/main")
 

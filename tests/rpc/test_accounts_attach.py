@@ -24,7 +24,6 @@ from tests.rpc.networks import (
     NOBODY,
     NOW,
     attach,
-    attachable,
     by_vendor_id,
     connect,
     consent,
@@ -54,6 +53,14 @@ async def refusal(call: Any) -> grpc.aio.AioRpcError:
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await call
     return caught.value
+
+
+async def attachable(
+    high: HighWorld, connection: str, authorization: str, platform: str = "tiktok", **more: Any
+) -> Any:
+    """List the accounts behind a consent."""
+    values = {"platform": platform, "authorization_id": authorization, **more}
+    return await high.api.call("ConnectionService/ListAttachableAccounts", parent=connection, **values)
 
 
 # The page
@@ -124,7 +131,7 @@ async def test_the_newer_generation_attaches_more_networks(v3: HighWorld) -> Non
 
 
 async def test_a_grant_that_is_one_account_has_no_networks(high: HighWorld) -> None:
-    """TikTok's own: the table's word, in our spelling, and no call."""
+    """A TikTok connection has no networks: CAPABILITY_MISSING without a vendor call."""
     made = (await high.world.connect()).name
     (account,) = (await _l1(high)).accounts
     asked = len(high.world.vendor.requests)
@@ -149,7 +156,7 @@ async def _l1(high: HighWorld) -> Any:
 
 
 async def test_a_return_uri_must_be_allowed(high: HighWorld) -> None:
-    """No browser is sent where neither key nor settings allow it."""
+    """A return URI that neither the key nor the settings allow is refused."""
     made = await connect(high)
 
     error = await refusal(start(high, made, return_uri="https://evil.example/"))
@@ -172,7 +179,7 @@ async def test_what_is_not_there_is_not_found(high: HighWorld) -> None:
 async def test_without_a_grant_a_human_must_consent_first(high: HighWorld) -> None:
     """A disconnected connection starts nothing."""
     made = await connect(high)
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
 
     assert_error(await refusal(start(high, made)), Code.FAILED_PRECONDITION, "REAUTHORIZATION_REQUIRED")
 
@@ -300,7 +307,7 @@ async def test_attaching_again_renews(high: HighWorld) -> None:
 
 
 async def test_a_request_id_attaches_once(high: HighWorld) -> None:
-    """The second call gives the account as it is, and asks nobody."""
+    """A repeated request_id returns the account as it is, without a vendor call."""
     made, id = await connect(high), str(uuid4())
     authorization = await consent(high, made)
     first = await attach(high, made, authorization, WHO, request_id=id)
@@ -314,7 +321,7 @@ async def test_a_request_id_attaches_once(high: HighWorld) -> None:
 
 
 async def test_two_who_attach_the_same_at_once_make_one_account(high: HighWorld) -> None:
-    """Whoever is second renews it."""
+    """Two concurrent attachments of one account make one account: the second renews it."""
     made = await connect(high)
     authorization = await consent(high, made)
 
@@ -324,7 +331,7 @@ async def test_two_who_attach_the_same_at_once_make_one_account(high: HighWorld)
 
 
 async def test_two_accounts_that_are_attached_at_once_are_both_there(high: HighWorld) -> None:
-    """Neither list, which may lack the other's account, takes it away."""
+    """Two accounts attached at once both stay, although either call's list may miss the other."""
     made = await connect(high)
     one, other = await consent(high, made), await consent(high, made, "facebook")
 
@@ -423,7 +430,7 @@ async def test_an_expired_account_in_the_list_is_no_answer(high: HighWorld) -> N
 
 @pytest.mark.chaos
 async def test_an_attachment_goes_on_without_its_caller(high: HighWorld) -> None:
-    """Who hangs up in the middle finds the account all the same."""
+    """An attachment completes although its caller hangs up."""
     made = await connect(high)
     authorization = await consent(high, made)
     gate, usual = asyncio.Event(), high.vendor.sleep
@@ -436,7 +443,7 @@ async def test_an_attachment_goes_on_without_its_caller(high: HighWorld) -> None
     request = connection_service_pb2.AttachAccountRequest(
         parent=made, platform="tiktok", authorization_id=authorization, provider_account_id=WHO
     )
-    call = high.api.AttachAccount(request)
+    call = high.api.connections.AttachAccount(request)
     await until(lambda: high.vendor.faults.hits["connect.attach slow"] == 1)
     call.cancel()
     gate.set()

@@ -17,7 +17,7 @@ from gateway.domain.accounts import sync
 from gateway.domain.connections import verify
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
-from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, connection_service_pb2
+from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2
 from storage import accounts, connections
 from storage.states import ConnectionStatus
 from tests.fixtures.highlevel import HighWorld
@@ -64,7 +64,7 @@ async def test_a_connection_makes_the_accounts_of_all_its_networks(high: HighWor
     assert sorted(NO_PROFILE + NO_STATS) == list(found[page.id].unavailable_fields)
     assert {("ACCOUNT_ATTACHED", id) for id in found} == set(await events(high))
     assert (1, 0, 0) == (high.calls("accounts.list"), high.calls("posts.list"), high.calls("locations.search"))
-    assert connection_pb2.Connection.VALID == (await high.get(made)).status
+    assert connection_pb2.Connection.VALID == (await high.world.get(made)).status
 
 
 async def test_further_ids_are_kept_and_no_grant_is_an_account(high: HighWorld) -> None:
@@ -117,7 +117,7 @@ async def test_the_next_page_asks_nobody(high: HighWorld) -> None:
 
 
 async def test_health_is_the_vendors(high: HighWorld) -> None:
-    """Expired and switched off are told apart, and both pass."""
+    """An expired and an inactive account have different healths, and both recover."""
     await connect(high)
     tiktok, page, business = of_vendor(high)
     high.vendor.set_account(tiktok.id, expired=True)
@@ -135,7 +135,7 @@ async def test_health_is_the_vendors(high: HighWorld) -> None:
 
 
 async def test_an_end_that_has_come_is_seen_without_a_call(high: HighWorld) -> None:
-    """The copy knows when an account ends: nobody has to be asked on that day."""
+    """An account's expiry is shown from the copy, without a vendor call."""
     await connect(high)
     tiktok, asked = of_vendor(high)[0], high.calls("accounts.list")
     high.world.clock.advance(tiktok.expire - high.world.clock())
@@ -195,7 +195,7 @@ async def test_a_connection_without_a_grant_is_passed_over(high: HighWorld) -> N
     """What nobody consented to yet, or what was given up, has no list that could be old."""
     made = await connect(high)
     await high.create(said=SAID, requested_scopes=["socialplanner/account.readonly"])
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
     asked = high.calls("accounts.list")
 
     answer = await listed(high, max_staleness=NOW)
@@ -208,7 +208,7 @@ async def test_connecting_again_brings_the_same_accounts_back(high: HighWorld) -
     """Disconnecting lets all go; the next consent finds them under their names."""
     made = await connect(high)
     before = {id: each.name for id, each in (await by_vendor_id(high)).items()}
-    await high.api.DisconnectConnection(connection_service_pb2.DisconnectConnectionRequest(name=made))
+    await high.disconnect(made)
 
     await connect(high)
     after = await by_vendor_id(high)
@@ -275,7 +275,7 @@ async def test_a_vendor_that_cannot_list_now_changes_no_status(high: HighWorld) 
     made = await connect(high)
     high.vendor.faults.add(Fault(match="accounts.list", kind="status", times=None))
 
-    verified = await high.api.VerifyConnection(connection_service_pb2.VerifyConnectionRequest(name=made))
+    verified = await high.verify(made)
 
     assert (connection_pb2.Connection.VALID, connection_pb2.REASON_CODE_TEMPORARY_API_FAILURE) == (
         verified.status,
@@ -340,7 +340,7 @@ async def test_an_older_list_never_replaces_a_newer_one(high: HighWorld) -> None
 
 
 async def test_many_readers_at_once_make_each_account_once(high: HighWorld) -> None:
-    """New accounts that eight callers find at once are told once."""
+    """Eight callers who find new accounts at once cause one event for each account."""
     await connect(high)
     for number in range(5):
         high.vendor.accounts.add(location_id=BAKERY, platform="facebook", origin_id=f"p{number}", type="page")

@@ -7,8 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import grpc
@@ -25,23 +24,13 @@ from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc
 from storage.api_keys import TOPIC
 from storage.database import Database
 from storage.listener import Listener
+from tests.fixtures.clock import Clock
 from tests.rpc.answers import assert_error
 from tests.rpc.serving import posts, serving
 
 PEPPER = b"p" * 32
 BOOTSTRAP = "any string of thirty-two characters or more"
 NAME = "locations/l1/posts/p1"
-
-
-@dataclass(slots=True)
-class Clock:
-    """A clock that tests move."""
-
-    time: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time
 
 
 @pytest.fixture
@@ -217,7 +206,7 @@ async def test_the_bootstrap_key_dies_with_its_setting(database: Database, clock
 
 
 async def test_a_missing_scope_is_named(store: KeyStore, clock: Clock) -> None:
-    """A key without the method's scope is refused, and told which scope it lacks."""
+    """A key without the method's scope is refused with the missing scope."""
     key = await new_key(store, scopes=["uploads.read"])
     async with gateway(store, clock) as (stub, _):
         error = await get(stub, bearer(key.secret.reveal()))
@@ -275,7 +264,7 @@ async def test_a_remembered_key_needs_no_database(store: KeyStore, listener: Lis
 
 
 async def test_refused_keys_push_no_good_key_out(store: KeyStore, listener: Listener) -> None:
-    """Guessing fills a cache of its own."""
+    """Unknown keys fill a separate cache, and evict no valid key."""
     key = await announced_key(store, listener)
     await api_keys.authenticate(store, key)
     for number in range(20):
@@ -340,7 +329,7 @@ async def test_a_location_belongs_to_whom_used_it_first(database: Database, cloc
 
 
 async def test_reading_claims_nothing(database: Database, clock: Clock) -> None:
-    """A location that was only read still belongs to nobody."""
+    """Reading a location does not claim it."""
     owners = Owners(database, clock)
     await authorize(owners, caller("A"), "l1")
     await claimed(owners, caller("B"), "l1")
@@ -358,7 +347,7 @@ async def test_of_two_first_users_one_wins(database: Database, clock: Clock) -> 
 
 
 async def test_a_claim_is_undone_with_its_transaction(database: Database, clock: Clock) -> None:
-    """A location claimed within a transaction that fails belongs to nobody."""
+    """A claim is rolled back with its transaction."""
     owners = Owners(database, clock)
     with pytest.raises(KeyError):
         await _claim_and_fail(database, owners)

@@ -238,7 +238,7 @@ async def test_a_key_of_some_locations_sees_only_those(gateway: World) -> None:
 
 
 async def test_lists_are_paged_newest_first(gateway: World) -> None:
-    """One by one reaches all, in order; a token with other filters is refused."""
+    """Pages of one return all, newest first; a token with other filters is refused."""
     made = []
     for _ in range(3):
         made.append((await gateway.create()).name)
@@ -522,7 +522,7 @@ async def test_a_second_disconnect_changes_nothing(gateway: World) -> None:
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status", "html"])
 async def test_a_vendor_that_cannot_revoke_now_keeps_the_connection(gateway: World, kind: str) -> None:
-    """Nobody is told "disconnected" while the grant may live on: the call fails and can be repeated."""
+    """A failed revocation fails the call, which can be repeated; the connection is not DISCONNECTED."""
     made = await gateway.connect()
     gateway.vendor.faults.add(Fault(match="oauth.revoke", kind=kind))
 
@@ -555,7 +555,7 @@ async def test_a_dead_grant_can_be_disconnected(gateway: World) -> None:
 
 
 async def test_a_pending_connection_can_be_disconnected(gateway: World) -> None:
-    """Nobody consented: its page ends, the vendor is asked nothing."""
+    """Disconnecting a PENDING connection ends its consent page without a vendor call."""
     made = await gateway.create()
 
     gone = await disconnect(gateway, made.name)

@@ -15,10 +15,11 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.connections import agencies
 from providers.errors import GrantRevoked, Unavailable
 from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
-from tests.fixtures.gateway import REDIRECT_URI
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
+from tests.fixtures.highlevel import HighWorld, opened
+from tests.fixtures.settings import REDIRECT_URI
 from tests.rpc import networks
 from tests.rpc.answers import assert_error
 
@@ -74,10 +75,10 @@ async def test_the_location_s_own_connection_speaks_for_it(high: HighWorld) -> N
     request = connection_service_pb2.GetConnectionStatusRequest(
         parent=f"locations/{BAKERY}", provider="providers/highlevel"
     )
-    connected = await high.api.GetConnectionStatus(request)
+    connected = await high.api.connections.GetConnectionStatus(request)
     await high.disconnect(made.name)
 
-    assert (made.name, made.name) == (connected.name, (await high.api.GetConnectionStatus(request)).name)
+    assert (made.name, made.name) == (connected.name, (await high.api.connections.GetConnectionStatus(request)).name)
 
 
 async def test_an_agency_holds_no_accounts_itself(high: HighWorld) -> None:
@@ -99,7 +100,7 @@ async def test_an_agency_holds_no_accounts_itself(high: HighWorld) -> None:
 async def test_an_agency_connects_itself(high: HighWorld) -> None:
     """A connection of the kind COMPANY gets the company's grant, and its verification is the list of its locations."""
     made = await high.begin("agency", kind="GRANT_KIND_COMPANY")
-    done = await high.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
+    done = await high.world.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
 
     assert (made.name, VALID, COMPANY) == (done.name, done.status, done.provider_subject)
     assert 1 == high.calls("oauth.installed")
@@ -141,7 +142,7 @@ async def test_what_was_given_up_stays_so(high: HighWorld) -> None:
     high.world.clock.advance(DAY)
     await high.sweep()
 
-    assert DISCONNECTED == (await high.get(made.name)).status
+    assert DISCONNECTED == (await high.world.get(made.name)).status
 
 
 async def test_a_location_that_the_agency_did_not_pick_is_told(high: HighWorld) -> None:
@@ -163,7 +164,7 @@ async def test_another_agency_than_was_said_is_refused(high: HighWorld) -> None:
     made = await high.begin(BAKERY, said={"company_id": "AnotherCompany"})
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
+        await high.world.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
     assert [(made.name, PENDING)] == [(each.name, each.status) for each in await high.listed()]
@@ -176,7 +177,7 @@ async def test_a_vendor_that_gives_no_location_token_now_gives_it_later(high: Hi
     made = await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
 
-    assert (PENDING, VALID) == (made.status, (await high.get(made.name)).status)
+    assert (PENDING, VALID) == (made.status, (await high.world.get(made.name)).status)
 
 
 # Renewal
@@ -221,7 +222,7 @@ async def test_a_child_whose_refresh_token_is_refused_asks_the_agency(database_u
 
         token = await (await access(high, made.name)).refused(await (await access(high, made.name)).token())
 
-        assert (2, VALID) == (token.version, (await high.get(made.name)).status)
+        assert (2, VALID) == (token.version, (await high.world.get(made.name)).status)
         assert ["Invalid grant: refresh token is invalid"] == high.exchanges()
 
 
@@ -251,20 +252,20 @@ async def test_a_dead_agency_ends_its_children_when_they_must_be_renewed(high: H
 
     with pytest.raises(GrantRevoked):
         await (await access(high, made.name)).token()
-    dead = await high.get(made.name)
-    also = await high.get(agency.name)
+    dead = await high.world.get(made.name)
+    also = await high.world.get(agency.name)
 
     assert (EXPIRED, agencies.PARENT_GONE, EXPIRED) == (dead.status, dead.reason_message, also.status)
     await reauthorize(high, agency.name)
     await high.sweep()
-    assert (VALID, VALID) == ((await high.get(agency.name)).status, (await high.get(made.name)).status)
+    assert (VALID, VALID) == ((await high.world.get(agency.name)).status, (await high.world.get(made.name)).status)
 
 
 async def reauthorize(high: HighWorld, name: str) -> None:
     """Let the agency consent again, to its own connection."""
     request = connection_service_pb2.ReauthorizeConnectionRequest(name=name, redirect_uri=REDIRECT_URI)
-    opened_again = await high.api.ReauthorizeConnection(request)
-    await high.complete(await high.consent(opened_again.authorization.uri, BAKERY, agency=True))
+    opened_again = await high.api.connections.ReauthorizeConnection(request)
+    await high.world.complete(await high.consent(opened_again.authorization.uri, BAKERY, agency=True))
 
 
 async def test_an_agency_that_is_away_changes_no_status(high: HighWorld) -> None:
@@ -281,7 +282,7 @@ async def test_an_agency_that_is_away_changes_no_status(high: HighWorld) -> None
     assert lent.version == (await mine.token()).version
     high.world.clock.advance(timedelta(minutes=2))
 
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
     assert 2 == (await mine.refused(lent)).version
 
 
@@ -295,7 +296,7 @@ async def test_an_uninstalled_location_expires_with_a_clear_reason(high: HighWor
     del high.vendor.installs[BAKERY]
     high.world.clock.advance(DAY)
     await high.sweep()
-    gone = await high.get(made.name)
+    gone = await high.world.get(made.name)
 
     high.vendor.install([BAKERY])
     high.world.clock.advance(DAY)
@@ -306,12 +307,12 @@ async def test_an_uninstalled_location_expires_with_a_clear_reason(high: HighWor
         gone.reason_code,
         gone.reason_message,
     )
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 @pytest.mark.parametrize("kind", ["status", "drop_after", "body"])
 async def test_a_list_that_was_not_read_whole_ends_nothing(high: HighWorld, kind: str) -> None:
-    """Half a list would end the grants of the other half."""
+    """A list that was not read completely ends no grant."""
     made = await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
     high.world.clock.advance(DAY)
@@ -319,7 +320,7 @@ async def test_a_list_that_was_not_read_whole_ends_nothing(high: HighWorld, kind
     high.vendor.faults.add(Fault(match="oauth.installed", kind=kind, times=2, **more))
     await high.sweep()
 
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 @pytest.mark.chaos
@@ -348,7 +349,7 @@ async def derived(high: HighWorld) -> list[connection_pb2.Connection]:
 
 
 async def test_a_death_in_the_middle_goes_on(high: HighWorld) -> None:
-    """What was done stands in the rows: whoever comes next gives the rest, and asks for nothing twice."""
+    """The next call continues from the stored rows, and repeats no vendor call."""
     for number in range(6):
         high.vendor.tenants.set_location(f"place-{number}")
     high.vendor.faults.add(Fault(match="oauth.location_token", kind="drop_before", after=3, times=4))
@@ -365,6 +366,6 @@ async def test_a_death_in_the_middle_goes_on(high: HighWorld) -> None:
 async def test_a_company_that_may_not_list_is_an_error(high: HighWorld) -> None:
     """Without oauth.readonly nothing can be verified: ERROR, with the scope's refusal."""
     made = await high.begin("agency", kind="GRANT_KIND_COMPANY", requested_scopes=["oauth.write"])
-    done = await high.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
+    done = await high.world.complete(await high.consent(made.authorization.uri, BAKERY, agency=True))
 
     assert (ERROR, "scope_not_granted") == (done.status, done.last_error_code)

@@ -18,7 +18,8 @@ from providers.simulators.tiktok import Fault
 from providers.tiktok.authorization import SCOPES
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import authorizations
-from tests.fixtures.gateway import REDIRECT_URI, RETURN_URI, World
+from tests.fixtures.gateway import World
+from tests.fixtures.settings import REDIRECT_URI, RETURN_URI
 from tests.rpc.answers import assert_error
 
 VALID = connection_pb2.Connection.VALID
@@ -149,7 +150,7 @@ async def test_a_denied_consent_is_an_event_and_can_be_repeated(gateway: World) 
 
 
 async def test_a_denied_reauthorization_leaves_a_working_connection_as_it_was(gateway: World) -> None:
-    """Who says no to a second consent keeps the first."""
+    """A denied reauthorization leaves the connection as it was."""
     made = await gateway.connect()
     again = await gateway.api.connections.ReauthorizeConnection(
         connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
@@ -277,7 +278,7 @@ async def test_the_same_user_in_two_locations_shares_nothing(gateway: World) -> 
 
 
 async def test_two_users_in_one_location_are_two_connections(gateway: World) -> None:
-    """A location may hold the grants of several users."""
+    """Two users who consent in one location make two connections."""
     first, second = await gateway.connect(), await gateway.connect(user=1)
 
     assert first.provider_subject != second.provider_subject

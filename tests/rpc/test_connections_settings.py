@@ -12,10 +12,10 @@ import pytest
 
 from gateway.domain.access import ConnectionAccess
 from providers.simulators.highlevel import SCOPES, Fault
-from providers.simulators.highlevel.tenants import BAKER, OWNER
+from providers.simulators.highlevel.tenants import BAKER, BAKERY, COMPANY, GARAGE, OWNER
 from socialgateway.v1 import connection_pb2
 from storage import connections
-from tests.fixtures.highlevel import BAKERY, COMPANY, GARAGE, HighWorld, opened
+from tests.fixtures.highlevel import HighWorld, opened
 from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
 
@@ -78,10 +78,10 @@ async def test_a_consent_for_another_location_is_refused(high: HighWorld) -> Non
     query = await high.consent(made.authorization.uri, GARAGE)
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(query)
+        await high.world.complete(query)
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
-    now = await high.get(made.name)
+    now = await high.world.get(made.name)
     assert (PENDING, "", {"location_id": BAKERY}) == (now.status, now.provider_subject, dict(now.provider_settings))
     assert not now.HasField("access_expire_time")
 
@@ -92,10 +92,10 @@ async def test_a_reauthorization_for_another_location_touches_nothing(high: High
     again = await high.begin(BAKERY, said={"location_id": BAKERY})
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(await high.consent(again.authorization.uri, GARAGE))
+        await high.world.complete(await high.consent(again.authorization.uri, GARAGE))
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
-    assert made == await high.get(made.name)
+    assert made == await high.world.get(made.name)
 
 
 async def test_another_wish_for_the_user_comes_with_a_new_consent(high: HighWorld) -> None:
@@ -116,7 +116,7 @@ async def test_a_location_s_consent_is_none_of_an_agency(high: HighWorld) -> Non
     made = await high.begin("agency", kind="GRANT_KIND_COMPANY")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.complete(await high.consent(made.authorization.uri, BAKERY))
+        await high.world.complete(await high.consent(made.authorization.uri, BAKERY))
 
     assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
 
@@ -167,7 +167,7 @@ async def test_without_an_admin_the_first_user_acts(high: HighWorld) -> None:
 
 
 async def test_a_location_without_users_is_limited(high: HighWorld) -> None:
-    """Nobody can act: LIMITED, with a word for it."""
+    """A location without users is LIMITED, with a reason."""
     for user in (OWNER, BAKER):
         high.vendor.tenants.set_user(user, deleted=True)
 

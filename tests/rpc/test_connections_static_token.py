@@ -15,9 +15,10 @@ from gateway.domain.access import ConnectionAccess
 from providers.errors import GrantRevoked
 from providers.highlevel.capabilities import SCOPES as EVERY
 from providers.simulators.highlevel import SCOPES, Fault
+from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import tokens
-from tests.fixtures.highlevel import BAKERY, GARAGE, HighWorld
+from tests.fixtures.highlevel import HighWorld
 from tests.rpc.answers import assert_error
 
 Code = grpc.StatusCode
@@ -93,7 +94,7 @@ CASES: dict[str, tuple[str, Code, str]] = {
 
 @pytest.mark.parametrize("case", CASES)
 async def test_a_token_that_opens_nothing_leaves_nothing(high: HighWorld, case: str) -> None:
-    """A typed error, no connection, and the location stays free for others."""
+    """A token without any access is an error, and leaves neither connection nor claimed location."""
     token, code, reason = CASES[case]
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -112,7 +113,7 @@ async def _is_free(high: HighWorld) -> None:
 
 
 async def test_a_token_of_another_location_is_refused(high: HighWorld) -> None:
-    """The vendor says that it has no access there; nothing is kept."""
+    """A token of another location is refused by the vendor, and nothing is stored."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await high.create(BAKERY, static_token=high.vendor.private_token(GARAGE))
 
@@ -121,7 +122,7 @@ async def test_a_token_of_another_location_is_refused(high: HighWorld) -> None:
 
 
 async def test_a_token_without_the_least_scope_is_refused(high: HighWorld) -> None:
-    """Whoever cannot list accounts proves nothing: the scope is named."""
+    """A token that cannot list accounts is refused with the missing scope."""
     token = high.vendor.private_token(BAKERY, tuple(each for each in SCOPES if "account.readonly" not in each))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -145,7 +146,7 @@ async def test_a_vendor_that_is_away_leaves_nothing(high: HighWorld) -> None:
 
 
 async def test_a_page_has_no_meaning_with_a_token(high: HighWorld) -> None:
-    """Where a browser would go is refused: there is none."""
+    """A redirect URI together with a static token is refused."""
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await high.begin(BAKERY, static_token=high.vendor.private_token(BAKERY))
 
@@ -169,7 +170,7 @@ async def test_what_was_kept_and_not_verified_is_verified_later(high: HighWorld)
     await high.sweep()
 
     assert (PENDING, connection_pb2.REASON_CODE_TEMPORARY_API_FAILURE) == (made.status, made.reason_code)
-    assert VALID == (await high.get(made.name)).status
+    assert VALID == (await high.world.get(made.name)).status
 
 
 async def test_what_cannot_be_kept_whole_leaves_nothing(high: HighWorld) -> None:
@@ -236,10 +237,12 @@ async def test_a_token_has_no_page_to_reauthorize_on(high: HighWorld) -> None:
     made = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.api.ReauthorizeConnection(connection_service_pb2.ReauthorizeConnectionRequest(name=made.name))
+        await high.api.connections.ReauthorizeConnection(
+            connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+        )
 
     assert_error(caught.value, Code.UNIMPLEMENTED, "CAPABILITY_MISSING", capability="OAUTH")
-    assert made == await high.get(made.name)
+    assert made == await high.world.get(made.name)
 
 
 async def test_a_consent_takes_the_place_of_a_token(high: HighWorld) -> None:
@@ -250,7 +253,9 @@ async def test_a_consent_takes_the_place_of_a_token(high: HighWorld) -> None:
 
     assert (made.name, connection_pb2.GRANT_ORIGIN_CONSENT) == (again.name, again.grant_origin)
     assert again.HasField("refresh_expire_time")
-    await high.api.ReauthorizeConnection(connection_service_pb2.ReauthorizeConnectionRequest(name=made.name))
+    await high.api.connections.ReauthorizeConnection(
+        connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+    )
 
 
 @pytest.mark.parametrize("by", ["token", "consent"])

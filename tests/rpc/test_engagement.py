@@ -247,7 +247,7 @@ async def test_the_older_generation_has_no_comments(database_url: str, tmp_path:
 
 
 async def test_a_comment_is_written_below_a_post_and_answered(stage: Planned) -> None:
-    """It is there at the vendor, and each names what it stands below."""
+    """A comment and a reply are created at the vendor, each below what it names."""
     vendor_id = await stage.post()
 
     first = await create(stage, "Fresh bread 🥐")
@@ -307,7 +307,7 @@ async def test_the_same_request_id_writes_once(stage: Planned) -> None:
 
 
 async def test_a_lost_answer_is_looked_for(stage: Planned) -> None:
-    """The comment stands there: it is found, given, and not sent again."""
+    """After a lost answer the comment is found at the vendor and returned, and not sent again."""
     await stage.post()
     stage.fault("comments.create")
     key = str(uuid4())
@@ -344,7 +344,7 @@ async def test_a_comment_that_is_not_found_is_in_doubt_and_stays_unsent(stage: P
 
 @pytest.mark.parametrize("said", ["Other words", "Thanks"])
 async def test_other_words_are_another_comment(stage: Planned, said: str) -> None:
-    """What somebody else wrote there meanwhile is not taken for ours."""
+    """A comment with other words is not taken for the lost one."""
     vendor_id = await stage.post()
     stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content=said)
     stage.fault("comments.create", "drop_before")
@@ -363,7 +363,7 @@ async def test_an_older_comment_is_another_comment(stage: Planned) -> None:
 
 
 async def test_two_that_look_alike_are_told_apart_by_nobody(stage: Planned) -> None:
-    """Two people said the same since: which one is ours cannot be told."""
+    """With two equal comments since, neither is taken for the lost one."""
     vendor_id = await stage.post()
     for _ in range(2):
         stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content="Thanks!")
@@ -421,7 +421,7 @@ async def test_many_at_once_with_one_request_id_write_once(stage: Planned) -> No
 
 
 async def test_a_caller_who_goes_away_loses_nothing(stage: Planned) -> None:
-    """The answer comes to nobody, and is kept: the same call later gives it."""
+    """The result is stored although the caller is gone: the same call returns it later."""
     await stage.post()
     key, gate = str(uuid4()), asyncio.Event()
 
@@ -442,7 +442,7 @@ async def test_a_caller_who_goes_away_loses_nothing(stage: Planned) -> None:
 
 
 async def test_what_was_sent_is_forgotten_with_its_request_id(stage: Planned) -> None:
-    """After thirty days; its words were never kept."""
+    """A request id is forgotten after thirty days; the comment's text was never stored."""
     await stage.post()
     await create(stage, "Nobody keeps this", request_id=str(uuid4()), post=f"{PARENT}/posts/p1")
 
@@ -475,7 +475,7 @@ async def test_a_like_comes_and_goes_however_often(stage: Planned) -> None:
 
 
 async def test_a_lost_answer_to_a_like_is_no_doubt(stage: Planned) -> None:
-    """Whoever asks is told to ask again, which does no harm."""
+    """A lost answer to a like is an error that allows repeating the call."""
     await stage.post()
     made = await create(stage)
     stage.fault("comments.like")
@@ -488,7 +488,7 @@ async def test_a_lost_answer_to_a_like_is_no_doubt(stage: Planned) -> None:
 
 
 async def test_a_comment_that_is_not_there_cannot_be_liked(stage: Planned) -> None:
-    """The vendor knows none of it."""
+    """A comment that does not exist cannot be liked."""
     name = f"{stage.account()}/comments/{'0' * 24}"
 
     error = await error_of(stage.api.engagement.LikeComment(LikeCommentRequest(name=name)))

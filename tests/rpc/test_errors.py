@@ -84,7 +84,7 @@ async def failure(outcome: Any, request: Any = GET, **values: Any) -> grpc.aio.A
 
 
 async def test_the_text_of_an_unknown_exception_stays_here() -> None:
-    """An exception that nobody foresaw is INTERNAL, and nothing of its text, type or traceback reaches the client."""
+    """An unexpected exception is INTERNAL, and its text, type and traceback do not reach the client."""
     error = await failure(ValueError(CANARY))
     assert_error(error, grpc.StatusCode.INTERNAL, "INTERNAL")
     everything = f"{error!r} {error.details()} {error.trailing_metadata()} {error.debug_error_string()}"
@@ -105,7 +105,7 @@ async def test_an_exception_after_a_message_was_streamed_stays_here() -> None:
 
 
 async def test_an_answer_of_the_wrong_type_is_internal() -> None:
-    """A servicer that answers with nothing at all is our fault, said as such."""
+    """A servicer that returns None is INTERNAL."""
     assert_error(await failure(None), grpc.StatusCode.INTERNAL, "INTERNAL")
 
 
@@ -137,7 +137,7 @@ async def test_a_lost_database_is_unavailable() -> None:
 
 
 async def test_several_failures_at_once_are_internal() -> None:
-    """A group of exceptions is a fault of ours; a group of one is that one."""
+    """An exception group is INTERNAL; a group of one is its exception."""
     many = ExceptionGroup(CANARY, [ValueError(CANARY), KeyError(CANARY)])
     assert_error(await failure(many), grpc.StatusCode.INTERNAL, "INTERNAL")
     one = ExceptionGroup("", [FieldInvalid("name", "is odd")])
@@ -183,7 +183,7 @@ async def test_a_broken_message_inside_a_stream_is_the_callers_fault() -> None:
 
 
 async def test_a_clients_stream_ends_with_the_servicers_reason() -> None:
-    """An error of a method that reads a stream arrives like any other."""
+    """The error of a client-streaming method reaches the client."""
     async with serving(uploads(Writing())) as served:
         stub = upload_service_pb2_grpc.UploadServiceStub(served.channel)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -249,7 +249,7 @@ class Sleeping(Failing):
 
 
 async def test_a_client_that_gives_up_cancels_the_method() -> None:
-    """A client's own deadline stops the servicer where it stands."""
+    """A client's deadline cancels the servicer."""
     servicer = Sleeping()
     async with serving(providers(servicer)) as served:
         stub = provider_service_pb2_grpc.ProviderServiceStub(served.channel)

@@ -4,6 +4,9 @@ Owns the proofs of `gateway/rpc/health.py`; that it follows the server's life is
 """
 
 import asyncio
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -13,13 +16,56 @@ from gateway.errors import QuotaExceeded
 from gateway.interceptors import calls
 from gateway.rpc.health import HealthService
 from tests.fixtures.waiting import until
-from tests.rpc.frames import silent_call
 from tests.rpc.serving import serving
 from tests.rpc.test_server import NOT_SERVING, SERVING, a_service, health_of
 
 UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 WATCH = "/grpc.health.v1.Health/Watch"
 WHOLE = health_pb2.HealthCheckRequest()
+
+
+# No client library opens a call and never reads its answer, so a few frames of HTTP/2 are written by hand (RFC 9113,
+# and RFC 7541 without compression).
+HEADERS, SETTINGS = 1, 4
+_END_HEADERS, _ACK = 4, 1
+_INITIAL_WINDOW = 4
+_EMPTY_MESSAGE = b"\0\0\0\0\0"
+
+
+def _frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
+
+
+def _header(name: str, value: str) -> bytes:
+    return b"\0" + bytes([len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
+
+
+def _opening(path: str) -> bytes:
+    """Return a connection's first bytes: flow-control windows of 0, and one call with an empty message."""
+    headers = {":method": "POST", ":scheme": "http", ":path": path, ":authority": "x"}
+    headers |= {"content-type": "application/grpc", "te": "trailers"}
+    block = b"".join(_header(name, value) for name, value in headers.items())
+    closed = _frame(SETTINGS, 0, 0, struct.pack(">HI", _INITIAL_WINDOW, 0))
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+    return preface + closed + _frame(HEADERS, _END_HEADERS, 1, block) + _frame(0, 1, 1, _EMPTY_MESSAGE)
+
+
+@asynccontextmanager
+async def silent_call(port: int, path: str) -> AsyncIterator[None]:
+    """Call a method and read nothing of its answer but the headers, for the length of a block."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(_opening(path))
+    kind = None
+    while kind != HEADERS:
+        head = await reader.readexactly(9)
+        kind = head[3]
+        await reader.readexactly(int.from_bytes(head[:3], "big"))
+        if kind == SETTINGS and not head[4] & _ACK:
+            writer.write(_frame(SETTINGS, _ACK, 0))
+    try:
+        yield
+    finally:
+        writer.close()
 
 
 def watch(service: HealthService, name: str = "") -> Any:
@@ -54,7 +100,7 @@ async def test_a_watcher_who_goes_without_reading_is_no_fault_of_ours(monkeypatc
 
 
 async def test_every_service_is_listed() -> None:
-    """List gives the status of the whole and of each service."""
+    """List returns the status of the server and of each service."""
     async with serving(a_service()) as served:
         await served.server.set_ready(True)
         found = (await health_pb2_grpc.HealthStub(served.channel).List(health_pb2.HealthListRequest())).statuses
@@ -62,7 +108,7 @@ async def test_every_service_is_listed() -> None:
 
 
 async def test_a_service_that_is_not_here_may_be_watched() -> None:
-    """Its status is unknown until somebody tells it, as the protocol wants."""
+    """A service is SERVICE_UNKNOWN until its status is set, as the protocol requires."""
     service = HealthService()
     watching = watch(service, "a.Service")
     assert UNKNOWN == (await anext(watching)).status
@@ -71,7 +117,7 @@ async def test_a_service_that_is_not_here_may_be_watched() -> None:
 
 
 async def test_a_slow_watcher_hears_the_newest() -> None:
-    """What changed back while nobody listened is not told; what differs is."""
+    """A slow watcher receives the newest status, and none if it changed back meanwhile."""
     service = HealthService()
     service.set_status([""], serving=False)
     watching = watch(service)

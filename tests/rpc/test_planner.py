@@ -242,7 +242,7 @@ async def test_what_an_import_needs(old: Planned) -> None:
 
 
 async def test_the_same_request_id_imports_once(stage: Planned) -> None:
-    """The second call gives the import as it is now; another body is refused."""
+    """A repeated request_id returns the import as it is now; another body is refused."""
     upload, key = await stage.upload(FILE), str(uuid4())
 
     first = await create(stage, upload, key)
@@ -324,7 +324,7 @@ async def test_what_passes_is_told_and_goes_on(new: Planned, operation: str) -> 
 
 
 async def test_two_at_once_with_one_request_id_send_one_file(new: Planned) -> None:
-    """One carries it; the others are told so, or get what came of it."""
+    """One call sends the file; the others are refused, or return its result."""
     upload, key = await new.upload(FILE), str(uuid4())
 
     answers = await asyncio.gather(*(create(new, upload, key) for _ in range(5)), return_exceptions=True)
@@ -409,7 +409,7 @@ async def test_finalizing_twice_is_impossible(stage: Planned) -> None:
 
 
 async def test_many_that_finalize_at_once_make_its_posts_once(new: Planned) -> None:
-    """One tells the vendor; the others are refused, or see what the first did."""
+    """One call finalizes at the vendor; the others are refused, or return its result."""
     made = await ready(new)
 
     calls = [finalize(new, made.name, str(uuid4())) for _ in range(8)]
@@ -423,7 +423,7 @@ async def test_many_that_finalize_at_once_make_its_posts_once(new: Planned) -> N
 
 
 async def test_a_lost_answer_is_asked_after(new: Planned) -> None:
-    """It happened, and the vendor says so: FINALIZED, told once."""
+    """After a lost answer the vendor's state decides: FINALIZED, with one event."""
     made = await ready(new)
     new.fault("csv.finalize")
 
@@ -529,7 +529,7 @@ async def test_one_that_was_finalized_elsewhere_is_not_finalized_here(new: Plann
     [("failed", State.FAILED, "CONTENT_REJECTED"), ("deleted", State.FAILED, "RESOURCE_NOT_FOUND")],
 )
 async def test_one_that_ends_badly_there_is_failed_here(new: Planned, told: str, state: Any, reason: str) -> None:
-    """With the vendor's word; one that is gone there without a word too."""
+    """An import that failed at the vendor fails with the vendor's message, one that is gone there without."""
     made, other = await ready(new), await ready(new)
     first, second = new.vendor.imports.values()
     first.final = told
@@ -583,7 +583,7 @@ async def test_a_lost_answer_to_a_deletion_is_asked_again(new: Planned, kind: st
 
 
 async def test_a_worker_that_woke_up_late_moves_nothing(old: Planned) -> None:
-    """Whoever read an import before somebody else moved it cannot move it."""
+    """A worker with a stale copy of an import cannot change its state."""
     made = await ready(old)
     domain, id = old.world.domain, made.name.rpartition("/")[2]
     stale = await imports.known(domain, "l1", id)
@@ -598,7 +598,7 @@ async def test_a_worker_that_woke_up_late_moves_nothing(old: Planned) -> None:
 
 
 async def test_a_caller_who_goes_away_loses_nothing(new: Planned) -> None:
-    """The vendor's answer comes to nobody, and is kept."""
+    """The vendor's answer is stored although the caller is gone."""
     made, key, gate = await ready(new), str(uuid4()), asyncio.Event()
 
     async def wait(seconds: float) -> None:

@@ -18,11 +18,8 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from sqlalchemy import text
 
-from gateway.caller import Caller
-from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.domain.publishing import journal
-from gateway.errors import Unauthenticated
 from gateway.rpc.posts import PostService
 from gateway.rpc.request import RequestGuard
 from providers.simulators.tiktok import Fault, SimulatorConfig
@@ -33,57 +30,20 @@ from storage import uploads as upload_rows
 from storage.database import notify
 from storage.states import UploadState
 from tests.fixtures import media
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import answers, serving
+from tests.rpc.answers import assert_reason
+from tests.rpc.serving import as_
 
-KEYS = {
-    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
-    "rotated" + "0" * 32: Caller("rotated", "agency", None, SCOPES),
-    "listed" + "0" * 32: Caller("listed", "agency", frozenset({"elsewhere"}), SCOPES),
-    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
-    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"posts.read"})),
-}
 PARENT = f"locations/{LOCATION}"
 REQUEST_ID = "8d2f4e9c-3b1a-4c5d-9e8f-7a6b5c4d3e2f"
 DATA = media.video()
 
 
-CODES = {
-    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "PAGE_TOKEN_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
-    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
-    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
-    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
-    "RESOURCE_EXISTS": grpc.StatusCode.ALREADY_EXISTS,
-    "CAPABILITY_MISSING": grpc.StatusCode.UNIMPLEMENTED,
-    "PROVIDER_DAILY_CAP": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "PROVIDER_UNAVAILABLE": grpc.StatusCode.UNAVAILABLE,
-    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
-}
-
-
-def assert_error(error: grpc.aio.AioRpcError, reason: str, **metadata: str) -> None:
-    """Assert the reason, and the code that the contract gives it."""
-    answers.assert_error(error, CODES.get(reason, grpc.StatusCode.FAILED_PRECONDITION), reason, **metadata)
-
-
 def detail(error: grpc.aio.AioRpcError, kind: str) -> Any:
     """Return the error's detail of a kind."""
     return answers.detail(answers.status_of(error), getattr(error_details_pb2, kind))
-
-
-def as_(name: str) -> Any:
-    """Return the metadata of one of the keys."""
-    return (("authorization", f"Bearer {name}{'0' * 32}"),)
-
-
-async def authenticate(key: str) -> Caller:
-    """Know the keys of this file."""
-    if key not in KEYS:
-        raise Unauthenticated()
-    return KEYS[key]
 
 
 @dataclass
@@ -114,7 +74,7 @@ class Served:
         before = await self.count()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.create(post, **values)
-        assert_error(caught.value, reason)
+        assert_reason(caught.value, reason)
         assert before == await self.count()
         assert [] == self.stage.vendor.inits
         return caught.value
@@ -131,7 +91,7 @@ async def served(database_url: str, tmp_path: Path) -> AsyncIterator[Served]:
     async with opened(database_url, tmp_path, SimulatorConfig(rate_limits=False)) as stage:
         door = RequestGuard(Owners(stage.domain.db, stage.clock), b"s" * 32)
         service = serving.posts(PostService(stage.domain, door))
-        async with serving.serving(service, known=authenticate, clock=stage.clock) as server:
+        async with serving.serving(service, clock=stage.clock) as server:
             account = await stage.connect()
             upload = await stage.upload(DATA)
             yield Served(stage, post_service_pb2_grpc.PostServiceStub(server.channel), account, upload)
@@ -231,7 +191,7 @@ async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: 
 
 
 async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
-    """A schedule and a cover of its own are refused by name, never ignored."""
+    """A schedule and a custom cover are refused by field name."""
     later = served.post()
     later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
     cover = served.post()
@@ -296,7 +256,7 @@ async def test_a_post_without_content_is_refused(served: Served) -> None:
 
 
 async def test_an_unknown_account_or_upload_is_not_found(served: Served) -> None:
-    """What is not there is RESOURCE_NOT_FOUND, by its own name."""
+    """An unknown account or upload is RESOURCE_NOT_FOUND with its name."""
     upload = served.post()
     upload.video.source.upload = f"{PARENT}/uploads/nowhere"
     error = await served.refused("RESOURCE_NOT_FOUND", upload)
@@ -336,7 +296,7 @@ async def test_a_missing_scope_is_said_before_anything_is_sent(served: Served) -
 
 
 async def test_a_creator_at_the_daily_cap_is_refused_with_its_reason(served: Served) -> None:
-    """The vendor's refusal at HTTP 200 is not taken for a yes."""
+    """The vendor's refusal with HTTP 200 is a refusal."""
     served.stage.vendor.faults.add(
         Fault(match="creator_info", kind="error", code="spam_risk_too_many_posts", status=200)
     )
@@ -374,7 +334,7 @@ async def test_a_rule_that_changed_meanwhile_fails_the_post_before_it_is_announc
 @pytest.mark.parametrize("key", ["listed", "stranger"])
 @pytest.mark.parametrize("id", ["there", "absent"])
 async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Served, key: str, id: str) -> None:
-    """Who may not use the location hears the same of a post that is there and of one that is not, for every method."""
+    """Without access to the location every method answers the same for an existing and an absent post."""
     await served.create(post_id="there")
     name = f"{PARENT}/posts/{id}"
     calls = [
@@ -388,11 +348,11 @@ async def test_another_tenants_post_and_an_absent_one_answer_alike(served: Serve
     for call in calls:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await call
-        assert_error(caught.value, "LOCATION_FORBIDDEN")
+        assert_reason(caught.value, "LOCATION_FORBIDDEN")
 
 
 async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served) -> None:
-    """`locations/-` gives a key's own agency's posts, and a rival's none."""
+    """`locations/-` lists the posts of the key's agency, and none of another agency."""
     made = await served.create()
     everywhere = post_service_pb2.ListPostsRequest(parent="locations/-")
     own = await served.stub.ListPosts(everywhere, metadata=as_("owner"))
@@ -405,7 +365,7 @@ async def test_a_list_over_all_locations_stays_inside_the_agency(served: Served)
 
 
 async def test_a_key_that_may_only_read_cannot_post(served: Served) -> None:
-    """A scope that the key lacks is said before anything else is looked at."""
+    """A missing scope is reported before anything else is checked."""
     await served.refused("SCOPE_MISSING", key="reader")
 
 
@@ -462,7 +422,7 @@ async def test_one_id_for_two_posts_at_once_is_taken_once(served: Served) -> Non
 
     [made] = [each for each in told if isinstance(each, post_pb2.Post)]
     [error] = [each for each in told if isinstance(each, grpc.aio.AioRpcError)]
-    assert_error(error, "RESOURCE_EXISTS")
+    assert_reason(error, "RESOURCE_EXISTS")
     assert f"{PARENT}/posts/p1" == made.name == detail(error, "ResourceInfo").resource_name
     assert 1 == await served.count()
 
@@ -485,7 +445,7 @@ async def test_validate_only_writes_nothing(served: Served) -> None:
 
 
 async def test_pages_reach_every_post_once_newest_first(served: Served) -> None:
-    """One by one, a list gives every post exactly once, newest first."""
+    """Pages of one return every post exactly once, newest first."""
     for number in range(5):
         served.stage.clock.advance(timedelta(seconds=1))
         await served.create(post_id=f"p{number}")
@@ -502,7 +462,7 @@ async def test_pages_reach_every_post_once_newest_first(served: Served) -> None:
 
 
 async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
-    """A token with other filters, or one that was made up, is refused."""
+    """A page token with other filters, and a forged one, are refused."""
     await served.create(post_id="one")
     await served.create(post_id="two")
     first = post_service_pb2.ListPostsRequest(parent=PARENT, page_size=1)
@@ -514,7 +474,7 @@ async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await served.stub.ListPosts(wrong, metadata=as_("owner"))
-        assert_error(caught.value, "PAGE_TOKEN_INVALID")
+        assert_reason(caught.value, "PAGE_TOKEN_INVALID")
 
 
 async def test_a_list_can_be_narrowed(served: Served) -> None:
@@ -550,13 +510,13 @@ async def test_a_list_begins_with_the_very_moment_that_was_asked_for(served: Ser
 
 
 async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: Served) -> None:
-    """Such a list would always be empty, which nobody means: FIELD_INVALID."""
+    """A filter that could never match is FIELD_INVALID."""
     request = post_service_pb2.ListPostsRequest(parent=PARENT, account="locations/l2/accounts/a1")
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.ListPosts(request, metadata=as_("owner"))
 
-    assert_error(caught.value, "FIELD_INVALID", field="account")
+    assert_reason(caught.value, "FIELD_INVALID", field="account")
 
 
 # --- watching, asking, trying again -----------------------------------------------------------------------------------
@@ -682,7 +642,7 @@ async def test_a_post_under_way_cannot_be_tried_again(served: Served) -> None:
     made = await served.create()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
-    assert_error(caught.value, "STATE_FORBIDS", state="QUEUED")
+    assert_reason(caught.value, "STATE_FORBIDS", state="QUEUED")
 
 
 async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: Served) -> None:
@@ -691,14 +651,16 @@ async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: 
     served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
     async with served.stage.domain.db.read() as tx:
         row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
-    unknown = await served.stage.wait_out(row, timedelta(hours=24))
+    row = await served.stage.finish(row, within=timedelta(minutes=10))
+    served.stage.clock.advance(timedelta(hours=24))
+    unknown = await served.stage.finish(row)
     served.stage.vendor.faults.clear()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
     read = await served.stub.GetPost(post_service_pb2.GetPostRequest(name=made.name), metadata=as_("owner"))
 
     assert "INDETERMINATE" == unknown.state
-    assert_error(caught.value, "STATE_FORBIDS", state="PUBLISHED")
+    assert_reason(caught.value, "STATE_FORBIDS", state="PUBLISHED")
     assert post_pb2.Post.PUBLISHED == read.state
     assert 1 == len(served.stage.vendor.posts)
 
@@ -726,5 +688,5 @@ async def test_refresh_says_when_the_vendor_cannot_say(served: Served) -> None:
     served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=5))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=made.name), metadata=as_("owner"))
-    assert_error(caught.value, "PROVIDER_UNAVAILABLE")
+    assert_reason(caught.value, "PROVIDER_UNAVAILABLE")
     assert "PROCESSING" == (await served.stage.read(row)).state

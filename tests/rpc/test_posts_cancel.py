@@ -12,8 +12,10 @@ from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2
 from storage import posts as rows
 from tests.fixtures import media
-from tests.flows.stage import LOCATION
-from tests.rpc.test_posts import PARENT, REQUEST_ID, Served, as_, assert_error, detail, served
+from tests.fixtures.domain import LOCATION
+from tests.rpc.answers import assert_reason
+from tests.rpc.serving import as_
+from tests.rpc.test_posts import PARENT, REQUEST_ID, Served, detail, served
 
 __all__ = ["served"]
 URI = "https://media.example/video.mp4"
@@ -48,7 +50,7 @@ async def photos_of(served: Served, count: int = 2) -> post_pb2.Post:
 
 
 async def test_a_queued_post_is_cancelled_for_good(served: Served) -> None:
-    """CANCELLED at once, once, whoever asks again; its worker does nothing any more, and its upload is free."""
+    """A queued post is CANCELLED at once and once; its worker does nothing more, and its upload can be deleted."""
     made = await served.create()
 
     cancelled = await cancel(served, made.name)
@@ -86,11 +88,11 @@ async def test_what_the_vendor_has_cannot_be_called_back(served: Served) -> None
     await served.stage.step(await _row(served, made.name))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await cancel(served, made.name)
-    assert_error(caught.value, "STATE_FORBIDS", state="PROCESSING")
+    assert_reason(caught.value, "STATE_FORBIDS", state="PROCESSING")
     await served.stage.finish(await _row(served, made.name))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await cancel(served, made.name)
-    assert_error(caught.value, "STATE_FORBIDS", state="PUBLISHED")
+    assert_reason(caught.value, "STATE_FORBIDS", state="PUBLISHED")
     assert 1 == len(served.stage.vendor.posts)
 
 
@@ -117,7 +119,7 @@ async def test_a_fetch_cannot_be_called_back_without_a_grant(served: Served) -> 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await cancel(served, made.name)
 
-    assert_error(caught.value, "REAUTHORIZATION_REQUIRED", provider="tiktok")
+    assert_reason(caught.value, "REAUTHORIZATION_REQUIRED", provider="tiktok")
     assert "PROCESSING" == (await _row(served, made.name)).state
 
 
@@ -130,7 +132,7 @@ async def test_a_fetch_that_the_vendor_cannot_stop_any_more_goes_on(served: Serv
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await cancel(served, made.name)
 
-    assert_error(caught.value, "STATE_FORBIDS", state="PROCESSING")
+    assert_reason(caught.value, "STATE_FORBIDS", state="PROCESSING")
     assert "PROCESSING" == (await _row(served, made.name)).state
 
 
@@ -211,7 +213,7 @@ async def test_the_cost_of_a_draft_is_a_place_in_the_inbox(served: Served) -> No
 
     error = await _refused(served, draft)
 
-    assert_error(error, "QUOTA_EXCEEDED", quota="pending_drafts", limit="5")
+    assert_reason(error, "QUOTA_EXCEEDED", quota="pending_drafts", limit="5")
     info = detail(error, "QuotaFailure")
     assert f"{PARENT}/accounts/{served.account}" == info.violations[0].subject
     assert 23 * 3600 < detail(error, "RetryInfo").retry_delay.seconds <= 24 * 3600
@@ -243,5 +245,5 @@ async def test_a_cap_of_the_day_says_when_it_ends(served: Served) -> None:
         Fault(match="creator_info", kind="error", code="spam_risk_too_many_posts", status=200)
     )
     error = await _refused(served, served.post())
-    assert_error(error, "PROVIDER_DAILY_CAP", providerCode="spam_risk_too_many_posts")
+    assert_reason(error, "PROVIDER_DAILY_CAP", providerCode="spam_risk_too_many_posts")
     assert 0 < detail(error, "RetryInfo").retry_delay.seconds <= 24 * 3600

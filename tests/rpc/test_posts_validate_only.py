@@ -48,7 +48,7 @@ class Desk:
     subject: str
 
     async def upload(self, data: bytes, mime_type: str = "video/mp4") -> str:
-        """Upload a file as a caller does; give its name."""
+        """Upload a file as a caller does, and return its name."""
         request = upload_service_pb2.CreateUploadRequest(parent=PARENT, upload=upload_pb2.Upload(mime_type=mime_type))
         made = await self.world.api.uploads.CreateUpload(request)
         sent = [

@@ -3,9 +3,8 @@
 Owns ListQuotas and the statuses of a used-up quota; the ledger itself is tested under flows.
 """
 
-import time
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,13 @@ from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
 from gateway.domain.quotas import sliding_window
+from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2, quota_pb2, quota_service_pb2
 from storage import accounts
-from storage.accounts import AccountRow
 from tests.fixtures import highlevel
-from tests.fixtures.gateway import Clock, World, opened
+from tests.fixtures.clock import START, RunningClock
+from tests.fixtures.gateway import World, opened
+from tests.fixtures.rows import account_row
 from tests.rpc.answers import assert_error, detail, status_of
 from tests.rpc.test_accounts import account_of
 
@@ -116,7 +117,7 @@ async def test_a_list_comes_in_pages(gateway: World) -> None:
 
 @pytest.mark.parametrize("parent", ["locations/l1/accounts/nobody", "locations/l2/accounts/nobody"])
 async def test_an_account_that_is_not_there_is_not_found(gateway: World, parent: str) -> None:
-    """Also in a location that nobody has used yet."""
+    """An unknown account is NOT_FOUND, also in a location that was never used."""
     await gateway.connect()
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -181,22 +182,10 @@ async def test_a_quota_that_is_used_up_is_a_status_with_everything_in_it(gateway
     assert 20 == asked == gateway.calls("creator_info")
 
 
-class Ticking(Clock):
-    """A clock that goes by itself, and is moved on by hand."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.began = time.monotonic()
-
-    def __call__(self) -> datetime:
-        """Return the present."""
-        return self.time + timedelta(seconds=time.monotonic() - self.began)
-
-
 @pytest.fixture
 async def ticking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, connection_pb2.Connection]]:
     """Yield a gateway in its own time, with a connection whose creator was just asked as often as a minute allows."""
-    async with opened(database_url, tmp_path, clock=Ticking()) as world:
+    async with opened(database_url, tmp_path, clock=RunningClock(START)) as world:
         made = await world.connect()
         await ask(world, (await account_of(world)).name, 20)
         yield world, made
@@ -252,12 +241,12 @@ async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
     """Two agencies are connected to one location of HighLevel: the vendor's numbers, and nothing of each other."""
     async with highlevel.opened(database_url, tmp_path, rate_limits=True) as high:
         stranger = high.world.client(await high.world.key("other"))
-        mine = await high.create(highlevel.BAKERY, static_token=high.vendor.private_token(highlevel.BAKERY))
+        mine = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))
         theirs = await high.create(
             "elsewhere",
             api=stranger.connections,
-            said={"location_id": highlevel.BAKERY},
-            static_token=high.vendor.private_token(highlevel.BAKERY),
+            said={"location_id": BAKERY},
+            static_token=high.vendor.private_token(BAKERY),
         )
         shown = await listed(high.world, await _account(high, mine))
         request = quota_service_pb2.ListQuotasRequest(parent=await _account(high, theirs))
@@ -274,21 +263,9 @@ async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
 
 
 async def _account(high: highlevel.HighWorld, made: connection_pb2.Connection) -> str:
-    """Attach an account of the connection; give its name."""
+    """Attach an account of the connection, and return its name."""
     _, location, _, connection = made.name.split("/")
-    now = high.world.clock()
+    place = {"location": location, "connection": connection, "provider": "highlevel"}
     async with high.world.domain.db.transaction() as tx:
-        row = await accounts.attach(
-            tx,
-            AccountRow(
-                location=location,
-                id="a1",
-                connection=connection,
-                provider="highlevel",
-                platform="tiktok",
-                provider_account_id="x",
-                create_time=now,
-                update_time=now,
-            ),
-        )
+        row = await accounts.attach(tx, account_row(high.world.clock(), **place))
     return f"locations/{location}/accounts/{row.id}"

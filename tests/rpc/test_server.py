@@ -250,7 +250,7 @@ async def test_reflection_names_every_service() -> None:
 
 
 async def test_an_unknown_method_is_unimplemented() -> None:
-    """A method that nobody serves is UNIMPLEMENTED."""
+    """An unknown method is UNIMPLEMENTED."""
     async with serving(a_service()) as served:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await raw_call(served, "/socialgateway.v1.PostService/GetPost", b"")
@@ -297,7 +297,7 @@ async def test_a_success_carries_its_request_id() -> None:
 
 
 async def test_odd_metadata_does_no_harm() -> None:
-    """Binary metadata, repeated ids and unknown headers leave a call as it is."""
+    """Binary metadata, repeated ids and unknown headers do not affect a call."""
     odd = (("x-other-bin", b"\xff\xfe"), ("x-request-id", "a"), ("x-request-id", "b"), ("x-empty", ""))
     async with serving(a_service()) as served:
         stub = provider_grpc.ProviderServiceStub(served.channel)

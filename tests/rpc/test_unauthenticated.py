@@ -59,7 +59,7 @@ async def test_a_request_that_never_comes_ends_at_the_servers_deadline(method: s
 
 
 async def test_a_call_without_a_request_says_so() -> None:
-    """Who ends the stream without a message is told what is missing."""
+    """A stream that ends without a message is refused with the reason."""
     async with serving(a_service()) as served:
         call: Any = served.channel.stream_unary(LIST)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -95,7 +95,7 @@ async def test_reflection_does_not_stay_open() -> None:
 
 
 async def test_a_connection_that_says_nothing_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who connects and does not begin to speak HTTP/2 is disconnected."""
+    """A connection that does not start HTTP/2 is closed."""
     monkeypatch.setattr(server, "HANDSHAKE_SECONDS", 0.2)
     async with serving(a_service()) as served:
         reader, writer = await asyncio.open_connection("localhost", served.server.port)

@@ -14,9 +14,9 @@ from gateway.domain.media import uploads
 from socialgateway.v1 import upload_pb2
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
-from tests.flows.stage import LOCATION
+from tests.fixtures.domain import LOCATION
 from tests.rpc import answers
-from tests.rpc.uploading import CODES, Message, Served, blobs, uploading
+from tests.rpc.uploading import Message, Served, blobs, uploading
 
 COMPLETE = upload_pb2.Upload.COMPLETE
 KIB = 1024
@@ -34,12 +34,12 @@ async def served(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def whole(served: Served, data: bytes = DATA) -> str:
-    """Send a file whose size is not announced; give its name, or the reason why it was refused."""
+    """Send a file whose size is not announced, and return its name, or the reason why it was refused."""
     made = await served.create()
     try:
         done = await served.write([Message(name=made.name, data=data, finish=True)])
     except grpc.aio.AioRpcError as error:
-        answers.assert_error(error, CODES["QUOTA_EXCEEDED"], "QUOTA_EXCEEDED", quota="uploadBytes")
+        answers.assert_reason(error, "QUOTA_EXCEEDED", quota="uploadBytes")
         return ""
     assert COMPLETE == done.state
     return str(done.name)
@@ -50,7 +50,7 @@ async def announced(served: Served, size: int) -> bool:
     try:
         await served.create(size)
     except grpc.aio.AioRpcError as error:
-        answers.assert_error(error, CODES["QUOTA_EXCEEDED"], "QUOTA_EXCEEDED", quota="uploadBytes")
+        answers.assert_reason(error, "QUOTA_EXCEEDED", quota="uploadBytes")
         return False
     return True
 

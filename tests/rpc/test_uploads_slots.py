@@ -16,7 +16,8 @@ from google.rpc import error_details_pb2
 from socialgateway.v1 import upload_pb2, upload_service_pb2
 from tests.fixtures.waiting import until
 from tests.rpc import answers
-from tests.rpc.uploading import CODES, PARENT, Message, Served, as_, messages, noise, sha256, uploading
+from tests.rpc.serving import as_
+from tests.rpc.uploading import PARENT, Message, Served, messages, noise, sha256, uploading
 
 COMPLETE = upload_pb2.Upload.COMPLETE
 PATIENCE = 20.0
@@ -24,7 +25,7 @@ PATIENCE = 20.0
 
 @asynccontextmanager
 async def held(served: Served, count: int) -> AsyncIterator[list[Any]]:
-    """Hold places with streams that go on when the block ends; gives their calls."""
+    """Hold places with streams that go on when the block ends, and yield their calls."""
     names = [(await served.create()).name for _ in range(count)]
     end = asyncio.Event()
 
@@ -104,9 +105,7 @@ async def test_too_many_who_wait_are_sent_away(database_url: str, tmp_path: Path
         async with held(served, 1) as streams:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await served.write(messages(other.name, b"x"))
-        answers.assert_error(
-            caught.value, CODES["QUOTA_EXCEEDED"], "QUOTA_EXCEEDED", quota="uploadStreams", limit="1", subject=PARENT
-        )
+        answers.assert_reason(caught.value, "QUOTA_EXCEEDED", quota="uploadStreams", limit="1", subject=PARENT)
         assert answers.detail(answers.status_of(caught.value), error_details_pb2.RetryInfo) is not None
         assert 1 == (await streams[0]).committed_size
         assert COMPLETE == (await served.write(messages(other.name, b"x"))).state

@@ -14,10 +14,9 @@ from sqlalchemy import select, text
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_service_pb2, connection_service_pb2, video_service_pb2
 from storage import posts, videos
-from storage.posts import PostRow
-from storage.states import PostState
 from storage.videos import VideoReadRow
 from tests.fixtures.gateway import World
+from tests.fixtures.rows import post_row
 from tests.rpc.answers import assert_error
 
 Code = grpc.StatusCode
@@ -27,7 +26,7 @@ LARGE_ID = 7602997517160123666
 
 
 async def connected(world: World, count: int = 3, location: str = "l1", **choices: Any) -> str:
-    """Connect the vendor's first user, give it videos a minute apart, the newest last; give the account's name."""
+    """Connect the vendor's first user, add videos a minute apart, the newest last, and return the account's name."""
     await world.connect(location, **choices)
     open_id, start = next(iter(world.vendor.users)), int(world.clock().timestamp())
     for number in range(count):
@@ -76,7 +75,7 @@ async def test_a_video_is_shown_exactly_as_the_vendor_has_it(gateway: World) -> 
 
 
 async def test_metrics_that_the_vendor_leaves_out_are_absent(gateway: World) -> None:
-    """What is not there is not zero."""
+    """Metrics that the vendor leaves out are absent, not zero."""
     parent = await connected(gateway, 0)
     body = '{"data":{"videos":[{"id":"7602997517160123666","like_count":null}],"has_more":false},"error":{"code":"ok"}}'
     gateway.vendor.faults.add(Fault(match="video.list", kind="body", body=body))
@@ -162,7 +161,7 @@ async def test_a_dead_cover_is_never_given(gateway: World) -> None:
 
 
 async def test_a_lookup_names_what_is_missing(gateway: World) -> None:
-    """Found ones come in the order asked for, the others by name."""
+    """Found videos are returned in the order of the request, the others are listed by name."""
     parent = await connected(gateway, 3)
 
     answer = await query(gateway, parent, LARGE_ID + 2, 1, LARGE_ID, 99)
@@ -172,7 +171,7 @@ async def test_a_lookup_names_what_is_missing(gateway: World) -> None:
 
 
 async def test_another_users_video_is_missing(gateway: World) -> None:
-    """The vendor leaves out what is not the account's own, and so do we."""
+    """Another account's video is reported as missing."""
     parent = await connected(gateway, 1)
     other = gateway.vendor.add_user(open_id="other-user", username="other", display_name="Other")
     gateway.vendor.add_video(other.open_id, id=5)
@@ -187,20 +186,8 @@ async def test_a_video_of_ours_names_its_post(gateway: World) -> None:
     """A video that a post became leads back to it."""
     parent = await connected(gateway, 2)
     account = parent.rpartition("/")[2]
-    now = gateway.clock()
-    row = PostRow(
-        location="l1",
-        id="p1",
-        account=account,
-        connection="c",
-        provider="tiktok",
-        mode="direct",
-        state=PostState.PUBLISHED,
-        provider_post_id=str(LARGE_ID),
-        queue_time=now,
-        create_time=now,
-        update_time=now,
-    )
+    own = {"account": account, "connection": "c", "state": "PUBLISHED", "provider_post_id": str(LARGE_ID)}
+    row = post_row(gateway.clock(), **own)
     async with gateway.domain.db.transaction() as tx:
         await posts.insert(tx, row)
 
@@ -329,7 +316,7 @@ async def test_a_copy_that_came_after_the_disconnect_is_not_shown(gateway: World
 async def test_a_vendor_that_cannot_answer_is_said_to(
     gateway: World, fault: Fault, code: grpc.StatusCode, reason: str
 ) -> None:
-    """What goes wrong there has its reason here, and nothing wrong is kept."""
+    """A vendor error has its reason, and is not cached."""
     parent = await connected(gateway, 1)
     gateway.vendor.faults.add(fault)
 

@@ -1,6 +1,6 @@
-"""An upload service on a stage, and clients that send to it in every way.
+"""An upload service over a domain, and clients that send to it in every way.
 
-Owns the props of the upload tests; asserts nothing.
+Owns what the tests of uploads share; asserts nothing.
 """
 
 import asyncio
@@ -14,35 +14,27 @@ from pathlib import Path
 from typing import Any
 
 import google_crc32c
-import grpc
 
-from gateway.caller import Caller
-from gateway.domain.api_keys import SCOPES
 from gateway.domain.locations import Owners
 from gateway.domain.media import uploads
 from gateway.domain.media.upload_slots import UploadSlots
-from gateway.errors import Unauthenticated
 from gateway.rpc.request import RequestGuard
 from gateway.rpc.uploads import UploadService
 from socialgateway.v1 import upload_pb2, upload_service_pb2, upload_service_pb2_grpc
 from storage import uploads as rows
 from storage.uploads import UploadPartRow
+from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.stage import LOCATION, Stage, opened
 from tests.rpc import serving
+from tests.rpc.serving import as_
 
 PARENT = f"locations/{LOCATION}"
-KEYS = {
-    "owner" + "0" * 32: Caller("owner", "agency", None, SCOPES),
-    "stranger" + "0" * 32: Caller("stranger", "rival", None, SCOPES),
-    "reader" + "0" * 32: Caller("reader", "agency", None, frozenset({"uploads.read"})),
-}
 MIB = 1024 * 1024
 Message = upload_service_pb2.WriteUploadRequest
 
 
 def noise(size: int, seed: int = 1) -> bytes:
-    """Return bytes of which no two stretches are alike, the same in every run."""
+    """Return pseudo-random bytes, the same in every run."""
     return random.Random(seed).randbytes(size)
 
 
@@ -51,22 +43,10 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def as_(name: str) -> Any:
-    """Return the metadata of one of the keys."""
-    return (("authorization", f"Bearer {name}{'0' * 32}"),)
-
-
-async def authenticate(key: str) -> Caller:
-    """Know the keys of this file."""
-    if key not in KEYS:
-        raise Unauthenticated()
-    return KEYS[key]
-
-
 def messages(
     name: str, data: bytes, start: int = 0, stop: int | None = None, piece: int = 256 * 1024, finish: bool | None = None
 ) -> list[Message]:
-    """Cut data[start:stop] into messages; the last finishes when it is the end of the data, unless told otherwise."""
+    """Cut data[start:stop] into messages; the last finishes when it is the end of the data, unless `finish` says."""
     stop = len(data) if stop is None else stop
     found = [
         Message(write_offset=first, data=data[first : min(first + piece, stop)]) for first in range(start, stop, piece)
@@ -79,12 +59,12 @@ def messages(
 
 
 class Counting(UploadService):
-    """The real service, which also says how many messages it has taken in."""
+    """The real service, which also counts the messages that it has read."""
 
     taken = 0
 
     async def WriteUpload(self, request_iterator: AsyncIterator[Message], context: Any) -> upload_pb2.Upload:
-        """Count on the way; a message is taken in when the next is asked for."""
+        """Count the messages; one has been read when the next is requested."""
         return await super().WriteUpload(self._counted(request_iterator), context)
 
     async def _counted(self, sent: AsyncIterator[Message]) -> AsyncIterator[Message]:
@@ -95,7 +75,7 @@ class Counting(UploadService):
 
 @dataclass
 class Served:
-    """A stage, a real server over it, and its stub."""
+    """A domain, a real server over its uploads, and the service's stub."""
 
     stage: Stage
     stub: Any
@@ -109,11 +89,11 @@ class Served:
         return await self.stub.CreateUpload(request, metadata=as_(key))
 
     async def get(self, name: str, *, key: str = "owner") -> Any:
-        """Look at an upload."""
+        """Get an upload."""
         return await self.stub.GetUpload(upload_service_pb2.GetUploadRequest(name=name), metadata=as_(key))
 
     async def delete(self, name: str, *, key: str = "owner", request_id: str = "") -> Any:
-        """Remove an upload."""
+        """Delete an upload."""
         request = upload_service_pb2.DeleteUploadRequest(name=name, request_id=request_id)
         return await self.stub.DeleteUpload(request, metadata=as_(key))
 
@@ -122,7 +102,7 @@ class Served:
         return await self.stub.WriteUpload(iter(sent), metadata=as_(key), **options)
 
     async def broken(self, sent: list[Message]) -> None:
-        """Send messages, then break the stream off without ending it, when the server has taken them all in."""
+        """Send messages, and cancel the stream when the server has read them all."""
         expected = self.service.taken + len(sent)
 
         async def feed() -> AsyncIterator[Message]:
@@ -141,14 +121,14 @@ class Served:
         return await self.write(messages(made.name, data))
 
     async def stored(self, name: str, first: int = 0, end: int | None = None) -> bytes:
-        """Read bytes back as a hand-over does."""
+        """Read bytes back as a transfer to a vendor does."""
         upload = await self.get(name)
         end = upload.committed_size if end is None else end
         pieces = uploads.read(self.stage.domain, LOCATION, id_of(name), first, end)
         return b"".join([piece async for piece in pieces])
 
     async def parts(self, name: str) -> list[UploadPartRow]:
-        """Return the parts that are listed."""
+        """Return the rows of the upload's parts."""
         async with self.stage.domain.db.read() as tx:
             return list(await rows.parts(tx, LOCATION, id_of(name)))
 
@@ -159,7 +139,7 @@ def id_of(name: str) -> str:
 
 
 def blobs(folder: Path) -> list[str]:
-    """Return the files below the stage's blob folder, as keys."""
+    """Return the keys of the files in the blob folder."""
     root = folder / "blobs"
     return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
@@ -168,26 +148,10 @@ def blobs(folder: Path) -> list[str]:
 async def uploading(
     database_url: str, folder: Path, *, beside: Stage | None = None, **desk: Any
 ) -> AsyncIterator[Served]:
-    """Serve uploads over a stage, as the only process or as another one `beside` a first."""
+    """Serve uploads as the only process, or as another one `beside` a first."""
     async with opened(database_url, folder, clock=None if beside is None else beside.clock) as own:
         ids = (f"{'first' if beside is None else 'second'}{number}" for number in itertools.count())
-        domain = replace(own.domain, new_id=ids.__next__)
-        counter = UploadSlots(**desk)
-        service = Counting(domain, RequestGuard(Owners(domain.db, own.clock), b"s" * 32), counter)
-        async with serving.serving(serving.uploads(service), known=authenticate) as server:
-            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, counter)
-
-
-CODES = {
-    "FIELD_INVALID": grpc.StatusCode.INVALID_ARGUMENT,
-    "REQUEST_ID_REUSED": grpc.StatusCode.INVALID_ARGUMENT,
-    "UPLOAD_CHECKSUM_MISMATCH": grpc.StatusCode.INVALID_ARGUMENT,
-    "UPLOAD_OFFSET_MISMATCH": grpc.StatusCode.OUT_OF_RANGE,
-    "LOCATION_FORBIDDEN": grpc.StatusCode.PERMISSION_DENIED,
-    "SCOPE_MISSING": grpc.StatusCode.PERMISSION_DENIED,
-    "RESOURCE_NOT_FOUND": grpc.StatusCode.NOT_FOUND,
-    "CONFLICT": grpc.StatusCode.ABORTED,
-    "QUOTA_EXCEEDED": grpc.StatusCode.RESOURCE_EXHAUSTED,
-    "DEADLINE_EXCEEDED": grpc.StatusCode.DEADLINE_EXCEEDED,
-}
-"""The code of each reason that is not FAILED_PRECONDITION."""
+        domain, slots = replace(own.domain, new_id=ids.__next__), UploadSlots(**desk)
+        service = Counting(domain, RequestGuard(Owners(domain.db, own.clock), b"s" * 32), slots)
+        async with serving.serving(serving.uploads(service)) as server:
+            yield Served(own, upload_service_pb2_grpc.UploadServiceStub(server.channel), service, slots)

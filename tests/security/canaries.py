@@ -1,45 +1,37 @@
-"""Every secret of a scene by its name, and the search for them in whatever was said, written or kept.
+"""Every secret of a gateway by its name, and the search for them in texts and bytes.
 
-Owns the harvest (from configuration, wire and tables), the spellings of a secret, and the search. Does not
-know where it is searched.
+Owns the collection of secrets (from configuration, wire and tables), the encodings of a secret, and the search.
 """
 
 import base64
-import gc
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-import grpc
 import httpx
-import psycopg
-from psycopg import sql
 from sqlalchemy import select
 
 from storage import keys
 from storage.keys import DataKeyTable
-from tests.security.scene import BOOTSTRAP_KEY, CLIENT_SECRET, Scene
+from tests.fixtures.settings import KEY
+from tests.security.recorded import CLIENT_SECRET, RecordedGateway
 
 SHORTEST = 12
-"""What is shorter than this is found everywhere by accident."""
+"""A shorter secret would be found everywhere by accident."""
 FIELDS = ("access_token", "refresh_token", "token", "code", "code_verifier", "client_secret", "state", "upload_token")
-OURS = ("gateway", "providers", "storage")
-NOT_OURS = ("providers.simulators",)
 
 
 @dataclass
 class Canaries:
-    """Secrets and their names; `spelled` holds every spelling that each might be found in."""
+    """Secrets and their names; `spelled` has every encoding in which each might be found."""
 
     names: dict[bytes, str] = field(default_factory=dict)
     spelled: dict[str, frozenset[bytes]] = field(default_factory=dict)
 
     def add(self, kind: str, secret: str | bytes) -> None:
-        """Watch for one more secret of a kind; the same one twice keeps its first name."""
+        """Add a secret of a kind; one that is there already keeps its name."""
         raw = secret.encode() if isinstance(secret, str) else secret
         if len(raw) < SHORTEST:
             raise ValueError(f"{kind} is too short to be searched for")
@@ -49,11 +41,11 @@ class Canaries:
 
     @property
     def kinds(self) -> set[str]:
-        """The kinds that are known: a walk that met none of a kind proves nothing about it."""
+        """The kinds of secrets found so far: a journey without any of a kind proves nothing about it."""
         return {name.partition(" #")[0] for name in self.names.values()}
 
     def found_in(self, *places: Any) -> list[str]:
-        """Return the names of the secrets that stand somewhere in these texts or bytes."""
+        """Return the names of the secrets that occur in these texts or bytes."""
         hay = b"\0".join(each if isinstance(each, bytes) else str(each).encode("utf-8", "replace") for each in places)
         return sorted(name for name, spellings in self.spelled.items() if any(each in hay for each in spellings))
 
@@ -65,7 +57,7 @@ def _spellings(raw: bytes) -> Iterator[bytes]:
     yield raw.hex().upper().encode()
     for before in range(3):
         coded = base64.b64encode(b"\0" * before + raw)
-        # The first and last characters mix with the neighbours.
+        # The first and last characters depend on the neighbouring bytes.
         yield coded[4:-4]
         yield coded[4:-4].translate(bytes.maketrans(b"+/", b"-_"))
     if raw.isascii() and raw.decode("ascii").isprintable():
@@ -74,10 +66,10 @@ def _spellings(raw: bytes) -> Iterator[bytes]:
             yield spelled.encode()
 
 
-async def harvest(scene: Scene, found: Canaries) -> None:
-    """Add every secret of the scene, those on the wire until now included."""
-    settings = scene.gateway.settings
-    found.add("bootstrap key", BOOTSTRAP_KEY)
+async def harvest(recorded: RecordedGateway, found: Canaries) -> None:
+    """Add every secret of the gateway, including those on the wire so far."""
+    settings = recorded.gateway.settings
+    found.add("bootstrap key", KEY)
     found.add("client secret", CLIENT_SECRET)
     for entry in settings.encryption_keys.get_secret_value().split(","):
         encoded = entry.partition(":")[2]
@@ -85,13 +77,13 @@ async def harvest(scene: Scene, found: Canaries) -> None:
     password = urlsplit(settings.database_url.get_secret_value() if settings.database_url else "").password
     if password:
         found.add("database password", password)
-    await _harvest_keys(scene, found)
-    _harvest_wire(scene, found)
+    await _harvest_keys(recorded, found)
+    _harvest_wire(recorded, found)
 
 
-async def _harvest_keys(scene: Scene, found: Canaries) -> None:
+async def _harvest_keys(recorded: RecordedGateway, found: Canaries) -> None:
     """Add what the ring wraps: the secrets for signatures, and each location's data key."""
-    resources = scene.gateway.resources
+    resources = recorded.gateway.resources
     for name in ("oauth", "api_keys", "pages"):
         found.add("signing secret", await keys.get_secret(resources.db, resources.ring, name))
     async with resources.db.read() as tx:
@@ -101,9 +93,9 @@ async def _harvest_keys(scene: Scene, found: Canaries) -> None:
         found.add("data key", resources.ring.unwrap(row.key_id, row.wrapped, aad=place))
 
 
-def _harvest_wire(scene: Scene, found: Canaries) -> None:
-    """Add what the gateway sent to the vendor and got from it."""
-    for wire in (scene.wire, scene.planner_wire):
+def _harvest_wire(recorded: RecordedGateway, found: Canaries) -> None:
+    """Add what the gateway sent to the vendors and received from them."""
+    for wire in (recorded.wire, recorded.planner_wire):
         for request in wire.requests:
             for name, value in secrets_of(request):
                 found.add(name, value)
@@ -134,48 +126,3 @@ def _in_answer(body: bytes) -> Iterator[tuple[str, str]]:
     for name, value in parse_qsl(urlsplit(data.get("upload_url", "")).query):
         if name in FIELDS:
             yield name, value
-
-
-def tables(url: str) -> Iterator[tuple[str, str]]:
-    """Yield every table of the database by name, with all its rows as text."""
-    with psycopg.connect(url) as connection:
-        names = connection.execute(
-            "SELECT schemaname, tablename FROM pg_tables WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
-        ).fetchall()
-        for schema, name in names:
-            query = sql.SQL("SELECT t::text FROM {} AS t").format(sql.Identifier(schema, name))
-            yield name, "\n".join(row[0] for row in connection.execute(query))
-
-
-def files(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield every file under a folder."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            yield str(path), path.read_bytes()
-
-
-def words_of(heard: Any) -> Iterator[Any]:
-    """Yield all that a caller was told by one answer or error, but for the page of its own consent."""
-    if isinstance(heard, grpc.aio.AioRpcError):
-        yield from (repr(heard), heard.details(), heard.debug_error_string())
-        for key, value in (*heard.initial_metadata(), *heard.trailing_metadata()):
-            yield from (key, value)
-        return
-    message = type(heard).FromString(heard.SerializeToString())
-    for each in (message, *getattr(message, "connections", ())):
-        if "authorization" in each.DESCRIPTOR.fields_by_name:
-            each.authorization.ClearField("uri")
-    yield from (str(message), message.SerializeToString())
-
-
-def reprs() -> dict[str, str]:
-    """Return the reprs of all objects of the gateway's own classes that live in this process, by class."""
-    gc.collect()
-    found: dict[str, set[str]] = defaultdict(set)
-    for each in gc.get_objects():
-        kind = type(each)
-        # A class of C may keep anything under this name.
-        module = str(getattr(kind, "__module__", ""))
-        if module.partition(".")[0] in OURS and not module.startswith(NOT_OURS):
-            found[f"{module}.{kind.__qualname__}"].add(repr(each))
-    return {kind: "\0".join(shown) for kind, shown in found.items()}

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from gateway.domain.publishing import step
 from providers.simulators.tiktok import Fault
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
-from tests.security.judging import complaint
-from tests.security.scene import BOOTSTRAP_KEY, CONFIG, Scene, opened
-from tests.security.walking import DAY, FRESH, PARENT, Walk
+from tests.fixtures.settings import KEY
+from tests.security.journey import DAY, FRESH, PARENT, Journey
+from tests.security.recorded import CONFIG, RecordedGateway, opened
+from tests.security.status_checks import complaint
 
 pytestmark = pytest.mark.chaos
 
@@ -94,8 +95,8 @@ faults = st.one_of(
 class Stricken:
     """A connected account whose vendor goes mad at times; `posts` are those that the vendor is working on."""
 
-    scene: Scene
-    walk: Walk
+    recorded: RecordedGateway
+    journey: Journey
     upload: str = ""
     posts: list[str] = field(default_factory=list)
     wrong: dict[str, str] = field(default_factory=dict)
@@ -105,54 +106,58 @@ class Stricken:
         """Make one call while the vendor answers so; keep what is wrong with what came of it."""
         await self.recover()
         ready = await CALLS[call][1](self)
-        self.scene.vendor.faults.add(Fault(match=operation, times=None, **fault))
+        self.recorded.vendor.faults.add(Fault(match=operation, times=None, **fault))
         try:
             await ready()
         except grpc.aio.AioRpcError as error:
             if trouble := complaint(error):
                 self.wrong[f"{call} when {operation} gives {fault}"] = trouble
         finally:
-            if any(self.scene.vendor.faults.hits.values()):
+            if any(self.recorded.vendor.faults.hits.values()):
                 self.met.add(f"{call}: {operation}")
-            self.scene.vendor.faults.clear()
+            self.recorded.vendor.faults.clear()
 
     async def recover(self) -> None:
         """Consent again, and carry on what was being handed over, where nonsense had ended or held it."""
-        self.scene.clock.ahead += HOUR
-        status = (await self.walk.call("ConnectionService/GetConnection", name=self.walk.connection)).status
+        self.recorded.clock.advance(HOUR)
+        status = (await self.journey.call("ConnectionService/GetConnection", name=self.journey.connection)).status
         if status != connection_pb2.Connection.DISCONNECTED:
-            status = (await self.walk.call("ConnectionService/VerifyConnection", name=self.walk.connection)).status
+            status = (
+                await self.journey.call("ConnectionService/VerifyConnection", name=self.journey.connection)
+            ).status
         if status != connection_pb2.Connection.VALID:
-            await self.walk.complete(await self.walk.consent((await self.walk.reauthorize()).authorization.uri))
+            await self.journey.complete(
+                await self.journey.consent((await self.journey.reauthorize()).authorization.uri)
+            )
         for name in self.posts:
             for _ in range(10):
                 if await self.state(name) not in UNDER_WAY:
                     break
-                self.scene.clock.ahead += HOUR / 12
+                self.recorded.clock.advance(HOUR / 12)
                 await self.step(name)
         # One that the vendor is working on is enough to ask about.
         self.posts = [name for name in self.posts if await self.state(name) in HELD][-1:]
 
     async def state(self, post: str) -> int:
         """Return the state of a post."""
-        return int((await self.walk.call("PostService/GetPost", name=post)).state)
+        return int((await self.journey.call("PostService/GetPost", name=post)).state)
 
     async def step(self, post: str) -> None:
         """Carry a post on, as a worker does: nobody hears its exceptions, so it must raise none."""
         _, location, _, id = post.split("/")
-        await step.step(self.scene.gateway.domain, location, id)
+        await step.step(self.recorded.gateway.domain, location, id)
 
     async def new_post(self) -> str:
         """Return a post whose hand-over has not begun."""
-        self.posts.append((await self.walk.post(self.upload)).name)
+        self.posts.append((await self.journey.post(self.upload)).name)
         return self.posts[-1]
 
     async def new_pull(self) -> str:
         """Return a post whose video the vendor fetches itself, and whose hand-over has not begun."""
-        post = post_pb2.Post(account=self.walk.account, caption="pulled")
+        post = post_pb2.Post(account=self.journey.account, caption="pulled")
         post.video.source.uri, post.video.source.vendor_pull = "https://media.example/v.mp4", True
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
-        made = await self.walk.call("PostService/CreatePost", parent=PARENT, post=post)
+        made = await self.journey.call("PostService/CreatePost", parent=PARENT, post=post)
         return str(made.name)
 
     async def processing(self) -> str:
@@ -172,26 +177,28 @@ Ready = Callable[[], Awaitable[Any]]
 
 
 async def _verify(stricken: Stricken) -> Ready:
-    return lambda: stricken.walk.call("ConnectionService/VerifyConnection", name=stricken.walk.connection)
+    return lambda: stricken.journey.call("ConnectionService/VerifyConnection", name=stricken.journey.connection)
 
 
 async def _renew(stricken: Stricken) -> Ready:
-    stricken.scene.clock.ahead += DAY
+    stricken.recorded.clock.advance(DAY)
     return await _verify(stricken)
 
 
 async def _account(stricken: Stricken) -> Ready:
-    return lambda: stricken.walk.call("AccountService/GetAccount", name=stricken.walk.account, max_staleness=FRESH)
+    return lambda: stricken.journey.call(
+        "AccountService/GetAccount", name=stricken.journey.account, max_staleness=FRESH
+    )
 
 
 async def _creator(stricken: Stricken) -> Ready:
-    name = f"{stricken.walk.account}/creatorInfo"
-    return lambda: stricken.walk.call("AccountService/GetCreatorInfo", name=name, max_staleness=FRESH)
+    name = f"{stricken.journey.account}/creatorInfo"
+    return lambda: stricken.journey.call("AccountService/GetCreatorInfo", name=name, max_staleness=FRESH)
 
 
 async def _complete(stricken: Stricken) -> Ready:
-    address = await stricken.walk.consent((await stricken.walk.reauthorize()).authorization.uri)
-    return lambda: stricken.walk.complete(address)
+    address = await stricken.journey.consent((await stricken.journey.reauthorize()).authorization.uri)
+    return lambda: stricken.journey.complete(address)
 
 
 async def _create(stricken: Stricken) -> Ready:
@@ -200,36 +207,36 @@ async def _create(stricken: Stricken) -> Ready:
 
 async def _refresh(stricken: Stricken) -> Ready:
     name = await stricken.processing()
-    return lambda: stricken.walk.call("PostService/RefreshPost", name=name)
+    return lambda: stricken.journey.call("PostService/RefreshPost", name=name)
 
 
 async def _hand_over(stricken: Stricken) -> Ready:
     name = await stricken.new_post()
     # What the creator may do was asked when the post was made: it is asked again when that is old.
-    stricken.scene.clock.ahead += HOUR
+    stricken.recorded.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 
 async def _poll(stricken: Stricken) -> Ready:
     name = await stricken.processing()
-    stricken.scene.clock.ahead += HOUR
+    stricken.recorded.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 
 async def _videos(stricken: Stricken) -> Ready:
-    parent = stricken.walk.account
-    return lambda: stricken.walk.call("VideoService/ListVideos", parent=parent, max_staleness=FRESH)
+    parent = stricken.journey.account
+    return lambda: stricken.journey.call("VideoService/ListVideos", parent=parent, max_staleness=FRESH)
 
 
 async def _video(stricken: Stricken) -> Ready:
-    name = f"{stricken.walk.account}/videos/7602997517160123666"
-    return lambda: stricken.walk.call("VideoService/GetVideo", name=name, max_staleness=FRESH)
+    name = f"{stricken.journey.account}/videos/7602997517160123666"
+    return lambda: stricken.journey.call("VideoService/GetVideo", name=name, max_staleness=FRESH)
 
 
 async def _query(stricken: Stricken) -> Ready:
-    parent = stricken.walk.account
+    parent = stricken.journey.account
     names = [f"{parent}/videos/{number}" for number in (1, 2)]
-    return lambda: stricken.walk.call("VideoService/QueryVideos", parent=parent, names=names)
+    return lambda: stricken.journey.call("VideoService/QueryVideos", parent=parent, names=names)
 
 
 async def _pull(stricken: Stricken) -> Ready:
@@ -239,39 +246,39 @@ async def _pull(stricken: Stricken) -> Ready:
 
 async def _draft(stricken: Stricken) -> Ready:
     # Few drafts may wait for their creator: those of before are a day old by now.
-    stricken.scene.clock.ahead += DAY
-    post = post_pb2.Post(account=stricken.walk.account, mode=post_pb2.POST_MODE_CREATOR_INBOX)
+    stricken.recorded.clock.advance(DAY)
+    post = post_pb2.Post(account=stricken.journey.account, mode=post_pb2.POST_MODE_CREATOR_INBOX)
     post.video.source.upload = stricken.upload
-    name = (await stricken.walk.call("PostService/CreatePost", parent=PARENT, post=post)).name
+    name = (await stricken.journey.call("PostService/CreatePost", parent=PARENT, post=post)).name
     return lambda: stricken.step(name)
 
 
 async def _photos(stricken: Stricken) -> Ready:
-    post = post_pb2.Post(account=stricken.walk.account, caption="photos")
+    post = post_pb2.Post(account=stricken.journey.account, caption="photos")
     for number in range(2):
         post.photos.sources.add(uri=f"https://media.example/{number}.jpg", vendor_pull=True)
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
-    name = (await stricken.walk.call("PostService/CreatePost", parent=PARENT, post=post)).name
+    name = (await stricken.journey.call("PostService/CreatePost", parent=PARENT, post=post)).name
     return lambda: stricken.step(name)
 
 
 async def _disconnect(stricken: Stricken) -> Ready:
-    return lambda: stricken.walk.call("ConnectionService/DisconnectConnection", name=stricken.walk.connection)
+    return lambda: stricken.journey.call("ConnectionService/DisconnectConnection", name=stricken.journey.connection)
 
 
 async def _look_for_proof(stricken: Stricken) -> Ready:
     name = await stricken.new_pull()
-    stricken.scene.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
+    stricken.recorded.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     await stricken.step(name)
-    stricken.scene.vendor.faults.clear()
-    stricken.scene.clock.ahead += HOUR
+    stricken.recorded.vendor.faults.clear()
+    stricken.recorded.clock.advance(HOUR)
     return lambda: stricken.step(name)
 
 
 async def _cancel(stricken: Stricken) -> Ready:
     name = await stricken.new_pull()
     await stricken.step(name)
-    return lambda: stricken.walk.call("PostService/CancelPost", name=name)
+    return lambda: stricken.journey.call("PostService/CancelPost", name=name)
 
 
 CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]] = {
@@ -301,10 +308,10 @@ PLACES = [(call, operation) for call, (operations, _) in CALLS.items() for opera
 async def stricken(database_url: str, tmp_path: Path) -> AsyncIterator[Stricken]:
     """Yield a connected account with an upload; the vendor never ends working on a post."""
     config = replace(CONFIG, processing_seconds=10**9)
-    async with opened(database_url, tmp_path, config=config) as scene:
-        walk = Walk(scene, BOOTSTRAP_KEY)
-        await walk.connect()
-        yield Stricken(scene, walk, await walk.upload())
+    async with opened(database_url, tmp_path, config=config) as recorded:
+        journey = Journey(recorded, KEY)
+        await journey.connect()
+        yield Stricken(recorded, journey, await journey.upload())
 
 
 @hypothesis_settings(
@@ -324,7 +331,7 @@ async def test_no_nonsense_of_a_vendor_is_a_fault_of_ours(
     "fault", [{"kind": "html"}, {"kind": "body", "body": "[]"}, {"kind": "error", "code": "odd"}], ids=str
 )
 async def test_every_call_of_a_vendor_meets_its_fault(stricken: Stricken, fault: dict[str, Any]) -> None:
-    """The walk above does reach each operation: every one of them was answered with nonsense, and nothing failed."""
+    """Each operation is reached by the calls above: every one was answered with nonsense, and nothing failed."""
     for place in PLACES:
         await stricken.try_one(*place, fault)
 

@@ -90,7 +90,7 @@ def sound(descriptor: Any) -> Any:
 
 
 def test_every_method_is_tried() -> None:
-    """The walk below covers the whole contract."""
+    """The calls below cover the whole contract."""
     assert set(METHOD_SCOPES) == set(METHODS)
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gateway.app import start
 from gateway.settings import SettingsError, load
-from tests.fixtures.whole import settings
+from tests.fixtures.settings import make_settings
 from tests.security.canaries import Canaries
 
 PASSWORD = "canary-password-of-the-database"
@@ -48,11 +48,11 @@ def secrets() -> Canaries:
 async def test_a_failed_start_tells_no_secret(
     case: str, written: io.StringIO, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Neither the error, nor its causes, nor the log show the secret that was wrong."""
+    """Neither the error, nor its causes, nor the log contain the secret that was wrong."""
     values = {"encryption_keys": f"k1:{ENCODED}", **BAD[case]}
 
     with pytest.raises(Exception) as caught:
-        await start(settings(values.pop("database_url", NOWHERE), tmp_path, **values))
+        await start(make_settings(values.pop("database_url", NOWHERE), tmp_path, **values))
 
     shown = "".join(traceback.format_exception(caught.value))
     assert shown

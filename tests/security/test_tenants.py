@@ -16,9 +16,11 @@ from google.rpc import status_pb2
 
 from gateway.domain import api_keys
 from gateway.interceptors.scopes import ANY_KEY, METHOD_SCOPES
-from tests.security.judging import Census, reason_of, without_id
+from tests.fixtures.client import METHODS
+from tests.fixtures.settings import KEY
+from tests.security.recorded import RecordedGateway, opened
 from tests.security.requests import VALUES, Things, make, sound
-from tests.security.scene import BOOTSTRAP_KEY, METHODS, Scene, opened
+from tests.security.status_checks import RowCounts, reason_of, without_id
 
 FOR_ANY_KEY = {name for name in METHODS if METHOD_SCOPES[f"/socialgateway.v1.{name}"] == ANY_KEY}
 OWNED = sorted(METHODS.keys() - FOR_ANY_KEY)
@@ -40,25 +42,25 @@ UNABLE = {
     "PlannerService/ListCategories",
     "PlannerService/ListTags",
 }
-"""What TikTok, which the scene is connected to, has not."""
+"""Methods that TikTok, to which the location is connected, does not support."""
 
 
 @dataclass
 class Land:
-    """A scene in which the location l1 belongs to the agency `default` and holds one of each."""
+    """A gateway in which the location l1 belongs to the agency `default` and has one of each resource."""
 
-    scene: Scene
+    recorded: RecordedGateway
     things: Things
-    census: Census
+    row_counts: RowCounts
     wrong: dict[str, str] = field(default_factory=dict)
 
     async def refusal(self, method: str, request: Any, key: str | None) -> status_pb2.Status:
-        """Call a method that must be refused, without a vendor call; gives the status without the call's id."""
-        before = len(self.scene.wire.requests)
-        error = await self.scene.refused(method, [request.SerializeToString()], key=key)
+        """Call a method that must be refused, without a vendor call, and return the status without the call's id."""
+        before = len(self.recorded.wire.requests)
+        error = await self.recorded.refused(method, [request.SerializeToString()], key=key)
         if error is None:
             self.wrong[method] = "was answered"
-        elif before != len(self.scene.wire.requests):
+        elif before != len(self.recorded.wire.requests):
             self.wrong[method] = "called the vendor"
         return without_id(error) if error is not None else status_pb2.Status()
 
@@ -81,22 +83,22 @@ class Land:
 @contextmanager
 def untouched(land: Land) -> Iterator[None]:
     """Fail unless every method was refused in the block as it had to be, and no table has a row more or less."""
-    before = land.census.counts()
+    before = land.row_counts.counts()
     yield
     assert {} == land.wrong
-    assert before == land.census.counts()
+    assert before == land.row_counts.counts()
 
 
 @pytest.fixture
 async def land(database_url: str, tmp_path: Path) -> AsyncIterator[Land]:
     """Yield a location that holds one of each, and whose owner has just read them all: every cache is warm."""
-    async with opened(database_url, tmp_path) as scene:
-        things = await make(scene, BOOTSTRAP_KEY)
+    async with opened(database_url, tmp_path) as recorded:
+        things = await make(recorded, KEY)
         for method in sorted({*OWNED} - NETWORKS - UNABLE):
             if "/Get" in method or "/List" in method:
-                await scene.call(method, sound(method, things))
+                await recorded.call(method, sound(method, things))
         with psycopg.connect(database_url, autocommit=True) as database:
-            yield Land(scene, things, Census(database))
+            yield Land(recorded, things, RowCounts(database))
 
 
 def test_every_method_has_a_sound_request() -> None:
@@ -111,7 +113,7 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
     for method in sorted(METHODS, key=lambda name: ("Delete" in name, "Disconnect" in name, name)):
         if method == "PostService/WatchPost":
             continue
-        error = await land.scene.refused(method, [sound(method, land.things).SerializeToString()])
+        error = await land.recorded.refused(method, [sound(method, land.things).SerializeToString()])
         if error is not None:
             refused[method] = reason_of(without_id(error))
 
@@ -136,10 +138,10 @@ COMPLETE = "ConnectionService/CompleteConnection"
 WRONG_KEYS = {
     "short": "sg_short",
     "unknown": "sg_" + "A" * 43,
-    "bootstrap with a tail": BOOTSTRAP_KEY + "x",
-    "bootstrap cut": BOOTSTRAP_KEY[:-1],
-    "bootstrap twice": f"{BOOTSTRAP_KEY} {BOOTSTRAP_KEY}",
-    "bootstrap in upper case": BOOTSTRAP_KEY.upper(),
+    "bootstrap with a tail": KEY + "x",
+    "bootstrap cut": KEY[:-1],
+    "bootstrap twice": f"{KEY} {KEY}",
+    "bootstrap in upper case": KEY.upper(),
     "endless": "k" * 6000,
     "quotes": "' OR 1=1; --" * 4,
 }
@@ -152,7 +154,7 @@ def foreign_reason(method: str) -> str:
 
 async def test_another_agency_is_kept_out(land: Land) -> None:
     """A key of another agency, for all its locations, learns nothing of l1: not even what is there."""
-    key = await land.scene.key("rival")
+    key = await land.recorded.key("rival")
 
     with untouched(land):
         for method in OWNED:
@@ -161,7 +163,7 @@ async def test_another_agency_is_kept_out(land: Land) -> None:
 
 async def test_another_location_of_the_same_agency_is_kept_out(land: Land) -> None:
     """A key for l2 alone learns nothing of l1, nor whether a third location exists."""
-    key = await land.scene.key(locations=["l2"])
+    key = await land.recorded.key(locations=["l2"])
 
     with untouched(land):
         for method in OWNED:
@@ -173,7 +175,7 @@ async def test_another_location_of_the_same_agency_is_kept_out(land: Land) -> No
 async def test_every_method_wants_its_scope(land: Land) -> None:
     """A key with every scope but the method's own is refused before anything is looked at."""
     scopes = {METHOD_SCOPES[METHODS[method].path] for method in OWNED}
-    keys = {scope: await land.scene.key(scopes=api_keys.SCOPES - {scope}) for scope in scopes}
+    keys = {scope: await land.recorded.key(scopes=api_keys.SCOPES - {scope}) for scope in scopes}
 
     with untouched(land):
         for method in OWNED:
@@ -194,13 +196,13 @@ async def test_nobody_is_let_in_without_a_key(land: Land) -> None:
 
 async def test_a_key_is_worth_nothing_after_its_time(land: Land) -> None:
     """An expired key and a revoked one, both used before, are refused by every method."""
-    expired = await land.scene.key(expire_time=land.scene.clock() + timedelta(hours=1))
-    revoked = await land.scene.new_key()
+    expired = await land.recorded.key(expire_time=land.recorded.clock() + timedelta(hours=1))
+    revoked = await land.recorded.new_key()
     keys = (expired, revoked.secret.reveal())
     for key in keys:
-        await land.scene.call("ProviderService/ListProviders", key=key)
-    land.scene.clock.ahead += timedelta(hours=1)
-    await api_keys.revoke(land.scene.store, revoked.key_id)
+        await land.recorded.call("ProviderService/ListProviders", key=key)
+    land.recorded.clock.advance(timedelta(hours=1))
+    await api_keys.revoke(land.recorded.store, revoked.key_id)
 
     with untouched(land):
         for method in METHODS:
@@ -211,14 +213,14 @@ async def test_a_key_is_worth_nothing_after_its_time(land: Land) -> None:
 async def test_lists_over_all_locations_end_at_the_keys_own(land: Land) -> None:
     """`locations/-` gives a key what is in its own locations, and a rival nothing."""
     rival, elsewhere, here = (
-        await land.scene.key("rival"),
-        await land.scene.key(locations=["l2"]),
-        await land.scene.key(locations=["l1", "l2"]),
+        await land.recorded.key("rival"),
+        await land.recorded.key(locations=["l2"]),
+        await land.recorded.key(locations=["l1", "l2"]),
     )
 
     keys = {"rival": rival, "elsewhere": elsewhere, "here": here}
     for method, items in {"ConnectionService/ListConnections": "connections", "PostService/ListPosts": "posts"}.items():
-        answers = {name: await land.scene.call(method, parent="locations/-", key=key) for name, key in keys.items()}
+        answers = {name: await land.recorded.call(method, parent="locations/-", key=key) for name, key in keys.items()}
         assert {"rival": 0, "elsewhere": 0, "here": 1} == {
             name: len(getattr(answer, items)) for name, answer in answers.items()
         }
@@ -226,7 +228,7 @@ async def test_lists_over_all_locations_end_at_the_keys_own(land: Land) -> None:
 
 async def test_a_body_cannot_reach_into_another_location(land: Land) -> None:
     """The location in a request's own name is what counts: names of another location in its body are refused."""
-    key = await land.scene.key("rival")
+    key = await land.recorded.key("rival")
     mine = sound("PostService/CreatePost", land.things.moved("l2"))
     foreign_account, foreign_upload, foreign_filter = (
         sound("PostService/CreatePost", land.things.moved("l2")),
@@ -237,26 +239,26 @@ async def test_a_body_cannot_reach_into_another_location(land: Land) -> None:
     )
     foreign_account.post.account = land.things.name("accounts", land.things.account)
     foreign_upload.post.video.source.upload = land.things.name("uploads", land.things.upload)
-    before = len(land.scene.wire.requests)
+    before = len(land.recorded.wire.requests)
 
     reasons = [
         reason_of(await land.refusal("PostService/CreatePost", request, key))
         for request in (mine, foreign_account, foreign_upload)
     ]
-    listed = await land.scene.refused("PostService/ListPosts", [foreign_filter.SerializeToString()], key=key)
+    listed = await land.recorded.refused("PostService/ListPosts", [foreign_filter.SerializeToString()], key=key)
 
     assert ["RESOURCE_NOT_FOUND", "FIELD_INVALID", "FIELD_INVALID"] == reasons
     assert listed is None or "FIELD_INVALID" == reason_of(without_id(listed))
-    assert before == len(land.scene.wire.requests)
+    assert before == len(land.recorded.wire.requests)
 
 
 async def test_a_page_token_of_another_tenant_is_worth_nothing(land: Land) -> None:
     """A token of a list over `-` goes on in the caller's own locations, whoever it was made for."""
-    await land.scene.call("PostService/CreatePost", sound("PostService/CreatePost", land.things))
-    first = await land.scene.call("PostService/ListPosts", parent="locations/-", page_size=1)
-    rival = await land.scene.key("rival")
+    await land.recorded.call("PostService/CreatePost", sound("PostService/CreatePost", land.things))
+    first = await land.recorded.call("PostService/ListPosts", parent="locations/-", page_size=1)
+    rival = await land.recorded.key("rival")
 
-    answer = await land.scene.call(
+    answer = await land.recorded.call(
         "PostService/ListPosts", parent="locations/-", page_size=1, page_token=first.next_page_token, key=rival
     )
 
@@ -265,8 +267,8 @@ async def test_a_page_token_of_another_tenant_is_worth_nothing(land: Land) -> No
 
 
 async def test_a_refused_call_does_not_take_the_location(land: Land) -> None:
-    """Whoever is refused in a location that nobody owns yet has not made it its own."""
-    key = await land.scene.key("rival")
+    """A refused call does not claim a location without an owner."""
+    key = await land.recorded.key("rival")
     things = land.things.moved("unowned")
     spoiled: dict[str, Any] = {method: sound(method, things) for method in OWNED if "/List" not in method}
     spoiled["ConnectionService/CreateConnection"].return_uri = "https://evil.example/"

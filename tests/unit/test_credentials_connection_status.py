@@ -35,7 +35,7 @@ def test_one_missing_capability_limits_and_is_named(missing: str, reason: str) -
 
 
 def test_the_first_of_several_names_the_reason() -> None:
-    """With several missing, the one a page needs first is told."""
+    """Of several missing scopes, the one that a page needs first is the reason."""
     assert "MISSING_PROFILE_SCOPE" == judge({})[1]
     assert "MISSING_VIDEO_LIST_SCOPE" == judge({"can_read_profile": True})[1]
 

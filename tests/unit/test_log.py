@@ -25,7 +25,7 @@ SECRETS = [
 @pytest.fixture
 def lines() -> Iterator[io.StringIO]:
     """Yield what is written; debugging lines included."""
-    with logs.written() as stream:
+    with logs.capture() as stream:
         yield stream
 
 
@@ -99,7 +99,7 @@ def test_what_looks_like_a_secret_is_taken_out(lines: io.StringIO, secret: str, 
     ],
 )
 def test_only_the_secret_itself_is_taken_out(text: str, expected: str) -> None:
-    """What stands around a secret stays readable, and what is none stays as it is."""
+    """Text around a secret stays readable, and text without one is unchanged."""
     assert expected == log.clean_text(text)
 
 
@@ -130,7 +130,7 @@ def test_a_line_survives_what_it_is_given(lines: io.StringIO) -> None:
 
 def test_levels_keep_lines_back() -> None:
     """Below the level nothing is written; libraries that write whole URLs are held to their warnings."""
-    with logs.written(level="warning", form="console") as stream:
+    with logs.capture(level="warning", form="console") as stream:
         log.get("gateway.test").info("quiet")
         logging.getLogger("httpx").info("HTTP Request: GET https://x/?code=y")
         log.get("gateway.test").warning("loud", value=1)

@@ -89,7 +89,7 @@ def test_a_wildcard_is_read_where_it_is_allowed() -> None:
 
 @pytest.mark.parametrize("value", ["a", "my-post-1", "p" + "0" * 62])
 def test_an_id_of_the_callers_own_is_kept(value: str) -> None:
-    """An id that the caller chose comes back as it is."""
+    """An id that the caller chose is returned unchanged."""
     assert value == names.check_own_id(value, path="post_id")
 
 

@@ -52,7 +52,7 @@ def test_options_of_the_provider_are_counted() -> None:
 
 @pytest.mark.parametrize("count", [0, 101])
 def test_photos_are_counted_before_they_are_looked_up(count: int) -> None:
-    """No photo is no carousel, and more than a hundred are nobody's."""
+    """A carousel without photos, and one of more than a hundred, are refused."""
     assert [] == paths(photos(100))
     with pytest.raises(FieldInvalid) as refused:
         post_from_proto.from_proto(photos(count), "l1", "p1", now=NOW)

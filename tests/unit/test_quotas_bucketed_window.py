@@ -59,7 +59,7 @@ def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call]
 
 @given(CALLS, st.integers(1, 4))
 def test_the_time_given_is_the_first_that_is_free(calls: list[Call], limit: int) -> None:
-    """At the time that a caller is given a call is free, and just before it none is."""
+    """A call is free at the time that a caller is given, and not just before."""
     now, counts = 1.7e9, dict[str, int]()
     for call in calls:
         now += call.gap
@@ -99,5 +99,5 @@ def test_ten_thousand_calls_are_no_more_than_a_hundred() -> None:
 
 
 def test_no_limit_is_always_free() -> None:
-    """A limit of 0 is one that nobody knows."""
+    """A limit of 0 means that the limit is unknown."""
     assert 0.0 == bucketed_window.free_at({"1": 5}, 0, 0.0, WINDOW)

@@ -30,7 +30,7 @@ def free(held: QuotaRow, rule: QuotaRule, now: datetime = NOW, *, background: bo
 
 
 def fits(held: QuotaRow, rule: QuotaRule, *, background: bool = False) -> int:
-    """Use all there is now; give how many that were."""
+    """Use all there is now, and return how many that were."""
     count = 0
     while free(held, rule, background=background):
         ledger.take(held, rule, NOW)
@@ -40,7 +40,7 @@ def fits(held: QuotaRow, rule: QuotaRule, *, background: bool = False) -> int:
 
 @pytest.mark.parametrize(("background", "expected"), [(False, 97), (True, 60)])
 def test_the_last_of_a_limit_are_never_used_and_background_work_leaves_more(background: bool, expected: int) -> None:
-    """Of a hundred three are nobody's, and forty are not for background work."""
+    """Of a limit of a hundred three are never used, and forty are not for background work."""
     assert expected == fits(row(), BURST, background=background)
 
 
@@ -74,7 +74,7 @@ def test_a_large_limit_leaves_its_reserve_to_callers() -> None:
     ],
 )
 def test_what_no_vendor_means_is_not_believed(said: Said, expected: Said) -> None:
-    """A limit is one, at most ten times the documented one; no more is left than that; nothing holds for longer."""
+    """An impossible limit or remainder is ignored, and a reset outside the window is replaced by the window."""
     assert expected == ledger.sensible(BURST, said)
 
 
@@ -116,12 +116,12 @@ def test_whatever_headers_say_calls_go_on_within_a_window(most: int, remaining: 
     ],
 )
 def test_what_is_news(thought: Reckoning, said: Said, news: bool) -> None:
-    """A write for each answer would be dear; one that changes who may call is not."""
+    """A row is written only when an answer changes who may call."""
     assert news == ledger.is_news(BURST, thought, said)
 
 
 def test_what_is_left_is_less_what_was_used_since() -> None:
-    """The vendor said ten: ten calls later nothing is left of it, without another word."""
+    """After the vendor reports ten left, ten calls use them up without another report."""
     held = row()
     ledger.hear(held, Said(100, 10, TEN), NOW)
 
@@ -143,7 +143,7 @@ def test_our_own_count_binds_although_the_vendor_says_that_all_is_left() -> None
 
 
 def test_ten_thousand_uses_of_a_large_limit_leave_a_small_row() -> None:
-    """Not a stamp for each, and nothing to be told when a call ends."""
+    """A large limit stores no timestamp for each call, and needs no update when a call ends."""
     held = row()
     for number in range(10_000):
         assert ledger.take(held, LARGE, NOW + timedelta(seconds=20 * number)) is None

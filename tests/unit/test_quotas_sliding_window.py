@@ -45,7 +45,7 @@ CALLS = st.lists(
 
 
 def played(calls: list[Call], limit: int) -> list[float]:
-    """Let the calls ask the ledger one after the other; give when the vendor saw those that were let through."""
+    """Let the calls ask the ledger one after the other, and return when the vendor saw those that were let through."""
     time, seen = 1e9, []
     admitted: list[tuple[float, Call]] = []
     for call in calls:
@@ -79,7 +79,7 @@ def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call]
 
 @given(st.lists(st.floats(0, 1000), max_size=10), st.integers(1, 5), st.floats(0, 1000))
 def test_the_time_given_is_the_first_that_is_free(stamps: list[float], limit: int, now: float) -> None:
-    """At the time that a caller is given a slot is free, and just before it none is."""
+    """A slot is free at the time that a caller is given, and not just before."""
     at = sliding_window.free_at(stamps, limit, now, WINDOW)
 
     counted = sliding_window.live(stamps, now, WINDOW + sliding_window.SKEW_SECONDS)
@@ -94,7 +94,7 @@ def test_a_running_call_counts_as_now() -> None:
 
 
 def test_no_limit_is_always_free() -> None:
-    """A limit of 0 is one that nobody knows."""
+    """A limit of 0 means that the limit is unknown."""
     assert 0.0 == sliding_window.free_at([1.0, 2.0], 0, 2.0, WINDOW)
 
 

@@ -127,7 +127,7 @@ def test_what_is_refused_is_named_but_not_repeated(
 
 
 def test_every_trouble_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two bad values are told in two lines."""
+    """Two bad values are reported in two lines."""
     monkeypatch.setenv("GATEWAY_LOG_LEVEL", "loud")
     monkeypatch.setenv("GATEWAY_DRAIN_SECONDS", "soon")
     with pytest.raises(SettingsError) as caught:

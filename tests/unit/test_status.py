@@ -96,7 +96,7 @@ def test_the_contract_and_the_table_name_the_same_reasons() -> None:
 
 
 def test_the_contracts_comments_name_the_same_codes() -> None:
-    """The code that opens a reason's comment is the one that the table gives."""
+    """The code at the start of a reason's comment is the one in the table."""
     documented = dict(_documented_codes(Path("protos/socialgateway/v1/error_reason.proto").read_text()))
     assert documented
     assert documented == {name: status.REASONS[name].code.name for name in documented}
@@ -162,7 +162,7 @@ def test_when_to_try_again(error: BaseException, seconds: int | None) -> None:
 
 @pytest.mark.parametrize(("error", "code", "reason"), ROWS, ids=lambda value: type(value).__qualname__)
 def test_conditions_and_quotas_have_their_details(error: BaseException, code: grpc.StatusCode, reason: str) -> None:
-    """FAILED_PRECONDITION says which condition, RESOURCE_EXHAUSTED whose quota, others neither."""
+    """FAILED_PRECONDITION has a PreconditionFailure, RESOURCE_EXHAUSTED a QuotaFailure, other codes neither."""
     found = made(error)
     precondition = detail(found, error_details_pb2.PreconditionFailure)
     quota = detail(found, error_details_pb2.QuotaFailure)
@@ -181,7 +181,7 @@ def test_the_vendors_words_are_kept() -> None:
 
 
 def test_a_kept_error_becomes_a_status() -> None:
-    """What was kept with a resource is told with the code of its reason, and without what belongs to a call."""
+    """A stored error becomes a status with its reason's code, without details that belong to a call."""
     kept = vendor_errors.as_stored(providers.ContentRefused("too big", provider="tiktok", code="file_format"))
     found = status.from_stored(kept)
     assert (C.FAILED_PRECONDITION, "too big") == (status.code_of(found), found.message)
@@ -197,7 +197,7 @@ def test_a_kept_error_that_nobody_knows_does_no_harm(kept: dict[str, Any]) -> No
 
 
 def test_statuses_fit_into_trailers() -> None:
-    """However much an error holds, its status stays below what a trailer carries."""
+    """However large an error is, its status fits into a trailer."""
     error = providers.ContentRefused(
         "x" * 100_000, code="y" * 100_000, log_id="z" * 100_000, metadata={f"k{n}": "v" * 10_000 for n in range(100)}
     )

@@ -1,6 +1,6 @@
-"""A vendor that quotes what it was sent: in every kind of answer that it could give, wrong ones included.
+"""A vendor that echoes what it was sent, in every kind of answer, malformed ones included.
 
-Owns the answers. Does not know what the gateway makes of them.
+Owns the answers. Does not know what the gateway does with them.
 """
 
 from collections.abc import Callable
@@ -11,20 +11,18 @@ from tests.security.canaries import secrets_of
 
 ENVELOPE_CODES = ("invalid_params", "access_token_invalid", "made_up_code")
 OAUTH_CODES = ("invalid_grant", "invalid_client", "made_up_code")
-FOR_POSTS = ("html", "text 401", "secret code", "envelope invalid_params", "exception")
-"""One of each kind that a post can meet: handing over three posts takes long."""
 Answer = Callable[[httpx.Request], httpx.Response | None]
 
 
 def quoted(request: httpx.Request) -> str:
-    """Return the request as a text: its line, its bearer, its body, and each of its secrets bare."""
+    """Return the request as text: its line, its bearer token, its body, and each of its secrets by itself."""
     body = request.content[:2000].decode("latin-1") if len(request.content) < 100_000 else ""
     bare = " ".join(value for _, value in secrets_of(request))
     return f"{bare} {request.method} {request.url} authorization={request.headers.get('authorization', '')} {body}"
 
 
 def answers() -> dict[str, Answer]:
-    """Return every kind of answer by its name."""
+    """Return every kind of answer, by name."""
     made: dict[str, Answer] = {
         "html": lambda request: httpx.Response(200, html=f"<p>{quoted(request)}</p>"),
         "html 500": lambda request: httpx.Response(500, html=f"<p>{quoted(request)}</p>", headers=_log_id(request)),
@@ -43,7 +41,7 @@ def answers() -> dict[str, Answer]:
 
 
 def only(path: str, answer: Answer) -> Answer:
-    """Answer so to the calls of one path alone."""
+    """Return an answer that only the calls of one path receive."""
     return lambda request: answer(request) if path in request.url.path else None
 
 
@@ -65,6 +63,6 @@ def _printable(text: str) -> str:
 
 
 def _explode(request: httpx.Request) -> httpx.Response:
-    # What a library puts into its own words: addresses, headers and bodies, where a secret stands behind its name.
+    # As the messages of a library's exceptions: they quote URLs, headers and bodies, secrets included.
     text = f"{request.url} {request.headers.raw!r} {request.content[:2000]!r}"
     raise RuntimeError(text) from ValueError(text)

@@ -1,6 +1,6 @@
-"""What a refusal says, and what it left behind.
+"""Checks of refused calls: what the status says, and whether rows were written.
 
-Owns the reading of both. Does not know who was refused, nor why.
+Owns both checks. Does not know who was refused, nor why.
 """
 
 from typing import LiteralString
@@ -28,7 +28,7 @@ def reason_of(status: status_pb2.Status) -> str:
 
 
 def complaint(error: grpc.aio.AioRpcError) -> str:
-    """Say what is wrong with a refusal, or nothing: it must be no fault of ours, and have a reason of ours."""
+    """Return what is wrong with a refusal, or "": it must have one of our reasons, and not be an internal error."""
     info = detail(status_of(error), error_details_pb2.ErrorInfo)
     if info is None or info.domain != DOMAIN:
         return f"{error.code().name} without a reason of ours: {error.details()}"
@@ -37,17 +37,17 @@ def complaint(error: grpc.aio.AioRpcError) -> str:
     return ""
 
 
-class Census:
-    """Counts the rows of every table of ours, in one prepared query."""
+class RowCounts:
+    """Counts the rows of every table, in one prepared query."""
 
     def __init__(self, database: psycopg.Connection) -> None:
-        """Learn the tables; `database` is in autocommit."""
+        """Look the tables up; `database` is in autocommit mode."""
         self.database = database
         found = database.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1").fetchall()
         self.tables = [str(name) for (name,) in found if not name.startswith("procrastinate_worker")]
 
     def counts(self) -> dict[str, int]:
-        """Count."""
+        """Return the number of rows of each table."""
         return self._ask("count(*)")
 
     def longest(self) -> dict[str, int]:
