@@ -17,6 +17,7 @@ from providers.interface import Videos
 from providers.models.videos import Video, VideoMetrics, VideoPage
 from storage import posts, videos
 from storage.accounts import AccountRow
+from storage.states import AccountState
 from storage.videos import VideoReadRow
 
 LIST_AGE = timedelta(minutes=1)
@@ -109,7 +110,7 @@ async def query(domain: Domain, location: str, account: str, ids: Sequence[str])
 async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
     """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
     row = await read.known(domain, location, account)
-    if row.state == "DETACHED":
+    if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     return row

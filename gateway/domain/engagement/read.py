@@ -19,6 +19,7 @@ from storage import attempts, posts
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.states import AccountState
 
 MAX_DAYS = timedelta(days=366)
 
@@ -53,7 +54,7 @@ class Page:
 async def connected(domain: Domain, location: str, account: str) -> Reached:
     """Return an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
     row = await read.known(domain, location, account)
-    if row.state == "DETACHED":
+    if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     ref = AccountRef(row.provider_account_id, row.platform, row.kind, dict(row.provider_data))

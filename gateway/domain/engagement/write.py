@@ -22,6 +22,7 @@ from providers.errors import Ambiguous, ContractBroken, ProviderError
 from providers.models.engagement import Comment
 from storage import comments
 from storage.comments import CommentRow
+from storage.states import CommentState
 
 log = structlog.get_logger(__name__)
 
@@ -97,7 +98,7 @@ async def _send(
 
 async def _again(domain: Domain, reached: Reached, new: NewComment, row: CommentRow) -> SeenComment:
     """Return what an earlier call wrote, as it was then, or look for it."""
-    if row.state == "DONE":
+    if row.state == CommentState.DONE:
         return _seen(new, _comment(row.payload))
     if domain.clock() < row.sent_time + CALL_SPAN:
         raise Conflict("It is being sent in this moment.", metadata={"account": _name(row)}, resource=_name(row))

@@ -15,6 +15,7 @@ from gateway.errors import GatewayUnavailable
 from gateway.media.facts import MediaFacts
 from gateway.media.probe import ProbeFailed
 from storage import uploads
+from storage.states import UploadState
 from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
@@ -25,7 +26,7 @@ async def look_into(domain: Domain, files: Sequence[UploadRow]) -> dict[str, Med
 
     Raises GatewayUnavailable when this machine cannot do that now, MediaInvalid when bytes are lost.
     """
-    complete = {file.id: file for file in files if file.state == "COMPLETE"}
+    complete = {file.id: file for file in files if file.state == UploadState.COMPLETE}
     looks = [asyncio.ensure_future(_facts(domain, file)) for file in complete.values()]
     try:
         return dict(zip(complete, await asyncio.gather(*looks), strict=True))

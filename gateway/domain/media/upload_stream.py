@@ -31,6 +31,7 @@ from gateway.errors import (
     UploadOffsetMismatch,
 )
 from storage import uploads
+from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ async def write(
         first = await anext(pieces, None)
         if first is None:
             return row
-        if row.state != "OPEN":
+        if row.state != UploadState.OPEN:
             return await _closed(domain, row, first)
         writer = Writer(domain, desk, row, await _last_key(domain, row))
         try:
@@ -87,7 +88,7 @@ async def _last_key(domain: Domain, row: UploadRow) -> str:
 async def _closed(domain: Domain, row: UploadRow, piece: Piece) -> UploadRow:
     """Answer a stream to an upload that takes no bytes: as it is, when only the answer to its end was lost."""
     name = names.UPLOAD.format(row.location, row.id)
-    if row.state == "EXPIRED":
+    if row.state == UploadState.EXPIRED:
         raise UploadExpired(resource=name, metadata={"upload": name})
     end = piece.offset + len(piece.data)
     if piece.finish and piece.offset >= 0 and end == row.size_bytes:
@@ -231,9 +232,9 @@ class Writer:
 async def overtaken(writer: Writer) -> DomainError:
     """Say why bytes, or an end, did not fit: the upload is gone, closed, or somebody else writes."""
     row = await upload_rules.get(writer.domain, writer.location, writer.upload)
-    if row.state == "EXPIRED":
+    if row.state == UploadState.EXPIRED:
         return UploadExpired(resource=writer.name, metadata={"upload": writer.name})
-    if row.state != "OPEN":
+    if row.state != UploadState.OPEN:
         return StateForbids(row.state, resource=writer.name)
     return Conflict(resource=writer.name, metadata={"committedSize": str(row.committed_size)})
 
@@ -254,7 +255,7 @@ async def _finish(writer: Writer) -> UploadRow:
         )
     row = await upload_rules.get(domain, writer.location, writer.upload)
     # Two streams may finish the same bytes at once; both are right.
-    if done or (row.state, row.size_bytes, row.sha256) == ("COMPLETE", size, sha256):
+    if done or (row.state, row.size_bytes, row.sha256) == (UploadState.COMPLETE, size, sha256):
         return row
     raise await overtaken(writer)
 

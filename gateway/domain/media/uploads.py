@@ -30,6 +30,7 @@ from storage import media, uploads
 from storage.blobs import StoreUnavailable
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
 log = structlog.get_logger(__name__)
@@ -225,5 +226,5 @@ async def hold(tx: Transaction, location: str, ids: Sequence[str]) -> None:
     """Hold the uploads' rows, so that their bytes cannot go between the check and the post that needs them."""
     for id in sorted(ids):
         upload = await uploads.get(tx, location, id, lock=True)
-        if upload.state != "COMPLETE":
+        if upload.state != UploadState.COMPLETE:
             raise UploadExpired(resource=names.UPLOAD.format(location, upload.id))

@@ -31,10 +31,11 @@ from providers.errors import (
 from providers.models.planner import Sheet
 from storage import accounts, imports
 from storage.imports import ImportRow
+from storage.states import ImportState
 
 log = structlog.get_logger(__name__)
 
-UNDER_WAY = ("SENDING", "SENT", "ASSIGNING")
+UNDER_WAY = (ImportState.SENDING, ImportState.SENT, ImportState.ASSIGNING)
 LEASE = timedelta(minutes=10)
 """How long one caller may carry a file before another may go on."""
 
@@ -89,9 +90,9 @@ async def send(domain: Domain, row: ImportRow) -> ImportRow:
 
 async def _step(domain: Domain, row: ImportRow) -> ImportRow:
     reached = labels.reached(domain, row.provider, row.location, row.connection)
-    if row.state == "SENDING":
+    if row.state == ImportState.SENDING:
         return await _upload(domain, reached, row)
-    return await _assign(domain, reached, row) if row.state == "SENT" else await _find(domain, reached, row)
+    return await _assign(domain, reached, row) if row.state == ImportState.SENT else await _find(domain, reached, row)
 
 
 async def _upload(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow:
@@ -108,14 +109,14 @@ async def _upload(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow
         raise vendor_errors.safe_to_repeat(error) from None
     except Rejected as error:
         return await _failed(domain, row, error)
-    return await _move(domain, row, state="SENT", sheet=asdict(sheet))
+    return await _move(domain, row, state=ImportState.SENT, sheet=asdict(sheet))
 
 
 async def _assign(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow:
     """Tell for which accounts the file is, which begins the vendor's import."""
     async with domain.db.read() as tx:
         found = [await accounts.get(tx, row.location, account) for account in row.accounts]
-    row = await _move(domain, row, state="ASSIGNING", assign_time=domain.clock())
+    row = await _move(domain, row, state=ImportState.ASSIGNING, assign_time=domain.clock())
     ids = [each.provider_account_id for each in found]
     try:
         told = await reached.facet.assign_sheet(reached.access, Sheet(**row.sheet), ids)
@@ -126,7 +127,7 @@ async def _assign(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow
         # The file lies there still, but whoever asks again begins with the same words.
         return await _failed(domain, row, error)
     except ProviderError:
-        await _move(domain, row, state="SENT")
+        await _move(domain, row, state=ImportState.SENT)
         raise
     return await _begun(domain, row, told) if told else await _find(domain, reached, row)
 
@@ -144,21 +145,29 @@ async def _find(domain: Domain, reached: Reached, row: ImportRow) -> ImportRow:
 async def _begun(domain: Domain, row: ImportRow, provider_id: str) -> ImportRow:
     rows = int(row.sheet["rows"])
     return await _move(
-        domain, row, state="CHECKING", provider_import_id=provider_id, row_count=rows, busy_until=None, error=None
+        domain,
+        row,
+        state=ImportState.CHECKING,
+        provider_import_id=provider_id,
+        row_count=rows,
+        busy_until=None,
+        error=None,
     )
 
 
 async def _anew(domain: Domain, row: ImportRow) -> ImportRow:
     """Begin again with the file, under another name."""
     attempt = row.attempt + 1
-    return await _move(domain, row, state="SENDING", attempt=attempt, file_name=file_name(row.id, attempt), sheet={})
+    return await _move(
+        domain, row, state=ImportState.SENDING, attempt=attempt, file_name=file_name(row.id, attempt), sheet={}
+    )
 
 
 async def _failed(domain: Domain, row: ImportRow, error: Rejected) -> ImportRow:
     """Keep the vendor's refusal of the file; one that is about something else is raised."""
     if isinstance(error, _SOMEBODY_ELSE):
         raise error
-    return await _move(domain, row, state="FAILED", error=vendor_errors.as_stored(error), busy_until=None)
+    return await _move(domain, row, state=ImportState.FAILED, error=vendor_errors.as_stored(error), busy_until=None)
 
 
 async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:
@@ -169,9 +178,3 @@ async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:
         name = names.POST_IMPORT.format(row.location, row.id)
         raise Conflict(metadata={"resource": name}, resource=name)
     return moved
-
-
-def error_of(reason: str, message: str, row: ImportRow, **metadata: str) -> dict[str, Any]:
-    """Return an error as it is kept with an import."""
-    told = {"provider": row.provider, **metadata}
-    return {"reason": reason, "message": message, "metadata": {key: value for key, value in told.items() if value}}

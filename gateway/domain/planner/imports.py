@@ -26,6 +26,7 @@ from storage import accounts, imports, uploads
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.imports import ImportRow
+from storage.states import AccountState, ImportState, UploadState
 from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
@@ -38,7 +39,7 @@ CALL_SPAN = timedelta(minutes=5)
 NEVER_ARRIVED = timedelta(minutes=10)
 """How long after a lost call a vendor that still waits for it proves that it never came."""
 
-ASKED = ("CHECKING", "READY", "FINALIZING", "INDETERMINATE")
+ASKED = (ImportState.CHECKING, ImportState.READY, ImportState.FINALIZING, ImportState.INDETERMINATE)
 """The states in which the vendor is asked how it stands."""
 
 
@@ -97,7 +98,7 @@ async def _accounts(tx: Transaction, new: NewImport) -> list[AccountRow]:
         raise FieldInvalid("post_import.accounts", f"needs 1 to {MAX_ACCOUNTS} accounts, each once")
     rows = [await accounts.get(tx, new.location, account) for account in new.accounts]
     for row in rows:
-        if row.state == "DETACHED":
+        if row.state == AccountState.DETACHED:
             name = names.CONNECTION.format(row.location, row.connection)
             raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     if len({row.connection for row in rows}) > 1:
@@ -107,9 +108,9 @@ async def _accounts(tx: Transaction, new: NewImport) -> list[AccountRow]:
 
 def _check_upload(upload: UploadRow) -> None:
     name = names.UPLOAD.format(upload.location, upload.id)
-    if upload.state == "EXPIRED":
+    if upload.state == UploadState.EXPIRED:
         raise UploadExpired(resource=name)
-    if upload.state != "COMPLETE":
+    if upload.state != UploadState.COMPLETE:
         raise StateForbids(upload.state, "The upload is not complete.", resource=name)
     if upload.mime_type != SHEET_TYPE:
         raise _unfit("mimeType", upload.mime_type, SHEET_TYPE, name)
@@ -146,7 +147,7 @@ async def get(domain: Domain, location: str, id: str) -> ImportRow:
 def _under_way(domain: Domain, row: ImportRow) -> bool:
     """Return whether the call that finalizes may still be waiting for its answer."""
     sent = row.finalize_time
-    return row.state == "FINALIZING" and sent is not None and domain.clock() < sent + CALL_SPAN
+    return row.state == ImportState.FINALIZING and sent is not None and domain.clock() < sent + CALL_SPAN
 
 
 async def look(domain: Domain, row: ImportRow) -> ImportRow:
@@ -168,34 +169,34 @@ def _learned(row: ImportRow, status: ImportStatus, now: datetime) -> dict[str, A
     """Return the columns that the vendor's word changes."""
     values: dict[str, Any] = {"told": status.told or row.told, "row_count": status.row_count or row.row_count}
     state, error = _state(row, status.phase, now), row.error
-    if state == "FAILED" and row.state != "FAILED":
+    if state == ImportState.FAILED and row.state != ImportState.FAILED:
         gone = status.phase is ImportPhase.GONE
         said = "The vendor no longer has it." if gone else "The vendor could not import it."
         reason = "RESOURCE_NOT_FOUND" if gone else "CONTENT_REJECTED"
-        error = import_upload.error_of(reason, said, row, providerCode=status.told)
-    elif state not in ("INDETERMINATE", "FAILED"):
+        error = vendor_errors.stored_error(reason, said, provider=row.provider, providerCode=status.told)
+    elif state not in (ImportState.INDETERMINATE, ImportState.FAILED):
         error = None
-    elif state == "INDETERMINATE" and error is None:
+    elif state == ImportState.INDETERMINATE and error is None:
         error = _unknown(row)
     return {**values, "state": state, "error": error}
 
 
-def _state(row: ImportRow, phase: ImportPhase, now: datetime) -> str:
+def _state(row: ImportRow, phase: ImportPhase, now: datetime) -> ImportState:
     """Return the state that the vendor's phase leads to.
 
     After a call whose answer is lost any phase but READY shows that it came: the import had waited for it.
     """
-    told_once = row.state in ("FINALIZING", "INDETERMINATE")
+    told_once = row.state in (ImportState.FINALIZING, ImportState.INDETERMINATE)
     if phase is ImportPhase.READY:
         if not told_once:
-            return "READY"
+            return ImportState.READY
         late = row.finalize_time is not None and now >= row.finalize_time + NEVER_ARRIVED
-        return "READY" if late else "INDETERMINATE"
+        return ImportState.READY if late else ImportState.INDETERMINATE
     if phase is ImportPhase.GONE:
-        return "INDETERMINATE" if told_once else "FAILED"
+        return ImportState.INDETERMINATE if told_once else ImportState.FAILED
     if phase is ImportPhase.CHECKING:
-        return "FINALIZED" if told_once else "CHECKING"
-    return "FAILED" if phase is ImportPhase.FAILED else "FINALIZED"
+        return ImportState.FINALIZED if told_once else ImportState.CHECKING
+    return ImportState.FAILED if phase is ImportPhase.FAILED else ImportState.FINALIZED
 
 
 async def rows(domain: Domain, location: str, id: str, *, cursor: str, limit: int) -> ImportStatus:
@@ -222,12 +223,14 @@ async def finalize(domain: Domain, location: str, id: str, key: RequestKey | Non
     if row.state in ASKED and not _under_way(domain, row):
         # What is kept here may be old: only the vendor's word of this moment says that it waits to be told.
         row = await look(domain, row)
-    if row.state != "READY":
+    if row.state != ImportState.READY:
         raise StateForbids(_shown(row), "Only an import that is READY can be finalized.", resource=name_of(row))
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
         if first is None:
-            row = await _moved(tx, row, domain.clock(), state="FINALIZING", finalize_time=domain.clock(), error=None)
+            row = await _moved(
+                tx, row, domain.clock(), state=ImportState.FINALIZING, finalize_time=domain.clock(), error=None
+            )
     if first is not None:
         return await known(domain, location, id)
     return await domain.tokens.guard(_finalize(domain, row, key))
@@ -242,11 +245,11 @@ async def _finalize(domain: Domain, row: ImportRow, key: RequestKey | None) -> I
         return await _doubt(domain, row, error)
     except ProviderError:
         async with domain.db.transaction() as tx:
-            await _moved(tx, row, domain.clock(), state="READY", finalize_time=None)
+            await _moved(tx, row, domain.clock(), state=ImportState.READY, finalize_time=None)
             await idempotency.release(tx, key)
         raise
     async with domain.db.transaction() as tx:
-        return await _moved(tx, row, domain.clock(), state="FINALIZED")
+        return await _moved(tx, row, domain.clock(), state=ImportState.FINALIZED)
 
 
 async def _doubt(domain: Domain, row: ImportRow, error: ProviderError) -> ImportRow:
@@ -254,7 +257,7 @@ async def _doubt(domain: Domain, row: ImportRow, error: ProviderError) -> Import
     log.warning("imports.answer_lost", location=row.location, id=row.id, code=error.code)
     async with domain.db.transaction() as tx:
         kept = _unknown(row, reasons.metadata_of(error))
-        row = await _moved(tx, row, domain.clock(), state="INDETERMINATE", error=kept)
+        row = await _moved(tx, row, domain.clock(), state=ImportState.INDETERMINATE, error=kept)
     try:
         return await look(domain, row)
     except ProviderError:
@@ -273,14 +276,14 @@ async def delete(domain: Domain, location: str, id: str, key: RequestKey | None)
     busy = row.busy_until is not None and row.busy_until > domain.clock()
     if _under_way(domain, row) or busy:
         raise StateForbids(_shown(row), "A call that carries it is under way.", resource=name_of(row))
-    if row.provider_import_id and row.state not in ("FINALIZED", "DELETING"):
+    if row.provider_import_id and row.state not in (ImportState.FINALIZED, ImportState.DELETING):
         async with domain.db.transaction() as tx:
-            row = await _moved(tx, row, domain.clock(), state="DELETING", error=None)
+            row = await _moved(tx, row, domain.clock(), state=ImportState.DELETING, error=None)
     await domain.tokens.guard(_delete(domain, row, key))
 
 
 async def _delete(domain: Domain, row: ImportRow, key: RequestKey | None) -> None:
-    if row.state == "DELETING":
+    if row.state == ImportState.DELETING:
         reached = _planner_of(domain, row)
         try:
             await reached.facet.delete_import(reached.access, row.provider_import_id)
@@ -312,7 +315,7 @@ def _planner_of(domain: Domain, row: ImportRow) -> Reached:
 
 def _unknown(row: ImportRow, told: dict[str, str] | None = None) -> dict[str, Any]:
     said = "The vendor may have made posts of it, and does not say."
-    return import_upload.error_of("OUTCOME_UNKNOWN", said, row, **(told or {}))
+    return vendor_errors.stored_error("OUTCOME_UNKNOWN", said, **{"provider": row.provider, **(told or {})})
 
 
 def name_of(row: ImportRow) -> str:

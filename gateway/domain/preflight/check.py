@@ -43,10 +43,14 @@ from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.errors import NotFound
 from storage.posts import PostRow
+from storage.states import AccountState, ConnectionStatus, UploadState
 from storage.uploads import UploadRow
 
 AWAY = "The account must be connected to its network again."
 CREATOR_INFO_AGE = timedelta(seconds=60)
+
+NOT_CONNECTED = (ConnectionStatus.PENDING, ConnectionStatus.EXPIRED, ConnectionStatus.DISCONNECTED)
+"""Connections without a grant that works."""
 
 Problem = DomainError | ProviderError
 
@@ -180,9 +184,9 @@ def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
     problem: DomainError | None = None
     if medium.file is None:
         problem, text = ResourceNotFound(name), "does not exist"
-    elif medium.file.state == "EXPIRED":
+    elif medium.file.state == UploadState.EXPIRED:
         problem, text = UploadExpired(resource=name), "has expired"
-    elif medium.file.state != "COMPLETE":
+    elif medium.file.state != UploadState.COMPLETE:
         problem, text = StateForbids(medium.file.state, "The upload is not finished.", resource=name), "is not finished"
     if problem is not None:
         problem.violations = (Violation(f"{medium.path}.upload", text),)
@@ -196,7 +200,7 @@ def _connection(
     post: PostRow, account: AccountRow, connection: ConnectionRow, table: CapabilityTable
 ) -> Iterator[DomainError]:
     name = names.CONNECTION.format(account.location, connection.id)
-    if connection.status in ("PENDING", "EXPIRED", "DISCONNECTED") or account.state == "DETACHED":
+    if connection.status in NOT_CONNECTED or account.state == AccountState.DETACHED:
         metadata = {"connection": name, "connectionStatus": connection.status}
         yield ReauthorizationRequired(metadata=metadata, resource=name)
         return

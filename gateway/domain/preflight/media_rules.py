@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from gateway.media.facts import MediaFacts
 from providers.capabilities import Limits
+from storage.states import UploadState
 from storage.uploads import UploadRow
 
 # Rates are kept as fractions and shown rounded: 23.976 is 24000/1001, and 59.94 a camera's "60".
@@ -68,7 +69,7 @@ def _declared(file: UploadRow, mime_types: tuple[str, ...], max_bytes: int) -> I
         yield "mimeType", f"{file.mime_type} is not one of {', '.join(mime_types)}"
     if max_bytes and file.size_bytes > max_bytes:
         yield "sizeBytes", f"{file.size_bytes} bytes are more than {max_bytes}"
-    if file.state == "COMPLETE" and file.size_bytes == 0:
+    if file.state == UploadState.COMPLETE and file.size_bytes == 0:
         yield "sizeBytes", "it is empty"
 
 

@@ -15,7 +15,7 @@ from providers.models.grants import GrantKind
 from providers.models.webhooks import Webhook
 from storage import connections, tokens
 from storage.connections import ConnectionRow
-from storage.states import GrantOrigin
+from storage.states import ConnectionStatus, GrantOrigin
 from storage.webhooks import UNKNOWN_AGENCY
 
 
@@ -61,7 +61,7 @@ async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told
     async with domain.db.transaction() as tx:
         row = await connections.find(tx, location, id, lock=True)
         pair = await tokens.find(tx, location, id)
-        if row is None or row.status == "DISCONNECTED":
+        if row is None or row.status == ConnectionStatus.DISCONNECTED:
             return NOT_OURS
         if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # It was not given to the application, and does not end with it.
@@ -69,7 +69,7 @@ async def _expire(domain: Domain, told_of: ConnectionRow, webhook: Webhook, told
         # The vendor tells whole seconds; a pair that it gave later than that proves that the grant lives.
         if pair is not None and pair.access_issue_time.replace(microsecond=0) > told:
             return STALE
-        if row.status == "EXPIRED":
+        if row.status == ConnectionStatus.EXPIRED:
             values = {"last_error_code": webhook.event, "last_error_message": webhook.reason}
             await connection_status.move(tx, row, now, reason_code="TOKEN_REVOKED", reason_message=message, **values)
             return KNOWN

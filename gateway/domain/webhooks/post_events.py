@@ -22,13 +22,14 @@ from storage import attempts, connections, posts
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState, ConnectionStatus, PostState
 from storage.webhooks import UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
 
-HANDED_OVER = ("INIT_OK", "UPLOADING", "FINAL_SENT")
-OPEN = ("PROCESSING", "INDETERMINATE")
-LATE = ("PUBLISHED", "AWAITING_CREATOR")
+HANDED_OVER = (AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
+OPEN = (AttemptState.PROCESSING, AttemptState.INDETERMINATE)
+LATE = (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR)
 
 PHASES = {
     WebhookKind.PUBLISH_FAILED: PublishPhase.FAILED,
@@ -76,7 +77,11 @@ async def _concerns(tx: Transaction, attempt: AttemptRow, provider: str, subject
     if post is None or post.provider != provider:
         return False
     connection = await connections.find(tx, post.location, post.connection)
-    return connection is not None and connection.provider_subject == subject and connection.status != "DISCONNECTED"
+    return (
+        connection is not None
+        and connection.provider_subject == subject
+        and connection.status != ConnectionStatus.DISCONNECTED
+    )
 
 
 async def _move(domain: Domain, told: AttemptRow, webhook: Webhook) -> str:
@@ -116,7 +121,7 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
         values = {"publish_id": old.attempt.publish_id, "final_sent_time": old.attempt.final_sent_time or now}
         shown = {"due_at": now, "error": None}
         moved = await journal.move_with(
-            tx, Work(post, newest), "PROCESSING", now, post_state="PROCESSING", post=shown, **values
+            tx, Work(post, newest), AttemptState.PROCESSING, now, post_state=PostState.PROCESSING, post=shown, **values
         )
     await vendor_status.settle(domain, moved, status)
     return True
@@ -124,8 +129,8 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
 
 def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
     """Return whether nothing gets published by an attempt whose worker finds it moved on."""
-    waiting = newest.state in ("INTENT", "INIT_OK", "UPLOADING")
-    return waiting or (newest.state == "INIT_SENT" and not moves.acts_at_once(domain, post))
+    waiting = newest.state in (AttemptState.INTENT, AttemptState.INIT_OK, AttemptState.UPLOADING)
+    return waiting or (newest.state == AttemptState.INIT_SENT and not moves.acts_at_once(domain, post))
 
 
 async def _ahead(domain: Domain, work: Work, status: PublishStatus) -> str:
@@ -141,7 +146,7 @@ async def _late(domain: Domain, work: Work, status: PublishStatus) -> str:
     """After the end: an id that was missing, or a draft that its creator published; never a step back."""
     if status.phase is PublishPhase.FAILED:
         return CONTRADICTED
-    published = status.phase is PublishPhase.PUBLISHED and work.post.state == "AWAITING_CREATOR"
+    published = status.phase is PublishPhase.PUBLISHED and work.post.state == PostState.AWAITING_CREATOR
     if not published and (not status.post_ids or work.post.provider_post_id):
         return KNOWN
     await vendor_status.learn_late(domain, work, status)

@@ -15,6 +15,7 @@ from providers.models.webhooks import Webhook, WebhookKind
 from storage import connections, events, posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import ConnectionStatus
 
 APPLIED = "applied"
 KNOWN = "known"
@@ -56,7 +57,7 @@ async def live_connections(domain: Domain, provider: str, webhook: Webhook) -> l
         return []
     async with domain.db.read() as tx:
         rows = await connections.of_subject(tx, provider, webhook.subject)
-    return [row for row in rows if row.status != "DISCONNECTED"]
+    return [row for row in rows if row.status != ConnectionStatus.DISCONNECTED]
 
 
 async def has_live_connection(domain: Domain, provider: str, webhook: Webhook) -> bool:
