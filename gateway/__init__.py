@@ -1,5 +1,5 @@
-"""The service itself: what callers may ask, the rules, and the entrances (gRPC, HTTP, jobs).
+"""The service: its entry points (gRPC, HTTP, jobs) and the domain logic behind them.
 
-Owns the direction of every call: entrances above rules above providers and storage.
-Does not know a vendor's wire format nor a row's columns: those live in `providers` and `storage`.
+Owns the direction of calls: entry points call the domain, and the domain calls providers and storage.
+Does not know a vendor's wire format or a table's columns: those live in `providers` and `storage`.
 """

@@ -1,6 +1,6 @@
-"""`social-gateway`, and `python -m gateway`: the command line's door.
+"""The entry point of `social-gateway` and of `python -m gateway`.
 
-Owns nothing. The commands live in `gateway/cli`, one file each; each imports what it needs when it runs.
+Owns nothing. The commands live in `gateway/cli`, one file each, and import their dependencies when they run.
 """
 
 from gateway.cli import main

@@ -1,13 +1,14 @@
-"""The whole gateway in one process: what is made from what, in which order it starts, and in which it ends.
+"""The composition root: builds the gateway from its settings, starts its parts in order, and stops them in order.
 
-Owns the one place that knows everything. Decides nothing that a caller could notice; holds no globals, so that several
-gateways live in one process side by side.
+Owns the only place that knows every part. Makes no decision that a caller could notice, and keeps no global state, so
+that several gateways can run side by side in one process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from gateway import ids, log
@@ -23,16 +24,15 @@ from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
 from gateway.http.serving import HttpServer
 from gateway.interceptors.limits import Limits
-from gateway.interceptors.pipeline import Steps
-from gateway.jobs.runner import Jobs, Pace
+from gateway.interceptors.pipeline import CallPolicy
+from gateway.jobs.runner import Jobs, JobsConfig
 from gateway.readiness import Readiness
 from gateway.rpc import services
-from gateway.server import GrpcServer, build_server, steps_for
+from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
 from providers import registry
 from providers.checked import checked
 from providers.http.fetch import Fetcher
-from providers.interface import Provider
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import keys, posts
@@ -43,18 +43,17 @@ from storage.listener import Listener
 
 _log = log.get("gateway")
 
-SCHEMA_SENTENCE = "Its database awaits a migration."
+SCHEMA_SENTENCE = "Its database is waiting for a migration."
 
-MAX_FETCHES = 16
-"""Media that one process fetches at once, each holding 16 MiB."""
+MAX_FETCHES = 16  # Media that one process fetches at the same time; each fetch buffers 16 MiB.
 
-Seams = Mapping[str, Mapping[str, Any]]
-"""By provider, what replaces its own surroundings: tests give a transport."""
+ProviderOverrides = Mapping[str, Mapping[str, Any]]
+"""By provider, keyword arguments for its `build`: tests pass a transport."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """What this process does: answer calls, run jobs, or both."""
+    """Which roles this process has: it serves calls, runs jobs, or does both."""
 
     calls: bool = True
     jobs: bool = True
@@ -62,7 +61,7 @@ class Roles:
 
 @dataclass(slots=True)
 class Gateway:
-    """A running gateway; `stop` ends it, once."""
+    """A running gateway. Call `stop` once."""
 
     settings: Settings
     resources: Resources
@@ -74,8 +73,8 @@ class Gateway:
     _stack: AsyncExitStack = field(repr=False)
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
-        """End in order: NOT_SERVING, `delay` seconds, no new calls, streams and steps at hand end within `grace`
-        seconds, then everything is given back. Both are the settings' by default; 0 and 0 is at once.
+        """Shut down gracefully: report NOT_SERVING, wait `delay` seconds, refuse new calls, let running calls and jobs
+        finish within `grace` seconds, then release every resource. Both default to the settings; 0 and 0 stops at once.
         """
         delay = self.settings.drain_delay_seconds if delay is None else delay
         grace = self.settings.drain_seconds if grace is None else grace
@@ -83,10 +82,10 @@ class Gateway:
         self.readiness.draining = True
         try:
             ends = [self.grpc.drain(delay=delay, grace=grace)] if self.grpc else []
-            # New steps wait for another process from now on, whatever the balancers still send here.
+            # Jobs stop without the delay: it is there for load balancers, and another process can pick the jobs up.
             ends += [self.jobs.stop(grace)] if self.jobs else []
             await asyncio.gather(*ends)
-            # A consent that came back during the drain was still taken; from here on its rules lose their resources.
+            # OAuth callbacks are accepted during the drain; after this the domain's resources are closed.
             if self.http:
                 await self.http.stop()
         finally:
@@ -99,14 +98,14 @@ async def start(
     *,
     clock: Clock = now,
     roles: Roles = Roles(),
-    seams: Seams | None = None,
+    overrides: ProviderOverrides | None = None,
     new_id: Callable[[], str] = ids.new_id,
     environment: Mapping[str, str] | None = None,
 ) -> Gateway:
-    """Start everything and return when calls are served; what was started is ended again when something fails.
+    """Start everything and return once calls are served. If a step fails, everything started so far is stopped.
 
-    `environment` is looked through for misspelt settings. Raises SettingsError, DatabaseUnavailable,
-    EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same, from gRPC).
+    `environment` is searched for misspelt settings. Raises SettingsError, DatabaseUnavailable, EmbeddedUnavailable,
+    KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same, from gRPC).
     """
     log.hide(settings.secrets())
     for name in unknown_names(environment or {}):
@@ -114,19 +113,24 @@ async def start(
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         readiness = Readiness(resources)
-        edge = Edge(readiness.look, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
-        http = await stack.enter_async_context(_http(settings, edge)) if roles.calls else None
+        edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
+        http = await _http(stack, settings, edge) if roles.calls else None
         await _schema(resources, settings, roles, clock, edge)
         await verify_keys(resources)
         domain = await build_domain(
-            stack, resources, clock=clock, new_id=new_id, seams=seams or {}, public_url=_public_url(settings, http)
+            stack,
+            resources,
+            clock=clock,
+            new_id=new_id,
+            overrides=overrides or {},
+            public_url=_public_url(settings, http),
         )
         readiness.listener = domain.listener
         grpc = None
         if roles.calls:
-            steps, owners = await _steps(resources, domain), Owners(domain.db, domain.clock)
-            grpc = await _grpc(stack, domain, resources, steps, owners)
-            edge.steps, edge.owners = steps, owners
+            policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
+            grpc = await _grpc(stack, domain, resources, policy, owners)
+            edge.policy, edge.owners = policy, owners
         edge.domain = domain
         jobs = await _jobs(stack, domain, settings) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
@@ -144,15 +148,18 @@ async def build_domain(
     *,
     clock: Clock,
     new_id: Callable[[], str],
-    seams: Seams,
+    overrides: ProviderOverrides,
     public_url: str,
 ) -> Domain:
-    """Build the domain on open resources; `stack` closes what is opened here. Spilled tokens are saved."""
+    """Build the domain on open resources, replaying spilled tokens; `stack` closes what is opened here."""
     settings = resources.settings
     listener = Listener(resources.db.url)
     await listener.start()
     stack.push_async_callback(listener.stop)
-    found = build_providers(settings, clock, seams)
+    found = {
+        name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
+        for name in registry.PROVIDERS
+    }
     for provider in found.values():
         stack.push_async_callback(provider.close)
     sealer = Sealer(resources.db, resources.ring)
@@ -171,7 +178,9 @@ async def build_domain(
         renew_from_parent=renew_from_parent,
     )
     stack.push_async_callback(tokens.close)
-    fetcher = build_fetcher(settings)
+    # Fetches occupy at most half of the workers.
+    places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
+    fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
     stack.push_async_callback(fetcher.close)
     replayed = await tokens.replay()
     if replayed:
@@ -195,22 +204,8 @@ async def build_domain(
     return domain
 
 
-def build_fetcher(settings: Settings) -> Fetcher:
-    """Build what fetches from callers' addresses: it never takes more than half of the workers, nor 16 of them."""
-    places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
-    return Fetcher(allow_loopback=settings.pull_allow_loopback, places=places)
-
-
-def build_providers(settings: Settings, clock: Clock, seams: Seams) -> dict[str, Provider]:
-    """Build every registered provider, held to its own table."""
-    return {
-        name: checked(registry.build(name, settings.provider(name), clock=clock, **seams.get(name, {})))
-        for name in registry.PROVIDERS
-    }
-
-
 async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
-    """Open the store of API keys, with the bootstrap key of the settings."""
+    """Open the API key store, including the bootstrap key from the settings."""
     bootstrap = resources.settings.bootstrap_api_key
     return api_keys.open_store(
         resources.db,
@@ -222,7 +217,7 @@ async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
 
 
 async def _schema(resources: Resources, settings: Settings, roles: Roles, clock: Clock, edge: Edge) -> None:
-    """Return when the schema is right; until then calls are answered, with UNAVAILABLE."""
+    """Return once the schema is current; until then, answer every call with UNAVAILABLE."""
     if await is_migrated(resources):
         return
     if not roles.calls:
@@ -233,79 +228,74 @@ async def _schema(resources: Resources, settings: Settings, roles: Roles, clock:
         raise GatewayUnavailable(SCHEMA_SENTENCE)
 
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, clock)
-    steps = edge.steps = steps_for(settings, authenticate=authenticate, limits=limits, clock=clock)
-    server = build_server(settings, services.waiting(SCHEMA_SENTENCE), steps)
+    policy = edge.policy = call_policy(settings, authenticate=authenticate, limits=limits, clock=clock)
+    server = build_server(settings, services.unavailable(SCHEMA_SENTENCE), policy)
     await server.start()
     try:
         await wait_for_schema(resources)
     finally:
-        edge.steps = None
+        edge.policy = None
         await server.drain(delay=0, grace=0)
 
 
-@asynccontextmanager
-async def _http(settings: Settings, edge: Edge) -> AsyncIterator[HttpServer]:
-    """Serve the HTTP edge until the block ends."""
+async def _http(stack: AsyncExitStack, settings: Settings, edge: Edge) -> HttpServer:
+    """Start the HTTP edge."""
     server = await HttpServer.start(edge.app(), settings.http_address)
-    try:
-        yield server
-    finally:
-        await server.stop()
+    stack.push_async_callback(server.stop)
+    return server
 
 
 async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jobs:
     """Start the workers."""
-    pace = Pace(
+    config = JobsConfig(
         concurrency=settings.worker_concurrency,
         heartbeat=settings.worker_heartbeat_seconds,
         stale=settings.worker_stale_seconds,
         grace=settings.drain_seconds,
     )
-    jobs = Jobs(domain, pace)
-    # A second stop does nothing: this one is for a start that fails further on.
+    jobs = Jobs(domain, config)
+    # For a start that fails later; after an orderly stop this does nothing.
     stack.push_async_callback(jobs.stop, 0)
     await jobs.start()
     return jobs
 
 
-async def _steps(resources: Resources, domain: Domain) -> Steps:
-    """Make the steps that a call goes through, whichever way it comes: what a key may have running counts over both."""
+async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
+    """Build the policy shared by gRPC and HTTP, so that a key's limits count calls over both."""
     settings, store = resources.settings, await open_keys(resources, domain)
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
-    return steps_for(
-        settings, authenticate=lambda key: api_keys.authenticate(store, key), limits=limits, clock=domain.clock
-    )
+    return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
 
 
 async def _grpc(
-    stack: AsyncExitStack, domain: Domain, resources: Resources, steps: Steps, owners: Owners
+    stack: AsyncExitStack, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners
 ) -> GrpcServer:
-    """Serve gRPC; health says NOT_SERVING until it is told otherwise."""
+    """Start the gRPC server; health reports NOT_SERVING until `set_ready`."""
     settings = resources.settings
     page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
     served = services.services(domain, owners, page_secret=page_secret)
-    server = build_server(settings, served, steps)
-    # Drained already when the gateway stops in order: this is for a start that fails, and for a stop in a hurry.
+    server = build_server(settings, served, policy)
+    # For a start that fails later and for a forced stop; after an orderly stop this does nothing.
     stack.push_async_callback(server.drain, delay=0, grace=0)
     await server.start()
     return server
 
 
 def _public_url(settings: Settings, http: HttpServer | None) -> str:
-    """Return the public URL; one that nobody set follows the port that was really taken."""
+    """Return the public URL; if it is not set, use the port that the HTTP server really bound."""
     if http is None or "public_url" in settings.model_fields_set:
         return settings.public_url
     return f"http://localhost:{http.port}"
 
 
 def _banner(gateway: Gateway) -> None:
-    """Say in one line what runs where; outside checks and people read it."""
+    """Log in one line what runs where; operators, the demo and deployment checks read it."""
     settings, grpc, http = gateway.settings, gateway.grpc, gateway.http
     _log.info(
         "serving" if grpc else "working",
-        grpc=f"{_host(settings.grpc_address)}:{grpc.port}" if grpc else "",
+        grpc=_bound(settings.grpc_address, grpc.port) if grpc else "",
         tls=settings.tls_cert is not None,
-        http=f"{_host(settings.http_address)}:{http.port}" if http else "",
+        http=_bound(settings.http_address, http.port) if http else "",
         public_url=gateway.domain.public_url,
         jobs=gateway.jobs is not None,
         database=gateway.resources.place,
@@ -316,5 +306,5 @@ def _banner(gateway: Gateway) -> None:
     )
 
 
-def _host(address: str) -> str:
-    return address.rpartition(":")[0]
+def _bound(address: str, port: int) -> str:
+    return f"{address.rpartition(':')[0]}:{port}"

@@ -1,7 +1,7 @@
-"""What stands before anything serves: the database, its schema, and the keys that open it.
+"""Opens what everything else needs first: the database, its schema, and the encryption keys.
 
-Owns how these are found and opened from the settings, for the servers and for the commands alike. Does not know rules,
-providers or transports.
+Owns how these are opened from the settings, for the servers and for the commands. Does not know the domain, providers
+or transports.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from storage.key_ring import KeyRing, KeyRingInvalid
 
 _log = log.get("gateway.bootstrap")
 
-SCHEMA_EVERY_SECONDS = 1.0
+SCHEMA_POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """An open database and the ring of keys; `server` when the PostgreSQL is our own."""
+    """An open database and the key ring; `server` is set when PostgreSQL is the embedded one."""
 
     settings: Settings
     db: Database
@@ -32,20 +32,20 @@ class Resources:
 
     @property
     def place(self) -> str:
-        """Where the database is, for people; without its password."""
+        """The database's address for people to read, without the password."""
         return f"embedded PostgreSQL on port {self.server.port}" if self.server else describe(self.db.url)
 
 
 @asynccontextmanager
 async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open the database of the settings, a private one when they name none, until the block ends.
+    """Open the configured database, or an embedded one if none is configured, until the block ends.
 
     Raises SettingsError (keys), EmbeddedUnavailable, DatabaseUnavailable.
     """
     ring = read_ring(settings)
     server = None if settings.database_url else await start_embedded(settings.data_dir.expanduser())
     try:
-        url = server.url if server else _given(settings)
+        url = server.url if server else _configured_url(settings)
         db = await Database.connect(url, pool_size=settings.database_pool_size)
         try:
             yield Resources(settings, db, ring, server)
@@ -57,21 +57,21 @@ async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
 
 
 def read_ring(settings: Settings) -> KeyRing:
-    """Read the ring of keys; raises SettingsError that says which entry is wrong, never its value."""
+    """Parse the key ring; raises SettingsError naming the wrong entry, never its value."""
     try:
         return KeyRing.parse(settings.encryption_keys.get_secret_value())
     except KeyRingInvalid as error:
         raise SettingsError(f"GATEWAY_ENCRYPTION_KEYS: {error}") from None
 
 
-def _given(settings: Settings) -> str:
+def _configured_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value() if settings.database_url else ""
 
 
 async def is_migrated(resources: Resources) -> bool:
-    """Bring the schema to this version when that is ours to do; tell whether it is right now.
+    """Migrate the schema if this process may, and return whether it is current.
 
-    A private database is always brought up to date: nobody else would do it.
+    An embedded database is always migrated: nobody else would do it.
     """
     if await migrate.is_current(resources.db):
         return True
@@ -83,12 +83,12 @@ async def is_migrated(resources: Resources) -> bool:
 
 
 async def wait_for_schema(resources: Resources) -> None:
-    """Return when somebody else has brought the schema to this version."""
+    """Return once another process has migrated the schema to this version."""
     _log.warning("the schema is older than this version: run `social-gateway migrate`", needs=migrate.head())
-    while not await migrate.is_current(resources.db):  # noqa: ASYNC110 - the database tells nobody
-        await asyncio.sleep(SCHEMA_EVERY_SECONDS)
+    while not await migrate.is_current(resources.db):  # noqa: ASYNC110 - a migration sends no notification
+        await asyncio.sleep(SCHEMA_POLL_SECONDS)
 
 
 async def verify_keys(resources: Resources) -> None:
-    """Prove that the ring opens what the database holds; raises KeyMissing or KeyWrong."""
+    """Check that the key ring can decrypt what the database stores; raises KeyMissing or KeyWrong."""
     await key_rotation.verify_ring(resources.db, resources.ring)

@@ -1,4 +1,4 @@
-"""Who calls: the holder of an API key, with what it may use.
+"""The caller: the holder of an API key, and what that key may use.
 
 Owns `Caller` and the context variable that carries it through one call. Does not know how a key is checked.
 """
@@ -18,13 +18,13 @@ class Caller:
     redirect_uris: frozenset[str] = frozenset()
 
     def may_use(self, location: str) -> bool:
-        """Return whether the key's own list allows the location (whose agency owns it is asked elsewhere)."""
+        """Return whether the key's own list allows the location; which agency owns it is checked elsewhere."""
         return self.locations is None or location in self.locations
 
     def has_scope(self, scope: str) -> bool:
-        """Return whether the key carries the scope; the empty scope is carried by every key."""
+        """Return whether the key has the scope; every key has the empty scope."""
         return not scope or scope in self.scopes
 
 
 current_caller: ContextVar[Caller] = ContextVar("current_caller")
-"""The caller of the call at hand; set by the server before any servicer runs."""
+"""The caller of the current call; set by the pipeline before any servicer runs."""

@@ -1,14 +1,14 @@
-"""What is said when a command cannot go on.
+"""The messages that a failed command prints.
 
-Owns the sentence for each kind of failure. Imports nothing heavy: errors are known by the names of their classes.
+Owns the message for each kind of failure. Imports nothing heavy: errors are recognised by class name.
 """
 
 from collections.abc import Iterator
 
 from gateway.log import clean_text
 
-# Their text was written for operators and names what to do.
-SPEAK_FOR_THEMSELVES = {
+# The text of these errors is written for operators and says what to do.
+SELF_EXPLANATORY = {
     "EmbeddedUnavailable",
     "FieldInvalid",
     "KeyRingInvalid",
@@ -25,13 +25,13 @@ ADVICE = {
 
 
 class CommandError(Exception):
-    """A command cannot go on; the text says why, and what to do."""
+    """A command cannot continue; the text says why, and what to do."""
 
 
 def sentences(error: BaseException) -> Iterator[str]:
-    """Yield what to print, a line each; secrets that look like ones are taken out."""
+    """Yield the lines to print for an error, with anything that looks like a secret redacted."""
     name = next((each.__name__ for each in type(error).__mro__ if each.__name__ in ADVICE), "")
-    own = any(each.__name__ in SPEAK_FOR_THEMSELVES for each in type(error).__mro__)
+    own = any(each.__name__ in SELF_EXPLANATORY for each in type(error).__mro__)
     text = clean_text(str(error)).strip()
     if name:
         yield f"{text}. {ADVICE[name]}".replace("..", ".")

@@ -1,6 +1,6 @@
-"""How long the caller of the call at hand still waits.
+"""The deadline of the current call.
 
-Owns the context variable. What a client asked for is known to the server, what is done with the time to the rules.
+Owns the context variable. The pipeline sets it from what the client asked for; the domain decides how to use the time.
 """
 
 import time
@@ -10,11 +10,11 @@ _ends: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 def begin(seconds: float | None) -> None:
-    """Say that the call at hand ends in so many seconds; None when nobody set an end."""
+    """Set the current call's deadline to `seconds` from now; None means no deadline."""
     _ends.set(None if seconds is None else time.monotonic() + seconds)
 
 
 def left() -> float | None:
-    """Return the seconds until the call at hand ends, 0 when that is past; None outside a call, or without an end."""
+    """Return the seconds until the deadline, 0 once it has passed; None outside a call or without a deadline."""
     ends = _ends.get()
     return None if ends is None else max(0.0, ends - time.monotonic())

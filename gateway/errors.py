@@ -1,54 +1,18 @@
-"""What our own rules refuse, as one flat tree: each class is one reason of the contract, its docstring the sentence.
+"""The gateway's own errors, one flat tree: each class is one reason of the contract, its docstring the message.
 
-Owns the reasons, and what a caller is told beside them (fields, resource, when to try again). Knows no transport:
-`gateway/status.py` turns these into statuses, and `providers/errors.py` holds what the vendors refuse.
+Owns the reasons and the details that go with them (fields, resource, when to try again). Knows no transport:
+`gateway/status.py` turns these errors into statuses, and `providers/errors.py` has the vendors' errors.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-__all__ = [
-    "AuthorizationDenied",
-    "AuthorizationStateInvalid",
-    "CapabilityMissing",
-    "Conflict",
-    "ContentRejected",
-    "CreatorRuleBroken",
-    "CursorExpired",
-    "CursorInvalid",
-    "DailyCapReached",
-    "DeadlineExceeded",
-    "DomainError",
-    "EtagMismatch",
-    "FieldInvalid",
-    "GatewayUnavailable",
-    "LocationForbidden",
-    "MediaInvalid",
-    "MediaUnreachable",
-    "OptionUnsupported",
-    "OutcomeUnknown",
-    "PageTokenInvalid",
-    "QuotaExceeded",
-    "ReauthorizationRequired",
-    "RequestIdReused",
-    "ResourceExists",
-    "ResourceNotFound",
-    "ScopeMissing",
-    "ScopeNotGranted",
-    "StateForbids",
-    "Unauthenticated",
-    "UploadChecksumMismatch",
-    "UploadExpired",
-    "UploadOffsetMismatch",
-    "Violation",
-]
-
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One bad field of a request: its path as in the contract (`post.caption`), what was expected of it, and the reason
-    when that is another than the error's own.
+    """One invalid field of a request: its path as in the contract (`post.caption`), what was expected, and the reason
+    if it differs from the error's.
     """
 
     field: str
@@ -70,7 +34,7 @@ class DomainError(Exception):
         resource: str = "",
         retry_at: datetime | None = None,
     ) -> None:
-        """Say the class's sentence, then `detail`; neither may hold a secret, both reach the caller.
+        """Build the message from the class's docstring and `detail`; both reach the caller, so put no secrets in them.
 
         `metadata` has lowerCamelCase keys; `resource` is a resource name; `retry_at` is aware UTC.
         """
@@ -83,7 +47,7 @@ class DomainError(Exception):
 
     @property
     def message(self) -> str:
-        """The developer sentence."""
+        """The message for developers."""
         return str(self.args[0])
 
 
@@ -93,7 +57,7 @@ class FieldInvalid(DomainError):
     reason = "FIELD_INVALID"
 
     def __init__(self, field: str, description: str, *more: Violation) -> None:
-        """Name the field by its path; `more` are further violations found in the same request."""
+        """Report the field by its path; `more` are further violations in the same request."""
         first = Violation(field, description)
         super().__init__(f"{field}: {description}", metadata={"field": field}, violations=(first, *more))
 
@@ -128,7 +92,7 @@ class StateForbids(DomainError):
     reason = "STATE_FORBIDS"
 
     def __init__(self, state: str, detail: str = "", *, resource: str = "") -> None:
-        """Name the state the resource is in, as the contract spells it."""
+        """Report the state that the resource is in, as the contract spells it."""
         super().__init__(detail, metadata={"state": state}, resource=resource)
 
 
@@ -138,7 +102,7 @@ class ResourceNotFound(DomainError):
     reason = "RESOURCE_NOT_FOUND"
 
     def __init__(self, resource: str) -> None:
-        """Name the resource that was looked for."""
+        """Report the name of the missing resource."""
         super().__init__(resource=resource, metadata={"resource": resource})
 
 
@@ -148,7 +112,7 @@ class ResourceExists(DomainError):
     reason = "RESOURCE_EXISTS"
 
     def __init__(self, resource: str) -> None:
-        """Name the resource that is in the way."""
+        """Report the name of the existing resource."""
         super().__init__(resource=resource, metadata={"resource": resource})
 
 
@@ -164,17 +128,17 @@ class LocationForbidden(DomainError):
     reason = "LOCATION_FORBIDDEN"
 
     def __init__(self, location: str) -> None:
-        """Name the location's id as the caller gave it: whether it exists is not told."""
+        """Report the location's id as the caller sent it, without revealing whether it exists."""
         super().__init__(metadata={"location": f"locations/{location}"})
 
 
 class ScopeMissing(DomainError):
-    """The API key lacks the scope that this method needs."""
+    """The API key does not have the scope that this method needs."""
 
     reason = "SCOPE_MISSING"
 
     def __init__(self, scope: str) -> None:
-        """Name the scope that the method asks for."""
+        """Report the scope that the method needs."""
         super().__init__(metadata={"scope": scope})
 
 
@@ -184,13 +148,13 @@ class QuotaExceeded(DomainError):
     reason = "QUOTA_EXCEEDED"
 
     def __init__(self, quota: str, *, subject: str, limit: int, retry_at: datetime | None = None) -> None:
-        """Name the quota, whose it is, and its limit."""
+        """Report the quota, its subject, and its limit."""
         metadata = {"quota": quota, "subject": subject, "limit": str(limit)}
         super().__init__(metadata=metadata, retry_at=retry_at)
 
 
 class DailyCapReached(QuotaExceeded):
-    """A limit of the provider's day is used up, as it said before; nothing was sent."""
+    """The provider's daily limit is used up, as it has reported before; nothing was sent."""
 
     reason = "PROVIDER_DAILY_CAP"
 
@@ -222,7 +186,7 @@ class AuthorizationDenied(DomainError):
 
 
 class OutcomeUnknown(DomainError):
-    """The provider may have done it and does not say."""
+    """The provider may have done this, but did not confirm it."""
 
     reason = "OUTCOME_UNKNOWN"
 
@@ -245,7 +209,7 @@ class CapabilityMissing(DomainError):
     reason = "CAPABILITY_MISSING"
 
     def __init__(self, capability: str, support: str, note: str = "") -> None:
-        """Name the capability and how far it is supported; the note says why not."""
+        """Report the capability and its level of support; the note says why it is missing."""
         super().__init__(note, metadata={"capability": capability.upper(), "support": support.upper()})
 
 
@@ -274,7 +238,7 @@ class MediaInvalid(DomainError):
 
 
 class MediaUnreachable(DomainError):
-    """The media's address did not give its bytes."""
+    """The media could not be downloaded from its address."""
 
     reason = "MEDIA_UNREACHABLE"
 
@@ -285,7 +249,7 @@ class UploadOffsetMismatch(DomainError):
     reason = "UPLOAD_OFFSET_MISMATCH"
 
     def __init__(self, committed_size: int, write_offset: int, *, resource: str = "") -> None:
-        """Say how many bytes the gateway holds, and where the caller began."""
+        """Report how many bytes are committed, and at which offset the caller wrote."""
         metadata = {"committedSize": str(committed_size), "writeOffset": str(write_offset)}
         super().__init__(metadata=metadata, resource=resource)
 

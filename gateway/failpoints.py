@@ -1,7 +1,7 @@
-"""Named places where a test may stop this process dead, to prove that nothing is lost there.
+"""Failpoints: named places where a test can kill or freeze this process, to prove that nothing is lost there.
 
-Owns the reading of `SOCIAL_GATEWAY_FAILPOINT` (`name=kill` or `name=stop`, once per process). Without it a place
-costs one comparison. Knows nothing of what happens around the places.
+Owns reading `SOCIAL_GATEWAY_FAILPOINT` (`name=kill` or `name=stop`, once per process). When it is unset a failpoint
+costs one comparison. Does not know the code around the failpoints.
 """
 
 import os
@@ -13,7 +13,7 @@ _SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 
 
 def reach(name: str) -> None:
-    """Die or freeze here when this place is the armed one."""
+    """Kill or freeze this process if the failpoint `name` is armed."""
     global _armed
     if name == _armed:
         _armed = ""

@@ -1,6 +1,6 @@
-"""New ids: short, lower case, sortable by the time they were made.
+"""New ids: short, lower case, sortable by creation time.
 
-Owns their form: 10 characters of milliseconds, 10 of chance, in Crockford's base 32. Tests pass a maker of their own.
+Owns their format: 10 characters of milliseconds, 10 random ones, in Crockford's base 32. Tests use their own generator.
 """
 
 import secrets
@@ -10,7 +10,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
 def new_id() -> str:
-    """Return a fresh id of 20 characters of `[0-9a-z]`."""
+    """Return a new id of 20 characters from `[0-9a-z]`."""
     return _encode(time.time_ns() // 1_000_000) + _encode(secrets.randbits(50))
 
 

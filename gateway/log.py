@@ -1,7 +1,7 @@
-"""Logs: one line per event, as JSON or for people, with every secret taken out on the way.
+"""Structured logging: one line per event, as JSON or as text, with every secret redacted.
 
-Owns how a line looks, what is a secret by its name or by its looks, and whose other libraries' lines come in. Does not
-know what is worth logging.
+Owns the format of a line, the rules for recognising secrets (by name and by pattern), and the log levels of other
+libraries. Does not know what is worth logging.
 """
 
 import json
@@ -21,11 +21,11 @@ _NAME = "_name"
 _CLEAN = "_clean"
 CLEAN: dict[str, Any] = {_CLEAN: True}
 MAX_DEPTH = 6
-LEAST_HIDDEN = 12
+MIN_HIDDEN_LENGTH = 12
 _HIDDEN: set[str] = set()
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the call at hand: every line written on its behalf carries it."""
+"""The id of the current call; every line logged during the call has it."""
 
 _SECRET_NAMES = frozenset(
     {
@@ -36,7 +36,7 @@ _SECRET_NAMES = frozenset(
 )  # fmt: skip
 _SECRET_ENDINGS = ("_token", "_secret", "_password", "_api_key", "-token", "-secret")
 
-# Secrets by their looks, wherever they stand: TikTok's tokens, our keys, headers, what URLs carry before @ and after ?.
+# Secrets recognised by pattern: TikTok's tokens, our API keys, auth headers, and what URLs carry before @ and after ?.
 _SECRET_LOOKS = re.compile(
     r"""
       \b(?:act|rft|clt)\.[A-Za-z0-9!*._~%-]{6,}
@@ -50,18 +50,18 @@ _SECRET_LOOKS = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# A text without any of these has nothing of the above; looking for them is cheaper than the expression.
+# A text that does not match this cannot match the pattern above; this check is cheaper.
 _HINT = re.compile(r"[acr][cfl]t\.|sg_|earer |asic |://|=", re.IGNORECASE)
 
 
 def configure(*, level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
-    """Send our lines, and those of every library, to `stream` (standard error by default), each through the same chain.
+    """Send our log lines and those of all libraries to `stream` (standard error by default), through the same chain.
 
-    `form` is "json" or "console". May be called again: the last call wins.
+    `form` is "json" or "console". May be called again; the last call wins.
     """
     out = stream or sys.stderr
     last = _renderer(form)
-    # Ours do not pass through the standard library on their way: that would double what a line costs.
+    # Our lines bypass the standard library's logging, which would double the cost of a line.
     structlog.configure(
         processors=[structlog.processors.add_log_level, add_name, *_CHAIN, last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
@@ -73,11 +73,11 @@ def configure(*, level: str = "info", form: str = "json", stream: TextIO | None 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    _quiet(level)
+    _limit_noisy_loggers(level)
 
 
 def _foreign_formatter(last: Any) -> logging.Formatter:
-    """Make the formatter through which lines of other libraries come."""
+    """Return the formatter for the lines of other libraries."""
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=[
             structlog.stdlib.ExtraAdder(),
@@ -90,15 +90,15 @@ def _foreign_formatter(last: Any) -> logging.Formatter:
 
 
 def _renderer(form: str) -> Any:
-    """Make the last step: one JSON object per line, or text for people."""
+    """Return the last processor: one JSON object per line, or plain text."""
     if form == "console":
         return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     encode = json.JSONEncoder(default=str).encode
     return structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))
 
 
-def _quiet(level: str) -> None:
-    """Keep chatty libraries to their warnings: httpx writes whole URLs, procrastinate every job, at INFO."""
+def _limit_noisy_loggers(level: str) -> None:
+    """Limit noisy libraries to warnings: at INFO httpx logs whole URLs and procrastinate every job."""
     for name in ("httpx", "httpcore", "procrastinate", "uvicorn.access", "alembic", "sqlalchemy.engine", "asyncio"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -114,13 +114,13 @@ def get(name: str) -> Any:
 
 
 def add_name(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put the logger's name where other libraries' lines have it; structlog keeps that word for itself at first."""
+    """Put the logger's name under `logger`, as in other libraries' lines; structlog reserves that key for itself."""
     event["logger"] = event.pop(_NAME, "gateway")
     return event
 
 
 def add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Put the id of the call at hand on the line."""
+    """Add the id of the current call."""
     current = request_id.get()
     if current and "request_id" not in event:
         event["request_id"] = current
@@ -128,9 +128,9 @@ def add_request_id(_logger: Any, _method: str, event: MutableMapping[str, Any]) 
 
 
 def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Take secrets out of a line: values whose name says so, and whatever looks like one inside any text.
+    """Redact secrets in a line: values with a secret's name, and whatever looks like a secret inside any text.
 
-    A line of nothing but what we made ourselves says `**log.CLEAN` and saves the search.
+    A line made only of our own values passes `**log.CLEAN` to skip the search.
     """
     if event.pop(_CLEAN, False):
         return event
@@ -141,7 +141,7 @@ def redact(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 
 def clean(value: Any, *, name: str = "", depth: int = 0) -> Any:
-    """Return the value without secrets; containers are copied, what is deeper than six levels is left out."""
+    """Return the value without secrets; containers are copied, and anything deeper than six levels is dropped."""
     if name and is_secret_name(name):
         return REDACTED if value not in (None, "", 0, False) else value
     if isinstance(value, str):
@@ -158,18 +158,17 @@ def clean(value: Any, *, name: str = "", depth: int = 0) -> Any:
 
 
 def hide(values: Iterable[str]) -> None:
-    """Take these very values out of every line from now on: secrets of the configuration, which may look like anything.
+    """Redact exactly these values from now on: the configuration's secrets, which no pattern can recognise.
 
-    In URLs and in what Python prints they may stand in other spellings, which are taken out too. Short ones are left
-    alone: they would black out ordinary words.
+    Their spellings in URLs and in `repr` are redacted too. Short values are ignored: they could be ordinary words.
     """
     for value in values:
-        if len(value) >= LEAST_HIDDEN:
+        if len(value) >= MIN_HIDDEN_LENGTH:
             _HIDDEN.update((value, repr(value)[1:-1], quote(value, safe=""), quote_plus(value)))
 
 
 def clean_text(text: str) -> str:
-    """Return the text without anything that looks like, or is known to be, a secret."""
+    """Return the text with every known secret, and whatever looks like one, redacted."""
     for value in _HIDDEN:
         text = text.replace(value, REDACTED)
     return _SECRET_LOOKS.sub(_hide, text) if _HINT.search(text) else text
@@ -177,13 +176,13 @@ def clean_text(text: str) -> str:
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Return whether a value of this name is a secret."""
+    """Return whether a value with this name is a secret."""
     low = name.lower()
     return low in _SECRET_NAMES or low.endswith(_SECRET_ENDINGS)
 
 
 def _hide(found: re.Match[str]) -> str:
-    """Replace a secret, keeping the name of a URL's parameter."""
+    """Replace a secret, keeping the name of a URL parameter."""
     return (found["name"] or "") + REDACTED
 
 

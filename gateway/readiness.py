@@ -1,6 +1,6 @@
-"""Whether this process can do its work now: database, schema, notifications, jobs.
+"""Readiness: whether this process can do its work now (database, schema, notifications, jobs).
 
-Owns the questions and how often they are asked. Does not know who wants to know (health over gRPC, /readyz).
+Owns the checks and how often they run. Does not know who asks (gRPC health, /readyz).
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from storage.listener import Listener
 
 _log = log.get("gateway.readiness")
 
-LOOK_SECONDS = 3.0
+CHECK_SECONDS = 3.0
 FRESH_SECONDS = 0.5
 REVIVE_EVERY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found; `jobs` is None in a process that runs none."""
+    """The result of the checks; `jobs` is None in a process that runs no jobs."""
 
     database: bool = False
     migrations: bool = False
@@ -34,20 +34,18 @@ class Report:
 
     @property
     def serving(self) -> bool:
-        """Return whether calls can be served: while notifications are lost the caches are passed by, which is
-        slower.
-        """
+        """Whether calls can be served. Lost notifications do not prevent that: caches are bypassed, which is slower."""
         return self.database and self.migrations and not self.draining
 
     @property
     def ready(self) -> bool:
-        """Return whether everything is as it should be."""
+        """Whether every part works."""
         return self.serving and self.listener and self.jobs is not False
 
 
 @dataclass(slots=True)
 class Readiness:
-    """Asks, one look at a time, and keeps the last report for a moment: anybody may ask, as often as they like."""
+    """Runs the checks one at a time and caches a good report briefly, so that it may be called at any rate."""
 
     resources: Resources
     listener: Listener | None = None
@@ -55,42 +53,42 @@ class Readiness:
     monotonic: Callable[[], float] = time.monotonic
     draining: bool = False
     _last: Report = field(default_factory=Report)
-    _looked: float = float("-inf")
+    _checked: float = float("-inf")
     _revived: float = float("-inf")
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def look(self) -> Report:
-        """Return a report that is at most half a second old, and newer than any bad one; raises nothing."""
+    async def check(self) -> Report:
+        """Return a report at most half a second old; a bad report is never cached. Raises nothing."""
         async with self._lock:
-            # Bad news is never kept: whoever waits for the gateway hears at once that it is ready.
-            if self.draining or not self._last.ready or self.monotonic() - self._looked >= FRESH_SECONDS:
+            # A bad report is not cached: whoever waits for the gateway learns at once that it is ready.
+            if self.draining or not self._last.ready or self.monotonic() - self._checked >= FRESH_SECONDS:
                 self._last = await self._report()
-                self._looked = self.monotonic()
+                self._checked = self.monotonic()
             return self._last
 
     async def serving(self) -> bool:
-        """Return whether calls can be served, and bring a private database back that has died."""
-        report = await self.look()
+        """Return whether calls can be served; restart an embedded database that has died."""
+        report = await self.check()
         if not report.database:
             await self._revive()
         return report.serving
 
     async def _report(self) -> Report:
         jobs = None if self.jobs_healthy is None else self.jobs_healthy()
-        database, migrations = await self._ask_database()
-        heard = self.listener is not None and self.listener.healthy
-        return Report(database, migrations, heard, jobs, self.draining)
+        database, migrations = await self._check_database()
+        listening = self.listener is not None and self.listener.healthy
+        return Report(database, migrations, listening, jobs, self.draining)
 
-    async def _ask_database(self) -> tuple[bool, bool]:
+    async def _check_database(self) -> tuple[bool, bool]:
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(CHECK_SECONDS):
                 return True, await migrate.is_current(self.resources.db)
         except Exception as error:
             _log.warning("the database does not answer", error=type(error).__name__)
             return False, False
 
     async def _revive(self) -> None:
-        """Start a private PostgreSQL again that was killed under us."""
+        """Restart an embedded PostgreSQL that was killed."""
         if self.resources.server is None or self.monotonic() - self._revived < REVIVE_EVERY_SECONDS:
             return
         self._revived = self.monotonic()

@@ -1,6 +1,6 @@
-"""Which reason of the contract a vendor's refusal is: one table, for the statuses and for the errors kept with a post.
+"""Maps provider errors to the contract's reasons, for statuses and for the errors stored with a post.
 
-Owns the table. Knows no transport; `gateway/status.py` makes statuses of the reasons.
+Owns the table. Knows no transport; `gateway/status.py` turns reasons into statuses.
 """
 
 from providers import errors as providers
@@ -32,20 +32,20 @@ PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
 
 
 def reason_of(error: providers.ProviderError) -> str:
-    """Return the reason of the error's own class, or of the nearest above it."""
+    """Return the reason of the error's class, or of its nearest base class in the table."""
     return next(PROVIDER_REASONS[kind] for kind in type(error).__mro__ if kind in PROVIDER_REASONS)
 
 
 def metadata_of(error: providers.ProviderError) -> dict[str, str]:
-    """Return what the vendor said, as metadata: it is never swallowed."""
-    ours = dict(error.metadata)
+    """Return the vendor's code, message and log id as metadata, so that they always reach the caller."""
+    metadata = dict(error.metadata)
     if isinstance(error, providers.OptionUnsupported | providers.CapabilityMissing):
-        # Refused here, by what is known of the vendor: it was never asked, so it said nothing.
-        return {**ours, "provider": error.provider} if error.provider else ours
-    told = {
+        # Refused by our own capability table: the vendor was not called.
+        return {**metadata, "provider": error.provider} if error.provider else metadata
+    vendor = {
         "provider": error.provider,
         "providerCode": error.code,
-        "providerMessage": ours.pop("provider_message", "") or (error.message if error.code else ""),
+        "providerMessage": metadata.pop("provider_message", "") or (error.message if error.code else ""),
         "providerLogId": error.log_id,
     }
-    return {**ours, **{key: value for key, value in told.items() if value}}
+    return {**metadata, **{key: value for key, value in vendor.items() if value}}

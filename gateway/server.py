@@ -1,6 +1,6 @@
-"""The gRPC server: the pipeline, the services, health, reflection, limits, TLS, and an orderly end.
+"""The gRPC server: the pipeline, the services, health, reflection, limits, TLS, and a graceful shutdown.
 
-Owns the server's life. Does not know what the services do, nor what makes the process ready: it is told.
+Owns the server's lifecycle. Does not know what the services do, nor what makes the process ready: `watch` gets a probe.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
 from gateway import log
-from gateway.interceptors.pipeline import CallPipeline, Steps
+from gateway.interceptors.pipeline import CallPipeline, CallPolicy
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.rpc import health
 from gateway.rpc.health import HealthService
@@ -25,17 +25,17 @@ _log = log.get("gateway.server")
 
 READY_EVERY_SECONDS = 1.0
 HANDSHAKE_SECONDS = 10.0
-"""For a new connection to be one of HTTP/2, TLS included."""
+"""How long a new connection may take to become an HTTP/2 one, including TLS."""
 
 IDLE_SECONDS = 600.0
-"""After so long without a call a client is asked to connect anew; its library does so at its next call."""
+"""After this time without a call the connection is closed; the client's library reconnects at its next call."""
 
 Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class GrpcServer:
-    """A server on its port; `start`, then `watch` its readiness, then `drain` once."""
+    """A server bound to its port. Call `start`, then `watch`, then `drain` once."""
 
     server: grpc.aio.Server
     pipeline: CallPipeline
@@ -47,20 +47,20 @@ class GrpcServer:
     _watcher: asyncio.Task[None] | None = field(default=None, repr=False)
 
     async def start(self) -> None:
-        """Take calls; health says NOT_SERVING until it is told otherwise."""
-        self.health.tell(("", *self.names), serving=False)
+        """Accept calls; health reports NOT_SERVING until `set_ready`."""
+        self.health.set_status(("", *self.names), serving=False)
         await self.server.start()
 
     async def set_ready(self, ready: bool) -> None:
-        """Tell health whether calls can be served; a draining server never serves again."""
+        """Publish through health whether calls can be served; a draining server stays NOT_SERVING."""
         if self.draining or ready == self.ready:
             return
         self.ready = ready
         _log.info("ready" if ready else "not ready")
-        self.health.tell(("", *self.names), serving=ready)
+        self.health.set_status(("", *self.names), serving=ready)
 
     def watch(self, probe: Callable[[], Awaitable[bool]], *, sleep: Sleep = asyncio.sleep) -> None:
-        """Ask the probe every second until the drain; a probe that raises means not ready."""
+        """Run the probe every second until the drain; a probe that raises means not ready."""
         self._watcher = asyncio.create_task(self._watch(probe, sleep), name="readiness")
 
     async def _watch(self, probe: Callable[[], Awaitable[bool]], sleep: Sleep) -> None:
@@ -73,29 +73,32 @@ class GrpcServer:
             await sleep(READY_EVERY_SECONDS)
 
     async def drain(self, *, delay: float, grace: float, sleep: Sleep = asyncio.sleep) -> None:
-        """Stop in order: NOT_SERVING, `delay` seconds for balancers to see it, no new calls, streams end with
-        UNAVAILABLE, running calls finish within `grace` seconds, the rest is cancelled."""
+        """Shut down gracefully: report NOT_SERVING, wait `delay` seconds for load balancers, refuse new calls, end
+        streams with UNAVAILABLE, let running calls finish within `grace` seconds, and cancel the rest.
+        """
         self.draining = True
         if self._watcher is not None:
             self._watcher.cancel()
-        self.health.tell(("", *self.names), serving=False)
+        self.health.set_status(("", *self.names), serving=False)
         await sleep(delay)
         stopping = asyncio.create_task(self.server.stop(grace))
-        # New calls are refused from the first step of stop() on; only then is every stream in the list. A call that
-        # arrives in that very moment may end as CANCELLED (github.com/grpc/grpc/issues/41785): `delay` is there for it.
+        # Once stop() has begun, new calls are refused and the list of streams is complete. A call that arrives in that
+        # moment may end as CANCELLED (github.com/grpc/grpc/issues/41785): `delay` prevents that.
         await asyncio.sleep(0)
         self.pipeline.end_streams()
         await stopping
 
 
-def build_server(settings: Settings, services: Sequence[Service], steps: Steps, *, address: str = "") -> GrpcServer:
-    """Build the server and bind its port (0 takes a free one); nothing is served before `start`.
+def build_server(
+    settings: Settings, services: Sequence[Service], policy: CallPolicy, *, address: str = ""
+) -> GrpcServer:
+    """Build the server and bind its port (0 picks a free one); nothing is served before `start`.
 
-    Raises SettingsError for bad certificates, RuntimeError for an address that cannot be bound or a method without a
-    row in the table of scopes.
+    Raises SettingsError for bad certificates, RuntimeError for an address that cannot be bound or a method missing from
+    METHOD_SCOPES.
     """
     _check_scopes(services)
-    pipeline = CallPipeline(steps)
+    pipeline = CallPipeline(policy)
     server = grpc.aio.server(
         interceptors=(pipeline,), options=_options(settings), maximum_concurrent_rpcs=settings.max_calls
     )
@@ -108,13 +111,13 @@ def build_server(settings: Settings, services: Sequence[Service], steps: Steps, 
     return GrpcServer(server, pipeline, servicer, names, _bind(server, settings, address or settings.grpc_address))
 
 
-def steps_for(settings: Settings, **needs: Any) -> Steps:
-    """Make the pipeline's steps from the settings; `needs` are the fields of Steps that settings do not hold."""
-    return Steps(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
+def call_policy(settings: Settings, **needs: Any) -> CallPolicy:
+    """Build the pipeline's policy from the settings; `needs` are the fields that the settings do not have."""
+    return CallPolicy(deadline_seconds=settings.deadline_seconds, max_message_bytes=settings.max_message_bytes, **needs)
 
 
 def _check_scopes(services: Sequence[Service]) -> None:
-    """Refuse to serve a method that the table of scopes does not know."""
+    """Raise RuntimeError for a method that has no scope in METHOD_SCOPES."""
     for service in services:
         for method in service.descriptor.methods:
             if f"/{service.descriptor.full_name}/{method.name}" not in METHOD_SCOPES:
@@ -122,16 +125,16 @@ def _check_scopes(services: Sequence[Service]) -> None:
 
 
 def _options(settings: Settings) -> list[tuple[str, Any]]:
-    """Return the channel options: limits, keepalive, and no sharing of the port."""
+    """Return the channel options: limits, keepalive, and no port sharing."""
     options: list[tuple[str, Any]] = [
-        # Larger than what the pipeline accepts, so that a message somewhat too large is refused with a reason of ours.
+        # Twice what the pipeline accepts, so that a slightly larger message is refused with one of our reasons.
         ("grpc.max_receive_message_length", 2 * settings.max_message_bytes),
-        # As many as one key may have running; what is beyond waits in the client.
+        # As many as one key may have running; the client queues the rest.
         ("grpc.max_concurrent_streams", settings.max_calls_per_key + settings.max_streams_per_key),
         ("grpc.server_handshake_timeout_ms", int(HANDSHAKE_SECONDS * 1000)),
         ("grpc.max_connection_idle_ms", int(IDLE_SECONDS * 1000)),
         ("grpc.max_send_message_length", -1),
-        # With SO_REUSEPORT two gateways could listen on one port by mistake, and each get half of the calls.
+        # With SO_REUSEPORT two gateways could share a port by mistake, each getting half of the calls.
         ("grpc.so_reuseport", 0),
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 10_000),
@@ -145,14 +148,14 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
 
 
 def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
-    """Bind the address, with TLS when there is a certificate; gives the port."""
+    """Bind the address, with TLS if there is a certificate, and return the port."""
     if settings.tls_cert is None or settings.tls_key is None:
         return server.add_insecure_port(address)
     return server.add_secure_port(address, _credentials(CertificateFiles(settings.tls_cert, settings.tls_key)))
 
 
 def _credentials(files: CertificateFiles) -> grpc.ServerCredentials:
-    """Make credentials that look at the files at every handshake."""
+    """Return credentials that check the files at every handshake."""
 
     def fetch() -> Any:
         pair = files.changed()

@@ -1,12 +1,12 @@
-"""Every setting, with its default and its sentence; read once, at start, from variables called GATEWAY_*.
+"""Every setting, with its default and its description; read once, at start, from GATEWAY_* environment variables.
 
-Owns the names, what is refused at start, and what is only warned about. Does not know who uses a setting.
+Owns the names, which values are refused at start, and which variables are only warned about. Does not know what uses a
+setting.
 """
 
 import os
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import unquote, urlsplit
@@ -15,6 +15,7 @@ from pydantic import Field, PrivateAttr, SecretStr, ValidationError, field_valid
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway import provider_settings
+from gateway.urls import url_problem
 
 PREFIX = "GATEWAY_"
 MIN_BOOTSTRAP_KEY = 32
@@ -26,7 +27,7 @@ class SettingsError(Exception):
 
 
 def default_data_dir() -> Path:
-    """Return the folder for this user's data: `$XDG_DATA_HOME/social-gateway`, else `~/.local/share/social-gateway`."""
+    """Return the user's data folder: `$XDG_DATA_HOME/social-gateway`, else `~/.local/share/social-gateway`."""
     base = os.environ.get("XDG_DATA_HOME", "")
     try:
         return (Path(base) if base else Path.home() / ".local" / "share") / "social-gateway"
@@ -36,7 +37,7 @@ def default_data_dir() -> Path:
 
 
 def split(value: Any) -> Any:
-    """Turn `a, b` into a tuple; what is not text is left alone."""
+    """Split `a, b` into a tuple; return anything but a string unchanged."""
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())
@@ -46,111 +47,115 @@ Names = Annotated[tuple[str, ...], NoDecode]
 
 
 class Settings(BaseSettings):
-    """What an operator can set."""
+    """The settings of an operator."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr | None = Field(
-        None, description="PostgreSQL as postgresql://…; unset: a private one is kept under GATEWAY_DATA_DIR."
+        None, description="PostgreSQL as postgresql://…; if unset, an embedded one runs under GATEWAY_DATA_DIR."
     )
-    database_pool_size: int = Field(10, ge=2, le=200, description="Connections to PostgreSQL that a process keeps.")
-    data_dir: Path = Field(default_factory=default_data_dir, description="Folder for what this process keeps on disk.")
+    database_pool_size: int = Field(10, ge=2, le=200, description="Size of a process's PostgreSQL connection pool.")
+    data_dir: Path = Field(default_factory=default_data_dir, description="Folder for this process's own files.")
     blob_url: str = Field(
-        "", description="Where upload bytes live, as file:///…; unset: a folder under GATEWAY_DATA_DIR."
+        "", description="Where upload bytes are stored, as file:///…; if unset, a folder under GATEWAY_DATA_DIR."
     )
-    grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 takes a free one.")
-    http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 takes a free one.")
+    grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 picks a free one.")
+    http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 picks a free one.")
     public_url: str = Field(
         "http://localhost:8080",
-        description="How browsers reach the HTTP edge; https, unless it is a loopback and simulators are allowed.",
+        description="URL at which browsers reach the HTTP edge; https, except on loopback when simulators are allowed.",
     )
     tls_cert: Path | None = Field(
-        None, description="PEM file of the gRPC server's certificate chain; read again when it changes."
+        None, description="PEM file with the gRPC server's certificate chain; reloaded when it changes."
     )
-    tls_key: Path | None = Field(None, description="PEM file of the certificate's private key.")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's private key.")
     encryption_keys: SecretStr = Field(
         SecretStr(""),
-        description="Keys that seal secrets, as id:base64(32 bytes), comma separated, the active one first.",
+        description="Keys that encrypt secrets, as id:base64(32 bytes), comma-separated, the active one first.",
     )
     bootstrap_api_key: SecretStr | None = Field(
-        None, description="A key of 32 characters or more for the default agency: every location, every scope."
+        None, description="API key of 32 or more characters for the default agency: all its locations, all scopes."
     )
     allowed_redirect_uris: Names = Field(
-        (), description="Where a browser may be sent after a consent, comma separated, beside what an API key allows."
+        (), description="Redirect URIs allowed after a consent, comma-separated, besides those of the API key."
     )
     allow_loopback_vendors: bool = Field(
         False,
-        description="Permit http, ports and loopback addresses for vendors and GATEWAY_PUBLIC_URL: for simulators.",
+        description="Allow http, ports and loopback addresses for vendors and GATEWAY_PUBLIC_URL: for simulators.",
     )
     pull_allow_loopback: bool = Field(
-        False, description="Permit http, ports and loopback addresses for media fetched from a caller's URL: for tests."
+        False, description="Allow http, ports and loopback addresses for media fetched from a caller's URL: for tests."
     )
     tiktok_client_key: str = Field("", description="Client key of your TikTok application.")
     tiktok_client_secret: SecretStr = Field(SecretStr(""), description="Client secret of your TikTok application.")
-    tiktok_api_url: str = Field("https://open.tiktokapis.com", description="Where TikTok's API is.")
+    tiktok_api_url: str = Field("https://open.tiktokapis.com", description="Base URL of TikTok's API.")
     tiktok_authorize_url: str = Field(
         "https://www.tiktok.com/v2/auth/authorize/", description="TikTok's consent page, opened in a browser."
     )
     tiktok_upload_hosts: Names = Field(
-        ("tiktokapis.com",), description="Host suffixes that may receive video bytes, comma separated."
+        ("tiktokapis.com",), description="Host suffixes that may receive video bytes, comma-separated."
     )
     tiktok_webhook_window_seconds: int = Field(
         300,
         ge=1,
-        description="How far from now a webhook's signature may be, before and after; older ones are refused.",
+        description="How far a webhook signature's timestamp may differ from now; others are refused.",
     )
     highlevel_client_id: str = Field("", description="Client id of your HighLevel marketplace application.")
     highlevel_client_secret: SecretStr = Field(
         SecretStr(""), description="Client secret of your HighLevel marketplace application."
     )
-    highlevel_api_url: str = Field("https://services.leadconnectorhq.com", description="Where HighLevel's API is.")
+    highlevel_api_url: str = Field("https://services.leadconnectorhq.com", description="Base URL of HighLevel's API.")
     highlevel_authorize_url: str = Field(
         "https://marketplace.gohighlevel.com/v2/oauth/chooselocation",
-        description="HighLevel's consent page, opened in a browser; white-label agencies have another host.",
+        description="HighLevel's consent page, opened in a browser; white-label agencies use another host.",
     )
     highlevel_api_version: Literal["2021-07-28", "v3"] = Field(
-        "2021-07-28", description="Generation of HighLevel's API: 2021-07-28, or v3, which has comments."
+        "2021-07-28", description="Version of HighLevel's API: 2021-07-28, or v3, which has comments."
     )
     highlevel_popup_hosts: Names = Field(
         ("leadconnectorhq.com", "gohighlevel.com"),
-        description="Host suffixes whose pages may tell that a network's consent is over; white-label ones too.",
+        description="Host suffixes whose pages may report the end of a network's consent; add white-label hosts.",
     )
     highlevel_webhook_keys: Names = Field(
         (),
-        description="Ed25519 keys of HighLevel's webhooks: base64 of SPKI or 32 bytes, comma separated, several during "
-        "a change. Unset: the one that is published.",
+        description="Ed25519 public keys of HighLevel's webhooks: base64 of SPKI or 32 bytes, comma-separated; several "
+        "during a key change. If unset, HighLevel's published key.",
     )
     highlevel_legacy_webhook_signature: bool = Field(
-        False, description="Take HighLevel's older RSA signature too, where a delivery has no newer one."
+        False, description="Also accept HighLevel's older RSA signature if a delivery has no newer one."
     )
     highlevel_webhook_window_seconds: int = Field(
         5400,
         ge=1,
-        description="How old a webhook of HighLevel's may be: it repeats one for 70 minutes under its first time.",
+        description="Maximum age of a HighLevel webhook: it repeats one for 70 minutes with the first timestamp.",
     )
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or text for people.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
+    log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or plain text.")
     drain_delay_seconds: float = Field(
-        0, ge=0, le=300, description="Time between NOT_SERVING and refusing calls, for load balancers to notice."
+        0, ge=0, le=300, description="Seconds between NOT_SERVING and refusing calls, for load balancers to notice."
     )
-    drain_seconds: float = Field(30, ge=0, le=3600, description="Time that running calls get to finish at a stop.")
-    deadline_seconds: float = Field(60, gt=0, le=3600, description="Deadline of a unary call whose client set none.")
+    drain_seconds: float = Field(30, ge=0, le=3600, description="Seconds that running calls get to finish at shutdown.")
+    deadline_seconds: float = Field(
+        60, gt=0, le=3600, description="Deadline, in seconds, of a unary call whose client set none."
+    )
     max_message_bytes: int = Field(
         5 * MIB, ge=2 * MIB, le=256 * MIB, description="Largest request message; larger ones are refused."
     )
     max_calls_per_key: int = Field(256, ge=1, description="Unary calls and uploads that one API key may have running.")
-    max_streams_per_key: int = Field(1024, ge=1, description="Watching streams that one API key may have open.")
-    max_calls: int = Field(8192, ge=1, description="Calls that a process serves at once, over all keys.")
+    max_streams_per_key: int = Field(1024, ge=1, description="Watch streams that one API key may have open.")
+    max_calls: int = Field(8192, ge=1, description="Calls that a process serves at the same time, over all keys.")
     max_connection_age_seconds: float = Field(
-        0, ge=0, description="Age at which a client is asked to connect anew, for balancing; 0 means never."
+        0, ge=0, description="Age in seconds at which a client must reconnect, for load balancing; 0 means never."
     )
     auto_migrate: bool = Field(
-        True, description="Bring the database to this version's schema at start; else `social-gateway migrate` does it."
+        True, description="Migrate the database's schema at start; if false, run `social-gateway migrate`."
     )
-    worker_concurrency: int = Field(8, ge=1, le=256, description="Jobs that one process runs at once.")
-    worker_heartbeat_seconds: float = Field(3, gt=0, le=60, description="How often a worker says that it is alive.")
+    worker_concurrency: int = Field(
+        8, ge=1, le=256, description="Jobs that one process runs at the same time, per queue."
+    )
+    worker_heartbeat_seconds: float = Field(3, gt=0, le=60, description="Seconds between a worker's heartbeats.")
     worker_stale_seconds: float = Field(
-        10, gt=0, le=600, description="After so long without a heartbeat a worker's jobs go to others."
+        10, gt=0, le=600, description="Seconds without a heartbeat after which other workers take over a worker's jobs."
     )
 
     _declared: provider_settings.Declared = PrivateAttr(default_factory=dict)
@@ -166,19 +171,19 @@ class Settings(BaseSettings):
     @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
-        """Read an empty variable as an absent one: compose files write them so."""
+        """Treat an empty variable as unset: compose files write unset variables that way."""
         return None if value == "" else value
 
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
-        """Let INFO be info."""
+        """Accept any case: INFO means info."""
         return value.lower() if isinstance(value, str) else value
 
     @field_validator("bootstrap_api_key")
     @classmethod
     def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        """Refuse a key that could be guessed, and one that no caller could send."""
+        """Refuse a key that is too short to be safe, or that cannot be sent in a header."""
         key = "" if value is None else value.get_secret_value()
         if value is not None and len(key) < MIN_BOOTSTRAP_KEY:
             raise ValueError(f"must have {MIN_BOOTSTRAP_KEY} characters or more; `openssl rand -hex 32` makes one")
@@ -188,20 +193,20 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _tls_pair(self) -> "Settings":
-        """Refuse half a certificate."""
+        """Refuse a certificate without a key, or a key without a certificate."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
         return self
 
     @model_validator(mode="after")
     def _read_declared(self) -> "Settings":
-        """Read what providers declare by themselves."""
+        """Read the settings that providers declare themselves."""
         self._declared = provider_settings.read(type(self).model_fields, os.environ, PREFIX)
         return self
 
     @model_validator(mode="after")
     def _safe_urls(self) -> "Settings":
-        """Refuse addresses that would send secrets in clear; the untouched default of the public URL is let through."""
+        """Refuse URLs that would send secrets unencrypted; the default of the public URL is not checked."""
         checked = {
             name.upper(): getattr(self, name)
             for name in type(self).model_fields
@@ -216,24 +221,24 @@ class Settings(BaseSettings):
         if "public_url" in self.model_fields_set:
             checked["PUBLIC_URL"] = self.public_url
         for name, url in checked.items():
-            trouble = url_trouble(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
-            if trouble:
-                raise ValueError(f"{PREFIX}{name}: {trouble}")
+            problem = url_problem(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
+            if problem:
+                raise ValueError(f"{PREFIX}{name}: {problem}")
         return self
 
     @property
     def blobs(self) -> str:
-        """The URL of the upload bytes, with its default filled in."""
+        """The URL of the upload storage, with its default."""
         return self.blob_url or (self.data_dir.expanduser().resolve() / "blobs").as_uri()
 
     @property
     def callback_url(self) -> str:
-        """Where a provider's consent page sends the browser back to, but for the provider's name in braces."""
+        """The OAuth redirect URI, with `{provider}` in place of the provider's name."""
         return f"{self.public_url.rstrip('/')}/oauth/{{provider}}/callback"
 
     def secrets(self) -> list[str]:
-        """Return every secret of the configuration in clear, for what must recognise them: also each key of the ring,
-        and the password of the database, alone.
+        """Return every secret of the configuration in plain text, so that logs can redact them; also each
+        encryption key and the database password on their own.
         """
         found = [value.get_secret_value() for _, value in self if isinstance(value, SecretStr)]
         found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
@@ -243,7 +248,7 @@ class Settings(BaseSettings):
         return [*found, unquote(urlsplit(url).password or "")]
 
     def provider(self, name: str) -> dict[str, Any]:
-        """Return the settings of one provider without its prefix, as its `build` reads them; secrets in clear."""
+        """Return one provider's settings for its `build`: names without the prefix, secrets in plain text."""
         found: dict[str, Any] = {"allow_loopback": self.allow_loopback_vendors, **self._declared.get(name, {})}
         for field in type(self).model_fields:
             if field.startswith(f"{name}_"):
@@ -254,17 +259,17 @@ class Settings(BaseSettings):
 
 
 def load(**overrides: Any) -> Settings:
-    """Read the settings from the environment; `overrides` (by field name) win.
+    """Read the settings from the environment; `overrides` (by field name) take precedence.
 
-    Raises SettingsError with one line per trouble, each naming its variable and never its value.
+    Raises SettingsError with one line per problem, each naming the variable and never its value.
     """
     try:
         settings = Settings(**overrides)
     except ValidationError as error:
-        raise SettingsError("\n".join(_lines(error))) from None
+        raise SettingsError("\n".join(_error_lines(error))) from None
     if not settings.encryption_keys.get_secret_value().strip():
         raise SettingsError(
-            f"{PREFIX}ENCRYPTION_KEYS: is required: secrets are never kept in clear. "
+            f"{PREFIX}ENCRYPTION_KEYS: is required: secrets are never stored in plain text. "
             "`social-gateway keys new` prints one, or: "
             """python3 -c "import os,base64;print('k1:'+base64.b64encode(os.urandom(32)).decode())\""""
         )
@@ -272,63 +277,19 @@ def load(**overrides: Any) -> Settings:
 
 
 def new_encryption_key(random: bytes, *, key_id: str = "k1") -> str:
-    """Write 32 random bytes as one entry of GATEWAY_ENCRYPTION_KEYS."""
+    """Format 32 random bytes as an entry of GATEWAY_ENCRYPTION_KEYS."""
     return f"{key_id}:{b64encode(random).decode()}"
 
 
 def unknown_names(environment: Mapping[str, str]) -> list[str]:
-    """Return the GATEWAY_* variables that mean nothing to us, sorted: most often a typing error, so worth a warning."""
+    """Return the GATEWAY_* variables that are not settings, sorted: mostly typing errors, so worth a warning."""
     known = {PREFIX + name.upper() for name in Settings.model_fields}
     known |= {PREFIX + provider_settings.variable(*each) for each in provider_settings.declared(Settings.model_fields)}
     return sorted(name for name in environment if name.upper().startswith(PREFIX) and name.upper() not in known)
 
 
-def describe() -> Iterator[tuple[str, str, str]]:
-    """Yield each setting's variable, default as text, and sentence, in order: the documentation prints this."""
-    for name, field in Settings.model_fields.items():
-        default = field.get_default(call_default_factory=False)
-        if isinstance(default, SecretStr) or default is None:
-            default = ""
-        text = ",".join(default) if isinstance(default, tuple) else str(default)
-        yield (
-            PREFIX + name.upper(),
-            "~/.local/share/social-gateway" if name == "data_dir" else text,
-            field.description or "",
-        )
-    for provider, setting in provider_settings.declared(Settings.model_fields):
-        yield PREFIX + provider_settings.variable(provider, setting), setting.default, setting.description
-
-
-def url_trouble(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
-    """Say what is wrong with an address that will carry secrets, or nothing.
-
-    https without userinfo, and without a port unless `allow_port`; with `allow_loopback` also http and ports, http
-    only to this machine.
-    """
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        return "is not a URL"
-    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
-        return "must be https://host/…"
-    if parts.scheme == "http" and not (allow_loopback and _is_loopback(host)):
-        return f"must be https; http is for this machine alone, with {PREFIX}ALLOW_LOOPBACK_VENDORS=true"
-    if port is not None and not (allow_port or allow_loopback):
-        return f"must have no port, unless {PREFIX}ALLOW_LOOPBACK_VENDORS=true"
-    return ""
-
-
-def _is_loopback(host: str) -> bool:
-    """Return whether a host names this machine, without asking any name server."""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _lines(error: ValidationError) -> Iterator[str]:
-    """Write each trouble as `VARIABLE: what is wrong`, without the value."""
+def _error_lines(error: ValidationError) -> Iterator[str]:
+    """Yield each problem as `VARIABLE: what is wrong`, without the value."""
     for item in error.errors(include_input=False, include_url=False, include_context=False):
         message = item["msg"].removeprefix("Value error, ")
         where = "_".join(str(part) for part in item["loc"] if isinstance(part, str))

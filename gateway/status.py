@@ -1,7 +1,7 @@
-"""Errors become statuses here and nowhere else: code, sentence, reason, and the details that apply.
+"""Turns exceptions into `google.rpc.Status`, here and nowhere else: code, message, reason, and the details that apply.
 
-Owns the table of every reason. Does not know what raised an error, nor which reason a vendor's refusal is
-(`gateway/reasons.py`); an exception that nobody foresaw is INTERNAL, and nothing of it leaves.
+Owns the table of all reasons. Does not know what raised an error, nor how provider errors map to reasons
+(`gateway/reasons.py`). An unexpected exception becomes INTERNAL, and nothing of it reaches the caller.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -23,13 +23,13 @@ from storage.key_ring import KeyMissing
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in the trailers, of which gRPC takes 8 KiB by default: everything that can be long is cut.
+# A status travels in the trailers, which gRPC limits to 8 KiB by default: everything that can be long is truncated.
 MAX_SENTENCE = 400
 MAX_VALUE = 200
 MAX_METADATA = 12
 MAX_STATUS = 6_000
 MAX_VIOLATIONS = 40
-# How long descriptions of bad fields may be, and how many fields are named, until the whole fits.
+# (length of a description, number of violations), tried in order until the status fits.
 _VIOLATION_CUTS = (
     (MAX_VALUE, MAX_VIOLATIONS),
     (80, MAX_VIOLATIONS),
@@ -40,8 +40,8 @@ _VIOLATION_CUTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One reason: its code, what an end user may read, and how long to wait when nobody knows better."""
+class Reason:
+    """One reason: its code, the message for end users, and the retry delay if the error itself has none."""
 
     code: grpc.StatusCode
     user: str
@@ -56,52 +56,54 @@ _RECONNECT = "This account must be connected again."
 _NETWORK = "The social network does not answer at the moment. Please try again later."
 _SECOND = timedelta(seconds=1)
 
-REASONS: dict[str, Row] = {
-    "INTERNAL": Row(_C.INTERNAL, "Something went wrong on our side. Please try again later."),
-    "GATEWAY_UNAVAILABLE": Row(_C.UNAVAILABLE, _LATER, _SECOND),
-    "DEADLINE_EXCEEDED": Row(_C.DEADLINE_EXCEEDED, "This took too long. Please try again later."),
-    "FIELD_INVALID": Row(_C.INVALID_ARGUMENT, _BAD),
-    "PAGE_TOKEN_INVALID": Row(_C.INVALID_ARGUMENT, "This list cannot be continued. Please start it again."),
-    "REQUEST_ID_REUSED": Row(_C.INVALID_ARGUMENT, _BAD),
-    "ETAG_MISMATCH": Row(_C.ABORTED, _ASK_AGAIN),
-    "CONFLICT": Row(_C.ABORTED, _ASK_AGAIN),
-    "STATE_FORBIDS": Row(_C.FAILED_PRECONDITION, "This is not possible at the moment."),
-    "RESOURCE_NOT_FOUND": Row(_C.NOT_FOUND, "This does not exist."),
-    "RESOURCE_EXISTS": Row(_C.ALREADY_EXISTS, "This exists already."),
-    "API_KEY_INVALID": Row(_C.UNAUTHENTICATED, "The application is not signed in."),
-    "LOCATION_FORBIDDEN": Row(_C.PERMISSION_DENIED, "The application may not use this location."),
-    "SCOPE_MISSING": Row(_C.PERMISSION_DENIED, "The application may not do this."),
-    "QUOTA_EXCEEDED": Row(_C.RESOURCE_EXHAUSTED, _LATER),
-    "AUTHORIZATION_STATE_INVALID": Row(_C.INVALID_ARGUMENT, "This sign-in has expired. Please start it again."),
-    "AUTHORIZATION_DENIED": Row(_C.FAILED_PRECONDITION, "The access was not granted."),
-    "REAUTHORIZATION_REQUIRED": Row(_C.FAILED_PRECONDITION, _RECONNECT),
-    "SCOPE_NOT_GRANTED": Row(_C.FAILED_PRECONDITION, "This account was connected without the permission for this."),
-    "CAPABILITY_MISSING": Row(_C.UNIMPLEMENTED, "The social network does not offer this."),
-    "OPTION_UNSUPPORTED": Row(_C.FAILED_PRECONDITION, "The social network does not offer this option."),
-    "CREATOR_RULE_BROKEN": Row(_C.FAILED_PRECONDITION, "The account's own settings do not allow this post."),
-    "CONTENT_REJECTED": Row(_C.FAILED_PRECONDITION, "The social network refused this content."),
-    "MEDIA_INVALID": Row(_C.FAILED_PRECONDITION, "This file cannot be posted."),
-    "MEDIA_UNREACHABLE": Row(_C.FAILED_PRECONDITION, "The file could not be fetched."),
-    "UPLOAD_OFFSET_MISMATCH": Row(_C.OUT_OF_RANGE, "The upload was interrupted and must be resumed."),
-    "UPLOAD_CHECKSUM_MISMATCH": Row(_C.INVALID_ARGUMENT, "The file was damaged on its way. Please upload it again."),
-    "UPLOAD_EXPIRED": Row(_C.FAILED_PRECONDITION, "The upload has expired. Please upload the file again."),
-    "PROVIDER_RATE_LIMITED": Row(_C.RESOURCE_EXHAUSTED, "The social network asks to slow down. Please try later."),
-    "PROVIDER_DAILY_CAP": Row(_C.RESOURCE_EXHAUSTED, "The account has reached the social network's limit for today."),
-    "PROVIDER_UNAVAILABLE": Row(_C.UNAVAILABLE, _NETWORK, _SECOND),
-    "PROVIDER_CONTRACT_BROKEN": Row(_C.UNAVAILABLE, _NETWORK, timedelta(seconds=30)),
-    "PROVIDER_MISCONFIGURED": Row(_C.FAILED_PRECONDITION, "The application is not set up for this social network."),
-    # Of a resource it is a state, and an answer only where there is none; ABORTED, since UNAVAILABLE would be repeated.
-    "OUTCOME_UNKNOWN": Row(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
-    "CURSOR_INVALID": Row(_C.INVALID_ARGUMENT, _BAD),
-    "CURSOR_EXPIRED": Row(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),
-    "BUDGET_CEILING_EXCEEDED": Row(_C.FAILED_PRECONDITION, "This would spend more than is allowed."),
-    "SPEND_CONFIRMATION_REQUIRED": Row(_C.FAILED_PRECONDITION, "This spends money and must be confirmed."),
+REASONS: dict[str, Reason] = {
+    "INTERNAL": Reason(_C.INTERNAL, "Something went wrong on our side. Please try again later."),
+    "GATEWAY_UNAVAILABLE": Reason(_C.UNAVAILABLE, _LATER, _SECOND),
+    "DEADLINE_EXCEEDED": Reason(_C.DEADLINE_EXCEEDED, "This took too long. Please try again later."),
+    "FIELD_INVALID": Reason(_C.INVALID_ARGUMENT, _BAD),
+    "PAGE_TOKEN_INVALID": Reason(_C.INVALID_ARGUMENT, "This list cannot be continued. Please start it again."),
+    "REQUEST_ID_REUSED": Reason(_C.INVALID_ARGUMENT, _BAD),
+    "ETAG_MISMATCH": Reason(_C.ABORTED, _ASK_AGAIN),
+    "CONFLICT": Reason(_C.ABORTED, _ASK_AGAIN),
+    "STATE_FORBIDS": Reason(_C.FAILED_PRECONDITION, "This is not possible at the moment."),
+    "RESOURCE_NOT_FOUND": Reason(_C.NOT_FOUND, "This does not exist."),
+    "RESOURCE_EXISTS": Reason(_C.ALREADY_EXISTS, "This exists already."),
+    "API_KEY_INVALID": Reason(_C.UNAUTHENTICATED, "The application is not signed in."),
+    "LOCATION_FORBIDDEN": Reason(_C.PERMISSION_DENIED, "The application may not use this location."),
+    "SCOPE_MISSING": Reason(_C.PERMISSION_DENIED, "The application may not do this."),
+    "QUOTA_EXCEEDED": Reason(_C.RESOURCE_EXHAUSTED, _LATER),
+    "AUTHORIZATION_STATE_INVALID": Reason(_C.INVALID_ARGUMENT, "This sign-in has expired. Please start it again."),
+    "AUTHORIZATION_DENIED": Reason(_C.FAILED_PRECONDITION, "The access was not granted."),
+    "REAUTHORIZATION_REQUIRED": Reason(_C.FAILED_PRECONDITION, _RECONNECT),
+    "SCOPE_NOT_GRANTED": Reason(_C.FAILED_PRECONDITION, "This account was connected without the permission for this."),
+    "CAPABILITY_MISSING": Reason(_C.UNIMPLEMENTED, "The social network does not offer this."),
+    "OPTION_UNSUPPORTED": Reason(_C.FAILED_PRECONDITION, "The social network does not offer this option."),
+    "CREATOR_RULE_BROKEN": Reason(_C.FAILED_PRECONDITION, "The account's own settings do not allow this post."),
+    "CONTENT_REJECTED": Reason(_C.FAILED_PRECONDITION, "The social network refused this content."),
+    "MEDIA_INVALID": Reason(_C.FAILED_PRECONDITION, "This file cannot be posted."),
+    "MEDIA_UNREACHABLE": Reason(_C.FAILED_PRECONDITION, "The file could not be fetched."),
+    "UPLOAD_OFFSET_MISMATCH": Reason(_C.OUT_OF_RANGE, "The upload was interrupted and must be resumed."),
+    "UPLOAD_CHECKSUM_MISMATCH": Reason(_C.INVALID_ARGUMENT, "The file was damaged on its way. Please upload it again."),
+    "UPLOAD_EXPIRED": Reason(_C.FAILED_PRECONDITION, "The upload has expired. Please upload the file again."),
+    "PROVIDER_RATE_LIMITED": Reason(_C.RESOURCE_EXHAUSTED, "The social network asks to slow down. Please try later."),
+    "PROVIDER_DAILY_CAP": Reason(
+        _C.RESOURCE_EXHAUSTED, "The account has reached the social network's limit for today."
+    ),
+    "PROVIDER_UNAVAILABLE": Reason(_C.UNAVAILABLE, _NETWORK, _SECOND),
+    "PROVIDER_CONTRACT_BROKEN": Reason(_C.UNAVAILABLE, _NETWORK, timedelta(seconds=30)),
+    "PROVIDER_MISCONFIGURED": Reason(_C.FAILED_PRECONDITION, "The application is not set up for this social network."),
+    # Usually a resource's state; a call fails with it only if there is no resource. Not UNAVAILABLE: that is retried.
+    "OUTCOME_UNKNOWN": Reason(_C.ABORTED, "It is not known yet whether this worked. Please look again later."),
+    "CURSOR_INVALID": Reason(_C.INVALID_ARGUMENT, _BAD),
+    "CURSOR_EXPIRED": Reason(_C.OUT_OF_RANGE, "Some events are no longer kept. Please read everything anew."),
+    "BUDGET_CEILING_EXCEEDED": Reason(_C.FAILED_PRECONDITION, "This would spend more than is allowed."),
+    "SPEND_CONFIRMATION_REQUIRED": Reason(_C.FAILED_PRECONDITION, "This spends money and must be confirmed."),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """What is told of one error, whatever raised it."""
+class ErrorFacts:
+    """What a caller may learn about one error, whatever raised it."""
 
     reason: str
     message: str
@@ -112,71 +114,73 @@ class Facts:
     retry_after: timedelta | None = None
 
 
-INTERNAL = Facts("INTERNAL", "The gateway failed; the cause is in its log under the request id.", {})
+INTERNAL = ErrorFacts("INTERNAL", "The gateway failed; the cause is in its log under the request id.", {})
 
 
 def from_error(error: BaseException, *, now: datetime, request_id: str = "") -> status_pb2.Status:
-    """Turn any exception into the status that its caller gets; `now` turns points in time into delays."""
-    return _status(facts_of(error), now=now, request_id=request_id)
+    """Turn any exception into the caller's status; `now` is needed to turn points in time into delays."""
+    return _status(error_facts(error), now=now, request_id=request_id)
 
 
 def from_stored(stored: Mapping[str, Any]) -> status_pb2.Status:
-    """Turn an error kept with a resource into its status.
+    """Turn an error stored with a resource into its status.
 
-    `stored` has `reason`, `message`, `metadata` (text to text) and `violations` (as `Violation` has them), of which all
-    but the reason may be missing; a reason that this version does not know is UNKNOWN.
+    `stored` has `reason`, `message`, `metadata` (str to str) and `violations` (the fields of `Violation`); all but the
+    reason are optional. A reason that this version does not know becomes UNKNOWN.
     """
     metadata = {str(key): str(value) for key, value in (stored.get("metadata") or {}).items()}
     violations = tuple(Violation(**each) for each in stored.get("violations") or ())
-    facts = Facts(str(stored.get("reason", "INTERNAL")), str(stored.get("message", "")), metadata, violations)
+    facts = ErrorFacts(str(stored.get("reason", "INTERNAL")), str(stored.get("message", "")), metadata, violations)
     return _status(facts, now=None, request_id="")
 
 
 def code_of(status: status_pb2.Status) -> grpc.StatusCode:
-    """Return gRPC's own name for the status's number."""
+    """Return gRPC's own enum member for the status's code."""
     return _BY_NUMBER[status.code]
 
 
 _BY_NUMBER: dict[int, grpc.StatusCode] = {code.value[0]: code for code in grpc.StatusCode}
 
 
-def facts_of(error: BaseException) -> Facts:
-    """Say what may be told of an exception: by its own class or the nearest above it that a table knows."""
+def error_facts(error: BaseException) -> ErrorFacts:
+    """Return what a caller may learn about an exception: by its class, or by the nearest base class in a table."""
     if isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
-        return facts_of(error.exceptions[0])
+        return error_facts(error.exceptions[0])
     if isinstance(error, DomainError):
-        return Facts(error.reason, error.message, error.metadata, error.violations, error.resource, error.retry_at)
+        return ErrorFacts(error.reason, error.message, error.metadata, error.violations, error.resource, error.retry_at)
     if isinstance(error, providers.ProviderError):
         return _of_provider(error)
-    for kind, tell in _OTHERS.items():
+    for kind, describe in _OTHERS.items():
         if isinstance(error, kind):
-            return tell(error)
+            return describe(error)
     return INTERNAL
 
 
-def _of_provider(error: providers.ProviderError) -> Facts:
-    """Keep what the vendor said beside our reason: it is never swallowed."""
-    return Facts(reason_of(error), error.message, metadata_of(error), (), "", error.retry_at, error.retry_after)
+def _of_provider(error: providers.ProviderError) -> ErrorFacts:
+    """Return our reason together with the vendor's own code and message."""
+    return ErrorFacts(reason_of(error), error.message, metadata_of(error), (), "", error.retry_at, error.retry_after)
 
 
-def _of_storage(reason: str, sentence: str) -> Callable[[Any], Facts]:
-    """Make the teller of one of storage's errors."""
-    return lambda error: Facts(reason, sentence, {}, (), f"{error.kind}/{error.id}" if error.id else "")
+def _of_storage(reason: str, sentence: str) -> Callable[[Any], ErrorFacts]:
+    """Return the function that describes one of storage's errors."""
+    return lambda error: ErrorFacts(reason, sentence, {}, (), f"{error.kind}/{error.id}" if error.id else "")
 
 
-_OTHERS: dict[type[BaseException], Callable[[Any], Facts]] = {
+_OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
     storage.NotFound: _of_storage("RESOURCE_NOT_FOUND", "There is no such resource."),
     storage.AlreadyExists: _of_storage("RESOURCE_EXISTS", "There is already a resource with this name."),
     storage.Conflict: _of_storage("CONFLICT", "Another request changed the same resource at the same time."),
-    DatabaseUnavailable: lambda _: Facts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
-    # Which one it is stands in the log, and `doctor` names it: another process has sealed with a key that is not here.
-    KeyMissing: lambda _: Facts("GATEWAY_UNAVAILABLE", "This process lacks an encryption key that is in use.", {}),
+    DatabaseUnavailable: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
+    # Another process sealed with a key that this one does not have. The log and `doctor` name the key.
+    KeyMissing: lambda _: ErrorFacts(
+        "GATEWAY_UNAVAILABLE", "An encryption key that is in use is missing in this process.", {}
+    ),
 }
 
 
-def _status(facts: Facts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
-    """Write the status: ErrorInfo first, then whatever the facts and the code call for."""
-    row = REASONS.get(facts.reason) or Row(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
+def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
+    """Build the status: ErrorInfo first, then the details that apply."""
+    row = REASONS.get(facts.reason) or Reason(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
     for length, count in _VIOLATION_CUTS:
         status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
         for detail in _details(facts, row, now, request_id, _bad_request(facts, length, count)):
@@ -187,9 +191,9 @@ def _status(facts: Facts, *, now: datetime | None, request_id: str) -> status_pb
 
 
 def _details(
-    facts: Facts, row: Row, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
+    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
 ) -> Iterator[Message]:
-    """Yield the details in the order of their worth."""
+    """Yield the details, the most important first."""
     delay = _delay(facts, row, now)
     yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
     if request_id:
@@ -209,8 +213,8 @@ def _details(
         yield retry
 
 
-def _delay(facts: Facts, row: Row, now: datetime | None) -> timedelta | None:
-    """Say how long to wait: what the error knows, else the reason's own."""
+def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | None:
+    """Return the retry delay: the error's own, else the reason's."""
     if facts.retry_after is not None:
         return max(facts.retry_after, timedelta(0))
     if facts.retry_at is not None and now is not None:
@@ -218,16 +222,16 @@ def _delay(facts: Facts, row: Row, now: datetime | None) -> timedelta | None:
     return row.retry
 
 
-def _metadata(facts: Facts) -> dict[str, str]:
-    """Cut the metadata to what a trailer holds, and add when to try again."""
+def _metadata(facts: ErrorFacts) -> dict[str, str]:
+    """Truncate the metadata to what fits a trailer, and add `retryAt`."""
     metadata = dict(facts.metadata)
     if facts.retry_at is not None:
         metadata.setdefault("retryAt", facts.retry_at.isoformat())
     return {key: _cut(value, MAX_VALUE) for key, value in list(metadata.items())[:MAX_METADATA]}
 
 
-def _bad_request(facts: Facts, length: int, count: int) -> error_details_pb2.BadRequest:
-    """Name at most `count` of the bad fields, each with the reason that is its own."""
+def _bad_request(facts: ErrorFacts, length: int, count: int) -> error_details_pb2.BadRequest:
+    """Return at most `count` violations, each with its own reason."""
     detail = error_details_pb2.BadRequest()
     for violation in facts.violations[:count]:
         detail.field_violations.add(
@@ -239,22 +243,22 @@ def _bad_request(facts: Facts, length: int, count: int) -> error_details_pb2.Bad
 
 
 def _resource(name: str) -> Any:
-    """Name the resource; its type is the last collection in its name."""
+    """Return the ResourceInfo; the type is the last collection in the name."""
     parts = name.split("/")
     kind = parts[-2] if len(parts) > 1 else ""
     return error_details_pb2.ResourceInfo(resource_type=kind, resource_name=_cut(name, MAX_VALUE))
 
 
-def _precondition(facts: Facts) -> Any:
-    """Say which condition does not hold, and of what."""
+def _precondition(facts: ErrorFacts) -> Any:
+    """Return which condition failed, and for what."""
     detail = error_details_pb2.PreconditionFailure()
     subject = facts.resource or facts.metadata.get("account") or facts.metadata.get("connection", "")
     detail.violations.add(type=facts.reason, subject=subject, description=_cut(facts.message, MAX_VALUE))
     return detail
 
 
-def _quota(facts: Facts) -> Any:
-    """Say whose quota is used up."""
+def _quota(facts: ErrorFacts) -> Any:
+    """Return which quota is used up, and whose."""
     detail = error_details_pb2.QuotaFailure()
     subject = facts.metadata.get("subject") or facts.metadata.get("account") or facts.metadata.get("provider", "")
     detail.violations.add(
@@ -267,7 +271,7 @@ def _quota(facts: Facts) -> Any:
 
 
 def _cut(text: str, length: int) -> str:
-    """Shorten a text, and show that it was."""
+    """Truncate a text to `length` characters, marking the cut with "…"."""
     return text if len(text) <= length else text[: length - 1] + "…" if length else ""
 
 

@@ -1,6 +1,6 @@
-"""The server's certificate, from files that may change while it runs.
+"""The server's TLS certificate, reloaded when its files change.
 
-Owns reading the two files together and noticing that they changed. Does not know gRPC.
+Owns reading the two files together and detecting changes. Does not know gRPC.
 """
 
 from dataclasses import dataclass, field
@@ -14,35 +14,35 @@ from gateway.settings import SettingsError
 
 _log = log.get("gateway.tls")
 
-Pair = tuple[bytes, bytes]
-"""Private key and certificate chain, both PEM."""
+KeyAndChain = tuple[bytes, bytes]
+"""The private key and the certificate chain, both PEM."""
 
 
 @dataclass(slots=True)
 class CertificateFiles:
-    """The two files; `load` at start, `changed` at every handshake."""
+    """The certificate and key files. Call `load` at start and `changed` at every handshake."""
 
     cert: Path
     key: Path
-    _seen: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    _loaded_stamps: tuple[tuple[int, int], ...] = field(default=(), repr=False)
 
-    def load(self) -> Pair:
-        """Read both files; raises SettingsError when they cannot be read or do not belong together."""
-        seen = self._stamps()
+    def load(self) -> KeyAndChain:
+        """Read both files; raises SettingsError if they cannot be read or do not match."""
+        stamps = self._stamps()
         try:
             pair = (self.key.read_bytes(), self.cert.read_bytes())
             _check(pair)
         except (OSError, ValueError, TypeError) as error:
             raise SettingsError(f"GATEWAY_TLS_CERT, GATEWAY_TLS_KEY: {type(error).__name__}: {error}") from None
-        self._seen = seen
+        self._loaded_stamps = stamps
         return pair
 
-    def changed(self) -> Pair | None:
-        """Return the new pair when the files changed since they were read and are sound; else None, the old one stays.
+    def changed(self) -> KeyAndChain | None:
+        """Return the new pair if the files have changed and are valid, else None: the old one stays in use.
 
-        Half-written files are met here as a matter of course: the next handshake looks again.
+        Half-written files are expected here; the next handshake tries again.
         """
-        if self._stamps() == self._seen:
+        if self._stamps() == self._loaded_stamps:
             return None
         try:
             pair = self.load()
@@ -53,7 +53,7 @@ class CertificateFiles:
         return pair
 
     def _stamps(self) -> tuple[tuple[int, int], ...]:
-        """Return what changes when a file does."""
+        """Return each file's modification time and inode."""
         stamps = []
         for path in (self.cert, self.key):
             try:
@@ -64,7 +64,7 @@ class CertificateFiles:
         return tuple(stamps)
 
 
-def _check(pair: Pair) -> None:
+def _check(pair: KeyAndChain) -> None:
     """Raise ValueError unless the certificate belongs to the key."""
     key = load_pem_private_key(pair[0], password=None)
     certificate = x509.load_pem_x509_certificates(pair[1])[0]

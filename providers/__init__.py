@@ -1,5 +1,5 @@
-"""Everything that knows a social network: its calls, its limits, its errors, its simulator.
+"""Everything vendor-specific: the calls, limits, errors and simulator of each social network.
 
-Owns the translation between a vendor's words and ours.
+Owns the translation between a vendor's vocabulary and ours.
 Does not know callers, rows or jobs, and never imports `gateway` or `storage`.
 """

@@ -1,19 +1,19 @@
-"""A facet that a provider does not have.
+"""The placeholder for a facet that a provider does not have.
 
-Owns nothing: the provider's table refuses every use before it gets here.
+Owns nothing: the provider's capability table refuses every use before it gets here.
 """
 
 from typing import Any
 
 
 def absent() -> Any:
-    """Return what stands in the place of the facet; only a table that promises too much ever reaches it."""
+    """Return a placeholder for the facet; it is only ever used if the capability table promises too much."""
     return _Absent()
 
 
 class _Absent:
-    """No method at all."""
+    """An object whose every attribute raises NotImplementedError."""
 
     def __getattr__(self, name: str) -> Any:
-        """Say what is wrong with the table."""
+        """Raise NotImplementedError, which names the wrong promise."""
         raise NotImplementedError(f"the provider's table promises {name}, which the provider does not have")

@@ -1,6 +1,6 @@
-"""What a provider can do, as one table: it drives the check before the network, the API, the docs and the test skips.
+"""The capability table of a provider, which drives the check before a call, the API, the docs and the test skips.
 
-Owns `Capability`, `Support`, `Limits`. Knows no vendor.
+Owns `Capability`, `Support`, `Limits`, `QuotaRule` and the table. Knows no vendor.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,11 +20,11 @@ CONNECTION_CAPABILITIES = (
     "can_read_comments",
     "can_manage_ads",
 )
-"""What a caller may ask of one connection, in the contract's own names."""
+"""The capabilities of a connection, by their field names in the API."""
 
 
 class Capability(StrEnum):
-    """One thing a caller may ask for; names match the enum of the API without its prefix, in lower case."""
+    """Something a caller may ask for; values match the enum of the API without its prefix, in lower case."""
 
     OAUTH = "oauth"
     STATIC_TOKEN = "static_token"  # noqa: S105 - the name of a capability
@@ -60,7 +60,7 @@ class Capability(StrEnum):
 
 
 class Support(StrEnum):
-    """How far a capability goes; NOT_YET is ours to build, IMPOSSIBLE is the vendor's word."""
+    """How far a capability is supported: NOT_YET is not built by us, IMPOSSIBLE is not offered by the vendor."""
 
     FULL = "full"
     PARTIAL = "partial"
@@ -70,7 +70,7 @@ class Support(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell of the table; PARTIAL, NOT_YET and IMPOSSIBLE carry a note that a caller can read."""
+    """One cell of the table; PARTIAL, NOT_YET and IMPOSSIBLE carry a note for callers."""
 
     support: Support
     note: str = ""
@@ -78,9 +78,9 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Numbers of the vendor: bytes, UTF-16 units, counts, pixels; 0 means that it has no such limit or does not say.
+    """The vendor's limits in bytes, UTF-16 units, counts and pixels; 0 means no limit, or none that is documented.
 
-    Codecs are named as FFmpeg does (`h264`); `pull_timeout` is how long a vendor may take to fetch media itself.
+    Codecs have FFmpeg's names (`h264`); `pull_timeout` is how long a vendor may take to fetch media itself.
     """
 
     max_caption_units: int = 0
@@ -106,12 +106,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class QuotaRule:
-    """At most `limit` of `metric` in any `window`, counted per grant, per account, or for the whole application.
+    """A quota: at most `limit` of `metric` in any `window`, counted per connection, subject, account or application.
 
-    Per `subject` means: by whom the grant speaks for, whichever of our connections and locations hold such a grant.
-    `limit` 0 means that the vendor has one and nobody knows it before it refuses. The last `low` of it are never used;
-    background work leaves `reserve` more to callers. `spent_by` names the posts that use one, as `mode:kind`
-    (`direct:file`, `creator_inbox:photos`).
+    `per="subject"` counts all grants of the same vendor subject together, whichever connections and locations hold
+    them. `limit` 0 means that the vendor has a limit which is only known once it refuses. The last `low` slots are
+    never used; background work leaves another `reserve` slots to callers. `spent_by` names the posts that use a slot,
+    as `mode:kind` (`direct:file`, `creator_inbox:photos`).
     """
 
     metric: str
@@ -125,16 +125,17 @@ class QuotaRule:
 
 @dataclass(frozen=True, slots=True)
 class CapabilityTable:
-    """A provider's whole table; a capability without a cell is NOT_YET.
+    """The capability table of one provider; a capability without a cell is NOT_YET.
 
-    `grants` says which scopes each of a connection's capabilities needs; one that is not named is never granted.
-    `profile_scopes` says which scope each part of a profile needs, where they differ. `settings` are the names that
-    `Connection.provider_settings` may hold; `place` is the one among them that says which of an agency's places a
-    connection is for. `kinds` are those of its grants, the usual one first. `platform_limits` are of the networks
-    inside a planner, where they differ.
+    `grants` maps each capability of a connection to the scopes it needs; one that is not listed is never granted.
+    `profile_scopes` maps each part of a profile to its scope, where they differ. `settings` are the keys allowed in
+    `Connection.provider_settings`; `place` is the one among them that names which of an agency's places a connection
+    is for. `kinds` are the kinds of its grants, the usual one first. `platform_limits` are the limits of single
+    networks inside a planner, where they differ.
 
-    With `library` files are put into the vendor's library before the one call that announces the post, and that call
-    may publish by itself. `statuses_at_once` says that one call can tell how many posts stand.
+    `library` means that files are uploaded to the vendor's media library before the one call that submits the post,
+    and that this call may publish immediately. `statuses_at_once` means that one call can return the status of many
+    posts.
     """
 
     provider: str
@@ -152,21 +153,21 @@ class CapabilityTable:
     statuses_at_once: bool = False
 
     def granted(self, scopes: Iterable[str]) -> dict[str, bool]:
-        """Return what a grant of these scopes allows, by the names of a connection's capabilities (`can_publish`…)."""
+        """Return which capabilities of a connection (`can_publish`…) a grant of these scopes allows."""
         have = frozenset(scopes)
         return {name: name in self.grants and self.grants[name] <= have for name in CONNECTION_CAPABILITIES}
 
     def profile_parts(self, scopes: Iterable[str]) -> frozenset[str]:
-        """Return which parts of a profile these scopes open."""
+        """Return the parts of a profile that these scopes allow to read."""
         have = frozenset(scopes)
         return frozenset(part for part, scope in self.profile_scopes.items() if scope in have)
 
     def limits_of(self, platform: str) -> Limits:
-        """Return the limits of a network."""
+        """Return the limits of a network, else those of the provider."""
         return self.platform_limits.get(platform, self.limits)
 
     def quota(self, metric: str) -> QuotaRule | None:
-        """Return the rule of a metric, None when the vendor has no such limit."""
+        """Return the quota rule of a metric, None if the vendor has no such limit."""
         return next((rule for rule in self.quotas if rule.metric == metric), None)
 
     def cell(self, capability: Capability) -> Cell:
@@ -174,5 +175,5 @@ class CapabilityTable:
         return self.cells.get(capability, Cell(Support.NOT_YET, "Not built yet."))
 
     def can(self, capability: Capability) -> bool:
-        """Return whether the capability may be used at all."""
+        """Return whether the capability is supported, fully or in part."""
         return self.cell(capability).support in (Support.FULL, Support.PARTIAL)

@@ -1,56 +1,164 @@
-"""A provider that refuses what its own table does not promise, before the network.
+"""A provider that refuses what its own capability table does not promise, before the network.
 
-Owns the check of capabilities for every provider alike; that of posts is checked_publishing.py. Knows no vendor.
+Owns the table of what each method of the interface needs, and the proxy that checks it. What a publish request needs is
+`checked_publishing.py`. Knows no vendor.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from inspect import iscoroutinefunction
+from typing import Any
 
 from providers.capabilities import Capability, CapabilityTable
-from providers.checked_networks import CheckedNetworks
-from providers.checked_planner import CheckedEngagement, CheckedPlanner
-from providers.checked_publishing import CheckedPublishing, CheckedRecords
-from providers.demand import demand
-from providers.interface.access import Access
-from providers.interface.accounts import Accounts
-from providers.interface.authorization import Authorization
-from providers.interface.engagement import Engagement
-from providers.interface.networks import Networks
-from providers.interface.planner import Planner
-from providers.interface.provider import Provider
-from providers.interface.publishing import Publishing
-from providers.interface.records import Records
-from providers.interface.videos import Videos
-from providers.interface.webhooks import Webhooks
-from providers.models.accounts import CreatorInfo, Profile, ProfilePart
-from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
-from providers.models.secret import Secret
-from providers.models.videos import Video, VideoPage
-from providers.models.webhooks import Webhook
+from providers.checked_publishing import check_request
+from providers.errors import require
+from providers.interface import (
+    Access,
+    Accounts,
+    Authorization,
+    Engagement,
+    Networks,
+    Planner,
+    Provider,
+    Publishing,
+    Records,
+    Videos,
+    Webhooks,
+)
+from providers.models.engagement import AccountRef
+from providers.models.publishing import PublishRequest
+
+Check = Capability | Callable[..., None]
+"""A capability, or a function called as (capability table, facet, *the arguments of the method)."""
+
+
+def _one_account(table: CapabilityTable, facet: Accounts, access: Access, parts: object, account: str = "") -> None:
+    if account:
+        require(table, Capability.ACCOUNT_LIST)
+
+
+def _metrics(table: CapabilityTable, facet: Videos, *args: object, metrics: bool = True, **rest: object) -> None:
+    if metrics:
+        require(table, Capability.METRICS)
+
+
+def _request(table: CapabilityTable, facet: Publishing, request: PublishRequest) -> None:
+    check_request(table, request)
+
+
+def _begin(table: CapabilityTable, facet: Publishing, access: Access, request: PublishRequest) -> None:
+    check_request(table, request)
+    facet.check(request)
+
+
+def _edit(table: CapabilityTable, facet: Records, access: Access, publish_id: str, request: PublishRequest) -> None:
+    check_request(table, request)
+
+
+def _comment(
+    table: CapabilityTable, facet: Engagement, access: Access, account: AccountRef, *, text: str, **rest: object
+) -> None:
+    facet.check_comment(account, text)
+
+
+NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
+    Authorization: {
+        "scopes": [],
+        "returns_state": [],
+        "settings": [],
+        "settings_of_grant": [],
+        "discover_settings": [],
+        "consent_uri": [Capability.OAUTH],
+        "exchange": [Capability.OAUTH],
+        "refresh": [Capability.OAUTH],
+        "revoke": [Capability.REVOKE],
+        "static": [Capability.STATIC_TOKEN],
+        "places": [Capability.AGENCY_GRANTS],
+        "derive": [Capability.AGENCY_GRANTS],
+    },
+    Accounts: {
+        "profile": [_one_account],
+        "creator_info": [Capability.CREATOR_INFO],
+    },
+    Networks: {
+        "linked": [Capability.ACCOUNT_LIST],
+        "signal": [Capability.ACCOUNT_ATTACH],
+        "start": [Capability.ACCOUNT_ATTACH],
+        "choices": [Capability.ACCOUNT_ATTACH],
+        "attach": [Capability.ACCOUNT_ATTACH],
+        "detach": [Capability.ACCOUNT_DETACH],
+    },
+    Videos: {
+        "list_videos": [Capability.VIDEO_LIST, _metrics],
+        "query_videos": [Capability.VIDEO_QUERY, _metrics],
+    },
+    Publishing: {
+        "check": [_request],
+        "begin": [_begin],
+        # These follow a `begin`, which was checked.
+        "store": [],
+        "send_chunk": [],
+        "status": [],
+        "find": [],
+        "public_uri": [],
+        "cancel": [Capability.POST_CANCEL],
+    },
+    Records: {
+        "statuses": [],
+        "edit": [Capability.POST_EDIT, _edit],
+        # A planner cancels a post by deleting its record.
+        "delete": [Capability.POST_CANCEL],
+    },
+    Webhooks: {
+        "redelivery_status": [],
+        "read": [Capability.WEBHOOKS],
+        "parse": [Capability.WEBHOOKS],
+    },
+    Engagement: {
+        "figures": [Capability.ACCOUNT_METRICS],
+        "list_comments": [Capability.COMMENT_LIST],
+        "check_comment": [Capability.COMMENT_REPLY],
+        "create_comment": [Capability.COMMENT_REPLY, _comment],
+        "set_liked": [Capability.COMMENT_MODERATE],
+    },
+    Planner: {
+        "list_categories": [Capability.PLANNER_LABELS],
+        "list_tags": [Capability.PLANNER_LABELS],
+        "send_sheet": [Capability.POST_IMPORT],
+        "assign_sheet": [Capability.POST_IMPORT],
+        "find_import": [Capability.POST_IMPORT],
+        "get_import": [Capability.POST_IMPORT],
+        "finalize_import": [Capability.POST_IMPORT],
+        "delete_import": [Capability.POST_IMPORT],
+    },
+}
+"""What each method and property of a facet needs, checked in this order. One that is not listed cannot be used."""
 
 
 def checked(provider: Provider) -> Provider:
     """Wrap a provider: what its table does not promise raises CapabilityMissing, oversized posts ContentRefused."""
-    table = provider.table
-    return _Checked(
+
+    def facet(protocol: type, inner: object) -> Any:
+        return _CheckedFacet(protocol, inner, provider.table)
+
+    return _CheckedProvider(
         name=provider.name,
-        table=table,
-        authorization=_Authorization(provider.authorization, table),
-        accounts=_Accounts(provider.accounts, table),
-        networks=CheckedNetworks(provider.networks, table),
-        videos=_Videos(provider.videos, table),
-        publishing=CheckedPublishing(provider.publishing, table),
-        records=CheckedRecords(provider.records, table),
-        webhooks=_Webhooks(provider.webhooks, table),
-        engagement=CheckedEngagement(provider.engagement, table),
-        planner=CheckedPlanner(provider.planner, table),
-        inner=provider,
+        table=provider.table,
+        authorization=facet(Authorization, provider.authorization),
+        accounts=facet(Accounts, provider.accounts),
+        networks=facet(Networks, provider.networks),
+        videos=facet(Videos, provider.videos),
+        publishing=facet(Publishing, provider.publishing),
+        records=facet(Records, provider.records),
+        webhooks=facet(Webhooks, provider.webhooks),
+        engagement=facet(Engagement, provider.engagement),
+        planner=facet(Planner, provider.planner),
+        close=provider.close,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Checked:
+class _CheckedProvider:
     """The wrapped provider."""
 
     name: str
@@ -64,139 +172,46 @@ class _Checked:
     webhooks: Webhooks
     engagement: Engagement
     planner: Planner
-    inner: Provider
-
-    async def close(self) -> None:
-        """Close the provider."""
-        await self.inner.close()
+    close: Callable[[], Coroutine[Any, Any, None]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Authorization:
-    """Grants, as far as the table goes."""
+class _CheckedFacet:
+    """A facet that runs the checks of NEEDS before each method and property of the provider's own facet."""
 
-    inner: Authorization
-    table: CapabilityTable
+    def __init__(self, protocol: type, inner: object, table: CapabilityTable) -> None:
+        """Bind every method once; whether it is asynchronous is what the interface declares."""
+        self._inner = inner
+        self._table = table
+        self._needs = NEEDS[protocol]
+        for name in self._needs:
+            declared = getattr(protocol, name)
+            if not isinstance(declared, property):
+                vars(self)[name] = self._async_method(name) if iscoroutinefunction(declared) else self._method(name)
 
-    @property
-    def scopes(self) -> tuple[str, ...]:
-        """All scopes the provider knows."""
-        return self.inner.scopes
+    def __getattr__(self, name: str) -> Any:
+        """Check and read a property; methods are bound and never get here."""
+        if name.startswith("_") or name not in self._needs:
+            raise AttributeError(f"{name} is not in the table of what methods need")
+        self._check(name)
+        return getattr(self._inner, name)
 
-    @property
-    def returns_state(self) -> bool:
-        """Says only what is known."""
-        return self.inner.returns_state
+    def _method(self, name: str) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            self._check(name, *args, **kwargs)
+            return getattr(self._inner, name)(*args, **kwargs)
 
-    def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """Makes no call."""
-        return self.inner.settings(location, kind, given)
+        return call
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """Makes no call."""
-        return self.inner.fitting(kind, settings, grant)
+    def _async_method(self, name: str) -> Callable[..., Any]:
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            self._check(name, *args, **kwargs)
+            return await getattr(self._inner, name)(*args, **kwargs)
 
-    def consent_uri(self, request: ConsentRequest) -> str:
-        """Needs OAUTH."""
-        demand(self.table, Capability.OAUTH)
-        return self.inner.consent_uri(request)
+        return call
 
-    async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
-        """Needs OAUTH."""
-        demand(self.table, Capability.OAUTH)
-        return await self.inner.exchange(code, verifier=verifier, redirect_uri=redirect_uri)
-
-    async def refresh(self, refresh_token: Secret) -> Grant:
-        """Needs OAUTH."""
-        demand(self.table, Capability.OAUTH)
-        return await self.inner.refresh(refresh_token)
-
-    async def revoke(self, access_token: Secret) -> None:
-        """Needs REVOKE."""
-        demand(self.table, Capability.REVOKE)
-        await self.inner.revoke(access_token)
-
-    async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
-        """Needs STATIC_TOKEN."""
-        demand(self.table, Capability.STATIC_TOKEN)
-        return await self.inner.static(token, settings=settings, scopes=scopes)
-
-    async def settle(self, access: Access) -> dict[str, str]:
-        """Every provider knows what it needs."""
-        return await self.inner.settle(access)
-
-    async def places(self, access: Access, *, cursor: str = "") -> Places:
-        """Needs AGENCY_GRANTS."""
-        demand(self.table, Capability.AGENCY_GRANTS)
-        return await self.inner.places(access, cursor=cursor)
-
-    async def derive(self, access: Access, place: str) -> Grant:
-        """Needs AGENCY_GRANTS."""
-        demand(self.table, Capability.AGENCY_GRANTS)
-        return await self.inner.derive(access, place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Accounts:
-    """Profiles, as far as the table goes."""
-
-    inner: Accounts
-    table: CapabilityTable
-
-    async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
-        """Every provider has profiles; those of single accounts need ACCOUNT_LIST."""
-        if account:
-            demand(self.table, Capability.ACCOUNT_LIST)
-        return await self.inner.profile(access, parts, account)
-
-    async def creator_info(self, access: Access) -> CreatorInfo:
-        """Needs CREATOR_INFO."""
-        demand(self.table, Capability.CREATOR_INFO)
-        return await self.inner.creator_info(access)
-
-
-@dataclass(frozen=True, slots=True)
-class _Videos:
-    """Video reads, as far as the table goes."""
-
-    inner: Videos
-    table: CapabilityTable
-
-    async def list_videos(
-        self, access: Access, *, cursor: str = "", limit: int = 10, metrics: bool = True
-    ) -> VideoPage:
-        """Needs VIDEO_LIST, and METRICS when they are asked."""
-        demand(self.table, Capability.VIDEO_LIST)
-        if metrics:
-            demand(self.table, Capability.METRICS)
-        return await self.inner.list_videos(access, cursor=cursor, limit=limit, metrics=metrics)
-
-    async def query_videos(self, access: Access, ids: Sequence[str], *, metrics: bool = True) -> tuple[Video, ...]:
-        """Needs VIDEO_QUERY, and METRICS when they are asked."""
-        demand(self.table, Capability.VIDEO_QUERY)
-        if metrics:
-            demand(self.table, Capability.METRICS)
-        return await self.inner.query_videos(access, ids, metrics=metrics)
-
-
-@dataclass(frozen=True, slots=True)
-class _Webhooks:
-    """Webhooks, as far as the table goes."""
-
-    inner: Webhooks
-    table: CapabilityTable
-
-    @property
-    def come_again(self) -> int:
-        """Says only what is known."""
-        return self.inner.come_again
-
-    def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
-        """Needs WEBHOOKS."""
-        demand(self.table, Capability.WEBHOOKS)
-        return self.inner.read(headers, body, now=now)
-
-    def parse(self, body: bytes) -> Webhook:
-        """Needs WEBHOOKS."""
-        demand(self.table, Capability.WEBHOOKS)
-        return self.inner.parse(body)
+    def _check(self, method: str, /, *args: Any, **kwargs: Any) -> None:
+        for check in self._needs[method]:
+            if isinstance(check, Capability):
+                require(self._table, check)
+            else:
+                check(self._table, self._inner, *args, **kwargs)

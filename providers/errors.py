@@ -1,27 +1,27 @@
-"""What can go wrong at a vendor, in our words: one small tree, each error with its permanence.
+"""What can go wrong at a vendor, in our vocabulary: one small tree, each error with its permanence.
 
     ProviderError
-    ├── Rejected             the vendor said no, and will say no again
+    ├── Rejected             the vendor refused, and would refuse the same call again
     │   ├── TokenRefused         the access token is dead: refresh once, then reauthorise
     │   ├── GrantRevoked         the refresh token or the whole grant is dead: a human must consent again
     │   ├── ScopeNotGranted      the user never granted what this call needs: never answered with a refresh
     │   ├── CreatorBlocked       the creator cannot post now, whatever is sent
-    │   │   └── DailyCapReached      a cap per day (posts, drafts, active creators) is used up
-    │   ├── ContentRefused       this media or these options are refused
-    │   │   └── OptionUnsupported    this option does not exist there, and would be dropped without a word
-    │   ├── SettingInvalid       a setting of a connection that cannot be what it should name; refused before any call
+    │   │   └── DailyCapReached      a daily cap (posts, drafts, active creators) is used up
+    │   ├── ContentRefused       these media or options are refused
+    │   │   └── OptionUnsupported    the vendor has no such option and would silently ignore it
+    │   ├── SettingInvalid       a setting of a connection is not valid; refused before any call
     │   ├── CapabilityMissing    the provider's table does not promise this; refused before any call
     │   ├── UploadGone           the upload URL expired or its task is unknown: a new init is needed
     │   ├── NotFound             the vendor does not know this id
-    │   ├── MediaUnreachable     a caller's address does not give its medium, or leads where we do not go
-    │   ├── MediaTooLarge        a caller's address gives more bytes than can be used
-    │   ├── WebhookRefused       a delivery that the vendor did not send, or that cannot be read
+    │   ├── MediaUnreachable     a caller's URL does not serve the medium, or points to a host we do not connect to
+    │   ├── MediaTooLarge        a caller's URL serves more bytes than can be used
+    │   ├── WebhookRefused       a delivery that is not authentic, or cannot be parsed
     │   └── Misconfigured        the operator's application is wrong (client key, redirect URI, host not allowed)
     ├── Temporary            nothing happened, the same call may be made again
     │   ├── RateLimited
-    │   │   └── QuotaUsedUp          our own ledger says that the vendor would refuse; nothing was sent
+    │   │   └── QuotaUsedUp          our own quota ledger predicts a refusal; nothing was sent
     │   └── Unavailable
-    │       └── MediaUnavailable     a caller's address does not give its medium now
+    │       └── MediaUnavailable     a caller's URL does not serve the medium now
     ├── Ambiguous            a write may have happened: a state of the resource, never a blind retry
     └── ContractBroken       the vendor's answer is not what it documents; kept with its log id
 
@@ -32,11 +32,11 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from providers.capabilities import Capability, Support
+from providers.capabilities import Capability, CapabilityTable, Support
 
 
 class Permanence(StrEnum):
-    """What a caller may conclude from the error."""
+    """Whether the same call may succeed later, and whether it may have happened."""
 
     PERMANENT = "permanent"
     TEMPORARY = "temporary"
@@ -60,7 +60,7 @@ class ProviderError(Exception):
         retry_at: datetime | None = None,
         metadata: Mapping[str, str] | None = None,
     ) -> None:
-        """Keep the vendor's own `code`, `log_id` and HTTP status beside our sentence; none may hold a secret."""
+        """Store the vendor's own `code`, `log_id` and HTTP status beside our message; none may contain a secret."""
         super().__init__(message or (self.__doc__ or "").strip())
         self.provider = provider
         self.code = code
@@ -72,7 +72,7 @@ class ProviderError(Exception):
 
     @property
     def message(self) -> str:
-        """The developer sentence."""
+        """The message for developers."""
         return str(self.args[0])
 
 
@@ -108,7 +108,7 @@ class OptionUnsupported(ContentRefused):
     """The provider has no such option."""
 
     def __init__(self, message: str = "", *, field: str, provider: str = "") -> None:
-        """Name the `field` of ours that cannot be honoured."""
+        """Store the `field`, our name of the option."""
         super().__init__(message, provider=provider, code="option_unsupported", metadata={"field": field})
         self.field = field
 
@@ -117,7 +117,7 @@ class SettingInvalid(Rejected):
     """The setting of this connection cannot be used."""
 
     def __init__(self, name: str, description: str, *, provider: str = "") -> None:
-        """Name the setting, and say what is expected of it."""
+        """Store the setting's name, and a description of what is expected of it."""
         super().__init__(f"{name}: {description}", provider=provider, code="setting", metadata={"setting": name})
         self.name = name
         self.description = description
@@ -127,7 +127,7 @@ class CapabilityMissing(Rejected):
     """The provider cannot do this."""
 
     def __init__(self, capability: Capability, support: Support, note: str, *, provider: str = "") -> None:
-        """Keep the capability, how far it is supported (NOT_YET or IMPOSSIBLE), and the table's note."""
+        """Store the capability, its support (NOT_YET or IMPOSSIBLE), and the table's note."""
         super().__init__(
             f"{provider or 'The provider'} cannot do {capability} ({support}): {note}",
             provider=provider,
@@ -155,7 +155,7 @@ class MediaTooLarge(Rejected):
     """The medium is larger than what can be used."""
 
     def __init__(self, size: int, allowed: int) -> None:
-        """Say how many bytes there are, at least, and how many are allowed."""
+        """`size` is the least number of bytes that the medium has, `allowed` the limit in bytes."""
         metadata = {"rule": "sizeBytes", "value": str(size), "allowed": str(allowed)}
         super().__init__(f"The medium has {size} bytes or more, {allowed} are allowed.", metadata=metadata)
 
@@ -184,7 +184,7 @@ class QuotaUsedUp(RateLimited):
     def __init__(
         self, quota: str, *, subject: str, limit: int, provider: str = "", retry_after: timedelta, retry_at: datetime
     ) -> None:
-        """Name the quota's metric, whose it is (a resource name), how many are allowed, and when the next one is."""
+        """`quota` is the metric, `subject` the resource it is counted for, `retry_at` when the next slot is free."""
         metadata = {"quota": quota, "subject": subject, "limit": str(limit)}
         super().__init__(provider=provider, retry_after=retry_after, retry_at=retry_at, metadata=metadata)
 
@@ -207,3 +207,10 @@ class ContractBroken(ProviderError):
     """The provider answered with something it does not document."""
 
     permanence = Permanence.TEMPORARY
+
+
+def require(table: CapabilityTable, capability: Capability) -> None:
+    """Raise CapabilityMissing, with the table's note, unless the capability may be used."""
+    if not table.can(capability):
+        cell = table.cell(capability)
+        raise CapabilityMissing(capability, cell.support, cell.note, provider=table.provider)

@@ -1,4 +1,4 @@
-"""Name → where the provider is built: the one line that a new provider adds.
+"""The registry of providers: a new provider adds one line, its name and its package.
 
 Owns the list of providers. Imports a provider only when it is built.
 """
@@ -18,15 +18,16 @@ PROVIDERS: dict[str, str] = {
 
 
 def settings(name: str) -> tuple[Setting, ...]:
-    """Return the settings that a provider declares by itself; raises KeyError for a name that is not registered."""
+    """Return the settings that a provider declares; raises KeyError for a name that is not registered."""
     declared: tuple[Setting, ...] = getattr(import_module(f"{PROVIDERS[name]}.config"), "SETTINGS", ())
     return declared
 
 
 def build(name: str, settings: Mapping[str, Any], *, clock: Callable[[], datetime], **seams: Any) -> Provider:
-    """Build the provider called `name` from its own settings (a mapping of what `providers/<name>/config.py` reads).
+    """Build the provider called `name` from its settings, with the keys that `providers/<name>/config.py` reads.
 
-    Raises KeyError for a name that is not registered. `seams` reach the provider's `build` (tests give a transport).
+    Raises KeyError for a name that is not registered. `seams` are passed on to the provider's `build` (tests replace
+    the transport).
     """
     module = import_module(PROVIDERS[name])
     return cast(Provider, module.build(settings, clock=clock, **seams))

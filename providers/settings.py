@@ -1,6 +1,6 @@
-"""The settings that a provider declares by itself: `SETTINGS` in its config.py.
+"""The settings that a provider declares as `SETTINGS` in its config.py.
 
-Owns their shape. Where an operator sets them, and how they are read, is the gateway's business.
+Owns their shape. The gateway reads them from the operator's environment.
 """
 
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting, set as GATEWAY_PROVIDER_NAME in capitals; what `secret` holds is never shown.
+    """One setting, read from GATEWAY_PROVIDER_NAME in capitals; the value of a `secret` one is never shown.
 
-    One whose name ends with `_url` must be an https address, as every address that carries secrets.
+    A setting whose name ends with `_url` must be an https URL, like every URL that secrets are sent to.
     """
 
     name: str

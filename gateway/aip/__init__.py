@@ -1,4 +1,4 @@
-"""The habits of a resource-oriented API: names, pages, masks, required fields, request ids.
+"""Google's API Improvement Proposals (AIP): resource names, paging, field masks, required fields, request ids.
 
-Owns what every method checks in the same way, from descriptors. Does not know a resource's rules, storage or gRPC.
+Owns the checks that are the same for every method. Does not know any resource's rules, storage or gRPC.
 """

@@ -1,6 +1,6 @@
-"""Field masks: which parts of a resource a caller wants, or wants changed (AIP-134, AIP-157).
+"""Field masks: which fields of a resource to return or to update (AIP-134, AIP-157).
 
-Owns the check of paths against the contract. Does not know what a field costs to read or who may change it.
+Owns checking paths against the contract. Does not know what a field costs to read or who may change it.
 """
 
 from collections.abc import Collection
@@ -18,10 +18,10 @@ MAX_PATHS = 100
 def read_paths(
     mask: FieldMask, descriptor: Any, *, path: str = "read_mask", allowed: Collection[str] | None = None
 ) -> frozenset[str] | None:
-    """Return the top-level fields that the mask names, or None when it is empty or `*`: everything.
+    """Return the top-level fields in the mask, or None, meaning all fields, if it is empty or `*`.
 
-    Only whole top-level fields may be named. Raises FieldInvalid naming every path that the resource does not have,
-    or that is not in `allowed`.
+    Only whole top-level fields are accepted. Raises FieldInvalid with every path that the resource does not have or
+    that is not in `allowed`.
     """
     paths = list(mask.paths)
     if not paths or paths == [ALL]:
@@ -39,9 +39,9 @@ def read_paths(
 def update_paths(
     mask: FieldMask, resource: Message, *, path: str = "update_mask", allowed: Collection[str] | None = None
 ) -> frozenset[str]:
-    """Return the top-level fields to change: those the mask names, or, when it is empty, those that are set.
+    """Return the top-level fields to update: those in the mask, or, if it is empty, those that are set.
 
-    `*` means every field of `allowed` (or of the resource). Raises FieldInvalid like `read_paths`.
+    `*` means every field in `allowed` (or of the resource). Raises FieldInvalid like `read_paths`.
     """
     every = resource.DESCRIPTOR.fields_by_name.keys() if allowed is None else allowed
     if not mask.paths:
@@ -51,7 +51,7 @@ def update_paths(
 
 
 def keep(message: Message, paths: frozenset[str] | None, *, always: Collection[str] = ("name",)) -> None:
-    """Clear every field of `message` that `paths` does not name; None keeps all, `always` stays in any case."""
+    """Clear the fields of `message` that are not in `paths` or `always`; None keeps all fields."""
     if paths is None:
         return
     for field, _ in message.ListFields():

@@ -1,6 +1,6 @@
-"""Resource names: how they are written, read and refused.
+"""Resource names: formatting, parsing and validation.
 
-Owns the patterns of the contract and the shape of ids. Does not know whether a resource exists or who may see it.
+Owns the contract's name patterns and the format of ids. Does not know whether a resource exists or who may see it.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from gateway.errors import FieldInvalid
 
 WILDCARD = "-"
-# Ids of vendors become parts of names (those of HighLevel have upper case): more is allowed than we make ourselves.
+# Vendors' ids become parts of names, and HighLevel's have upper case: more is accepted than we generate.
 _ID = r"(?!-(?:/|\Z))[A-Za-z0-9_-]{1,64}"
 _ID_OR_WILDCARD = r"[A-Za-z0-9_-]{1,64}"
 _OWN_ID = re.compile(r"[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -24,29 +24,29 @@ class Pattern:
     _loose: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Compile the template, once with ids alone and once with `-` allowed."""
+        """Compile the template twice: for ids only, and with the wildcard `-` allowed."""
         object.__setattr__(self, "_strict", _compile(self.template, _ID))
         object.__setattr__(self, "_loose", _compile(self.template, _ID_OR_WILDCARD))
 
     def parse(self, name: str, *, path: str = "name", wildcard: bool = False) -> tuple[str, ...]:
-        """Return the ids inside `name`, in order.
+        """Return the ids in `name`, in order.
 
-        `path` is the request's field that holds the name; `wildcard` lets `-` stand for "any". Raises FieldInvalid.
+        `path` is the request field that holds the name; `wildcard` accepts `-` for "any". Raises FieldInvalid.
         """
         found = (self._loose if wildcard else self._strict).fullmatch(name)
         if found is None:
-            # The name itself is not repeated: it may be of any length, and may be something else by mistake.
+            # The name is not repeated in the message: it may be of any length, or a secret pasted by mistake.
             raise FieldInvalid(path, f"must look like {self.template}")
         return found.groups()
 
     def format(self, *ids: str) -> str:
-        """Write the name with these ids, in order."""
+        """Return the name with these ids filled in, in order."""
         parts = iter(ids)
         return re.sub(r"\{\w+\}", lambda _: next(parts), self.template)
 
 
 def _compile(template: str, id_pattern: str) -> re.Pattern[str]:
-    """Turn a template into a pattern whose groups are the ids."""
+    """Compile a template into a regular expression whose groups are the ids."""
     return re.compile(re.sub(r"\{\w+\}", lambda _: f"({id_pattern})", template))
 
 
@@ -68,19 +68,19 @@ API_KEY = Pattern("apiKeys/{api_key}")
 
 
 def provider(name: str, *, path: str = "provider") -> str:
-    """Return the id inside `providers/{provider}`; raises FieldInvalid."""
+    """Return the id in `providers/{provider}`; raises FieldInvalid."""
     return PROVIDER.parse(name, path=path)[0]
 
 
 def location(name: str, *, path: str = "parent", wildcard: bool = False) -> str:
-    """Return the id inside `locations/{location}`; raises FieldInvalid."""
+    """Return the id in `locations/{location}`; raises FieldInvalid."""
     return LOCATION.parse(name, path=path, wildcard=wildcard)[0]
 
 
 def check_own_id(value: str, *, path: str) -> str:
-    """Check an id that the caller chose for a new resource (AIP-122): 1-63 of a-z, 0-9, `-`, a letter first.
+    """Return an id that the caller chose for a new resource (AIP-122); raises FieldInvalid if it is malformed.
 
-    Raises FieldInvalid; gives the id back.
+    It has 1 to 63 characters of a-z, 0-9 and `-`, begins with a letter and does not end with `-`.
     """
     if _OWN_ID.fullmatch(value) is None:
         raise FieldInvalid(path, "must be 1 to 63 characters of a-z, 0-9 and -, begin with a letter, not end with -")

@@ -1,15 +1,16 @@
-"""Pages: sizes that are clamped, and tokens that only their own list accepts (AIP-158).
+"""Paging: clamped page sizes, and page tokens that only the same list accepts (AIP-158).
 
-Owns the token's form: where the page before ended, a checksum of the request's other fields, a signature.
-Does not know what is listed; a cursor is whatever the list sorts by.
+Owns the token's format: the cursor where the previous page ended, a checksum of the request's other fields, and a
+signature. Does not know what is listed; a cursor is the list's sort key.
 """
 
 import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf.message import Message
 
@@ -23,22 +24,23 @@ _SIGNATURE = 16
 _CHECKSUM = 16
 _HEAD = _SIGNATURE + _CHECKSUM
 
+T = TypeVar("T")
 Part = str | int
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one call of a list asks for: at most `size` items, those after `after` (empty on the first page)."""
+    """The page that a list request asks for: at most `size` items after the cursor `after`, empty on the first page."""
 
     size: int
     after: tuple[Part, ...] = ()
 
 
 def read(request: Message, *, secret: bytes, default: int = DEFAULT_SIZE, maximum: int = MAX_SIZE) -> Page:
-    """Read `page_size` and `page_token` of a list's request.
+    """Read `page_size` and `page_token` from a list request.
 
-    0 means `default`, more than `maximum` means `maximum`. Raises FieldInvalid for a negative size, PageTokenInvalid
-    for a token that is broken, of another list, or of the same list with other filters.
+    A size of 0 means `default`; sizes above `maximum` are clamped. Raises FieldInvalid for a negative size,
+    PageTokenInvalid for a token that is malformed, from another list, or from the same list with other filters.
     """
     size = getattr(request, "page_size")  # noqa: B009 - every list's request has it, the base class does not
     if size < 0:
@@ -48,13 +50,25 @@ def read(request: Message, *, secret: bytes, default: int = DEFAULT_SIZE, maximu
 
 
 def next_token(request: Message, after: Sequence[Part], *, secret: bytes) -> str:
-    """Make the token of the page that follows an item whose sort key is `after`."""
+    """Return the token of the page that follows the item with the sort key `after`."""
     body = _checksum(request) + json.dumps(list(after), separators=(",", ":")).encode()
     return base64.urlsafe_b64encode(_sign(secret, body) + body).rstrip(b"=").decode()
 
 
+def split(
+    request: Message, page: Page, found: Sequence[T], sort_key: Callable[[T], Sequence[Part]], *, secret: bytes
+) -> tuple[Sequence[T], str]:
+    """Return the page's items and the next page's token, "" on the last page.
+
+    `found` are the items after the page's cursor: at least one more than the page's size if another page follows.
+    """
+    items = found[: page.size]
+    more = len(found) > len(items)
+    return items, next_token(request, sort_key(items[-1]), secret=secret) if more else ""
+
+
 def _open(token: str, request: Message, secret: bytes) -> tuple[Part, ...]:
-    """Return the cursor inside a token of ours, or raise PageTokenInvalid."""
+    """Return the cursor in one of our tokens; raises PageTokenInvalid for any other token."""
     raw = _decode(token)
     signature, body = raw[:_SIGNATURE], raw[_SIGNATURE:]
     if len(raw) < _HEAD or not hmac.compare_digest(signature, _sign(secret, body)):
@@ -65,7 +79,7 @@ def _open(token: str, request: Message, secret: bytes) -> tuple[Part, ...]:
 
 
 def _decode(token: str) -> bytes:
-    """Undo the base64 of a token; only the one spelling that we write is accepted."""
+    """Decode a token's base64; only the canonical encoding is accepted."""
     if len(token) > MAX_TOKEN or not token.isascii():
         raise PageTokenInvalid()
     try:
@@ -78,10 +92,10 @@ def _decode(token: str) -> bytes:
 
 
 def _checksum(request: Message) -> bytes:
-    """Hash the request's type and every field but those of the page; the page's size may change on the way."""
+    """Hash the request's type and its fields, except the paging ones: the page size may change between pages."""
     return body_hash(request, without=("page_size", "page_token"))[:_CHECKSUM]
 
 
 def _sign(secret: bytes, body: bytes) -> bytes:
-    """Sign the token's body, so that nobody can make a cursor of their own."""
+    """Sign the token's body, so that nobody can forge a cursor."""
     return hmac.digest(secret, b"page-token\0" + body, hashlib.sha256)[:_SIGNATURE]

@@ -1,6 +1,6 @@
-"""Request ids: what makes two calls the same call (AIP-155).
+"""Request ids: they make repeating a call idempotent (AIP-155).
 
-Owns the shape of `request_id` and the hash of the rest of the request. Does not know where answers are kept.
+Owns the format of `request_id` and the hash of the rest of the request. Does not know where responses are stored.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ _UUID4 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-
 
 
 def check(request_id: str, *, path: str = "request_id") -> str | None:
-    """Return the id in lower case, or None when the caller gave none; raises FieldInvalid unless it is a UUID4."""
+    """Return the id in lower case, or None if it is empty; raises FieldInvalid unless it is a UUID4."""
     if not request_id:
         return None
     if _UUID4.fullmatch(request_id) is None:
@@ -23,9 +23,9 @@ def check(request_id: str, *, path: str = "request_id") -> str | None:
 
 
 def body_hash(request: Message, *, without: tuple[str, ...] = ("request_id",)) -> bytes:
-    """Return the SHA-256 of the request without the named fields: equal bodies have equal hashes in every process.
+    """Return the SHA-256 of the request without the fields in `without`; it is the same in every process.
 
-    The names of the request's type is part of it, so two methods never agree by accident.
+    The hash includes the request's type, so requests of two methods never have the same hash.
     """
     body = type(request)()
     body.CopyFrom(request)

@@ -1,6 +1,7 @@
-"""What the contract itself demands of a request: required fields, known enum values, sound text.
+"""Request validation from the contract alone: required fields, known enum values, storable text.
 
-Owns the walk over a request by its descriptor, planned once per message type. Does not know a method's own rules.
+Owns walking a request along its descriptor; the checks are compiled once per message type. Does not know any method's
+own rules.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,17 +16,17 @@ from gateway.errors import FieldInvalid, Violation
 
 MAX_VIOLATIONS = 20
 MAX_ENTRIES = 1000
-"""Of one list or map. No list of the contract needs as many, and each entry costs a look."""
+"""Maximum length of a list or map. No list in the contract needs as many, and every entry takes time to check."""
 
 MAX_STRUCT_BYTES = 16 * 1024
-"""Of one free structure, whose lists can stand inside lists."""
+"""Maximum size of a google.protobuf.Struct, whose lists can be nested."""
 
 Check = Callable[[Any, str], Iterator[Violation]]
 _REQUIRED = "is required"
 MASK = "update_mask"
-"""What only the request of an update has (AIP-134)."""
+"""The field that only update requests have (AIP-134)."""
 
-# Lowest and highest seconds, least nanos; as the comments of google/protobuf/timestamp.proto and duration.proto say.
+# (min seconds, max seconds, min nanos), from the comments in google/protobuf/timestamp.proto and duration.proto.
 _SPANS = {
     "google.protobuf.Timestamp": (-62_135_596_800, 253_402_300_799, 0),
     "google.protobuf.Duration": (-315_576_000_000, 315_576_000_000, -999_999_999),
@@ -34,7 +35,7 @@ _SPANS = {
 
 @dataclass(slots=True)
 class Plan:
-    """The checks of one message type; they are filled in after the plan is known, for types that hold themselves."""
+    """The checks of one message type. It is registered before its checks are added, because types can be recursive."""
 
     checks: list[Check] = field(default_factory=list)
 
@@ -43,13 +44,12 @@ _plans: dict[Any, Plan] = {}
 
 
 def check(request: Message) -> None:
-    """Raise FieldInvalid with every violation (at most twenty) that the contract's own annotations show.
+    """Raise FieldInvalid with the violations (at most twenty) of the contract's own annotations.
 
-    A REQUIRED field must be set, in the request and in each message that is set inside it; an enum value must be one
-    that the contract names; text must hold no NUL, which no column can keep; times and page sizes must be in range.
-    Lists, maps and free structures have an end: what is longer is refused before anybody walks it.
-    Output-only fields are not looked at: a caller may send back what it read. The resource of an update may lack what
-    is required of a whole one: it holds what changes.
+    REQUIRED fields must be set, in the request and in every message set inside it; enum values must be defined in the
+    contract; text must not contain NUL, which PostgreSQL cannot store; times and page sizes must be in range. Lists,
+    maps and Structs above the size limits are refused before they are walked. OUTPUT_ONLY fields are ignored, so that a
+    caller may send back what it has read. In an update request, the resource's own required fields may be unset.
     """
     partial = MASK in request.DESCRIPTOR.fields_by_name
     violations: list[Violation] = []
@@ -65,13 +65,13 @@ def check(request: Message) -> None:
 
 
 def _walk(message: Message, prefix: str) -> Iterator[Violation]:
-    """Run the message's checks; `prefix` is its own path with a dot, or nothing."""
+    """Run the message's checks; `prefix` is the message's path with a trailing dot, or empty."""
     for one in _plan(message.DESCRIPTOR).checks:
         yield from one(message, prefix)
 
 
 def _plan(descriptor: Any) -> Plan:
-    """Return the plan of a message type, made at its first use."""
+    """Return the plan of a message type, built on first use."""
     plan = _plans.get(descriptor)
     if plan is None:
         plan = _plans[descriptor] = Plan()
@@ -97,7 +97,7 @@ def _checks_of(each: FieldDescriptor) -> Iterator[Check]:
 
 
 def _required(each: FieldDescriptor) -> Check:
-    """Make the check that a field is there: set when it can tell, else different from its default."""
+    """Return the check that a field is set; without field presence, that it is not the default value."""
     name = each.name
     if each.has_presence:
 
@@ -115,7 +115,7 @@ def _required(each: FieldDescriptor) -> Check:
 
 
 def _not_negative(each: FieldDescriptor) -> Check:
-    """Make the check of a page's size."""
+    """Return the check of `page_size`."""
     name = each.name
 
     def check_size(message: Any, prefix: str) -> Iterator[Violation]:
@@ -126,7 +126,7 @@ def _not_negative(each: FieldDescriptor) -> Check:
 
 
 def _content(each: FieldDescriptor) -> Check | None:
-    """Make the check of what a field holds, or None when any value will do."""
+    """Return the check of a field's value, or None if any value is valid."""
     if each.message_type is not None and each.message_type.GetOptions().map_entry:
         return _map_content(each)
     of_value = _value_check(each)
@@ -138,7 +138,7 @@ def _content(each: FieldDescriptor) -> Check | None:
 
 
 def _value_check(each: FieldDescriptor) -> Check | None:
-    """Make the check of one value of a field; it gets the value and the value's own path."""
+    """Return the check of one value of a field; it is called with the value and its path."""
     if each.type == FieldDescriptor.TYPE_STRING:
         return _no_nul
     if each.enum_type is not None:
@@ -153,7 +153,7 @@ def _value_check(each: FieldDescriptor) -> Check | None:
 
 
 def _small_struct(value: Any, path: str) -> Iterator[Violation]:
-    """Check a free structure, unless it is so large that looking at all of it would hold everybody else up."""
+    """Check a Struct; one that is too large is refused unread, because walking it would block the event loop."""
     size = value.ByteSize()
     if size > MAX_STRUCT_BYTES:
         yield Violation(path, f"has {size} bytes, at most {MAX_STRUCT_BYTES} are accepted")
@@ -162,7 +162,7 @@ def _small_struct(value: Any, path: str) -> Iterator[Violation]:
 
 
 def _in_range(lowest: int, highest: int, least_nanos: int) -> Check:
-    """Make the check that a Timestamp or Duration lies where its type allows: parsing alone lets anything through."""
+    """Return the check that a Timestamp or Duration is in its type's range; the parser does not check that."""
 
     def check_range(value: Any, path: str) -> Iterator[Violation]:
         if not (lowest <= value.seconds <= highest and least_nanos <= value.nanos <= 999_999_999):
@@ -172,13 +172,13 @@ def _in_range(lowest: int, highest: int, least_nanos: int) -> Check:
 
 
 def _no_nul(value: str, path: str) -> Iterator[Violation]:
-    """Refuse U+0000: PostgreSQL keeps it in no text."""
+    """Refuse U+0000: PostgreSQL cannot store it in text."""
     if "\0" in value:
         yield Violation(path, "must not contain U+0000")
 
 
 def _known_value(numbers: frozenset[int]) -> Check:
-    """Make the check that an enum's number has a name."""
+    """Return the check that an enum value is defined."""
 
     def check_value(value: int, path: str) -> Iterator[Violation]:
         if value not in numbers:
@@ -188,7 +188,7 @@ def _known_value(numbers: frozenset[int]) -> Check:
 
 
 def _one_of(each: FieldDescriptor, of_value: Check) -> Check:
-    """Check a field that holds one value; a message only when it is set."""
+    """Return the check of a singular field; a message field is checked only if it is set."""
     name, is_message = each.name, each.message_type is not None
 
     def check_one(message: Any, prefix: str) -> Iterator[Violation]:
@@ -199,7 +199,7 @@ def _one_of(each: FieldDescriptor, of_value: Check) -> Check:
 
 
 def _bounded(name: str, content: Check | None) -> Check:
-    """Make the check that a list or map has no more entries than anybody needs; only then they are looked at."""
+    """Return the check of a list's or map's length, followed by the check of its entries."""
 
     def check_length(message: Any, prefix: str) -> Iterator[Violation]:
         count = len(getattr(message, name))
@@ -212,7 +212,7 @@ def _bounded(name: str, content: Check | None) -> Check:
 
 
 def _each_of(name: str, of_value: Check) -> Check:
-    """Check every item of a repeated field."""
+    """Return the check of every item of a repeated field."""
 
     def check_each(message: Any, prefix: str) -> Iterator[Violation]:
         for index, item in enumerate(getattr(message, name)):
@@ -222,7 +222,7 @@ def _each_of(name: str, of_value: Check) -> Check:
 
 
 def _map_content(each: FieldDescriptor) -> Check | None:
-    """Check the keys and the values of a map."""
+    """Return the check of a map's keys and values, or None if any are valid."""
     name = each.name
     entry: Any = each.message_type and each.message_type.fields_by_name
     of_key, of_value = _value_check(entry["key"]), _value_check(entry["value"])

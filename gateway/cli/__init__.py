@@ -1,7 +1,7 @@
 """The commands of `social-gateway`.
 
-Owns which commands there are, and how a command that cannot go on says so: in one sentence, with what to do, never
-with a traceback. Each command lives in a file of its own name and imports what it needs when it runs.
+Owns the list of commands, and how a failed command reports its error: one sentence with what to do, never a traceback.
+Each command lives in the file of its name and imports its dependencies when it runs.
 """
 
 import os
@@ -14,9 +14,10 @@ from gateway.command_error import sentences
 
 app = typer.Typer(
     name="social-gateway",
-    help="One gRPC service through which an agency's own services reach social networks.",
-    epilog="Settings are environment variables called GATEWAY_…: docs/settings.md lists them, "
-    "`social-gateway doctor` says what is wrong with yours.",
+    help="Publish to social networks through one gRPC service.\n\n"
+    "Start with `social-gateway demo`, which needs no account and no settings.",
+    epilog="Settings are environment variables named GATEWAY_…; docs/settings.md lists them, and "
+    "`social-gateway doctor` checks yours.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
@@ -33,13 +34,13 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command line and end the process with its code: 0, 1 for a command that failed, 2 for a wrong one."""
+    """Run the command line and exit: with 0, 1 if the command failed, 2 if it was used incorrectly."""
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Whoever read our output has gone; what is left in the buffer must not raise again at exit.
+        # The reader of our output has gone; what is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
     except Exception as error:

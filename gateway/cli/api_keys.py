@@ -1,6 +1,6 @@
-"""`social-gateway api-keys`: who may call.
+"""`social-gateway api-keys`: manage the API keys of callers.
 
-Owns the commands. What a key is and may do is `gateway/domain/api_keys.py`.
+Owns the commands. What a key is and what it allows is `gateway/domain/api_keys.py`.
 """
 
 from collections.abc import AsyncIterator
@@ -13,36 +13,46 @@ import typer
 if TYPE_CHECKING:
     from gateway.domain.api_keys import KeyStore
 
-app = typer.Typer(no_args_is_help=True, help="API keys: who may call, for which locations, to do what.")
+app = typer.Typer(
+    no_args_is_help=True, help="Manage API keys: who may call the gateway, for which locations, with which scopes."
+)
 
 SPANS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @app.command("create")
 def create(
-    agency: Annotated[str, typer.Option(help="The agency whose key it is.")],
-    scope: Annotated[list[str], typer.Option(help="What it may do, such as posts.write; repeat it.")],
-    location: Annotated[list[str] | None, typer.Option(help="A location it may use; repeat it.")] = None,
-    all_locations: Annotated[
-        bool, typer.Option("--all-locations", help="Every location of the agency, now and later.")
-    ] = False,
-    expires_in: Annotated[str, typer.Option(help="How long it is good for: 12h, 90d, 52w; for ever by default.")] = "",
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="Where its consents may send a browser; repeat it.")
+    agency: Annotated[str, typer.Option(help="The agency that the key belongs to.")],
+    scope: Annotated[
+        list[str], typer.Option(help="A scope that the key grants, such as posts.write; may be repeated.")
+    ],
+    location: Annotated[
+        list[str] | None, typer.Option(help="A location that the key may use; may be repeated.")
     ] = None,
-    name: Annotated[str, typer.Option(help="A name for people.")] = "",
+    all_locations: Annotated[
+        bool, typer.Option("--all-locations", help="Allow all locations of the agency, including future ones.")
+    ] = False,
+    expires_in: Annotated[str, typer.Option(help="How long the key is valid: 12h, 90d, 52w. Default: no expiry.")] = "",
+    redirect_uri: Annotated[
+        list[str] | None,
+        typer.Option(help="A URI to which a browser may be redirected after a consent; may be repeated."),
+    ] = None,
+    name: Annotated[str, typer.Option(help="A display name, for people.")] = "",
 ) -> None:
-    """Make a key and print it: once, on standard output. It is kept nowhere, only its hash is.
+    """Create an API key and print it on standard output.
 
-    social-gateway api-keys create --agency acme --location loc1 --scope posts.write --scope uploads.write
-    --expires-in 90d
+    The key is shown only once: the gateway stores its hash, not the key.
+
+    Example:
+
+        social-gateway api-keys create --agency acme --location loc1 --scope posts.write --expires-in 90d
     """
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
     from gateway.command_error import CommandError
 
     if bool(location) == all_locations:
-        raise CommandError("say which locations: --location L (repeat it), or --all-locations")
-    made = in_loop(
+        raise CommandError("choose the locations: either --location LOCATION (may be repeated) or --all-locations")
+    made = run_async(
         _create(
             agency=agency,
             locations=None if all_locations else _split(location),
@@ -52,40 +62,40 @@ def create(
             display_name=name,
         )
     )
-    typer.echo(f"Key {made[0]} of agency {agency}; it is shown this once:", err=True)
+    typer.echo(f"Key {made[0]} of agency {agency} was created. It is shown only once:", err=True)
     typer.echo(made[1])
 
 
 @app.command("list")
-def list_keys(agency: Annotated[str, typer.Option(help="Only this agency's.")] = "") -> None:
-    """List the keys: what each may do, never the key itself."""
-    from gateway.cli.running import in_loop
+def list_keys(agency: Annotated[str, typer.Option(help="List only this agency's keys.")] = "") -> None:
+    """List the API keys with their locations and scopes, but not the keys themselves."""
+    from gateway.cli.running import run_async
 
-    for line in in_loop(_list(agency)):
+    for line in run_async(_list(agency)):
         typer.echo(line)
 
 
 @app.command("revoke")
 def revoke(key_id: Annotated[str, typer.Argument(help="The key's id, as `api-keys list` shows it.")]) -> None:
-    """Take a key back: every replica refuses it within a second."""
-    from gateway.cli.running import in_loop
+    """Revoke an API key. All replicas refuse it within a second."""
+    from gateway.cli.running import run_async
 
-    in_loop(_revoke(key_id))
+    run_async(_revoke(key_id))
     typer.echo(f"Key {key_id} is revoked.", err=True)
 
 
 def span(text: str) -> timedelta:
-    """Read `90d`, `12h`, `30m`; raises CommandError."""
+    """Parse `90d`, `12h` or `30m`; raises CommandError."""
     from gateway.command_error import CommandError
 
     number, unit = text[:-1], text[-1:]
     if unit not in SPANS or not number.isdecimal() or not 0 < int(number) < 100_000:
-        raise CommandError(f"--expires-in {text!r}: write a number and s, m, h, d or w, such as 90d")
+        raise CommandError(f"--expires-in {text!r}: must be a number followed by s, m, h, d or w, such as 90d")
     return timedelta(**{SPANS[unit]: int(number)})
 
 
 def _split(values: list[str] | None) -> list[str]:
-    """Read repeated options, each of which may hold several, comma separated."""
+    """Split repeated options, each of which may hold several comma-separated values."""
     return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
 
 
@@ -116,8 +126,8 @@ async def _list(agency: str) -> list[str]:
             after = rows[-1].id
             now = store.clock()
             for row in rows:
-                over = row.expire_time is not None and row.expire_time <= now
-                state = "revoked" if row.revoke_time else "expired" if over else "valid"
+                expired = row.expire_time is not None and row.expire_time <= now
+                state = "revoked" if row.revoke_time else "expired" if expired else "valid"
                 locations = "all" if row.locations is None else ",".join(row.locations)
                 head = f"{row.id:<20} {row.agency:<16} …{row.hint:<4} {state:<12} {locations:<24}"
                 lines.append(f"{head} {','.join(row.scopes)}")
@@ -132,7 +142,7 @@ async def _revoke(key_id: str) -> None:
 
 @asynccontextmanager
 async def _store() -> AsyncIterator["KeyStore"]:
-    """Open the store of keys until the block ends."""
+    """Open the API key store until the block ends."""
     from gateway import clock, settings
     from gateway.bootstrap import open_resources, verify_keys
     from gateway.cli.keys import require_schema
@@ -144,5 +154,5 @@ async def _store() -> AsyncIterator["KeyStore"]:
         await require_schema(resources)
         await verify_keys(resources)
         pepper = await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER)
-        # Nothing is remembered here, so nothing needs to be heard: the listener stays unstarted.
+        # This process caches nothing, so the listener, which invalidates caches, is not started.
         yield api_keys.open_store(resources.db, Listener(resources.db.url), pepper=pepper, clock=clock.now)

@@ -1,6 +1,6 @@
-"""What `doctor` looks at with the vendors: the applications, and where they point.
+"""The checks of `doctor` for each vendor: the application's credentials, and the vendor's URLs.
 
-Owns these checks; each gives findings. Asks no vendor anything: what only a vendor could say is not looked at.
+Owns these checks; each yields findings. Calls no vendor: what only a vendor could answer is not checked.
 """
 
 from collections.abc import Iterator
@@ -21,12 +21,12 @@ def _missing(settings: Settings, fields: tuple[str, ...]) -> list[str]:
 
 
 def tiktok(settings: Settings) -> Iterator[Finding]:
-    """Check the TikTok application and where it points; without any, HighLevel's may be the one that is meant."""
+    """Check the TikTok application and its URLs. Without one it may be on purpose, if HighLevel is configured."""
     missing = _missing(settings, TIKTOK)
-    fix = "take them from your application at developers.tiktok.com, or run `social-gateway simulate tiktok`"
-    text = f"{' and '.join(missing)} not set: nobody can connect an account"
+    fix = "copy them from your application at developers.tiktok.com, or run `social-gateway simulate tiktok`"
+    text = f"{' and '.join(missing)} not set: nobody can connect a TikTok account"
     if len(missing) == len(TIKTOK) and not _missing(settings, HIGHLEVEL):
-        yield note("TikTok application", f"{text} of TikTok's own", fix)
+        yield note("TikTok application", f"{text} directly", fix)
         return
     yield (
         wrong("TikTok application", text, fix)
@@ -39,39 +39,39 @@ def tiktok(settings: Settings) -> Iterator[Finding]:
 
 def _tiktok_addresses(settings: Settings) -> Iterator[Finding]:
     if urlsplit(settings.tiktok_api_url).hostname != "open.tiktokapis.com":
-        yield note("TikTok addresses", f"{settings.tiktok_api_url} is not TikTok: a simulator?")
+        yield note("TikTok addresses", f"{settings.tiktok_api_url} is not TikTok; is it a simulator?")
     elif settings.allow_loopback_vendors or settings.pull_allow_loopback:
         yield _loopback("TikTok")
 
 
 def _loopback(vendor: str) -> Finding:
     fix = "unset GATEWAY_ALLOW_LOOPBACK_VENDORS and GATEWAY_PULL_ALLOW_LOOPBACK"
-    return note("loopback", f"addresses of this machine are allowed, beside the real {vendor}", fix)
+    return note("loopback", f"addresses of this machine are allowed beside the real {vendor}", fix)
 
 
 def _upload_hosts(settings: Settings) -> Iterator[Finding]:
-    """Ask whether bytes could be sent to where the API is: TikTok's upload hosts lie beside it."""
+    """Check that the API's own host may receive uploads: TikTok's upload hosts are in the same domain."""
     if not settings.tiktok_upload_hosts:
-        yield wrong("TikTok upload hosts", "none: no video could be sent", "unset GATEWAY_TIKTOK_UPLOAD_HOSTS")
+        yield wrong("TikTok upload hosts", "none: no video can be sent", "unset GATEWAY_TIKTOK_UPLOAD_HOSTS")
         return
     try:
         check_url(settings.tiktok_api_url, settings.tiktok_upload_hosts, settings.allow_loopback_vendors)
     except Misconfigured:
         host = urlsplit(settings.tiktok_api_url).hostname or ""
         fix = f"GATEWAY_TIKTOK_UPLOAD_HOSTS={host}"
-        yield wrong("TikTok upload hosts", f"{','.join(settings.tiktok_upload_hosts)} without {host}", fix)
+        yield wrong("TikTok upload hosts", f"{','.join(settings.tiktok_upload_hosts)} does not include {host}", fix)
 
 
 def highlevel(settings: Settings) -> Iterator[Finding]:
-    """Check HighLevel's application and where it points. Without any, a location can bring a token of its own."""
+    """Check the HighLevel application and its URLs. Without one, locations can still use their own tokens."""
     missing = _missing(settings, HIGHLEVEL)
-    fix = "take them from your application at marketplace.gohighlevel.com, or run `social-gateway simulate highlevel`"
+    fix = "copy them from your application at marketplace.gohighlevel.com, or run `social-gateway simulate highlevel`"
     if len(missing) == len(HIGHLEVEL):
-        text = "none: a location is connected with a Private Integration Token, not by consent"
+        text = "none: locations can connect with a Private Integration Token, but not by OAuth consent"
         yield note("HighLevel application", text, fix)
         return
     if missing:
-        yield wrong("HighLevel application", f"{missing[0]} not set: half an application opens nothing", fix)
+        yield wrong("HighLevel application", f"{missing[0]} not set: the application needs both credentials", fix)
     else:
         id = f"client id {settings.highlevel_client_id[:6]}…"
         yield ok("HighLevel application", f"{id}, API version {settings.highlevel_api_version}")
@@ -79,19 +79,19 @@ def highlevel(settings: Settings) -> Iterator[Finding]:
 
 
 def _highlevel_addresses(settings: Settings) -> Iterator[Finding]:
-    """Look at the consent page, which each white-label agency has at a host of its own, and at the API."""
+    """Check the consent page's URL, whose host is different for each white-label agency, and the API's URL."""
     api, page = urlsplit(settings.highlevel_api_url), urlsplit(settings.highlevel_authorize_url)
     if page.query:
-        text = f"{page._replace(query='').geturl()} was followed by a query, which the gateway writes itself"
+        text = f"{page._replace(query='').geturl()} is followed by a query, which the gateway adds itself"
         yield wrong("HighLevel consent page", text, "GATEWAY_HIGHLEVEL_AUTHORIZE_URL ends before the question mark")
     if not page.path.endswith("/oauth/chooselocation"):
         fix = "GATEWAY_HIGHLEVEL_AUTHORIZE_URL=https://HOST/v2/oauth/chooselocation"
-        yield note("HighLevel consent page", f"{page.path or '/'} is not where HighLevel documents it", fix)
+        yield note("HighLevel consent page", f"{page.path or '/'} is not the path that HighLevel documents", fix)
     if is_loopback(api.hostname or "") != is_loopback(page.hostname or ""):
-        text = f"{api.netloc} and {page.netloc}: the codes of one are nothing to the other"
+        text = f"{api.netloc} and {page.netloc} do not belong together: one is a simulator, the other is not"
         fix = "set GATEWAY_HIGHLEVEL_API_URL and GATEWAY_HIGHLEVEL_AUTHORIZE_URL together"
         yield wrong("HighLevel addresses", text, fix)
     elif api.hostname != "services.leadconnectorhq.com":
-        yield note("HighLevel addresses", f"{settings.highlevel_api_url} is not HighLevel: a simulator?")
+        yield note("HighLevel addresses", f"{settings.highlevel_api_url} is not HighLevel; is it a simulator?")
     elif settings.allow_loopback_vendors or settings.pull_allow_loopback:
         yield _loopback("HighLevel")

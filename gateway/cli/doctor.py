@@ -1,22 +1,22 @@
-"""`social-gateway doctor`: what is wrong with a configuration, one line each.
+"""`social-gateway doctor`: reports what is wrong with a configuration, one line each.
 
-Owns the order of the checks and how they are shown. The checks are `gateway/cli/checks.py`.
+Owns how findings are printed. The checks are `gateway/cli/checks.py`.
 """
 
 import typer
 
 
 def doctor() -> None:
-    """Look at the settings of this environment and at what they lead to; exit 1 when something is wrong.
+    """Check this environment's settings and everything they refer to. Exits with 1 if something is wrong.
 
-    It serves nothing and changes nothing, except that a private PostgreSQL is started to look at it.
+    Nothing is served and nothing is changed; an embedded PostgreSQL is started for the check and stopped again.
     """
     from gateway.cli.checks import examine
     from gateway.cli.findings import Verdict
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
     signs = {Verdict.OK: "ok   ", Verdict.NOTE: "note ", Verdict.WRONG: "WRONG"}
-    findings = in_loop(examine())
+    findings = run_async(examine())
     for each in findings:
         advice = f"  → {each.fix}" if each.fix else ""
         typer.echo(f"{signs[each.verdict]}  {each.subject}: {each.text}{advice}")

@@ -1,6 +1,6 @@
-"""One line of `doctor`: what was looked at, how it ended, what to do about it.
+"""One finding of `doctor`: what was checked, the verdict, and what to do about it.
 
-Owns the form. Looks at nothing.
+Owns the type. Checks nothing itself.
 """
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """How a check ended."""
+    """The result of a check."""
 
     OK = "ok"
     NOTE = "note"
@@ -17,7 +17,7 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: what was looked at, what was found, and what to do about it."""
+    """One line of output: what was checked, what was found, and what to do about it."""
 
     verdict: Verdict
     subject: str
@@ -26,15 +26,15 @@ class Finding:
 
 
 def ok(subject: str, text: str) -> Finding:
-    """Say that something is as it should be."""
+    """Return the finding that something is as it should be."""
     return Finding(Verdict.OK, subject, text)
 
 
 def note(subject: str, text: str, fix: str = "") -> Finding:
-    """Say what may surprise, and is not wrong."""
+    """Return a finding that may be a surprise, but is not an error."""
     return Finding(Verdict.NOTE, subject, text, fix)
 
 
 def wrong(subject: str, text: str, fix: str = "") -> Finding:
-    """Say what keeps the gateway from working."""
+    """Return a finding that prevents the gateway from working."""
     return Finding(Verdict.WRONG, subject, text, fix)

@@ -1,4 +1,4 @@
-"""`social-gateway keys`: the encryption keys that seal secrets.
+"""`social-gateway keys`: manage the encryption keys that protect stored secrets.
 
 Owns the commands. The ring and the wrapping are `storage/key_ring.py` and `storage/key_rotation.py`.
 """
@@ -13,19 +13,23 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Encryption keys: make one, see which are needed, move to a new one.\n\n"
-    "To rotate: put a new entry FIRST in GATEWAY_ENCRYPTION_KEYS on every process and restart them, "
-    "run `keys rotate`, then take out what `keys list` says nothing needs.",
+    help="Manage encryption keys: create one, list which are in use, rotate to a new one.\n\n"
+    "To rotate, put a new entry FIRST in GATEWAY_ENCRYPTION_KEYS of every process and restart them, "
+    "run `keys rotate`, then remove the entries that `keys list` reports as not needed.",
 )
 
 
 @app.command("new")
 def new(
-    key_id: Annotated[str, typer.Option("--id", help="The entry's id; a random one by default.")] = "",
+    key_id: Annotated[str, typer.Option("--id", help="The key's id. Default: a random one.")] = "",
 ) -> None:
-    """Print a new entry for GATEWAY_ENCRYPTION_KEYS. It is kept nowhere: lose it, and what it sealed is lost.
+    """Print a new entry for GATEWAY_ENCRYPTION_KEYS.
 
-    export GATEWAY_ENCRYPTION_KEYS=$(social-gateway keys new)
+    The key is stored nowhere: if you lose it, everything encrypted with it is lost.
+
+    Example:
+
+        export GATEWAY_ENCRYPTION_KEYS=$(social-gateway keys new)
     """
     import os
 
@@ -39,19 +43,22 @@ def new(
 
 @app.command("list")
 def list_keys() -> None:
-    """Say which keys there are, and how much each has sealed."""
-    from gateway.cli.running import in_loop
+    """List the encryption keys, and how many data keys each protects."""
+    from gateway.cli.running import run_async
 
-    for line in in_loop(_list()):
+    for line in run_async(_list()):
         typer.echo(line)
 
 
 @app.command("rotate")
 def rotate() -> None:
-    """Wrap everything with the first key of GATEWAY_ENCRYPTION_KEYS, while serving; can be stopped and run again."""
-    from gateway.cli.running import in_loop
+    """Re-encrypt all data keys with the first key in GATEWAY_ENCRYPTION_KEYS.
 
-    typer.echo(in_loop(_rotate()))
+    This can run while the gateway is serving, and can be interrupted and run again.
+    """
+    from gateway.cli.running import run_async
+
+    typer.echo(run_async(_rotate()))
 
 
 async def _list() -> list[str]:
@@ -74,7 +81,7 @@ def _state(ring: "KeyRing", key_id: str, count: int) -> str:
     if key_id not in ring.keys:
         return "MISSING: needed, and not in GATEWAY_ENCRYPTION_KEYS"
     if key_id == ring.active:
-        return "active: seals what is new"
+        return "active: encrypts new secrets"
     return "needed: run `social-gateway keys rotate`" if count else "not needed: may be taken out"
 
 
@@ -94,11 +101,11 @@ async def _rotate() -> str:
             moved = await key_rotation.rewrap(
                 resources.db, resources.ring, lambda done, total: progress.update(bar, completed=done, total=total)
             )
-    return f"{moved} data keys and secrets were wrapped again; everything is under {resources.ring.active!r} now."
+    return f"{moved} data keys and secrets were re-encrypted; everything is protected by {resources.ring.active!r} now."
 
 
 async def require_schema(resources: "Resources") -> None:
-    """Bring the schema up to date when that is ours to do; raises CommandError when it is not."""
+    """Migrate the schema if this process may; raises CommandError if it may not and the schema is old."""
     from gateway.bootstrap import is_migrated
     from gateway.command_error import CommandError
 

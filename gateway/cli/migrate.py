@@ -5,15 +5,16 @@ Owns the command. The migrations are `storage/migrations`.
 
 
 def migrate() -> None:
-    """Bring the database's schema to this version. Several at once are safe; a newer schema is left alone.
+    """Migrate the database to this version's schema.
 
-    `serve` and `worker` do it by themselves, unless GATEWAY_AUTO_MIGRATE=false: then they wait for this command.
+    Running several at the same time is safe, and a newer schema is left unchanged. `serve` and `worker` migrate by
+    themselves, unless GATEWAY_AUTO_MIGRATE=false: then they wait for this command.
     """
     import typer
 
-    from gateway.cli.running import in_loop
+    from gateway.cli.running import run_async
 
-    typer.echo(in_loop(_migrate()))
+    typer.echo(run_async(_migrate()))
 
 
 async def _migrate() -> str:
@@ -26,5 +27,5 @@ async def _migrate() -> str:
         await migrate.upgrade(resources.db)
         after = await migrate.current(resources.db)
     if before == after:
-        return f"The schema is at {after} already. ({resources.place})"
-    return f"The schema went from {before or 'nothing'} to {after}. ({resources.place})"
+        return f"The schema is already at {after}. ({resources.place})"
+    return f"Migrated the schema from {before or 'nothing'} to {after}. ({resources.place})"

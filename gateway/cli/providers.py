@@ -1,7 +1,7 @@
-"""The tables of docs/providers.md, printed from the code: `python -m gateway.cli.providers docs/providers.md`.
+"""The tables of docs/providers.md, generated from the code: `python -m gateway.cli.providers docs/providers.md`.
 
-Owns the tables' layout, between two marks; what people wrote around them stays. Support, notes, limits and quotas are
-each provider's `capabilities.py`; a test compares.
+Owns the tables' layout, between two markers; the text around them is kept. Support, notes, limits and quotas come from
+each provider's `capabilities.py`; a test compares the page with them.
 """
 
 import sys
@@ -28,11 +28,11 @@ COUNTED = {"connection": "grant", "subject": "whom the grant is for", "account":
 
 
 def refreshed(page: str) -> str:
-    """Return a page with the tables as they are now; raises ValueError for one without the marks."""
+    """Return the page with up-to-date tables; raises ValueError if it has no markers."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise ValueError("the page has no marks to print between")
+        raise ValueError("the page has no markers for the tables")
     return before + BEGIN + "".join(_tables()) + END + after
 
 
@@ -58,9 +58,7 @@ def _tables() -> Iterator[str]:
 
 
 def _limits(table: CapabilityTable) -> Iterator[str]:
-    """Yield the limits that the vendor has, one column for all networks and one for each that has its own; the names
-    say the units.
-    """
+    """Yield the table of the vendor's limits: one column for all networks, and one for each that has its own."""
     columns = {"value": table.limits, **table.platform_limits}
     yield f"\n| limit | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
     for each in fields(table.limits):
@@ -84,7 +82,7 @@ def _value(value: Any) -> str:
 
 
 def _span(span: timedelta) -> str:
-    """Write a span in the largest unit that leaves no rest."""
+    """Format a duration in the largest unit that divides it."""
     seconds = int(span.total_seconds())
     for unit, length in (("hour", 3600), ("minute", 60)):
         if seconds % length == 0:

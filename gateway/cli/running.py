@@ -1,6 +1,6 @@
-"""Running a gateway until it is told to stop.
+"""Runs a gateway until a signal stops it.
 
-Owns the event loop and the signals: the first SIGTERM or SIGINT drains, the second ends at once. Does not know what
+Owns the event loop and the signals: the first SIGTERM or SIGINT drains, the second stops at once. Does not know what
 runs.
 """
 
@@ -12,20 +12,20 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-HURRIED_SECONDS = 5.0
+FORCED_STOP_SECONDS = 5.0
 
 
-def in_loop(work: Coroutine[Any, Any, T]) -> T:
-    """Run one coroutine to its end in a uvloop of its own."""
+def run_async(work: Coroutine[Any, Any, T]) -> T:
+    """Run one coroutine in a new uvloop event loop and return its result."""
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(work)
 
 
-async def run(*, calls: bool, jobs: bool) -> None:
-    """Start a gateway from the environment, serve until a signal comes, stop it in order."""
-    # Our children are PostgreSQL's programs, never callers: gRPC's handlers around a fork only get in their way.
+async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
+    """Start a gateway from the environment, serve until a signal arrives, and shut it down gracefully."""
+    # Our child processes (PostgreSQL, the media probe) never use gRPC, whose fork handlers can crash them.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from gateway import app, log, settings
 
@@ -35,16 +35,16 @@ async def run(*, calls: bool, jobs: bool) -> None:
     starting = asyncio.create_task(
         app.start(chosen, roles=app.Roles(calls=calls, jobs=jobs), environment=os.environ), name="start"
     )
-    if not await _before(starting, first):
+    if not await _finished_before(starting, first):
         starting.cancel()
         await asyncio.wait((starting,))
         return
     gateway = starting.result()
     await first.wait()
     stopping = asyncio.create_task(gateway.stop(), name="stop")
-    if not await _before(stopping, second):
+    if not await _finished_before(stopping, second):
         stopping.cancel()
-        await asyncio.wait((stopping,), timeout=HURRIED_SECONDS)
+        await asyncio.wait((stopping,), timeout=FORCED_STOP_SECONDS)
         return
     stopping.result()
 
@@ -53,16 +53,16 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
     """Return the events of the first and the second signal to stop."""
     first, second = asyncio.Event(), asyncio.Event()
 
-    def told() -> None:
+    def on_signal() -> None:
         (second if first.is_set() else first).set()
 
     for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, told)
+        asyncio.get_running_loop().add_signal_handler(each, on_signal)
     return first, second
 
 
-async def _before(task: "asyncio.Task[Any]", event: asyncio.Event) -> bool:
-    """Wait for the task or the event; tell whether the task was first."""
+async def _finished_before(task: "asyncio.Task[Any]", event: asyncio.Event) -> bool:
+    """Wait for the task or the event, and return whether the task finished first."""
     waiting = asyncio.create_task(event.wait())
     await asyncio.wait((task, waiting), return_when=asyncio.FIRST_COMPLETED)
     waiting.cancel()

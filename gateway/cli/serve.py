@@ -10,14 +10,17 @@ import typer
 
 def serve(
     jobs: Annotated[
-        bool, typer.Option("--jobs/--no-jobs", help="Also publish, poll and sweep; without, a `worker` must.")
+        bool,
+        typer.Option(
+            "--jobs/--no-jobs", help="Also run background jobs; with --no-jobs, run `worker` processes instead."
+        ),
     ] = True,
 ) -> None:
-    """Answer calls: gRPC, the HTTP edge, and the jobs behind them.
+    """Serve gRPC and HTTP, and run the background jobs.
 
-    SIGTERM or Ctrl-C once drains: running calls finish first. Twice stops at once.
+    The first SIGTERM or Ctrl-C drains: running calls finish first. The second stops at once.
 
-    On a laptop, with an embedded PostgreSQL:
+    To try it on a laptop, with an embedded PostgreSQL:
 
         export GATEWAY_ENCRYPTION_KEYS=$(social-gateway keys new)
 
@@ -25,6 +28,6 @@ def serve(
 
         social-gateway serve
     """
-    from gateway.cli.running import in_loop, run
+    from gateway.cli.running import run_async, serve_until_signal
 
-    in_loop(run(calls=True, jobs=jobs))
+    run_async(serve_until_signal(calls=True, jobs=jobs))

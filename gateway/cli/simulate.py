@@ -1,6 +1,6 @@
-"""`social-gateway simulate`: a vendor on this machine, for trying things out and for your own CI.
+"""`social-gateway simulate`: runs a vendor's simulator on this machine, for experiments and for your own CI.
 
-Owns the command's options. The simulators are `providers/simulators`.
+Owns the commands' options and output. The simulators are `providers/simulators`.
 """
 
 import shlex
@@ -14,33 +14,42 @@ from gateway import clock
 if TYPE_CHECKING:
     from providers.simulators.highlevel import Vendor
 
-app = typer.Typer(no_args_is_help=True, help="A vendor simulated on this machine: no account, no network, no cost.")
+app = typer.Typer(
+    no_args_is_help=True, help="Run a vendor's simulator on this machine: no account, no network, no cost."
+)
+
+Port = Annotated[int, typer.Option(help="Port; 0 picks a free one.", min=0, max=65535)]
+Host = Annotated[str, typer.Option(help="Address to listen on; the control plane answers on loopback only.")]
+RedirectUris = Annotated[
+    list[str] | None,
+    typer.Option(help="A registered redirect URI; may be repeated. Default: any loopback or https URI."),
+]
+WebhookUrl = Annotated[str, typer.Option(help="Where to send webhooks. Default: nowhere.")]
+ProcessingSeconds = Annotated[float, typer.Option(help="How long the vendor processes a post.", min=0)]
+RateLimits = Annotated[bool, typer.Option(help="Refuse calls that come too fast.")]
+PullMedia = Annotated[bool, typer.Option(help="Really fetch media by URL; otherwise every fetch succeeds.")]
 
 
 @app.command("tiktok")
 def tiktok(
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8090,
-    host: Annotated[str, typer.Option(help="Where to listen; the control plane answers loopback only.")] = "127.0.0.1",
-    client_key: Annotated[str, typer.Option(help="What GATEWAY_TIKTOK_CLIENT_KEY must be.")] = "sim-client-key",
+    port: Port = 8090,
+    host: Host = "127.0.0.1",
+    client_key: Annotated[str, typer.Option(help="The value of GATEWAY_TIKTOK_CLIENT_KEY.")] = "sim-client-key",
     client_secret: Annotated[
-        str, typer.Option(help="What GATEWAY_TIKTOK_CLIENT_SECRET must be.")
+        str, typer.Option(help="The value of GATEWAY_TIKTOK_CLIENT_SECRET.")
     ] = "sim-client-secret",  # noqa: S107 - of a simulator
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="A registered redirect URI; any loopback or https one by default.")
-    ] = None,
-    webhook_url: Annotated[str, typer.Option(help="Where its webhooks go; nowhere by default.")] = "",
-    processing_seconds: Annotated[float, typer.Option(help="How long it works on a video.", min=0)] = 0.5,
-    rate_limits: Annotated[bool, typer.Option(help="Whether it refuses calls that come too fast.")] = True,
-    pull_media: Annotated[
-        bool, typer.Option(help="Whether it really fetches photos and URLs; else a pull ends by itself.")
-    ] = True,
-    unaudited: Annotated[bool, typer.Option("--unaudited", help="Behave as to an app that was not audited.")] = False,
+    redirect_uri: RedirectUris = None,
+    webhook_url: WebhookUrl = "",
+    processing_seconds: ProcessingSeconds = 0.5,
+    rate_limits: RateLimits = True,
+    pull_media: PullMedia = True,
+    unaudited: Annotated[bool, typer.Option("--unaudited", help="Treat the application as not audited.")] = False,
 ) -> None:
-    """TikTok's v2 API: consent page, tokens, creator info, uploads, publishing, webhooks. All state is in memory.
+    """Simulate TikTok's v2 API: consent page, tokens, creator info, uploads, publishing, webhooks.
 
-    Its control plane is at /_sim/: what arrived, which fault comes next, whose grant ends.
+    All state is in memory. The control plane at /_sim/ shows what was received, injects faults, and revokes grants.
 
-    Point a gateway at it:
+    To point a gateway at it:
 
         export GATEWAY_ALLOW_LOOPBACK_VENDORS=true
 
@@ -66,49 +75,50 @@ def tiktok(
         pull_media=pull_media,
         loopback_urls=True,
     )
-    serving.run(create_app(config), host=host, port=port, on_ready=_say)
+    serving.run(create_app(config), host=host, port=port, on_ready=_announce_tiktok)
 
 
-def _say(url: str) -> None:
-    """Say where it is; other programs read the first line, so it leaves at once."""
-    typer.echo(f"TikTok is simulated at {url}")
-    typer.echo(f"What it can be told: {url}/_sim/   (Ctrl-C ends it)")
+def _announce(name: str, url: str) -> None:
+    """Print where the simulator is; other programs parse the first line."""
+    typer.echo(f"{name} is simulated at {url}")
+    typer.echo(f"Control plane: {url}/_sim/   (press Ctrl-C to stop)")
+
+
+def _announce_tiktok(url: str) -> None:
+    _announce("TikTok", url)
+    # Programs that read the first line must get it at once.
     sys.stdout.flush()
 
 
 @app.command("highlevel")
 def highlevel(
-    port: Annotated[int, typer.Option(help="0 takes a free one.", min=0, max=65535)] = 8091,
-    host: Annotated[str, typer.Option(help="Where to listen; the control plane answers loopback only.")] = "127.0.0.1",
+    port: Port = 8091,
+    host: Host = "127.0.0.1",
     client_id: Annotated[
-        str, typer.Option(help="What GATEWAY_HIGHLEVEL_CLIENT_ID must be; up to its first dash it is the app's id.")
+        str,
+        typer.Option(help="The value of GATEWAY_HIGHLEVEL_CLIENT_ID; the part before the first dash is the app's id."),
     ] = "65f0c0de0000000000000a99-simapp",
     client_secret: Annotated[
-        str, typer.Option(help="What GATEWAY_HIGHLEVEL_CLIENT_SECRET must be.")
+        str, typer.Option(help="The value of GATEWAY_HIGHLEVEL_CLIENT_SECRET.")
     ] = "sim-client-secret",  # noqa: S107 - of a simulator
-    redirect_uri: Annotated[
-        list[str] | None, typer.Option(help="A registered redirect URI; any loopback or https one by default.")
-    ] = None,
-    webhook_url: Annotated[str, typer.Option(help="Where its webhooks go; nowhere by default.")] = "",
-    processing_seconds: Annotated[float, typer.Option(help="How long it works on a post.", min=0)] = 1.0,
-    rate_limits: Annotated[bool, typer.Option(help="Whether it refuses calls that come too fast.")] = True,
-    pull_media: Annotated[
-        bool, typer.Option(help="Whether it really fetches media by URL; else they are taken as they are.")
-    ] = True,
+    redirect_uri: RedirectUris = None,
+    webhook_url: WebhookUrl = "",
+    processing_seconds: ProcessingSeconds = 1.0,
+    rate_limits: RateLimits = True,
+    pull_media: PullMedia = True,
     echo_state: Annotated[
-        bool, typer.Option(help="Whether the consent page gives `state` back: HighLevel documents no such thing.")
+        bool, typer.Option(help="Return the OAuth `state` from the consent page, which HighLevel does not document.")
     ] = False,
     tell_post_ids: Annotated[
-        bool, typer.Option(help="Whether publishing at once answers with an id: live users report none.")
+        bool, typer.Option(help="Return a post's id when it is published at once; live users report none.")
     ] = False,
 ) -> None:
-    """HighLevel's API, both generations: consent page, tokens, accounts, media library, planner, webhooks. All state is
-    in memory.
+    """Simulate HighLevel's API, both versions: consent page, tokens, accounts, media library, planner, webhooks.
 
-    One agency lives in it, with two locations, their users and social accounts. At the start it prints their ids, a
-    Private Integration Token of one, and the settings that point a gateway at it, in one line to be pasted.
+    All state is in memory: one agency with two locations, their users and social accounts. The simulator prints their
+    ids, a Private Integration Token of one location, and one line with the settings that point a gateway at it.
 
-    Its control plane is at /_sim/: what arrived, which fault comes next, whose grant ends, who installs the app.
+    The control plane at /_sim/ shows what was received, injects faults, revokes grants, and installs the app.
     """
     from providers.simulators import serving
     from providers.simulators.highlevel import SimulatorConfig, create_app
@@ -130,14 +140,13 @@ def highlevel(
 
 
 def _introduce(vendor: "Vendor", url: str) -> None:
-    """Say where it is, who lives there, and what a gateway must be told; the first line as the other simulator's."""
+    """Print where the simulator is, which ids it has, and the settings for a gateway."""
     locations = list(vendor.tenants.locations.values())
-    typer.echo(f"HighLevel is simulated at {url}")
-    typer.echo(f"What it can be told: {url}/_sim/   (Ctrl-C ends it)")
-    typer.echo(f"Its agency: {locations[0].company_id}")
+    _announce("HighLevel", url)
+    typer.echo(f"Agency: {locations[0].company_id}")
     for each in locations:
         users = ", ".join(f"{user.id} ({user.first_name})" for user in vendor.tenants.users_of(each.id))
-        typer.echo(f"Location {each.id} ({each.name}), of users {users}")
+        typer.echo(f"Location {each.id} ({each.name}), users: {users}")
     typer.echo(f"Private Integration Token of {locations[0].id}: {vendor.private_token(locations[0].id)}")
     typer.echo(f"export {shlex.join(f'{name}={value}' for name, value in _settings(vendor, url).items())}")
     sys.stdout.flush()

@@ -5,10 +5,10 @@ Owns the command. Does not know what the jobs do (`gateway/jobs`).
 
 
 def worker() -> None:
-    """Run jobs alone: publish, poll, sweep. Any number of workers share one database.
+    """Run only the background jobs: publishing, polling, webhooks, clean-up.
 
-    Beside them, `social-gateway serve --no-jobs` answers the calls.
+    Any number of workers can share one database. `social-gateway serve --no-jobs` serves the calls.
     """
-    from gateway.cli.running import in_loop, run
+    from gateway.cli.running import run_async, serve_until_signal
 
-    in_loop(run(calls=False, jobs=True))
+    run_async(serve_until_signal(calls=False, jobs=True))

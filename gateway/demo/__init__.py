@@ -1,5 +1,5 @@
-"""The demo: a caller's whole way, on this machine, against a simulated vendor.
+"""The demo: everything a caller does, on this machine, against a simulated vendor.
 
-Owns a client of the gateway like anybody else's, and the processes it starts. Knows neither rules nor rows: it talks
-gRPC and HTTP, and so stands beside the entrances, not behind them.
+Owns an ordinary client of the gateway, and the processes that it starts. Knows neither the domain nor storage: it only
+uses gRPC and HTTP, like any other caller.
 """

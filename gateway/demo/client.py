@@ -1,6 +1,6 @@
-"""A caller of the gateway, as anybody could write one: generated stubs on a synchronous channel, and a key.
+"""An ordinary client of the gateway: generated stubs on a synchronous channel, and an API key.
 
-Owns the calls of the demo. Knows nothing but the contract.
+Owns the calls of the demo. Knows only the contract.
 """
 
 import time
@@ -40,7 +40,7 @@ PUBLIC_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The stubs of one channel, and the key that goes with every call."""
+    """A channel, and the API key that is sent with every call."""
 
     channel: grpc.Channel
     key: str
@@ -50,7 +50,7 @@ class Client:
         return {"metadata": (("authorization", f"Bearer {self.key}"),), "timeout": SECONDS}
 
     def connect(self) -> connection_pb2.Connection:
-        """Begin a connection: it waits for its consent."""
+        """Create a connection, which then waits for its consent."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
         request = connection_service_pb2.CreateConnectionRequest(
             parent=LOCATION, connection=connection_pb2.Connection(provider=PROVIDER), request_id=_new_id()
@@ -58,7 +58,7 @@ class Client:
         return stub.CreateConnection(request, **self._with)
 
     def connection(self, name: str) -> connection_pb2.Connection:
-        """Return a connection as it is now."""
+        """Return a connection's current state."""
         stub = connection_service_pb2_grpc.ConnectionServiceStub(self.channel)
         return stub.GetConnection(connection_service_pb2.GetConnectionRequest(name=name), **self._with)
 
@@ -78,13 +78,13 @@ class Client:
         return stub.GetAccount(account_service_pb2.GetAccountRequest(name=listed.accounts[0].name), **self._with)
 
     def creator(self, account: str) -> account_pb2.CreatorInfo:
-        """Return what the creator allows now."""
+        """Return what the creator may post now."""
         stub = account_service_pb2_grpc.AccountServiceStub(self.channel)
         request = account_service_pb2.GetCreatorInfoRequest(name=f"{account}/creatorInfo")
         return stub.GetCreatorInfo(request, **self._with)
 
     def upload(self, path: Path, mime_type: str, sha256: str, progress: Callable[[int], None]) -> upload_pb2.Upload:
-        """Bring a file into the gateway, in pieces of 1 MiB; tells how many bytes have left."""
+        """Upload a file in pieces of 1 MiB; `progress` is called with the number of bytes sent so far."""
         stub = upload_service_pb2_grpc.UploadServiceStub(self.channel)
         announced = upload_pb2.Upload(mime_type=mime_type, size_bytes=path.stat().st_size, sha256=sha256)
         made = stub.CreateUpload(
@@ -94,13 +94,13 @@ class Client:
         return stub.WriteUpload(_pieces(made.name, path, progress), **{**self._with, "timeout": WATCH_SECONDS})
 
     def post(self, post: post_pb2.Post) -> post_pb2.Post:
-        """Create a post: it is queued when this returns."""
+        """Create a post; it is queued when this returns."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         request = post_service_pb2.CreatePostRequest(parent=LOCATION, post=post, request_id=_new_id())
         return stub.CreatePost(request, **self._with)
 
     def watch(self, name: str) -> Iterator[post_pb2.Post]:
-        """Yield the post as it is, then every change, until it is over."""
+        """Yield the post's current state, then every change, until a final state."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         request = post_service_pb2.WatchPostRequest(name=name)
         for answer in stub.WatchPost(request, **{**self._with, "timeout": WATCH_SECONDS}):
@@ -108,7 +108,7 @@ class Client:
                 yield answer.post
 
     def public(self, name: str) -> post_pb2.Post:
-        """Return the post when the vendor has given it its public address, which it does after its moderation."""
+        """Return the post once it has its public URL, which the vendor assigns after moderation."""
         stub = post_service_pb2_grpc.PostServiceStub(self.channel)
         deadline = time.monotonic() + PUBLIC_SECONDS
         while True:
@@ -121,7 +121,7 @@ class Client:
 
 @contextmanager
 def connected(address: str, key: str) -> Iterator[Client]:
-    """Yield a client of the gateway at `host:port`; what the gateway refuses is raised as CommandError."""
+    """Yield a client of the gateway at `host:port`; gRPC errors are raised as CommandError."""
     with grpc.insecure_channel(address) as channel:
         try:
             yield Client(channel, key)
@@ -130,13 +130,13 @@ def connected(address: str, key: str) -> Iterator[Client]:
 
 
 def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[upload_service_pb2.WriteUploadRequest]:
-    """Cut a file into messages; the last one says so."""
+    """Split a file into messages; the last one has `finish` set."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for offset in range(0, size, PIECE):
             data = file.read(PIECE)
             yield upload_service_pb2.WriteUploadRequest(
-                # The first message alone names the upload.
+                # Only the first message names the upload.
                 name="" if offset else name,
                 write_offset=offset,
                 data=data,
@@ -147,5 +147,5 @@ def _pieces(name: str, path: Path, progress: Callable[[int], None]) -> Iterator[
 
 
 def _new_id() -> str:
-    """Return what makes a repetition of a call harmless."""
+    """Return a new request id, which makes a retry of the call idempotent."""
     return str(uuid.uuid4())

@@ -1,6 +1,6 @@
-"""The commands that the demo prints, to be copied.
+"""The shell commands that the demo prints.
 
-Owns their text: each works as it stands, from where the demo was started. A test runs every one of them.
+Owns their text: each can be copied and run as it is, from the directory where the demo was started. A test runs all.
 """
 
 import json
@@ -11,18 +11,18 @@ import sys
 from pathlib import Path
 
 from gateway.demo.client import LOCATION
-from gateway.demo.world import World
+from gateway.demo.sandbox import Sandbox
 
 CALL = "curl --protocol grpc --http2-prior-knowledge"
 
 
-def environment(around: World, post: str) -> dict[str, str]:
-    """Return this environment with the demo's places, for a command that looks around."""
-    return {**os.environ, **around.environment(), "DEMO_POST": post}
+def environment(sandbox: Sandbox, post: str) -> dict[str, str]:
+    """Return this environment plus the demo's addresses, for a command that explores it."""
+    return {**os.environ, **sandbox.environment(), "DEMO_POST": post}
 
 
 def after() -> list[str]:
-    """Return three commands for when the demo is over: each starts what it needs, and ends it."""
+    """Return three commands for after the demo; each starts what it needs, and stops it again."""
     demo = f"{program('social-gateway')} demo"
     body = json.dumps({"parent": LOCATION}).replace('"', '\\"')
     call = f'{program("buf")} {CALL} -H "authorization: Bearer $DEMO_KEY" -d "{body}"'
@@ -33,19 +33,19 @@ def after() -> list[str]:
     ]
 
 
-def beside(around: World, post: str) -> list[str]:
-    """Return three commands for a second terminal while the demo keeps running."""
-    call = f"{program('buf')} {CALL} -H {shlex.quote(f'authorization: Bearer {around.key}')}"
+def beside(sandbox: Sandbox, post: str) -> list[str]:
+    """Return three commands for a second terminal while the demo is running."""
+    call = f"{program('buf')} {CALL} -H {shlex.quote(f'authorization: Bearer {sandbox.key}')}"
     body = shlex.quote(json.dumps({"name": post}))
     return [
-        f"{call} -d {body} http://{around.grpc}/socialgateway.v1.PostService/GetPost",
-        f"curl -s {around.http}/readyz",
-        f"curl -s {around.simulator}/_sim/ledger",
+        f"{call} -d {body} http://{sandbox.grpc}/socialgateway.v1.PostService/GetPost",
+        f"curl -s {sandbox.http}/readyz",
+        f"curl -s {sandbox.simulator}/_sim/ledger",
     ]
 
 
 def program(name: str) -> str:
-    """Return how to start a program from here: the one beside our own Python, else the one on PATH."""
+    """Return how to run a program: the one next to our Python interpreter, else the one on PATH."""
     ours = Path(sys.executable).parent / name
     if ours.exists() and shutil.which(name) != str(ours):
         return shlex.quote(str(ours.relative_to(Path.cwd())) if ours.is_relative_to(Path.cwd()) else str(ours))

@@ -1,6 +1,6 @@
-"""A person at a consent page, without a browser: reads the form, presses a button, follows where it leads.
+"""Approves a consent page without a browser: parses the form, submits it, and follows the redirects.
 
-Owns HTTP and HTML as far as a form needs them. Does not know what the page is about.
+Owns the little HTTP and HTML that a form needs. Does not know what the page is about.
 """
 
 import json
@@ -14,13 +14,13 @@ from typing import Any
 from gateway.command_error import CommandError
 
 SECONDS = 30.0
-# The demo's servers are on this machine: a proxy of the environment is not asked for them.
+# The demo's servers are on this machine: ignore the environment's proxy.
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 @dataclass(slots=True)
 class Form(HTMLParser):
-    """The first form of a page: where it goes, and what a browser would send without a change."""
+    """The first form of a page: its action, and the values that a browser would submit unchanged."""
 
     action: str = ""
     fields: list[tuple[str, str]] = field(default_factory=list)
@@ -29,11 +29,11 @@ class Form(HTMLParser):
     _in_title: bool = False
 
     def __post_init__(self) -> None:
-        """Begin an empty page."""
+        """Initialise the parser."""
         HTMLParser.__init__(self)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take a field as it stands."""
+        """Record the form's action and the initial values of its fields."""
         found = {name: value or "" for name, value in attrs}
         if tag == "form":
             self.action = self.action or found.get("action", "")
@@ -42,17 +42,17 @@ class Form(HTMLParser):
         elif tag == "select":
             self._select = found.get("name", "")
         elif tag == "option" and self._select:
-            # The first option is the chosen one.
+            # The first option is the selected one.
             self.fields.append((self._select, found.get("value", "")))
             self._select = ""
         self._in_title = tag == "h1" or (self._in_title and tag not in ("p", "form"))
 
     def handle_endtag(self, tag: str) -> None:
-        """Leave the title."""
+        """Note the end of the title."""
         self._in_title = self._in_title and tag != "h1"
 
     def handle_data(self, data: str) -> None:
-        """Keep the words of the title."""
+        """Collect the text of the title."""
         self.title += data.strip() if self._in_title else ""
 
     def _take_input(self, found: dict[str, str]) -> None:
@@ -62,9 +62,9 @@ class Form(HTMLParser):
 
 
 def approve(uri: str) -> str:
-    """Open a consent page, press its approving button, and give the title of the page it ends on.
+    """Open a consent page, approve it, and return the title of the page that it redirects to.
 
-    Raises CommandError when the page is none, or the end is not the gateway's page.
+    Raises CommandError if the page has no form or cannot be fetched.
     """
     page, address = _get(uri)
     form = read_form(page)
@@ -76,21 +76,21 @@ def approve(uri: str) -> str:
 
 
 def read_form(page: str) -> Form:
-    """Read a page."""
+    """Parse a page."""
     form = Form()
     form.feed(page)
     return form
 
 
 def get_json(url: str) -> Any:
-    """Return the JSON at an address; raises CommandError."""
+    """Return the JSON at a URL; raises CommandError."""
     return json.loads(_get(url)[0])
 
 
 def _get(url: str, body: bytes | None = None) -> tuple[str, str]:
-    """Return a page's text and the address it came from in the end."""
+    """Return a page's text and its URL after redirects."""
     if not url.startswith(("http://", "https://")):
-        raise CommandError(f"{url!r} is not an address")
+        raise CommandError(f"{url!r} is not a URL")
     try:
         with _OPENER.open(urllib.request.Request(url, data=body), timeout=SECONDS) as answer:  # noqa: S310 - checked above
             return answer.read().decode("utf-8", "replace"), answer.geturl()

@@ -1,6 +1,6 @@
-"""Programs that the demo starts, and that must not outlive it.
+"""Child processes of the demo, which must not outlive it.
 
-Owns their start, what they print, and their end, whatever ends the demo. Does not know what they do.
+Owns starting them, their output, and stopping them however the demo ends. Does not know what they do.
 """
 
 import ctypes
@@ -25,7 +25,7 @@ _PARENT_DEATH = 1
 
 @dataclass(slots=True)
 class Program:
-    """One running program of ours; everything it prints goes to its log."""
+    """One running child process; its output goes to its log file."""
 
     name: str
     process: "subprocess.Popen[str]"
@@ -34,15 +34,15 @@ class Program:
     _answer: list[str] = field(default_factory=list, repr=False)
 
     def wait_for(self, seconds: float = READY_SECONDS) -> str:
-        """Return the line that says that it is ready; raises CommandError with its last words when it ends instead."""
+        """Return the line that reports readiness; raises CommandError with its last output if it exits instead."""
         if self._found.wait(seconds) and self._answer:
             return self._answer[0]
         tail = "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
         ended = "ended" if self.process.poll() is not None else f"was not ready within {seconds:.0f} s"
-        raise CommandError(f"the {self.name} {ended}. Its last words:\n{tail}")
+        raise CommandError(f"the {self.name} {ended}. Its last output:\n{tail}")
 
     def stop(self) -> None:
-        """End it in order, or by force when it does not listen."""
+        """Terminate it, and kill it if it does not exit in time."""
         if self.process.poll() is None:
             self.process.terminate()
         try:
@@ -55,12 +55,12 @@ class Program:
 def start(
     name: str, arguments: list[str], *, log: Path, ready: Callable[[str], bool], environment: Mapping[str, str]
 ) -> Program:
-    """Start `social-gateway` with these arguments; `ready` knows the line that says that it serves.
+    """Start `social-gateway` with these arguments; `ready` recognises the line that reports readiness.
 
-    It gets a session of its own: Ctrl-C in the terminal reaches the demo alone, which then ends everything in order.
-    Where the system can, it is also told to stop when the demo is killed.
+    It gets its own session, so that Ctrl-C in the terminal reaches only the demo, which then stops everything in order.
+    On Linux it also gets SIGTERM when the demo is killed.
     """
-    with held_back():
+    with signals_blocked():
         process = subprocess.Popen(
             [sys.executable, "-m", "gateway", *arguments],
             env=dict(environment),
@@ -80,7 +80,7 @@ def start(
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into what Ctrl-C raises, so that everything started is ended by the same path."""
+    """Make SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl-C does, so that every exit takes the same path."""
 
     def interrupt(number: int, frame: object) -> None:
         raise KeyboardInterrupt
@@ -90,10 +90,10 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
-    """Let signals wait until the block ends: it is done whole, or not begun.
+def signals_blocked() -> Iterator[None]:
+    """Block the signals that end the demo until the block ends, so that it completes or does not start.
 
-    Python also swallows what a handler raises in the midst of a fork.
+    Without this, Python would also swallow an exception that a handler raises during a fork.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
@@ -103,19 +103,19 @@ def held_back() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Let no signal cut the cleaning up short: it is bounded by itself."""
+def signals_ignored() -> Iterator[None]:
+    """Ignore the signals that end the demo during clean-up, which has its own time limits."""
     with _handled(signal.SIG_IGN):
         yield
 
 
 def clean_environment() -> dict[str, str]:
-    """Return this environment without settings: the demo is the same whatever was exported."""
+    """Return this environment without GATEWAY_ variables, so that exported settings do not affect the demo."""
     return {name: value for name, value in os.environ.items() if not name.upper().startswith("GATEWAY_")}
 
 
 def _copy(program: Program, ready: Callable[[str], bool]) -> None:
-    """Copy what the program prints into its log, and notice the line that says that it is ready."""
+    """Copy the program's output into its log, and watch for the line that reports readiness."""
     output = program.process.stdout
     if output is None:
         return
@@ -131,7 +131,7 @@ def _copy(program: Program, ready: Callable[[str], bool]) -> None:
 
 @contextmanager
 def _handled(handler: Any) -> Iterator[None]:
-    """Yield the signals that end a program to this handler, until the block ends."""
+    """Install a handler for the signals that end a program, until the block ends."""
     before = {each: signal.signal(each, handler) for each in ENDING}
     try:
         yield
@@ -141,7 +141,7 @@ def _handled(handler: Any) -> Iterator[None]:
 
 
 def _in_child() -> None:
-    """Hear signals again, and ask the kernel for SIGTERM when the demo dies without a word (kill -9)."""
+    """Unblock the signals, and ask the kernel for SIGTERM if the demo is killed with SIGKILL."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PARENT_DEATH, signal.SIGTERM)

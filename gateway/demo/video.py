@@ -1,6 +1,6 @@
-"""A real video, made on the spot: H.264 in an MP4, large enough that its upload can be watched.
+"""Encodes a real video: H.264 in an MP4, large enough that its upload can be watched.
 
-Owns its looks. The encoder is PyAV; knows nothing of where the file goes.
+Owns its content and size; the encoder is PyAV. Does not know where the file goes.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,9 +14,12 @@ BITS_PER_SECOND = 24_000_000
 MIN_SECONDS, MAX_SECONDS = 5, 60
 
 
-def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, least: int = MIN_BYTES) -> None:
-    """Write an upright H.264 MP4 of at least `least` bytes: a moving pattern under noise. Tells its size so far."""
-    # Imported here: no other command needs it.
+def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, min_bytes: int = MIN_BYTES) -> None:
+    """Write a portrait H.264 MP4 of at least `min_bytes` bytes, a moving pattern under noise.
+
+    `progress` is called with the size so far.
+    """
+    # Imported here because no other command needs it.
     import av
 
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
@@ -26,7 +29,7 @@ def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, lea
         stream.options = {"preset": "ultrafast", "maxrate": str(BITS_PER_SECOND), "bufsize": str(BITS_PER_SECOND)}
         size = 0
         for number, frame in enumerate(_frames(av)):
-            if size >= least and number >= MIN_SECONDS * RATE:
+            if size >= min_bytes and number >= MIN_SECONDS * RATE:
                 break
             frame.pts, frame.time_base = number, Fraction(1, RATE)
             for packet in stream.encode(frame):
@@ -37,7 +40,7 @@ def make(path: Path, progress: Callable[[int], None] = lambda size: None, *, lea
 
 
 def _frames(av: Any) -> Iterator[Any]:
-    """Yield frames of FFmpeg's own test pattern with noise on it, which no encoder can make small."""
+    """Yield frames of FFmpeg's test pattern with noise, which does not compress well."""
     graph = av.filter.Graph()
     pattern = graph.add("testsrc2", f"size={WIDTH}x{HEIGHT}:rate={RATE}:duration={MAX_SECONDS}")
     noise = graph.add("noise", "alls=60:allf=t")

@@ -1,4 +1,4 @@
-"""The HTTP edge: what browsers and probes reach.
+"""The HTTP edge: pages for browsers, webhooks and media for vendors, health for probes.
 
-Owns the one entrance that speaks HTTP. Knows the rules, no gRPC and no vendor.
+Owns everything that speaks HTTP. Calls the domain; knows neither gRPC nor any vendor.
 """

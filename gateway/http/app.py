@@ -1,6 +1,6 @@
-"""Which path of the HTTP edge leads where.
+"""The routes of the HTTP edge.
 
-Owns the routes, and the answers for what is not there. Knows nothing of what any page says.
+Owns the paths, and the responses for unknown paths and methods. Does not know what a page contains.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -17,31 +17,31 @@ from gateway.clock import Clock, now
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
 from gateway.http import connections, consent_start, health, media, network_consents, oauth, webhooks
-from gateway.http.middleware import framed
-from gateway.interceptors.pipeline import Steps
+from gateway.http.middleware import with_middleware
+from gateway.interceptors.pipeline import CallPolicy
 from gateway.readiness import Report
 
 
 @dataclass(slots=True)
 class Edge:
-    """What the edge serves from; `domain`, and what calls need beside it, come when everything else has started."""
+    """What the HTTP edge needs; `domain`, `policy` and `owners` are set once everything else has started."""
 
-    look: Callable[[], Awaitable[Report]]
+    check: Callable[[], Awaitable[Report]]
     redirect_uris: Sequence[str] = ()
     domain: Domain | None = None
-    steps: Steps | None = None
+    policy: CallPolicy | None = None
     owners: Owners | None = None
     clock: Clock = now
     draining: Callable[[], bool] = lambda: False
 
     def app(self) -> ASGIApp:
         """Build the ASGI app."""
-        inbox = webhooks.Inbox(lambda: self.domain)
+        webhook = webhooks.WebhookEndpoint(lambda: self.domain)
         network = network_consents.NetworkConsents(lambda: self.domain, self.redirect_uris)
         app = Starlette(
             routes=[
                 Route("/healthz", health.alive, methods=["GET"]),
-                Route("/readyz", health.Ready(self.look), methods=["GET"]),
+                Route("/readyz", health.Ready(self.check), methods=["GET"]),
                 Route(
                     "/oauth/{provider}/callback",
                     oauth.Callback(lambda: self.domain, self.redirect_uris),
@@ -50,8 +50,8 @@ class Edge:
                 Route("/oauth/{provider}/start", consent_start.Start(lambda: self.domain), methods=["GET"]),
                 Route("/me/{provider}-connection", connections.ConnectionStatus(self), methods=["GET"]),
                 Route("/media/{token}", media.Media(lambda: self.domain), methods=["GET"]),
-                Route("/webhooks/{provider}", inbox, methods=["POST"]),
-                Route("/connect/webhook/{provider}", inbox, methods=["POST"]),
+                Route("/webhooks/{provider}", webhook, methods=["POST"]),
+                Route("/connect/webhook/{provider}", webhook, methods=["POST"]),
                 Route("/connect/{token}", network.page, methods=["GET"]),
                 Route("/connect/{token}/vendor", network.vendor, methods=["GET"]),
                 Route("/connect/{token}/choices", network.choices, methods=["POST"]),
@@ -61,11 +61,11 @@ class Edge:
             exception_handlers={HTTPException: _refused},
         )
         app.router.redirect_slashes = False
-        return framed(app)
+        return with_middleware(app)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """Answer what the routes refuse: 404, 405, as JSON."""
+    """Answer an unknown path (404) or method (405) with JSON."""
     if not isinstance(error, HTTPException):
         raise error
     words = {404: "There is nothing here.", 405: "This method is not allowed here."}

@@ -1,7 +1,7 @@
-"""Where a consent begins when its provider may not send the state back: a page of ours that the browser passes through.
+"""The start of a consent whose provider may not return the OAuth state: a redirect of ours that sets a cookie.
 
-Owns the cookie that remembers, for as long as a consent lives, which ones this browser began. It holds states that we
-signed, and opens nothing by itself: the rules still ask for exactly one that is open.
+Owns the cookie, which stores, for the lifetime of a consent, the signed states of the consents that this browser
+started. It grants nothing by itself: the domain still requires that exactly one of them is open.
 """
 
 from collections.abc import Callable
@@ -20,11 +20,11 @@ from storage.database import DatabaseUnavailable
 
 _log = log.get("gateway.http.oauth")
 
-MOST = 4
-"""How many consents a browser may have begun at once; an older one is forgotten."""
+MAX_STARTED = 4
+"""How many started consents the cookie holds; older ones are dropped."""
 
 MAX_COOKIE = 2048
-_BETWEEN = "~"
+_SEPARATOR = "~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Start:
     domain: Callable[[], Domain | None]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send one browser on to the consent page."""
+        """Redirect the browser to the provider's consent page."""
         request = Request(scope, receive)
         await (await self._answer(request))(scope, receive, send)
 
@@ -51,32 +51,32 @@ class Start:
             return pages.render(pages.EXPIRED, ())
         except DatabaseUnavailable:
             return pages.render(pages.UNAVAILABLE, ())
-        return _remembering(domain, request, provider, states[0], RedirectResponse(uri, 303))
+        return _with_cookie(domain, request, provider, states[0], RedirectResponse(uri, 303))
 
 
-def remembered(domain: Domain, request: Request, provider: str) -> list[str]:
-    """Return the states of the consents that this browser began, the newest last; nothing in them is to be believed."""
+def started_states(domain: Domain, request: Request, provider: str) -> list[str]:
+    """Return the states of the consents that this browser started, the newest last; they are unverified input."""
     value = request.cookies.get(_name(domain, provider), "")
-    return [state for state in value.split(_BETWEEN) if state][-MOST:] if len(value) <= MAX_COOKIE else []
+    return [state for state in value.split(_SEPARATOR) if state][-MAX_STARTED:] if len(value) <= MAX_COOKIE else []
 
 
-def _remembering(domain: Domain, request: Request, provider: str, state: str, response: Response) -> Response:
-    known = [each for each in remembered(domain, request, provider) if each != state]
+def _with_cookie(domain: Domain, request: Request, provider: str, state: str, response: Response) -> Response:
+    others = [each for each in started_states(domain, request, provider) if each != state]
     response.set_cookie(
         _name(domain, provider),
-        _BETWEEN.join([*known, state][-MOST:]),
+        _SEPARATOR.join([*others, state][-MAX_STARTED:]),
         max_age=int(consent.LIFETIME.total_seconds()),
         path="/",
         secure=_secure(domain),
         httponly=True,
-        # The consent page sends the browser back by a navigation from another site: Lax lets that one through.
+        # The provider's consent page navigates back from another site: Lax sends the cookie then.
         samesite="lax",
     )
     return response
 
 
 def _name(domain: Domain, provider: str) -> str:
-    """With the prefix no other host of the same domain can set it."""
+    """Return the cookie's name; the __Host- prefix prevents other hosts of the domain from setting it."""
     return f"__Host-consent-{provider}" if _secure(domain) else f"consent-{provider}"
 
 

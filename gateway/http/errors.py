@@ -1,7 +1,7 @@
-"""What the HTTP edge says when it refuses a call: the error's own status, as JSON.
+"""Errors of the HTTP edge: the same status as over gRPC, as JSON.
 
-Owns the JSON, and which HTTP status and stable code each canonical code is. Reason, sentences and metadata are read
-from the very status that gRPC would send, so that both say the same; nothing else of an exception leaves.
+Owns the JSON, and the HTTP status and stable code for each canonical code. Reason, messages and metadata are read from
+the status that gRPC would send, so that both always agree; nothing else of an exception reaches the client.
 """
 
 import math
@@ -35,59 +35,59 @@ HTTP: Mapping[str, tuple[int, str]] = {
     "UNAVAILABLE": (503, "SERVICE_UNAVAILABLE"),
     "DEADLINE_EXCEEDED": (504, "DEADLINE_EXCEEDED"),
 }
-"""By canonical code: the HTTP status, and the code that stands in `error`."""
+"""By canonical code: the HTTP status, and the value of `error`."""
 
 PROMOTED = ("field", "reasonCode")
-"""Metadata that stands directly in `details` too, where a page looks for it."""
+"""Metadata that is also a direct field of `details`, where pages look for it."""
 
 
-def refuse(error: Exception, *, now: datetime) -> Response:
-    """Answer with an error, whatever it is; one that nobody foresaw is logged, and said to be ours."""
+def error_response(error: Exception, *, now: datetime) -> Response:
+    """Return the response for any error; an unexpected one is logged and becomes INTERNAL."""
     request_id = log.request_id.get()
-    told = status.from_error(error, now=now, request_id=request_id)
-    code = status.code_name(told)
+    status_proto = status.from_error(error, now=now, request_id=request_id)
+    code = status.code_name(status_proto)
     if code == "INTERNAL":
         _log.error("request failed", exc_info=error)
-    return JSONResponse(_body(told, code, request_id, now), HTTP[code][0], _headers(told, code))
+    return JSONResponse(_body(status_proto, code, request_id, now), HTTP[code][0], _headers(status_proto, code))
 
 
-def moment(value: datetime) -> str:
-    """Write a point in time in ISO 8601, in UTC and whole seconds: `2024-01-01T12:00:00Z`."""
+def format_time(value: datetime) -> str:
+    """Format a time as ISO 8601 in UTC and whole seconds: `2024-01-01T12:00:00Z`."""
     return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _body(told: status_pb2.Status, code: str, request_id: str, now: datetime) -> dict[str, Any]:
-    user = _detail(told, error_details_pb2.LocalizedMessage).message
-    technical = {"technicalMessage": told.message} if told.message != user else {}
+def _body(status_proto: status_pb2.Status, code: str, request_id: str, now: datetime) -> dict[str, Any]:
+    user = _detail(status_proto, error_details_pb2.LocalizedMessage).message
+    technical = {"technicalMessage": status_proto.message} if status_proto.message != user else {}
     return {
         "error": HTTP[code][1],
         "message": user,
         **technical,
-        "details": _details(told),
+        "details": _details(status_proto),
         "requestId": request_id,
-        "timestamp": moment(now),
+        "timestamp": format_time(now),
     }
 
 
-def _details(told: status_pb2.Status) -> dict[str, Any]:
-    info = _detail(told, error_details_pb2.ErrorInfo)
+def _details(status_proto: status_pb2.Status) -> dict[str, Any]:
+    info = _detail(status_proto, error_details_pb2.ErrorInfo)
     metadata = dict(sorted(info.metadata.items()))
     promoted = {name: metadata[name] for name in PROMOTED if name in metadata}
     return {"reason": info.reason, **promoted, "metadata": metadata}
 
 
-def _headers(told: status_pb2.Status, code: str) -> dict[str, str]:
+def _headers(status_proto: status_pb2.Status, code: str) -> dict[str, str]:
     headers = {"www-authenticate": "Bearer"} if code == "UNAUTHENTICATED" else {}
-    delay = _detail(told, error_details_pb2.RetryInfo)
+    delay = _detail(status_proto, error_details_pb2.RetryInfo)
     if delay.HasField("retry_delay"):
         headers["retry-after"] = str(max(1, math.ceil(delay.retry_delay.ToTimedelta().total_seconds())))
     return headers
 
 
-def _detail(told: status_pb2.Status, kind: type[T]) -> T:
-    """Return the status's detail of one kind, empty when it has none."""
+def _detail(status_proto: status_pb2.Status, kind: type[T]) -> T:
+    """Return the status's detail of one type, empty if it has none."""
     found = kind()
-    for packed in told.details:
+    for packed in status_proto.details:
         if packed.Unpack(found):
             break
     return found

@@ -1,6 +1,6 @@
-"""What probes ask: is the process alive, and can it do its work.
+"""Liveness and readiness probes: `/healthz` and `/readyz`.
 
-Owns the two answers. How the state is found out is `gateway/readiness.py`.
+Owns the two responses. `gateway/readiness.py` finds out the state.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,19 +14,19 @@ from gateway.readiness import Report
 
 
 async def alive(request: Request) -> Response:
-    """Say that the event loop turns: restart the process when this fails, for nothing else."""
+    """Report that the event loop runs. Restart the process only if this fails."""
     return JSONResponse({"status": "alive"})
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """`/readyz`: 200 when everything is as it should be, else 503, with each part by name."""
+    """`/readyz`: 200 if every part works, else 503; the body lists the parts."""
 
-    look: Callable[[], Awaitable[Report]]
+    check: Callable[[], Awaitable[Report]]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one probe."""
-        report = await self.look()
+        report = await self.check()
         parts = {"database": report.database, "migrations": report.migrations, "listener": report.listener}
         if report.jobs is not None:
             parts["jobs"] = report.jobs

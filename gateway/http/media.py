@@ -1,8 +1,7 @@
-"""The media that a vendor fetches: `GET /media/{token}`, whole or a range of it.
+"""The media that a vendor fetches: `GET /media/{token}`, all of it or a byte range.
 
-Owns what HTTP says about bytes: ranges, sizes, types, how many fetches at once, and the line that tells who
-fetched what. Who may open a link is `gateway/domain/media/links.py`. A token that opens nothing is told
-nothing, whatever the cause.
+Owns the HTTP side: ranges, sizes, types, the limit on concurrent fetches, and the log line for each fetch. Who may open
+a link is decided in `gateway/domain/media/links.py`. An invalid token always gets 404, whatever is wrong with it.
 """
 
 import asyncio
@@ -26,19 +25,19 @@ from storage.media import MediaLinkRow
 _log = log.get("gateway.http.media")
 
 MAX_STREAMS = 64
-"""How many fetches one process serves at once; a vendor that is told 503 comes again."""
+"""How many fetches one process serves at the same time; a vendor that gets 503 tries again."""
 
-LONGEST = 3600.0
-"""Seconds that one fetch may take: no vendor waits longer (TikTok "Media Transfer Guide", 2026-11-20: one hour), and a
-reader that stands still must not hold a place for ever."""
+MAX_SECONDS = 3600.0
+"""How long one fetch may take, in seconds: no vendor waits longer (TikTok "Media Transfer Guide", 2026-11-20: one
+hour), and a stalled reader must not occupy a slot for ever."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{20,64}")
 _RANGE = re.compile(r"bytes=([0-9]{0,100})-([0-9]{0,100})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a request that found something asks for: bytes [first, end), to be answered with `status`."""
+class MediaRequest:
+    """A request whose link exists: bytes [first, end), to be answered with the fetch's `status`."""
 
     domain: Domain
     found: Found
@@ -46,7 +45,7 @@ class Asked:
 
     @property
     def end(self) -> int:
-        """The offset behind the last byte."""
+        """The offset after the last byte."""
         return self.fetch.first + self.fetch.size
 
 
@@ -55,17 +54,17 @@ class Media:
     """`/media/{token}`."""
 
     domain: Callable[[], Domain | None]
-    places: int = MAX_STREAMS
-    longest: float = LONGEST
+    max_streams: int = MAX_STREAMS
+    max_seconds: float = MAX_SECONDS
     _streams: int = field(default=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; one that moves no bytes never waits for a place."""
-        answer = await _asked(self.domain(), Request(scope))
+        """Answer one request; a request that transfers no bytes needs no slot."""
+        answer = await _resolve(self.domain(), Request(scope))
         if isinstance(answer, Response):
             await answer(scope, receive, send)
             return
-        if self._streams >= self.places:
+        if self._streams >= self.max_streams:
             await _busy()(scope, receive, send)
             return
         self._streams += 1
@@ -74,10 +73,10 @@ class Media:
         finally:
             self._streams -= 1
 
-    async def _stream(self, asked: Asked, scope: Scope, receive: Receive, send: Send) -> None:
-        """Write the fetch down, and only then begin to send."""
+    async def _stream(self, request: MediaRequest, scope: Scope, receive: Receive, send: Send) -> None:
+        """Record the fetch, and only then start sending."""
         try:
-            opened = await links.open_link(asked.domain, asked.found.link, asked.fetch)
+            opened = await links.open_link(request.domain, request.found.link, request.fetch)
         except DatabaseUnavailable:
             await _busy()(scope, receive, send)
             return
@@ -85,47 +84,47 @@ class Media:
             await _nothing()(scope, receive, send)
             return
         sent, started = _Sent(), time.monotonic()
-        response = StreamingResponse(_bytes(asked, sent), asked.fetch.status, headers_of(asked))
+        response = StreamingResponse(_bytes(request, sent), request.fetch.status, headers_of(request))
         try:
-            async with asyncio.timeout(self.longest):
+            async with asyncio.timeout(self.max_seconds):
                 await response(scope, receive, send)
         finally:
-            _line("media fetched", asked, sent=sent.size, ms=round((time.monotonic() - started) * 1000, 2))
+            _log_fetch("media fetched", request, sent=sent.size, ms=round((time.monotonic() - started) * 1000, 2))
 
 
 @dataclass(slots=True)
 class _Sent:
-    """How many bytes were given to the socket."""
+    """How many bytes were passed to the socket."""
 
     size: int = 0
 
 
-async def _bytes(asked: Asked, sent: _Sent) -> AsyncIterator[bytes]:
-    """Yield the bytes; when they are lost the connection is cut, because the size was told already."""
-    async for piece in links.read(asked.domain, asked.found.link, asked.fetch.first, asked.end):
+async def _bytes(request: MediaRequest, sent: _Sent) -> AsyncIterator[bytes]:
+    """Yield the bytes. If they are gone the connection is cut, because the size was already sent."""
+    async for piece in links.read(request.domain, request.found.link, request.fetch.first, request.end):
         yield piece
         sent.size += len(piece)
 
 
-async def _asked(domain: Domain | None, request: Request) -> Response | Asked:
-    """Find what is asked for; give the answer itself where no bytes leave."""
+async def _resolve(domain: Domain | None, request: Request) -> Response | MediaRequest:
+    """Return what is requested, or the response itself if no bytes are to be sent."""
     if domain is None:
         return _busy()
     try:
         found = await _look(domain, request.path_params["token"])
         if found is None:
             return _nothing()
-        asked = Asked(domain, found, _fetch(request, found))
+        media = MediaRequest(domain, found, _fetch(request, found))
         if request.method == "HEAD":
-            _line("media looked at", asked)
-        elif asked.fetch.status == 416:
-            await links.note(domain, found.link, asked.fetch)
-            _line("media not fetched", asked)
+            _log_fetch("media looked at", media)
+        elif media.fetch.status == 416:
+            await links.note(domain, found.link, media.fetch)
+            _log_fetch("media not fetched", media)
         else:
-            return asked
+            return media
     except DatabaseUnavailable:
         return _busy()
-    return Response(status_code=asked.fetch.status, headers=headers_of(asked))
+    return Response(status_code=media.fetch.status, headers=headers_of(media))
 
 
 async def _look(domain: Domain, token: str) -> Found | None:
@@ -133,18 +132,18 @@ async def _look(domain: Domain, token: str) -> Found | None:
 
 
 def _fetch(request: Request, found: Found) -> Fetch:
-    """Read who asks for what. The peer is who it says: headers that a proxy may have set are anybody's to set."""
+    """Read who requests what. The client is the socket's peer: anybody can set the headers that a proxy would."""
     remote = request.client.host if request.client else ""
     agent = request.headers.get("user-agent", "").replace("\0", "")
-    whole = Fetch(remote, agent, 0, found.link.size_bytes, 200)
+    everything = Fetch(remote, agent, 0, found.link.size_bytes, 200)
     if request.method == "HEAD":
-        return whole
-    status, first, end = wanted(request.headers, found)
-    return replace(whole, status=status, first=first, size=end - first)
+        return everything
+    status, first, end = requested_range(request.headers, found)
+    return replace(everything, status=status, first=first, size=end - first)
 
 
-def wanted(headers: Headers, found: Found) -> tuple[int, int, int]:
-    """Return (status, first, end) of the bytes asked for; what is no single range of bytes asks for everything."""
+def requested_range(headers: Headers, found: Found) -> tuple[int, int, int]:
+    """Return (status, first, end) of the requested bytes; anything but a single byte range means all of them."""
     size = found.link.size_bytes
     match = _RANGE.fullmatch(headers.get("range", "").replace(" ", ""))
     if match is None or match[1] + match[2] == "" or headers.get("if-range", etag(found)) != etag(found):
@@ -159,35 +158,35 @@ def wanted(headers: Headers, found: Found) -> tuple[int, int, int]:
 
 
 def etag(found: Found) -> str:
-    """Name the bytes by what they are."""
+    """Return the ETag: the quoted SHA-256 of the bytes."""
     return f'"{found.sha256}"'
 
 
-def headers_of(asked: Asked) -> dict[str, str]:
-    """Return what is said about the bytes."""
-    link, fetch = asked.found.link, asked.fetch
+def headers_of(request: MediaRequest) -> dict[str, str]:
+    """Return the response headers."""
+    link, fetch = request.found.link, request.fetch
     headers = {
         "accept-ranges": "bytes",
         "content-type": link.mime_type,
         "content-length": str(fetch.size),
-        "etag": etag(asked.found),
-        # A copy that a proxy keeps would be fetched behind our back, one that it makes smaller would not be the media.
+        "etag": etag(request.found),
+        # A copy in a proxy's cache would be fetched without our noticing, and a transformed one is not the media.
         "cache-control": "private, no-store, no-transform",
         "content-disposition": "inline",
-        # Whoever was given the link may show it anywhere.
+        # Whoever has the link may embed it anywhere.
         "cross-origin-resource-policy": "cross-origin",
     }
     if fetch.status == 206:
-        headers["content-range"] = f"bytes {fetch.first}-{asked.end - 1}/{link.size_bytes}"
+        headers["content-range"] = f"bytes {fetch.first}-{request.end - 1}/{link.size_bytes}"
     if fetch.status == 416:
         headers["content-range"] = f"bytes */{link.size_bytes}"
     return headers
 
 
-def _line(what: str, asked: Asked, **more: float) -> None:
-    """Write the line that tells who fetched what; never the token."""
-    link: MediaLinkRow = asked.found.link
-    fetch = asked.fetch
+def _log_fetch(what: str, request: MediaRequest, **more: float) -> None:
+    """Log who fetched what, but never the token."""
+    link: MediaLinkRow = request.found.link
+    fetch = request.fetch
     _log.info(
         what,
         location=link.location,
@@ -207,4 +206,4 @@ def _nothing() -> Response:
 
 
 def _busy() -> Response:
-    return JSONResponse({"error": "Come again in a moment."}, 503, {"retry-after": "2"})
+    return JSONResponse({"error": "Try again in a moment."}, 503, {"retry-after": "2"})

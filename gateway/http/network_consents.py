@@ -1,8 +1,8 @@
-"""Where an account's owner connects it inside a planner: `/connect/{token}`, and what its page asks.
+"""The endpoints where a network account's owner connects it to a planner: `/connect/{token}`, and what its page calls.
 
-Owns reading what the browser sends, and what it is told. The rules are
-`gateway/domain/accounts/attach_consent.py`; the page itself is `network_page.py`. Whoever knows the address may
-use it, once: it is signed, bound to one connection and one network, and dies after ten minutes.
+Owns parsing what the browser sends, and the responses. The logic is `gateway/domain/accounts/attach_consent.py`; the
+page is `network_page.py`. Anybody who has the address may use it, once: its token is signed, bound to one connection
+and one network, and expires after ten minutes.
 """
 
 import json
@@ -19,7 +19,7 @@ from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid, Conflict, DomainError, ReauthorizationRequired
 from gateway.http import network_page, pages
-from gateway.http.oauth import extended, origin_of
+from gateway.http.oauth import origin_of, with_query
 from providers.errors import GrantRevoked, NotFound, OptionUnsupported, ProviderError, Rejected
 from storage import errors as storage_errors
 from storage.accounts import AccountRow
@@ -29,15 +29,15 @@ from storage.network_consents import NetworkConsentRow
 _log = log.get("gateway.http.network_consents")
 
 MAX_BODY_BYTES = 4096
-TOUCHY = (DomainError, ProviderError, DatabaseUnavailable, storage_errors.NotFound)
-"""What the rules may raise."""
+EXPECTED_ERRORS = (DomainError, ProviderError, DatabaseUnavailable, storage_errors.NotFound)
+"""The errors that the domain may raise."""
 
 Answer = tuple[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What a browser wants of an open consent."""
+class ConsentRequest:
+    """One request of a browser about an open consent."""
 
     domain: Domain
     row: NetworkConsentRow
@@ -47,57 +47,57 @@ class Asked:
 
     @property
     def provider(self) -> str:
-        """What a person calls the planner."""
+        """The planner's display name."""
         return self.domain.providers[self.row.provider].table.display_name
 
     @property
     def connection(self) -> str:
-        """The connection's name."""
+        """The connection's resource name."""
         return names.CONNECTION.format(self.row.location, self.row.connection)
 
     @property
     def openers(self) -> list[str]:
-        """The origins whose pages may have opened ours; a browser tells the message to nobody else."""
+        """The origins whose pages may have opened ours; the browser delivers the message to no others."""
         return sorted({origin for uri in (*self.redirect_uris, *self.row.openers) if (origin := origin_of(uri))})
 
     def back(self, status: str, **more: str) -> str:
-        """Return the application's own address with how it ended; empty when it named none."""
+        """Return the application's return URI with the outcome in its query; "" if it has none."""
         values = {"connection": self.connection, "status": status, **more}
-        return extended(self.row.return_uri, values) if self.row.return_uri else ""
+        return with_query(self.row.return_uri, values) if self.row.return_uri else ""
 
 
 @dataclass(frozen=True, slots=True)
 class NetworkConsents:
-    """`/connect/{token}` and what is below it; pages of `redirect_uris`, from the settings, may have opened ours."""
+    """`/connect/{token}` and the paths below it; pages at `redirect_uris`, from the settings, may have opened ours."""
 
     domain: Callable[[], Domain | None]
     redirect_uris: Sequence[str]
 
     async def page(self, request: Request) -> Response:
-        """Show the page."""
-        return await self._shown(request, _page)
+        """Return the page."""
+        return await self._answer_page(request, _page)
 
     async def vendor(self, request: Request) -> Response:
-        """Send the browser on to the vendor's page."""
-        return await self._shown(request, _vendor)
+        """Redirect the browser to the vendor's page."""
+        return await self._answer_page(request, _vendor)
 
     async def choices(self, request: Request) -> Response:
-        """Say who is behind the consent that the vendor's page told of."""
-        return await self._told(request, _choices)
+        """List the accounts of the consent that the vendor's page reported."""
+        return await self._answer_script(request, _choices)
 
     async def attach(self, request: Request) -> Response:
-        """Attach who was chosen."""
-        return await self._told(request, _attach)
+        """Attach the chosen account."""
+        return await self._answer_script(request, _attach)
 
     async def look(self, request: Request) -> Response:
-        """Look whether an account came of it in another way."""
-        return await self._told(request, _look, done=True)
+        """Check whether the account was connected in another way, such as inside the planner."""
+        return await self._answer_script(request, _look, done=True)
 
-    async def _shown(self, request: Request, show: Callable[[Asked], Awaitable[Response]]) -> Response:
-        """Answer with a page, whatever happens."""
+    async def _answer_page(self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Response]]) -> Response:
+        """Return a page, whatever happens."""
         try:
-            asked = await self._open(request)
-            return await show(asked) if asked is not None else pages.render(pages.UNAVAILABLE, [])
+            consent = await self._open(request)
+            return await handle(consent) if consent is not None else pages.render(pages.UNAVAILABLE, [])
         except AuthorizationStateInvalid:
             return pages.render(pages.EXPIRED, [])
         except DatabaseUnavailable:
@@ -106,81 +106,87 @@ class NetworkConsents:
             _log.error("network page failed", exc_info=error)
             return pages.render(pages.BROKEN, [])
 
-    async def _told(
-        self, request: Request, tell: Callable[[Asked], Awaitable[Answer]], *, done: bool = False
+    async def _answer_script(
+        self, request: Request, handle: Callable[[ConsentRequest], Awaitable[Answer]], *, done: bool = False
     ) -> Response:
-        """Answer the page's script, whatever happens."""
+        """Return JSON for the page's script, whatever happens."""
         provider = "The provider"
         try:
-            said = await _body(request)
-            if said is None:
+            values = await _body(request)
+            if values is None:
                 return JSONResponse({"status": "refused", "text": "This is not what the page sends."}, 400)
-            asked = await self._open(request, said, done=done)
-            if asked is None:
-                return JSONResponse(_troubled("The service is starting."), 503)
-            provider = asked.provider
-            status, body = await tell(asked)
-        except TOUCHY as error:
-            status, body = _sorry(error, provider)
+            consent = await self._open(request, values, done=done)
+            if consent is None:
+                return JSONResponse(_retry_later("The service is starting."), 503)
+            provider = consent.provider
+            status, body = await handle(consent)
+        except EXPECTED_ERRORS as error:
+            status, body = _refusal(error, provider)
         except Exception as error:
             _log.error("network page failed", exc_info=error)
-            status, body = 500, _troubled("Something went wrong, and the fault is ours.")
+            status, body = 500, _retry_later("Something went wrong, and the fault is ours.")
         return JSONResponse(body, status)
 
-    async def _open(self, request: Request, said: dict[str, str] | None = None, *, done: bool = False) -> Asked | None:
-        """Find the consent of the address; one that is done is over, unless `done` may be asked for."""
-        domain, values = self.domain(), said or {}
+    async def _open(
+        self, request: Request, values: dict[str, str] | None = None, *, done: bool = False
+    ) -> ConsentRequest | None:
+        """Return the consent of the token, None during start-up; raises AuthorizationStateInvalid for a completed one,
+        unless `done` allows it.
+        """
+        domain, values = self.domain(), values or {}
         if domain is None:
             return None
         row = await attach_consent.opened(domain, request.path_params["token"])
         if row.account and not done:
             raise AuthorizationStateInvalid()
-        return Asked(domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", ""))
+        return ConsentRequest(
+            domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", "")
+        )
 
 
-async def _page(asked: Asked) -> Response:
+async def _page(consent: ConsentRequest) -> Response:
     return network_page.render(
-        asked.domain.providers[asked.row.provider].networks.signal,
-        platform=asked.row.platform,
-        provider=asked.provider,
-        openers=asked.openers,
-        back=asked.back("denied"),
+        consent.domain.providers[consent.row.provider].networks.signal,
+        platform=consent.row.platform,
+        provider=consent.provider,
+        openers=consent.openers,
+        back=consent.back("denied"),
     )
 
 
-async def _vendor(asked: Asked) -> Response:
-    return RedirectResponse((await attach_consent.vendor_page(asked.domain, asked.row)).reveal(), 303)
+async def _vendor(consent: ConsentRequest) -> Response:
+    return RedirectResponse((await attach_consent.vendor_page(consent.domain, consent.row)).reveal(), 303)
 
 
-async def _choices(asked: Asked) -> Answer:
-    row = asked.row
+async def _choices(consent: ConsentRequest) -> Answer:
+    row = consent.row
     found = await attach.attachable(
-        asked.domain,
+        consent.domain,
         row.location,
         row.connection,
         platform=row.platform,
-        authorization_id=asked.authorization_id,
+        authorization_id=consent.authorization_id,
     )
-    shown = [{"id": each.provider_account_id, "name": each.display_name, "handle": each.username} for each in found]
-    return 200, {"status": "choose", "choices": shown}
+    choices = [{"id": each.provider_account_id, "name": each.display_name, "handle": each.username} for each in found]
+    return 200, {"status": "choose", "choices": choices}
 
 
-async def _attach(asked: Asked) -> Answer:
-    account = await attach_consent.choose(asked.domain, asked.row, asked.authorization_id, asked.account)
-    return 200, _connected(asked, account)
+async def _attach(consent: ConsentRequest) -> Answer:
+    account = await attach_consent.choose(consent.domain, consent.row, consent.authorization_id, consent.account)
+    return 200, _connected(consent, account)
 
 
-async def _look(asked: Asked) -> Answer:
-    account = await attach_consent.look(asked.domain, asked.row)
+async def _look(consent: ConsentRequest) -> Answer:
+    account = await attach_consent.look(consent.domain, consent.row)
     if account is not None:
-        return 200, _connected(asked, account)
-    text = f"Nothing new yet. Finish inside {asked.provider}, and look again."
+        return 200, _connected(consent, account)
+    text = f"Nothing new yet. Finish inside {consent.provider}, and look again."
     return 200, {"status": "waiting", "text": text}
 
 
-def _connected(asked: Asked, account: AccountRow) -> dict[str, Any]:
+def _connected(consent: ConsentRequest, account: AccountRow) -> dict[str, Any]:
     name = names.ACCOUNT.format(account.location, account.id)
-    more = {"account": name, "authorization_id": asked.authorization_id}
+    more = {"account": name, "authorization_id": consent.authorization_id}
     network = network_page.network_name(account.platform)
     who = f"{network} account {account.display_name}" if account.display_name else f"{network} account"
     return {
@@ -190,21 +196,21 @@ def _connected(asked: Asked, account: AccountRow) -> dict[str, Any]:
         "message": {
             "type": "social-gateway.account",
             "status": "connected",
-            "connection": asked.connection,
+            "connection": consent.connection,
             **more,
         },
-        "returnUri": asked.back("connected", **more),
+        "returnUri": consent.back("connected", **more),
     }
 
 
-def _sorry(error: Exception, provider: str) -> Answer:
-    """Turn a refusal into what the person reads."""
+def _refusal(error: Exception, provider: str) -> Answer:
+    """Return the response for an error, in words for the account's owner."""
     _log.info("network not connected", error=type(error).__name__)
     if isinstance(error, AuthorizationStateInvalid):
         text = "This link is no longer valid. Go back to the application that sent you here and start again."
         return 400, {"status": "over", "text": text}
     if isinstance(error, OptionUnsupported):
-        # Words of ours, which say what can be done instead.
+        # The message is our own, and says what to do instead.
         return 409, {"status": "refused", "text": error.message}
     if isinstance(error, GrantRevoked | ReauthorizationRequired | storage_errors.NotFound):
         text = f"The connection to {provider} must be authorised again first."
@@ -212,22 +218,22 @@ def _sorry(error: Exception, provider: str) -> Answer:
     if isinstance(error, NotFound):
         text = f"{provider} does not know this consent. Open the window again."
         return 404, {"status": "refused", "text": text}
-    if isinstance(error, Rejected) or (isinstance(error, DomainError) and not _passes(error)):
+    if isinstance(error, Rejected) or (isinstance(error, DomainError) and not _is_temporary(error)):
         return 409, {"status": "refused", "text": f"{provider} did not connect the account."}
-    return 503, _troubled(f"{provider} could not be asked just now.")
+    return 503, _retry_later(f"{provider} could not be asked just now.")
 
 
-def _passes(error: DomainError) -> bool:
-    """Return whether the same may work in a moment."""
+def _is_temporary(error: DomainError) -> bool:
+    """Return whether the same request may succeed in a moment."""
     return isinstance(error, Conflict) or error.reason in ("GATEWAY_UNAVAILABLE", "QUOTA_EXCEEDED")
 
 
-def _troubled(text: str) -> dict[str, str]:
+def _retry_later(text: str) -> dict[str, str]:
     return {"status": "troubled", "text": f"{text} Look again in a moment."}
 
 
 async def _body(request: Request) -> dict[str, str] | None:
-    """Read what the page's script sends: a small JSON object of texts; None for anything else."""
+    """Read what the page's script sends, a small JSON object of strings; return None for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return None
     body = bytearray()
@@ -236,9 +242,9 @@ async def _body(request: Request) -> dict[str, str] | None:
             body += piece
             if len(body) > MAX_BODY_BYTES:
                 return None
-        said = json.loads(body)
+        values = json.loads(body)
     except (ClientDisconnect, ValueError, RecursionError):
         return None
-    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+    if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         return None
-    return said
+    return values

@@ -1,7 +1,7 @@
-"""The page on which a network's account is connected inside a planner: opens the vendor's page, hears its signal.
+"""The page on which a network account is connected to a planner: it opens the vendor's page and waits for its message.
 
-Owns the words, the looks and the script, which asks our own endpoints and knows no vendor: what the vendor's signal
-looks like stands in the page as data. No secret does: the address of the vendor's page is behind a redirect of ours.
+Owns the text, the style and the script, which calls our own endpoints and knows no vendor: the form of the vendor's
+message is data in the page. There are no secrets in it: the vendor's URL is behind a redirect of ours.
 """
 
 import json
@@ -14,8 +14,8 @@ from starlette.responses import HTMLResponse, Response
 from gateway.http.pages import STYLE
 from providers.models.accounts import ConsentSignal
 
-PATIENCE_SECONDS = 60
-"""How long the vendor's page may be open before ours says what else can be done."""
+HINT_SECONDS = 60
+"""How long the vendor's page may be open before ours shows what else can be done."""
 
 NAMES = {
     "tiktok": "TikTok",
@@ -39,8 +39,8 @@ a { color: inherit; }
 [hidden] { display: none; }
 """
 
-# The message is taken from the window that this page opened, from where the vendor's pages are, and in the vendor's
-# form; the id in it is worth what our endpoints find out about it.
+# A message is accepted only from the window that this page opened, from an origin of the vendor, and in the vendor's
+# form; the id in it is not trusted until our endpoints have checked it.
 _SCRIPT = """
 const main = document.querySelector("main");
 const data = main.dataset, rule = JSON.parse(data.signal), here = location.pathname;
@@ -121,7 +121,7 @@ function begin() {
   clearTimeout(patience);
   patience = setTimeout(() => say(data.lost, open, look), 1000 * Number(data.patience));
 }
-// A window that closed may have said its last word just before: it still counts.
+// A window may have sent its message just before it closed: wait one more round for it.
 setInterval(() => {
   if (!popup || busy || over) return;
   closed = popup.closed ? closed + 1 : 0;
@@ -142,12 +142,12 @@ open.hidden = false;
 
 
 def network_name(platform: str) -> str:
-    """Return what a person calls a network."""
+    """Return a network's display name."""
     return NAMES.get(platform, platform.replace("_", " ").title())
 
 
 def render(signal: ConsentSignal, *, platform: str, provider: str, openers: Sequence[str], back: str) -> Response:
-    """Write the page; `openers` are the origins that may hear how it ends, `back` is where one goes who gives up."""
+    """Return the page; `openers` are the origins that may receive the outcome, `back` is the link for giving up."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; "
@@ -160,7 +160,7 @@ def render(signal: ConsentSignal, *, platform: str, provider: str, openers: Sequ
 
 
 def _data(signal: ConsentSignal, network: str, provider: str, openers: Sequence[str]) -> dict[str, str]:
-    """Return what the script reads from the page, words included."""
+    """Return what the script reads from the page's data attributes, texts included."""
     rule = {
         "hosts": signal.hosts,
         "fields": {name: list(values) for name, values in signal.fields.items()},
@@ -170,7 +170,7 @@ def _data(signal: ConsentSignal, network: str, provider: str, openers: Sequence[
     return {
         "signal": json.dumps(rule),
         "openers": json.dumps(list(openers)),
-        "patience": str(PATIENCE_SECONDS),
+        "patience": str(HINT_SECONDS),
         "opened": f"Go on in the window that opened. This page goes on by itself when {network} is done.",
         "blocked": "Your browser did not open the window. Allow pop-ups for this page, and press the button again.",
         "wait": "One moment…",
@@ -186,13 +186,13 @@ def _data(signal: ConsentSignal, network: str, provider: str, openers: Sequence[
 
 def _html(network: str, provider: str, data: dict[str, str], back: str, nonce: str) -> str:
     title = escape(f"Connect {network}")
-    held = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
+    attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
     link = f'<a href="{escape(back)}">Go back without connecting</a>' if back else ""
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f'<title>{title}</title>\n<style nonce="{nonce}">{STYLE}{_STYLE}</style>\n</head>\n<body>\n'
-        f'<main class="open" {held}>\n<h1 id="title">{title}</h1>\n'
+        f'<main class="open" {attributes}>\n<h1 id="title">{title}</h1>\n'
         f'<p id="status" role="status">{escape(network)} asks in a window of its own whether {escape(provider)} may '
         "post for you.</p>\n"
         f"<noscript><p>This page needs JavaScript. Connect the account inside {escape(provider)} instead.</p>"

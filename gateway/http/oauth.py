@@ -1,7 +1,7 @@
-"""Where a provider's consent page sends the browser back to.
+"""The OAuth callback, to which a provider's consent page redirects the browser.
 
-Owns reading what it brings, and what the person sees then: a page, or their own application again. The rules are
-`gateway/domain/connections/complete.py`, which the RPC CompleteConnection uses too.
+Owns parsing its parameters, and the response: a page, or a redirect to the application. The logic is
+`gateway/domain/connections/complete.py`, which the RPC CompleteConnection also uses.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,8 +31,8 @@ MAX_VALUE = 8192
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """`/oauth/{provider}/callback`; the pages of `redirect_uris`, from the settings, may have opened the window, and so
-    may those of the key that began the consent.
+    """`/oauth/{provider}/callback`; pages at `redirect_uris`, from the settings, may have opened the window, and so may
+    those of the API key that started the consent.
     """
 
     domain: Callable[[], Domain | None]
@@ -41,15 +41,15 @@ class Callback:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one browser."""
         request = Request(scope, receive)
-        # A state is good for one visit: those who only look at the headers must not use it up.
-        outcome = pages.LOOKED if request.method == "HEAD" else await self._settle(request)
+        # A state can be used once: a HEAD request must not consume it.
+        outcome = pages.HEAD_ONLY if request.method == "HEAD" else await self._settle(request)
         await self._respond(outcome)(scope, receive, send)
 
     async def _settle(self, request: Request) -> Outcome:
         try:
             return await self._complete(request)
         except Exception as error:
-            # A person gets a page, whatever happened, and nothing of what it was.
+            # The person gets a page whatever happened, and no details.
             _log.error("callback failed", exc_info=error)
             return pages.BROKEN
 
@@ -68,7 +68,7 @@ class Callback:
             done = await complete.complete_callback(
                 domain,
                 provider.name,
-                state=values["state"] or await self._remembered(domain, request, provider.name),
+                state=values["state"] or await self._only_open_state(domain, request, provider.name),
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
@@ -77,29 +77,29 @@ class Callback:
             return _failed(failed, name, values["error_description"])
         except (DomainError, ProviderError, DatabaseUnavailable) as error:
             if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
-                return pages.EXPIRED if provider.authorization.returns_state else pages.UNASKED
+                return pages.EXPIRED if provider.authorization.returns_state else pages.NOT_STARTED_HERE
             return _refused(error, name, values["error_description"])
         connection = names.CONNECTION.format(done.connection.location, done.connection.id)
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
 
-    async def _remembered(self, domain: Domain, request: Request, provider: str) -> str:
-        """Find which consent this browser began, when the vendor did not send the state back."""
-        return await consent.only_open(domain, provider, consent_start.remembered(domain, request, provider))
+    async def _only_open_state(self, domain: Domain, request: Request, provider: str) -> str:
+        """Return the state of the one open consent that this browser started, for vendors that do not return it."""
+        return await consent.only_open(domain, provider, consent_start.started_states(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:
-            return RedirectResponse(returning(outcome), 303)
+            return RedirectResponse(return_address(outcome), 303)
         return pages.render(outcome, self._origins(outcome))
 
     def _origins(self, outcome: Outcome) -> list[str]:
-        """Return the origins whose page may have opened ours; a browser tells the message to nobody else."""
+        """Return the origins whose pages may have opened ours; the browser delivers the message to no others."""
         known = (*self.redirect_uris, *outcome.openers)
         return sorted({origin for uri in known if (origin := origin_of(uri))})
 
 
 def read(query: str) -> dict[str, str] | None:
-    """Read what the consent page sent; None for what no consent page sends: repeated, endless or broken values."""
+    """Parse the callback's query; return None for repeated, oversized or malformed values, which no vendor sends."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=50)
     except ValueError:
@@ -107,48 +107,50 @@ def read(query: str) -> dict[str, str] | None:
     known = [(name, value) for name, value in pairs if name in FIELDS]
     if len({name for name, _ in known}) < len(known):
         return None
-    # A zero byte cannot be kept by PostgreSQL, and stands in nothing that a vendor sends.
+    # PostgreSQL cannot store a zero byte, and no vendor sends one.
     if any(len(value) > MAX_VALUE or "\0" in value for _, value in known):
         return None
     return dict.fromkeys(FIELDS, "") | dict(known)
 
 
-def returning(outcome: Outcome) -> str:
-    """Return the application's own address with the outcome in its query, beside what stood there."""
-    return extended(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
+def return_address(outcome: Outcome) -> str:
+    """Return the application's return URI with the outcome added to its query."""
+    return with_query(outcome.return_uri, {"connection": outcome.connection, "status": outcome.status})
 
 
-def extended(uri: str, values: Mapping[str, str]) -> str:
-    """Return an address with more in its query."""
+def with_query(uri: str, values: Mapping[str, str]) -> str:
+    """Return a URI with `values` added to its query."""
     parts, added = urlsplit(uri), urlencode(values)
     return parts._replace(query=f"{parts.query}&{added}" if parts.query else added).geturl()
 
 
 def origin_of(uri: str) -> str:
-    """Return scheme, host and port of an address that can open windows, "" for anything else."""
+    """Return the origin (scheme, host and port) of an http or https URI, "" for any other."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") and parts.netloc else ""
 
 
-def _failed(failed: ConsentFailed, provider: str, said: str) -> Outcome:
-    """Turn the failure of a consent that was found into what the person is shown; a fault of ours is raised."""
+def _failed(failed: ConsentFailed, provider: str, vendor_message: str) -> Outcome:
+    """Return the page for the failure of a consent that was found; raises an error that nobody foresaw."""
     if not isinstance(failed.error, DomainError | ProviderError | DatabaseUnavailable):
         raise failed.error
-    outcome = _refused(failed.error, provider, said, connection=failed.connection, return_uri=failed.return_uri)
+    outcome = _refused(failed.error, provider, vendor_message, failed.connection, failed.return_uri)
     return outcome if outcome is pages.EXPIRED else replace(outcome, openers=failed.openers)
 
 
-def _refused(error: Exception, provider: str, said: str, connection: str = "", return_uri: str = "") -> Outcome:
-    """Turn a refusal into what the person is shown."""
+def _refused(
+    error: Exception, provider: str, vendor_message: str, connection: str = "", return_uri: str = ""
+) -> Outcome:
+    """Return the page for an error."""
     _log.info("consent not completed", provider=provider, error=type(error).__name__)
     if isinstance(error, AuthorizationStateInvalid):
         return pages.EXPIRED
-    return _sorry(error, provider, said, {"connection": connection, "return_uri": return_uri})
+    return _page_for(error, provider, vendor_message, {"connection": connection, "return_uri": return_uri})
 
 
-def _sorry(error: Exception, provider: str, said: str, where: dict[str, str]) -> Outcome:
+def _page_for(error: Exception, provider: str, vendor_message: str, where: dict[str, str]) -> Outcome:
     if isinstance(error, AuthorizationDenied):
-        return pages.denied(provider, said=said, **where)
+        return pages.denied(provider, vendor_message=vendor_message, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":
         return pages.failed(provider, error.message, **where)
-    return pages.troubled(provider, **where)
+    return pages.temporarily_failed(provider, **where)

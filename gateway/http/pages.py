@@ -1,7 +1,7 @@
-"""The page a person sees after a consent: connected, denied, expired.
+"""The page that a person sees after a consent: connected, denied, expired.
 
-Owns its words, its looks and its message to the window that opened it. Everything is in the page itself: it loads
-nothing, and works without JavaScript.
+Owns its text, its style and its message to the window that opened it. The page is self-contained: it loads nothing, and
+works without JavaScript.
 """
 
 import json
@@ -12,20 +12,20 @@ from html import escape
 
 from starlette.responses import HTMLResponse, Response
 
-SAID_MAX = 200
+MAX_QUOTE = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a consent ended: `status` for machines, the rest for people; `said` is the vendor's own sentence. `openers`
-    are addresses whose pages may hear of it.
+    """How a consent ended: `status` for programs, the rest for people; `vendor_message` is the vendor's own. Pages at
+    `openers` may receive the outcome.
     """
 
     status: str
     title: str
     text: str
     code: int = 200
-    said: str = ""
+    vendor_message: str = ""
     connection: str = ""
     return_uri: str = ""
     openers: Sequence[str] = ()
@@ -38,7 +38,7 @@ EXPIRED = Outcome(
     "Go back to the application that sent you here and start again.",
     400,
 )
-UNASKED = Outcome(
+NOT_STARTED_HERE = Outcome(
     "expired",
     "Nobody here asked for this",
     "To connect a network, begin in the application that uses it: this browser has not begun there within the last ten "
@@ -48,29 +48,29 @@ UNASKED = Outcome(
 NO_PROVIDER = Outcome("failed", "There is nothing here", "No network of this name can be connected here.", 404)
 UNAVAILABLE = Outcome("failed", "Not just now", "The service is starting. Reload this page in a moment.", 503)
 BROKEN = Outcome("failed", "Something went wrong", "The fault is ours. Start again in a moment.", 500)
-LOOKED = Outcome("none", "Consent", "")
+HEAD_ONLY = Outcome("none", "Consent", "")
 
 
 def connected(provider: str, *, connection: str, return_uri: str) -> Outcome:
-    """Say that it worked."""
+    """Return the outcome of a successful consent."""
     text = f"Your {provider} account is connected. You can close this window."
     return Outcome("connected", "Connected", text, 200, connection=connection, return_uri=return_uri)
 
 
-def denied(provider: str, *, said: str, connection: str, return_uri: str) -> Outcome:
-    """Say that the person, or the vendor, said no."""
+def denied(provider: str, *, vendor_message: str, connection: str, return_uri: str) -> Outcome:
+    """Return the outcome of a consent that the person or the vendor denied."""
     text = f"{provider} was not connected, because the permission was not given. Nothing was changed."
-    return Outcome("denied", "Not connected", text, 403, said, connection, return_uri)
+    return Outcome("denied", "Not connected", text, 403, vendor_message, connection, return_uri)
 
 
 def failed(provider: str, sentence: str, *, connection: str, return_uri: str) -> Outcome:
-    """Say what a rule of ours refused."""
+    """Return the outcome of a consent that the gateway refused, with the reason."""
     text = f"{provider} was not connected. {sentence}"
     return Outcome("failed", "Not connected", text, 409, connection=connection, return_uri=return_uri)
 
 
-def troubled(provider: str, *, connection: str, return_uri: str) -> Outcome:
-    """Say that it may work another time."""
+def temporarily_failed(provider: str, *, connection: str, return_uri: str) -> Outcome:
+    """Return the outcome of a consent that may succeed on a retry."""
     text = (
         f"{provider} could not be connected just now. Reload this page in a moment; should that not help, go back to "
     )
@@ -94,8 +94,8 @@ q, small { color: var(--soft); }
 button { font: inherit; padding: .5rem 1rem; cursor: pointer; }
 """
 
-# The state and the code leave the address bar, and with it the history, unless a reload is what is needed; the opener
-# hears what happened; a window that was opened by a page can be closed by its button.
+# Removes the state and the code from the address bar and the history, unless a reload is needed; sends the outcome to
+# the opener; shows a close button in a window that was opened by a page.
 _SCRIPT = """
 const { again, message, openers } = document.querySelector("main").dataset;
 if (!again) history.replaceState(null, "", location.pathname);
@@ -109,7 +109,7 @@ if (window.opener) {
 
 
 def render(outcome: Outcome, openers: Sequence[str]) -> Response:
-    """Write the page; `openers` are the origins that may hear of the outcome."""
+    """Return the page; `openers` are the origins that may receive the outcome."""
     nonce = secrets.token_urlsafe(16)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
@@ -119,7 +119,7 @@ def render(outcome: Outcome, openers: Sequence[str]) -> Response:
 
 
 def message_of(outcome: Outcome) -> dict[str, str]:
-    """Return what the opener hears: nothing that is a secret."""
+    """Return the message to the opener; there are no secrets in it."""
     return {"type": "social-gateway.connection", "status": outcome.status, "connection": outcome.connection}
 
 
@@ -133,16 +133,16 @@ def _html(outcome: Outcome, openers: Sequence[str], nonce: str) -> str:
         f'<title>{title}</title>\n<style nonce="{nonce}">{STYLE}</style>\n</head>\n<body>\n'
         f'<main class="{escape(outcome.status)}" data-again="{again}" '
         f'data-message="{message}" data-openers="{origins}">\n'
-        f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_said(outcome.said)}'
+        f'<h1>{title}</h1>\n<p role="status">{escape(outcome.text)}</p>\n{_quote(outcome.vendor_message)}'
         '<button type="button" hidden>Close this window</button>\n</main>\n'
         f'<script nonce="{nonce}">{_SCRIPT}</script>\n</body>\n</html>\n'
     )
 
 
-def _said(sentence: str) -> str:
-    """Quote what came with the browser: as text, and no longer than a sentence."""
+def _quote(sentence: str) -> str:
+    """Quote the vendor's message, which came through the browser: as escaped text, truncated."""
     short = " ".join(sentence.split())
     if not short:
         return ""
-    short = short if len(short) <= SAID_MAX else f"{short[: SAID_MAX - 1]}…"
+    short = short if len(short) <= MAX_QUOTE else f"{short[: MAX_QUOTE - 1]}…"
     return f"<p><small>The network said: <q>{escape(short)}</q></small></p>\n"

@@ -1,6 +1,6 @@
-"""The HTTP edge on a socket, inside the process's own event loop.
+"""Serves the HTTP edge on a socket, in the process's own event loop.
 
-Owns the socket and the server's life. Knows nothing of the pages.
+Owns the socket and the server's lifecycle. Knows nothing about the pages.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ GRACE_SECONDS = 5
 MAX_HEAD_BYTES = 64 * 1024
 
 
-class _Guest(uvicorn.Server):
-    """A server that says when it listens, and leaves the signals to its host."""
+class _EmbeddedServer(uvicorn.Server):
+    """A uvicorn server that signals when it is listening, and leaves signal handling to the process."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -36,18 +36,18 @@ class _Guest(uvicorn.Server):
 
 @dataclass(slots=True)
 class HttpServer:
-    """A running server; `port` is the one that was really taken."""
+    """A running server; `port` is the port that was really bound."""
 
     port: int
-    _server: _Guest = field(repr=False)
+    _server: _EmbeddedServer = field(repr=False)
     _task: "asyncio.Task[None]" = field(repr=False)
     _socket: socket.socket = field(repr=False)
 
     @classmethod
     async def start(cls, app: ASGIApp, address: str) -> "HttpServer":
-        """Serve `app` on `host:port` (port 0 takes a free one); raises OSError when it cannot be had."""
-        bound = listen(address)
-        server = _Guest(_config(app))
+        """Serve `app` on `host:port` (port 0 picks a free one); raises OSError if it cannot be bound."""
+        bound = bind(address)
+        server = _EmbeddedServer(_config(app))
         task = asyncio.create_task(server.serve(sockets=[bound]), name="http")
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -59,17 +59,16 @@ class HttpServer:
         return cls(bound.getsockname()[1], server, task, bound)
 
     async def stop(self) -> None:
-        """Take no more requests, let running ones end, close."""
+        """Stop accepting requests, let running ones finish, and close the socket."""
         self._server.should_exit = True
         await self._task
         self._socket.close()
 
 
-def listen(address: str) -> socket.socket:
-    """Bind `host:port`; an IPv6 host stands in brackets.
+def bind(address: str) -> socket.socket:
+    """Bind `host:port`; an IPv6 host is in brackets. Raises OSError naming the address.
 
-    The socket must say that it is TCP: without IPPROTO_TCP asyncio leaves Nagle's algorithm on, which costs 44 ms a
-    call. Raises OSError that names the address.
+    The socket is created with IPPROTO_TCP: without it asyncio leaves Nagle's algorithm on, which costs 44 ms per call.
     """
     host, _, port = address.rpartition(":")
     host = host.strip("[]")
@@ -87,7 +86,7 @@ def listen(address: str) -> socket.socket:
 def _config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
-        # Not on httptools: it reads a head without end (32 MB were taken, 2026-11-21); h11 refuses one of 64 KiB.
+        # Not httptools: it reads headers without a limit (32 MB were accepted, 2026-11-21); h11 refuses above 64 KiB.
         http=connection_limits.protocol(),
         ws="none",
         loop="none",
@@ -97,9 +96,9 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_level="warning",
         proxy_headers=False,
         server_header=False,
-        # Beside the bound on connections: what a request began may go on when its connection is gone.
+        # In addition to the limit on connections: a request may still be running after its connection has closed.
         limit_concurrency=connection_limits.MAX_CONNECTIONS + 1,
-        # Ours is the one that counts: uvicorn's stops at any byte.
+        # Our own timer is the effective one: any byte stops uvicorn's.
         timeout_keep_alive=int(connection_limits.KEEP_ALIVE_SECONDS),
         timeout_graceful_shutdown=GRACE_SECONDS,
         h11_max_incomplete_event_size=MAX_HEAD_BYTES,

@@ -1,6 +1,6 @@
-"""Who calls: from the `authorization` header to a caller with the method's scope.
+"""Authentication: from the `authorization` header to a caller that has the method's scope.
 
-Owns how a key travels. Does not know how keys are kept (`gateway/domain/api_keys.py`), nor locations: each method
+Owns how a key is sent. Does not know how keys are stored (`gateway/domain/api_keys.py`), nor locations: each method
 checks its own.
 """
 
@@ -13,13 +13,13 @@ HEADER = "authorization"
 _SCHEME = "bearer "
 
 Authenticate = Callable[[str], Awaitable[Caller]]
-"""Gives the caller behind an API key, or raises Unauthenticated."""
+"""Returns the caller of an API key, or raises Unauthenticated."""
 
 
 async def identify(header: str, scope: str, authenticate: Authenticate) -> Caller:
-    """Return the caller behind `Bearer KEY`.
+    """Return the caller of `Bearer KEY`.
 
-    Raises Unauthenticated for anything but one valid key, ScopeMissing when the key lacks the method's scope.
+    Raises Unauthenticated unless the header holds one valid key, ScopeMissing if the key does not have the scope.
     """
     if header[: len(_SCHEME)].lower() != _SCHEME:
         raise Unauthenticated("Send `authorization: Bearer KEY`.")

@@ -1,6 +1,6 @@
-"""One call, from its first byte to its last: who, what, how it ended, and the line that tells it.
+"""One call: who made it, which method, how it ended, and its log line.
 
-Owns the facts of a call and the canonical log line. Does not know gRPC's handlers.
+Owns the state of a call and the canonical log line. Does not know gRPC's handlers.
 """
 
 import time
@@ -17,7 +17,7 @@ _log = log.get("gateway.calls")
 
 @dataclass(slots=True)
 class Call:
-    """What is known of the call at hand; `started` is a reading of the monotonic clock."""
+    """The state of the current call; `started` is a monotonic clock reading."""
 
     method: str
     request_id: str
@@ -31,7 +31,7 @@ class Call:
 
 
 def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
-    """Return the values of the wanted headers, in order; one that is absent, repeated or not text is empty."""
+    """Return the values of the `wanted` headers, in order; "" for one that is missing, repeated or binary."""
     found: dict[str, str] = {}
     for key, value in metadata or ():
         if key in wanted:
@@ -40,7 +40,7 @@ def read_metadata(metadata: Any, wanted: tuple[str, ...]) -> list[str]:
 
 
 def write_line(call: Call, *, quiet: bool) -> None:
-    """Write the call's one line; `quiet` (health probes) lowers a success to debug."""
+    """Log the call's one line; with `quiet` (health probes) a success is logged at debug level."""
     write = _log.debug if quiet and call.code == "OK" else _log.info
     write(
         "call",
@@ -57,12 +57,12 @@ def write_line(call: Call, *, quiet: bool) -> None:
 
 
 def write_failure(call: Call, error: BaseException) -> None:
-    """Write the cause of an INTERNAL answer, with its traceback: the caller gets nothing of it but the request id."""
+    """Log the cause of an INTERNAL status with its traceback; the caller only gets the request id."""
     _log.error("call failed", method=call.method, request_id=call.request_id, exc_info=error)
 
 
-def name_of(code: Any) -> str:
-    """Return the name of a status code that a servicer set by itself, whatever form it has."""
+def code_name(code: Any) -> str:
+    """Return the name of a status code that a servicer set itself, whatever its type."""
     if isinstance(code, grpc.StatusCode):
         return code.name
     return str(code or "UNKNOWN")

@@ -1,6 +1,6 @@
-"""A deadline for the calls whose client set none, so that nothing runs for ever.
+"""A default deadline for calls whose client set none, so that nothing runs for ever.
 
-Owns when it applies and what is said when it passes. A client's own deadline is kept by gRPC itself.
+Owns the timeout and its error. gRPC itself enforces a client's own deadline.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ T = TypeVar("T")
 
 
 async def within(seconds: float | None, work: Awaitable[T]) -> T:
-    """Wait for the work, for `seconds` at most (None: as long as it takes); raises DeadlineExceeded.
+    """Await the work for at most `seconds` (None: no limit); raises DeadlineExceeded.
 
-    The work is cancelled as it would be by a client's deadline: what must not be cut short is shielded there.
+    The work is cancelled, as it is by a client's deadline: whatever must not be interrupted is shielded there.
     """
     if seconds is None:
         return await work

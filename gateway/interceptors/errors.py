@@ -1,6 +1,6 @@
-"""The last word on a failed call: every exception becomes a status, and nothing else of it leaves.
+"""Ends a failed call with a status, so that nothing else of the exception reaches the client.
 
-Owns the answer and what is logged with it. Which status it is, `gateway/status.py` says. gRPC itself would send an
+Owns aborting the call and logging its failure. `gateway/status.py` decides the status. gRPC itself would send the
 exception's text to the client.
 """
 
@@ -15,10 +15,10 @@ from gateway.interceptors.calls import Call
 
 
 async def answer(context: Any, call: Call, error: BaseException, clock: Clock) -> NoReturn:
-    """End the call with the error's status; always raises gRPC's own AbortError, which ends the servicer quietly."""
+    """End the call with the error's status; always raises gRPC's AbortError, which ends the servicer silently."""
     proto = status.from_error(error, now=clock(), request_id=call.request_id)
     code = status.code_of(proto)
-    call.code, call.reason = code.name, status.facts_of(error).reason
+    call.code, call.reason = code.name, status.error_facts(error).reason
     if code is grpc.StatusCode.INTERNAL:
         calls.write_failure(call, error)
     trailers = ((status.DETAILS_KEY, proto.SerializeToString()), (request_id.HEADER, call.request_id))

@@ -1,11 +1,12 @@
-"""How much one key may have running at once, so that one caller cannot take the server from the others.
+"""Concurrency limits per API key, so that one caller cannot starve the others.
 
-Owns the counts. Does not know rates or the vendors' quotas.
+Owns the counters. Does not know rate limits or the vendors' quotas.
 """
 
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from gateway.aip import names
 from gateway.clock import Clock
 from gateway.errors import QuotaExceeded
 
@@ -14,7 +15,7 @@ RETRY = timedelta(seconds=1)
 
 @dataclass(slots=True)
 class Limits:
-    """Running calls per key; `max_calls` for those that end by themselves, `max_streams` for those that watch."""
+    """Running calls per key: at most `max_calls` calls and uploads, and `max_streams` watch streams."""
 
     max_calls: int
     max_streams: int
@@ -22,17 +23,17 @@ class Limits:
     _calls: dict[str, int] = field(default_factory=dict)
     _streams: dict[str, int] = field(default_factory=dict)
 
-    def take(self, key_id: str, *, stream: bool) -> None:
-        """Count one more running call of a key; raises QuotaExceeded when it has as many as it may."""
-        counts, most = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
+    def acquire(self, key_id: str, *, stream: bool) -> None:
+        """Count one more running call of a key; raises QuotaExceeded if it has reached its limit."""
+        counts, limit = (self._streams, self.max_streams) if stream else (self._calls, self.max_calls)
         running = counts.get(key_id, 0)
-        if running >= most:
+        if running >= limit:
             quota = "openStreams" if stream else "callsInFlight"
-            raise QuotaExceeded(quota, subject=f"apiKeys/{key_id}", limit=most, retry_at=self.clock() + RETRY)
+            raise QuotaExceeded(quota, subject=names.API_KEY.format(key_id), limit=limit, retry_at=self.clock() + RETRY)
         counts[key_id] = running + 1
 
-    def give(self, key_id: str, *, stream: bool) -> None:
-        """Count one running call less; a key that has none left is forgotten."""
+    def release(self, key_id: str, *, stream: bool) -> None:
+        """Count one running call less; a key without calls is removed."""
         counts = self._streams if stream else self._calls
         if counts[key_id] == 1:
             del counts[key_id]

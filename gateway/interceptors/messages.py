@@ -1,4 +1,4 @@
-"""From bytes to a request: what cannot be read is the caller's fault, and is said as such.
+"""From bytes to a request message: a malformed request is INVALID_ARGUMENT, the caller's fault.
 
 Owns the size check and the parsing. gRPC itself would answer UNKNOWN with the parser's own text.
 """
@@ -13,8 +13,8 @@ from gateway.errors import FieldInvalid
 Parser = Callable[[bytes], Any]
 
 
-def careful(parser: Parser | None, max_bytes: int) -> Parser:
-    """Wrap a method's own parser: larger messages and broken ones raise FieldInvalid."""
+def checked_parser(parser: Parser | None, max_bytes: int) -> Parser:
+    """Wrap a method's own parser so that messages that are too large or malformed raise FieldInvalid."""
 
     def parse(raw: bytes) -> Any:
         if len(raw) > max_bytes:
@@ -31,7 +31,7 @@ def careful(parser: Parser | None, max_bytes: int) -> Parser:
 
 
 def serialize(response: Any) -> bytes:
-    """Write a response inside the frame, so that a servicer that gave none is caught there."""
+    """Serialize a response inside the pipeline, so that a servicer that returned none fails there."""
     if not isinstance(response, Message):
-        raise TypeError(f"a servicer answered with {type(response).__name__}")
+        raise TypeError(f"a servicer returned {type(response).__name__}")
     return response.SerializeToString()

@@ -1,9 +1,9 @@
-"""The frame around every servicer: one interceptor that takes each call through its steps in one straight line.
+"""The call pipeline: one interceptor that runs every call through the same steps, in one place.
 
-Owns the order of the steps and the four kinds of handlers. Does not know what any step decides, nor any method's work.
+Owns the order of the steps and the four kinds of handlers. Does not know what a step decides, nor what a method does.
 
-To gRPC every method is one that reads a stream: of others it reads the whole request, however long that takes and
-however large it is, before it asks anybody whether the caller may call at all.
+Every method is registered with gRPC as one that reads a stream. For unary requests gRPC would read the whole request,
+however long that takes and however large it is, before the caller is authenticated.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from gateway.interceptors.calls import Call
 from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
 from gateway.interceptors.request_id import NewId
-from gateway.interceptors.unauthenticated import Strangers
+from gateway.interceptors.unauthenticated import UnauthenticatedSlots
 
 _STOPPING = "It is stopping: connect again."
 _LAST_WRITE_SECONDS = 5
@@ -34,8 +34,8 @@ _HEADERS = (auth.HEADER, request_id.HEADER)
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """What the steps need; `deadline_seconds` is for unary calls whose client set none."""
+class CallPolicy:
+    """How calls are authenticated and limited; `deadline_seconds` is for unary calls whose client set none."""
 
     authenticate: Authenticate
     limits: Limits
@@ -47,7 +47,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """What is fixed about one method: its scope (None when it needs no key), and whether it answers in a stream."""
+    """The fixed properties of a method: its scope (None if it needs no key), and whether it returns a stream."""
 
     name: str
     scope: str | None
@@ -55,22 +55,22 @@ class Method:
 
 
 class CallPipeline(grpc.aio.ServerInterceptor):
-    """The one interceptor of the server; a method is wrapped at its first call and kept."""
+    """The server's only interceptor; a method's handler is wrapped at its first call and cached."""
 
-    def __init__(self, steps: Steps) -> None:
-        """Take what the steps need."""
-        self._steps = steps
+    def __init__(self, policy: CallPolicy) -> None:
+        """Apply `policy` to every call."""
+        self._policy = policy
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._open_streams: dict[asyncio.Task[Any], Call] = {}
         self._ending = False
-        self._strangers = Strangers()
+        self._unauthenticated = UnauthenticatedSlots()
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """Return the wrapped handler; None (UNIMPLEMENTED) for a method that nobody serves."""
+        """Return the wrapped handler; None, meaning UNIMPLEMENTED, for an unknown method."""
         name = str(handler_call_details.method)
         wrapped = self._wrapped.get(name)
         if wrapped is None:
@@ -81,24 +81,24 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         return wrapped
 
     def end_streams(self) -> None:
-        """End every response stream, open or about to open, with UNAVAILABLE: watchers connect again, elsewhere."""
+        """End every response stream, open or about to open, with UNAVAILABLE, so that watchers reconnect elsewhere."""
         self._ending = True
         for task, call in self._open_streams.items():
             call.draining = True
             task.cancel()
 
     def _wrap(self, name: str, handler: Any) -> Any:
-        """Put the frame around one handler, whichever of the four kinds it is."""
+        """Wrap one handler, whichever of the four kinds it is."""
         scope = None if scopes.is_public(name) else scopes.scope_of(name)
         method = Method(name, scope, bool(handler.response_streaming))
-        parse = messages.careful(handler.request_deserializer, self._steps.max_message_bytes)
+        parse = messages.checked_parser(handler.request_deserializer, self._policy.max_message_bytes)
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._many(method, handler.stream_stream), parse, handler.response_serializer
             )
         if handler.request_streaming:
             return grpc.stream_unary_rpc_method_handler(self._one(method, handler.stream_unary), parse)
-        # A single request is read and parsed inside the frame: a caller without a key learns nothing about its bytes.
+        # A single request is read and parsed inside the pipeline, so its bytes get no error before the key is checked.
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
                 self._many(method, handler.unary_stream, parse), None, handler.response_serializer
@@ -106,18 +106,18 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         return grpc.stream_unary_rpc_method_handler(self._one(method, handler.unary_unary, parse))
 
     def _one(self, method: Method, behavior: Any, parse: messages.Parser | None = None) -> Any:
-        """Wrap a method that answers once; `parse` reads its one request, None leaves its stream of requests alone."""
+        """Wrap a method with one response; `parse` reads its one request, None means it reads a stream of requests."""
         if not inspect.iscoroutinefunction(behavior):
             raise TypeError(f"{method.name} must be served by an async function")
 
         async def serve(requests: Any, context: Any) -> bytes:
             async def work() -> bytes:
                 left = context.time_remaining()
-                deadline.begin(self._steps.deadline_seconds if left is None else left)
-                # A stream takes as long as its bytes do; a single request has no such excuse.
+                deadline.begin(self._policy.deadline_seconds if left is None else left)
+                # An upload takes as long as its bytes need; only a single request gets the default deadline.
                 if parse is None:
                     return messages.serialize(await behavior(requests, context))
-                seconds = self._steps.deadline_seconds if left is None else None
+                seconds = self._policy.deadline_seconds if left is None else None
                 return messages.serialize(await within(seconds, answer(parse)))
 
             async def answer(parse: messages.Parser) -> Any:
@@ -128,36 +128,36 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         return serve
 
     def _many(self, method: Method, behavior: Any, parse: messages.Parser | None = None) -> Any:
-        """Wrap a method that answers in a stream: a generator, or a coroutine that writes by itself."""
+        """Wrap a method with a stream of responses: an async generator, or a coroutine that writes them itself."""
         generates = inspect.isasyncgenfunction(behavior)
         if not generates and not inspect.iscoroutinefunction(behavior):
             raise TypeError(f"{method.name} must be served by an async function")
 
         async def serve(requests: Any, context: Any) -> None:
             async def work() -> None:
-                given = requests if parse is None else await self._request(method, context, parse)
+                argument = requests if parse is None else await self._request(method, context, parse)
                 if generates:
-                    await _write_all(behavior(given, context), context)
+                    await _write_all(behavior(argument, context), context)
                 else:
-                    await behavior(given, context)
+                    await behavior(argument, context)
 
-            async def briefly() -> None:
-                async with self._strangers.place(self._steps.deadline_seconds):
+            async def work_in_slot() -> None:
+                async with self._unauthenticated.slot(self._policy.deadline_seconds):
                     await work()
 
-            # A stream of requests is read for as long as it lasts.
-            await self._run(method, context, briefly if parse is None and method.scope is None else work)
+            # A public method that reads a stream of requests occupies a slot for as long as it runs.
+            await self._run(method, context, work_in_slot if parse is None and method.scope is None else work)
 
         return serve
 
     async def _request(self, method: Method, context: Any, parse: messages.Parser) -> Any:
-        """Read the one request of a call that was let in; raises FieldInvalid, DeadlineExceeded."""
+        """Read the one request of an admitted call; raises FieldInvalid, DeadlineExceeded."""
         if method.scope is None:
-            async with self._strangers.place():
+            async with self._unauthenticated.slot():
                 raw = await context.read()
         else:
-            # Whatever time the client gave itself.
-            raw = await within(self._steps.deadline_seconds, context.read())
+            # Our own deadline also applies if the client's is longer.
+            raw = await within(self._policy.deadline_seconds, context.read())
         if raw is grpc.aio.EOF:
             raise FieldInvalid("request", "is missing")
         message = parse(raw)
@@ -165,9 +165,9 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         return message
 
     async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
-        """Take one call through the steps, in order, and write its line whatever happened."""
-        header, given_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
-        call = Call(method.name, request_id.choose(given_id, self._steps.new_id), context.peer())
+        """Run one call through the steps, in order, and log its line whatever happened."""
+        header, sent_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
+        call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
         log.request_id.set(call.request_id)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
         try:
@@ -180,68 +180,68 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             await self._cancelled(context, call)
             raise
         except grpc.aio.InternalError:
-            # gRPC could not send what was to be sent: its client went in that very moment.
+            # gRPC could not send the response: the client disconnected in that moment.
             call.code = "CANCELLED"
             raise asyncio.CancelledError from None
         except grpc.aio.AbortError:
-            call.code = call.code if call.code != "OK" else calls.name_of(context.code())
+            call.code = call.code if call.code != "OK" else calls.code_name(context.code())
             raise
         except Exception as error:
-            await errors.answer(context, call, error, self._steps.clock)
+            await errors.answer(context, call, error, self._policy.clock)
         finally:
             self._end(method, call)
 
     async def _admit(self, method: Method, call: Call, header: str) -> None:
-        """Let the caller in: authentication, scope, and a place among its running calls."""
-        call.caller = await auth.identify(header, method.scope or "", self._steps.authenticate)
-        self._steps.limits.take(call.caller.key_id, stream=method.streams)
+        """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
+        call.caller = await auth.identify(header, method.scope or "", self._policy.authenticate)
+        self._policy.limits.acquire(call.caller.key_id, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
 
     def _open_stream(self, call: Call) -> None:
-        """Keep the stream where the drain finds it; after the drain has looked, no stream opens any more."""
+        """Register the stream for the drain; once the drain has begun, no stream is opened any more."""
         if self._ending:
             raise GatewayUnavailable(_STOPPING)
         self._open_streams[_task()] = call
 
     async def _cancelled(self, context: Any, call: Call) -> None:
-        """Tell a drain of ours, which is answered, from a client that has gone."""
+        """Handle a cancelled call: a drain ends with a status; otherwise the client has gone."""
         if call.draining:
             _task().uncancel()
-            await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._steps.clock)
+            await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._policy.clock)
         remaining = context.time_remaining()
         call.code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
 
     def _end(self, method: Method, call: Call) -> None:
-        """Return the place back and write the line."""
+        """Release the call's slot and log its line."""
         if method.streams:
             self._open_streams.pop(_task(), None)
         if call.counted and call.caller is not None:
-            self._steps.limits.give(call.caller.key_id, stream=method.streams)
+            self._policy.limits.release(call.caller.key_id, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)
 
 
 async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:
-    """Send what a generator gives; it is closed at once when the client goes, not when the garbage is collected."""
+    """Send what a generator yields; close it as soon as the client disconnects, not at garbage collection."""
     async with aclosing(responses) as stream:  # type: ignore[type-var]
         async for response in stream:
             await _write(response, context)
 
 
 async def _write(response: Any, context: Any) -> None:
-    """Send one message; a cancel waits for what is on its way, because gRPC takes no end of a call beside it."""
+    """Send one message; a cancellation waits for a running write, because gRPC cannot end a call during one."""
     sending = asyncio.ensure_future(context.write(response))
     try:
         await asyncio.shield(sending)
     except asyncio.CancelledError:
-        # A client that does not read is not waited for longer.
+        # Do not wait any longer for a client that does not read.
         await asyncio.wait({sending}, timeout=_LAST_WRITE_SECONDS)
         sending.cancel()
         raise
 
 
 def _task() -> asyncio.Task[Any]:
-    """Return the task of the call at hand: gRPC runs each call in one of its own."""
+    """Return the current call's task: gRPC runs each call in its own task."""
     task = asyncio.current_task()
     if task is None:
         raise RuntimeError("a call runs outside a task")

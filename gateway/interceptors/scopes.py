@@ -1,10 +1,10 @@
-"""Which scope each method asks for: the one table.
+"""The scope that each method requires, in one table.
 
-Owns the table and which methods need no key at all. Does not know how a scope is checked.
+Owns the table, and which methods need no API key at all. Does not know how a scope is checked.
 """
 
 ANY_KEY = ""
-"""Any valid key may call it: the answer is the same for everybody."""
+"""Any valid key may call the method: the response is the same for everybody."""
 
 METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.v1.ProviderService/GetProvider": ANY_KEY,
@@ -61,10 +61,10 @@ PUBLIC_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 
 
 def is_public(method: str) -> bool:
-    """Return whether the method needs no key: health and reflection tell nothing about anybody."""
+    """Return whether the method needs no key: health and reflection reveal nothing about anybody."""
     return method.startswith(PUBLIC_SERVICES)
 
 
 def scope_of(method: str) -> str:
-    """Return the scope that the method asks for; raises KeyError for a method without a row, which is never served."""
+    """Return the scope that the method requires; raises KeyError for a method that is not in the table."""
     return METHOD_SCOPES[method]

@@ -1,6 +1,6 @@
-"""What callers without a key may hold: a few requests that are still being read, none of them for long.
+"""Limits for callers without an API key: only a few of their requests may be read at the same time, none for long.
 
-Owns the places and the time. Does not know what is read, nor who may do without a key.
+Owns the slots and their timeout. Does not know what is read, nor which methods need no key.
 """
 
 import asyncio
@@ -9,43 +9,41 @@ from contextlib import asynccontextmanager
 
 from gateway.errors import DeadlineExceeded
 
-PLACES = 16
-SECONDS = 10.0
-"""For one request to be there; who sends a sound one has sent it before we look."""
+MAX_SLOTS = 16
+SLOT_SECONDS = 10.0
+"""How long a request may take to arrive; an honest client has sent it before we read."""
 
 
-class Strangers:
-    """The places; whoever holds one for longest gives it up to a newcomer.
+class UnauthenticatedSlots:
+    """The slots. When all are taken, a new call evicts the oldest one.
 
-    So that nobody is kept out: a probe's request comes in one piece, and is read before it could be in the way.
+    So nobody can lock others out: a health probe's request arrives in one piece, and is read before it can be evicted.
     """
 
-    def __init__(self, places: int = PLACES) -> None:
-        """Begin with nobody inside."""
-        self._places = places
-        self._held: dict[asyncio.Timeout, None] = {}
+    def __init__(self, slots: int = MAX_SLOTS) -> None:
+        """Allow `slots` requests at the same time."""
+        self._max_slots = slots
+        self._active: dict[asyncio.Timeout, None] = {}
 
     @asynccontextmanager
-    async def place(self, seconds: float = SECONDS) -> AsyncIterator[None]:
-        """Hold a place for the length of a block; raises DeadlineExceeded inside it when the time is over, or when a
-        newcomer needs the place.
-        """
+    async def slot(self, seconds: float = SLOT_SECONDS) -> AsyncIterator[None]:
+        """Occupy a slot for the length of a block; raises DeadlineExceeded in it after `seconds`, or when evicted."""
         limit = asyncio.timeout(seconds)
         try:
             async with limit:
-                self._make_room()
-                self._held[limit] = None
+                self._evict()
+                self._active[limit] = None
                 try:
                     yield
                 finally:
-                    self._held.pop(limit, None)
+                    self._active.pop(limit, None)
         except TimeoutError:
             if limit.expired():
-                raise DeadlineExceeded("Without a key a request must come soon.") from None
+                raise DeadlineExceeded("A call without an API key must send its request promptly.") from None
             raise
 
-    def _make_room(self) -> None:
-        if len(self._held) >= self._places:
-            oldest = next(iter(self._held))
-            del self._held[oldest]
+    def _evict(self) -> None:
+        if len(self._active) >= self._max_slots:
+            oldest = next(iter(self._active))
+            del self._active[oldest]
             oldest.reschedule(asyncio.get_running_loop().time())

@@ -1,6 +1,6 @@
-"""The publish tasks: one step of one post, and one question for the posts of a connection.
+"""The publish tasks: run one step of a post, and poll the posts of a connection.
 
-Owns nothing but the calls; the rules say when to come back.
+Owns only the calls; the domain decides when the next step is due.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from gateway.domain.publishing import batch_status, queue, step
 
 
 def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
-    """Make the tasks known to the queue."""
+    """Register the tasks with the queue."""
 
     @app.task(name=queue.PUBLISH_TASK)
     async def publish(location: str, post: str) -> None:

@@ -1,7 +1,7 @@
-"""The workers of this process: three queues, the sweeper's loops, and how they start and stop.
+"""This process's workers: three queues, the sweeper's loops, and how they start and stop.
 
-Owns the tasks of the event loop. A loop that fails is logged and goes on: a database that is away for a minute stops
-nothing for longer than that.
+Owns the asyncio tasks. A loop that fails is logged and continues, so a database outage stops the jobs no longer than it
+lasts.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How much and how often, in jobs and seconds."""
+class JobsConfig:
+    """Concurrency in jobs per queue; everything else in seconds: timeouts, and the pauses between a loop's rounds."""
 
     concurrency: int = 8
     heartbeat: float = 3.0
@@ -37,17 +37,17 @@ class Pace:
 
     @property
     def stalled(self) -> float:
-        """How often dead workers are looked for: a fraction of what makes one dead, at most 2 s."""
+        """The pause between checks for dead workers: a fraction of `stale`, at most 2 s."""
         return min(2.0, self.stale / 5)
 
 
 class Jobs:
-    """Runs what is due, in this process, until it is stopped."""
+    """Runs due jobs in this process until it is stopped."""
 
-    def __init__(self, domain: Domain, pace: Pace = Pace()) -> None:
-        """Nothing runs before `start`."""
+    def __init__(self, domain: Domain, config: JobsConfig = JobsConfig()) -> None:
+        """Prepare the jobs; nothing runs before `start`."""
         self._domain = domain
-        self._pace = pace
+        self._config = config
         self._app: App | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
@@ -55,32 +55,32 @@ class Jobs:
 
     @property
     def healthy(self) -> bool:
-        """Return whether the sweeper came round lately."""
-        return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._pace.sweep + 10
+        """Whether the sweeper has run recently."""
+        return bool(self._tasks) and time.monotonic() - self._swept < 10 * self._config.sweep + 10
 
     async def start(self) -> None:
-        """Open the queue and begin; jobs that a dead process left are looked for at once."""
+        """Open the queue and start the loops; the jobs of dead processes are looked for at once."""
         self._stopping = False
         self._app = queue(self._domain.db.url, max_connections=8)
         await self._app.open_async()
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
-        pace = self._pace
+        config = self._config
         self._tasks = [
-            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, pace.concurrency)),
-            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, pace.concurrency)),
-            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, pace.concurrency)),
-            self._loop("sweep", pace.sweep, self._sweep),
-            self._loop("connections", pace.connections, lambda: sweep.connections(self._domain)),
-            self._loop("stalled", pace.stalled, self._stalled),
-            self._loop("old", pace.old, lambda: sweep.old(self._domain)),
-            self._loop("orphans", pace.orphans, lambda: sweep.orphans(self._domain)),
+            self._loop("hand-overs", 1.0, lambda: self._work(publish_queue.HAND_OVERS, config.concurrency)),
+            self._loop("polls", 1.0, lambda: self._work(publish_queue.POLLS, config.concurrency)),
+            self._loop("webhooks", 1.0, lambda: self._work(deliveries.QUEUE, config.concurrency)),
+            self._loop("sweep", config.sweep, self._sweep),
+            self._loop("connections", config.connections, lambda: sweep.connections(self._domain)),
+            self._loop("stalled", config.stalled, self._stalled),
+            self._loop("old", config.old, lambda: sweep.old(self._domain)),
+            self._loop("orphans", config.orphans, lambda: sweep.orphans(self._domain)),
         ]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:
-        """Take no more work, let the steps at hand come to a safe place, and close the queue.
+        """Accept no more jobs, let the running ones reach a safe point, and close the queue.
 
-        What is not done within the grace is cut off where it stands; its post is due and goes on elsewhere or later.
+        A job that exceeds the grace period is cancelled; its post stays due and continues elsewhere or later.
         """
         self._stopping = True
         for task in self._tasks:
@@ -100,7 +100,7 @@ class Jobs:
             while not self._stopping:
                 try:
                     await body()
-                except Exception as error:  # the loop must outlive whatever its body meets
+                except Exception as error:  # the loop must survive any error of its body
                     log.error("jobs.loop_failed", loop=name, error=type(error).__name__)
                 if not self._stopping:
                     await asyncio.sleep(pause)
@@ -117,10 +117,10 @@ class Jobs:
             concurrency=concurrency,
             install_signal_handlers=False,
             delete_jobs="always",
-            update_heartbeat_interval=self._pace.heartbeat,
-            stalled_worker_timeout=self._pace.stale,
-            fetch_job_polling_interval=self._pace.sweep,
-            shutdown_graceful_timeout=self._pace.grace,
+            update_heartbeat_interval=self._config.heartbeat,
+            stalled_worker_timeout=self._config.stale,
+            fetch_job_polling_interval=self._config.sweep,
+            shutdown_graceful_timeout=self._config.grace,
         )
 
     async def _sweep(self) -> None:
@@ -129,4 +129,4 @@ class Jobs:
 
     async def _stalled(self) -> None:
         if self._app is not None:
-            await sweep.stalled(self._app, self._domain, self._pace.stale)
+            await sweep.stalled(self._app, self._domain, self._config.stale)

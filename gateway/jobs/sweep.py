@@ -1,7 +1,6 @@
-"""The sweeper: what is due is put into the queue, what a dead worker held is freed, what is old is removed.
+"""The sweeper: enqueues what is due, releases the jobs of dead workers, and deletes what is old.
 
-Owns the three loops' bodies. When something is due stands in our own indexed columns; the queue only holds what is
-due now.
+Owns the bodies of the loops. Due times are in our own indexed columns; the queue holds only what is due now.
 """
 
 from collections.abc import Awaitable, Callable
@@ -22,14 +21,14 @@ from storage.database import Transaction, try_advisory_lock
 
 log = structlog.get_logger(__name__)
 
-IDEMPOTENCY_KEPT = timedelta(days=30)
-EVENTS_KEPT = timedelta(days=30)
-VIDEOS_KEPT = timedelta(days=1)
-QUOTAS_KEPT = timedelta(days=2)
-MEDIA_KEPT = timedelta(days=30)
-AUTHORIZATIONS_KEPT = timedelta(days=7)
-WEBHOOKS_KEPT = timedelta(days=30)
-"""Far longer than a vendor repeats a delivery (TikTok: 72 hours), so that a late repetition is still known."""
+IDEMPOTENCY_RETENTION = timedelta(days=30)
+EVENTS_RETENTION = timedelta(days=30)
+VIDEOS_RETENTION = timedelta(days=1)
+QUOTAS_RETENTION = timedelta(days=2)
+MEDIA_RETENTION = timedelta(days=30)
+AUTHORIZATIONS_RETENTION = timedelta(days=7)
+WEBHOOKS_RETENTION = timedelta(days=30)
+"""Far longer than vendors retry a delivery (TikTok: 72 hours), so that a late duplicate is still recognised."""
 
 
 async def due(domain: Domain) -> None:
@@ -41,16 +40,16 @@ async def due(domain: Domain) -> None:
 
 
 async def connections(domain: Domain) -> None:
-    """Renew grants ahead of their end, and verify connections whose time has come."""
+    """Refresh tokens that are about to expire, and verify the connections that are due."""
     await domain.tokens.renew_due()
     await verify.sweep(domain)
 
 
 async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
-    """Take the jobs of workers that no longer show a sign of life out of the queue, and make their posts due now.
+    """Remove the jobs of workers without a heartbeat from the queue, and make their posts and deliveries due now.
 
-    It may be a false alarm (a frozen process wakes up): what makes that harmless is the journal, never the queue. The
-    job itself is not put back: one that waits behind it already, under the same queueing lock, would make that fail.
+    It may be a false alarm (a frozen process wakes up): the journal makes that safe, never the queue. The job itself is
+    not re-queued: that would fail if another job with the same queueing lock is already waiting.
     """
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=stale_seconds):
         log.warning("jobs.stalled", job=job.id, task=job.task_name)
@@ -62,27 +61,27 @@ async def stalled(app: App, domain: Domain, stale_seconds: float) -> None:
 
 
 async def old(domain: Domain) -> None:
-    """Remove what has outlived its purpose; one replica at a time."""
+    """Delete what is past its retention; one replica at a time."""
     now = domain.clock()
     async with domain.db.transaction() as tx:
         if not await try_advisory_lock(tx, "sweep-old"):
             return
-        await idempotency.prune(tx, now - IDEMPOTENCY_KEPT)
-        await authorizations.prune(tx, now - AUTHORIZATIONS_KEPT)
-        await network_consents.prune(tx, now - AUTHORIZATIONS_KEPT)
-        # With the request ids that lead to them.
-        await comments.prune(tx, now - IDEMPOTENCY_KEPT)
-        await media.prune(tx, now - MEDIA_KEPT)
-        await videos.prune(tx, now - VIDEOS_KEPT)
-        await quotas.prune(tx, now - QUOTAS_KEPT)
-    # These grow with traffic: in batches, so that nobody who writes there waits long.
-    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_KEPT))
-    await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_KEPT))
+        await idempotency.prune(tx, now - IDEMPOTENCY_RETENTION)
+        await authorizations.prune(tx, now - AUTHORIZATIONS_RETENTION)
+        await network_consents.prune(tx, now - AUTHORIZATIONS_RETENTION)
+        # As long as the request ids that refer to them.
+        await comments.prune(tx, now - IDEMPOTENCY_RETENTION)
+        await media.prune(tx, now - MEDIA_RETENTION)
+        await videos.prune(tx, now - VIDEOS_RETENTION)
+        await quotas.prune(tx, now - QUOTAS_RETENTION)
+    # These grow with traffic, so they are deleted in batches that do not block writers for long.
+    await _batches(domain, lambda tx: events.prune(tx, now - EVENTS_RETENTION))
+    await _batches(domain, lambda tx: deliveries.prune(tx, now - WEBHOOKS_RETENTION))
     await uploads.sweep(domain, now)
 
 
 async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]]) -> None:
-    """Remove batch after batch, each with a transaction of its own, until there is nothing left."""
+    """Delete batch after batch, each in its own transaction, until there is nothing left."""
     while True:
         async with domain.db.transaction() as tx:
             if not await prune(tx):
@@ -90,5 +89,5 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Remove bytes that no upload lists."""
+    """Delete stored bytes that belong to no upload."""
     await uploads.sweep_orphans(domain, domain.clock())

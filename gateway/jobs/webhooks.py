@@ -1,6 +1,6 @@
-"""The webhook task: what follows from one delivery.
+"""The webhook task: apply one delivery.
 
-Owns nothing but the call; the rules say when to come back.
+Owns only the call; the domain decides when to retry.
 """
 
 from procrastinate import App
@@ -10,7 +10,7 @@ from gateway.domain.webhooks import deliveries
 
 
 def register(app: App, domain: Domain) -> None:
-    """Make the task known to the queue."""
+    """Register the task with the queue."""
 
     @app.task(name=deliveries.TASK)
     async def webhook(id: str) -> None:

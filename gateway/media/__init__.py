@@ -1,5 +1,5 @@
-"""What is inside a file that a stranger gave us: container, codec, size, rate, duration.
+"""Media probing: container, codec, dimensions, frame rate and duration of an untrusted file.
 
-Owns the looking, in a process of its own (`worker.py`) that is driven from here (`probe.py`). Knows no rule about what
-may be posted, no database and no transport.
+Owns the probe, which runs in a separate process (`worker.py`) driven by `probe.py`. Does not know what may be posted,
+nor a database or transport.
 """

@@ -1,6 +1,6 @@
-"""What a look into a file found.
+"""The result of probing a file.
 
-Owns the value and how it is kept. Judges nothing: which facts a provider takes is
+Owns the value and its stored form. Judges nothing: what a provider accepts is decided in
 `gateway/domain/preflight/media_rules.py`.
 """
 
@@ -11,10 +11,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """`container` is `mp4`, `quicktime`, `webm`, `matroska`, `jpeg`, `webp` or `unknown`; `codec` as FFmpeg names it.
+    """`container` is `mp4`, `quicktime`, `webm`, `matroska`, `jpeg`, `webp` or `unknown`; `codec` is FFmpeg's name.
 
-    Sides are pixels and 0 when they are not known, as `duration_ms` and `frame_rate` (the average) are None.
-    `trouble` says, as the end of a sentence, why the file could not be read; it is empty when it could.
+    `width` and `height` are in pixels, 0 if unknown; `duration_ms` and `frame_rate` (the average) are None if unknown.
+    `trouble` says, as the end of a sentence, why the file could not be read; it is empty if it could.
     """
 
     container: str = "unknown"
@@ -27,11 +27,11 @@ class MediaFacts:
     trouble: str = ""
 
     def to_json(self) -> dict[str, Any]:
-        """Return what is kept."""
+        """Return the stored form."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
-        """Read what was kept, also by a version that knew more."""
+        """Read the stored form, ignoring the fields of newer versions."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in kept.items() if name in known})

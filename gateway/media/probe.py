@@ -1,9 +1,9 @@
-"""Looking into files of strangers: one child process per file, which is given little and ended soon.
+"""Probes untrusted files: one sandboxed, short-lived child process per file.
 
-Owns the bounds that the parent keeps (wall-clock time, bytes, how many at once) and the talk with the child: the parent
-says the file's size; the child asks for ranges (`R`, first, count), which come back as exactly that many bytes, or says
-what it found (`D`, 0, length, then JSON by the names of `MediaFacts`). The child's own bounds are in `worker.py`, where
-the bytes are kept is the caller's business.
+Owns the limits that the parent enforces (wall-clock time, bytes, concurrency) and the protocol with the child. The
+parent sends the file's size. The child requests ranges (`R`, first, count), answered with exactly that many bytes, and
+ends with the result (`D`, 0, length, then JSON with the fields of `MediaFacts`). The child's own limits are in
+`worker.py`; where the bytes are stored is up to the caller.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from gateway.media.facts import MediaFacts
 
 log = structlog.get_logger(__name__)
 
-AT_ONCE = 2
+MAX_CONCURRENT = 2
 WALL_SECONDS = 10.0
 MAX_BYTES = 64 * 1024**2
 MAX_RANGE = 1024**2
@@ -32,35 +32,39 @@ MAX_ANSWER = 16 * 1024
 COMMAND = (sys.executable, "-I", "-B", "-m", "gateway.media.worker")
 MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
-# Signals by which a file can end its reader: its CPU time is over, or FFmpeg stumbled.
+# Signals with which a file can end the worker: its CPU time is used up, or FFmpeg crashed.
 _BY_THE_FILE = (signal.SIGXCPU, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 Read = Callable[[int, int], Awaitable[bytes]]
-"""Gives bytes [first, end) of the file, all of them or none."""
+"""Returns the bytes [first, end) of the file, all of them, or raises."""
 
 
 class ProbeFailed(Exception):
-    """This machine could not look into the file now; nothing is known about it."""
+    """This machine could not probe the file now; nothing is known about it."""
 
 
 class _TooMuch(Exception):
-    """The child asked for more than a file's headers need."""
+    """The child requested more bytes than a file's headers need."""
 
 
 class Prober:
-    """Looks into files, a few at once in this process; equal looks that overlap are one."""
+    """Probes files, a few concurrently; concurrent probes with the same key share one run."""
 
     def __init__(
-        self, *, at_once: int = AT_ONCE, wall_seconds: float = WALL_SECONDS, command: Sequence[str] = COMMAND
+        self,
+        *,
+        max_concurrent: int = MAX_CONCURRENT,
+        wall_seconds: float = WALL_SECONDS,
+        command: Sequence[str] = COMMAND,
     ) -> None:
-        """Start nothing before the first file."""
-        self._room = asyncio.Semaphore(at_once)
+        """Prepare the prober; no process is started before the first file."""
+        self._semaphore = asyncio.Semaphore(max_concurrent)
         self._wall_seconds = wall_seconds
         self._command = tuple(command)
         self._flights: dict[str, _Flight] = {}
 
     async def shared(self, key: str, look: Callable[[], Awaitable[MediaFacts]]) -> MediaFacts:
-        """Run `look()`, or wait for the one that runs for the same key; it ends when nobody waits for it any more."""
+        """Run `look()`, or join the run with the same key; the run is cancelled once nobody waits for it any more."""
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.ensure_future(look()))
@@ -70,33 +74,33 @@ class Prober:
         finally:
             flight.waiting -= 1
             if not flight.waiting:
-                # Whoever comes from now on begins anew.
+                # A later caller starts a new run.
                 self._flights.pop(key)
                 flight.task.cancel()
                 await asyncio.gather(flight.task, return_exceptions=True)
 
     async def look(self, size: int, read: Read) -> MediaFacts:
-        """Return the facts of a file of `size` bytes; what cannot be read is a fact too.
+        """Return the facts of a file of `size` bytes; for an unreadable file `trouble` says why.
 
         Raises ProbeFailed, and whatever `read` raises.
         """
-        async with self._room:
+        async with self._semaphore:
             try:
                 async with asyncio.timeout(self._wall_seconds), self._child() as child:
                     return await _talk(child, size, read)
             except _TooMuch:
                 return MediaFacts(trouble=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
             except TimeoutError:
-                # A file that takes long uses up its CPU time first: here the machine, or its storage, was slow.
+                # An expensive file exhausts its CPU limit first: here the machine, or the storage, was slow.
                 raise ProbeFailed("looking into the file took too long") from None
             except OSError as error:
                 raise ProbeFailed(type(error).__name__) from error
 
     @asynccontextmanager
     async def _child(self) -> AsyncIterator["_Child"]:
-        """Run the worker for the length of a block; it is gone afterwards, however the block ends.
+        """Run the worker for the length of a block; it is killed afterwards, however the block ends.
 
-        It inherits nothing: our environment holds keys. A session of its own keeps a terminal's Ctrl-C away from it.
+        It inherits no environment, because ours holds keys. Its own session keeps a terminal's Ctrl-C away from it.
         """
         ours, theirs = socket.socketpair()
         try:
@@ -117,8 +121,8 @@ class Prober:
     def _start(self, talk: int) -> "subprocess.Popen[bytes]":
         """Start the worker; `talk` becomes its standard input and output.
 
-        Not by the event loop, which may fork: handlers that gRPC has for that crash the child now and then, and a good
-        file would be called unreadable. `subprocess` uses `vfork` for this, which runs none.
+        Not through the event loop, which may fork: gRPC's fork handlers sometimes crash the child, and a good file
+        would be reported as unreadable. `subprocess` uses `vfork` here, which runs no handlers.
         """
         silent = subprocess.DEVNULL
         return subprocess.Popen(
@@ -127,7 +131,7 @@ class Prober:
 
 
 async def _reap(process: "subprocess.Popen[bytes]") -> None:
-    """Return when a killed process is gone, also when the caller is cancelled meanwhile."""
+    """Wait until a killed process has exited, even if the caller is cancelled meanwhile."""
     gone = asyncio.ensure_future(asyncio.to_thread(process.wait))
     try:
         await asyncio.wait([gone])
@@ -137,7 +141,7 @@ async def _reap(process: "subprocess.Popen[bytes]") -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A worker that runs, and what it says and is told."""
+    """A running worker and its streams."""
 
     process: "subprocess.Popen[bytes]"
     reader: asyncio.StreamReader
@@ -145,7 +149,7 @@ class _Child:
 
 
 class _Flight:
-    """A look under way, and how many wait for it."""
+    """A running probe, and how many callers wait for it."""
 
     def __init__(self, task: "asyncio.Future[MediaFacts]") -> None:
         self.task = task
@@ -153,7 +157,8 @@ class _Flight:
 
 
 async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
-    given = 0
+    """Serve the child's requests until it sends the result."""
+    sent = 0
     try:
         child.writer.write(SIZE.pack(size))
         while True:
@@ -162,8 +167,8 @@ async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
                 return _facts(await child.reader.readexactly(min(count, MAX_ANSWER)))
             if kind != b"R" or not 0 < count <= MAX_RANGE or first + count > size:
                 raise ProbeFailed("the worker asked for what does not exist")
-            given += count
-            if given > MAX_BYTES:
+            sent += count
+            if sent > MAX_BYTES:
                 raise _TooMuch
             child.writer.write(await read(first, first + count))
             await child.writer.drain()
@@ -172,7 +177,7 @@ async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
 
 
 async def _ended(child: _Child) -> MediaFacts:
-    """The child ended without an answer: by the file's doing, or by ours."""
+    """Handle a child that exited without a result: return facts if the file caused it, else raise ProbeFailed."""
     code = await asyncio.to_thread(child.process.wait)
     log.warning("media.worker_ended", code=code)
     if -code in _BY_THE_FILE:
@@ -181,7 +186,7 @@ async def _ended(child: _Child) -> MediaFacts:
 
 
 def _facts(answer: bytes) -> MediaFacts:
-    """Read the answer as if a stranger had written it."""
+    """Parse the child's result, without trusting it."""
     try:
         found: Any = json.loads(answer)
         return MediaFacts.from_json(found)

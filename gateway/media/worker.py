@@ -1,8 +1,8 @@
-"""The process that looks into one file: it has no network, no files, little memory and little time.
+"""The sandboxed process that probes one file: it has no network, no files, little memory and little time.
 
-Owns the parsing, by FFmpeg. Bytes are asked of the parent over standard output and come over standard input, so that
-nothing is read that the parent does not give. Knows neither where the bytes are kept nor what is done with the facts.
-Run as `python -I -B -m gateway.media.worker`; the messages are described in `probe.py`.
+Owns parsing the file with FFmpeg. It requests bytes from the parent on standard output and receives them on standard
+input, so it can read nothing else. Does not know where the bytes are stored or what the result is used for. Run as
+`python -I -B -m gateway.media.worker`; the protocol is described in `probe.py`.
 """
 
 import importlib
@@ -19,123 +19,123 @@ import av
 from av.stream import Disposition
 
 MEMORY = 512 * 1024**2
-"""Of address space beyond what the libraries themselves take."""
+"""Address space beyond what the libraries themselves use."""
 
 CPU_SECONDS = 4
 BLOCK = 256 * 1024
-KEPT_BLOCKS = 16
+CACHED_BLOCKS = 16
 MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
 
-# Only these parsers and decoders of FFmpeg's hundreds ever run; a list of other files (HLS, concat) is not among them.
+# Of FFmpeg's hundreds of demuxers and decoders only these are enabled; none of them opens other files (HLS, concat).
 _DEMUXERS = {"mov": "mov", "matroska": "matroska,webm", "jpeg_pipe": "jpeg_pipe", "webp_pipe": "webp_pipe"}
 _DECODERS = "h264,hevc,vp8,vp9,mjpeg,webp,aac,opus,vorbis,mp3,mp3float"
 _QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-# "ISO/IEC 23008-12": brands of pictures in the container of a video.
+# ISO/IEC 23008-12: brands of still pictures in a video's container format.
 _PICTURES = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis", "crx")
 _WEBP_ANIMATED = 0x02
 
 
 class Remote:
-    """The file as FFmpeg sees it; every byte of it is asked of the parent, in blocks of which some are kept."""
+    """The file object that FFmpeg reads; it requests blocks of bytes from the parent, and caches some of them."""
 
     def __init__(self, size: int) -> None:
-        """Look at a file of `size` bytes."""
+        """Open a file of `size` bytes."""
         self.size = size
-        self._place = 0
+        self._position = 0
         self._blocks: OrderedDict[int, bytes] = OrderedDict()
 
     def read(self, count: int = -1) -> bytes:
-        """Return at most `count` bytes from where we are."""
-        rest = max(0, self.size - self._place)
+        """Return at most `count` bytes from the current position."""
+        rest = max(0, self.size - self._position)
         count = rest if count < 0 else min(count, rest)
         if count == 0:
             return b""
-        number, skipped = divmod(self._place, BLOCK)
+        number, skipped = divmod(self._position, BLOCK)
         data = self._block(number)[skipped : skipped + count]
-        self._place += len(data)
+        self._position += len(data)
         return data
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Go somewhere."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
-        self._place = max(0, base + offset)
-        return self._place
+        """Set the position."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
+        self._position = max(0, base + offset)
+        return self._position
 
     def tell(self) -> int:
-        """Say where we are."""
-        return self._place
+        """Return the position."""
+        return self._position
 
     def _block(self, number: int) -> bytes:
         if number not in self._blocks:
             first = number * BLOCK
-            self._blocks[number] = _ask(first, min(BLOCK, self.size - first))
-            if len(self._blocks) > KEPT_BLOCKS:
+            self._blocks[number] = _request(first, min(BLOCK, self.size - first))
+            if len(self._blocks) > CACHED_BLOCKS:
                 self._blocks.popitem(last=False)
         self._blocks.move_to_end(number)
         return self._blocks[number]
 
 
-def _ask(first: int, count: int) -> bytes:
-    _write(MESSAGE.pack(b"R", first, count))
-    return _take(count)
+def _request(first: int, count: int) -> bytes:
+    _send(MESSAGE.pack(b"R", first, count))
+    return _receive(count)
 
 
-def _take(count: int) -> bytes:
+def _receive(count: int) -> bytes:
     parts = []
     while count:
         part = os.read(0, count)
         if not part:
-            raise SystemExit(0)  # The parent is gone, or has seen enough.
+            raise SystemExit(0)  # The parent has gone, or has closed the connection.
         parts.append(part)
         count -= len(part)
     return b"".join(parts)
 
 
-def _write(data: bytes) -> None:
+def _send(data: bytes) -> None:
     while data:
         data = data[os.write(1, data) :]
 
 
 def main() -> None:
-    """Look into the one file whose size the parent says."""
+    """Probe one file, whose size the parent sends first."""
     av.logging.set_level(None)
     _import_all()
     confine()
-    (size,) = SIZE.unpack(_take(SIZE.size))
+    (size,) = SIZE.unpack(_receive(SIZE.size))
     answer = json.dumps(look(Remote(size))).encode()
-    _write(MESSAGE.pack(b"D", 0, len(answer)) + answer)
+    _send(MESSAGE.pack(b"D", 0, len(answer)) + answer)
 
 
 def _import_all() -> None:
-    """Import what PyAV imports when it first needs it: later there are no files any more."""
+    """Import the modules that PyAV imports lazily: once confined, the process can open no files."""
     for module in pkgutil.walk_packages(av.__path__, "av."):
         if not module.name.endswith(("__main__", "datasets")):
             importlib.import_module(module.name)
 
 
 def confine() -> None:
-    """Return up what a file must not be able to use: files, sockets, processes, memory, time."""
+    """Drop what a file must not be able to use: files, sockets, processes, memory, time."""
     with suppress(FileNotFoundError), open("/proc/self/statm") as pages:
-        # Only Linux says what is used already, and only there the limit is kept.
+        # Only Linux reports the memory in use, and only Linux enforces the limit.
         _limit(resource.RLIMIT_AS, int(pages.read().split()[0]) * resource.getpagesize() + MEMORY)
     for what in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC):
         _limit(what, 0)
-    # No new descriptor, not even in the place of one that is closed; those that are open go on.
+    # No new file descriptors, not even in place of closed ones; the open ones keep working.
     _limit(resource.RLIMIT_NOFILE, 0)
-    # The soft limit ends the process by a signal of its own, which tells it from one that the machine killed.
+    # The soft limit ends the process with SIGXCPU, which distinguishes it from one that the system killed.
     _limit(resource.RLIMIT_CPU, CPU_SECONDS, 2)
 
 
-def _limit(what: int, most: int, slack: int = 0) -> None:
-    """Set a limit, unless a lower one holds already."""
-    _, held = resource.getrlimit(what)
-    hard = most + slack if held == resource.RLIM_INFINITY else min(most + slack, held)
-    resource.setrlimit(what, (min(most, hard), hard))
+def _limit(what: int, soft: int, slack: int = 0) -> None:
+    """Set a limit, unless a lower one is already set."""
+    _, current = resource.getrlimit(what)
+    hard = soft + slack if current == resource.RLIM_INFINITY else min(soft + slack, current)
+    resource.setrlimit(what, (min(soft, hard), hard))
 
 
 def look(file: Remote) -> dict[str, Any]:
-    """Return the facts of a file, by the names of `MediaFacts`."""
+    """Return the facts of a file, with the field names of `MediaFacts`."""
     head = file.read(4096)
     demuxer, container = sniff(head)
     if not demuxer:
@@ -152,11 +152,11 @@ def look(file: Remote) -> dict[str, Any]:
 
 
 def sniff(head: bytes) -> tuple[str, str]:
-    """Return FFmpeg's name of the parser that these first bytes call for, and the container; empty for none."""
+    """Return (FFmpeg's demuxer, container) for a file's first bytes; the demuxer is "" for an unsupported format."""
     if head[4:8] in _QUICKTIME_BOXES:
         return "mov", _brand(head)
     if head.startswith(b"\x1a\x45\xdf\xa3"):
-        # The EBML header comes first, is short, and names the document type.
+        # The EBML header comes first, is short, and contains the document type.
         return "matroska", "webm" if b"webm" in head[:64] else "matroska"
     if head.startswith(b"\xff\xd8\xff"):
         return "jpeg_pipe", "jpeg"
@@ -173,12 +173,12 @@ def _brand(head: bytes) -> str:
 
 
 def _is_animated(head: bytes) -> bool:
-    """Return whether a WebP says that it moves ("WebP Container Specification": flags of the chunk VP8X)."""
+    """Return whether a WebP is animated ("WebP Container Specification": flags of the chunk VP8X)."""
     return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & _WEBP_ANIMATED)
 
 
 def _canvas(head: bytes) -> dict[str, int]:
-    """Return the sides of an extended WebP, which FFmpeg does not say of one that moves."""
+    """Return the dimensions of an extended WebP; FFmpeg does not report them for an animated one."""
     width, height = (int.from_bytes(head[place : place + 3], "little") + 1 for place in (24, 27))
     return {"width": width, "height": height}
 
@@ -205,7 +205,7 @@ def _parse(file: Remote, demuxer: str) -> dict[str, Any]:
 def _of_stream(stream: Any) -> dict[str, Any]:
     context = stream.codec_context
     if context is None:
-        # A codec that FFmpeg cannot decode at all: PyAV then knows neither its name nor its sides.
+        # A codec that FFmpeg cannot decode: PyAV then knows neither its name nor the dimensions.
         return {"codec": "", "width": 0, "height": 0}
     codec = context.codec.canonical_name
     return {"codec": str(codec), "width": max(0, stream.width or 0), "height": max(0, stream.height or 0)}

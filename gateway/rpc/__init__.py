@@ -1,4 +1,4 @@
-"""The gRPC entrance: one servicer per noun, which reads a request, asks the rules, and writes the answer.
+"""The gRPC entry point: one servicer per noun, which parses the request, calls the domain, and builds the response.
 
-Owns the conversions between the contract's messages and the rules' own types. Does not decide anything.
+Owns the conversions between the contract's messages and the domain's types. Makes no decisions.
 """

@@ -1,6 +1,6 @@
-"""AccountService: from the wire to the rules of accounts and creators, and back.
+"""AccountService: reads and detaches accounts, and reads what their creators may post.
 
-Owns which fields of an account cost which part of a profile. Decides nothing.
+Owns the conversions, and which fields of an account need which part of a profile. Makes no decisions.
 """
 
 from datetime import datetime, timedelta
@@ -8,13 +8,13 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from gateway.aip import masks, names, paging
+from gateway.aip import masks, names
 from gateway.domain.accounts import attach, creator_info, profiles, read, sync
 from gateway.domain.context import Domain
 from gateway.errors import FieldInvalid
 from gateway.rpc import post_from_proto
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import RequestGuard, known
+from gateway.rpc.request import RequestGuard, or_not_found
 from providers.models.accounts import CreatorInfo, ProfilePart
 from socialgateway.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
 from storage.accounts import AccountRow
@@ -37,28 +37,28 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
     """Serves accounts."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
 
     async def GetAccount(self, request: account_service_pb2.GetAccountRequest, context: Any) -> account_pb2.Account:
-        """Return an account, as fresh as was asked for."""
+        """Return an account, at most `max_staleness` old."""
         location, account = names.ACCOUNT.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         paths = masks.read_paths(request.read_mask, account_pb2.Account.DESCRIPTOR)
         age = max_staleness(request, read.MAX_AGE)
         reading = read.get(self._domain, location, account, parts=_parts(paths), max_age=age)
-        message = to_proto(await known(names.ACCOUNT.format(location, account), reading), self._domain.clock())
+        message = to_proto(await or_not_found(request.name, reading), self._domain.clock())
         masks.keep(message, paths, always=("name", "unavailable_fields"))
         return message
 
     async def ListAccounts(
         self, request: account_service_pb2.ListAccountsRequest, context: Any
     ) -> account_service_pb2.ListAccountsResponse:
-        """List accounts as they are known here."""
+        """List accounts as they are stored here."""
         location = names.location(request.parent)
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret)
+        await self._guard.authorize(location)
+        page = self._guard.read_page(request)
         connection, unreachable = _connection(request, location), []
         if request.HasField("max_staleness") and not page.after:
             age = max_staleness(request, timedelta(0))
@@ -71,37 +71,33 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
             after=_after(page.after),
             limit=page.size + 1,
         )
-        shown, token = found[: page.size], ""
-        if len(found) > page.size:
-            cursor = (shown[-1].create_time.isoformat(), shown[-1].id)
-            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
+        items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
         now = self._domain.clock()
         return account_service_pb2.ListAccountsResponse(
-            accounts=[to_proto(row, now) for row in shown], next_page_token=token, unreachable=unreachable
+            accounts=[to_proto(row, now) for row in items], next_page_token=token, unreachable=unreachable
         )
 
     async def DeleteAccount(self, request: account_service_pb2.DeleteAccountRequest, context: Any) -> empty_pb2.Empty:
-        """Let an account go."""
+        """Detach an account."""
         location, account = names.ACCOUNT.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        await known(names.ACCOUNT.format(location, account), attach.detach(self._domain, location, account, key))
+        key = await self._guard.authorize_write(location, request)
+        await or_not_found(request.name, attach.detach(self._domain, location, account, key))
         return empty_pb2.Empty()
 
     async def GetCreatorInfo(
         self, request: account_service_pb2.GetCreatorInfoRequest, context: Any
     ) -> account_pb2.CreatorInfo:
-        """Return what the account's creator may post now."""
+        """Return what the account's creator may post, at most `max_staleness` old."""
         location, account = names.CREATOR_INFO.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         age = max_staleness(request, creator_info.MAX_AGE)
-        asking = read.creator_info(self._domain, location, account, max_age=age)
-        info = await known(names.ACCOUNT.format(location, account), asking)
-        return creator_to_proto(names.CREATOR_INFO.format(location, account), info)
+        reading = read.creator_info(self._domain, location, account, max_age=age)
+        info = await or_not_found(names.ACCOUNT.format(location, account), reading)
+        return creator_to_proto(request.name, info)
 
 
 def _connection(request: account_service_pb2.ListAccountsRequest, location: str) -> str:
-    """Return the id of the connection that is asked for, if one is; it must be the location's."""
+    """Return the id of the connection to filter by, "" for all; it must belong to the location."""
     if not request.connection:
         return ""
     found, connection = names.CONNECTION.parse(request.connection, path="connection")
@@ -111,7 +107,7 @@ def _connection(request: account_service_pb2.ListAccountsRequest, location: str)
 
 
 def to_proto(row: AccountRow, now: datetime) -> account_pb2.Account:
-    """Write an account as it is at a time."""
+    """Return an account and its health at a point in time."""
     message = account_pb2.Account(
         name=names.ACCOUNT.format(row.location, row.id),
         connection=names.CONNECTION.format(row.location, row.connection),
@@ -143,13 +139,13 @@ def _unavailable(row: AccountRow) -> list[str]:
         for part in ProfilePart
         if f"{profiles.MISSING}{part.value}" in row.fetch_times
         for name in profiles.FIELDS[part]
-        # A consent may have told what the list of accounts does not.
+        # The consent may have provided what the account list does not.
         if not getattr(row, name)
     )
 
 
 def creator_to_proto(name: str, info: CreatorInfo) -> account_pb2.CreatorInfo:
-    """Write what a creator may post."""
+    """Return what a creator may post."""
     message = account_pb2.CreatorInfo(
         name=name,
         privacy_levels=[post_from_proto.privacy_to_proto(level) for level in info.privacy_levels],  # type: ignore[misc]
@@ -169,7 +165,7 @@ def creator_to_proto(name: str, info: CreatorInfo) -> account_pb2.CreatorInfo:
 
 
 def _parts(paths: frozenset[str] | None) -> frozenset[ProfilePart] | None:
-    """Return the parts of a profile that the asked fields need; no mask asks for whatever was granted."""
+    """Return the parts of a profile that the requested fields need; None, without a mask, means every granted one."""
     if paths is None:
         return None
     return frozenset(part for part, fields in profiles.FIELDS.items() if any(path in fields for path in paths))

@@ -1,7 +1,7 @@
-"""ConnectionService: from the wire to the rules of connections and back.
+"""ConnectionService: creates, verifies and ends connections.
 
-Owns the cache of answers to GetConnectionStatus, which every replica drops when any of them commits a change. Decides
-nothing.
+Owns the conversions, and the cache of GetConnectionStatus responses, which every replica invalidates when any of them
+commits a change. Makes no decisions.
 """
 
 from datetime import UTC
@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf import empty_pb2
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.caller import current_caller
 from gateway.domain import locations
 from gateway.domain.connections import complete, create, disconnect, read, reauthorize, verify
@@ -20,7 +20,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.errors import AuthorizationStateInvalid, FieldInvalid, LocationForbidden
 from gateway.rpc.convert import keyset, write_times
 from gateway.rpc.networks import NetworkMethods
-from gateway.rpc.request import RequestGuard, known
+from gateway.rpc.request import RequestGuard, or_not_found
 from providers.models.secret import Secret
 from socialgateway.v1 import connection_pb2, connection_service_pb2, connection_service_pb2_grpc
 from storage import connections as rows
@@ -30,10 +30,10 @@ CACHED_STATUSES = 50_000
 
 
 class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionServiceServicer):
-    """Serves connections, and the networks inside them."""
+    """Serves connections, and the network accounts attached to them."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
         self._statuses: CoherentCache[str, connection_pb2.Connection] = CoherentCache(
@@ -43,19 +43,19 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     async def CreateConnection(
         self, request: connection_service_pb2.CreateConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Make a connection that waits for consent, or one of a static token."""
+        """Create a connection that waits for consent, or one with a static token."""
         location = names.location(request.parent)
-        # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._guard.enter(location)
+        # The location is claimed in the transaction that writes the connection: a refused request leaves no trace.
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
-        wanted, id = request.connection, request.connection_id
+        message, id = request.connection, request.connection_id
         new = NewConnection(
             location=location,
             id=names.check_own_id(id, path="connection_id") if id else self._domain.new_id(),
-            provider=names.provider(wanted.provider, path="connection.provider"),
-            grant_kind=_grant_kind(wanted),
-            scopes=list(wanted.requested_scopes),
-            settings=dict(wanted.provider_settings),
+            provider=names.provider(message.provider, path="connection.provider"),
+            grant_kind=_grant_kind(message),
+            scopes=list(message.requested_scopes),
+            settings=dict(message.provider_settings),
             return_uri=request.return_uri,
             redirect_uri=request.redirect_uri,
             static_token=Secret(request.static_token),
@@ -67,26 +67,26 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> connection_pb2.Connection:
         """Return a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        await self._guard.enter(location)
-        return to_proto(await known(request.name, read.get(self._domain, location, connection)))
+        await self._guard.authorize(location)
+        return to_proto(await or_not_found(request.name, read.get(self._domain, location, connection)))
 
     async def GetConnectionStatus(
         self, request: connection_service_pb2.GetConnectionStatusRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Return the connection that speaks for a provider, from the cache while that is coherent."""
+        """Return a provider's most relevant connection, from the cache while that is coherent."""
         location, provider = names.location(request.parent), names.provider(request.provider)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         key = rows.cache_key(location, provider)
-        known = self._statuses.get(key)
-        if known is not None and not self._outlived(known):
-            return known
+        cached = self._statuses.get(key)
+        if cached is not None and not self._consent_expired(cached):
+            return cached
         return await self._statuses.load(key, lambda: self._status(location, provider))
 
-    def _outlived(self, known: connection_pb2.Connection) -> bool:
-        """Return whether a cached answer shows a consent page whose time is over: nothing is committed when it ends."""
-        if not known.HasField("authorization"):
+    def _consent_expired(self, cached: connection_pb2.Connection) -> bool:
+        """Return whether a cached response shows an expired consent page; the expiry itself invalidates nothing."""
+        if not cached.HasField("authorization"):
             return False
-        return known.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
+        return cached.authorization.expire_time.ToDatetime(UTC) <= self._domain.clock()
 
     async def _status(self, location: str, provider: str) -> connection_pb2.Connection:
         return to_proto(await read.status(self._domain, location, provider))
@@ -95,8 +95,8 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         self, request: connection_service_pb2.ListConnectionsRequest, context: Any
     ) -> connection_service_pb2.ListConnectionsResponse:
         """List connections, page by page."""
-        scope = await self._guard.reading(names.location(request.parent, wildcard=True))
-        page = paging.read(request, secret=self._guard.page_secret)
+        scope = await self._guard.read_scope(names.location(request.parent, wildcard=True))
+        page = self._guard.read_page(request)
         found = await read.page(
             self._domain,
             locations=scope.locations,
@@ -106,13 +106,9 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             after=keyset(page.after),
             limit=page.size + 1,
         )
-        shown, token = found[: page.size], ""
-        if len(found) > page.size:
-            last = shown[-1].row
-            cursor = (last.create_time.isoformat(), last.location, last.id)
-            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
+        items, token = self._guard.split_page(request, page, found, _sort_key)
         return connection_service_pb2.ListConnectionsResponse(
-            connections=[to_proto(view) for view in shown], next_page_token=token
+            connections=[to_proto(view) for view in items], next_page_token=token
         )
 
     async def DeleteConnection(
@@ -120,24 +116,23 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     ) -> empty_pb2.Empty:
         """Disconnect and remove a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
+        key = await self._guard.authorize_write(location, request)
         deleting = disconnect.delete(self._domain, location, connection, key, etag=request.etag)
-        await known(request.name, deleting)
+        await or_not_found(request.name, deleting)
         self._statuses.clear()
         return empty_pb2.Empty()
 
     async def CompleteConnection(
         self, request: connection_service_pb2.CompleteConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Finish a consent whose callback the caller hosts itself."""
+        """Complete a consent whose callback the caller hosts itself."""
         caller = current_caller.get()
 
         async def admit(location: str) -> RequestKey | None:
             try:
                 await locations.authorize(self._guard.owners, caller, location)
             except LocationForbidden:
-                # Whose a state is must not be learnt from how it is refused.
+                # The error must not reveal which location a state belongs to.
                 raise AuthorizationStateInvalid() from None
             return self._guard.request_key(caller, location, request)
 
@@ -155,9 +150,9 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
     async def ReauthorizeConnection(
         self, request: connection_service_pb2.ReauthorizeConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Open a new consent for a connection."""
+        """Start a new consent for a connection."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         opening = reauthorize.reauthorize(
             self._domain,
@@ -168,36 +163,33 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             redirect_uri=request.redirect_uri,
             return_uri=request.return_uri,
         )
-        return self._changed(await known(request.name, opening))
+        return self._changed(await or_not_found(request.name, opening))
 
     async def VerifyConnection(
         self, request: connection_service_pb2.VerifyConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
         """Verify a connection now."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        verifying = verify.verify(self._domain, location, connection, key)
-        return self._changed(await known(request.name, verifying))
+        key = await self._guard.authorize_write(location, request)
+        return self._changed(await or_not_found(request.name, verify.verify(self._domain, location, connection, key)))
 
     async def DisconnectConnection(
         self, request: connection_service_pb2.DisconnectConnectionRequest, context: Any
     ) -> connection_pb2.Connection:
-        """Revoke and forget a grant."""
+        """Revoke a grant and delete its tokens."""
         location, connection = names.CONNECTION.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
+        key = await self._guard.authorize_write(location, request)
         ending = disconnect.disconnect(self._domain, location, connection, key)
-        return self._changed(await known(request.name, ending))
+        return self._changed(await or_not_found(request.name, ending))
 
     def _changed(self, view: ConnectionView) -> connection_pb2.Connection:
-        """Forget the cached status at once, so that this replica's caller reads what it just changed."""
+        """Invalidate the cached status at once, so that this replica's caller reads its own change."""
         self._statuses.invalidate(rows.cache_key(view.row.location, view.row.provider))
         return to_proto(view)
 
 
 def to_proto(view: ConnectionView) -> connection_pb2.Connection:
-    """Write a connection as it is."""
+    """Return a connection's current state."""
     row = view.row
     message = connection_pb2.Connection(
         name=names.CONNECTION.format(row.location, row.id),
@@ -231,6 +223,10 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
     return message
 
 
+def _sort_key(view: ConnectionView) -> tuple[str, str, str]:
+    return view.row.create_time.isoformat(), view.row.location, view.row.id
+
+
 def _parent(row: rows.ConnectionRow) -> str:
     return names.CONNECTION.format(row.parent_location, row.parent_connection) if row.parent_connection else ""
 
@@ -239,5 +235,5 @@ def _grant_kind(message: connection_pb2.Connection) -> str:
     if message.grant_kind == connection_pb2.GRANT_KIND_UNSPECIFIED:
         return ""
     if message.grant_kind not in connection_pb2.GrantKind.values():
-        raise FieldInvalid("connection.grant_kind", "is no kind that this version knows")
+        raise FieldInvalid("connection.grant_kind", "is not a kind that this version knows")
     return connection_pb2.GrantKind.Name(message.grant_kind).removeprefix("GRANT_KIND_")

@@ -1,4 +1,4 @@
-"""Times and spans between the contract and the rules, shared by all servicers.
+"""Conversion of timestamps, durations and cursors, shared by all servicers.
 
 Owns what an absent field means. Knows no noun.
 """
@@ -12,14 +12,14 @@ from gateway.errors import FieldInvalid
 
 
 def write_times(message: Message, **times: datetime | None) -> None:
-    """Set timestamps that are known; the others stay absent."""
+    """Set the timestamps that are not None; the others stay unset."""
     for name, value in times.items():
         if value is not None:
             getattr(message, name).FromDatetime(value)
 
 
 def max_staleness(request: Any, default: timedelta) -> timedelta:
-    """Read how old an answer may be: absent is `default`, 0 asks the vendor now; raises FieldInvalid when negative."""
+    """Read how old a response may be: unset means `default`, 0 asks the vendor now; raises FieldInvalid if negative."""
     if not request.HasField("max_staleness"):
         return default
     span = request.max_staleness
@@ -29,7 +29,7 @@ def max_staleness(request: Any, default: timedelta) -> timedelta:
 
 
 def keyset(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
-    """Read where a page that is sorted by (time, location, id) goes on; None on the first page."""
+    """Read the cursor of a list sorted by (time, location, id); None on the first page."""
     if not cursor:
         return None
     moment, location, id = cursor

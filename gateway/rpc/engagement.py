@@ -1,65 +1,63 @@
-"""EngagementService: from the wire to the rules of figures and comments, and back.
+"""EngagementService: reads an account's metrics and comments, and writes comments and likes.
 
-Owns how they look on the wire. Decides nothing.
+Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
-from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import empty_pb2
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read, write
 from gateway.domain.engagement.read import SeenComment
 from gateway.domain.engagement.write import NewComment
-from gateway.errors import FieldInvalid, ResourceNotFound
+from gateway.errors import FieldInvalid
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import RequestGuard
+from gateway.rpc.request import RequestGuard, or_not_found
 from providers.models.engagement import Series
 from socialgateway.v1 import engagement_pb2, engagement_service_pb2, engagement_service_pb2_grpc
-from storage import errors as storage_errors
 
-T = TypeVar("T")
+KINDS = {"post": names.POST}
 DEFAULT_PAGE = 20
 MAX_PAGE = 100
 MAX_TEXT = 20_000
-"""More than any network takes; how much one takes is its provider's business."""
+"""More than any network accepts; each provider checks its own limit."""
 
 
 class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
-    """Serves figures and comments."""
+    """Serves metrics and comments."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
 
     async def QueryMetrics(
         self, request: engagement_service_pb2.QueryMetricsRequest, context: Any
     ) -> engagement_service_pb2.QueryMetricsResponse:
-        """Return an account's figures."""
+        """Return an account's metrics."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         reading = read.figures(
             self._domain, location, account, _time(request, "start_time"), _time(request, "end_time")
         )
-        found = await _known(location, account, reading)
-        answer = engagement_service_pb2.QueryMetricsResponse(series=[series_to_proto(each) for each in found.series])
+        found = await or_not_found(request.parent, reading, KINDS)
+        response = engagement_service_pb2.QueryMetricsResponse(series=[series_to_proto(each) for each in found.series])
         if found.span is not None:
-            write_times(answer, start_time=found.span.start, end_time=found.span.end)
-        answer.fetch_time.FromDatetime(self._domain.clock())
-        return answer
+            write_times(response, start_time=found.span.start, end_time=found.span.end)
+        response.fetch_time.FromDatetime(self._domain.clock())
+        return response
 
     async def ListComments(
         self, request: engagement_service_pb2.ListCommentsRequest, context: Any
     ) -> engagement_service_pb2.ListCommentsResponse:
         """List comments, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
-        post, reply_to = _below(request, location, account)
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        post, reply_to = _target(request, location, account)
         listing = read.page(
             self._domain,
             location,
@@ -67,32 +65,29 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
             post=post,
             reply_to=reply_to,
             top=request.order == engagement_service_pb2.COMMENT_ORDER_TOP,
-            cursor=str(page.after[0]) if page.after else "",
-            limit=page.size,
+            cursor=cursor,
+            limit=size,
         )
-        found = await _known(location, account, listing)
-        token = ""
-        if found.next_cursor:
-            token = paging.next_token(request, (found.next_cursor,), secret=self._guard.page_secret)
-        shown = [to_proto(location, account, each) for each in found.comments]
-        return engagement_service_pb2.ListCommentsResponse(comments=shown, next_page_token=token)
+        found = await or_not_found(request.parent, listing, KINDS)
+        return engagement_service_pb2.ListCommentsResponse(
+            comments=[to_proto(location, account, each) for each in found.comments],
+            next_page_token=self._guard.vendor_token(request, found.next_cursor),
+        )
 
     async def CreateComment(
         self, request: engagement_service_pb2.CreateCommentRequest, context: Any
     ) -> engagement_pb2.Comment:
-        """Write a comment."""
+        """Create a comment, or a reply to one."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        wanted = request.comment
-        if len(wanted.text) > MAX_TEXT:
+        key = await self._guard.authorize_write(location, request)
+        text = request.comment.text
+        if len(text) > MAX_TEXT:
             raise FieldInvalid("comment.text", f"has more than {MAX_TEXT} characters")
-        post, reply_to = _below(wanted, location, account, "comment.")
+        post, reply_to = _target(request.comment, location, account, "comment.")
         if not post and not reply_to:
             raise FieldInvalid("comment.post", "is required, unless reply_to is set")
-        new = NewComment(location, account, wanted.text, post, reply_to)
-        made = await _known(location, account, write.create(self._domain, new, key))
-        return to_proto(location, account, made)
+        creating = write.create(self._domain, NewComment(location, account, text, post, reply_to), key)
+        return to_proto(location, account, await or_not_found(request.parent, creating, KINDS))
 
     async def LikeComment(self, request: engagement_service_pb2.LikeCommentRequest, context: Any) -> empty_pb2.Empty:
         """Like a comment."""
@@ -101,19 +96,19 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     async def UnlikeComment(
         self, request: engagement_service_pb2.UnlikeCommentRequest, context: Any
     ) -> empty_pb2.Empty:
-        """Take a like back."""
+        """Remove a like from a comment."""
         return await self._like(request.name, liked=False)
 
     async def _like(self, name: str, *, liked: bool) -> empty_pb2.Empty:
         location, account, comment = names.COMMENT.parse(name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         liking = write.set_liked(self._domain, location, account, comment, liked=liked)
-        await _known(location, account, liking)
+        await or_not_found(names.ACCOUNT.format(location, account), liking, KINDS)
         return empty_pb2.Empty()
 
 
-def _below(message: Any, location: str, account: str, prefix: str = "") -> tuple[str, str]:
-    """Read of which post or comment it is said: their ids, at most one of them set; both are of the account's own."""
+def _target(message: Any, location: str, account: str, prefix: str = "") -> tuple[str, str]:
+    """Return (post id, comment id) of what is commented on; at most one is set, and the comment is the account's."""
     post = reply_to = ""
     if message.post:
         found, post = names.POST.parse(message.post, path=f"{prefix}post")
@@ -134,7 +129,7 @@ def _time(request: engagement_service_pb2.QueryMetricsRequest, name: str) -> dat
 
 
 def series_to_proto(series: Series) -> engagement_pb2.MetricSeries:
-    """Write the figures of one metric; what is not known stays absent."""
+    """Return the values of one metric; unknown ones stay unset."""
     message = engagement_pb2.MetricSeries(metric=f"METRIC_{series.metric.name}", daily_values=series.days)
     if series.total is not None:
         message.total = series.total
@@ -144,7 +139,7 @@ def series_to_proto(series: Series) -> engagement_pb2.MetricSeries:
 
 
 def to_proto(location: str, account: str, seen: SeenComment) -> engagement_pb2.Comment:
-    """Write a comment of an account as it was seen."""
+    """Return a comment of an account as it was last fetched."""
     comment = seen.comment
     message = engagement_pb2.Comment(
         name=names.COMMENT.format(location, account, comment.id),
@@ -164,13 +159,3 @@ def to_proto(location: str, account: str, seen: SeenComment) -> engagement_pb2.C
     )
     write_times(message, publish_time=comment.publish_time)
     return message
-
-
-async def _known(location: str, account: str, call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except storage_errors.NotFound as error:
-        kind = (
-            names.POST.format(location, error.id) if error.kind == "post" else names.ACCOUNT.format(location, account)
-        )
-        raise ResourceNotFound(kind) from None

@@ -1,9 +1,9 @@
-"""Health, as gRPC's own protocol has it: what each service's status is, told once or watched.
+"""gRPC's health checking protocol: each service's status, read once or watched.
 
-Owns the statuses and how many may watch them. Does not know what makes a service ready: it is told.
+Owns the statuses and the limit on watchers. Does not know what makes a service ready: `set_status` is called.
 
-Why not the published servicer (grpcio-health-checking 1.85.1, read 2026-11-25): it sends while it holds the lock that a
-change of status needs, so that one watcher who does not read stops the news for everybody.
+Why not the published servicer (grpcio-health-checking 1.85.1, read 2026-11-25): it sends while holding the lock that a
+status change needs, so one watcher that does not read blocks the updates for all others.
 """
 
 import asyncio
@@ -22,24 +22,24 @@ Answer = health_pb2.HealthCheckResponse
 
 
 class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
-    """Serves the statuses; a service that was never named is unknown."""
+    """Serves the statuses; a service whose status was never set is unknown."""
 
     def __init__(self, *, max_watchers: int = MAX_WATCHERS) -> None:
-        """Begin without any service."""
+        """Start without any service."""
         self._max_watchers = max_watchers
         self.watchers = 0
         self._serving: dict[str, bool] = {}
-        # Set and replaced at every change: whoever waits keeps the one that was there when it looked.
+        # Set and replaced at every change: a watcher waits on the event that was current when it read the status.
         self._changed = asyncio.Event()
 
-    def tell(self, services: Iterable[str], *, serving: bool) -> None:
-        """Set the status of services; waits for nobody."""
+    def set_status(self, services: Iterable[str], *, serving: bool) -> None:
+        """Set the status of `services`, without waiting for watchers."""
         self._serving |= dict.fromkeys(services, serving)
         self._changed.set()
         self._changed = asyncio.Event()
 
     async def Check(self, request: Any, context: Any) -> Any:
-        """Return a service's status; NOT_FOUND for one that is not here."""
+        """Return a service's status; NOT_FOUND for an unknown one."""
         if request.service not in self._serving:
             await context.abort(grpc.StatusCode.NOT_FOUND, "There is no such service here.")
         return self._answer(request.service)
@@ -49,20 +49,20 @@ class HealthService(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
         return health_pb2.HealthListResponse(statuses={name: self._answer(name) for name in self._serving})
 
     async def Watch(self, request: Any, context: Any) -> AsyncIterator[Any]:
-        """Yield a service's status, then the newest after every change; some between may be left out.
+        """Yield a service's status, then the latest one after every change; intermediate ones may be skipped.
 
-        Raises QuotaExceeded when as many watch as may.
+        Raises QuotaExceeded if there are too many watchers.
         """
         if self.watchers >= self._max_watchers:
             raise QuotaExceeded("healthWatchers", subject="server", limit=self._max_watchers)
         self.watchers += 1
         try:
-            told = None
+            sent = None
             while True:
                 changed, answer = self._changed, self._answer(request.service)
-                if answer != told:
+                if answer != sent:
                     yield answer
-                    told = answer
+                    sent = answer
                 await changed.wait()
         finally:
             self.watchers -= 1

@@ -1,23 +1,23 @@
-"""The part of ConnectionService about networks inside a grant: from the wire to the rules and back.
+"""The methods of ConnectionService that attach a network's account to a planner's connection.
 
-Owns the three methods of a network's consent. Decides nothing; what an account looks like is `accounts`.
+Owns the three methods of a network's consent. Makes no decisions; accounts are converted in `accounts.py`.
 """
 
 from typing import Any
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.accounts.attach_consent import Started
 from gateway.domain.context import Domain
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import RequestGuard, known
+from gateway.rpc.request import RequestGuard, or_not_found
 from providers.models.accounts import AttachableAccount
 from socialgateway.v1 import account_pb2, connection_pb2, connection_service_pb2
 
 
 class NetworkMethods:
-    """Serves consents on networks; the service gives it its rules and its guard."""
+    """The three methods; ConnectionService provides the domain and the guard."""
 
     _domain: Domain
     _guard: RequestGuard
@@ -25,9 +25,9 @@ class NetworkMethods:
     async def StartAccountAuthorization(
         self, request: connection_service_pb2.StartAccountAuthorizationRequest, context: Any
     ) -> connection_pb2.AccountAuthorization:
-        """Start the consent of an account's owner."""
+        """Start the consent of a network account's owner."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
         starting = attach_consent.start(
             self._domain,
@@ -39,39 +39,32 @@ class NetworkMethods:
             return_uri=request.return_uri,
             key=key,
         )
-        started = await known(request.parent, starting)
-        return _started(started)
+        return _started(await or_not_found(request.parent, starting))
 
     async def ListAttachableAccounts(
         self, request: connection_service_pb2.ListAttachableAccountsRequest, context: Any
     ) -> connection_service_pb2.ListAttachableAccountsResponse:
-        """List who is behind a consent, page by page."""
+        """List the accounts that a consent makes available, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret)
-        asking = attach.attachable(
-            self._domain,
-            location,
-            connection,
-            platform=request.platform,
-            authorization_id=request.authorization_id,
+        await self._guard.authorize(location)
+        page = self._guard.read_page(request)
+        platform, authorization_id = request.platform, request.authorization_id
+        listing = attach.attachable(
+            self._domain, location, connection, platform=platform, authorization_id=authorization_id
         )
-        found = await known(request.parent, asking)
-        following = [each for each in found if not page.after or each.provider_account_id > str(page.after[0])]
-        shown, token = following[: page.size], ""
-        if len(following) > page.size:
-            token = paging.next_token(request, (shown[-1].provider_account_id,), secret=self._guard.page_secret)
+        after = str(page.after[0]) if page.after else ""
+        found = [each for each in await or_not_found(request.parent, listing) if each.provider_account_id > after]
+        items, token = self._guard.split_page(request, page, found, lambda each: (each.provider_account_id,))
         return connection_service_pb2.ListAttachableAccountsResponse(
-            attachable_accounts=[_attachable(each) for each in shown], next_page_token=token
+            attachable_accounts=[_attachable(each) for each in items], next_page_token=token
         )
 
     async def AttachAccount(
         self, request: connection_service_pb2.AttachAccountRequest, context: Any
     ) -> account_pb2.Account:
-        """Attach who was chosen."""
+        """Attach the chosen account."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
+        key = await self._guard.authorize_write(location, request)
         attaching = attach.attach(
             self._domain,
             location,
@@ -81,7 +74,7 @@ class NetworkMethods:
             provider_account_id=request.provider_account_id,
             key=key,
         )
-        row = await known(request.parent, attaching)
+        row = await or_not_found(request.parent, attaching)
         return accounts.to_proto(row, self._domain.clock())
 
 

@@ -1,38 +1,35 @@
-"""PlannerService: from the wire to the rules of labels and imports, and back.
+"""PlannerService: reads a planner's categories and tags, and imports CSV files of posts.
 
-Owns how they look on the wire. Decides nothing.
+Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
-from collections.abc import Awaitable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from google.protobuf import empty_pb2
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.domain.context import Domain
 from gateway.domain.planner import import_upload, imports, labels
 from gateway.domain.planner.imports import NewImport
-from gateway.errors import FieldInvalid, ResourceNotFound
+from gateway.errors import FieldInvalid
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import RequestGuard
+from gateway.rpc.request import RequestGuard, or_not_found
 from gateway.status import from_stored
 from providers.models import planner as models
 from socialgateway.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
-from storage import errors as storage_errors
 from storage.imports import ImportRow
 
-T = TypeVar("T")
+KINDS = {"account": names.ACCOUNT, "upload": names.UPLOAD, "connection": names.CONNECTION, "import": names.POST_IMPORT}
 MAX_VENDOR_PAGE = 100
 MAX_SEARCH = 100
-_KINDS = {"account": names.ACCOUNT, "upload": names.UPLOAD, "connection": names.CONNECTION, "import": names.POST_IMPORT}
 
 
 class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
-    """Serves a planner's labels and files of posts."""
+    """Serves a planner's categories, tags and imports."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
 
@@ -41,73 +38,61 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListCategoriesResponse:
         """List categories, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        size, cursor = self._vendor_page(request)
-        listing = labels.categories(
-            self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        search = _search(request)
+        listing = labels.categories(self._domain, location, connection, search=search, cursor=cursor, limit=size)
+        found = await or_not_found(request.parent, listing, KINDS)
+        return planner_service_pb2.ListCategoriesResponse(
+            categories=[_category(location, connection, each) for each in found.labels],
+            next_page_token=self._guard.vendor_token(request, found.next_cursor),
         )
-        found = await _known(location, listing)
-        shown = [
-            planner_pb2.Category(
-                name=names.CATEGORY.format(location, connection, each.id), display_name=each.name, color=each.color
-            )
-            for each in found.labels
-        ]
-        token = self._token(request, found.next_cursor)
-        return planner_service_pb2.ListCategoriesResponse(categories=shown, next_page_token=token)
 
     async def ListTags(
         self, request: planner_service_pb2.ListTagsRequest, context: Any
     ) -> planner_service_pb2.ListTagsResponse:
         """List tags, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        size, cursor = self._vendor_page(request)
-        listing = labels.tags(
-            self._domain, location, connection, search=_search(request.search), cursor=cursor, limit=size
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        search = _search(request)
+        listing = labels.tags(self._domain, location, connection, search=search, cursor=cursor, limit=size)
+        found = await or_not_found(request.parent, listing, KINDS)
+        return planner_service_pb2.ListTagsResponse(
+            tags=[_tag(location, connection, each) for each in found.labels],
+            next_page_token=self._guard.vendor_token(request, found.next_cursor),
         )
-        found = await _known(location, listing)
-        shown = [
-            planner_pb2.Tag(name=names.TAG.format(location, connection, each.id), display_name=each.name)
-            for each in found.labels
-        ]
-        token = self._token(request, found.next_cursor)
-        return planner_service_pb2.ListTagsResponse(tags=shown, next_page_token=token)
 
     async def CreatePostImport(
         self, request: planner_service_pb2.CreatePostImportRequest, context: Any
     ) -> planner_pb2.PostImport:
-        """Return a file of posts to the planner."""
+        """Import a CSV file of posts into the planner."""
         location = names.location(request.parent)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        wanted = request.post_import
-        new = NewImport(location, _upload(wanted, location), _accounts(wanted, location))
-        return to_proto(await _known(location, imports.create(self._domain, new, key)))
+        key = await self._guard.authorize_write(location, request)
+        new = NewImport(location, _upload(request.post_import, location), _accounts(request.post_import, location))
+        creating = imports.create(self._domain, new, key)
+        return to_proto(await or_not_found(request.parent, creating, KINDS))
 
     async def GetPostImport(
         self, request: planner_service_pb2.GetPostImportRequest, context: Any
     ) -> planner_pb2.PostImport:
-        """Return an import as the vendor says it stands."""
+        """Return an import with its current state at the vendor."""
         location, id = names.POST_IMPORT.parse(request.name)
-        await self._guard.enter(location)
-        return to_proto(await _known(location, imports.get(self._domain, location, id)))
+        await self._guard.authorize(location)
+        return to_proto(await or_not_found(request.name, imports.get(self._domain, location, id), KINDS))
 
     async def ListPostImports(
         self, request: planner_service_pb2.ListPostImportsRequest, context: Any
     ) -> planner_service_pb2.ListPostImportsResponse:
-        """List imports as they are known here."""
+        """List imports as they are stored here."""
         location = names.location(request.parent)
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret)
+        await self._guard.authorize(location)
+        page = self._guard.read_page(request)
         after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
         found = await imports.page(self._domain, location, after=after, limit=page.size + 1)
-        shown, token = found[: page.size], ""
-        if len(found) > page.size:
-            cursor = (shown[-1].create_time.isoformat(), shown[-1].id)
-            token = paging.next_token(request, cursor, secret=self._guard.page_secret)
+        items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
         return planner_service_pb2.ListPostImportsResponse(
-            post_imports=[to_proto(row) for row in shown], next_page_token=token
+            post_imports=[to_proto(row) for row in items], next_page_token=token
         )
 
     async def ListPostImportRows(
@@ -115,57 +100,50 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_service_pb2.ListPostImportRowsResponse:
         """List the rows of an import, page by page."""
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        size, cursor = self._vendor_page(request)
-        found = await _known(location, imports.rows(self._domain, location, id, cursor=cursor, limit=size))
-        token = self._token(request, found.next_cursor)
-        shown = [row_to_proto(row) for row in found.rows]
-        return planner_service_pb2.ListPostImportRowsResponse(rows=shown, next_page_token=token)
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        listing = imports.rows(self._domain, location, id, cursor=cursor, limit=size)
+        found = await or_not_found(request.parent, listing, KINDS)
+        return planner_service_pb2.ListPostImportRowsResponse(
+            rows=[row_to_proto(row) for row in found.rows],
+            next_page_token=self._guard.vendor_token(request, found.next_cursor),
+        )
 
     async def FinalizePostImport(
         self, request: planner_service_pb2.FinalizePostImportRequest, context: Any
     ) -> planner_pb2.PostImport:
-        """Have posts made of an import."""
+        """Turn an import into posts."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        return to_proto(await _known(location, imports.finalize(self._domain, location, id, key)))
+        key = await self._guard.authorize_write(location, request)
+        return to_proto(await or_not_found(request.name, imports.finalize(self._domain, location, id, key), KINDS))
 
     async def DeletePostImport(
         self, request: planner_service_pb2.DeletePostImportRequest, context: Any
     ) -> empty_pb2.Empty:
-        """Take an import away."""
+        """Delete an import."""
         location, id = names.POST_IMPORT.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
-        await _known(location, imports.delete(self._domain, location, id, key))
+        key = await self._guard.authorize_write(location, request)
+        await or_not_found(request.name, imports.delete(self._domain, location, id, key), KINDS)
         return empty_pb2.Empty()
 
-    def _vendor_page(self, request: Any) -> tuple[int, str]:
-        """Read a page of a list that the vendor pages: its size, and the vendor's cursor."""
-        page = paging.read(request, secret=self._guard.page_secret, maximum=MAX_VENDOR_PAGE)
-        return page.size, str(page.after[0]) if page.after else ""
 
-    def _token(self, request: Any, cursor: str) -> str:
-        return paging.next_token(request, (cursor,), secret=self._guard.page_secret) if cursor else ""
-
-
-def _search(text: str) -> str:
+def _search(request: Any) -> str:
+    text: str = request.search
     if len(text) > MAX_SEARCH:
         raise FieldInvalid("search", f"has more than {MAX_SEARCH} characters")
     return text
 
 
-def _upload(wanted: planner_pb2.PostImport, location: str) -> str:
-    found, upload = names.UPLOAD.parse(wanted.upload, path="post_import.upload")
+def _upload(message: planner_pb2.PostImport, location: str) -> str:
+    found, upload = names.UPLOAD.parse(message.upload, path="post_import.upload")
     if found != location:
         raise FieldInvalid("post_import.upload", f"must be an upload of locations/{location}")
     return upload
 
 
-def _accounts(wanted: planner_pb2.PostImport, location: str) -> list[str]:
+def _accounts(message: planner_pb2.PostImport, location: str) -> list[str]:
     ids = []
-    for index, name in enumerate(wanted.accounts):
+    for index, name in enumerate(message.accounts):
         path = f"post_import.accounts[{index}]"
         found, account = names.ACCOUNT.parse(name, path=path)
         if found != location:
@@ -174,8 +152,17 @@ def _accounts(wanted: planner_pb2.PostImport, location: str) -> list[str]:
     return ids
 
 
+def _category(location: str, connection: str, label: models.Label) -> planner_pb2.Category:
+    name = names.CATEGORY.format(location, connection, label.id)
+    return planner_pb2.Category(name=name, display_name=label.name, color=label.color)
+
+
+def _tag(location: str, connection: str, label: models.Label) -> planner_pb2.Tag:
+    return planner_pb2.Tag(name=names.TAG.format(location, connection, label.id), display_name=label.name)
+
+
 def to_proto(row: ImportRow) -> planner_pb2.PostImport:
-    """Write an import as it is known."""
+    """Return an import's stored state."""
     message = planner_pb2.PostImport(
         name=names.POST_IMPORT.format(row.location, row.id),
         upload=names.UPLOAD.format(row.location, row.upload),
@@ -192,7 +179,7 @@ def to_proto(row: ImportRow) -> planner_pb2.PostImport:
 
 
 def row_to_proto(row: models.ImportRow) -> planner_pb2.PostImportRow:
-    """Write one row as the vendor read it."""
+    """Return one row as the vendor parsed it."""
     errors = [
         planner_pb2.PostImportRowError(provider_code=each.code, place=each.place, platform=each.network)
         for each in row.errors
@@ -200,10 +187,3 @@ def row_to_proto(row: models.ImportRow) -> planner_pb2.PostImportRow:
     message = planner_pb2.PostImportRow(text=row.text, media_uris=row.media_uris, errors=errors)
     write_times(message, schedule_time=row.schedule_time)
     return message
-
-
-async def _known(location: str, call: Awaitable[T]) -> T:
-    try:
-        return await call
-    except storage_errors.NotFound as error:
-        raise ResourceNotFound(_KINDS[error.kind].format(location, error.id)) from None

@@ -1,7 +1,7 @@
-"""Posts that callers send, from the contract's messages to the rules' own types.
+"""Converts posts in requests from the contract's messages to the domain's types.
 
-Owns the reading, and how much of each field there may be. Refuses only what cannot be written down; what is allowed is
-the rules' business. How posts are answered is in `post_to_proto.py`.
+Owns the parsing, and the maximum size of each field. Refuses only what cannot be stored; what may be posted is decided
+by the domain's preflight checks. The other direction is `post_to_proto.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ MAX_LABELS = 64
 MAX_LABEL_KEY = 63
 MAX_LABEL_VALUE = 256
 MAX_OPTIONS = 32
-"""By the provider's own names; each that it refuses is asked about by itself."""
+"""Maximum number of options under the provider's own names: each refused one takes a call to identify."""
 
 MAX_SOURCES = 100
-"""Of any post; what a provider takes is less. Each is looked up by itself."""
+"""Maximum number of photos; providers accept fewer. Each is looked up separately."""
 
 MAX_SUBJECT = 256
 MAX_DECLARATION = 4096
@@ -48,21 +48,21 @@ _NO_CONTENT: tuple[dict[str, Any], list[str]] = ({}, [])
 
 
 @dataclass(slots=True)
-class Faults:
-    """The bad fields of one message: each is put down, and reading goes on without it."""
+class FieldErrors:
+    """Collects the invalid fields of one message: each is recorded, and parsing continues without it."""
 
     found: list[FieldInvalid] = field(default_factory=list)
 
     def read(self, reader: Callable[[], T], instead: T) -> T:
-        """Return what `reader` reads; `instead` when that is a bad field."""
+        """Return the result of `reader`, or `instead` if it raises FieldInvalid."""
         try:
             return reader()
         except FieldInvalid as error:
             self.found.append(error)
             return instead
 
-    def together(self) -> FieldInvalid:
-        """Return the first of what was found, naming all of them."""
+    def combined(self) -> FieldInvalid:
+        """Return the first error with the violations of all of them."""
         first = self.found[0]
         first.violations = tuple(violation for each in self.found for violation in each.violations)
         return first
@@ -71,13 +71,13 @@ class Faults:
 def from_proto(
     message: post_pb2.Post, location: str, id: str, *, now: datetime
 ) -> tuple[NewPost, Sequence[FieldInvalid]]:
-    """Read a post that is to be made, and what is wrong with how its fields are written.
+    """Return the new post, and the errors in its fields.
 
-    Raises FieldInvalid, naming all of it, where nothing more can be said: without account or media.
+    Raises FieldInvalid with all of them if nothing more can be checked, because the account or the media is missing.
     """
-    faults = Faults()
-    account = faults.read(lambda: _account(message, location), "")
-    content, uploads = faults.read(lambda: _content(message, location), _NO_CONTENT)
+    errors = FieldErrors()
+    account = errors.read(lambda: _account(message, location), "")
+    content, uploads = errors.read(lambda: _content(message, location), _NO_CONTENT)
     new = NewPost(
         location=location,
         id=id,
@@ -87,27 +87,27 @@ def from_proto(
         content=content,
         uploads=uploads,
         options=_options(message.options),
-        provider_extra=faults.read(lambda: _extra(message), {}),
-        labels=faults.read(lambda: _labels(message), {}),
-        consent=faults.read(lambda: _consent(message), None),
+        provider_extra=errors.read(lambda: _extra(message), {}),
+        labels=errors.read(lambda: _labels(message), {}),
+        consent=errors.read(lambda: _consent(message), None),
         route_policy="ANY" if message.route_policy == post_pb2.ROUTE_POLICY_ANY else "",
-        schedule_time=faults.read(lambda: _schedule(message, now), None),
-        late_tolerance_seconds=faults.read(lambda: _late_tolerance(message), None),
+        schedule_time=errors.read(lambda: _schedule(message, now), None),
+        late_tolerance_seconds=errors.read(lambda: _late_tolerance(message), None),
     )
     if not account or not content:
-        raise faults.together()
-    return new, faults.found
+        raise errors.combined()
+    return new, errors.found
 
 
 CHANGEABLE = ("caption", "options", "schedule_time", "labels", "provider_extra", "late_tolerance")
-"""What UpdatePost may change."""
+"""The fields that UpdatePost may change."""
 
 
 def changes(
     message: post_pb2.Post, paths: frozenset[str], *, now: datetime
 ) -> tuple[dict[str, Any], Sequence[FieldInvalid]]:
-    """Read the columns that an update changes, and what is wrong with how they are written."""
-    faults = Faults()
+    """Return the new values of the columns that an update changes, and the errors in its fields."""
+    errors = FieldErrors()
     readers: dict[str, tuple[str, Callable[[], Any], Any]] = {
         "caption": ("caption", lambda: message.caption, ""),
         "options": ("options", lambda: _options(message.options), {}),
@@ -117,8 +117,8 @@ def changes(
         "late_tolerance": ("late_tolerance_seconds", lambda: _late_tolerance(message), None),
     }
     chosen = [readers[path] for path in sorted(paths)]
-    values = {column: faults.read(reader, instead) for column, reader, instead in chosen}
-    return values, faults.found
+    values = {column: errors.read(reader, instead) for column, reader, instead in chosen}
+    return values, errors.found
 
 
 def _account(message: post_pb2.Post, location: str) -> str:
@@ -129,14 +129,14 @@ def _account(message: post_pb2.Post, location: str) -> str:
 
 
 def _extra(message: post_pb2.Post) -> dict[str, Any]:
-    """Read the options by the provider's own names; what JSON has no word for (NaN, infinity) is refused."""
+    """Return the options under the provider's own names; NaN and infinity, which JSON does not have, are refused."""
     count = len(message.provider_extra.fields)
     if count > MAX_OPTIONS:
         raise FieldInvalid("post.provider_extra", f"has {count} options, at most {MAX_OPTIONS} are accepted")
     try:
         return json_format.MessageToDict(message.provider_extra)
     except (ValueError, json_format.Error):
-        raise FieldInvalid("post.provider_extra", "must hold what JSON can: every number finite") from None
+        raise FieldInvalid("post.provider_extra", "must be representable in JSON: every number finite") from None
 
 
 def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:
@@ -202,12 +202,12 @@ def _options(options: post_pb2.PostOptions) -> dict[str, Any]:
 
 
 def privacy_from_proto(level: int) -> PrivacyLevel:
-    """Read a privacy level that is not UNSPECIFIED."""
+    """Return the privacy level of an enum value other than UNSPECIFIED."""
     return PrivacyLevel[account_pb2.PrivacyLevel.Name(level).removeprefix("PRIVACY_LEVEL_")]
 
 
 def privacy_to_proto(level: PrivacyLevel) -> int:
-    """Write a privacy level."""
+    """Return the enum value of a privacy level."""
     return account_pb2.PrivacyLevel.Value(f"PRIVACY_LEVEL_{level.name}")
 
 
@@ -229,9 +229,9 @@ def _consent(message: post_pb2.Post) -> dict[str, Any] | None:
     consent = message.consent
     lengths = {"subject": (consent.subject, MAX_SUBJECT), "declaration": (consent.declaration, MAX_DECLARATION)}
     long = [
-        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {most} are kept")
-        for name, (text, most) in lengths.items()
-        if len(text) > most
+        Violation(f"post.consent.{name}", f"has {len(text)} characters, at most {limit} are kept")
+        for name, (text, limit) in lengths.items()
+        if len(text) > limit
     ]
     if long:
         raise FieldInvalid(long[0].field, long[0].description, *long[1:])

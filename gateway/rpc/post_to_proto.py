@@ -1,6 +1,6 @@
-"""Posts as callers see them, from the row that is kept to the contract's message.
+"""Converts stored posts to the contract's message.
 
-Owns the writing. What a caller may send is read in `post_from_proto.py`; decides nothing.
+Owns this direction; `post_from_proto.py` is the other. Makes no decisions.
 """
 
 from collections.abc import Collection
@@ -20,7 +20,7 @@ from storage.posts import PostRow
 
 
 def to_proto(row: PostRow, with_videos: Collection[str]) -> post_pb2.Post:
-    """Write a post as it is; `with_videos` are the providers whose videos can be looked up."""
+    """Return a post's current state; `with_videos` are the providers whose videos can be looked up."""
     post = post_pb2.Post(
         name=names.POST.format(row.location, row.id),
         account=names.ACCOUNT.format(row.location, row.named_account or row.account),
@@ -36,8 +36,7 @@ def to_proto(row: PostRow, with_videos: Collection[str]) -> post_pb2.Post:
         etag=str(row.version),
     )
     if row.provider_post_id and row.content.get("kind") not in ("photos", "text") and row.provider in with_videos:
-        account = names.ACCOUNT.format(row.location, row.account)
-        post.published_video = f"{account}/videos/{row.provider_post_id}"
+        post.published_video = names.VIDEO.format(row.location, row.account, row.provider_post_id)
     _write_content(post, row)
     _write_times(post, row)
     _write_progress(post, row)
@@ -77,7 +76,7 @@ def _write_content(post: post_pb2.Post, row: PostRow) -> None:
 
 
 def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
-    """Write a source as the caller gave it: what we made of an address is our own business."""
+    """Return a source as the caller sent it; the upload that a linked file was fetched into is internal."""
     if source.uri:
         return post_pb2.MediaSource(uri=source.uri, vendor_pull=source.vendor_pull)
     name = names.UPLOAD.format(location, source.upload) if source.upload else ""
@@ -85,7 +84,7 @@ def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
 
 
 def _label(options: dict[str, Any]) -> post_pb2.DisclosureLabel:
-    """Return the label that TikTok's "Content Sharing Guidelines" name for these choices (2026-11-20)."""
+    """Return the label that TikTok's "Content Sharing Guidelines" (2026-11-20) require for these options."""
     if options.get("branded_content"):
         return post_pb2.DISCLOSURE_LABEL_PAID_PARTNERSHIP
     if options.get("own_brand"):

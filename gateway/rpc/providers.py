@@ -1,6 +1,6 @@
-"""ProviderService: what each provider can do, straight from its own table.
+"""ProviderService: what each provider can do, from its own capability table.
 
-Owns the conversion of that table. Does not know any provider, nor does it call one.
+Owns converting that table. Knows no provider, and calls none.
 """
 
 from collections.abc import Mapping
@@ -13,10 +13,10 @@ from socialgateway.v1 import provider_pb2, provider_service_pb2, provider_servic
 
 
 class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
-    """Serves the tables of the providers that this process was built with, by provider id."""
+    """Serves the capability tables of this process's providers, by provider id."""
 
     def __init__(self, tables: Mapping[str, CapabilityTable], page_secret: bytes) -> None:
-        """Keep the answers: they never change while the process runs."""
+        """Build the responses once: they never change while the process runs."""
         self._messages = {name: to_proto(tables[name]) for name in sorted(tables)}
         self._page_secret = page_secret
 
@@ -34,18 +34,15 @@ class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
     ) -> provider_service_pb2.ListProvidersResponse:
         """Return the providers by name."""
         page = paging.read(request, secret=self._page_secret)
-        following = [name for name in self._messages if not page.after or name > str(page.after[0])]
-        found = following[: page.size]
-        token = ""
-        if len(following) > page.size:
-            token = paging.next_token(request, (found[-1],), secret=self._page_secret)
+        found = [name for name in self._messages if not page.after or name > str(page.after[0])]
+        items, token = paging.split(request, page, found, lambda name: (name,), secret=self._page_secret)
         return provider_service_pb2.ListProvidersResponse(
-            providers=[self._messages[name] for name in found], next_page_token=token
+            providers=[self._messages[name] for name in items], next_page_token=token
         )
 
 
 def to_proto(table: CapabilityTable) -> provider_pb2.Provider:
-    """Write a provider's table; every capability of ours has a line, also what the provider cannot do."""
+    """Return a provider's table with a row for every capability, also those that the provider does not have."""
     return provider_pb2.Provider(
         name=names.PROVIDER.format(table.provider),
         display_name=table.display_name,
@@ -56,7 +53,7 @@ def to_proto(table: CapabilityTable) -> provider_pb2.Provider:
 
 
 def _support(table: CapabilityTable, capability: Capability) -> provider_pb2.CapabilitySupport:
-    """Write one line of the table; the names of both enums are ours with a prefix."""
+    """Return one row of the table; both enums' names are the contract's without the prefix."""
     cell = table.cell(capability)
     return provider_pb2.CapabilitySupport(
         capability=f"CAPABILITY_{capability.name}",
@@ -66,7 +63,7 @@ def _support(table: CapabilityTable, capability: Capability) -> provider_pb2.Cap
 
 
 def _limits(limits: Limits) -> provider_pb2.PublishingLimits:
-    """Write the numbers; 0, or nothing, where the vendor has no such limit."""
+    """Return the limits; 0, or unset, where the vendor has no limit."""
     message = provider_pb2.PublishingLimits(
         max_caption_length=limits.max_caption_units,
         max_photos=limits.max_photos,

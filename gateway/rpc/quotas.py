@@ -1,17 +1,17 @@
-"""QuotaService: from the wire to the quota ledger and back.
+"""QuotaService: reads the quota ledger.
 
-Owns the spelling of quotas. Decides nothing.
+Owns converting quotas to the contract's messages. Makes no decisions.
 """
 
 from typing import Any
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
 from gateway.domain.quotas import standing as quota_standing
 from gateway.domain.quotas.standing import Standing
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import RequestGuard, known
+from gateway.rpc.request import RequestGuard, or_not_found
 from socialgateway.v1 import quota_pb2, quota_service_pb2, quota_service_pb2_grpc
 
 
@@ -19,29 +19,27 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
     """Serves quotas."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
 
     async def ListQuotas(
         self, request: quota_service_pb2.ListQuotasRequest, context: Any
     ) -> quota_service_pb2.ListQuotasResponse:
-        """List the quotas that bear on an account."""
+        """List the quotas that apply to an account."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret)
-        row = await known(request.parent, read.known(self._domain, location, account))
+        await self._guard.authorize(location)
+        page = self._guard.read_page(request)
+        row = await or_not_found(request.parent, read.known(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
-        shown, token = found[: page.size], ""
-        if len(found) > page.size:
-            token = paging.next_token(request, (shown[-1].rule.metric,), secret=self._guard.page_secret)
-        listed = [to_proto(names.QUOTA.format(location, account, each.rule.metric), each) for each in shown]
+        items, token = self._guard.split_page(request, page, found, lambda each: (each.rule.metric,))
+        listed = [to_proto(names.QUOTA.format(location, account, each.rule.metric), each) for each in items]
         return quota_service_pb2.ListQuotasResponse(quotas=listed, next_page_token=token)
 
 
 def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:
-    """Write how a quota stands."""
+    """Return a quota's current standing."""
     message = quota_pb2.Quota(
         name=name,
         metric=standing.rule.metric,
@@ -62,7 +60,7 @@ def _source(standing: Standing) -> quota_pb2.Quota.Source:
 
 
 def cost_to_proto(name: str, standing: Standing) -> quota_pb2.QuotaCost:
-    """Write that one more of a quota would be used."""
+    """Return the cost of one more use of a quota, and what is left of it."""
     message = quota_pb2.QuotaCost(quota=name, amount=1)
     if standing.limit:
         free = standing.limit - standing.rule.low - standing.used

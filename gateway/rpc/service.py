@@ -1,6 +1,6 @@
-"""One gRPC service as the server needs it.
+"""One gRPC service, as the server registers it.
 
-Owns the triple of descriptor, registration function and servicer. Knows no service in particular.
+Owns the triple of descriptor, registration function and servicer. Knows no particular service.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import grpc
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One service: its descriptor, the generated function that adds it, and the object that serves it."""
+    """One service: its descriptor, the generated function that registers it, and its servicer."""
 
     descriptor: Any
     add: Callable[[Any, grpc.aio.Server], None]

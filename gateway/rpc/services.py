@@ -1,6 +1,6 @@
-"""The services that this gateway serves: each with its descriptor, the function that adds it, and its servicer.
+"""All gRPC services of the gateway: each with its descriptor, its registration function, and its servicer.
 
-Owns the list. Does not know what any of them does; `gateway/server.py` serves it.
+Owns the list, which `gateway/server.py` serves. Does not know what a service does.
 """
 
 from types import ModuleType
@@ -55,7 +55,7 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
 
 
 def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Service]:
-    """Return every service over the rules in `domain`; `page_secret` signs page tokens."""
+    """Return all services on top of `domain`; `page_secret` signs page tokens."""
     guard = RequestGuard(owners, page_secret)
     tables = {name: provider.table for name, provider in domain.providers.items()}
     servicers = {
@@ -72,8 +72,8 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
     return [_service(name, servicers[name]) for name in _MODULES]
 
 
-def waiting(sentence: str) -> list[Service]:
-    """Return every service, none of which can serve yet: each call ends with UNAVAILABLE and the sentence."""
+def unavailable(sentence: str) -> list[Service]:
+    """Return all services with every method answering UNAVAILABLE and `sentence`, for the time before the start."""
 
     async def not_yet(self: Any, request: Any, context: Any) -> Any:
         raise GatewayUnavailable(sentence)

@@ -1,6 +1,6 @@
-"""UploadService: from the wire to the rules of uploads and back.
+"""UploadService: creates uploads and receives their bytes.
 
-Owns the reading of a stream of messages: the first names the upload, the others carry its bytes. Decides nothing.
+Owns reading the stream of messages: the first names the upload, the others carry its bytes. Makes no decisions.
 """
 
 from collections.abc import AsyncIterator
@@ -22,54 +22,53 @@ from storage.uploads import UploadRow
 class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
     """Serves uploads."""
 
-    def __init__(self, domain: Domain, guard: RequestGuard, desk: UploadSlots | None = None) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in; `desk` holds the bounds of this process."""
+    def __init__(self, domain: Domain, guard: RequestGuard, slots: UploadSlots | None = None) -> None:
+        """Serve `domain` to the callers that `guard` admits; `slots` limits this process's concurrent uploads."""
         self._domain = domain
         self._guard = guard
-        self._desk = desk or UploadSlots()
+        self._slots = slots or UploadSlots()
 
     async def CreateUpload(self, request: upload_service_pb2.CreateUploadRequest, context: Any) -> upload_pb2.Upload:
-        """Announce a file."""
+        """Create an upload, whose bytes follow in WriteUpload."""
         location = names.location(request.parent)
-        # Claimed with the rest of what is written: a refused request leaves nothing behind.
-        caller = await self._guard.enter(location)
+        # The location is claimed in the transaction that writes the upload: a refused request leaves nothing behind.
+        caller = await self._guard.authorize(location)
         key = self._guard.request_key(caller, location, request)
-        wanted = request.upload
-        new = NewUpload(location, wanted.mime_type, wanted.size_bytes, wanted.sha256)
+        upload = request.upload
+        new = NewUpload(location, upload.mime_type, upload.size_bytes, upload.sha256)
         return to_proto(await uploads.create(self._domain, self._guard.owners, caller, new, key))
 
     async def GetUpload(self, request: upload_service_pb2.GetUploadRequest, context: Any) -> upload_pb2.Upload:
         """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        await self._guard.enter(location)
-        await self._desk.settled(location, upload)
+        await self._guard.authorize(location)
+        await self._slots.settled(location, upload)
         return to_proto(await uploads.get(self._domain, location, upload))
 
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:
         """Remove an upload."""
         location, upload = names.UPLOAD.parse(request.name)
-        caller = await self._guard.enter(location)
-        key = self._guard.request_key(caller, location, request)
+        key = await self._guard.authorize_write(location, request)
         await uploads.delete(self._domain, location, upload, key)
         return empty_pb2.Empty()
 
     async def WriteUpload(
         self, request_iterator: AsyncIterator[upload_service_pb2.WriteUploadRequest], context: Any
     ) -> upload_pb2.Upload:
-        """Take the bytes of an upload."""
+        """Receive the bytes of an upload."""
         first = await anext(request_iterator, None)
         if first is None:
             raise FieldInvalid("name", "is required in the first message")
         location, upload = names.UPLOAD.parse(first.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         pieces = _pieces(first, request_iterator)
-        return to_proto(await upload_stream.write(self._domain, self._desk, location, upload, pieces))
+        return to_proto(await upload_stream.write(self._domain, self._slots, location, upload, pieces))
 
 
 async def _pieces(
     first: upload_service_pb2.WriteUploadRequest, others: AsyncIterator[upload_service_pb2.WriteUploadRequest]
 ) -> AsyncIterator[Piece]:
-    """Yield what the messages carry; the first may be there for its name alone."""
+    """Yield the pieces in the messages; the first message may carry only the upload's name."""
     piece = _piece(first)
     if piece.data or piece.finish:
         yield piece
@@ -88,7 +87,7 @@ def _piece(message: upload_service_pb2.WriteUploadRequest) -> Piece:
 
 
 def to_proto(row: UploadRow) -> upload_pb2.Upload:
-    """Write an upload as it is."""
+    """Return an upload's current state."""
     message = upload_pb2.Upload(
         name=names.UPLOAD.format(row.location, row.id),
         mime_type=row.mime_type,

@@ -1,18 +1,18 @@
-"""VideoService: from the wire to the rules of videos and back.
+"""VideoService: reads an account's videos.
 
-Owns the spelling of videos. Decides nothing.
+Owns converting videos to the contract's messages. Makes no decisions.
 """
 
 from dataclasses import fields
 from typing import Any
 
-from gateway.aip import names, paging
+from gateway.aip import names
 from gateway.domain import videos
 from gateway.domain.context import Domain
 from gateway.domain.videos import Seen
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import max_staleness, write_times
-from gateway.rpc.request import RequestGuard, known
+from gateway.rpc.request import RequestGuard, or_not_found
 from socialgateway.v1 import video_pb2, video_service_pb2, video_service_pb2_grpc
 
 DEFAULT_PAGE = 20
@@ -25,54 +25,52 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
     """Serves videos."""
 
     def __init__(self, domain: Domain, guard: RequestGuard) -> None:
-        """Serve the rules in `domain` to whom `guard` lets in."""
+        """Serve `domain` to the callers that `guard` admits."""
         self._domain = domain
         self._guard = guard
 
     async def GetVideo(self, request: video_service_pb2.GetVideoRequest, context: Any) -> video_pb2.Video:
-        """Return a video, as fresh as was asked for."""
+        """Return a video, at most `max_staleness` old."""
         location, account, video = names.VIDEO.parse(request.name)
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         age = max_staleness(request, videos.GET_AGE)
-        parent = names.ACCOUNT.format(location, account)
-        found = await known(parent, videos.get(self._domain, location, account, video, max_age=age))
+        reading = videos.get(self._domain, location, account, video, max_age=age)
+        found = await or_not_found(names.ACCOUNT.format(location, account), reading)
         if found is None:
-            raise ResourceNotFound(names.VIDEO.format(location, account, video))
-        return to_proto(parent, location, found)
+            raise ResourceNotFound(request.name)
+        return to_proto(location, account, found)
 
     async def ListVideos(
         self, request: video_service_pb2.ListVideosRequest, context: Any
     ) -> video_service_pb2.ListVideosResponse:
         """List an account's videos, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
-        page = paging.read(request, secret=self._guard.page_secret, default=DEFAULT_PAGE, maximum=MAX_PAGE)
-        cursor = str(page.after[0]) if page.after else ""
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         age = max_staleness(request, videos.LIST_AGE)
-        listing = videos.page(self._domain, location, account, cursor=cursor, limit=page.size, max_age=age)
-        found = await known(request.parent, listing)
-        token = ""
-        if found.next_cursor:
-            token = paging.next_token(request, (found.next_cursor,), secret=self._guard.page_secret)
-        shown = [to_proto(request.parent, location, each) for each in found.videos]
-        return video_service_pb2.ListVideosResponse(videos=shown, next_page_token=token)
+        listing = videos.page(self._domain, location, account, cursor=cursor, limit=size, max_age=age)
+        found = await or_not_found(request.parent, listing)
+        return video_service_pb2.ListVideosResponse(
+            videos=[to_proto(location, account, each) for each in found.videos],
+            next_page_token=self._guard.vendor_token(request, found.next_cursor),
+        )
 
     async def QueryVideos(
         self, request: video_service_pb2.QueryVideosRequest, context: Any
     ) -> video_service_pb2.QueryVideosResponse:
-        """Look chosen videos up."""
+        """Return the videos with the given names."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        await self._guard.enter(location)
+        await self._guard.authorize(location)
         ids = _ids(request, location, account)
-        shown, missing = await known(request.parent, videos.query(self._domain, location, account, ids))
+        found, missing = await or_not_found(request.parent, videos.query(self._domain, location, account, ids))
         return video_service_pb2.QueryVideosResponse(
-            videos=[to_proto(request.parent, location, each) for each in shown],
+            videos=[to_proto(location, account, each) for each in found],
             missing=[names.VIDEO.format(location, account, id) for id in missing],
         )
 
 
 def _ids(request: video_service_pb2.QueryVideosRequest, location: str, account: str) -> list[str]:
-    """Read the names, which must be 1 to 20 of the account's own, each once."""
+    """Return the ids in the names: 1 to 20 different videos of the account; raises FieldInvalid."""
     ids = []
     for index, name in enumerate(request.names):
         found_location, found_account, video = names.VIDEO.parse(name, path=f"names[{index}]")
@@ -86,11 +84,11 @@ def _ids(request: video_service_pb2.QueryVideosRequest, location: str, account: 
     return ids
 
 
-def to_proto(parent: str, location: str, seen: Seen) -> video_pb2.Video:
-    """Write a video of the account `parent` as it was seen."""
+def to_proto(location: str, account: str, seen: Seen) -> video_pb2.Video:
+    """Return a video of an account as it was last fetched."""
     video = seen.video
     message = video_pb2.Video(
-        name=f"{parent}/videos/{video.provider_video_id}",
+        name=names.VIDEO.format(location, account, video.provider_video_id),
         post=names.POST.format(location, seen.post) if seen.post else "",
         **{name: getattr(video, name) for name in _TEXTS},
     )

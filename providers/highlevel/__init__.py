@@ -1,6 +1,6 @@
 """HighLevel's API as a provider: grants of locations and agencies, and the accounts of a location.
 
-Owns everything that is HighLevel's own. Knows neither callers nor rows; `build` is what the registry calls.
+Owns everything specific to HighLevel. Knows neither callers nor rows; the registry calls `build`.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ import httpx
 from providers.absent import absent
 from providers.capabilities import CapabilityTable
 from providers.highlevel import config
+from providers.highlevel.account_oauth import AttachRecord, Choice
 from providers.highlevel.accounts import HighLevelAccounts, SocialAccount
+from providers.highlevel.agency_installs import InstalledLocation, InstalledPage
 from providers.highlevel.authorization import HighLevelAuthorization
 from providers.highlevel.capabilities import TABLE, table_of
 from providers.highlevel.client import Client
-from providers.highlevel.connecting import Choice, Record
 from providers.highlevel.engagement import HighLevelEngagement
-from providers.highlevel.installs import InstalledLocation, InstalledPage
 from providers.highlevel.networks import HighLevelNetworks
 from providers.highlevel.planner import HighLevelPlanner
 from providers.highlevel.publishing import HighLevelPublishing
@@ -28,12 +28,21 @@ from providers.highlevel.webhooks import HighLevelWebhooks
 from providers.http.client import make_clients
 from providers.interface.videos import Videos
 
-__all__ = ["TABLE", "Choice", "HighLevel", "InstalledLocation", "InstalledPage", "Record", "SocialAccount", "build"]
+__all__ = [
+    "TABLE",
+    "AttachRecord",
+    "Choice",
+    "HighLevel",
+    "InstalledLocation",
+    "InstalledPage",
+    "SocialAccount",
+    "build",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class HighLevel:
-    """The provider and the facets that are built."""
+    """The provider and the facets it implements."""
 
     authorization: HighLevelAuthorization
     accounts: HighLevelAccounts
@@ -56,10 +65,10 @@ class HighLevel:
 def build(
     settings: Mapping[str, Any], *, clock: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None
 ) -> HighLevel:
-    """Build the provider from the settings that config.py names; no call is made.
+    """Build the provider from the settings of config.py; makes no call.
 
-    `clock` gives aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe address, an
-    unknown version or a refused name; a missing client id or secret is only refused by the OAuth calls.
+    `clock` returns aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe URL, an
+    unknown API version or a refused user agent; a missing client id or secret fails in the OAuth calls only.
     """
     client = Client(config.read(settings), make_clients(transport), clock)
     accounts = HighLevelAccounts(client)

@@ -1,7 +1,7 @@
-"""A location at HighLevel and the social accounts that are connected to it: reading, health, taking away.
+"""A location at HighLevel and its social accounts: reading, health, deletion.
 
-Owns the list of accounts and the location's own profile. How an account gets connected is connecting.py;
-`HighLevelAccounts` offers both, call by call. What becomes of an answer that is lost is networks.py.
+Owns the list of accounts and the location's own profile. The calls that attach an account are in account_oauth.py;
+`HighLevelAccounts` offers both, call by call. The handling of lost answers is in networks.py.
 """
 
 from collections.abc import Iterable, Mapping, Set
@@ -11,30 +11,30 @@ from typing import Any, NoReturn
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, NotFound, Rejected, ScopeNotGranted
-from providers.highlevel import connecting, wire
+from providers.highlevel import account_oauth, wire
+from providers.highlevel.account_oauth import AttachRecord, Choice, our_name
 from providers.highlevel.capabilities import LIST_SCOPE, TABLE
 from providers.highlevel.client import Client, path
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.connecting import Choice, Record, ours
 from providers.highlevel.errors import contract
-from providers.highlevel.people import LOCATION_SCOPE
-from providers.highlevel.places import place_of
+from providers.highlevel.location_ids import location_ids_of
+from providers.highlevel.users import LOCATION_SCOPE
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.accounts import AccountHealth, LinkedAccount, Profile, ProfilePart
 
 DELETE_SCOPE = "socialplanner/account.write"
-# The specification opens it to a location's token too, without naming the location.
+# By the specification a location's token may use it too, without naming the location.
 SEARCH_PATH = "/locations/search"
-# A location has a name, and nothing of the other parts.
+# A location has a name and none of the other parts.
 PARTS = frozenset({ProfilePart.BASIC})
 
 
 @dataclass(frozen=True, slots=True)
 class SocialAccount:
-    """One connected account. `id` is what posts name it by, opaque; `profile_id` is what statistics name it by.
+    """One attached account. Posts refer to it by `id` (opaque), statistics by `profile_id`.
 
-    `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification: live answers, reported by 2026-11-20.
+    `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification but in reported live answers (2026-11-20).
     """
 
     id: str
@@ -52,21 +52,21 @@ class SocialAccount:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def usable(self, now: datetime) -> bool:
-        """Return whether a post could go out through it; one that expired is connected again by its owner."""
+        """Return whether posts can be published through it; the owner must reconnect an expired account."""
         return self.health(now) is AccountHealth.USABLE and not self.deleted
 
     def health(self, now: datetime) -> AccountHealth:
-        """Say what stands in the way of a post; what its owner must do comes first."""
+        """Return what prevents publishing; what only the owner can fix takes precedence."""
         if self.expired or (self.expire_time is not None and self.expire_time <= now):
             return AccountHealth.EXPIRED
         return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
 
     def linked(self, now: datetime, username: str = "") -> LinkedAccount:
-        """Return it in the words of every provider's accounts; the list names no `username`, a consent may."""
+        """Return it as a LinkedAccount; `username` comes from a consent, as the list has none."""
         ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, "origin_id": self.origin_id}
         return LinkedAccount(
             provider_account_id=self.id,
-            platform=ours(self.platform),
+            platform=our_name(self.platform),
             display_name=self.name,
             username=username,
             avatar_uri=self.avatar_uri,
@@ -79,7 +79,7 @@ class SocialAccount:
 
 
 def accounts_path(location_id: str) -> str:
-    """Return the address of a location's accounts."""
+    """Return the path of a location's accounts."""
     return path("social-media-posting", location_id, "accounts")
 
 
@@ -91,29 +91,29 @@ class HighLevelAccounts:
         self._client = client
 
     async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
-        """Fetch the location of the grant, or one `account` of it from their list: one call. Either has a name, and
-        every part but BASIC is missing.
+        """Fetch the location of the grant, or one `account` from its list: one call. Parts other than BASIC are always
+        missing.
 
-        Raises ScopeNotGranted when no asked part can be had, Rejected for a company's grant, NotFound.
+        Raises ScopeNotGranted if no requested part is available, Rejected for a company's grant, NotFound.
         """
-        asked = parts & PARTS
-        if account and asked:
-            return (await self._one(access, account)).profile(parts)
-        if not asked or LOCATION_SCOPE not in (await access.token()).scopes:
+        available = parts & PARTS
+        if account and available:
+            return (await self._account(access, account)).profile(parts)
+        if not available or LOCATION_SCOPE not in (await access.token()).scopes:
             raise ScopeNotGranted(
                 "None of the asked profile parts is granted.", provider=PROVIDER, code="scope_not_granted"
             )
         query = wire.strings({"limit": 2})
-        said = await self._client.read(access, SEARCH_PATH, scope=LOCATION_SCOPE, query=query)
-        found = [row for row in wire.rows(said.body, "locations") if wire.identifier(row, "id", "_id")]
+        response = await self._client.read(access, SEARCH_PATH, scope=LOCATION_SCOPE, query=query)
+        found = [row for row in wire.rows(response.body, "locations") if wire.identifier(row, "id", "_id")]
         if not found:
-            raise contract("HighLevel's answer has no location.", log_id=said.log_id)
+            raise contract("HighLevel's answer has no location.", log_id=response.log_id)
         if len(found) > 1:
             raise Rejected("The grant is not of one location.", provider=PROVIDER, code="wrong_token_class")
-        return read_location(found[0], frozenset(parts - asked))
+        return read_location(found[0], frozenset(parts - available))
 
-    async def _one(self, access: Access, account: str) -> LinkedAccount:
-        listed = await self.social_accounts(access, (await place_of(access)).location_id)
+    async def _account(self, access: Access, account: str) -> LinkedAccount:
+        listed = await self.social_accounts(access, (await location_ids_of(access)).location_id)
         found = next((each for each in listed if each.id == account and not each.deleted), None)
         if found is None:
             raise NotFound("The location has no such account.", provider=PROVIDER, code="account_unknown")
@@ -125,16 +125,16 @@ class HighLevelAccounts:
         raise CapabilityMissing(Capability.CREATOR_INFO, cell.support, cell.note, provider=PROVIDER)
 
     async def social_accounts(self, access: Access, location_id: str) -> tuple[SocialAccount, ...]:
-        """List every account of a location, also the expired and the deleted ones; HighLevel knows no pages here."""
-        said = await self._client.read(access, accounts_path(location_id), scope=LIST_SCOPE)
-        if not isinstance(said.results.get("accounts"), list):
-            raise contract("HighLevel's answer has no list of accounts.", log_id=said.log_id)
-        return tuple(read_account(row) for row in wire.rows(said.results, "accounts") if wire.identifier(row, "id"))
+        """List every account of a location, including expired and deleted ones; HighLevel does not page this list."""
+        response = await self._client.read(access, accounts_path(location_id), scope=LIST_SCOPE)
+        if not isinstance(response.results.get("accounts"), list):
+            raise contract("HighLevel's answer has no list of accounts.", log_id=response.log_id)
+        return tuple(read_account(row) for row in wire.rows(response.results, "accounts") if wire.identifier(row, "id"))
 
     async def delete(self, access: Access, location_id: str, account_id: str, *, user_id: str = "") -> None:
-        """Take an account away, also from its groups; the network's own consent is not touched.
+        """Delete an account, also from its groups; the owner's consent on the network is not revoked.
 
-        Raises NotFound, Ambiguous (asking again is safe).
+        Raises NotFound, Ambiguous (repeating the call is safe).
         """
         where, query = accounts_path(location_id) + path(account_id), {"userId": user_id} if user_id else None
         await self._client.write(access, "DELETE", where, scope=DELETE_SCOPE, query=query)
@@ -142,34 +142,39 @@ class HighLevelAccounts:
     async def start(
         self, access: Access, location_id: str, platform: str, *, user_id: str, page: str = "", reconnect: bool = False
     ) -> str:
-        """Return the page of a network where its owner consents; to be opened in a browser, never followed here."""
-        return await connecting.start(
+        """Return the network's consent page, for the owner's browser; it is never followed here."""
+        return await account_oauth.start(
             self._client, access, location_id, platform, user_id=user_id, page=page, reconnect=reconnect
         )
 
     async def choose(self, access: Access, location_id: str, platform: str, account_id: str) -> tuple[Choice, ...]:
-        """List who consented, to choose from; `account_id` is what the popup told, not to be believed before this."""
-        return await connecting.choose(self._client, access, location_id, platform, account_id)
+        """List the accounts behind a consent; `account_id` comes from the popup and is untrusted until this call."""
+        return await account_oauth.choose(self._client, access, location_id, platform, account_id)
 
     async def tiktok_profile(self, access: Access, location_id: str, account_id: str) -> tuple[Choice, ...]:
-        """Get the TikTok profile behind a consent, as HighLevel's call of that name gives it."""
+        """Return the TikTok profile behind a consent."""
         return await self.choose(access, location_id, "tiktok", account_id)
 
-    async def attach(self, access: Access, location_id: str, platform: str, account_id: str, choice: Choice) -> Record:
-        """Connect what was chosen; attaching the same again renews it. `of_record` finds it in the list."""
-        return await connecting.attach(self._client, access, location_id, platform, account_id, choice)
+    async def attach(
+        self, access: Access, location_id: str, platform: str, account_id: str, choice: Choice
+    ) -> AttachRecord:
+        """Attach the chosen account, or renew it. `find_attached` finds the result in the list of accounts."""
+        return await account_oauth.attach(self._client, access, location_id, platform, account_id, choice)
 
 
-def of_record(accounts: Iterable[SocialAccount], record: Record) -> SocialAccount | None:
-    """Find in a list the account that was attached: it has the same consent, and the network's id, which its own holds
-    where the list does not say it.
-    """
-    same = (each for each in accounts if each.oauth_id == record.oauth_id)
-    return next((each for each in same if record.origin_id in ({each.origin_id} if each.origin_id else each.id)), None)
+def find_attached(accounts: Iterable[SocialAccount], record: AttachRecord) -> SocialAccount | None:
+    """Return the account of an attach record: it has the same consent and the same network id."""
+    same_consent = (each for each in accounts if each.oauth_id == record.oauth_id)
+    return next((each for each in same_consent if has_origin(each, record.origin_id)), None)
+
+
+def has_origin(account: SocialAccount, origin_id: str) -> bool:
+    """Return whether `origin_id` is the account's id on its network; its own id contains it if the list omits it."""
+    return account.origin_id == origin_id if account.origin_id else origin_id in account.id
 
 
 def read_account(row: Mapping[str, Any]) -> SocialAccount:
-    """Read one account of the list; what is not said of its health is taken as good."""
+    """Read one account of the list; without information about its health it counts as healthy."""
     return SocialAccount(
         id=wire.identifier(row, "id"),
         platform=wire.text(row, "platform").lower(),

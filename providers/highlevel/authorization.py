@@ -1,7 +1,7 @@
-"""HighLevel's grants: the page where a location is picked, the code, rotating refresh tokens, static tokens, agencies.
+"""HighLevel's grants: the consent page, authorization codes, rotating refresh tokens, static tokens, agencies.
 
-Owns what is HighLevel's own about them: two spellings, two classes of tokens, no end of a grant by a call. Never
-stores, never logs what it holds.
+Owns HighLevel's variant of OAuth: two spellings, tokens of locations and companies, no revocation. Never stores or
+logs a token.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
-from providers.highlevel import installs, people, places, wire
+from providers.highlevel import agency_installs, location_ids, users, wire
 from providers.highlevel.accounts import accounts_path
 from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
-from providers.highlevel.client import Call, Client, opened
+from providers.highlevel.client import Call, Client, parse_envelope
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract, oauth_refusal, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
@@ -28,7 +28,7 @@ _PRIVATE = "pit-"
 
 
 class HighLevelAuthorization:
-    """Authorisation at HighLevel."""
+    """Authorization at HighLevel."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
         """Use `client` for the calls and `clock` to make expiries absolute."""
@@ -37,31 +37,31 @@ class HighLevelAuthorization:
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """All scopes that are used here.
+        """Every scope that the provider uses.
 
-        One that is not enabled in the application's portal makes the whole consent fail at its end (issue 311 of
-        GoHighLevel/highlevel-api-docs, read 2026-11-20).
+        If one of them is not enabled in the application's portal, the whole consent fails in its last step (issue 311
+        of GoHighLevel/highlevel-api-docs, read 2026-11-20).
         """
         return SCOPES
 
     @property
     def returns_state(self) -> bool:
-        """No page of the documentation mentions a state (read 2026-11-20)."""
+        """False: no page of the documentation mentions a state (read 2026-11-20)."""
         return False
 
     def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """See places.py: `location_id`, `company_id`, `user_id`."""
-        return places.complete(location, kind, given)
+        """Validate `location_id`, `company_id` and `user_id`; see location_ids.py."""
+        return location_ids.complete_settings(location, kind, given)
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """See places.py."""
-        return places.fitting(kind, settings, grant)
+    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+        """Check that the grant matches the connection; see location_ids.py."""
+        return location_ids.settings_with_grant(kind, settings, grant)
 
     def consent_uri(self, request: ConsentRequest) -> str:
-        """Return the page where a location, or an agency's locations, are picked.
+        """Return the page where the user picks a location, or an agency's locations.
 
-        No page of the documentation mentions PKCE or `state`: the verifier is not sent, and the state may not come
-        back (read 2026-11-20).
+        No page of the documentation mentions PKCE or `state` (read 2026-11-20): the verifier is not sent, and the state
+        may not be returned.
         """
         client_id, _ = self._client.config.application()
         query = {
@@ -74,7 +74,7 @@ class HighLevelAuthorization:
         return f"{self._client.config.authorize_url}?{urlencode(query, quote_via=quote, safe='', errors='replace')}"
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
-        """Turn a code into a grant: one call. Whether it is a location's or a company's says its `user_type`."""
+        """Exchange a code for a grant: one call. Its `user_type` says whether it is a location's or a company's."""
         fields = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri}
         grant = await self._grant(fields, "code")
         if not grant.subject:
@@ -82,7 +82,7 @@ class HighLevelAuthorization:
         return grant
 
     async def refresh(self, refresh_token: Secret) -> Grant:
-        """Exchange a refresh token: one call. The new one replaces it; that the old one dies at once is assumed."""
+        """Exchange a refresh token: one call. The new one replaces it; the old one is assumed to be invalid at once."""
         fields = {"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}
         return await self._grant(fields, "refresh_token")
 
@@ -92,20 +92,20 @@ class HighLevelAuthorization:
         raise CapabilityMissing(Capability.REVOKE, cell.support, cell.note, provider=PROVIDER)
 
     async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
-        """Take a location's Private Integration Token after one read with it: the list of accounts.
+        """Accept a location's Private Integration Token after one read with it, the list of accounts.
 
-        HighLevel tells nobody which scopes such a token has: they are what its maker says.
+        HighLevel does not report the scopes of such a token: they are those that its creator states.
         """
         if not token.reveal().startswith(_PRIVATE) or not strict_json.is_token(token.reveal()):
             text = "must be a Private Integration Token, which begins with pit-"
             raise SettingInvalid("static_token", text, provider=PROVIDER)
-        location_id = places.place_in(settings).location_id
+        location_id = location_ids.location_ids_in(settings).location_id
         call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
         try:
-            await self._client.once(token, call, opened)
-        except TokenRefused as refused:
-            # Nothing renews a static token. The error keeps its code, trace id and status.
-            raise GrantRevoked(refused.message, **vars(refused)) from None
+            await self._client.once(token, call, parse_envelope)
+        except TokenRefused as error:
+            # A static token cannot be renewed. The new error keeps the code, trace id and status.
+            raise GrantRevoked(error.message, **vars(error)) from None
         return Grant(
             access_token=token,
             access_expire_time=self._clock() + STATIC_LIFETIME,
@@ -117,43 +117,43 @@ class HighLevelAuthorization:
             kind=GrantKind.LOCATION,
         )
 
-    async def settle(self, access: Access) -> dict[str, str]:
-        """Find the acting user: see people.py."""
-        return await people.settle(self._client, access)
+    async def discover_settings(self, access: Access) -> dict[str, str]:
+        """Find the acting user; see users.py."""
+        return await users.find_acting_user(self._client, access)
 
     async def places(self, access: Access, *, cursor: str = "") -> Places:
         """List the locations where a company's application is installed."""
         company = (await access.token()).subject
-        page = await self.installed_locations(access, company_id=company, cursor=cursor, limit=installs.MAX_PAGE)
+        page = await self.installed_locations(access, company_id=company, cursor=cursor, limit=agency_installs.MAX_PAGE)
         return Places(tuple(each.id for each in page.locations if each.installed), page.next_cursor)
 
     async def derive(self, access: Access, place: str) -> Grant:
-        """Get the grant of one of a company's locations."""
+        """Return the grant of one of a company's locations."""
         return await self.location_token(access, company_id=(await access.token()).subject, location_id=place)
 
     async def location_token(self, access: Access, *, company_id: str, location_id: str) -> Grant:
-        """Get the grant of a location where an agency installed the application, for the company's access."""
-        return await installs.location_token(self._client, access, company_id, location_id)
+        """Exchange a company's access for the grant of a location where the application is installed."""
+        return await agency_installs.location_token(self._client, access, company_id, location_id)
 
     async def installed_locations(
         self, access: Access, *, company_id: str, cursor: str = "", limit: int = 20, installed: bool | None = True
-    ) -> installs.InstalledPage:
-        """List a company's locations, one page: for agencies, whose grant does not name what they picked."""
-        return await installs.installed_locations(
+    ) -> agency_installs.InstalledPage:
+        """List one page of a company's locations; a company's grant does not name the locations that were picked."""
+        return await agency_installs.installed_locations(
             self._client, access, company_id, cursor=cursor, limit=limit, installed=installed
         )
 
     async def _grant(self, fields: Mapping[str, str], secret: str) -> Grant:
         """Call the token endpoint and read the pair; expiries count from before the call, to be on the safe side."""
-        asked = self._clock()
+        requested_at = self._clock()
         client_id, client_secret = self._client.config.application()
         form = {"client_id": client_id, "client_secret": client_secret.reveal(), **fields}
         answer = await self._client.form(TOKEN_PATH, camel(form) if self._client.config.v3 else form)
         hidden = (client_secret, Secret(fields[secret]))
         try:
-            said = wire.envelope(answer.body)
+            response = wire.envelope(answer.body)
         except strict_json.Malformed:
             raise unreadable(answer, write=True, secrets=hidden) from None
         if not 200 <= answer.status < 300:
-            raise oauth_refusal(answer, said, hidden)
-        return read_grant(said, asked, answer.status)
+            raise oauth_refusal(answer, response, hidden)
+        return read_grant(response, requested_at, answer.status)

@@ -1,7 +1,7 @@
-"""What HighLevel's API can do for social accounts, what of it is built, and its numbers.
+"""HighLevel's capability table: what its API supports, what is implemented, and its limits and quotas.
 
-Owns the table and the scopes. Docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20; limits of
-TikTok through HighLevel from its support article of 2025-07-29.
+Owns the table and the scopes. Sources: docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20; for
+the limits of TikTok through HighLevel its support article of 2025-07-29.
 """
 
 from dataclasses import replace
@@ -10,10 +10,10 @@ from datetime import timedelta
 from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.limits import BURST, DAY, MAX_FILE_BYTES, MAX_VIDEO_BYTES, WINDOW
-from providers.highlevel.places import LOCATION, SETTINGS
+from providers.highlevel.location_ids import LOCATION, SETTINGS
 from providers.models.grants import GrantKind
 
-# In the order a consent page should ask for them: the planner, what posts need, what agencies need.
+# In the order in which a consent page should request them: the planner, media for posts, agencies.
 SCOPES = (
     "locations.readonly",
     "users.readonly",
@@ -45,7 +45,7 @@ _LIMITS = Limits(
     video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
     photo_mime_types=("image/jpeg", "image/png", "image/gif"),
     max_photo_bytes=MAX_FILE_BYTES,
-    # Nobody says until when a network fetches what was published under an address.
+    # It is not documented how long a network may take to fetch a media URL.
     pull_timeout=timedelta(hours=24),
 )
 _TIKTOK = replace(_LIMITS, max_posts_per_day=15, min_frame_rate=23, max_frame_rate=60, min_video_side=360)
@@ -110,15 +110,15 @@ TABLE = CapabilityTable(
         Capability.ADS: Cell(Support.IMPOSSIBLE, _NO_ADS.format("ads")),
         Capability.AUDIENCES: Cell(Support.IMPOSSIBLE, _NO_ADS.format("audiences")),
     },
-    # What is not built is granted to nobody, whatever the scopes.
+    # Only permissions for implemented features; no scope grants others.
     grants={
         "can_read_profile": frozenset({LIST_SCOPE}),
         "can_publish": frozenset({"socialplanner/post.write", "socialplanner/post.readonly", "medias.write"}),
     },
-    # Accounts have a name and a picture; nobody could grant more.
+    # Accounts have a name and a picture; there is no scope for more.
     profile_scopes={"basic": LIST_SCOPE},
     settings=SETTINGS,
-    # Of the networks only TikTok's numbers are documented; what the library takes bounds all of them.
+    # Limits are documented for TikTok only; the limits of the media library apply to all networks.
     limits=_LIMITS,
     platform_limits={
         "tiktok": replace(_TIKTOK, max_caption_units=150, max_video_duration=timedelta(minutes=3), max_video_side=4096),
@@ -128,7 +128,7 @@ TABLE = CapabilityTable(
     statuses_at_once=True,
     place=LOCATION,
     kinds=(GrantKind.LOCATION, GrantKind.COMPANY),
-    # "Rate Limits": per application and location (or company), whatever the call; only a token's own call is free.
+    # "Rate Limits": per application and location (or company), across all calls except those to the token endpoint.
     quotas=(
         QuotaRule(BURST, 100, WINDOW, "subject", reserve=37, low=3),
         QuotaRule(DAY, 200_000, timedelta(days=1), "subject", reserve=2_000),
@@ -137,9 +137,9 @@ TABLE = CapabilityTable(
 
 
 def table_of(config: Config) -> CapabilityTable:
-    """Return the table as it is for one configuration: the older generation of the API has no comments."""
+    """Return the table for one configuration: API version 2021-07-28 has no comments."""
     comments = (Capability.COMMENT_LIST, Capability.COMMENT_REPLY, Capability.COMMENT_MODERATE)
     if not config.v3:
         return replace(TABLE, cells={**TABLE.cells, **dict.fromkeys(comments, _NO_COMMENTS)})
-    # v3's specification names no scope for them (read 2026-11-20).
+    # v3's specification declares no scope for comments (read 2026-11-20).
     return replace(TABLE, grants={**TABLE.grants, "can_read_comments": frozenset()})

@@ -1,4 +1,4 @@
-"""HighLevel's calls as they go over the wire: addresses, headers, bodies, and the envelope opened.
+"""HighLevel's HTTP calls: URLs, headers, bodies, rate limits, and the check of the answer's envelope.
 
 Owns the translation of one call into one answer or one error. Does not know what the calls are for.
 """
@@ -27,17 +27,17 @@ from providers.interface.access import Access
 from providers.models.secret import Secret
 
 T = TypeVar("T")
-Opening = Callable[[Answer, "Call", Secret], T]
+ParseAnswer = Callable[[Answer, "Call", Secret], T]
 _JSON, _FORM = "application/json", "application/x-www-form-urlencoded"
-# For one piece of a file, and for the answer after the last one, before which HighLevel stores the file.
+# For each piece of a file, and for the answer after the last one, which HighLevel sends once it has stored the file.
 _UPLOAD_STALL_SECONDS = 300.0
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authorised call. `scope` is what it needs, to be named when it is missing; `again` is for reads only.
+    """One authorized call. `scope` is named in the error if it is missing; `again` (retry) is for reads only.
 
-    `secrets` stand in the body, and no error may repeat them.
+    `secrets` occur in the body and must not appear in errors.
     """
 
     method: str
@@ -53,7 +53,7 @@ class Call:
 
 
 def path(*parts: str) -> str:
-    """Join parts of a path, each of them an id or a name; raises ContentRefused for one that is none."""
+    """Join path segments, each of them an id or a name; raises ContentRefused for one that cannot be a segment."""
     try:
         return "".join(f"/{wire.segment(each)}" for each in parts)
     except ValueError:
@@ -64,7 +64,7 @@ class Client:
     """HighLevel over HTTP, for one application."""
 
     def __init__(self, config: Config, clients: Clients, clock: Callable[[], datetime]) -> None:
-        """Hold the parts; nothing is opened yet."""
+        """Keep the parts; no connection is opened."""
         self.config = config
         self.clients = clients
         self.clock = clock
@@ -72,12 +72,12 @@ class Client:
     async def read(
         self, access: Access, where: str, *, scope: str, query: Mapping[str, str] | None = None, again: bool = True
     ) -> wire.Envelope:
-        """GET what changes nothing; once more when HighLevel was not available, unless `again` is False.
+        """Make a GET request; repeat it once if HighLevel is unavailable, unless `again` is False.
 
         Raises ProviderError.
         """
         call = Call("GET", where, scope, query, write=False, again=again)
-        return await self.ask(access, call, opened)
+        return await self.execute(access, call, parse_envelope)
 
     async def write(
         self,
@@ -91,53 +91,55 @@ class Client:
         form: Mapping[str, str] | None = None,
         secrets: tuple[Secret, ...] = (),
     ) -> wire.Envelope:
-        """Make a call that changes something, once; the only repetition is after HighLevel refused the token.
+        """Make a call that changes something, once; it is only repeated after HighLevel refused the token.
 
-        `secrets` stand in the body. Raises ProviderError, Ambiguous when nobody can say whether it happened.
+        `secrets` occur in the body. Raises ProviderError, which is Ambiguous if the change may have happened.
         """
-        return await self.ask(access, Call(method, where, scope, query, body, form, secrets=secrets), opened)
+        return await self.execute(
+            access, Call(method, where, scope, query, body, form, secrets=secrets), parse_envelope
+        )
 
     async def upload(
         self, access: Access, where: str, file: FileForm, *, scope: str, query: Mapping[str, str] | None = None
     ) -> wire.Envelope:
-        """POST a form with a file, piece by piece: a call that changes something, as in `write`, that may take minutes.
+        """POST a form with a file, streamed: a write as in `write`, which may take minutes.
 
         Raises ProviderError, and whatever the file's stream raises.
         """
-        return await self.ask(access, Call("POST", where, scope, query, file=file), opened)
+        return await self.execute(access, Call("POST", where, scope, query, file=file), parse_envelope)
 
-    async def ask(self, access: Access, call: Call, opening: Opening[T]) -> T:
-        """Make a call and open its answer; a refused token is renewed once, a 429 is told to `access`."""
+    async def execute(self, access: Access, call: Call, parse: ParseAnswer[T]) -> T:
+        """Make a call and parse its answer; renew a refused token once, and report a 429 to `access`."""
 
         async def send(token: Secret) -> T:
-            async with _counted(access) as heard:
-                return await self.once(token, call, heard.opening(opening))
+            async with _rate_limited(access) as recorder:
+                return await self.once(token, call, recorder.recording(parse))
 
         async def with_token(token: Secret) -> T:
             return await (read_again(lambda: send(token)) if call.again else send(token))
 
         return await with_access(access, lambda lent: with_token(lent.value))
 
-    async def once(self, token: Secret, call: Call, opening: Opening[T]) -> T:
-        """Make a call with this token, once, uncounted."""
+    async def once(self, token: Secret, call: Call, parse: ParseAnswer[T]) -> T:
+        """Make a call with this token, once, without a slot of the rate limits."""
         answer = await self._answer(token, call)
         try:
-            return opening(answer, call, token)
-        except ScopeNotGranted as refused:
-            refused.metadata["scope"] = call.scope
+            return parse(answer, call, token)
+        except ScopeNotGranted as error:
+            error.metadata["scope"] = call.scope
             raise
 
     async def _answer(self, token: Secret, call: Call) -> Answer:
         """Send a call and read its answer."""
         client = self.clients.writes if call.write else self.clients.reads
-        more = _authorisation(token)
+        headers = _authorization(token)
         if call.file is None:
-            return await exchange(client, self._request(client, call, more), write=call.write, provider=PROVIDER)
+            return await exchange(client, self._request(client, call, headers), write=call.write, provider=PROVIDER)
         return await feed.send(
             self.clients.uploads,
             call.method,
             Secret(self._url(call)),
-            {**self._headers(), **more, **call.file.headers},
+            {**self._headers(), **headers, **call.file.headers},
             call.file.stream(),
             call.file.length,
             provider=PROVIDER,
@@ -150,9 +152,9 @@ class Client:
         request = self._request(client, Call("POST", where, form=fields), {"Cache-Control": "no-cache"})
         return await exchange(client, request, write=True, provider=PROVIDER)
 
-    def _request(self, client: httpx.AsyncClient, call: Call, more: Mapping[str, str]) -> httpx.Request:
-        """Build a call."""
-        headers, content = {**self._headers(), **more}, None
+    def _request(self, client: httpx.AsyncClient, call: Call, extra_headers: Mapping[str, str]) -> httpx.Request:
+        """Build the request of a call."""
+        headers, content = {**self._headers(), **extra_headers}, None
         if call.form is not None:
             content, headers["Content-Type"] = urlencode(call.form, errors="replace").encode(), _FORM
         elif call.body is not None:
@@ -161,7 +163,7 @@ class Client:
         return client.build_request(call.method, self._url(call), content=content, headers=headers)
 
     def _headers(self) -> dict[str, str]:
-        """Return what every call says: the version picks the generation, and HighLevel turns strange agents away."""
+        """Return the headers of every call: HighLevel requires the version and rejects unknown user agents."""
         return {"Version": self.config.api_version, "User-Agent": self.config.user_agent}
 
     def _url(self, call: Call) -> str:
@@ -169,71 +171,71 @@ class Client:
         return f"{self.config.api_url}{call.path}{query}"
 
 
-def _authorisation(token: Secret) -> dict[str, str]:
+def _authorization(token: Secret) -> dict[str, str]:
     value = token.reveal()
     if not strict_json.is_token(value):
         raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
     return {"Authorization": f"Bearer {value}"}
 
 
-class _Heard:
-    """The answer to a call, if there was one, kept when it is opened."""
+class _AnswerRecorder:
+    """Records the answer to a call, if there is one, for its rate limit headers."""
 
     def __init__(self) -> None:
         self.answer: Answer | None = None
 
-    def opening(self, opening: Opening[T]) -> Opening[T]:
-        """Open with `opening`, and keep the answer."""
+    def recording(self, parse: ParseAnswer[T]) -> ParseAnswer[T]:
+        """Return a parser that records the answer before it calls `parse`."""
 
-        def opened_and_kept(answer: Answer, call: Call, token: Secret) -> T:
+        def record_and_parse(answer: Answer, call: Call, token: Secret) -> T:
             self.answer = answer
-            return opening(answer, call, token)
+            return parse(answer, call, token)
 
-        return opened_and_kept
+        return record_and_parse
 
 
 @asynccontextmanager
-async def _counted(access: Access) -> AsyncIterator[_Heard]:
-    """Hold a slot of the burst and of the day, and say what HighLevel's answer tells of both.
+async def _rate_limited(access: Access) -> AsyncIterator[_AnswerRecorder]:
+    """Hold a slot of both quotas around a call, and report the rate limits in HighLevel's answer.
 
-    The burst comes first: a call that finds no slot in it must not count for the day.
+    The burst quota comes first: a call that gets no slot there must not count against the daily quota.
     """
-    heard = _Heard()
+    recorder = _AnswerRecorder()
     async with access.slot(limits.BURST), access.slot(limits.DAY):
         try:
-            yield heard
+            yield recorder
         except RateLimited as error:
             await access.limited(error.metadata.get("quota", limits.BURST), error.retry_after or limits.WINDOW)
             raise
         finally:
-            if heard.answer is not None:
-                await _tell(access, limits.rates(heard.answer.headers))
+            if recorder.answer is not None:
+                await _report(access, limits.rates(recorder.answer.headers))
 
 
-async def _tell(access: Access, rates: limits.Rates) -> None:
-    """Say what the headers of an answer tell; there are none on calls that HighLevel does not count."""
+async def _report(access: Access, rates: limits.Rates) -> None:
+    """Report the rate limits of an answer; calls that HighLevel does not count have none."""
     burst, day = (rates.maximum, rates.remaining), (rates.daily_limit, rates.daily_remaining)
-    for metric, (limit, remaining), holds in (
+    for metric, (limit, remaining), resets_in in (
         (limits.BURST, burst, rates.interval or limits.WINDOW),
         (limits.DAY, day, limits.DAY_WAIT),
     ):
         if limit is not None or remaining is not None:
-            await access.observed(metric, limit=limit, remaining=remaining, resets_in=holds)
+            await access.observed(metric, limit=limit, remaining=remaining, resets_in=resets_in)
 
 
-def opened(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
-    """Open an answer: success is a 2xx whose envelope does not deny it; anything else is an error."""
+def parse_envelope(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
+    """Return the envelope of a success, a 2xx without `success: false`; raise the error of anything else."""
     secrets = (token, *call.secrets)
     try:
-        said = wire.envelope(answer.body)
+        response = wire.envelope(answer.body)
     except strict_json.Malformed:
         raise unreadable(answer, write=call.write, secrets=secrets) from None
-    if 200 <= answer.status < 300 and said.success is not False:
-        return said
-    raise refusal(answer, said, write=call.write, secrets=secrets)
+    if 200 <= answer.status < 300 and response.success is not False:
+        return response
+    raise refusal(answer, response, write=call.write, secrets=secrets)
 
 
-def accepted(answer: Answer, call: Call, token: Secret) -> None:
-    """Open an answer for which no body is documented: a 2xx is enough, unless an envelope denies it."""
+def expect_success(answer: Answer, call: Call, token: Secret) -> None:
+    """Accept an answer for which no body is documented: any 2xx, unless its envelope says `success: false`."""
     if not (200 <= answer.status < 300 and not answer.body.strip()):
-        opened(answer, call, token)
+        parse_envelope(answer, call, token)

@@ -1,6 +1,6 @@
-"""What the HighLevel provider is configured with: the marketplace application, the generation of the API, addresses.
+"""Configuration of the HighLevel provider: the marketplace application, the API version, URLs, webhook keys.
 
-Owns the settings' names, defaults and refusals. Does not know where settings come from.
+Owns the names, defaults and validation of the settings. Does not know where settings come from.
 """
 
 import re
@@ -22,14 +22,14 @@ API_URL = "https://services.leadconnectorhq.com"
 # Its path has `/v2` since 2026-05-27 (docs of GoHighLevel/highlevel-api-docs, read 2026-11-20); white-label agencies
 # use marketplace.leadconnectorhq.com.
 AUTHORIZE_URL = "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
-# Nobody documents which host tells that a network's consent is over; white-label agencies have hosts of their own.
+# The host of the page that signals the end of a consent is not documented; white-label agencies have their own hosts.
 POPUP_HOSTS = ("leadconnectorhq.com", "gohighlevel.com")
-# HighLevel repeats a delivery for some 70 minutes, and does not say when it signed it again: see webhooks.py.
+# HighLevel repeats a delivery for about 70 minutes with its first timestamp: see webhooks.py.
 WINDOW = timedelta(minutes=90)
 V2, V3 = "2021-07-28", "v3"
 VERSIONS = (V2, V3)
-# Beginnings of names that Cloudflare, in front of HighLevel, answers with 403 `error code: 1010` (two reports, read
-# 2026-11-20), and of what Python's libraries call themselves by default.
+# Prefixes of user agents that Cloudflare, in front of HighLevel, rejects with 403 `error code: 1010` (two reports, read
+# 2026-11-20), and of the default user agents of Python's libraries.
 _REFUSED_AGENTS = ("python", "aiohttp")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
 _AGENT = re.compile(r"[\x20-\x7e]{1,200}")
@@ -37,7 +37,7 @@ _AGENT = re.compile(r"[\x20-\x7e]{1,200}")
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The settings of one marketplace application; without its id and secret everything but OAuth works."""
+    """The settings of one marketplace application; without id and secret everything except OAuth works."""
 
     client_id: str = ""
     client_secret: Secret = field(default_factory=lambda: Secret(""))
@@ -53,16 +53,16 @@ class Config:
 
     @property
     def v3(self) -> bool:
-        """Return whether the newer generation of the API is spoken: other paths and spellings under `/oauth/`."""
+        """Return whether the API version is v3, which has other paths and spellings."""
         return self.api_version == V3
 
     @property
     def app_id(self) -> str:
-        """The application's id, which is the client id before its first dash; raises Misconfigured."""
+        """The application's id: the part of the client id before the first dash; raises Misconfigured."""
         return self.application()[0].partition("-")[0]
 
     def application(self) -> tuple[str, Secret]:
-        """Return client id and secret; raises Misconfigured that names the missing setting."""
+        """Return client id and secret; raises Misconfigured, which names the missing setting."""
         for name, value in (("client_id", self.client_id), ("client_secret", self.client_secret)):
             if not value:
                 raise _wrong(name, "It is not set.", f"{name}_missing")
@@ -71,11 +71,11 @@ class Config:
 
 def read(settings: Mapping[str, Any]) -> Config:
     """Read `client_id client_secret api_url authorize_url api_version user_agent popup_hosts webhook_keys
-    legacy_webhook_signature webhook_window_seconds allow_loopback`; empty ones take their default.
+    legacy_webhook_signature webhook_window_seconds allow_loopback`; empty ones have their default. Others are ignored.
 
-    `client_secret` is a Secret or a string, `popup_hosts` and `webhook_keys` several texts. Raises Misconfigured for an
-    address that is not https (loopback excepted, when allowed), a version that is not spoken here, a name that
-    HighLevel turns away, what is no host, and what is no Ed25519 key; nothing else is read.
+    `client_secret` is a Secret or a string, `popup_hosts` and `webhook_keys` are sequences of strings. Raises
+    Misconfigured for a URL that is not https (loopback excepted, if allowed), an unsupported version, a user agent that
+    HighLevel rejects, an invalid host name or an invalid Ed25519 key.
     """
     config = Config(
         client_id=str(settings.get("client_id") or "").strip(),
@@ -95,7 +95,7 @@ def read(settings: Mapping[str, Any]) -> Config:
     if config.api_version not in VERSIONS:
         raise _wrong("api_version", f"It is not one of {', '.join(VERSIONS)}.", "api_version_unknown")
     if not _AGENT.fullmatch(config.user_agent) or config.user_agent.lower().startswith(_REFUSED_AGENTS):
-        raise _wrong("user_agent", "HighLevel would turn it away.", "user_agent_refused")
+        raise _wrong("user_agent", "HighLevel would reject it.", "user_agent_refused")
     if not all(_HOST.fullmatch(host) for host in config.popup_hosts):
         raise _wrong("popup_hosts", "It is not a list of host names in lower case.", "host_malformed")
     return config
@@ -109,7 +109,7 @@ def _keys(values: Iterable[str]) -> tuple[Ed25519PublicKey, ...]:
 
 
 def _wrong(name: str, reason: str, code: str) -> Misconfigured:
-    """Make the error of a setting."""
+    """Return the error of a setting."""
     return Misconfigured(
         f"GATEWAY_HIGHLEVEL_{name.upper()}: {reason}", provider=PROVIDER, code=code, metadata={"setting": name}
     )

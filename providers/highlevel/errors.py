@@ -1,8 +1,8 @@
-"""HighLevel's refusals in our words: one table of texts, one of statuses, one for OAuth.
+"""HighLevel's error answers as ProviderErrors: one table of messages, one of statuses, one for OAuth.
 
-Owns the meaning of refusals. Knows neither calls nor parsing. HighLevel publishes no catalogue of its texts (asked for
-in issue 249 of GoHighLevel/highlevel-api-docs, open on 2026-11-20): those below are what live users report there, in
-the issues 178, 213, 226, 249, 304 and 333, and in public repositories, read 2026-11-20. An unknown one is kept.
+Owns the meaning of error answers. Knows neither calls nor parsing. HighLevel publishes no catalogue of its messages
+(requested in issue 249 of GoHighLevel/highlevel-api-docs, open on 2026-11-20): those below were reported by live users
+in the issues 178, 213, 226, 249, 304 and 333 and in public repositories, read 2026-11-20. Unknown ones are passed on.
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,12 +28,12 @@ from providers.highlevel import limits
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.wire import Envelope
 from providers.http.exchange import Answer, broken
-from providers.http.refusals import safe_id, worded
+from providers.http.refusals import Refusals
 from providers.models.secret import Secret
 
 
 class Text(NamedTuple):
-    """A text of HighLevel's, in lower case: with which statuses it comes, our code for it, and what it means."""
+    """A known message: its statuses, a part of it in lower case, our code for it, and the error it means."""
 
     statuses: tuple[int, ...]
     part: str
@@ -42,22 +42,22 @@ class Text(NamedTuple):
 
 
 TEXTS = (
-    # 401 has many meanings: only a dead or malformed token is answered with a newer one.
+    # 401 has many meanings: only an expired, revoked or malformed token is worth a retry with a newer one.
     Text((401,), "invalid private integration token", "private_token_invalid", TokenRefused),
     Text((401,), "not authorized for this scope", "scope_not_granted", ScopeNotGranted),
     Text((401,), "version header", "api_version", Misconfigured),
     Text((401,), "invalid jwt", "invalid_jwt", TokenRefused),
     Text((401,), "access token is invalid", "token_invalid", TokenRefused),
-    # A path, a verb, or a class of token (agency's, location's, private) that the call is closed to.
+    # A path, a method, or a kind of token (agency, location, private) for which the call is not available.
     Text((401, 403), "not yet supported by the iam service", "route_closed", Rejected),
     # An agency's token, or another location's.
     Text((401, 403), "does not have access to this location", "wrong_location", Rejected),
     Text((400,), "not available in api version", "api_version", Misconfigured),
     Text((400,), "api endpoint has been removed", "endpoint_removed", Misconfigured),
-    # The agency suspended the location; its grant is not spent, and works again when the location does.
+    # The agency suspended the location; the grant remains valid and works again once the location is active.
     Text((400,), "location is not active", "location_not_active", CreatorBlocked),
     Text((400,), "a string of 24 hex characters", "not_an_id", ContentRefused),
-    # HighLevel's clock is ahead of ours, or the call took its time: what is asked again says another time, or none.
+    # HighLevel's clock is ahead of ours, or the call took long: a retry sends a later time, or none.
     Text((400, 422), "scheduledate must be after", "schedule_passed", Temporary),
 )
 STATUSES: Mapping[int, type[ProviderError]] = {
@@ -68,7 +68,7 @@ STATUSES: Mapping[int, type[ProviderError]] = {
     422: ContentRefused,
     429: RateLimited,
 }
-# RFC 6749, 5.2: HighLevel documents no codes of its own for the token endpoint.
+# RFC 6749, 5.2; HighLevel documents no further codes for the token endpoint.
 OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "invalid_grant": GrantRevoked,
     "invalid_client": Misconfigured,
@@ -86,12 +86,15 @@ OAUTH_STATUSES: Mapping[int, type[ProviderError]] = {
     **dict.fromkeys((401, 403, 404, 415, 422), Misconfigured),
     429: RateLimited,
 }
-# v3's operations that follow AIP-193 carry a code; so far only the list of installed locations does.
+# Operations of v3 that follow AIP-193 return a code; so far only the list of installed locations does.
 _INVALID = "INVALID_ARGUMENT"
+# Cloudflare stands in front of HighLevel: its id is the log id of an answer without a trace id.
+_REFUSALS = Refusals(PROVIDER, "HighLevel", log_header="cf-ray", retry_after=limits.wait, quota=limits.used_up)
+make = _REFUSALS.make
 
 
 def refusal(answer: Answer, said: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
-    """Make the error of an answer with an envelope that is no success."""
+    """Return the error for an answer whose envelope reports a failure."""
     known = _known(TEXTS, answer.status, said.message)
     kind = known.kind if known else ContentRefused if said.code == _INVALID else STATUSES.get(answer.status, Rejected)
     if answer.status >= 500 or kind is Unavailable:
@@ -102,9 +105,9 @@ def refusal(answer: Answer, said: Envelope, *, write: bool, secrets: Iterable[Se
 
 
 def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()) -> ProviderError:
-    """Make the error of a token call; what nobody knows is ContractBroken, so that no grant dies of it.
+    """Return the error for a token call; an unknown refusal is ContractBroken, so that it does not revoke a grant.
 
-    A fault of HighLevel's own is Ambiguous: the refresh token may have been exchanged before it.
+    A server error is Ambiguous: the refresh token may have been exchanged before it.
     """
     if answer.status >= 500 or answer.status in (408, *range(200, 400)):
         return make(Ambiguous, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
@@ -118,56 +121,13 @@ def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()
 def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
     """Make the error of an answer without envelope, from its HTTP status alone.
 
-    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
+    Cloudflare answers 403 with its code 1010 when it refuses the client's User-Agent.
     """
-    status = answer.status
-    if status == 403 and b"error code: 1010" in answer.body:
+    if answer.status == 403 and b"error code: 1010" in answer.body:
         error = make(Misconfigured, answer, "user_agent_refused", secrets=secrets)
         error.metadata["setting"] = "user_agent"
         return error
-    if status in (401, 429):
-        return make(STATUSES[status], answer, secrets=secrets)
-    if status >= 500 or status == 408:
-        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
-    sure = 400 <= status < 500
-    return broken(
-        f"HighLevel answered HTTP {status} without a readable envelope.",
-        write=write and not sure,
-        provider=PROVIDER,
-        log_id=header_log_id(answer, secrets),
-        http_status=status,
-    )
-
-
-def make(
-    kind: type[ProviderError],
-    answer: Answer,
-    code: str = "",
-    message: str = "",
-    *,
-    log_id: str = "",
-    secrets: Iterable[Secret] = (),
-) -> ProviderError:
-    """Make an error of `kind` that keeps HighLevel's words and trace id, without the secrets of the request."""
-    hidden = tuple(secrets)
-    error = worded(
-        kind,
-        answer,
-        code,
-        message,
-        provider=PROVIDER,
-        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
-        retry_after=limits.wait(answer) if kind is RateLimited else None,
-        secrets=hidden,
-    )
-    if kind is RateLimited:
-        error.metadata["quota"] = limits.used_up(answer)
-    return error
-
-
-def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Return what Cloudflare, which stands in front of HighLevel, calls the answer, for those without a trace id."""
-    return safe_id(answer.headers.get("cf-ray", ""), secrets)
+    return _REFUSALS.unreadable(answer, write=write, secrets=secrets)
 
 
 def contract(message: str, *, write: bool = False, log_id: str = "", http_status: int = 0) -> ProviderError:

@@ -1,6 +1,6 @@
-"""The public keys that HighLevel signs its webhooks with: how they are written, and those that were published.
+"""The public keys of HighLevel's webhooks: the published ones, their formats, and the verification of signatures.
 
-Owns reading them and checking a signature with them. Knows neither headers nor events. Nothing here is a secret.
+Knows neither headers nor events. Nothing here is secret.
 """
 
 import base64
@@ -14,11 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
-# Not in the repository of the documentation: copied alike by two independent public repositories that cite HighLevel's
-# web pages (read 2026-11-20). An operator may set others.
+# Not in the documentation's repository: two independent public repositories contain the same copy and cite HighLevel's
+# web pages (read 2026-11-20). An operator can configure others.
 PUBLISHED = "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
-# docs/oauth/WebhookAuthentication.md of GoHighLevel/highlevel-api-docs, read 2026-11-20; it was announced to end on
-# 2026-07-01.
+# docs/oauth/WebhookAuthentication.md of GoHighLevel/highlevel-api-docs, read 2026-11-20; announced end: 2026-07-01.
 LEGACY = b"""-----BEGIN PUBLIC KEY-----
 MIICIjANBgkqhkiG9w0BAQEFAAOCAg8AMIICCgKCAgEAokvo/r9tVgcfZ5DysOSC
 Frm602qYV0MaAiNnX9O8KxMbiyRKWeL9JpCpVpt4XHIcBOK4u3cLSqJGOLaPuXw6
@@ -38,8 +37,8 @@ _RAW_BYTES = 32
 
 
 def read(value: str) -> Ed25519PublicKey:
-    """Read an Ed25519 key: base64 of its SPKI, or of its 32 bytes. Raises ValueError."""
-    raw = decoded(value.strip())
+    """Read an Ed25519 key from the base64 of its SPKI or of its 32 bytes. Raises ValueError."""
+    raw = decode(value.strip())
     if len(raw) == _RAW_BYTES:
         return Ed25519PublicKey.from_public_bytes(raw)
     try:
@@ -51,20 +50,20 @@ def read(value: str) -> Ed25519PublicKey:
     return key
 
 
-def decoded(value: str) -> bytes:
-    """Read base64, strictly; raises ValueError."""
+def decode(value: str) -> bytes:
+    """Decode base64 strictly; raises ValueError."""
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
         raise ValueError("it is no base64") from None
 
 
-def proves(keys: Iterable[Ed25519PublicKey], signature: bytes, body: bytes) -> bool:
-    """Return whether one of the keys made this signature over these bytes."""
-    return any(_by(key, signature, body) for key in keys)
+def verify(keys: Iterable[Ed25519PublicKey], signature: bytes, body: bytes) -> bool:
+    """Return whether the signature of these bytes is valid for one of the keys."""
+    return any(_verify(key, signature, body) for key in keys)
 
 
-def _by(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
+def _verify(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
     try:
         key.verify(signature, body)
     except InvalidSignature:
@@ -72,8 +71,8 @@ def _by(key: Ed25519PublicKey, signature: bytes, body: bytes) -> bool:
     return True
 
 
-def proves_legacy(signature: bytes, body: bytes, key: bytes = LEGACY) -> bool:
-    """Return whether HighLevel's old RSA key made this signature over these bytes."""
+def verify_legacy(signature: bytes, body: bytes, key: bytes = LEGACY) -> bool:
+    """Return whether the signature of these bytes is valid for HighLevel's old RSA key."""
     public = load_pem_public_key(key)
     if not isinstance(public, RSAPublicKey):
         return False

@@ -1,6 +1,6 @@
-"""HighLevel's limits: the rates as its answers tell them (a burst of ten seconds, a day), and what its library takes.
+"""HighLevel's limits: the rate limits in its answers (per ten seconds, per day), and the file sizes of its library.
 
-Owns the names of the two quotas and the headers. Does not know who counts.
+Owns the names of the two quotas and the headers. Does not know how calls are counted.
 """
 
 from collections.abc import Mapping
@@ -10,20 +10,20 @@ from datetime import timedelta
 from providers.http.exchange import Answer
 
 # "Rate Limits" of the docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: per application and location (or
-# company), whatever the call.
+# company), across all calls.
 BURST, DAY = "requests", "requests_per_day"
 WINDOW = timedelta(seconds=10)
-# When the day begins again is not documented: it is asked again in an hour.
+# When the daily quota resets is not documented: calls are tried again after an hour.
 DAY_WAIT = timedelta(hours=1)
 _MAX_WAIT = 86_400
-# Specification of v3 (read 2026-11-20): 25 MB, and 500 MB for videos. Which MB is not said; these are the fewer.
+# Specification of v3 (read 2026-11-20): 25 MB, and 500 MB for videos. MB or MiB is not specified; this is the smaller.
 MAX_VIDEO_BYTES = 500_000_000
 MAX_FILE_BYTES = 25_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What the headers of one answer say; None where they say nothing."""
+    """The rate limit headers of one answer; None for those that are missing or invalid."""
 
     daily_limit: int | None = None
     daily_remaining: int | None = None
@@ -45,12 +45,12 @@ def rates(headers: Mapping[str, str]) -> Rates:
 
 
 def used_up(answer: Answer) -> str:
-    """Name the quota that a 429 shows to be used up: the day's when nothing of it is left, else the burst's."""
+    """Return the quota that a 429 is about: the daily one if nothing of it remains, else the burst."""
     return DAY if rates(answer.headers).daily_remaining == 0 else BURST
 
 
 def wait(answer: Answer) -> timedelta:
-    """Return how long to wait after a 429: `Retry-After` (seconds; undocumented) if it comes, else the interval."""
+    """Return how long to wait after a 429: `Retry-After` (seconds; undocumented) if present, else the interval."""
     seconds = _number(answer.headers, "retry-after")
     if seconds:
         return timedelta(seconds=min(seconds, _MAX_WAIT))

@@ -1,7 +1,7 @@
-"""Publishing through HighLevel's planner: media into its library, a post made there, and what became of it.
+"""Publishing through HighLevel's planner: upload media to its library, create a post, and read its status.
 
-Owns `posts` and `posts/list` but for changing a record (records.py); what a post may carry is orders.py. A post is made
-by one call, which may publish it; it is never repeated here.
+Owns creating, reading and cancelling posts; updates are in records.py, request bodies in publish_body.py. A post is
+created by one call, which may publish it at once; that call is never repeated here.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,20 +9,20 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import ContractBroken, OptionUnsupported, Rejected, Unavailable
-from providers.highlevel import labels, medias, orders, wire
-from providers.highlevel.client import Client, path
+from providers.highlevel import labels, media_library, publish_body, wire
+from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
-from providers.highlevel.listing import listed, posts_path, record_of, sightings
-from providers.highlevel.orders import Labels
-from providers.highlevel.places import place_of
-from providers.highlevel.states import PLANNED, PUBLISHED, going_out, is_gone, read_status
+from providers.highlevel.listing import READ_SCOPE, list_posts, posts_path, record_of, sightings
+from providers.highlevel.location_ids import location_ids_of
+from providers.highlevel.publish_body import Labels
+from providers.highlevel.states import CANCELLABLE, PUBLISHED, is_deleted, publishes_soon, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
 
-READ_SCOPE, WRITE_SCOPE = "socialplanner/post.readonly", "socialplanner/post.write"
+WRITE_SCOPE = "socialplanner/post.write"
 
 
 class HighLevelPublishing:
@@ -32,37 +32,37 @@ class HighLevelPublishing:
         """Use `client` for the calls."""
         self._client = client
 
-    def check(self, order: PublishRequest) -> None:
-        """Refuse, without any call, what HighLevel or the order's network cannot do; see the interface."""
-        orders.check(order, self._client.clock(), v3=self._client.config.v3)
+    def check(self, request: PublishRequest) -> None:
+        """Refuse, without any call, what HighLevel or the network cannot do; see the interface."""
+        publish_body.check(request, self._client.clock(), v3=self._client.config.v3)
 
-    async def begin(self, access: Access, order: PublishRequest) -> Begun:
-        """Make a post: one call that writes, after reads that find the ids of its category and tags.
+    async def begin(self, access: Access, request: PublishRequest) -> Begun:
+        """Create a post: one write, after the reads that look up the ids of its category and tags.
 
-        Without `results` in the answer (reported of posts that go out at once, read 2026-11-20) the id is empty.
+        If the answer has no `results` (reported for posts published at once, read 2026-11-20), the id is empty.
         """
-        self.check(order)
-        if isinstance(order.content, VideoFile):
-            raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
-        place, found = await place_of(access), await self._labels(access, order)
-        body = orders.body(order, place, found, self._client.clock(), v3=self._client.config.v3)
-        where = posts_path(place.location_id)
-        hidden = orders.addresses(body)
-        said = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
-        return Begun(wire.identifier(record_of(said), "_id", "id"))
+        self.check(request)
+        if isinstance(request.content, VideoFile):
+            raise _library_only()
+        ids, found = await location_ids_of(access), await self._labels(access, request)
+        body = publish_body.build(request, ids, found, self._client.clock(), v3=self._client.config.v3)
+        where = await posts_path(access)
+        hidden = publish_body.media_urls(body)
+        response = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
+        return Begun(wire.identifier(record_of(response), "_id", "id"))
 
-    async def _labels(self, access: Access, order: PublishRequest) -> Labels:
+    async def _labels(self, access: Access, request: PublishRequest) -> Labels:
         try:
-            return await find_labels(self._client, access, order)
+            return await find_labels(self._client, access, request)
         except ContractBroken as error:
-            # Of an announcement it would say that the post may be out, and nothing was sent yet.
+            # From `begin`, ContractBroken would mean that the post may be published, but nothing was sent yet.
             raise Unavailable(error.message, provider=PROVIDER, code=error.code, log_id=error.log_id) from None
 
     async def store(
         self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
     ) -> Secret:
-        """Put a file into the library of the location; see the interface. The library names its files by itself."""
-        return Secret((await medias.upload(self._client, access, file, body)).uri)
+        """Upload a file to the library of the location; see the interface. `name` is ignored: file names are fixed."""
+        return Secret((await media_library.upload(self._client, access, file, body)).uri)
 
     async def send_chunk(
         self,
@@ -73,66 +73,70 @@ class HighLevelPublishing:
         end: int,
         body: Callable[[], AsyncIterator[bytes]],
     ) -> Transferred:
-        """Refuse: HighLevel gives no address for chunks. Makes no call."""
-        raise OptionUnsupported("HighLevel takes a file from its library only.", provider=PROVIDER, field="content")
+        """Refuse: HighLevel has no chunked uploads. Makes no call."""
+        raise _library_only()
 
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
-        """Ask how a post stands: one call; a failed post is an answer, not an error."""
+        """Return the status of a post: one call; a failed post is an answer, not an error."""
         return read_status(await fetch(self._client, access, publish_id))
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
-        """List what an account posted or has planned, what was taken away again too; see the interface."""
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
+        """List what an account published or scheduled, including deleted posts; see the interface."""
         rows = [
             row
             for kind in ("all", "deleted")
-            for row in await listed(self._client, access, kind=kind, account=account, since=since, until=until)
+            for row in await list_posts(self._client, access, kind=kind, account=account, since=since, until=until)
         ]
-        return sightings(row for row in rows if _made(row, since))
+        return sightings(row for row in rows if _created_since(row, since))
 
     async def cancel(self, access: Access, publish_id: str) -> None:
-        """Take a post away that is not published yet: a look first, because HighLevel would delete its own record of a
-        published one too, and the post would stay on its network. What is about to go out is too late for it.
+        """Delete a post that is not published yet.
+
+        Reads it first: HighLevel would also delete its record of a published post, which would stay on its network. A
+        post that is about to be published cannot be cancelled any more.
         """
-        found = await fetch(self._client, access, publish_id)
-        if is_gone(found):
+        post = await fetch(self._client, access, publish_id)
+        if is_deleted(post):
             return
-        state = wire.text(found, "status")
+        state = wire.text(post, "status")
         if state in PUBLISHED:
-            text = "The post is published: HighLevel can only forget it, and it stays on its network."
+            text = "The post is published: HighLevel can only delete its record, and the post stays on its network."
             raise Rejected(text, provider=PROVIDER, code="published")
-        if state not in PLANNED or going_out(found, self._client.clock()):
+        if state not in CANCELLABLE or publishes_soon(post, self._client.clock()):
             raise Rejected("The post is being published.", provider=PROVIDER, code=safe_id(state, ()))
         await remove(self._client, access, publish_id)
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Return nothing: only HighLevel itself tells the page."""
+        """Return the empty string: the page is known only from HighLevel's status."""
         return ""
 
 
 async def fetch(client: Client, access: Access, publish_id: str) -> Mapping[str, Any]:
-    """Get one post as HighLevel shows it. Raises NotFound."""
-    where = posts_path((await place_of(access)).location_id) + path(publish_id)
-    said = await client.read(access, where, scope=READ_SCOPE)
-    found = record_of(said)
-    if not wire.text(found, "status"):
-        raise contract("HighLevel's post has no status.", log_id=said.log_id)
-    return found
+    """Return HighLevel's record of one post. Raises NotFound."""
+    response = await client.read(access, await posts_path(access, publish_id), scope=READ_SCOPE)
+    post = record_of(response)
+    if not wire.text(post, "status"):
+        raise contract("HighLevel's post has no status.", log_id=response.log_id)
+    return post
 
 
 async def remove(client: Client, access: Access, publish_id: str) -> None:
-    """Delete HighLevel's own record of a post. Raises NotFound, Ambiguous (asking again is safe)."""
-    where = posts_path((await place_of(access)).location_id) + path(publish_id)
-    await client.write(access, "DELETE", where, scope=WRITE_SCOPE)
+    """Delete HighLevel's own record of a post. Raises NotFound, Ambiguous (repeating the call is safe)."""
+    await client.write(access, "DELETE", await posts_path(access, publish_id), scope=WRITE_SCOPE)
 
 
-async def find_labels(client: Client, access: Access, order: PublishRequest) -> Labels:
-    """Find the ids of an order's category and tags; none of them makes no call."""
-    name, names = order.extra.get("category", ""), order.extra.get("tags", [])
+async def find_labels(client: Client, access: Access, request: PublishRequest) -> Labels:
+    """Look up the ids of a request's category and tags; makes no call if it has neither."""
+    name, names = request.extra.get("category", ""), request.extra.get("tags", [])
     category = await labels.category_id(client, access, name) if name else ""
     return Labels(category, await labels.tag_ids(client, access, names))
 
 
-def _made(row: Mapping[str, Any], since: datetime) -> bool:
-    """Return whether a post was made since then; one that does not say when is not left out."""
-    made = wire.instant(row, "createdAt")
-    return made is None or made >= since
+def _library_only() -> OptionUnsupported:
+    return OptionUnsupported("HighLevel accepts files from its library only.", provider=PROVIDER, field="content")
+
+
+def _created_since(row: Mapping[str, Any], since: datetime) -> bool:
+    """Return whether a post was created at or after `since`, also if its creation time is unknown."""
+    created = wire.instant(row, "createdAt")
+    return created is None or created >= since

@@ -1,6 +1,6 @@
-"""What the states of HighLevel's posts mean.
+"""The states of HighLevel's posts, mapped to the phases of a publish.
 
-Owns the table of states and of the few words in which failures are told. Makes no call.
+Owns the table of states and the few known words of failure messages. Makes no calls.
 """
 
 import re
@@ -28,18 +28,18 @@ PHASES: Mapping[str, PublishPhase] = {
     "deleted": PublishPhase.FAILED,
 }
 PUBLISHED = ("published",)
-# What nobody works on now, as far as its state says; one that nobody documents is not among them.
-PLANNED = ("draft", "in_review", "scheduled", "notification_sent", "failed")
-GOES_OUT = timedelta(seconds=30)
-"""How long before its time a planned post counts as going out: clocks differ, and calls take their time."""
+# The states in which no publish is running; undocumented states are excluded.
+CANCELLABLE = ("draft", "in_review", "scheduled", "notification_sent", "failed")
+BEFORE_PUBLISH = timedelta(seconds=30)
+"""How long before its time a scheduled post counts as being published: clocks differ, and calls take time."""
 
-WENT_OUT = timedelta(minutes=5)
-"""How long after its time it does; later it waits for something, such as an account that must be reconnected."""
+AFTER_PUBLISH = timedelta(minutes=5)
+"""How long after its time it still counts; later it is waiting, for example for an account to be reconnected."""
 
 MAX_ERROR = 300
-_ADDRESS = re.compile(r"(?i)\bhttps?://[^\s\"'<>]+")
-# No catalogue is published: these words say who can help.
-_WORDS = (
+_URL = re.compile(r"(?i)\bhttps?://[^\s\"'<>]+")
+# HighLevel publishes no catalogue of failures: these words tell who can fix one.
+_FAILURE_WORDS = (
     ("reconnect", FailureKind.GRANT),
     ("account has expired", FailureKind.GRANT),
     ("token has expired", FailureKind.GRANT),
@@ -50,53 +50,55 @@ _WORDS = (
 
 
 def read_status(row: Mapping[str, Any]) -> PublishStatus:
-    """Read how a post stands; a state that nobody documents means that it is still running."""
+    """Read the status of a post; an undocumented state counts as still running."""
     state = wire.text(row, "status")
     phase = PHASES.get(state, PublishPhase.RUNNING)
-    gone = is_gone(row)
+    deleted = is_deleted(row)
     post_id = wire.identifier(row, "postId")
-    if gone:
-        # Deleting takes away HighLevel's record only: what was published stays published.
-        out = bool(post_id or wire.text(row, "publishedAt"))
-        phase = PublishPhase.PUBLISHED if out else PublishPhase.FAILED
+    if deleted:
+        # Deleting removes HighLevel's record only: a published post stays published.
+        was_published = bool(post_id or wire.text(row, "publishedAt"))
+        phase = PublishPhase.PUBLISHED if was_published else PublishPhase.FAILED
     failed = phase is PublishPhase.FAILED
     published = phase is PublishPhase.PUBLISHED
-    error = _said(row)
+    error = _error(row)
     return PublishStatus(
         phase=phase,
         post_ids=(post_id,) if post_id and published else (),
-        public_uri=_page(wire.text(row, "previewLink")) if published else "",
-        fail_code=("deleted" if gone else error or "failed") if failed else "",
-        fail_kind=(FailureKind.CANCELLED if gone else _kind(error)) if failed else None,
+        public_uri=_safe_uri(wire.text(row, "previewLink")) if published else "",
+        fail_code=("deleted" if deleted else error or "failed") if failed else "",
+        fail_kind=(FailureKind.CANCELLED if deleted else _failure_kind(error)) if failed else None,
         vendor_status=safe_id(state, ()),
     )
 
 
-def is_gone(row: Mapping[str, Any]) -> bool:
+def is_deleted(row: Mapping[str, Any]) -> bool:
     """Return whether HighLevel's record was deleted."""
     return wire.text(row, "status") == "deleted" or strict_json.flag(row, "deleted")
 
 
-def due(row: Mapping[str, Any]) -> datetime | None:
-    """Return when a post is to go out; HighLevel says it as `displayDate`, sometimes as `scheduleDate` too."""
+def publish_time(row: Mapping[str, Any]) -> datetime | None:
+    """Return when a post is to be published: HighLevel's `displayDate`, or else `scheduleDate`."""
     return wire.instant(row, "displayDate") or wire.instant(row, "scheduleDate")
 
 
-def going_out(row: Mapping[str, Any], now: datetime) -> bool:
-    """Return whether a scheduled post may be on its way out, so that whatever is asked now may come too late."""
-    time = due(row)
-    return wire.text(row, "status") == "scheduled" and time is not None and -WENT_OUT < time - now < GOES_OUT
+def publishes_soon(row: Mapping[str, Any], now: datetime) -> bool:
+    """Return whether a scheduled post may be in the course of being published, so that a change may come too late."""
+    time = publish_time(row)
+    if wire.text(row, "status") != "scheduled" or time is None:
+        return False
+    return -AFTER_PUBLISH < time - now < BEFORE_PUBLISH
 
 
-def _kind(error: str) -> FailureKind:
-    said = error.lower()
-    return next((kind for words, kind in _WORDS if words in said), FailureKind.UNKNOWN)
+def _failure_kind(error: str) -> FailureKind:
+    message = error.lower()
+    return next((kind for words, kind in _FAILURE_WORDS if words in message), FailureKind.UNKNOWN)
 
 
-def _said(row: Mapping[str, Any]) -> str:
-    """Return the words of a failure without addresses: those of media open what is not everybody's."""
-    return redact(_ADDRESS.sub(HIDDEN, wire.text(row, "error")))[:MAX_ERROR]
+def _error(row: Mapping[str, Any]) -> str:
+    """Return the message of a failure without URLs: a media URL gives access to a private file."""
+    return redact(_URL.sub(HIDDEN, wire.text(row, "error")))[:MAX_ERROR]
 
 
-def _page(uri: str) -> str:
+def _safe_uri(uri: str) -> str:
     return uri if may_open(uri, allow_loopback=False) and len(uri) <= 2_000 else ""

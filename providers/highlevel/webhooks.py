@@ -1,7 +1,7 @@
-"""HighLevel's webhooks: proving that a delivery is HighLevel's and for our application, and what it says in our words.
+"""HighLevel's webhooks: verify that a delivery is HighLevel's and for our application, and parse its event.
 
-Owns the signatures, the window and the events as in the docs of GoHighLevel/highlevel-api-docs, read 2026-11-20. There
-are none about posts. What follows from an event is the gateway's business.
+Owns the signatures, the time window and the events by the docs of GoHighLevel/highlevel-api-docs, read 2026-11-20;
+there are no events about posts. Does not know what the gateway does on an event.
 """
 
 import hashlib
@@ -32,25 +32,25 @@ class HighLevelWebhooks:
     """Webhooks of one marketplace application."""
 
     def __init__(self, config: Config) -> None:
-        """Use the application's id, keys and window."""
+        """Use the application's id, the keys and the window of `config`."""
         self._config = config
 
     @property
-    def come_again(self) -> int:
-        """Support article 155000007071, read 2026-11-20: a delivery is repeated after a 429, and after nothing else."""
+    def redelivery_status(self) -> int:
+        """429: HighLevel repeats a delivery after no other status (support article 155000007071, read 2026-11-20)."""
         return 429
 
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
-        """Prove a delivery by a signature over the untouched bytes, its application and its age; see the interface.
+        """Verify the signature over the raw bytes, the application and the age of a delivery; see the interface.
 
-        The keys are HighLevel's for all applications: what tells or ends an installation must name ours, or another
-        application's owner could send us theirs. A repetition carries the time of the first try and comes up to 70
-        minutes later, so the window is longer than that; within it the gateway takes a delivery once.
+        HighLevel signs with the same keys for all applications, so an event about an installation must name ours, or
+        the owner of another application could replay theirs. A retry has the timestamp of the first attempt and comes
+        up to 70 minutes later, so the window is longer; within it the gateway deduplicates deliveries.
         """
         app_id = self._config.app_id
         if len(body) > MAX_BODY_BYTES:
             raise _refused("The delivery is too large.", UNREADABLE)
-        self._prove(headers, body)
+        self._verify_signature(headers, body)
         root = _root(body)
         webhook = _webhook(root, body)
         named = wire.text(root, "appId")
@@ -58,31 +58,31 @@ class HighLevelWebhooks:
             named.encode(), app_id.encode()
         ):
             raise _refused("The delivery is for another application.", "application_wrong")
-        told = webhook.occur_time
-        if told is not None and not -AHEAD <= now - told <= self._config.webhook_window:
+        time = webhook.occur_time
+        if time is not None and not -AHEAD <= now - time <= self._config.webhook_window:
             raise _refused("The delivery was made too long ago, or in the future.", "signature_stale")
         return webhook
 
     def parse(self, body: bytes) -> Webhook:
-        """Read a delivery that was proved before; see the interface."""
+        """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body), body)
 
-    def _prove(self, headers: Mapping[str, str], body: bytes) -> None:
-        """Raise WebhookRefused unless a key of HighLevel's signed the body; a newer signature is never passed over."""
-        newer, older = (_said(headers, name) for name in (HEADER, LEGACY_HEADER))
-        if not newer and not (older and self._config.legacy_signature):
+    def _verify_signature(self, headers: Mapping[str, str], body: bytes) -> None:
+        """Raise WebhookRefused unless HighLevel signed the body; the legacy signature counts only without a new one."""
+        current, legacy = (_signature(headers, name) for name in (HEADER, LEGACY_HEADER))
+        if not current and not (legacy and self._config.legacy_signature):
             raise _refused("The delivery is not signed.", "signature_missing")
         try:
-            signature = keys.decoded(newer or older)
+            signature = keys.decode(current or legacy)
         except ValueError:
             raise _refused("The delivery's signature cannot be read.", "signature_malformed") from None
-        proved = keys.proves(self._config.keys, signature, body) if newer else keys.proves_legacy(signature, body)
-        if not proved:
+        valid = keys.verify(self._config.keys, signature, body) if current else keys.verify_legacy(signature, body)
+        if not valid:
             raise _refused("The delivery's signature is wrong.", "signature_wrong")
 
 
-def _said(headers: Mapping[str, str], name: str) -> str:
-    """Return a signature; where there is none HighLevel may write so."""
+def _signature(headers: Mapping[str, str], name: str) -> str:
+    """Return a signature header; HighLevel may write `N/A` for none."""
     value = headers.get(name, "").strip()
     return "" if value.upper() == UNSIGNED else value
 
@@ -106,7 +106,7 @@ def _webhook(root: Mapping[str, Any], body: bytes) -> Webhook:
     return Webhook(
         kind=kind,
         event=event,
-        # An installation concerns the agency's grant, which gives the location's; anything else whom it names first.
+        # An installation concerns the agency's grant, from which the location's is derived; other events the location.
         subject=(company or location) if installed else (location or company),
         dedupe_key=_dedupe_key(root, body),
         occur_time=wire.instant(root, "timestamp"),
@@ -117,7 +117,7 @@ def _webhook(root: Mapping[str, Any], body: bytes) -> Webhook:
 
 
 def _dedupe_key(root: Mapping[str, Any], body: bytes) -> str:
-    """Hash what makes two deliveries the same: HighLevel's own id of it, or without one all of it."""
+    """Return a hash of HighLevel's id of the delivery, or of the whole body if it has none."""
     id = wire.identifier(root, "webhookId")
     return hashlib.sha256(b"id|" + id.encode() if id else b"body|" + body).hexdigest()
 

@@ -1,6 +1,6 @@
-"""HighLevel's JSON, read with suspicion, and what may be sent to it: envelopes, single values, allow-lists, strings.
+"""HighLevel's wire format: defensive parsing of envelopes and values, and the formats of bodies and parameters.
 
-Owns parsing and spelling only. Does not know what a message means, nor what a call was for.
+Owns parsing and serialization only. Knows neither the meaning of a message nor the purpose of a call.
 """
 
 import re
@@ -17,10 +17,10 @@ _MAX_MESSAGES = 20
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`{success, statusCode, message, results?, traceId?}`, and what errors add; `body` is all of it.
+    """`{success, statusCode, message, results?, traceId?}` and the fields of errors; `body` is the whole object.
 
-    `success` is None where the answer does not say (tokens, lists of installations, refusals). `code` is the one that
-    a refusal carries, if any: HighLevel's own refusals have words only.
+    `success` is None if the answer has none (tokens, lists of installations, errors). `code` is the code of an error,
+    if any: most of HighLevel's errors have only a message.
     """
 
     body: dict[str, Any] = field(default_factory=dict)
@@ -32,15 +32,15 @@ class Envelope:
 
     @property
     def message(self) -> str:
-        """Every message in one line."""
+        """All messages in one line."""
         return "; ".join(self.messages)
 
 
 def envelope(body: bytes) -> Envelope:
-    """Read the envelope of any call; raises Malformed when the body is no JSON object.
+    """Read the envelope of any call; raises Malformed if the body is not a JSON object.
 
-    Three shapes of refusals are alive (docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20):
-    NestJS's with `message` as string or list, v3's `error: {code, message}`, and OAuth's `error`, `error_description`.
+    Errors have three shapes (docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20): NestJS's with
+    `message` as string or list, v3's `error: {code, message}`, and OAuth's `error`, `error_description`.
     """
     root = strict_json.parse_object(body)
     error = strict_json.mapping(root, "error")
@@ -66,12 +66,12 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _oauth_code(root: Mapping[str, Any]) -> str:
-    """Return OAuth's code; `error` is also where NestJS writes the phrase of the status (`Bad Request`)."""
+    """Return OAuth's error code; NestJS uses the same key for the status phrase (`Bad Request`)."""
     value = text(root, "error")
     return value if "error_description" in root or re.fullmatch(r"[a-z]+(_[a-z]+)+", value) else ""
 
 
-# What is read
+# Reading
 
 
 def rows(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
@@ -82,25 +82,23 @@ def rows(source: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
 
 
 def text(source: Mapping[str, Any], *keys: str) -> str:
-    """Return the first string that is not empty under one of the keys."""
+    """Return the first non-empty string under one of the keys, empty if there is none."""
     return next((value for key in keys if isinstance(value := source.get(key), str) and value), "")
 
 
 def integer(value: object) -> int | None:
-    """Read a 64-bit integer from a number, also one written as 3.0, or a string of digits."""
+    """Return a 64-bit integer from a number (3.0 included) or a string of digits, else None."""
     return strict_json.integer(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def identifier(source: Mapping[str, Any], *keys: str) -> str:
-    """Return the first usable id under one of the keys, as the exact string it is; HighLevel's ids are opaque
-    strings.
-    """
+    """Return the first usable id under one of the keys, empty if there is none; HighLevel's ids are opaque strings."""
     found = (strict_json.opaque_id(source.get(key)) for key in keys)
     return next(filter(None, found), "")
 
 
 def instant(source: Mapping[str, Any], key: str) -> datetime | None:
-    """Read an ISO 8601 time as an aware one; one without zone is UTC, as all of HighLevel's are."""
+    """Return an ISO 8601 time as an aware datetime, None if unreadable; without a zone it is UTC, as at HighLevel."""
     try:
         found = datetime.fromisoformat(text(source, key))
         return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
@@ -108,28 +106,26 @@ def instant(source: Mapping[str, Any], key: str) -> datetime | None:
         return None
 
 
-# What is sent
+# Sending
 
 
 def allowed(names: Collection[str], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body of a call: only what its specification names, without what is None.
+    """Return the body of a call: only the fields `names`, without those that are None.
 
-    One property too many is 422 `property X should not exist`, and null is not the same as absent (reports of users,
-    read 2026-11-20).
+    An additional property is refused with 422 `property X should not exist`, and null differs from absent (reports of
+    users, read 2026-11-20).
     """
     return {name: value for name, value in values.items() if name in names and value is not None}
 
 
 def strings(values: Mapping[str, str | int | bool | None]) -> dict[str, str]:
-    """Return parameters as HighLevel wants them, without those that are None: numbers are strings, booleans are
-    words.
-    """
-    said = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
-    return {name: str(value) for name, value in said.items() if value is not None}
+    """Return query parameters as strings, without those that are None; booleans are `true` and `false`."""
+    texts = {name: str(value).lower() if isinstance(value, bool) else value for name, value in values.items()}
+    return {name: str(value) for name, value in texts.items() if value is not None}
 
 
 def segment(value: str) -> str:
-    """Return an id as a part of a path, from which it cannot lead elsewhere; raises ValueError for one that could."""
+    """Return an id escaped as one path segment; raises ValueError for an empty one and for `.` and `..`."""
     if value in ("", ".", ".."):
         raise ValueError(value)
     return quote(value, safe="", errors="replace")

@@ -1,5 +1,5 @@
-"""How vendors are called over HTTP: one client factory, one transport, bounded answers, honest failures.
+"""How vendors are called over HTTP: one client factory, one transport, bounded answers, precise errors.
 
-Owns what is the same for every vendor: what was surely not sent, what may have happened, how much is read, what is
-hidden. Knows no vendor and no path.
+Owns what is the same for every vendor: whether a failed request was sent, how much is read, what is redacted. Knows no
+vendor and no path.
 """

@@ -1,7 +1,7 @@
-"""What the answer of a stranger's server means: a refusal, a redirect, a broken line, or the right bytes.
+"""What the answer of an untrusted server means: a refusal, a redirect, a broken connection, or the media's bytes.
 
-Owns the judgement of one answer and the translation of what aiohttp raises. Knows no caller; its
-texts name the host at most.
+Owns the check of one answer and the translation of aiohttp's exceptions. Knows no caller; its messages contain the
+host at most, never the rest of the URL.
 """
 
 import re
@@ -22,13 +22,13 @@ _LONGEST_WAIT = 3600
 _MIME_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 _ETAG = re.compile(r'"[\x21\x23-\x7e]{0,500}"')
 _DATE = re.compile(r"[A-Za-z0-9 :,+-]{1,60}")
-# Everything that may stand in an address as it is; servers are known to redirect to spaces and to raw UTF-8.
+# The characters of a URL that are not percent-encoded; servers are known to redirect to spaces and to raw UTF-8.
 _KEPT = "!#$%&'()*+,/:;=?@[]~"
 
 
 @contextmanager
 def translated(host: str | None) -> Iterator[None]:
-    """Turn what aiohttp and the clock raise into our errors; causes are dropped, their text may hold an address."""
+    """Translate the exceptions of aiohttp and timeouts into ours; causes are dropped, they may contain a URL."""
     metadata = {"host": host or ""}
     try:
         yield
@@ -47,7 +47,7 @@ def translated(host: str | None) -> Iterator[None]:
 
 
 def redirected(uri: str, answer: aiohttp.ClientResponse) -> str:
-    """Return where an answer points to; raises MediaUnreachable when that is nowhere, or from https to http."""
+    """Return the URL a redirect points to; raises MediaUnreachable if there is none, or from https to http."""
     location = answer.headers.get("Location", "")
     try:
         there = urljoin(uri, quote(location.encode("utf-8", "surrogateescape"), safe=_KEPT))
@@ -61,7 +61,7 @@ def redirected(uri: str, answer: aiohttp.ClientResponse) -> str:
 
 
 def refusal(answer: aiohttp.ClientResponse) -> MediaUnreachable | MediaUnavailable:
-    """Return the error of a status: the server's own troubles pass, its refusals do not."""
+    """Return the error of an HTTP status: 5xx and a few 4xx are temporary, other refusals are permanent."""
     host, status = answer.url.raw_host, answer.status
     message, metadata = f"{host} answered {status}.", {"host": host or "", "httpStatus": str(status)}
     if status not in PASSING and status < 500:
@@ -72,7 +72,7 @@ def refusal(answer: aiohttp.ClientResponse) -> MediaUnreachable | MediaUnavailab
 
 
 def check_form(answer: aiohttp.ClientResponse) -> None:
-    """Refuse a packed body, and one whose end cannot be told from a broken connection."""
+    """Refuse a compressed body, and one whose end cannot be distinguished from a broken connection."""
     host = answer.url.raw_host
     if answer.headers.get("Content-Encoding", "identity").strip().lower() not in ("", "identity"):
         raise MediaUnreachable(f"{host} sends the medium packed, although it was asked not to.")
@@ -81,19 +81,19 @@ def check_form(answer: aiohttp.ClientResponse) -> None:
 
 
 def is_chunked(answer: aiohttp.ClientResponse) -> bool:
-    """Return whether the body says itself where it ends."""
+    """Return whether the body is chunked, and thereby marks its own end."""
     # The last coding is the one on the wire (RFC 9112, 6.1).
     return ",".join(answer.headers.getall("Transfer-Encoding", ())).rpartition(",")[2].strip().lower() == "chunked"
 
 
 def mime_type(answer: aiohttp.ClientResponse) -> str:
-    """Return the type without its parameters; `?` stands for one that cannot be read."""
+    """Return the media type without its parameters, `?` if it is malformed."""
     found = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return found if not found or _MIME_TYPE.fullmatch(found) else "?"
 
 
 def validator(answer: aiohttp.ClientResponse) -> str:
-    """Return what proves later that the file is still the same: a strong ETag, else its date (RFC 9110, 13.1.5)."""
+    """Return the validator for a later range request: a strong ETag, else the date (RFC 9110, 13.1.5), else empty."""
     if answer.headers.get("Accept-Ranges", "").strip().lower() == "none":
         return ""
     etag, date = answer.headers.get("ETag", ""), answer.headers.get("Last-Modified", "")

@@ -1,7 +1,6 @@
-"""Calling with a lent token: token, call, and when the vendor refuses it, one newer token and one more call.
+"""Calls with an access token: if the vendor refuses it, one newer token and one more call.
 
-Owns that rule and nothing else: what a refusal looks like is the vendor's part, where tokens come from is the
-gateway's.
+Owns that rule and nothing else: the vendor's client recognises a refusal, the gateway supplies tokens.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,9 +14,9 @@ T = TypeVar("T")
 
 
 async def with_access(access: Access, call: Callable[[AccessToken], Awaitable[T]]) -> T:
-    """Run `call` with a token; a TokenRefused is answered with exactly one newer token and one retry.
+    """Run `call` with a token; after TokenRefused, get one newer token and retry once.
 
-    A missing scope is another error and never gets here twice. Raises whatever `call` or `access` raise.
+    A missing scope is a different error and is not retried. Raises what `call` or `access` raise.
     """
     token = await access.token()
     try:

@@ -1,6 +1,6 @@
-"""The one factory of HTTP clients: timeouts, no redirects, no environment, no cookies, a name of ours.
+"""The one factory of HTTP clients: timeouts, no redirects, no environment, no cookies, our own User-Agent.
 
-Owns how clients are set up. Knows no vendor; what is sent and read through them is `exchange.py`'s business.
+Owns how clients are configured. Knows no vendor; requests are sent and answers read by `exchange.py`.
 """
 
 import logging
@@ -19,7 +19,7 @@ TIMEOUT = httpx.Timeout(connect=5.0, read=30.0, write=30.0, pool=10.0)
 
 @cache
 def user_agent() -> str:
-    """Return our name and version, as vendors see it."""
+    """Return the User-Agent: our name and version."""
     try:
         return f"social-gateway/{version('social-gateway')}"
     except PackageNotFoundError:
@@ -28,10 +28,11 @@ def user_agent() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """The clients of one provider, by what a failure costs.
+    """The clients of one provider, separated by the cost of a failure.
 
-    `reads` keep their connections. `writes` open one each: a kept-alive connection that the vendor has just closed
-    would make the outcome of a write doubtful for nothing. `uploads` keep theirs: sending the same chunk again is safe.
+    `reads` keeps connections alive. `writes` opens a new one for each request: a kept-alive connection that the vendor
+    has just closed would needlessly make the outcome of a write ambiguous. `uploads` keeps connections alive: sending
+    the same chunk again is safe.
     """
 
     reads: httpx.AsyncClient
@@ -45,11 +46,11 @@ class Clients:
 
 
 def make_clients(transport: httpx.AsyncBaseTransport | None = None) -> Clients:
-    """Make a provider's clients; with `transport` (the seam of the tests) all three are one on top of it."""
+    """Return a provider's clients; with `transport` (used by tests) all three are the same client on top of it."""
     if transport is not None:
         one = _client(transport)
         return Clients(one, one, one)
-    # Proxies of the environment are not respected.
+    # Proxy settings in the environment are ignored.
     context = trust.context()
     return Clients(
         reads=_client(AiohttpTransport(context)),
@@ -59,20 +60,20 @@ def make_clients(transport: httpx.AsyncBaseTransport | None = None) -> Clients:
 
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
-    """Make one client on a transport."""
+    """Return one client on a transport."""
     return httpx.AsyncClient(
         transport=transport,
         timeout=TIMEOUT,
         follow_redirects=False,
         trust_env=False,
         cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-        # identity: what is bounded is what was sent, and an answer cannot swell while it is unpacked.
+        # identity: the size limit applies to the bytes sent, and an answer cannot grow by decompression.
         headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
     )
 
 
 def _hide_queries(record: logging.LogRecord) -> bool:
-    """Take the query out of the addresses that httpx logs: an upload URL carries its token there."""
+    """Remove the query from the URLs that httpx logs: an upload URL carries its token there."""
     if isinstance(record.args, tuple):
         record.args = tuple(arg.copy_with(query=None) if isinstance(arg, httpx.URL) else arg for arg in record.args)
     return True

@@ -1,6 +1,6 @@
-"""One request, one answer, both bounded; and when there is no answer, what that means.
+"""One request and its answer, bounded in size and time; and the error when there is no answer.
 
-Owns the line between "nothing was sent" and "it may have happened". Knows no vendor and no meaning of an answer.
+Owns the distinction between "nothing was sent" and "it may have happened". Knows no vendor and no meaning of an answer.
 """
 
 import asyncio
@@ -15,13 +15,13 @@ from providers.errors import Ambiguous, ContractBroken, ProviderError, Unavailab
 
 MAX_BYTES = 4 * 1024 * 1024
 SECONDS = 45.0
-# What these say is that no byte of the request has left.
+# These exceptions prove that no byte of the request was sent.
 UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that was read to its end: status, headers (lower-case names), body as bytes."""
+    """A complete answer: status, headers (lower-case names), body."""
 
     status: int
     headers: Mapping[str, str]
@@ -29,7 +29,7 @@ class Answer:
 
 
 class _TooMuch(Exception):
-    """The answer is larger than anything we read."""
+    """The answer is larger than the limit."""
 
 
 async def exchange(
@@ -41,19 +41,19 @@ async def exchange(
     seconds: float = SECONDS,
     max_bytes: int = MAX_BYTES,
 ) -> Answer:
-    """Send `request` once and read at most `max_bytes` of answer within `seconds`, drips included.
+    """Send `request` once and read at most `max_bytes` of answer within `seconds` in all.
 
-    Raises Unavailable when nothing was sent. A lost, late, cut or oversized answer is Ambiguous for a `write`; for a
-    read it is Unavailable (oversized: ContractBroken).
+    Raises Unavailable if nothing was sent. A lost, late, truncated or oversized answer is Ambiguous for a `write`; for
+    a read it is Unavailable (oversized: ContractBroken).
     """
-    with told_apart(write=write, provider=provider):
+    with translated(write=write, provider=provider):
         async with asyncio.timeout(seconds):
             return await answer_of(client, request, max_bytes)
 
 
 @contextmanager
-def told_apart(*, write: bool, provider: str) -> Iterator[None]:
-    """Turn what httpx and the clock raise into our errors; causes are dropped, their text may hold an address."""
+def translated(*, write: bool, provider: str) -> Iterator[None]:
+    """Translate the exceptions of httpx and timeouts into ours; causes are dropped, they may contain a URL."""
     try:
         yield
     except UNSENT:
@@ -63,25 +63,25 @@ def told_apart(*, write: bool, provider: str) -> Iterator[None]:
     except (httpx.RequestError, httpx.StreamError, OSError):
         raise lost("The connection broke before the answer was complete.", write=write, provider=provider) from None
     except (_TooMuch, zlib.error, UnicodeError, httpx.InvalidURL):
-        # What cannot be read of the request's address is told before anything is sent: this stands in the answer, as
-        # does the address of a redirection, which httpx reads although nobody follows it.
+        # An invalid URL of the request is refused before anything is sent; here it is in the answer: httpx parses the
+        # URL of a redirect although it is not followed.
         raise broken("The answer is too large, badly packed or badly spelt.", write=write, provider=provider) from None
 
 
 def lost(message: str, *, write: bool, provider: str) -> ProviderError:
-    """Return the error of an answer that never came."""
+    """Return the error for a missing answer."""
     kind = Ambiguous if write else Unavailable
     return kind(message, provider=provider)
 
 
 def broken(message: str, *, write: bool, provider: str, log_id: str = "", http_status: int = 0) -> ProviderError:
-    """Return the error of an answer that cannot be understood: after a write nobody knows what happened."""
+    """Return the error for an answer that cannot be understood: Ambiguous after a write, else ContractBroken."""
     kind = Ambiguous if write else ContractBroken
     return kind(message, provider=provider, code="contract", log_id=log_id, http_status=http_status)
 
 
 async def answer_of(client: httpx.AsyncClient, request: httpx.Request, max_bytes: int = MAX_BYTES) -> Answer:
-    """Send and read; raises what httpx raises."""
+    """Send a request and read its answer; raises what httpx raises."""
     response = await client.send(request, stream=True)
     try:
         body = await _read(response, max_bytes)
@@ -91,8 +91,8 @@ async def answer_of(client: httpx.AsyncClient, request: httpx.Request, max_bytes
 
 
 async def _read(response: httpx.Response, max_bytes: int) -> bytes:
-    """Read the body, unpacked if the vendor packed it although we asked it not to, never beyond the bound."""
-    if response.is_stream_consumed:  # a transport of the tests answered from memory
+    """Read the body up to the limit, decompressing it if the vendor compressed it against our request."""
+    if response.is_stream_consumed:  # a test transport answered from memory
         return response.content
     packed = response.headers.get("content-encoding", "identity").strip().lower() in ("gzip", "x-gzip", "deflate")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if packed else None

@@ -1,6 +1,6 @@
-"""A large body on its way to a vendor (a chunk, a form with a file): counted, cut small, watched for standing still.
+"""Streaming a large body (a chunk, a form with a file) to a vendor: counted, in small pieces, with a stall timeout.
 
-Owns what is true of every streamed body. Knows no vendor and not where the bytes come from.
+Owns what is common to all streamed bodies. Knows no vendor, nor where the bytes come from.
 """
 
 import asyncio
@@ -8,24 +8,23 @@ from collections.abc import AsyncIterator
 
 import httpx
 
-from providers.http.exchange import Answer, answer_of, told_apart
+from providers.http.exchange import Answer, answer_of, translated
 from providers.models.secret import Secret
 
 PIECE = 256 * 1024
 STALL_SECONDS = 60.0
-# No bound on reading and writing here: the timer that moves with the pieces is the bound.
+# No read or write timeout: the timer that each piece reschedules is the limit.
 _TIMEOUT = httpx.Timeout(connect=5.0, read=None, write=None, pool=10.0)
 
 
 class Feed:
-    """An async iterable over a stream of exactly `size` bytes that moves `timer` on with every piece.
+    """An async iterable over a stream of exactly `size` bytes that reschedules `timer` with every piece.
 
-    When the source fails, or gives fewer or more bytes, `failure` holds the reason: the fault is ours, not the
-    vendor's.
+    If the source fails, or has fewer or more bytes, `failure` holds the exception: the fault is ours, not the vendor's.
     """
 
     def __init__(self, source: AsyncIterator[bytes], size: int, timer: asyncio.Timeout, seconds: float) -> None:
-        """Watch `source`; `seconds` is how long the vendor may take for one piece, and for its answer."""
+        """Wrap `source`; `seconds` is how long the vendor may take for one piece, and for its answer."""
         self._source = source
         self._left = size
         self._timer = timer
@@ -47,25 +46,11 @@ class Feed:
             raise
 
     def _count(self, size: int) -> None:
-        """Note that a piece is about to leave."""
+        """Count a piece that is about to be sent, and reschedule the timer."""
         self._left -= size
         if self._left < 0:
             raise ValueError("the body is longer than announced")
         self._timer.reschedule(asyncio.get_running_loop().time() + self._seconds)
-
-
-async def put(
-    client: httpx.AsyncClient,
-    url: Secret,
-    headers: dict[str, str],
-    source: AsyncIterator[bytes],
-    size: int,
-    *,
-    provider: str,
-    stall_seconds: float = STALL_SECONDS,
-) -> Answer:
-    """PUT exactly `size` bytes of `source` to `url`; see `send`."""
-    return await send(client, "PUT", url, headers, source, size, provider=provider, stall_seconds=stall_seconds)
 
 
 async def send(
@@ -79,14 +64,14 @@ async def send(
     provider: str,
     stall_seconds: float = STALL_SECONDS,
 ) -> Answer:
-    """Send exactly `size` bytes of `source` to `url`, once; memory is one piece, whatever the size.
+    """Send exactly `size` bytes of `source` to `url`, once; only one piece is in memory at a time.
 
-    Raises Unavailable when nothing was sent, Ambiguous when the answer was lost or the vendor took longer than
-    `stall_seconds` over one piece or its answer. A source that fails raises its own error.
+    Raises Unavailable if nothing was sent, Ambiguous if the answer was lost or the vendor took longer than
+    `stall_seconds` for one piece or its answer. If the source fails, its own exception is raised.
     """
     feed: Feed | None = None
     try:
-        with told_apart(write=True, provider=provider):
+        with translated(write=True, provider=provider):
             async with asyncio.timeout(stall_seconds) as timer:
                 feed = Feed(source, size, timer, stall_seconds)
                 request = client.build_request(method, url.reveal(), headers=headers, content=feed, timeout=_TIMEOUT)

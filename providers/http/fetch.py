@@ -1,7 +1,7 @@
-"""Fetching a medium from an address that a caller gave: a stranger's server, asked for one file and trusted in nothing.
+"""Fetching a medium from a URL that a caller supplied: the server is not trusted.
 
-Owns redirects, bounds of time and size, and going on after a connection broke. Where it may connect to is `guard.py`'s.
-Keeps nothing but one piece at a time. Errors name the host at most: the rest of an address may be a signature.
+Owns redirects, limits of time and size, and resuming after a broken connection. `guard.py` decides where to connect.
+Holds one piece in memory at a time. Errors contain the host at most: the rest of a URL may be a signature.
 """
 
 import asyncio
@@ -38,10 +38,10 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long and how often, in seconds and counts.
+    """Limits of a fetch: times in seconds, and counts.
 
-    Less than `least` bytes in `window` seconds of waiting is too slow. A broken transfer is continued at most `resumes`
-    times, first after `pause`, then after twice that, and so on.
+    Fewer than `least` bytes in `window` seconds of waiting is too slow. A broken transfer is resumed at most `resumes`
+    times, first after `pause` seconds, then after twice as long, and so on.
     """
 
     connect: float = 5.0
@@ -56,8 +56,8 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A medium that is being fetched: its type as the server says (empty when it does not), its size in bytes if it is
-    known, the suffix of the last address (`.mp4`), and the bytes, to be read once.
+    """A medium that is being fetched: the server's media type (or empty), the size in bytes if known, the suffix of the
+    final URL (`.mp4`), and the bytes, to be read once.
     """
 
     mime_type: str
@@ -67,24 +67,24 @@ class Media:
 
 
 class Fetcher:
-    """Fetches from addresses that callers give, at most `places` at once, half of them for the same key.
+    """Fetches media from callers' URLs, at most `slots` at once, and at most half of them for the same key.
 
-    A key says for whom a medium is fetched: slow servers of one must not keep everybody else's media waiting.
+    The key says for whom a medium is fetched: one caller's slow servers must not block the media of others.
     """
 
     def __init__(
         self,
         *,
         allow_loopback: bool = False,
-        places: int = 4,
+        slots: int = 4,
         bounds: Bounds = Bounds(),
         lookup: Lookup | None = None,
     ) -> None:
-        """Open nothing before the first fetch; `lookup` is the seam of the tests."""
+        """Open no connection before the first fetch; `lookup` replaces the system's resolver (in tests)."""
         self.allow_loopback = allow_loopback
-        self._free = places
-        self._share = max(1, places // 2)
-        self._held: Counter[str] = Counter()
+        self._free = slots
+        self._max_per_key = max(1, slots // 2)
+        self._used: Counter[str] = Counter()
         self._bounds = bounds
         self._system = SystemLookup()
         self._lookup: Lookup = lookup or self._system
@@ -92,11 +92,11 @@ class Fetcher:
 
     @asynccontextmanager
     async def open(self, uri: str, *, max_bytes: int, key: str = "") -> AsyncIterator[Media]:
-        """Begin to fetch for `key`, and give the medium to be read inside the block.
+        """Start a fetch for `key`, and yield the medium, to be read inside the block.
 
         Raises MediaUnreachable, MediaTooLarge and MediaUnavailable, here and while its bytes are read.
         """
-        with self._place(key):
+        with self._slot(key):
             self._session = self._session or self._connected()
             transfer = _Transfer(self._session, uri, max_bytes, self.allow_loopback, self._bounds)
             try:
@@ -112,22 +112,22 @@ class Fetcher:
         self._system.close()
 
     @contextmanager
-    def _place(self, key: str) -> Iterator[None]:
-        """Take a place, or say when to come back: slow servers must not hold every worker."""
-        if self._free < 1 or self._held[key] >= self._share:
+    def _slot(self, key: str) -> Iterator[None]:
+        """Take a slot, or raise MediaUnavailable with a delay: slow servers must not occupy every worker."""
+        if self._free < 1 or self._used[key] >= self._max_per_key:
             raise MediaUnavailable("Too many media are being fetched now.", retry_after=timedelta(seconds=5))
         self._free -= 1
-        self._held[key] += 1
+        self._used[key] += 1
         try:
             yield
         finally:
             self._free += 1
-            self._held[key] -= 1
-            if not self._held[key]:
-                del self._held[key]
+            self._used[key] -= 1
+            if not self._used[key]:
+                del self._used[key]
 
     def _connected(self) -> aiohttp.ClientSession:
-        """Open the session: no cookies, no proxies, no credentials of the environment, nothing unpacked."""
+        """Open the session: no cookies, no proxies, no credentials from the environment, no decompression."""
         resolver = GuardedResolver(self._lookup, allow_loopback=self.allow_loopback)
         connect = self._bounds.connect
         return aiohttp.ClientSession(
@@ -137,13 +137,13 @@ class Fetcher:
             auto_decompress=False,
             read_bufsize=READ_AHEAD,
             headers={"User-Agent": user_agent(), "Accept-Encoding": "identity"},
-            # `connect` holds the lookup of the name too. What follows is timed piece by piece.
+            # `connect` includes the name lookup. Reading has a timeout for each piece.
             timeout=aiohttp.ClientTimeout(total=None, connect=2 * connect, sock_connect=connect),
         )
 
 
 class _Transfer:
-    """One medium on its way: the answer at hand, what came so far, and how to go on when the connection breaks."""
+    """One transfer: the current answer, the bytes received so far, and how to resume if the connection breaks."""
 
     def __init__(
         self, session: aiohttp.ClientSession, uri: str, max_bytes: int, allow_loopback: bool, bounds: Bounds
@@ -155,14 +155,14 @@ class _Transfer:
         self._answer: aiohttp.ClientResponse | None = None
         self._size: int | None = None
         self._received = self._resumes = 0
-        # Bytes and seconds of waiting since the pace was last judged.
-        self._lately, self._waited = 0, 0.0
-        # What tells, when going on, that it is still the same file; empty when there is no going on.
+        # Bytes and seconds of waiting since the rate was last checked.
+        self._window_bytes, self._waited = 0, 0.0
+        # Proves when resuming that it is still the same file; empty if the transfer cannot be resumed.
         self._validator = ""
 
     async def begin(self) -> Media:
-        """Ask for the whole medium."""
-        answer = await self._ask({})
+        """Request the whole medium."""
+        answer = await self._request({})
         if answer.status != 200:
             raise refusal(answer)
         check_form(answer)
@@ -173,7 +173,7 @@ class _Transfer:
         return Media(mime_type(answer), self._size, PurePosixPath(answer.url.path).suffix.lower(), self._pieces())
 
     def close(self) -> None:
-        """Drop the connection, read to its end or not."""
+        """Close the connection, whether or not it was read to the end."""
         answer, self._answer = self._answer, None
         if answer is not None:
             answer.close()
@@ -188,7 +188,7 @@ class _Transfer:
             raise MediaUnavailable("The medium ended early.")
 
     async def _next(self) -> bytes:
-        """Return the next piece, nothing at the end; a broken connection is replaced."""
+        """Return the next piece, empty at the end; a broken connection is resumed."""
         while True:
             try:
                 return await self._read()
@@ -202,35 +202,35 @@ class _Transfer:
         with translated(answer.url.raw_host):
             async with asyncio.timeout_at(min(now + self._bounds.stall, self._deadline)):
                 piece = await answer.content.readany()
-        self._judge_pace(len(piece), self._loop.time() - now)
+        self._check_rate(len(piece), self._loop.time() - now)
         return piece
 
-    def _judge_pace(self, size: int, seconds: float) -> None:
-        """Refuse a drip: it would hold its place until the very end of the time."""
-        self._lately += size
+    def _check_rate(self, size: int, seconds: float) -> None:
+        """Refuse a server that is too slow: it would occupy its slot until the total timeout."""
+        self._window_bytes += size
         self._waited += seconds
         if self._waited < self._bounds.window:
             return
-        if self._lately < self._bounds.least:
+        if self._window_bytes < self._bounds.least:
             self._validator = ""
             raise MediaUnavailable("The server sends too slowly.")
-        self._lately, self._waited = 0, 0.0
+        self._window_bytes, self._waited = 0, 0.0
 
     async def _resume(self, lost: MediaUnavailable) -> None:
-        """Go on where the bytes broke off; raises what is in the way when that is not possible."""
+        """Resume the transfer where it broke off; raises MediaUnavailable if that is not possible."""
         while self._validator and self._resumes < self._bounds.resumes and self._loop.time() < self._deadline:
             self._resumes += 1
             await asyncio.sleep(self._bounds.pause * 2 ** (self._resumes - 1))
             try:
-                await self._ask_for_the_rest()
+                await self._request_rest()
             except MediaUnavailable as again:
                 lost = again
             else:
                 return
         raise lost
 
-    async def _ask_for_the_rest(self) -> None:
-        answer = await self._ask({"Range": f"bytes={self._received}-", "If-Range": self._validator})
+    async def _request_rest(self) -> None:
+        answer = await self._request({"Range": f"bytes={self._received}-", "If-Range": self._validator})
         if answer.status not in (200, 206, 412, 416):
             raise refusal(answer)
         if answer.status != 206 or not self._continues(answer.headers.get("Content-Range", "")):
@@ -239,15 +239,15 @@ class _Transfer:
         check_form(answer)
 
     def _continues(self, content_range: str) -> bool:
-        """Return whether an answer is exactly what is missing."""
+        """Return whether a Content-Range is exactly the missing rest."""
         found = _CONTENT_RANGE.fullmatch(content_range)
         if found is None or int(found[1]) != self._received:
             return False
         end = int(found[2]) + 1
         return found[3] in ("*", str(end)) and self._size in (None, end)
 
-    async def _ask(self, headers: dict[str, str]) -> aiohttp.ClientResponse:
-        """Ask, following redirects by hand: each address is judged as the first one was."""
+    async def _request(self, headers: dict[str, str]) -> aiohttp.ClientResponse:
+        """Request the medium and follow redirects; each URL is checked like the first one."""
         uri = self._uri
         for _ in range(self._bounds.redirects + 1):
             wrong = trouble(uri, allow_loopback=self._allow_loopback)

@@ -1,7 +1,7 @@
-"""Connections to strangers: a name is resolved once, judged, and exactly what was judged is connected to.
+"""Connections to untrusted hosts: a name is resolved once, checked, and the checked address is connected to.
 
-Owns the resolver and the connector for addresses that callers give. Which IP addresses are public is `public.py`'s;
-what is sent and read is `fetch.py`'s.
+Owns the resolver and the connector for callers' URLs. Which IP addresses are public is decided in `public.py`; what is
+sent and read is in `fetch.py`.
 """
 
 import asyncio
@@ -23,15 +23,15 @@ from providers.http.public import HTTPS_PORT, is_plain, may_connect
 LOOKUPS_AT_ONCE = 4
 
 Lookup = Callable[[str], Awaitable[Sequence[str]]]
-"""Gives the IP addresses of a name; raises OSError."""
+"""Returns the IP addresses of a name; raises OSError."""
 
 
 class Refused(Exception):
-    """A name, or a connection, leads somewhere else than to the public internet."""
+    """A name or a connection does not lead to the public internet."""
 
 
 class SystemLookup:
-    """The system's resolver, in threads of its own: a stranger's slow name server holds up nobody else's lookups."""
+    """The system's resolver in a separate thread pool, so that slow name servers do not block other work."""
 
     def __init__(self) -> None:
         """Start no thread before the first lookup."""
@@ -46,25 +46,25 @@ class SystemLookup:
         return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     def close(self) -> None:
-        """Take no more lookups."""
+        """Accept no more lookups, and cancel the waiting ones."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class GuardedResolver(AbstractResolver):
-    """Gives the addresses of a name only when every one of them may be connected to.
+    """A resolver that returns the addresses of a name only if connecting to every one of them is allowed.
 
-    One bad address refuses the whole name: who mixes public and private ones hopes for the second try.
+    One forbidden address refuses the whole name: a mix of public and private addresses is a sign of an attack.
     """
 
     def __init__(self, lookup: Lookup, *, allow_loopback: bool) -> None:
-        """Ask `lookup`, once for each connection: there is no second answer that could differ from the judged one."""
+        """Use `lookup`, once for each connection, so that no second answer can differ from the checked one."""
         self._lookup = lookup
         self._allow_loopback = allow_loopback
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Resolve and judge; raises Refused, and OSError when there is no address."""
+        """Resolve and check a name; raises Refused, and OSError if there is no address."""
         found = await self._lookup(host)
         if not found:
             raise socket.gaierror(socket.EAI_NONAME, "no address")
@@ -74,7 +74,7 @@ class GuardedResolver(AbstractResolver):
         return [_result(host, each, port) for each in found]
 
     async def close(self) -> None:
-        """Nothing is held here."""
+        """Do nothing: there is nothing to close."""
 
 
 def _result(host: str, address: str, port: int) -> ResolveResult:
@@ -84,13 +84,13 @@ def _result(host: str, address: str, port: int) -> ResolveResult:
 
 
 class GuardedConnector(aiohttp.TCPConnector):
-    """Connects through a guarded resolver, and looks once more at who is there before a byte of a request leaves.
+    """A connector with a guarded resolver that checks the peer's address again before any byte is sent.
 
-    The connector resolves no IP literals, so this look is also what holds for them. No connection is used twice.
+    IP literals are not resolved, so for them this is the only check. No connection is reused.
     """
 
     def __init__(self, resolver: GuardedResolver, *, allow_loopback: bool) -> None:
-        """Verify certificates as every client of ours does: those of SSL_CERT_FILE, else of certifi."""
+        """Verify certificates like all our clients: with SSL_CERT_FILE, else with certifi."""
         super().__init__(
             resolver=resolver,
             use_dns_cache=False,
@@ -101,7 +101,7 @@ class GuardedConnector(aiohttp.TCPConnector):
         self._allow_loopback = allow_loopback
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: ClientTimeout) -> Connection:
-        """Connect; raises Refused when the other end is not one that may be connected to."""
+        """Connect; raises Refused if the peer's address is not allowed."""
         connection = await super().connect(req, traces, timeout)
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
         if peer and may_connect(str(peer[0]), plain=is_plain(req.url), allow_loopback=self._allow_loopback):

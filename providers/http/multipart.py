@@ -1,6 +1,6 @@
-"""A form with one file, on its way to a vendor: its exact length is known before its first byte is.
+"""A multipart form with one file, streamed to a vendor, whose exact length is known in advance.
 
-Owns the encoding (RFC 7578). Knows no vendor; the file's bytes come as a stream and are never held.
+Owns the encoding (RFC 7578). Knows no vendor; the file's bytes are streamed and never held in memory.
 """
 
 import re
@@ -13,13 +13,13 @@ _MIME_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 
 
 def boundary() -> str:
-    """Make a line that nobody can have put into a file: 128 random bits."""
+    """Return a boundary that no file can contain on purpose: 128 random bits."""
     return f"part-{secrets.token_hex(16)}"
 
 
 @dataclass(frozen=True, slots=True)
 class FileForm:
-    """A form of one file. `body` opens a fresh stream of exactly `size` bytes; names are ours, never a caller's.
+    """A form with one file. `body` opens a new stream of exactly `size` bytes; names are ours, never a caller's.
 
     Raises ValueError for a name or a media type that would have to be quoted.
     """
@@ -32,7 +32,7 @@ class FileForm:
     boundary: str = field(default_factory=boundary)
 
     def __post_init__(self) -> None:
-        """Refuse what could end a header early."""
+        """Raise ValueError for values that could inject a header."""
         if not all(_QUOTABLE.fullmatch(each) for each in (self.name, self.file_name, self.boundary)):
             raise ValueError("a name of a form's part holds characters that would have to be quoted")
         if not _MIME_TYPE.fullmatch(self.mime_type):
@@ -48,11 +48,11 @@ class FileForm:
 
     @property
     def length(self) -> int:
-        """Return how many bytes the whole body has."""
+        """Return the length of the whole body in bytes."""
         return len(self._head()) + self.size + len(self._tail())
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """Yield the body, as the file's bytes come."""
+        """Yield the whole body."""
         yield self._head()
         async for block in self.body():
             yield block

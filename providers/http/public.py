@@ -1,7 +1,7 @@
-"""Which addresses of strangers we are willing to connect to: https on the public internet, nothing else.
+"""Which callers' URLs we connect to: https on the public internet, nothing else.
 
-Owns both checks: of the text of an address, before anything is asked of the network, and of each IP address that a name
-leads to. Connects to nothing and resolves nothing; knows no vendor.
+Owns both checks: of the text of a URL, before any network access, and of each IP address that a name resolves to.
+Connects to nothing and resolves nothing; knows no vendor.
 """
 
 import re
@@ -15,32 +15,32 @@ IpAddress = IPv4Address | IPv6Address
 HTTPS_PORT = 443
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
-# What a resolver reads as an IPv4 address in another spelling: 2130706433, 0x7f.1, 127.1.
+# Alternative spellings of IPv4 addresses that resolvers accept: 2130706433, 0x7f.1, 127.1.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*", re.IGNORECASE)
-# Names that lead to this machine or into the network around it, whoever is asked (RFC 6761, RFC 6762, RFC 8375).
-_INNER = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan", "intranet", "corp", "onion")
+# Names of this machine or of the local network (RFC 6761, RFC 6762, RFC 8375).
+_LOCAL_NAMES = ("localhost", "localdomain", "local", "internal", "home.arpa", "lan", "intranet", "corp", "onion")
 
-# `is_global` of the standard library changed between patch versions and takes some of these for public.
+# `is_global` of the standard library changed between patch versions and calls some of these public.
 _REFUSED_V4 = (
     ip_network("192.0.0.0/24"),
     ip_network("192.88.99.0/24"),
-    # Azure's metadata and DNS server: a public number that is reached from inside only.
+    # Azure's metadata and DNS server: a public address that is only reachable from inside.
     ip_network("168.63.129.16/32"),
 )
 _UNICAST_V6 = ip_network("2000::/3")
 _REFUSED_V6 = (
     ip_network("2001::/23"),
     ip_network("2001:db8::/32"),
-    # 6to4 carries an IPv4 address and is out of use (RFC 7526).
+    # 6to4 embeds an IPv4 address and is deprecated (RFC 7526).
     ip_network("2002::/16"),
     ip_network("3fff::/20"),
 )
-# NAT64: how a network without IPv4 reaches the IPv4 internet (RFC 6052); what counts is the address inside.
+# NAT64, by which a network without IPv4 reaches the IPv4 internet (RFC 6052): the embedded address is checked.
 _NAT64 = ip_network("64:ff9b::/96")
 
 
 def is_public(address: IpAddress) -> bool:
-    """Return whether an address belongs to the public internet, also when it is wrapped into another."""
+    """Return whether an address belongs to the public internet; an embedded IPv4 address is checked."""
     if isinstance(address, IPv4Address):
         plain = address.is_global and not (address.is_multicast or address.is_reserved)
         return plain and not any(address in network for network in _REFUSED_V4)
@@ -50,9 +50,9 @@ def is_public(address: IpAddress) -> bool:
 
 
 def may_connect(address: str, *, plain: bool, allow_loopback: bool) -> bool:
-    """Return whether to connect to an IP address; `plain` is anything but https on its own port.
+    """Return whether connecting to an IP address is allowed; `plain` means anything but https on port 443.
 
-    With `allow_loopback` this machine may be reached too, and only there anything plain.
+    With `allow_loopback` this machine is allowed too, and only there anything plain.
     """
     try:
         ip = ip_address(address)
@@ -64,15 +64,15 @@ def may_connect(address: str, *, plain: bool, allow_loopback: bool) -> bool:
 
 
 def is_plain(url: URL) -> bool:
-    """Return whether an address is anything but https on its own port."""
+    """Return whether a URL is anything but https on port 443."""
     return url.scheme != "https" or url.port != HTTPS_PORT
 
 
 def trouble(uri: str, *, allow_loopback: bool = False) -> str:
-    """Say what is wrong with the address of a medium, or nothing; no name server is asked.
+    """Return what is wrong with the URL of a medium, empty if nothing is; no name is resolved.
 
-    https on port 443, no user info, a name with a dot or an IP address in its usual spelling that is public. With
-    `allow_loopback` also this machine, there with http and any port. What is said never quotes the address.
+    Valid is https on port 443 without user info, with a host name that has a dot or a public IP address in its usual
+    spelling; with `allow_loopback` also this machine, with http and any port. The text never quotes the URL.
     """
     if not _VISIBLE.fullmatch(uri) or len(uri) > MAX_URL or "\\" in uri:
         return f"must be an https URL of at most {MAX_URL} characters, percent-encoded"
@@ -106,6 +106,6 @@ def _name_trouble(name: str, allow_loopback: bool) -> str:
         return "names no host"
     if allow_loopback and name == "localhost":
         return ""
-    if "." not in name or any(name == inner or name.endswith(f".{inner}") for inner in _INNER):
+    if "." not in name or any(name == local or name.endswith(f".{local}") for local in _LOCAL_NAMES):
         return "must lead to the public internet"
     return ""

@@ -1,6 +1,6 @@
-"""Hiding secrets in text that a vendor wrote: it may echo what we sent.
+"""Redaction of secrets in a vendor's text, which may echo what we sent.
 
-Owns the replacement. Knows which secrets were in the request, and how tokens tend to be spelled; knows no vendor.
+Owns the replacement of the request's secrets and of what looks like a token. Knows no vendor.
 """
 
 import re
@@ -17,12 +17,12 @@ _PARAMETER = re.compile(
     r"([\"']?\s*[=:]\s*[\"']?)[^\s\"'&,;]+"
 )
 _BEARER = re.compile(r"(?i)\b(bearer)\s+[^\s\"'&,;]+")
-# TikTok's user, refresh and client tokens begin so; harmless elsewhere.
+# The prefixes of TikTok's user, refresh and client tokens; harmless for other vendors.
 _TOKEN = re.compile(r"\b(act|rft|clt)\.[^\s\"'&,;]+")
 
 
 def redact(text: str, secrets: Iterable[Secret] = ()) -> str:
-    """Return `text` without the secrets, without what looks like one, and no longer than 500 characters."""
+    """Return `text` without the secrets, without anything that looks like one, and at most 500 characters long."""
     text = text[:_MAX_READ]
     for secret in secrets:
         value = secret.reveal()

@@ -1,6 +1,6 @@
-"""Repeating a read that could not be answered: once, after a moment.
+"""The retry of a read that failed with Unavailable: once, after a short delay.
 
-Owns the only automatic repetition towards vendors. Never used for a token, an init or a chunk.
+Owns the only automatic retry of vendor calls. Never used for a token, an init or a chunk.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 async def read_again(call: Callable[[], Awaitable[T]]) -> T:
-    """Run `call`, and once more when it raised Unavailable; any other error leaves at once."""
+    """Run `call`, and once more if it raises Unavailable; any other error is raised at once."""
     async for attempt in stamina.retry_context(
         on=Unavailable, attempts=2, timeout=None, wait_initial=0.2, wait_max=1.0, wait_jitter=0.3
     ):

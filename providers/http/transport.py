@@ -1,10 +1,10 @@
-"""httpx on aiohttp: sockets, pools and TLS of the real network, told apart by what a failure proves.
+"""An httpx transport on aiohttp, whose errors say whether a failed request was sent.
 
 Owns the session and the translation of aiohttp's errors. Knows no vendor, reads no environment, keeps no cookies.
 
 Why not the published bridge (httpx-aiohttp 0.2.0, read 2026-11-20): it reports a connection that was dropped after
-sending as `ConnectTimeout`, which says that nothing was sent; it re-quotes URLs, while an upload URL must be used
-verbatim; and it leaves aiohttp's own repetition of GET, PUT and DELETE switched on.
+sending as `ConnectTimeout`, which means that nothing was sent; it re-quotes URLs, while an upload URL must be used
+verbatim; and it leaves aiohttp's own retry of GET, PUT and DELETE enabled.
 """
 
 import ssl
@@ -21,17 +21,17 @@ KEEP_ALIVE_SECONDS = 15.0
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
-    """One aiohttp session as an httpx transport; `reuse=False` opens a fresh connection for every request."""
+    """One aiohttp session as an httpx transport; `reuse=False` opens a new connection for every request."""
 
     def __init__(self, context: ssl.SSLContext, *, reuse: bool = True) -> None:
-        """Remember how to connect; the session is opened by the first request, inside its event loop."""
+        """Store the TLS context; the first request opens the session, inside its event loop."""
         self._context = context
         self._reuse = reuse
         self._session: aiohttp.ClientSession | None = None
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send one request once; raises httpx.TransportError subclasses that say how far it came."""
-        url = _readable(request.url)
+        """Send one request once; the subclass of httpx.TransportError that it raises says how far it got."""
+        url = _verbatim(request.url)
         session = self._session = self._session or self._open()
         timeout = request.extensions.get("timeout", {})
         with translated():
@@ -50,7 +50,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         )
 
     def _open(self) -> aiohttp.ClientSession:
-        """Open the session: no cookies between tenants, no environment, no decompression, no repetition."""
+        """Open the session: no cookies between tenants, no environment, no decompression, no retry."""
         connector = aiohttp.TCPConnector(
             ssl=self._context,
             limit=MAX_CONNECTIONS,
@@ -60,8 +60,8 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         session = aiohttp.ClientSession(
             connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
         )
-        # aiohttp 3.14 repeats GET, PUT and DELETE once when a kept-alive connection turns out dead. This is the only
-        # switch; its own test client uses it too. tests/providers/http/test_transport.py fails when it stops working.
+        # aiohttp 3.14 retries GET, PUT and DELETE once if a kept-alive connection turns out to be dead. This is the
+        # only switch; its own test client uses it too. tests/providers/http/test_transport.py fails if it breaks.
         session._retry_connection = False
         return session
 
@@ -84,18 +84,18 @@ class _AnswerStream(httpx.AsyncByteStream):
                 yield piece
 
     async def aclose(self) -> None:
-        """Return the connection back, or close it when there is more to read or to send."""
+        """Return the connection to the pool, or close it if there is more to read or to send."""
         self._answer.release()
         await self._answer.wait_for_close()
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn aiohttp's errors into httpx's; the text is dropped, because it may hold an address with a token."""
+    """Translate aiohttp's errors into httpx's; the text is dropped, because it may contain a URL with a token."""
     try:
         yield
     except (aiohttp.ClientConnectorError, aiohttp.InvalidURL):
-        # Name resolution, refused connections, TLS: no byte of the request has left.
+        # Name resolution, refused connections, TLS: no byte of the request was sent.
         raise httpx.ConnectError("could not connect") from None
     except aiohttp.ConnectionTimeoutError:
         raise httpx.ConnectTimeout("timed out while connecting") from None
@@ -107,11 +107,11 @@ def translated() -> Iterator[None]:
         raise httpx.ReadError("the connection was dropped") from None
 
 
-def _readable(given: httpx.URL) -> URL:
-    """Return an address as it will go out, verbatim; raises ConnectError when its host cannot even be looked up.
+def _verbatim(given: httpx.URL) -> URL:
+    """Return a URL verbatim; raises ConnectError if its host cannot be resolved at all.
 
-    Looked at before anything is sent: aiohttp and the resolver would say so with errors of text coding, which in an
-    answer mean something else.
+    Checked before anything is sent: aiohttp and the resolver would raise a UnicodeError, which means something else
+    for an answer.
     """
     try:
         url = URL(str(given), encoded=True)
@@ -122,7 +122,7 @@ def _readable(given: httpx.URL) -> URL:
 
 
 def _body(request: httpx.Request) -> bytes | httpx.AsyncByteStream | None:
-    """Return what aiohttp should send: nothing, bytes, or a stream (whose Content-Length is in the headers)."""
+    """Return the body for aiohttp: None, bytes, or a stream (whose Content-Length is in the headers)."""
     try:
         return request.content or None
     except httpx.RequestNotRead:

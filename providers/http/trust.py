@@ -1,6 +1,6 @@
-"""Which certificates vendors and media hosts are trusted by: one context for the whole process.
+"""The TLS context that verifies vendors and media hosts, one for the whole process.
 
-Owns how it is made. SSL_CERT_FILE and SSL_CERT_DIR are respected, else the certificates of certifi.
+Owns how it is made: with SSL_CERT_FILE and SSL_CERT_DIR if set, else with the certificates of certifi.
 """
 
 import os
@@ -11,9 +11,7 @@ import httpx
 
 
 def context() -> ssl.SSLContext:
-    """Return the context; reading the certificates takes some 20 ms, so it is made once for what the
-    environment says.
-    """
+    """Return the context; loading the certificates takes about 20 ms, so it is cached for each environment."""
     return _made(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
 
 

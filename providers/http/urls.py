@@ -1,6 +1,6 @@
-"""Where we are willing to send anything: https, known hosts, nothing else in the address.
+"""Which vendor URLs requests may be sent to: https and known hosts only.
 
-Owns the one check of a vendor's address. Knows no vendor; the allowed hosts are an argument.
+Owns the one check of a vendor's URL. Knows no vendor; the allowed hosts are an argument.
 """
 
 import re
@@ -16,19 +16,19 @@ from providers.errors import Misconfigured
 MAX_URL = 4096
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*", re.IGNORECASE)
-"""What a host's name looks like; `xn--` labels that mean nothing look so too."""
+"""The syntax of a host name; invalid `xn--` labels match too."""
 
 _VISIBLE = re.compile(r"[\x21-\x7e]+")
 
 
 def check_url(url: str, suffixes: Iterable[str], allow_loopback: bool = False) -> None:
-    """Refuse an address that is not https on a host equal to, or below, one of `suffixes`.
+    """Refuse a URL that is not https on a host equal to, or a subdomain of, one of `suffixes`.
 
-    User info, ports, fragments, backslashes and invisible characters are refused too. With `allow_loopback` also http,
-    ports and the hosts `localhost`, 127.0.0.0/8 and ::1 pass, for simulators. The address is parsed by the library that
-    will connect to it, so that the two cannot read it differently.
+    User info, ports, fragments, backslashes and invisible characters are refused too. `allow_loopback` also allows
+    http, ports and the hosts `localhost`, 127.0.0.0/8 and ::1, for simulators. The URL is parsed by the library that
+    will connect to it, so that both interpret it alike.
 
-    Raises Misconfigured; its text names the host at most, because the rest may hold a token.
+    Raises Misconfigured; its text contains the host at most, because the rest may contain a token.
     """
     parsed = _parse(url)
     host = parsed.raw_host.decode("ascii").lower()
@@ -40,12 +40,12 @@ def check_url(url: str, suffixes: Iterable[str], allow_loopback: bool = False) -
         raise Misconfigured(f"The address on {host} is not plain https without a port.", code="url_refused")
     if not any(_below(host, suffix.lower().strip(".")) for suffix in suffixes):
         raise Misconfigured(f"The host {host} is not on the allow-list.", code="url_refused")
-    if not NAME.fullmatch(host) or not _means_something(url):
+    if not NAME.fullmatch(host) or not _is_decodable(url):
         raise Misconfigured("An address names a host that no name server knows.", code="url_refused")
 
 
 def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> None:
-    """Refuse an address of the operator's that would send secrets in clear; its host is the operator's choice.
+    """Refuse a URL setting that would send secrets in the clear; the host is the operator's choice.
 
     Raises Misconfigured, which names the setting.
     """
@@ -62,7 +62,7 @@ def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> N
 
 
 def may_open(url: str, allow_loopback: bool) -> bool:
-    """Return whether an address that a vendor gave may be opened or passed on: https, on whatever host."""
+    """Return whether a URL from a vendor may be opened or passed on: https, on any host."""
     try:
         check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
     except (Misconfigured, ValueError):
@@ -71,7 +71,7 @@ def may_open(url: str, allow_loopback: bool) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Return whether a host (a name or an address, without brackets) is this machine, by its literal spelling."""
+    """Return whether a host (a name or an IP address) is this machine, by its literal spelling."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:
@@ -79,7 +79,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _parse(url: str) -> httpx.URL:
-    """Parse an address of visible ASCII characters, or refuse it."""
+    """Parse a URL of visible ASCII characters; raises Misconfigured."""
     if not _VISIBLE.fullmatch(url) or len(url) > MAX_URL or "\\" in url:
         raise Misconfigured(
             "An address is empty, too long, or holds characters that no address has.", code="url_refused"
@@ -90,8 +90,8 @@ def _parse(url: str) -> httpx.URL:
         raise Misconfigured("An address cannot be parsed.", code="url_refused") from None
 
 
-def _means_something(url: str) -> bool:
-    """Return whether the libraries that will connect can read the host's name, which they decode on the way."""
+def _is_decodable(url: str) -> bool:
+    """Return whether the libraries that will connect can decode the host name (IDNA)."""
     try:
         return bool(httpx.URL(url).host and URL(url, encoded=True).host)
     except ValueError:
@@ -99,5 +99,5 @@ def _means_something(url: str) -> bool:
 
 
 def _below(host: str, suffix: str) -> bool:
-    """Return whether `host` is `suffix` or a name below it, on the boundary of a label."""
+    """Return whether `host` is `suffix` or a subdomain of it."""
     return bool(suffix) and (host == suffix or host.endswith("." + suffix))

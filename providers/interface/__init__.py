@@ -1,6 +1,6 @@
 """One `Protocol` per facet of a provider; each docstring is the contract that the conformance suite checks.
 
-A provider fills the facets it has; what it lacks is said by its capability table.
+A provider implements the facets it has; its capability table lists what is missing.
 Knows no vendor, no storage, no server.
 """
 

@@ -1,6 +1,6 @@
-"""What a provider asks of the layers above: a valid token, somewhere to say that it was refused, and a slot to call in.
+"""What a provider needs from the layers above: a valid token, a way to report that it was refused, and quota slots.
 
-Implemented by the gateway's rules of tokens and quotas; the only inversion in the system.
+Implemented by the gateway on its tokens and quotas; the only dependency inversion in the system.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -14,37 +14,35 @@ class Access(Protocol):
     """Access to one connection's grant."""
 
     async def token(self) -> AccessToken:
-        """Return a token that is valid now; raises GrantRevoked when only a human can help, Temporary when
-        nobody can.
-        """
+        """Return a token that is valid now; raises GrantRevoked if the user must consent again, else Temporary."""
         ...
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Say that the vendor refused `used` although it had not expired; give a newer one or raise GrantRevoked.
+        """Report that the vendor refused `used` before it expired; return a newer token or raise GrantRevoked.
 
-        Called at most once per call: a second refusal of a fresh token is the caller's error to raise.
+        Used at most once per vendor call: if the newer token is refused too, the caller raises TokenRefused.
         """
         ...
 
     def slot(self, metric: str) -> AbstractAsyncContextManager[None]:
-        """Hold a slot of the quota `metric`, one of the provider's table, around one vendor call.
+        """Take a slot of the quota `metric` (a name in the provider's table) for one vendor call.
 
-        Entering waits while a slot is near and the caller has time, else raises QuotaUsedUp: nothing was sent. The slot
-        counts from the moment the call ends, because only then the vendor has surely seen it. A metric that the table
-        does not name has no limit.
+        Entering waits if a slot will be free soon and the caller has time, else raises QuotaUsedUp: nothing was sent.
+        The slot counts from the end of the call, because only then is it certain that the vendor has counted it. A
+        metric that is not in the table has no limit.
         """
         ...
 
     async def limited(self, metric: str, retry_after: timedelta) -> None:
-        """Say that the vendor refused a call of `metric` for its rate although a slot was held."""
+        """Report that the vendor rate-limited a call of `metric` although a slot was taken."""
         ...
 
     async def observed(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
-        """Say what an answer's headers tell of `metric`: how many are allowed, and left; None where they say nothing.
+        """Report what an answer's headers say about `metric`: the limit and what remains, None where they are silent.
 
-        What is left holds for `resets_in` at most. For every answer, inside the slot: it costs nothing unless it is
-        news, and never raises because of the ledger.
+        `remaining` is valid for `resets_in` at most. To be called for every answer, inside the slot: it writes only
+        when something changed, and never raises because of the ledger.
         """
         ...

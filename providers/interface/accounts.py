@@ -1,6 +1,6 @@
-"""Who is behind a grant, and what that creator may post now.
+"""The profile behind a grant, and what that creator may post now.
 
-Owns the contract of profile reads. Reads may be repeated by the provider. Which accounts a grant of several holds is
+Owns the contract of profile reads. The provider may repeat reads. The accounts of a grant that holds several are in
 `networks.py`.
 """
 
@@ -15,13 +15,13 @@ class Accounts(Protocol):
     """Profile reads at one vendor."""
 
     async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
-        """Fetch the asked parts in one vendor call; parts without a granted scope are left out and named in `missing`.
+        """Fetch the requested parts in one vendor call; parts whose scope was not granted are listed in `missing`.
 
-        `account` is the `provider_account_id` of one account of a grant that holds several; empty is who the grant is
-        of. Raises ScopeNotGranted when no asked part is granted, NotFound for an account that is not the grant's.
+        `account` is the `provider_account_id` of one account of a grant that holds several; empty means the subject of
+        the grant. Raises ScopeNotGranted if no requested part is granted, NotFound for an account outside the grant.
         """
         ...
 
     async def creator_info(self, access: Access) -> CreatorInfo:
-        """Ask what the creator may post now: one vendor call. A blocked creator is an answer, not an error."""
+        """Fetch what the creator may post now: one vendor call. A blocked creator is a result, not an error."""
         ...

@@ -1,6 +1,6 @@
-"""How a grant is got, renewed and given back, and where it is at work.
+"""How a grant is obtained, refreshed and revoked, and which places an agency's grant covers.
 
-Owns the contract of OAuth, static tokens and agencies' grants towards a vendor. Never stores, never logs what it holds.
+Owns the contract of OAuth, static tokens and agencies' grants. Never stores or logs a token.
 """
 
 from collections.abc import Mapping
@@ -16,74 +16,74 @@ class Authorization(Protocol):
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """All scopes the provider knows, in the order a consent page should ask for them."""
+        """All scopes of the provider, in the order a consent page should request them."""
         ...
 
     @property
     def returns_state(self) -> bool:
-        """Whether the consent page is known to send the state back."""
+        """Whether the consent page is known to return the OAuth state."""
         ...
 
     def settings(self, location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-        """Check the settings of a new connection of a location of ours, and fill in what follows by itself; no call.
+        """Validate the settings of a new connection in one of our locations and add the implied ones; no call.
 
         Raises SettingInvalid, which names the setting.
         """
         ...
 
-    def fitting(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-        """Return the settings of a connection when it gets this grant: what was said, and what only the grant knows.
+    def settings_of_grant(self, kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
+        """Return the settings of a connection once it has this grant: the given ones and those from the grant; no call.
 
-        Raises Rejected when the grant is for another place than the connection; no call.
+        Raises Rejected if the grant is for another place than the connection.
         """
         ...
 
     def consent_uri(self, request: ConsentRequest) -> str:
-        """Return the page to open in the user's browser; no vendor call."""
+        """Return the URL of the consent page for the user's browser; no vendor call."""
         ...
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
-        """Turn a one-use code into a grant: one vendor call, never repeated by itself.
+        """Exchange a one-time code for a grant: one vendor call, never retried by the provider.
 
-        Raises GrantRevoked (the code is dead), Misconfigured, Temporary (nothing was sent), Ambiguous (the answer was
-        lost).
+        Raises GrantRevoked (the code is invalid), Misconfigured, Temporary (nothing was sent), Ambiguous (the answer
+        was lost).
         """
         ...
 
     async def refresh(self, refresh_token: Secret) -> Grant:
-        """Exchange a refresh token: one vendor call, never repeated by itself, because the old token may die with it.
+        """Exchange a refresh token: one vendor call, never retried by the provider, because it may end the old token.
 
         Raises GrantRevoked (the vendor's invalid_grant), Misconfigured, Temporary, Ambiguous (the answer was lost).
         """
         ...
 
     async def revoke(self, access_token: Secret) -> None:
-        """End the grant at the vendor; a grant that is already dead is no error."""
+        """Revoke the grant at the vendor; a grant that is already revoked is not an error."""
         ...
 
     async def static(self, token: Secret, *, settings: Mapping[str, str], scopes: tuple[str, ...]) -> Grant:
-        """Take a token that a person made at the vendor, proved by one read with it; `scopes` are what its maker says.
+        """Return the grant of a token that a person created at the vendor, verified by one read with it.
 
-        Raises SettingInvalid (`static_token`: it is none of those), GrantRevoked (it is dead), ScopeNotGranted,
-        Rejected (it is for another place), Temporary, ContractBroken.
+        `scopes` are those its creator claims. Raises SettingInvalid (`static_token`: not such a token), GrantRevoked
+        (it is no longer valid), ScopeNotGranted, Rejected (it is for another place), Temporary, ContractBroken.
         """
         ...
 
-    async def settle(self, access: Access) -> dict[str, str]:
-        """Find the settings that calls of a grant need and nobody said, none when nothing lacks: up to two reads.
+    async def discover_settings(self, access: Access) -> dict[str, str]:
+        """Look up the settings that calls with a grant need and that are not set yet: up to two reads.
 
-        Raises NotFound when there is nothing that could be found, ScopeNotGranted when that cannot be asked, Temporary.
+        Return an empty dict if none is missing. Raises NotFound if the vendor has no suitable value, ScopeNotGranted
+        if the grant may not look it up, Temporary.
         """
         ...
 
     async def places(self, access: Access, *, cursor: str = "") -> Places:
-        """List where an agency's grant is at work, one page: one vendor call."""
+        """List the places that an agency's grant covers, one page: one vendor call."""
         ...
 
     async def derive(self, access: Access, place: str) -> Grant:
-        """Get the grant of one place of an agency for the agency's access: one vendor call, harmless to repeat.
+        """Obtain the grant of one of an agency's places with the agency's access: one vendor call, safe to repeat.
 
-        Raises GrantRevoked when the vendor says that the agency has nothing there (any more), Rejected, Temporary,
-        Ambiguous.
+        Raises GrantRevoked if the agency has no access to the place (any more), Rejected, Temporary, Ambiguous.
         """
         ...

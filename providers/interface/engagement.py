@@ -1,6 +1,6 @@
-"""What people do with what an account publishes: figures, and talking under posts.
+"""Engagement with what an account publishes: its metrics, and comments.
 
-Owns the contract of engagement. Reads may be repeated by the provider, writes never are.
+Owns the contract of engagement. The provider may repeat reads, never writes.
 """
 
 from typing import Protocol
@@ -10,13 +10,13 @@ from providers.models.engagement import AccountRef, Comment, CommentPage, Figure
 
 
 class Engagement(Protocol):
-    """Figures and comments at one vendor."""
+    """Account metrics and comments at one vendor."""
 
     async def figures(self, access: Access, account: AccountRef, span: Span | None) -> Figures:
-        """Read an account's figures over a span of days, or over the vendor's usual one: one vendor call.
+        """Read an account's metrics over a span of days, or over the vendor's default one: one vendor call.
 
-        Raises CapabilityMissing for an account of which the vendor has none, OptionUnsupported for a span that cannot
-        be chosen, ScopeNotGranted.
+        Raises CapabilityMissing for an account without metrics at the vendor, OptionUnsupported for a span that the
+        vendor does not offer, ScopeNotGranted.
         """
         ...
 
@@ -32,28 +32,28 @@ class Engagement(Protocol):
     ) -> CommentPage:
         """List comments below `parent` (a post or a comment, by the vendor's id), or below every post of the account.
 
-        The latest first, or what the vendor finds best with `top`; `limit` is clamped to the vendor's maximum. One
-        vendor call. Raises CapabilityMissing, ContentRefused (a cursor that is none).
+        Newest first, or in the vendor's ranking with `top`; `limit` is clamped to the vendor's maximum. One vendor
+        call. Raises CapabilityMissing, ContentRefused (an invalid cursor).
         """
         ...
 
     def check_comment(self, account: AccountRef, text: str) -> None:
-        """Refuse, without any call, what can never be written: CapabilityMissing, ContentRefused (its length)."""
+        """Validate a comment without any call: raises CapabilityMissing, ContentRefused (its length)."""
         ...
 
     async def create_comment(
         self, access: Access, account: AccountRef, *, text: str, parent: str, reply: bool
     ) -> Comment:
-        """Write below `parent`, which is a comment for a `reply`, else a post: one vendor call, never repeated.
+        """Write a comment below `parent`, a comment if `reply` is set, else a post: one vendor call, never repeated.
 
-        Visible to everybody at once. Raises what `check_comment` raises, Ambiguous and ContractBroken (it may stand
-        there), NotFound (the parent), Temporary (nothing was sent).
+        It is public at once. Raises what `check_comment` raises, Ambiguous and ContractBroken (it may have been
+        written), NotFound (the parent), Temporary (nothing was sent).
         """
         ...
 
     async def set_liked(self, access: Access, account: AccountRef, comment: str, *, liked: bool) -> None:
-        """Like a comment in the account's name, or take that back; what is so already is no error. One vendor call.
+        """Like a comment as the account, or remove the like: one vendor call, idempotent.
 
-        Doing it again is safe, also after Ambiguous. Raises CapabilityMissing, NotFound.
+        Repeating it is safe, also after Ambiguous. Raises CapabilityMissing, NotFound.
         """
         ...

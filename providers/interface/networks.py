@@ -1,7 +1,7 @@
-"""The accounts of a grant that holds several: which there are, and how one on a network is attached or let go.
+"""The accounts of a grant that holds several: listing them, attaching one on a network, detaching one.
 
-Owns the contract of planners, which stand between us and the networks. `platform` is a network by our name. A provider
-whose grant is one account has no such facet. What an account may be told in is `accounts.py`.
+Owns the contract of planners, which stand between us and the networks. `platform` is our name of a network. A provider
+whose grant is one account has no such facet. Profiles are in `accounts.py`.
 """
 
 from typing import Protocol
@@ -15,45 +15,45 @@ class Networks(Protocol):
 
     @property
     def signal(self) -> ConsentSignal:
-        """How a page that `start` gave tells that the owner consented; the same for every network."""
+        """How the page from `start` signals that the owner consented; the same for every network."""
         ...
 
     async def linked(self, access: Access) -> tuple[LinkedAccount, ...]:
-        """List all accounts of the grant in one vendor call: also those that expired or are switched off, not those
-        that the vendor calls deleted.
+        """List all accounts of the grant in one vendor call: expired and inactive ones too, deleted ones not.
 
-        Raises ContractBroken for an answer without a list, so that no account looks gone which is not.
+        Raises ContractBroken for an answer without a list, so that no account is mistaken for deleted.
         """
         ...
 
     async def start(self, access: Access, platform: str, *, reconnect: bool = False) -> str:
-        """Return the page on which an account's owner consents: one vendor call, nothing is followed. It is to be
-        opened in a window of its own by a page that hears its signal; `reconnect` is for an account that was attached
-        before.
+        """Return the URL of the page on which an account's owner consents: one vendor call, no redirect is followed.
 
-        Raises OptionUnsupported for a network that this grant's vendor does not connect.
+        A page that listens for `signal` must open it in a new window; `reconnect` is for an account that was attached
+        before. Raises OptionUnsupported for a network that the vendor does not connect.
         """
         ...
 
     async def choices(self, access: Access, platform: str, authorization_id: str) -> tuple[AttachableAccount, ...]:
-        """List who is behind a consent: one vendor call. `authorization_id` is what the signal told; that it is this
-        grant's is proved by the answer.
+        """List the accounts behind a consent: one vendor call. `authorization_id` comes from the signal.
 
-        Raises NotFound for a consent that is not this grant's, OptionUnsupported as `start` does.
+        The answer proves that the consent belongs to this grant. Raises NotFound if it does not, OptionUnsupported as
+        `start` does.
         """
         ...
 
     async def attach(self, access: Access, platform: str, authorization_id: str, provider_account_id: str) -> Attached:
         """Attach one of the choices; attaching it again renews it: three vendor calls.
 
-        When the answer is lost the list is looked at before anything is said. Raises Ambiguous when that does not show
-        it (attaching again is safe), NotFound for a consent that is not this grant's or an account that is not behind
-        it, OptionUnsupported for a network where it takes the vendor's own pages.
+        If the answer is lost, the list of accounts decides. Raises Ambiguous if the account is not in it (attaching
+        again is safe), NotFound for a consent of another grant or an account that is not behind it, OptionUnsupported
+        for a network that can only be attached on the vendor's own pages.
         """
         ...
 
     async def detach(self, access: Access, provider_account_id: str) -> None:
-        """Let an account go at the vendor; what its owner granted on the network stays. One vendor call, and one more
-        to look when the answer is lost. One that is gone already is no error. Raises Ambiguous (asking again is safe).
+        """Detach an account at the vendor; what its owner granted on the network stays in force.
+
+        One vendor call, and one read if the answer is lost. An account that is already detached is not an error.
+        Raises Ambiguous (repeating is safe).
         """
         ...

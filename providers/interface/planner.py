@@ -1,7 +1,7 @@
-"""What a vendor's planner holds beside posts: categories, tags, files of posts.
+"""What a vendor's planner has besides posts: categories, tags, and imports of posts from a file.
 
-Owns the contract of the planner. Reads may be repeated by the provider, writes never are. Nothing of a file becomes a
-post before `finalize_import`.
+Owns the contract of the planner. The provider may repeat reads, never writes. No row of a file becomes a post before
+`finalize_import`.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,50 +17,50 @@ class Planner(Protocol):
     async def list_categories(
         self, access: Access, *, search: str = "", cursor: str = "", limit: int = 100
     ) -> LabelPage:
-        """List categories: one vendor call. Raises ScopeNotGranted, ContentRefused (a cursor that is none)."""
+        """List categories: one vendor call. Raises ScopeNotGranted, ContentRefused (an invalid cursor)."""
         ...
 
     async def list_tags(self, access: Access, *, search: str = "", cursor: str = "", limit: int = 100) -> LabelPage:
-        """List tags, as `list_categories` does."""
+        """List tags like `list_categories`."""
         ...
 
     async def send_sheet(
         self, access: Access, *, name: str, size: int, body: Callable[[], AsyncIterator[bytes]]
     ) -> Sheet:
-        """Return the planner a file of posts, which it reads at once: one vendor call.
+        """Upload a file of posts to the planner, which parses it immediately: one vendor call.
 
-        `name` ends with the file's extension and is no other file's. `body` opens a fresh stream of exactly `size`
-        bytes. Sending it again is safe: it only leaves a second file. Raises Rejected with the vendor's code for a file
-        that cannot be read, Ambiguous, Temporary, and whatever `body` raises.
+        `name` ends with the file's extension and is unique. `body` opens a new stream of exactly `size` bytes. Sending
+        the file again is safe: it only leaves a second file. Raises Rejected with the vendor's code for a file that
+        cannot be parsed, Ambiguous, Temporary, and what `body` raises.
         """
         ...
 
     async def assign_sheet(self, access: Access, sheet: Sheet, accounts: Sequence[str]) -> str:
-        """Say for which accounts (the vendor's ids) its posts are, which begins an import: one vendor call.
+        """Start an import of the file for these accounts (the vendor's ids): one vendor call.
 
-        Gives the import's id; empty where the vendor does not tell it: `find_import` does. Raises Ambiguous and
-        ContractBroken (it may have begun).
+        Return the import's id, empty if the vendor does not report it: use `find_import` then. Raises Ambiguous and
+        ContractBroken (the import may have started).
         """
         ...
 
     async def find_import(self, access: Access, sheet: Sheet) -> str:
-        """Find the import of a file: a few vendor calls. Empty where there is none."""
+        """Return the id of a file's import, empty if there is none: a few vendor calls."""
         ...
 
     async def get_import(self, access: Access, id: str, *, cursor: str = "", limit: int = 100) -> ImportStatus:
-        """Ask how an import stands, with a page of its rows: one vendor call. Raises NotFound."""
+        """Return the state of an import with one page of its rows: one vendor call. Raises NotFound."""
         ...
 
     async def finalize_import(self, access: Access, id: str) -> None:
-        """Make posts of an import's rows: one vendor call, never to be repeated without proof that it did not happen.
+        """Create posts from an import's rows: one vendor call, not to be repeated without proof that it did not happen.
 
         Raises Ambiguous and ContractBroken (it may have happened), Rejected and Temporary (it did not).
         """
         ...
 
     async def delete_import(self, access: Access, id: str) -> None:
-        """Take an import away, where the vendor has it so with the posts that came of it: one vendor call.
+        """Delete an import, and at some vendors the posts that were created from it: one vendor call.
 
-        Raises NotFound. Asking again is safe, also after Ambiguous.
+        Raises NotFound. Repeating it is safe, also after Ambiguous.
         """
         ...

@@ -1,6 +1,6 @@
-"""A provider as a whole: its name, its table, its facets.
+"""A provider as a whole: its name, its capability table, its facets.
 
-Owns nothing but the shape that `providers/registry.py` builds and `gateway/app.py` uses.
+Owns the shape that `providers/registry.py` builds and `gateway/app.py` uses, nothing else.
 """
 
 from typing import Protocol
@@ -42,7 +42,7 @@ class Provider(Protocol):
 
     @property
     def networks(self) -> Networks:
-        """Accounts inside grants that hold several."""
+        """Accounts of grants that hold several."""
         ...
 
     @property
@@ -62,19 +62,19 @@ class Provider(Protocol):
 
     @property
     def webhooks(self) -> Webhooks:
-        """What the vendor tells by itself."""
+        """Webhook deliveries from the vendor."""
         ...
 
     @property
     def engagement(self) -> Engagement:
-        """Figures and comments."""
+        """Account metrics and comments."""
         ...
 
     @property
     def planner(self) -> Planner:
-        """A planner's labels and files of posts."""
+        """A planner's labels and imports."""
         ...
 
     async def close(self) -> None:
-        """Return back its connections."""
+        """Close its connections."""
         ...

@@ -1,7 +1,7 @@
-"""Handing a post to a vendor, in steps that can each be resumed, and asking what became of it.
+"""Submitting a post to a vendor in steps that can each be resumed, and polling its status.
 
 Owns the contract that keeps a post from being published twice: every method makes at most one vendor call and never
-repeats a write by itself. What must be remembered between steps is the caller's journal's business.
+retries a write. The caller's journal remembers what is needed between the steps.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -9,37 +9,37 @@ from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
-from providers.models.publishing import Begun, PublishRequest, PublishStatus, Sighting, Transferred, VideoFile
+from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
 
 
 class Publishing(Protocol):
     """Publishing at one vendor."""
 
-    def check(self, order: PublishRequest) -> None:
-        """Refuse, without any vendor call, an order that can never be handed over: for pre-flight and `validate_only`.
+    def check(self, request: PublishRequest) -> None:
+        """Validate a request without any vendor call, for preflight checks and `validate_only`.
 
         Raises CapabilityMissing, OptionUnsupported (names the option), ContentRefused. `begin` checks the same again.
         """
         ...
 
-    async def begin(self, access: Access, order: PublishRequest) -> Begun:
-        """Announce a post: one call that writes, and one more only after the vendor refused the token.
+    async def begin(self, access: Access, request: PublishRequest) -> Begun:
+        """Submit a post: one write, and a second one only after the vendor refused the token.
 
-        A file that is sent afterwards posts nothing by being announced. Anything else may publish by itself: then
-        Ambiguous (the answer was lost) and ContractBroken say that it may be published, else that nothing happened.
-        Raises Temporary (nothing was sent), CreatorBlocked, ContentRefused, ScopeNotGranted, TokenRefused,
-        Misconfigured (the upload address is outside the allow-list).
+        Submitting a file that is transferred afterwards publishes nothing yet. Any other content may be published by
+        this call: Ambiguous (the answer was lost) and ContractBroken then mean that it may have been; every other
+        error means that nothing happened. Raises Temporary (nothing was sent), CreatorBlocked, ContentRefused,
+        ScopeNotGranted, TokenRefused, Misconfigured (the upload URL is outside the allow-list).
         """
         ...
 
     async def store(
         self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
     ) -> Secret:
-        """Put a file into the vendor's library, where it announces from there; give its address. Posts nothing.
+        """Upload a file to the media library of a vendor that publishes from there; return its URL. Publishes nothing.
 
-        `name` is what the library shows, different for each call. Storing again, also after Ambiguous, leaves one
-        file too many and does no other harm. Raises what `send_chunk` raises, and CapabilityMissing.
+        `name` is shown in the library and must be different for each call. Storing again, also after Ambiguous, only
+        leaves an extra file. Raises what `send_chunk` raises, and CapabilityMissing.
         """
         ...
 
@@ -52,33 +52,33 @@ class Publishing(Protocol):
         end: int,
         body: Callable[[], AsyncIterator[bytes]],
     ) -> Transferred:
-        """Send bytes [first, end) of the file; `body` opens a fresh stream of exactly those bytes.
+        """Send bytes [first, end) of the file; `body` opens a new stream of exactly those bytes.
 
-        Sending a chunk again on its own address is safe. A range the vendor did not expect is no error: the answer says
-        how much it has. Raises UploadGone (expired, or unknown because it is done), Ambiguous (5xx or no answer: the
-        bytes may have arrived), Temporary (nothing was sent), Rejected, Misconfigured (an address outside the
-        allow-list), and whatever `body` raises.
+        Sending a chunk again to the same URL is safe. A range that the vendor did not expect is not an error: the
+        result says how much it has. Raises UploadGone (expired, or unknown because it is complete), Ambiguous (5xx or
+        no answer: the bytes may have arrived), Temporary (nothing was sent), Rejected, Misconfigured (a URL outside
+        the allow-list), and what `body` raises.
         """
         ...
 
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
-        """Ask how a publish stands: a read, one vendor call. Raises NotFound when the vendor does not know the id."""
+        """Return the status of a publish: a read, one vendor call. Raises NotFound for an id unknown to the vendor."""
         ...
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
-        """List what an account posted, or has planned, between the two times, to look for what a lost answer made.
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
+        """List what an account posted or planned between two times, to find out whether a lost answer made a post.
 
-        A read of a few pages at most. Raises ProviderError, ContractBroken when the vendor shows only a part of it.
+        Reads a few pages at most. Raises ProviderError, ContractBroken if the vendor returns only part of the list.
         """
         ...
 
     async def cancel(self, access: Access, publish_id: str) -> None:
-        """Ask the vendor to stop what is not published yet. Its status tells later whether it did.
+        """Ask the vendor to cancel what is not published yet; `status` shows later whether it did.
 
-        Raises Rejected when it is too late or nothing that can be stopped, NotFound, Ambiguous (asking again is safe).
+        Raises Rejected if it is too late or cannot be cancelled, NotFound, Ambiguous (repeating is safe).
         """
         ...
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Return the page where a published post can be seen, empty when it cannot be told from these."""
+        """Return the public URL of a published post, empty if it cannot be derived from the arguments."""
         ...

@@ -1,6 +1,6 @@
-"""The records that a vendor's planner keeps of posts: read many at once, changed, taken away.
+"""The records that a vendor's planner keeps of posts: read many at once, edited, deleted.
 
-Owns the contract of a planner's own copy. What is on the network already is not touched by it.
+Owns the contract of the planner's own copy. Posts that are already on the network are not touched.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,20 +17,20 @@ class Records(Protocol):
     async def statuses(
         self, access: Access, publish_ids: Sequence[str], *, since: datetime, until: datetime
     ) -> Mapping[str, PublishStatus]:
-        """Ask how many publishes stand, all made or planned between the two times: one call for a page of them.
+        """Return the status of many publishes created or planned between two times: one vendor call for each page.
 
-        One that is missing among the answers must be asked for by itself.
+        One that is missing in the result must be looked up on its own.
         """
         ...
 
-    async def edit(self, access: Access, publish_id: str, order: PublishRequest) -> None:
-        """Put the order's words, options and time in place of those of a post that is not published yet.
+    async def edit(self, access: Access, publish_id: str, request: PublishRequest) -> None:
+        """Replace the texts, options and schedule time of a post that is not published yet with those of the request.
 
-        Its media stay as they are. Asking again is safe, also after Ambiguous. Raises NotFound, Rejected when it is too
-        late, ContentRefused when media would be lost or when the planner took something else than it was given.
+        Its media stay unchanged. Repeating it is safe, also after Ambiguous. Raises NotFound, Rejected if it is too
+        late, ContentRefused if media would be lost or if the planner stored something other than it was sent.
         """
         ...
 
     async def delete(self, access: Access, publish_id: str) -> None:
-        """Take the record away; a published post stays on its network. One that is gone is no error."""
+        """Delete the record; a published post stays on its network. A missing record is not an error."""
         ...

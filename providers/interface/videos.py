@@ -1,6 +1,6 @@
-"""Videos that live at the vendor.
+"""Videos at the vendor.
 
-Owns the contract of video reads. Reads may be repeated by the provider.
+Owns the contract of video reads. The provider may repeat reads.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ class Videos(Protocol):
     async def list_videos(
         self, access: Access, *, cursor: str = "", limit: int = 10, metrics: bool = True
     ) -> VideoPage:
-        """List newest first, `limit` clamped to the vendor's maximum: one vendor call; raises ScopeNotGranted."""
+        """List videos, newest first; `limit` is clamped to the vendor's maximum. One call; raises ScopeNotGranted."""
         ...
 
     async def query_videos(self, access: Access, ids: Sequence[str], *, metrics: bool = True) -> tuple[Video, ...]:
-        """Look up at most the vendor's maximum of ids: one vendor call. Gives what it shows, in any order.
+        """Look up videos by id, at most the vendor's maximum: one vendor call. The result is in any order.
 
-        An id that is not among the answers is deleted, private, or another account's. Raises ScopeNotGranted.
+        An id that is missing in the result is deleted, private, or another account's. Raises ScopeNotGranted.
         """
         ...

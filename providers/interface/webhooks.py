@@ -1,6 +1,6 @@
-"""Deliveries that a vendor makes by itself.
+"""Webhook deliveries from a vendor.
 
-Owns the contract of reading them. It fails closed: what is not proved to be the vendor's is refused.
+Owns the contract of verifying and parsing them. It fails closed: a delivery that is not proved authentic is refused.
 """
 
 from collections.abc import Mapping
@@ -14,18 +14,18 @@ class Webhooks(Protocol):
     """Webhooks of one vendor."""
 
     @property
-    def come_again(self) -> int:
-        """The HTTP status of an answer after which the vendor repeats a delivery."""
+    def redelivery_status(self) -> int:
+        """The HTTP status to answer with so that the vendor repeats a delivery."""
         ...
 
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
-        """Prove that the untouched `body` came from the vendor within its window, and read it; no call.
+        """Verify that the raw `body` was signed by the vendor within the time window, and parse it; no call.
 
-        Header names are lower-case. Raises WebhookRefused (signature, age, application, form) and Misconfigured when
-        nothing can be proved because the secret is not set. An event that nobody knows has the kind UNKNOWN.
+        Header names are lower-case. Raises WebhookRefused (signature, age, application, format), and Misconfigured if
+        nothing can be verified because the secret is not set. An undocumented event has the kind UNKNOWN.
         """
         ...
 
     def parse(self, body: bytes) -> Webhook:
-        """Read a delivery that was proved before. Raises WebhookRefused when it cannot be read."""
+        """Parse a delivery that was verified before. Raises WebhookRefused if it cannot be parsed."""
         ...

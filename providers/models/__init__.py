@@ -1,5 +1,5 @@
-"""Frozen values in our vocabulary that cross the provider interface, one file per noun.
+"""Frozen dataclasses in our vocabulary that cross the provider interface, one file per noun.
 
-They carry no vendor field names; what the vendor said verbatim stands in `raw` where it is kept.
+They have no vendor field names; the vendor's own JSON is in `raw` where it is kept.
 They know neither storage, nor protos, nor any provider.
 """

@@ -1,6 +1,6 @@
-"""A social account's profile, what its creator may post now, and the accounts inside a grant that holds several.
+"""A social account's profile, what its creator may post now, and the accounts of a grant that holds several.
 
-Owns the values of accounts. Absent numbers are None, never 0.
+Owns the dataclasses of accounts. Absent numbers are None, never 0.
 """
 
 from collections.abc import Mapping, Set
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class ProfilePart(StrEnum):
-    """Groups of profile fields that cost different scopes."""
+    """Groups of profile fields that need different scopes."""
 
     BASIC = "basic"
     PROFILE = "profile"
@@ -20,7 +20,7 @@ class ProfilePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A profile as fetched; `missing` names the parts left out because their scope was not granted."""
+    """A profile as fetched; `missing` lists the parts that were left out because their scope was not granted."""
 
     provider_account_id: str
     platform: str
@@ -41,7 +41,7 @@ class Profile:
 
 
 class AccountHealth(StrEnum):
-    """Whether posts could go out through an account inside a grant."""
+    """Whether posts can be published through an account of a grant."""
 
     USABLE = "usable"
     EXPIRED = "expired"
@@ -52,9 +52,9 @@ class AccountHealth(StrEnum):
 class LinkedAccount:
     """One account of a grant that holds several, as the vendor lists it.
 
-    `platform` is the network by our name (`tiktok_business`), or by the vendor's when we have none. `kind` is page,
-    group, profile, location or business. EXPIRED needs its owner on the network, whatever `expire_time` says. `data`
-    holds further ids, by the provider's own names.
+    `platform` is our name of the network (`tiktok_business`), or the vendor's if we have none. `kind` is page, group,
+    profile, location or business. An EXPIRED account must be reconnected by its owner on the network, whatever
+    `expire_time` says. `data` holds further ids under the provider's own keys.
     """
 
     provider_account_id: str
@@ -69,7 +69,7 @@ class LinkedAccount:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def profile(self, parts: Set[ProfilePart] = frozenset(ProfilePart)) -> Profile:
-        """Return what the list says of it in the words of every profile: names and a picture, no part beyond."""
+        """Return a Profile from the list entry: names and a picture; every part but BASIC is in `missing`."""
         return Profile(
             provider_account_id=self.provider_account_id,
             platform=self.platform,
@@ -83,9 +83,7 @@ class LinkedAccount:
 
 @dataclass(frozen=True, slots=True)
 class AttachableAccount:
-    """One account behind a network's consent. `provider_account_id` is the network's own id: inside the grant the
-    account has another one.
-    """
+    """One account behind a network's consent. `provider_account_id` is the network's own id, not the grant's."""
 
     provider_account_id: str
     display_name: str = ""
@@ -97,7 +95,7 @@ class AttachableAccount:
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """An account that was attached, and all accounts of the grant as listed after that."""
+    """An account that was attached, and all accounts of the grant as listed afterwards."""
 
     account: LinkedAccount
     accounts: tuple[LinkedAccount, ...]
@@ -105,11 +103,11 @@ class Attached:
 
 @dataclass(frozen=True, slots=True)
 class ConsentSignal:
-    """How a network's consent page tells the window that opened it that it is done: by a message (`postMessage`).
+    """The message (`postMessage`) by which a network's consent page tells its opener that it is done.
 
-    It comes over https from one of `hosts` or below, with `loopback` also from this machine, and is an object in which
-    each of `fields` has one of these values. What stands under `id_field` names the consent; anybody may have written
-    it.
+    It comes over https from one of `hosts` or a subdomain, with `loopback` also from this machine, and is an object in
+    which each of `fields` has one of the listed values. `id_field` holds the id of the consent and is not
+    trustworthy: any page can write it.
     """
 
     hosts: tuple[str, ...]
@@ -129,10 +127,11 @@ class PrivacyLevel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CreatorInfo:
-    """What the creator may do at `fetch_time`; when `can_post` is False `cannot_post_reason` holds the vendor's code
-    and `daily_cap` says whether a day's wait would help; `cap` is then the metric of the quota and
-    `cap_reset` its end, if they are known.
-    Unknown privacy options of the vendor are kept in `raw` and left out of `privacy_levels`.
+    """What the creator may post at `fetch_time`.
+
+    If `can_post` is False, `cannot_post_reason` is the vendor's code and `daily_cap` says whether waiting a day helps;
+    `cap` is then the metric of the quota and `cap_reset` the time it is free again, if known. Privacy options that we
+    do not know are kept in `raw` and left out of `privacy_levels`.
     """
 
     nickname: str = ""

@@ -1,6 +1,6 @@
-"""What people do with what an account publishes: its figures over a span of days, and comments.
+"""Engagement with what an account publishes: its metrics over a span of days, and comments.
 
-Owns the values of engagement. Absent numbers are None, never 0; times are aware.
+Owns the dataclasses of engagement. Absent numbers are None, never 0; times are aware.
 """
 
 from collections.abc import Mapping
@@ -11,8 +11,10 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class AccountRef:
-    """One account inside a grant, as its list told it: `platform` is the network by our name (`tiktok_business`),
-    `kind` page, profile, business…, `data` the vendor's further ids by names of its provider.
+    """One account of a grant, as the vendor lists it.
+
+    `platform` is our name of the network (`tiktok_business`), `kind` is page, profile, business…, `data` holds further
+    ids of the vendor under the provider's own keys.
     """
 
     id: str
@@ -35,7 +37,7 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Whole days: from `start` (included) to `end` (not)."""
+    """Whole days from `start` (inclusive) to `end` (exclusive)."""
 
     start: datetime
     end: datetime
@@ -43,7 +45,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One metric over the span; `change` is in percent against the span before, `days` one number a day, or none."""
+    """One metric over the span; `change` is in percent of the previous span, `days` has one number a day, or none."""
 
     metric: Metric
     total: int | None = None
@@ -53,9 +55,9 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """An account's figures; metrics that the vendor does not give are not there.
+    """An account's metrics; those that the vendor does not report are left out.
 
-    `span` is None where the vendor chose it and does not name its ends.
+    `span` is None if the vendor chose it and does not report its ends.
     """
 
     series: tuple[Series, ...]
@@ -64,9 +66,9 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Comment:
-    """One comment. `own` says that the account itself wrote it, as far as the vendor's ids tell.
+    """One comment; `own` means that the account itself wrote it, as far as the vendor's ids show.
 
-    `post_id` is the vendor's id of the post, `depth` 1 directly below it, 0 where that is not told.
+    `post_id` is the vendor's id of the post; `depth` is 1 directly below it, 0 if the vendor does not report it.
     """
 
     id: str
@@ -86,7 +88,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class CommentPage:
-    """One page of comments; `next_cursor` is empty on the last, `total` is None where the vendor does not count."""
+    """One page of comments; `next_cursor` is empty on the last, `total` is None if the vendor does not count."""
 
     comments: tuple[Comment, ...]
     next_cursor: str = ""

@@ -1,6 +1,6 @@
-"""What an authorisation gives: tokens, their expiry, what the user granted.
+"""The result of an authorisation: tokens, their expiry, what the user granted.
 
-Owns the values of OAuth. Knows nothing of how they are kept.
+Owns the dataclasses of OAuth. Does not know how they are stored.
 """
 
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from providers.models.secret import Secret
 
 
 class GrantKind(StrEnum):
-    """Whose grant it is; values match the enum of the API without its prefix."""
+    """The kind of subject of a grant; values match the enum of the API without its prefix."""
 
     USER = "USER"
     BUSINESS_ACCOUNT = "BUSINESS_ACCOUNT"
@@ -23,7 +23,7 @@ class GrantKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ConsentRequest:
-    """What a consent page is opened with; `verifier` is the PKCE secret (RFC 7636 alphabet, 43–128 characters)."""
+    """The parameters of a consent page; `verifier` is the PKCE secret (RFC 7636 alphabet, 43–128 characters)."""
 
     state: str
     verifier: Secret
@@ -33,11 +33,11 @@ class ConsentRequest:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """One pair of tokens as the vendor just gave it; times are absolute and aware.
+    """One pair of tokens as the vendor just issued it; times are absolute and aware.
 
-    `refresh_token` is None when the vendor gave none (keep the one you have); `scopes` are those really granted.
-    `settings` are what it says of where it is at work, by the provider's own names; `kind` is None when the provider
-    has only one.
+    `refresh_token` is None if the vendor sent none (keep the one you have); `scopes` are those that were granted.
+    `settings` are the connection settings that follow from the grant, under the provider's own keys; `kind` is None if
+    the provider has only one.
     """
 
     access_token: Secret
@@ -52,7 +52,7 @@ class Grant:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """One page of the places where an agency's grant is at work, by the vendor's ids; the last has no `next_cursor`."""
+    """One page of the places that an agency's grant covers, by the vendor's ids; the last has no `next_cursor`."""
 
     ids: tuple[str, ...]
     next_cursor: str = ""
@@ -60,9 +60,9 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class AccessToken:
-    """A token lent for one call; `version` says which saved pair it came from, `lifetime` how long it lives in all.
+    """A token for one call; `version` is that of the stored pair, `lifetime` the whole time from issue to expiry.
 
-    `subject` is whose grant it is, by the vendor's id; `settings` are the connection's, by the provider's own names.
+    `subject` is the vendor's id of the grant's subject; `settings` are the connection's, under the provider's own keys.
     """
 
     value: Secret

@@ -1,6 +1,6 @@
-"""What a vendor's planner holds beside posts: categories, tags, and files of posts on their way in.
+"""What a vendor's planner has besides posts: categories, tags, and imports of posts from a file.
 
-Owns the values. Names are the planner's own words; ids are opaque.
+Owns the dataclasses. Names are the planner's own; ids are opaque.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """A category or a tag of a planner; `color` is a category's, as `#RRGGBB`, empty where there is none."""
+    """A category or a tag of a planner; `color` is a category's, as `#RRGGBB`, empty if there is none."""
 
     id: str
     name: str
@@ -19,7 +19,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class LabelPage:
-    """One page of labels; `next_cursor` is empty on the last, `total` is None where the planner does not count."""
+    """One page of labels; `next_cursor` is empty on the last, `total` is None if the planner does not count."""
 
     labels: tuple[Label, ...]
     next_cursor: str = ""
@@ -28,9 +28,9 @@ class LabelPage:
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A file of posts that the planner has taken: where it keeps it, what it calls it, how many rows it found.
+    """A file of posts that the planner has accepted: its path and name there, and the number of rows found.
 
-    `kind` is the planner's own word for the file's form, to be given back; empty where it has none.
+    `kind` is the planner's own name of the file's format, to be sent back to it; empty if it has none.
     """
 
     path: str
@@ -51,8 +51,9 @@ class ImportPhase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """What the planner says against one row: `place` is `media[0]`, `link` or empty for the row, `network` whose rule
-    it is (empty: any), `code` the planner's own word.
+    """A problem with one row: `code` is the planner's own, `place` is `media[0]`, `link`, or empty for the whole row.
+
+    `network` is the one whose rule is broken, empty for any.
     """
 
     code: str
@@ -62,7 +63,7 @@ class RowError:
 
 @dataclass(frozen=True, slots=True)
 class ImportRow:
-    """One row as the planner read it."""
+    """One row as the planner parsed it."""
 
     text: str = ""
     schedule_time: datetime | None = None
@@ -72,11 +73,11 @@ class ImportRow:
 
 @dataclass(frozen=True, slots=True)
 class ImportStatus:
-    """An import as the planner tells it; `told` is its own word for the phase, `rows` is one page of its rows."""
+    """The state of an import; `vendor_phase` is the planner's own name of the phase, `rows` one page of its rows."""
 
     id: str
     phase: ImportPhase
-    told: str = ""
+    vendor_phase: str = ""
     row_count: int = 0
     rows: tuple[ImportRow, ...] = ()
     next_cursor: str = ""

@@ -1,6 +1,6 @@
-"""What is handed to a vendor to publish, and what it says of it afterwards.
+"""What is submitted to a vendor to publish, and the status that it reports afterwards.
 
-Owns the values of publishing. Sizes are bytes, offsets are 0-based, times aware.
+Owns the dataclasses of publishing. Sizes are bytes, offsets are 0-based, times aware.
 """
 
 from dataclasses import dataclass, field
@@ -45,9 +45,9 @@ class VideoFile:
 
 @dataclass(frozen=True, slots=True)
 class VideoLink:
-    """A video that the vendor fetches from `uri` (secret: a link of ours opens with what it holds).
+    """A video that the vendor fetches from `uri` (secret: a link of ours carries its signature).
 
-    `mime_type` is empty where nobody looked.
+    `mime_type` is empty if it was not determined.
     """
 
     uri: Secret
@@ -58,7 +58,7 @@ class VideoLink:
 class Photos:
     """Photos, in order, that the vendor fetches from `uris`; `cover_index` counts from 0.
 
-    `mime_types` are in the same order, empty where nobody looked.
+    `mime_types` are in the same order, empty if they were not determined.
     """
 
     uris: tuple[Secret, ...]
@@ -69,15 +69,15 @@ class Photos:
 
 
 Content = VideoFile | VideoLink | Photos | None
-"""What a post shows; None is a post of words alone."""
+"""The media of a post; None is a post of text alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class PublishRequest:
-    """One post, ready to hand over: `caption` in plain text, `cover_offset` from the start of a video.
+    """One post, ready to submit: `caption` in plain text, `cover_offset` from the start of a video.
 
     `account` is the vendor's id of the account and `platform` its network; a grant that is one account needs neither.
-    With `schedule_time` the vendor itself publishes then.
+    With `schedule_time` the vendor itself publishes at that time.
     """
 
     mode: PostMode
@@ -92,33 +92,31 @@ class PublishRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
-    """A post that the vendor has, which may be one whose answer was lost: what it says and which media it names.
+class FoundPost:
+    """A post found at the vendor, perhaps one whose answer was lost: its texts and the media it names.
 
-    `publish_id` is what `status` takes, where the vendor has one; `post_ids` name what is public already. `made` is
-    None where the vendor does not say it.
+    `publish_id` is what `status` takes, where the vendor has such an id; `post_ids` are the ids of what is public
+    already. `create_time` is None where the vendor does not report it.
     """
 
     publish_id: str = ""
     post_ids: tuple[str, ...] = ()
     public_uri: str = ""
     texts: tuple[str, ...] = ()
-    made: datetime | None = None
+    create_time: datetime | None = None
     uris: tuple[Secret, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkPlan:
-    """How a file is cut: `count` chunks of `chunk_size` bytes, the last one takes the remainder too."""
+    """How a file is split: `count` chunks of `chunk_size` bytes; the last one also has the remainder."""
 
     size: int
     chunk_size: int
     count: int
 
     def chunk_at(self, offset: int) -> tuple[int, int, bool]:
-        """Return (first, end, is_last) of the piece to send from a confirmed `offset`; it ends on the plan's
-        boundaries.
-        """
+        """Return (first, end, is_last) of the bytes to send from a confirmed `offset`, up to the chunk's boundary."""
         if not 0 <= offset < self.size:
             raise ValueError(f"offset {offset} is outside a file of {self.size} bytes")
         index = min(offset // self.chunk_size, self.count - 1)
@@ -128,9 +126,9 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The vendor's answer to an init: its id of the post to be, and where the bytes go (secret: it carries a token).
+    """The vendor's answer to an init: its id of the publish, and the upload URL (secret: it carries a token).
 
-    `publish_id` is empty when the vendor took the post and did not say under which id.
+    `publish_id` is empty if the vendor accepted the post without returning an id.
     """
 
     publish_id: str
@@ -141,14 +139,14 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """The answer to one chunk: `received` bytes are confirmed in all (None: the vendor did not say)."""
+    """The answer to one chunk: `received` is the total of confirmed bytes (None: the vendor did not report it)."""
 
     received: int | None
     complete: bool
 
 
 class PublishPhase(StrEnum):
-    """The vendor's states in our words; RUNNING covers states nobody documents.
+    """The vendor's states in our vocabulary; undocumented ones are RUNNING.
 
     SCHEDULED waits for its time, AWAITING_CREATOR for a person.
     """
@@ -162,7 +160,7 @@ class PublishPhase(StrEnum):
 
 
 class FailureKind(StrEnum):
-    """What may be done after a failed publish."""
+    """The cause of a failed publish, which decides what can be done about it."""
 
     RETRYABLE = "retryable"
     MEDIA = "media"
@@ -176,9 +174,9 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PublishStatus:
-    """The vendor's word on a publish; `fail_code` is verbatim, `post_ids` are exact strings and may come later.
+    """The status of a publish; `fail_code` is verbatim, `post_ids` are exact strings and may only be known later.
 
-    `fail_quota` is the metric of the quota that a failure of kind CAP shows to be used up.
+    `fail_quota` is the metric of the quota that is used up, for a failure of kind CAP.
     """
 
     phase: PublishPhase

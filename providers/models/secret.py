@@ -1,32 +1,32 @@
-"""A string that must not be seen: tokens, verifiers, upload addresses.
+"""A string that must not be shown: tokens, verifiers, upload URLs.
 
-Owns how a secret is held in memory and shown. Knows nothing of sealing or storage.
+Owns how a secret is held in memory and displayed. Knows nothing of encryption or storage.
 """
 
 import hmac
 
 
 class Secret:
-    """A secret string; `repr` and `str` hide it, only `reveal()` gives it."""
+    """A secret string; `repr` and `str` hide it, only `reveal()` returns it."""
 
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
-        """Hold `value`."""
+        """Wrap `value`."""
         self._value = value
 
     def reveal(self) -> str:
-        """Return the secret itself, for a request header or for sealing."""
+        """Return the secret itself, for a request or for encryption."""
         return self._value
 
     def __repr__(self) -> str:
-        """Show that there is a secret, not the secret."""
+        """Return a placeholder instead of the secret."""
         return "Secret(…)"
 
     __str__ = __repr__
 
     def __bool__(self) -> bool:
-        """Return whether there is anything in it."""
+        """Return whether the secret is not empty."""
         return bool(self._value)
 
     def __eq__(self, other: object) -> bool:
@@ -38,14 +38,14 @@ class Secret:
         return hash(self._value)
 
     def __reduce__(self) -> tuple[object, ...]:
-        """Refuse to be pickled: a pickle is a copy in clear."""
+        """Refuse to be pickled: a pickle would hold the secret in the clear."""
         raise TypeError("a Secret cannot be pickled")
 
 
 def secret_setting(name: str, value: object) -> Secret:
-    """Take a setting that is a Secret, a string or absent; anything else would be sent as its `str`, which hides it.
+    """Return the Secret of a setting that is a Secret, a string or None.
 
-    Raises TypeError.
+    Raises TypeError for anything else, which would be sent as its `str`.
     """
     if isinstance(value, Secret):
         return value

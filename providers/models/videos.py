@@ -1,6 +1,6 @@
 """A published video and its metrics. Ids are strings; absent metrics are None, never 0.
 
-Owns the values of videos. Knows no paging tokens of ours.
+Owns the dataclasses of videos. Does not know the page tokens of our API.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class VideoPage:
-    """Newest first; `next_cursor` is the vendor's own cursor, empty at the end."""
+    """One page of videos, newest first; `next_cursor` is the vendor's own cursor, empty at the end."""
 
     videos: tuple[Video, ...]
     next_cursor: str = ""

@@ -1,6 +1,6 @@
-"""What a vendor tells by itself, in our vocabulary.
+"""Webhook events of a vendor, in our vocabulary.
 
-Owns the values of webhooks. What follows from one is the gateway's business.
+Owns the dataclasses of webhooks. What an event changes is decided by the gateway.
 """
 
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from typing import Any
 from providers.models.publishing import FailureKind
 
 UNREADABLE = "unreadable"
-"""The code of a WebhookRefused whose delivery cannot be read; any other means that it is not proved to be authentic."""
+"""The code of a WebhookRefused whose delivery cannot be parsed; any other means that it is not proved authentic."""
 
 
 class WebhookKind(StrEnum):
-    """What happened; UNKNOWN is kept and shown, never dropped."""
+    """What happened; events of kind UNKNOWN are stored and listed, never dropped."""
 
     INSTALLED = "installed"
     GRANT_REMOVED = "grant_removed"
@@ -31,10 +31,10 @@ class WebhookKind(StrEnum):
 class Webhook:
     """One authentic delivery.
 
-    `event` is the vendor's own name of it, `subject` whom it is about (the vendor's user id), `dedupe_key` what makes
-    two deliveries the same. `reason` says why: the vendor's own code of a failed publish, a sentence for a removed
-    grant. `place` is where an agency, the subject, is at work from now on, empty when everywhere. `mode` is how the
-    publish was begun (`direct`, `creator_inbox`), where the vendor says so. `raw` is the event's content.
+    `event` is the vendor's own name of it, `subject` the vendor's id of the user it is about; two deliveries with the
+    same `dedupe_key` are the same event. `reason` is the vendor's own code for a failed publish, a sentence for a
+    removed grant. `place` is the place that an agency (the subject) now covers, empty for all places. `mode` is how
+    the publish was submitted (`direct`, `creator_inbox`), if the vendor reports it. `raw` is the event's content.
     """
 
     kind: WebhookKind

@@ -1,6 +1,6 @@
-"""TikTok's user-side v2 API as a provider: grants, profiles, creator info, videos, posts sent as files.
+"""TikTok's user-side v2 API as a provider: grants, profiles, creator info, videos, publishing, webhooks.
 
-Owns everything that is TikTok's own. Knows neither callers nor rows; `build` is what the registry calls.
+Owns everything specific to TikTok. Knows neither callers nor rows; the registry calls `build`.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,9 +55,9 @@ class TikTok:
 def build(
     settings: Mapping[str, Any], *, clock: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None
 ) -> TikTok:
-    """Build the provider from the settings that config.py names; no call is made.
+    """Build the provider from the settings that config.py lists; no call is made.
 
-    `clock` gives aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe address; a
+    `clock` returns aware UTC times; `transport` replaces the network. Raises Misconfigured for an unsafe URL; a
     missing client key or secret is only refused by the OAuth calls.
     """
     client = Client(config.read(settings), make_clients(transport), clock)

@@ -1,6 +1,6 @@
-"""TikTok profiles: which fields a part needs, which part needs which scope, and how they are read.
+"""TikTok profiles: the fields of each part, the scope of each part, and how they are read.
 
-Owns `user/info`. What a creator may post now is creators.py; `TikTokAccounts` offers both.
+Owns `user/info`. What a creator may post now is in creators.py; `TikTokAccounts` offers both.
 """
 
 from collections.abc import Mapping, Set
@@ -31,15 +31,14 @@ class TikTokAccounts:
     """Profile reads at TikTok."""
 
     def __init__(self, client: Client) -> None:
-        """Use `client` for the calls."""
+        """Make the calls with `client`."""
         self._client = client
 
     async def profile(self, access: Access, parts: Set[ProfilePart], account: str = "") -> Profile:
-        """Fetch the asked parts that are granted, in one call; `open_id` comes along when the basic scope is granted.
-        A grant is one account, so there is none to name.
+        """Fetch the requested parts that are granted, in one call; `open_id` is included if the basic scope is granted.
 
-        A scope that was taken back at TikTok fails the whole call: each part is then asked for alone. Raises
-        ScopeNotGranted when no asked part is granted.
+        A grant is one account, so `account` is not used. A scope that the user revoked at TikTok fails the whole call:
+        each part is then requested alone. Raises ScopeNotGranted if no requested part is granted.
         """
         try:
             return read_profile(*await self._user(access, parts))
@@ -65,7 +64,7 @@ class TikTokAccounts:
     async def _user(
         self, access: Access, parts: Set[ProfilePart], *, identify: bool = True
     ) -> tuple[dict[str, Any], frozenset[ProfilePart]]:
-        """Ask for the parts in one call; give what came, and the parts that were never granted."""
+        """Request the parts in one call; return the user object and the parts that were not granted."""
         missing: frozenset[ProfilePart] = frozenset()
 
         def fields(token: AccessToken) -> str:
@@ -80,12 +79,12 @@ class TikTokAccounts:
         return user, missing
 
     async def creator_info(self, access: Access) -> CreatorInfo:
-        """Ask what the creator may post now."""
+        """Fetch what the creator may post now."""
         return await creators.creator_info(self._client, access)
 
 
 def _fields(parts: Set[ProfilePart], identify: bool) -> list[str]:
-    """List the fields of `parts` in TikTok's order, with the id if that may be; raises ScopeNotGranted for none."""
+    """Return the fields of `parts` in TikTok's order, with `open_id` if `identify`; raises ScopeNotGranted for none."""
     if not parts:
         raise ScopeNotGranted(
             "None of the asked profile parts is granted.", provider=PROVIDER, code="scope_not_granted"
@@ -95,7 +94,7 @@ def _fields(parts: Set[ProfilePart], identify: bool) -> list[str]:
 
 
 def read_profile(user: Mapping[str, Any], missing: frozenset[ProfilePart]) -> Profile:
-    """Read TikTok's user object; without the basic scope it has no id, and `provider_account_id` is empty."""
+    """Parse TikTok's user object; without the basic scope it has no id, and `provider_account_id` is empty."""
     avatars = {name: wire.text(user, name) for name in AVATARS if wire.text(user, name)}
     return Profile(
         provider_account_id=wire.identifier(user.get("open_id")),

@@ -1,4 +1,4 @@
-"""TikTok's calls as they go over the wire: addresses, headers, bodies, and the two envelopes opened.
+"""TikTok's calls over HTTP: URLs, headers, bodies, and the parsing of the envelope.
 
 Owns the translation of one call into one answer or one error. Does not know what the calls are for.
 """
@@ -25,7 +25,7 @@ from providers.tiktok import wire
 from providers.tiktok.config import Config
 from providers.tiktok.errors import PROVIDER, RATE_WINDOW, refusal, unreadable
 
-# "Rate Limits" (developers.tiktok.com, 2026-11-20): what is counted at each path; cancelling has no stated limit.
+# "Rate Limits" (developers.tiktok.com, 2026-11-20): the quota of each path; cancelling has no documented limit.
 METRICS: Mapping[str, str] = {
     "/v2/user/info/": "user_info",
     "/v2/video/list/": "video_list",
@@ -37,7 +37,7 @@ METRICS: Mapping[str, str] = {
     "/v2/post/publish/status/fetch/": "status",
 }
 
-# "Scopes" (developers.tiktok.com, 2026-11-20): what a refusal for a missing scope is about, where it can only be one.
+# "Scopes" (developers.tiktok.com, 2026-11-20): the scope that a refusal is about, for paths that need exactly one.
 SCOPES: Mapping[str, str] = {
     "/v2/video/list/": "video.list",
     "/v2/video/query/": "video.list",
@@ -51,7 +51,7 @@ class Client:
     """TikTok over HTTP, for one application. Every path keeps its trailing slash: without it TikTok answers 404."""
 
     def __init__(self, config: Config, clients: Clients, clock: Callable[[], datetime]) -> None:
-        """Hold the parts; nothing is opened yet."""
+        """Store the parts; no connection is opened yet."""
         self.config = config
         self.clients = clients
         self.clock = clock
@@ -64,12 +64,12 @@ class Client:
         fields: Callable[[AccessToken], str] | None = None,
         body: Mapping[str, Any] | None = None,
         method: str = "POST",
-        again: bool = True,
+        retry: bool = True,
     ) -> wire.Envelope:
-        """Make a call that changes nothing; once more when TikTok was not available, unless `again` is False.
+        """Make a read; retried once if TikTok is unavailable, unless `retry` is False.
 
-        `fields` gives the `fields` parameter for the token at hand: a query parameter, on POST too. Raises
-        ProviderError.
+        `fields` returns the value of the query parameter `fields` for the token in use; TikTok wants it in the query
+        on POST too. Raises ProviderError.
         """
 
         async def once(token: AccessToken) -> wire.Envelope:
@@ -81,14 +81,14 @@ class Client:
                     answer = await exchange(self.clients.reads, request, write=False, provider=PROVIDER)
                     return opened(answer, write=False, token=token)
 
-            return await (read_again(send) if again else send())
+            return await (read_again(send) if retry else send())
 
         return await with_access(access, once)
 
     async def write(self, access: Access, path: str, body: Mapping[str, Any]) -> wire.Envelope:
-        """Make a call that changes something, once; the only repetition is after TikTok refused the token.
+        """Make a write, once; it is only repeated after TikTok refused the token.
 
-        Raises ProviderError, Ambiguous when nobody can say whether it happened.
+        Raises ProviderError; Ambiguous if it is unknown whether the write happened.
         """
 
         async def once(token: AccessToken) -> wire.Envelope:
@@ -112,7 +112,7 @@ class Client:
     def _request(
         self, client: httpx.AsyncClient, method: str, path: str, token: AccessToken, body: Mapping[str, Any] | None
     ) -> httpx.Request:
-        """Build an authorised call."""
+        """Build an authorised request."""
         value = token.value.reveal()
         if not strict_json.is_token(value):
             raise TokenRefused("The stored access token cannot be sent: it holds characters no token has.")
@@ -125,7 +125,7 @@ class Client:
 
 @asynccontextmanager
 async def _counted(access: Access, path: str) -> AsyncIterator[None]:
-    """Hold the slot that the call of `path` needs, and say so when TikTok refuses for its rate all the same."""
+    """Take a slot of the quota of `path`, and report it if TikTok rate-limits the call all the same."""
     metric = METRICS.get(path)
     if metric is None:
         yield
@@ -143,7 +143,7 @@ async def _counted(access: Access, path: str) -> AsyncIterator[None]:
 
 
 def opened(answer: Answer, *, write: bool, token: AccessToken) -> wire.Envelope:
-    """Open an answer: success is the code `ok` on a 2xx, never the HTTP status alone; anything else is an error."""
+    """Return the envelope of a success: the code `ok` with a 2xx, never the HTTP status alone. Raises ProviderError."""
     secrets: tuple[Secret, ...] = (token.value,)
     try:
         envelope = wire.envelope(answer.body)

@@ -1,6 +1,6 @@
-"""What the TikTok provider is configured with: the application's key and secret, and where TikTok is.
+"""The configuration of the TikTok provider: the application's key and secret, and TikTok's URLs.
 
-Owns the settings' names, defaults and refusals. Does not know where settings come from.
+Owns the names, defaults and validation of the settings. Does not know where settings come from.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ class Config:
     webhook_window: timedelta = timedelta(seconds=WEBHOOK_WINDOW_SECONDS)
 
     def application(self) -> tuple[str, Secret]:
-        """Return client key and secret; raises Misconfigured that names the missing setting."""
+        """Return client key and secret; raises Misconfigured, which names the missing setting."""
         for name, value in (("client_key", self.client_key), ("client_secret", self.client_secret)):
             if not value:
                 raise Misconfigured(
@@ -44,11 +44,10 @@ class Config:
 
 
 def read(settings: Mapping[str, Any]) -> Config:
-    """Read `client_key client_secret api_url authorize_url upload_hosts allow_loopback webhook_window_seconds`; empty
-    ones take their default.
+    """Return the configuration from a mapping with the names of the fields; empty values take their default.
 
-    `client_secret` is a Secret or a string, `upload_hosts` a sequence of host suffixes. Raises Misconfigured for an
-    address that is not https (loopback excepted, when allowed); other keys are not read.
+    The window is `webhook_window_seconds`. `client_secret` is a Secret or a string, `upload_hosts` a sequence of host
+    suffixes; other keys are ignored. Raises Misconfigured for a URL that is not https (except loopback, if allowed).
     """
     config = Config(
         client_key=str(settings.get("client_key") or "").strip(),

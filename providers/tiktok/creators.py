@@ -1,6 +1,6 @@
-"""What a TikTok creator may post now, and the refusals that TikTok sends as HTTP 200 on purpose.
+"""What a TikTok creator may post now, and the refusals that TikTok deliberately sends with HTTP 200.
 
-Owns `creator_info/query` and the names of the privacy levels. Caches nothing: TikTok wants the latest on every page.
+Owns `creator_info/query` and the names of the privacy levels. Caches nothing: TikTok requires the latest on each page.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ _MAX_DURATION = 24 * 3600
 
 
 async def creator_info(client: Client, access: Access) -> CreatorInfo:
-    """Ask TikTok; a creator that is blocked now is an answer with `can_post` False and TikTok's code."""
+    """Fetch the creator info; a creator who is blocked is a result with `can_post` False and TikTok's code."""
     fetched = client.clock()
     try:
         envelope = await client.read(access, PATH)
@@ -49,17 +49,17 @@ async def creator_info(client: Client, access: Access) -> CreatorInfo:
 
 
 def _is_block(refusal: ProviderError) -> bool:
-    """Return whether a refusal means that the creator cannot post: the known codes, and any new one sent as HTTP 200.
+    """Return whether a refusal means that the creator cannot post: a known code, or an unknown one with HTTP 200.
 
-    "Query Creator Info" (2026-11-20) sends exactly these refusals with HTTP 200; a code that nobody knows yet must not
-    look like a creator who can post.
+    "Query Creator Info" (developers.tiktok.com, 2026-11-20) sends exactly these refusals with HTTP 200; a code that is
+    not known yet must not look like a creator who can post.
     """
     unknown = isinstance(refusal, ContractBroken) and refusal.code != "contract" and refusal.http_status == 200
     return isinstance(refusal, CreatorBlocked) or unknown
 
 
 def read_creator(data: Mapping[str, Any], fetched: datetime) -> CreatorInfo:
-    """Read TikTok's creator info; options nobody knows stay in `raw` only."""
+    """Parse TikTok's creator info; unknown privacy options are only in `raw`."""
     options = [option for option in wire.items(data, "privacy_level_options") if isinstance(option, str)]
     seconds = wire.count(data, "max_video_post_duration_sec")
     return CreatorInfo(

@@ -1,4 +1,4 @@
-"""TikTok's codes in our words: one table for refusals, one for OAuth, one for the reasons of a failed publish.
+"""TikTok's error codes as our errors: one table for refusals, one for OAuth, one for the reasons of a failed publish.
 
 Owns the meaning of codes. Knows neither calls nor parsing. Codes as on developers.tiktok.com, read 2026-11-20: "Error
 Handling", "Direct Post", "Upload Video", "Query Creator Info", "Get Post Status", "Manage User Access Tokens".
@@ -23,8 +23,8 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from providers.http.exchange import Answer, broken
-from providers.http.refusals import safe_id, worded
+from providers.http.exchange import Answer
+from providers.http.refusals import Refusals
 from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
@@ -50,7 +50,7 @@ CODES: Mapping[str, type[ProviderError]] = {
     "spam_risk_user_banned_from_posting": CreatorBlocked,
     "spam_risk": CreatorBlocked,
     "reached_active_user_cap": DailyCapReached,
-    # The account must be private while the application is not audited; no post of this creator's passes until then.
+    # Until TikTok has audited the application, only private accounts may post: nothing of this creator's is accepted.
     "unaudited_client_can_only_post_to_private_accounts": CreatorBlocked,
     "app_version_check_failed": CreatorBlocked,
     "url_ownership_unverified": Misconfigured,
@@ -61,7 +61,7 @@ CODES: Mapping[str, type[ProviderError]] = {
     "publish_not_cancellable": Rejected,
 }
 
-# The quota that each refusal for a day's cap shows to be used up.
+# The quota that is used up, for each refusal because of a daily cap.
 CAPS: Mapping[str, str] = {
     "spam_risk_too_many_posts": "posts_per_day",
     "spam_risk_too_many_pending_share": "pending_drafts",
@@ -99,8 +99,20 @@ FAIL_REASONS: Mapping[str, FailureKind] = {
 
 
 def failure_kind(reason: str) -> FailureKind:
-    """Class a fail reason; an unknown one is UNKNOWN, which nobody retries by himself."""
+    """Classify a fail reason; an unknown one is UNKNOWN, which is never retried automatically."""
     return FAIL_REASONS.get(reason, FailureKind.UNKNOWN)
+
+
+def _retry_after(answer: Answer) -> timedelta:
+    """Return TikTok's Retry-After if it sends one, else a whole rate window."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 7:
+        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
+    return RATE_WINDOW
+
+
+_REFUSALS = Refusals(provider=PROVIDER, vendor="TikTok", log_header="x-tt-logid", retry_after=_retry_after)
+make, unreadable, header_log_id = _REFUSALS.make, _REFUSALS.unreadable, _REFUSALS.header_log_id
 
 
 def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
@@ -115,66 +127,15 @@ def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterabl
 
 
 def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets: Iterable[Secret]) -> ProviderError:
-    """Make the error of a token call; a code nobody knows is ContractBroken, so that no grant dies of it."""
+    """Make the error of a token call; an unknown code is ContractBroken, so that it does not end a grant."""
     kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
     return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
 
 
-def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
-    """Make the error of an answer without envelope, from its HTTP status alone.
-
-    A 4xx says that nothing happened; a 5xx, or anything else after a write, says nothing at all.
-    """
-    status = answer.status
-    if status == 401:
-        return make(TokenRefused, answer, secrets=secrets)
-    if status == 429:
-        return make(RateLimited, answer, secrets=secrets)
-    if status >= 500 or status == 408:
-        return make(Ambiguous if write else Unavailable, answer, secrets=secrets)
-    sure = 400 <= status < 500
-    return broken(
-        f"TikTok answered HTTP {status} without a readable envelope.",
-        write=write and not sure,
-        provider=PROVIDER,
-        log_id=header_log_id(answer, secrets),
-        http_status=status,
-    )
-
-
-def make(
-    kind: type[ProviderError],
-    answer: Answer,
-    code: str = "",
-    message: str = "",
-    *,
-    log_id: str = "",
-    secrets: Iterable[Secret] = (),
-) -> ProviderError:
-    """Make an error of `kind` that keeps TikTok's code, words and log id, without the secrets of the request."""
-    hidden = tuple(secrets)
-    return worded(
-        kind,
-        answer,
-        code,
-        message,
-        provider=PROVIDER,
-        log_id=safe_id(log_id, hidden) or header_log_id(answer, hidden),
-        retry_after=_retry_after(answer) if kind is RateLimited else None,
-        secrets=hidden,
-    )
-
-
-def header_log_id(answer: Answer, secrets: Iterable[Secret]) -> str:
-    """Return the log id of the answer's headers, for answers that have none in their body."""
-    return safe_id(answer.headers.get("x-tt-logid", ""), secrets)
-
-
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
-    """Class a code that nobody documented: by its family, then by the HTTP status.
+    """Classify an undocumented code by its prefix, then by the HTTP status.
 
-    What is left is a broken contract on a read, and a plain refusal of a write: not worth another try, and nothing
-    happened.
+    Any other code is ContractBroken for a read and Rejected for a write: nothing happened, and a retry is pointless.
     """
     if code.startswith("spam_risk"):
         return CreatorBlocked
@@ -184,14 +145,6 @@ def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:
     return Unavailable if status >= 500 else by_status.get(status, Rejected if write else ContractBroken)
 
 
-def _retry_after(answer: Answer) -> timedelta:
-    """Return TikTok's own delay in seconds when it sends one, else a whole window."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 7:
-        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
-    return RATE_WINDOW
-
-
 def contract(message: str, envelope: Envelope) -> ContractBroken:
-    """Make the error of a read whose envelope is fine and whose content is not."""
+    """Make the error of a read whose envelope is valid but whose content is not."""
     return ContractBroken(message, provider=PROVIDER, code="contract", log_id=envelope.log_id)

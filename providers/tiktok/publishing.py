@@ -1,7 +1,7 @@
-"""Publishing on TikTok: the three inits, the status of a publish, and calling one back.
+"""Publishing on TikTok: the three inits, the status of a publish, and cancelling one.
 
-Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cancel`; what they may carry is orders.py,
-sending the bytes upload.py. Never repeats a write by itself.
+Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cancel`. Their bodies are built in
+publish_body.py, bytes are sent by upload.py. Never repeats a write by itself.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -14,17 +14,17 @@ from providers.http.urls import check_url
 from providers.interface.access import Access
 from providers.models.publishing import (
     Begun,
+    FoundPost,
     PostMode,
     PublishPhase,
     PublishRequest,
     PublishStatus,
-    Sighting,
     Transferred,
     VideoFile,
     VideoLink,
 )
 from providers.models.secret import Secret
-from providers.tiktok import orders, upload, wire
+from providers.tiktok import publish_body, upload, wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
 from providers.tiktok.videos import TikTokVideos, video_uri
@@ -34,7 +34,7 @@ INBOX_PATH = "/v2/post/publish/inbox/video/init/"
 PHOTO_PATH = "/v2/post/publish/content/init/"
 STATUS_PATH = "/v2/post/publish/status/fetch/"
 CANCEL_PATH = "/v2/post/publish/cancel/"
-# "Upload Video": the address is valid for one hour, and the whole upload must finish inside it.
+# "Upload Video": the URL is valid for one hour, and the whole upload must finish within it.
 UPLOAD_LIFETIME = timedelta(hours=1)
 LISTED = 20
 PHASES = {
@@ -50,55 +50,57 @@ class TikTokPublishing:
     """Publishing at TikTok."""
 
     def __init__(self, client: Client, videos: TikTokVideos) -> None:
-        """Use `client` for the calls, and `videos` to look for what a lost answer made."""
+        """Make the calls with `client`; `videos` lists what a lost answer may have published."""
         self._client = client
         self._videos = videos
 
-    def check(self, order: PublishRequest) -> None:
-        """Refuse, without any call, what TikTok cannot do or would silently drop; see the interface."""
-        orders.check(order)
+    def check(self, request: PublishRequest) -> None:
+        """Refuse, without any call, what TikTok cannot do or would silently ignore; see the interface."""
+        publish_body.check(request)
 
-    async def begin(self, access: Access, order: PublishRequest) -> Begun:
-        """Announce a file that will be sent, a video or photos that TikTok fetches; see the interface."""
-        self.check(order)
-        content = order.content
+    async def begin(self, access: Access, request: PublishRequest) -> Begun:
+        """Submit a file to be transferred, or a video or photos that TikTok fetches; see the interface."""
+        self.check(request)
+        content = request.content
         if isinstance(content, VideoFile):
-            return await self._begin_file(access, order, content)
+            return await self._begin_file(access, request, content)
         if isinstance(content, VideoLink):
-            body = orders.video_body(order, orders.pull_source(content))
-            return Begun(_publish_id(await self._client.write(access, _video_path(order.mode), body)))
+            body = publish_body.video_body(request, publish_body.pull_source(content))
+            return Begun(_publish_id(await self._client.write(access, _video_path(request.mode), body)))
         assert content is not None  # noqa: S101 - checked above
-        return Begun(_publish_id(await self._client.write(access, PHOTO_PATH, orders.photo_body(order, content))))
+        return Begun(
+            _publish_id(await self._client.write(access, PHOTO_PATH, publish_body.photo_body(request, content)))
+        )
 
-    async def _begin_file(self, access: Access, order: PublishRequest, file: VideoFile) -> Begun:
+    async def _begin_file(self, access: Access, request: PublishRequest, file: VideoFile) -> Begun:
         plan = upload.chunk_plan(file.size)
-        asked = self._client.clock()
-        body = orders.video_body(order, orders.file_source(plan))
-        publish_id, upload_url = self._begun(await self._client.write(access, _video_path(order.mode), body))
-        return Begun(publish_id, upload_url, asked + UPLOAD_LIFETIME, plan)
+        start = self._client.clock()
+        body = publish_body.video_body(request, publish_body.file_source(plan))
+        publish_id, upload_url = self._begun(await self._client.write(access, _video_path(request.mode), body))
+        return Begun(publish_id, upload_url, start + UPLOAD_LIFETIME, plan)
 
     async def store(
         self, access: Access, file: VideoFile, body: Callable[[], AsyncIterator[bytes]], *, name: str
     ) -> Secret:
-        """Refuse: TikTok has no library. Makes no call."""
+        """Raise OptionUnsupported: TikTok has no media library. Makes no call."""
         raise OptionUnsupported("TikTok has no library of media.", provider=PROVIDER, field="content")
 
-    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[Sighting, ...]:
+    async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List the newest public videos, one page of them; see the interface."""
         page = await self._videos.list_videos(access, limit=LISTED, metrics=False)
         return tuple(
-            Sighting(
+            FoundPost(
                 post_ids=(video.provider_video_id,),
                 public_uri=video.share_uri,
                 texts=(video.title, video.description),
-                made=video.publish_time,
+                create_time=video.publish_time,
             )
             for video in page.videos
             if video.publish_time is not None and since <= video.publish_time <= until
         )
 
     async def cancel(self, access: Access, publish_id: str) -> None:
-        """Ask TikTok to stop a pull; see the interface."""
+        """Ask TikTok to cancel a pull; see the interface."""
         await self._client.write(access, CANCEL_PATH, {"publish_id": publish_id})
 
     async def send_chunk(
@@ -114,18 +116,18 @@ class TikTokPublishing:
         return await upload.send_chunk(self._client, upload_url, file, first, end, body)
 
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
-        """Ask how a publish stands; a failed post is an answer, not an error."""
-        envelope = await self._client.read(access, STATUS_PATH, body={"publish_id": publish_id}, again=False)
+        """Return the status of a publish; a failed post is a result, not an error."""
+        envelope = await self._client.read(access, STATUS_PATH, body={"publish_id": publish_id}, retry=False)
         if not wire.text(envelope.data, "status"):
             raise contract("TikTok's publish status has no status.", envelope)
         return read_status(envelope)
 
     def public_uri(self, username: str, post_id: str, *, photos: bool = False) -> str:
-        """Return the page of a published video, or of photos."""
+        """Return the public URL of a video, or of photos."""
         return video_uri(username, post_id, kind="photo" if photos else "video")
 
     def _begun(self, envelope: wire.Envelope) -> tuple[str, Secret]:
-        """Read an init's answer; the address is checked before anybody keeps it."""
+        """Parse the answer to the init of a file; the upload URL is checked before it is returned."""
         publish_id, url = wire.identifier(envelope.data.get("publish_id")), wire.text(envelope.data, "upload_url")
         if not publish_id or not url:
             raise broken(
@@ -144,7 +146,7 @@ def _video_path(mode: PostMode) -> str:
 
 
 def _publish_id(envelope: wire.Envelope) -> str:
-    """Read the answer to an init that acts by itself; without an id nobody knows what it did."""
+    """Parse the answer to the init of a pull; raises Ambiguous without an id, because the pull may have started."""
     publish_id = wire.identifier(envelope.data.get("publish_id"))
     if not publish_id:
         text = "TikTok accepted the post without saying under which id."
@@ -153,7 +155,7 @@ def _publish_id(envelope: wire.Envelope) -> str:
 
 
 def read_status(envelope: wire.Envelope) -> PublishStatus:
-    """Read TikTok's status; a state that nobody documents means that it is still running."""
+    """Parse TikTok's status; an undocumented state means that the publish is still running."""
     data = envelope.data
     vendor_status, fail_code = wire.text(data, "status"), wire.text(data, "fail_reason")
     phase = PHASES.get(vendor_status, PublishPhase.RUNNING)
@@ -172,7 +174,10 @@ def read_status(envelope: wire.Envelope) -> PublishStatus:
 
 
 def post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Read the ids of the public posts as exact strings; "Get Post Status" (2026-11-20) really spells the field so."""
+    """Return the ids of the public posts as exact strings.
+
+    "Get Post Status" (developers.tiktok.com, 2026-11-20) misspells the field `publicaly_…`; both spellings are read.
+    """
     found = data.get("publicaly_available_post_id") or data.get("publicly_available_post_id") or []
     ids = (wire.identifier(item) for item in (found if isinstance(found, list) else [found]))
     return tuple(dict.fromkeys(item for item in ids if item))

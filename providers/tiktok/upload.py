@@ -1,6 +1,6 @@
-"""Sending a video file to TikTok: how it is cut, one PUT per chunk, and what TikTok says it has.
+"""Uploading a video file to TikTok: the chunk plan, one PUT per chunk, and the progress that TikTok reports.
 
-Owns the chunk plan and the upload answers. Does not know posts, and never sends an Authorization header here.
+Owns the chunk plan and the upload answers. Does not know posts, and never sends an Authorization header.
 """
 
 import re
@@ -8,24 +8,24 @@ from collections.abc import AsyncIterator, Callable
 
 from providers.errors import Ambiguous, ContractBroken, ProviderError, RateLimited, Rejected, UploadGone
 from providers.http.exchange import Answer
-from providers.http.feed import put
+from providers.http.feed import send
 from providers.http.urls import check_url
 from providers.models.publishing import ChunkPlan, Transferred, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok.client import Client
 from providers.tiktok.errors import PROVIDER, make
 
-# "Media Transfer Guide" (developers.tiktok.com, 2026-11-20) says 5 to 64 MB a chunk and not whether MB or MiB: these
-# numbers are inside both readings. A single chunk of 66,259,900 bytes was refused as "The chunk size is invalid".
+# "Media Transfer Guide" (developers.tiktok.com, 2026-11-20) says 5 to 64 MB a chunk, but not whether MB or MiB: these
+# numbers are valid in both readings. A single chunk of 66,259,900 bytes was refused: "The chunk size is invalid".
 WHOLE_MAX = 64_000_000
 CHUNK = 10_000_000
 _RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})")
-# 404 is documented for an unknown upload task; its edge has also answered 405.
+# 404 is documented for an unknown upload task; TikTok's edge has also answered 405.
 _GONE = (403, 404, 405, 410)
 
 
 def chunk_plan(size: int) -> ChunkPlan:
-    """Cut a file: up to 64,000,000 bytes whole, above by 10,000,000, the last chunk taking the remainder too.
+    """Plan the chunks of a file: one up to 64,000,000 bytes, else chunks of 10,000,000, the last with the remainder.
 
     Raises ValueError for an empty file.
     """
@@ -49,30 +49,31 @@ async def send_chunk(
         "Content-Length": str(end - first),
         "Content-Range": f"bytes {first}-{end - 1}/{file.size}",
     }
-    answer = await put(client.clients.uploads, upload_url, headers, body(), end - first, provider=PROVIDER)
+    uploads, size = client.clients.uploads, end - first
+    answer = await send(uploads, "PUT", upload_url, headers, body(), size, provider=PROVIDER)
     return understood(answer, file.size, first, end, upload_url)
 
 
 def understood(answer: Answer, size: int, first: int, end: int, upload_url: Secret) -> Transferred:
-    """Read the answer to the chunk [first, end) of `size` bytes, or raise what it means."""
+    """Interpret the answer to the chunk [first, end) of a file of `size` bytes; raises ProviderError."""
     received = progress(answer.headers.get("content-range", ""), size, (first, end))
     match answer.status:
         case 201:
             return Transferred(received=size, complete=True)
         case 206:
-            # The chunk is stored; without a readable header that much is certain.
+            # Without a readable header, at least this chunk is known to be stored.
             return Transferred(received=end if received is None else received, complete=False)
         case 416:
-            # All there: the answer to the last chunk was lost on its way.
+            # If everything has arrived, the answer to the last chunk was lost.
             return Transferred(received=received, complete=received == size)
     raise make(_kind(answer.status), answer, code=f"http_{answer.status}", secrets=(upload_url,))
 
 
 def progress(header: str, size: int, known: tuple[int, ...] = ()) -> int | None:
-    """Read TikTok's progress (`bytes 0-N/TOTAL`) as a number of stored bytes; what makes no sense is None.
+    """Return the number of stored bytes from TikTok's header `bytes 0-N/TOTAL`, None if it is inconsistent.
 
-    Whether N is the last index or already the count is undocumented: the reading that falls on the boundary of a chunk,
-    or on one of the `known` offsets, is taken.
+    Whether N is the last index or the count is undocumented: the reading that falls on a chunk boundary, or on one of
+    the `known` offsets, is used.
     """
     match = _RANGE.fullmatch(header.strip())
     if match is None or int(match[1]) != 0 or int(match[3]) != size or int(match[2]) > size:
@@ -84,7 +85,7 @@ def progress(header: str, size: int, known: tuple[int, ...] = ()) -> int | None:
 
 
 def _kind(status: int) -> type[ProviderError]:
-    """Class a status that is neither stored nor complete."""
+    """Return the error class of an HTTP status that confirms nothing."""
     if status in _GONE:
         return UploadGone
     if status == 429:

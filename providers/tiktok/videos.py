@@ -1,4 +1,4 @@
-"""TikTok's public videos with their counts, newest first, and the address of a video.
+"""TikTok's public videos with their metrics, newest first, and the public URL of a video.
 
 Owns `video/list` and `video/query`. Ids are exact strings; a count that TikTok does not send is None.
 """
@@ -32,7 +32,7 @@ FIELDS = (
     "embed_link",
 )
 METRIC_FIELDS = ("view_count", "like_count", "comment_count", "share_count")
-# "Video Object": the cover's address lives six hours.
+# "Video Object": the cover's URL is valid for six hours.
 COVER_LIFETIME = timedelta(hours=6)
 _MAX_DURATION = 24 * 3600
 
@@ -41,7 +41,7 @@ class TikTokVideos:
     """Video reads at TikTok."""
 
     def __init__(self, client: Client) -> None:
-        """Use `client` for the calls."""
+        """Make the calls with `client`."""
         self._client = client
 
     async def list_videos(
@@ -55,33 +55,33 @@ class TikTokVideos:
         if cursor:
             body["cursor"] = _cursor(cursor)
         fields = ",".join(FIELDS + METRIC_FIELDS if metrics else FIELDS)
-        asked = self._client.clock()
+        start = self._client.clock()
         envelope = await self._client.read(access, PATH, fields=lambda _: fields, body=body)
-        return VideoPage(_videos(envelope, asked, metrics), _next(envelope.data, cursor))
+        return VideoPage(_videos(envelope, start, metrics), _next(envelope.data, cursor))
 
     async def query_videos(self, access: Access, ids: Sequence[str], *, metrics: bool = True) -> tuple[Video, ...]:
-        """Look up 1 to 20 of the user's own public videos; TikTok leaves out what it does not show.
+        """Look up 1 to 20 of the user's own public videos; TikTok leaves out the others.
 
         Raises ScopeNotGranted, Rejected for more ids, ContractBroken for a video without an id.
         """
         if not 1 <= len(ids) <= MAX_PAGE:
             raise Rejected(f"TikTok looks up 1 to {MAX_PAGE} videos.", provider=PROVIDER, code="ids_count")
         fields = ",".join(FIELDS + METRIC_FIELDS if metrics else FIELDS)
-        asked = self._client.clock()
+        start = self._client.clock()
         body = {"filters": {"video_ids": list(ids)}}
         envelope = await self._client.read(access, QUERY_PATH, fields=lambda _: fields, body=body)
-        return _videos(envelope, asked, metrics)
+        return _videos(envelope, start, metrics)
 
 
-def _videos(envelope: wire.Envelope, asked: datetime, metrics: bool) -> tuple[Video, ...]:
+def _videos(envelope: wire.Envelope, fetched: datetime, metrics: bool) -> tuple[Video, ...]:
     found = wire.items(envelope.data, "videos")
     if any(not isinstance(item, dict) or not wire.identifier(item.get("id")) for item in found):
         raise contract("TikTok showed a video without an id.", envelope)
-    return tuple(read_video(item, asked, metrics) for item in found)
+    return tuple(read_video(item, fetched, metrics) for item in found)
 
 
-def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video:
-    """Read TikTok's video object."""
+def read_video(item: Mapping[str, Any], fetched: datetime, metrics: bool) -> Video:
+    """Parse TikTok's video object."""
     cover, seconds = wire.text(item, "cover_image_url"), wire.count(item, "duration")
     return Video(
         provider_video_id=wire.identifier(item.get("id")),
@@ -90,7 +90,7 @@ def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video
         share_uri=wire.text(item, "share_url"),
         embed_uri=wire.text(item, "embed_link"),
         cover_uri=cover,
-        cover_expire_time=asked + COVER_LIFETIME if cover else None,
+        cover_expire_time=fetched + COVER_LIFETIME if cover else None,
         duration=timedelta(seconds=seconds) if seconds is not None and seconds <= _MAX_DURATION else None,
         width=_pixels(item, "width"),
         height=_pixels(item, "height"),
@@ -102,9 +102,7 @@ def read_video(item: Mapping[str, Any], asked: datetime, metrics: bool) -> Video
 
 
 def video_uri(username: str, video_id: str, *, kind: str = "video") -> str:
-    """Return the public address of a video (or of photos: `kind` is `photo`), empty when username or id is not
-    known.
-    """
+    """Return the public URL of a video, or of photos if `kind` is `photo`; empty if username or id is unknown."""
     name = username.strip().removeprefix("@")
     if not name or not video_id:
         return ""
@@ -112,7 +110,7 @@ def video_uri(username: str, video_id: str, *, kind: str = "video") -> str:
 
 
 def _cursor(cursor: str) -> int:
-    """Read a cursor that TikTok once gave."""
+    """Parse a cursor from an earlier page; raises Rejected if it is not one of TikTok's."""
     number = strict_json.integer(cursor)
     if number is None or number <= 0:
         raise Rejected("The cursor is not one of TikTok's.", provider=PROVIDER, code="cursor_invalid")
@@ -120,13 +118,13 @@ def _cursor(cursor: str) -> int:
 
 
 def _next(data: Mapping[str, Any], sent: str) -> str:
-    """Return the next cursor; one that does not move on ends the list, because following it would never end."""
+    """Return the next cursor; empty at the end, or if the cursor does not advance, which would loop forever."""
     cursor = wire.count(data, "cursor")
     moved = cursor is not None and cursor > 0 and str(cursor) != sent
     return str(cursor) if strict_json.flag(data, "has_more") and moved else ""
 
 
 def _pixels(item: Mapping[str, Any], key: str) -> int:
-    """Read a number of pixels; absent or absurd is 0."""
+    """Return a number of pixels, 0 if it is missing or out of range."""
     pixels = wire.count(item, key) or 0
     return pixels if pixels < 2**31 else 0

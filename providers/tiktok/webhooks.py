@@ -1,8 +1,8 @@
-"""TikTok's webhooks: proving that a delivery is TikTok's, and what it says in our words.
+"""TikTok's webhooks: verifying that a delivery is TikTok's, and parsing its event.
 
 Owns the signature, the window and the events as on developers.tiktok.com, read 2026-11-20: "Webhooks Overview",
-"Webhooks Verification", "Webhook Events", and for `post.publish.*` "Get Post Status". What follows from an event is the
-gateway's business.
+"Webhooks Verification", "Webhook Events", and for `post.publish.*` "Get Post Status". What an event changes is decided
+by the gateway.
 """
 
 import hashlib
@@ -35,10 +35,10 @@ KINDS = {
     "post.publish.complete": WebhookKind.PUBLISHED,
     "post.publish.inbox_delivered": WebhookKind.AWAITING_CREATOR,
     "post.publish.publicly_available": WebhookKind.PUBLICLY_AVAILABLE,
-    # "Get Post Status" (2026-11-20) really spells it so; the right spelling may come one day.
+    # "Get Post Status" (2026-11-20) misspells it; the correct spelling is accepted in case TikTok fixes it.
     "post.publish.no_longer_publicaly_available": WebhookKind.NO_LONGER_AVAILABLE,
     "post.publish.no_longer_publicly_available": WebhookKind.NO_LONGER_AVAILABLE,
-    # Of Video Kit and Data Portability, which the gateway does not use: kept and shown, nothing follows.
+    # Of Video Kit and Data Portability, which the gateway does not use: stored and listed, without effect.
     "video.upload.failed": WebhookKind.UNKNOWN,
     "video.publish.completed": WebhookKind.UNKNOWN,
     "portability.download.ready": WebhookKind.UNKNOWN,
@@ -60,18 +60,18 @@ class TikTokWebhooks:
     """Webhooks of one TikTok application."""
 
     def __init__(self, config: Config) -> None:
-        """Use the application's key, secret and window."""
+        """Verify with the application's key, secret and time window."""
         self._config = config
 
     @property
-    def come_again(self) -> int:
-        """Any answer but a 200 is followed by others for 72 hours ("Webhooks Overview")."""
+    def redelivery_status(self) -> int:
+        """Any answer but 200 makes TikTok repeat the delivery for 72 hours ("Webhooks Overview")."""
         return 503
 
     def read(self, headers: Mapping[str, str], body: bytes, *, now: datetime) -> Webhook:
-        """Prove a delivery by its signature over the untouched bytes, its age and its application; see the interface.
+        """Verify a delivery by its signature over the raw bytes, its age and its application; see the interface.
 
-        TikTok prescribes no window and may not renew the time of a redelivery, so the window is configured.
+        TikTok prescribes no window and may repeat a delivery with its old timestamp, so the window is configurable.
         """
         client_key, secret = self._config.application()
         if len(body) > MAX_BODY_BYTES:
@@ -88,12 +88,12 @@ class TikTokWebhooks:
         return _webhook(root)
 
     def parse(self, body: bytes) -> Webhook:
-        """Read a delivery that was proved before; see the interface."""
+        """Parse a delivery that was verified before; see the interface."""
         return _webhook(_root(body))
 
 
 def _signature(value: str) -> tuple[str, str]:
-    """Read `t=<seconds>,s=<hex>`: each once, in any order; parts of other names are left alone."""
+    """Parse `t=<seconds>,s=<hex>`: each once, in any order; parts with other names are ignored."""
     if not value:
         raise _refused("The delivery is not signed.", "signature_missing")
     pairs = [part.strip().partition("=") for part in value.split(",")]
@@ -119,10 +119,10 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
     if not 0 < len(event) <= MAX_EVENT:
         raise _refused("The delivery names no event.", UNREADABLE)
     kind = KINDS.get(event, WebhookKind.UNKNOWN)
-    content = _content(root.get("content"), wanted=kind is not WebhookKind.UNKNOWN)
+    content = _content(root.get("content"), required=kind is not WebhookKind.UNKNOWN)
     subject = wire.identifier(root.get("user_openid"))
     publish_id, post_id = (wire.identifier(content.get(name)) for name in ("publish_id", "post_id"))
-    _demand(kind, subject, publish_id)
+    _check_ids(kind, subject, publish_id)
     failed = kind is WebhookKind.PUBLISH_FAILED
     reason = wire.text(content, "reason")[:MAX_EVENT] if failed else ""
     return Webhook(
@@ -141,26 +141,26 @@ def _webhook(root: Mapping[str, Any]) -> Webhook:
     )
 
 
-def _content(value: object, *, wanted: bool) -> dict[str, Any]:
-    """Open the string of JSON that `content` is; an object is taken as it is.
+def _content(value: object, *, required: bool) -> dict[str, Any]:
+    """Parse `content`, a string of JSON; an object is returned as it is.
 
-    What cannot be opened is refused when something follows from it, and kept as it came when nothing does.
+    What is not an object is refused if the event has an effect (`required`), else kept under `content`.
     """
-    opened: object = value
+    parsed: object = value
     if isinstance(value, str):
         try:
-            opened = strict_json.parse(value.encode("utf-8", "replace"))
+            parsed = strict_json.parse(value.encode("utf-8", "replace"))
         except strict_json.Malformed:
-            opened = value
-    if isinstance(opened, dict):
-        return opened
-    if wanted:
+            parsed = value
+    if isinstance(parsed, dict):
+        return parsed
+    if required:
         raise _refused("The delivery's content is not a JSON object.", UNREADABLE)
-    return {} if value in (None, "") else {"content": opened}
+    return {} if value in (None, "") else {"content": parsed}
 
 
-def _demand(kind: WebhookKind, subject: str, publish_id: str) -> None:
-    """Refuse an event that something follows from, when it does not say about whom or what."""
+def _check_ids(kind: WebhookKind, subject: str, publish_id: str) -> None:
+    """Refuse an event that has an effect but does not name its user or its publish."""
     if kind is WebhookKind.UNKNOWN:
         return
     if not subject:
@@ -170,8 +170,9 @@ def _demand(kind: WebhookKind, subject: str, publish_id: str) -> None:
 
 
 def _mode(kind: WebhookKind, content: Mapping[str, Any]) -> str:
-    """Return how the publish was begun: `INBOX_SHARE` is documented ("Get Post Status"), `DIRECT_PUBLISH` was seen
-    live.
+    """Return how the publish was submitted; empty if unknown.
+
+    `INBOX_SHARE` is documented ("Get Post Status"), `DIRECT_PUBLISH` was observed in real deliveries.
     """
     if kind is WebhookKind.AWAITING_CREATOR:
         return PostMode.CREATOR_INBOX.value
@@ -188,9 +189,9 @@ def _why_removed(content: Mapping[str, Any]) -> str:
 def _dedupe_key(
     kind: WebhookKind, root: Mapping[str, Any], event: str, subject: str, publish_id: str, post_id: str
 ) -> str:
-    """Hash what makes two deliveries the same: TikTok sends no id of its own.
+    """Hash what identifies an event: TikTok sends no event id.
 
-    Of an event nobody knows its whole content counts: two of them in one second may be about different things.
+    For an unknown event the whole content is included: two of them in one second may be about different things.
     """
     parts = [event, subject, publish_id, post_id, root.get("create_time")]
     if kind is WebhookKind.UNKNOWN:

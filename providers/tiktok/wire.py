@@ -1,4 +1,4 @@
-"""TikTok's JSON, read with suspicion: envelopes, and single values of the type that is wanted or nothing.
+"""Defensive parsing of TikTok's JSON: envelopes, and single values that have the expected type or are left out.
 
 Owns parsing only. Does not know what a code means, nor what a call was for.
 """
@@ -13,7 +13,7 @@ from providers.http import strict_json
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """`{data, error: {code, message, log_id}}`; `code` is empty when there is no such error object."""
+    """`{data, error: {code, message, log_id}}`; `code` is empty if there is no error object."""
 
     data: dict[str, Any] = field(default_factory=dict)
     code: str = ""
@@ -22,7 +22,7 @@ class Envelope:
 
 
 def envelope(body: bytes) -> Envelope:
-    """Read the envelope of every call but OAuth; raises Malformed when the body is no JSON object."""
+    """Parse the envelope of every call except OAuth; raises Malformed if the body is not a JSON object."""
     root = strict_json.parse_object(body)
     error = strict_json.mapping(root, "error")
     return Envelope(
@@ -35,27 +35,27 @@ def envelope(body: bytes) -> Envelope:
 
 
 def items(source: Mapping[str, Any], key: str) -> list[Any]:
-    """Return the list under `key`, or an empty one."""
+    """Return the list under `key`, or an empty list."""
     value = source.get(key)
     return value if isinstance(value, list) else []
 
 
 def text(source: Mapping[str, Any], key: str) -> str:
-    """Return the string under `key`, or an empty one."""
+    """Return the string under `key`, or an empty string."""
     value = source.get(key)
     return value if isinstance(value, str) else ""
 
 
 def count(source: Mapping[str, Any], key: str) -> int | None:
-    """Return the non-negative 64-bit integer under `key`, as number or string; absent or odd is None, never 0."""
+    """Return the non-negative 64-bit integer under `key`, sent as number or string; None, never 0, if there is none."""
     number = strict_json.integer(source.get(key))
     return number if number is not None and number >= 0 else None
 
 
 def identifier(value: object) -> str:
-    """Return an id as the exact string it is, be it sent as string or integer; empty when it is neither.
+    """Return an id sent as string or integer as its exact string, else an empty string.
 
-    A float is refused: it has already lost digits.
+    A float is not accepted: it has already lost digits.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if 0 < value < strict_json.INT64 * 2 else ""
@@ -63,7 +63,7 @@ def identifier(value: object) -> str:
 
 
 def seconds_time(value: object) -> datetime | None:
-    """Read seconds since 1970 as an aware time; out of range is None."""
+    """Return seconds since 1970 as an aware time, None if out of range."""
     number = strict_json.integer(value)
     if number is None or number <= 0:
         return None

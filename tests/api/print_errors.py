@@ -11,7 +11,7 @@ from functools import cache
 from gateway.domain.publishing import retry_policy
 from gateway.http.errors import HTTP
 from gateway.reasons import reason_of
-from gateway.status import REASONS, Row
+from gateway.status import REASONS, Reason
 from providers.errors import ProviderError
 from providers.models.publishing import FailureKind
 from providers.tiktok import errors as tiktok
@@ -121,7 +121,7 @@ def split(comment: str) -> tuple[str, str]:
     return re.sub(r"^[A-Z_]+\. ", "", text), f"`{metadata[1]}`" if metadata and metadata[1] != "{}" else ""
 
 
-def _again(reason: str, row: Row) -> str:
+def _again(reason: str, row: Reason) -> str:
     return "no" if reason in NEVER_AGAIN else AGAIN.get(row.code.name, "no")
 
 

@@ -77,7 +77,7 @@ async def planning(database_url: str, folder: Path, config: SimulatorConfig | No
             stack.push_async_callback(db.close)
             resources = Resources(settings, db, read_ring(settings), None)
             domain = await app.build_domain(
-                stack, resources, clock=clock.now, new_id=ids.new_id, seams={}, public_url="http://127.0.0.1"
+                stack, resources, clock=clock.now, new_id=ids.new_id, overrides={}, public_url="http://127.0.0.1"
             )
             planner.accounts = await connected(domain, vendor, LOCATION, DEFAULT_AGENCY, "planner", "a")
         yield planner

@@ -45,7 +45,7 @@ def test_commands_exist(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_settings_exist(page: Path) -> None:
     """Every setting that is named is one."""
-    from gateway.settings import describe
+    from gateway.cli.reference import describe
 
     # A reason is spelled like a setting.
     known = {name for name, _, _ in describe()} | set(REASONS)

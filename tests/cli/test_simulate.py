@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.settings import describe
+from gateway.cli.reference import describe
 from tests.cli.command import bare
 
 COMMAND = [sys.executable, "-m", "gateway", "simulate"]

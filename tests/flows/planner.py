@@ -149,7 +149,7 @@ async def planning(
             Resources(named, db, read_ring(named), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
-            seams={
+            overrides={
                 "highlevel": {"transport": httpx.ASGITransport(simulator)},
                 "tiktok": {"transport": httpx.ASGITransport(direct)},
             },

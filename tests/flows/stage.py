@@ -233,7 +233,7 @@ async def opened(
             Resources(settings, db, read_ring(settings), None),
             clock=clock,
             new_id=iter(f"id{number}" for number in count()).__next__,
-            seams={"tiktok": {"transport": httpx.ASGITransport(simulator)}},
+            overrides={"tiktok": {"transport": httpx.ASGITransport(simulator)}},
             public_url="http://127.0.0.1",
         )
         domain = replace(domain, sleep=no_time)

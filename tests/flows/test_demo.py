@@ -51,7 +51,7 @@ def left_running(folder: str) -> list[str]:
 def small(folder: Path) -> Path:
     """Make a video that is real, and quickly sent."""
     path = folder / "small.mp4"
-    video.make(path, least=1_000_000)
+    video.make(path, min_bytes=1_000_000)
     return path
 
 
@@ -92,7 +92,7 @@ def test_the_commands_for_afterwards_work(temporary: Path, tmp_path: Path) -> No
 def test_a_kept_demo_can_be_called_until_it_is_ended(temporary: Path, tmp_path: Path) -> None:
     """While it is kept, the printed commands work from another terminal; Ctrl-C ends it with 0."""
     with started("--file", str(small(tmp_path)), "--keep") as process:
-        lines = read_until(process, "Ctrl-C ends it.")
+        lines = read_until(process, "Press Ctrl-C to stop.")
         printed = [line.strip() for line in lines if " http://" in line and line.startswith("  ")][-3:]
         answers = [
             subprocess.run(shlex.split(each), capture_output=True, text=True, timeout=30, check=False)

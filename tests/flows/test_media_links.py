@@ -92,7 +92,7 @@ async def test_links_are_forgotten_after_thirty_days_but_not_of_an_open_post(sta
     assert found is not None
     assert await media_links.open_link(stage.domain, found.link, media_links.Fetch("203.0.113.7", "", 0, 1, 206))
 
-    stage.clock.advance(timedelta(hours=1) + sweep.MEDIA_KEPT + timedelta(seconds=1))
+    stage.clock.advance(timedelta(hours=1) + sweep.MEDIA_RETENTION + timedelta(seconds=1))
     await sweep.old(stage.domain)
     assert 3 == await counted(stage)
     assert not await media_links.revoke_unfetched(stage.domain, LOCATION, post.id, 1)

@@ -142,7 +142,7 @@ async def test_whatever_is_damaged_the_answer_is_a_fact() -> None:
 @pytest.mark.chaos
 async def test_looks_that_are_cancelled_at_any_moment_leave_nothing() -> None:
     """Whether the worker starts, asks or ends when its caller goes away, even twice, it is ended and reaped."""
-    prober, chance, data = Prober(at_once=4), random.Random(5), media.clip()
+    prober, chance, data = Prober(max_concurrent=4), random.Random(5), media.clip()
     before = psutil.Process().num_fds()
     for _ in range(12):
         looks = [asyncio.create_task(prober.look(len(data), reading(data))) for _ in range(4)]

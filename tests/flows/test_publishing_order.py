@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.jobs.runner import Jobs, Pace
+from gateway.jobs.runner import Jobs, JobsConfig
 from providers.simulators.tiktok import Fault, SimulatorConfig
 from socialgateway.v1 import account_pb2, post_pb2, post_service_pb2, upload_pb2, upload_service_pb2
 from storage.posts import PostRow
@@ -109,7 +109,7 @@ async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) ->
     quiet = SimulatorConfig(rate_limits=False, posts_per_day=None, processing_seconds=0)
     async with opened(database_url, tmp_path, quiet) as stage:
         account, upload = await stage.connect(), await stage.upload(b"one file for all")
-        jobs = Jobs(stage.domain, Pace(sweep=0.05))
+        jobs = Jobs(stage.domain, JobsConfig(sweep=0.05))
         await jobs.start()
         try:
             posts = []
@@ -144,7 +144,7 @@ async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, 
     async with gateway.opened(database_url, tmp_path, clock=Going()) as world:
         await world.connect()
         account = (await account_of(world)).name
-        jobs = Jobs(world.domain, Pace(sweep=0.05))
+        jobs = Jobs(world.domain, JobsConfig(sweep=0.05))
         await jobs.start()
         try:
             async with world.holding("video.init"):

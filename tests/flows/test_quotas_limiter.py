@@ -147,7 +147,7 @@ async def opened(
                 Resources(settings, db, read_ring(settings), None),
                 clock=clock,
                 new_id=iter(f"id{number}" for number in count()).__next__,
-                seams={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
+                overrides={"highlevel": {"transport": httpx.ASGITransport(simulator)}},
                 public_url="http://127.0.0.1",
             )
             domains.append(replace(domain, sleep=no_time))

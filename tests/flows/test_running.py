@@ -169,7 +169,7 @@ async def test_a_worker_answers_no_calls(database_url: str, tmp_path: Path) -> N
         assert (None, None, True) == (worker.grpc, worker.http, worker.jobs is not None)
     async with running(database_url, tmp_path / "b", roles=Roles(jobs=False)) as server:
         assert server.jobs is None
-        assert (await server.readiness.look()).ready
+        assert (await server.readiness.check()).ready
 
 
 async def test_a_stop_says_not_serving_before_it_refuses_calls(database_url: str, tmp_path: Path) -> None:

@@ -759,7 +759,7 @@ async def test_an_applied_delivery_is_kept_for_thirty_days(telling: Telling) -> 
     """Known again until then, gone afterwards."""
     await telling.stage.connect()
     await telling.tell("something.new", {"a": 1})
-    telling.stage.clock.advance(sweep.WEBHOOKS_KEPT)
+    telling.stage.clock.advance(sweep.WEBHOOKS_RETENTION)
     await sweep.old(telling.stage.domain)
     kept = len(await telling.rows("webhooks"))
     telling.stage.clock.advance(timedelta(seconds=1))

@@ -58,7 +58,7 @@ async def main(order: dict[str, Any]) -> None:
         stack.push_async_callback(db.close)
         resources = Resources(settings, db, read_ring(settings), None)
         domain = await app.build_domain(
-            stack, resources, clock=now, new_id=new_id, seams={}, public_url="http://127.0.0.1"
+            stack, resources, clock=now, new_id=new_id, overrides={}, public_url="http://127.0.0.1"
         )
         folder = settings.data_dir / "spills"
         timing = Timing(

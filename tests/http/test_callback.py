@@ -12,7 +12,7 @@ import pytest
 from gateway.app import open_keys
 from gateway.domain import api_keys
 from gateway.http import pages
-from gateway.http.oauth import origin_of, read, returning
+from gateway.http.oauth import origin_of, read, return_address
 from providers.simulators.faults import Fault
 from tests.fixtures.whole import base_of
 from tests.http.conftest import OPENER, RETURN_URI
@@ -204,9 +204,9 @@ def test_a_return_uri_keeps_what_it_had() -> None:
     """Query and fragment stay where they were; the outcome is added."""
     outcome = pages.connected("TikTok", connection="locations/l/connections/c", return_uri="https://a.example/x?y=1#z")
     expected = "https://a.example/x?y=1&connection=locations%2Fl%2Fconnections%2Fc&status=connected#z"
-    assert expected == returning(outcome)
+    assert expected == return_address(outcome)
     bare = pages.connected("TikTok", connection="c", return_uri="https://a.example")
-    assert "https://a.example?connection=c&status=connected" == returning(bare)
+    assert "https://a.example?connection=c&status=connected" == return_address(bare)
 
 
 def test_origins_are_those_of_web_pages() -> None:

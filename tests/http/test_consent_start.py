@@ -24,7 +24,7 @@ from tests.fixtures.whole import AUTH, CALLS, running, target_of
 from tests.http.conftest import RETURN_URI
 from tests.http.test_callback import title
 
-UNASKED = "Nobody here asked for this"
+NOT_STARTED_HERE = "Nobody here asked for this"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ async def test_a_callback_without_state_needs_the_browser_that_began(
     async with httpx.AsyncClient(trust_env=False) as other:
         page = await other.get(address)
 
-    assert (400, UNASKED, []) == (page.status_code, title(page), planner.vendor.exchanges)
+    assert (400, NOT_STARTED_HERE, []) == (page.status_code, title(page), planner.vendor.exchanges)
     assert "PENDING" == await planner.status(begun.name)
     assert "Connected" == title(await browser.get(address))
 
@@ -131,7 +131,7 @@ async def test_two_open_consents_in_one_browser_are_refused(planner: Planner, br
     await browser.get(slipped.authorization.uri)
     page = await browser.get(address)
 
-    assert (400, UNASKED, []) == (page.status_code, title(page), planner.vendor.exchanges)
+    assert (400, NOT_STARTED_HERE, []) == (page.status_code, title(page), planner.vendor.exchanges)
     assert ["PENDING", "PENDING"] == [await planner.status(each.name) for each in (mine, slipped)]
 
 
@@ -143,7 +143,7 @@ async def test_a_cookie_that_we_did_not_write_says_nothing(planner: Planner, bro
     for value in ("x.y", "~~~", "a" * 4000, "%00", begun.authorization.uri[-20:]):
         async with httpx.AsyncClient(trust_env=False, headers={"cookie": f"consent-highlevel={value}"}) as other:
             page = await other.get(address)
-            assert (400, UNASKED) == (page.status_code, title(page))
+            assert (400, NOT_STARTED_HERE) == (page.status_code, title(page))
 
 
 @pytest.mark.parametrize("echo", [False], indirect=True)

@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from gateway.app import Gateway
-from gateway.http.middleware import MAX_BODY_BYTES, framed
+from gateway.http.middleware import MAX_BODY_BYTES, with_middleware
 from tests.fixtures.waiting import until
 from tests.fixtures.whole import CALLS, base_of, running
 
@@ -89,7 +89,7 @@ async def test_a_lost_database_is_named_until_it_is_back(
 
 
 async def test_every_answer_carries_the_safe_headers(edge: httpx.AsyncClient) -> None:
-    """Nothing is cached, framed, sniffed or told to the next page, whatever the path."""
+    """Nothing is cached, with_middleware, sniffed or told to the next page, whatever the path."""
     for path in ("/healthz", "/nothing", "/oauth/tiktok/callback"):
         headers = (await edge.get(path)).headers
         assert "no-store" == headers["cache-control"]
@@ -157,7 +157,7 @@ async def test_nothing_of_a_fault_leaves() -> None:
     async def broken(scope: Any, receive: Any, send: Any) -> None:
         raise RuntimeError("canary-text")
 
-    transport = httpx.ASGITransport(framed(broken, new_id=lambda: "id-1"))
+    transport = httpx.ASGITransport(with_middleware(broken, new_id=lambda: "id-1"))
     async with httpx.AsyncClient(transport=transport, base_url="http://edge") as client:
         answer = await client.get("/anything")
     assert (500, {"error": "The gateway failed.", "requestId": "id-1"}) == (answer.status_code, answer.json())

@@ -27,7 +27,7 @@ from gateway.errors import (
     ResourceExists,
     StateForbids,
 )
-from gateway.http.errors import HTTP, refuse
+from gateway.http.errors import HTTP, error_response
 from gateway.status import REASONS
 from socialgateway.v1 import connection_service_pb2_grpc
 from tests.fixtures.waiting import until
@@ -189,7 +189,7 @@ def free_port() -> int:
 )
 def test_every_error_has_its_place(error: Exception, status: int, code: str) -> None:
     """Any error becomes a status and a stable code; the text of one that nobody foresaw stays here."""
-    found = refuse(error, now=NOW)
+    found = error_response(error, now=NOW)
     body = bytes(found.body).decode()
     assert status == found.status_code
     assert f'"error":"{code}"' in body

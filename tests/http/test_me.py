@@ -13,8 +13,8 @@ import pytest
 
 from gateway.caller import Caller
 from gateway.errors import FieldInvalid
-from gateway.http.connections import STATUSES, shown, wanted
-from gateway.http.errors import moment
+from gateway.http.connections import STATUSES, requested_location, to_json
+from gateway.http.errors import format_time
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage.connections import ConnectionRow
 from storage.states import ConnectionStatus
@@ -108,7 +108,7 @@ def test_pages_know_four_states(kept: str, told: str) -> None:
         create_time=NOW,
         update_time=NOW + timedelta(seconds=1, microseconds=5),
     )
-    found = shown(row)
+    found = to_json(row)
     assert FIELDS == set(found)
     assert (told, "TOKEN_REVOKED", "Said.") == (found["status"], found["reason_code"], found["reason_message"])
     assert ("invalid_grant", "Gone.") == (found["last_error_code"], found["last_error_message"])
@@ -124,7 +124,7 @@ def test_every_state_of_the_contract_is_told() -> None:
 
 def test_times_are_utc() -> None:
     """A time of another zone is told in UTC."""
-    assert "2026-11-20T12:00:00Z" == moment(NOW.astimezone(timezone(timedelta(hours=5))))
+    assert "2026-11-20T12:00:00Z" == format_time(NOW.astimezone(timezone(timedelta(hours=5))))
 
 
 async def test_head_gives_the_headers_alone(asking: Asking) -> None:
@@ -168,7 +168,7 @@ def test_a_location_that_is_named_twice_is_refused() -> None:
     """Two parameters are a mistake, even when they say the same."""
     caller = Caller("k", "a", frozenset({"l1"}), frozenset())
     with pytest.raises(FieldInvalid):
-        wanted(["l1", "l1"], caller)
+        requested_location(["l1", "l1"], caller)
 
 
 async def test_who_is_not_known_is_told_how_to_say_who(asking: Asking) -> None:

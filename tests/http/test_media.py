@@ -22,8 +22,8 @@ from starlette.datastructures import Headers
 from gateway.domain.concurrency import Superseded
 from gateway.domain.media import links, uploads
 from gateway.domain.media.links import Found
-from gateway.http.media import wanted
-from gateway.http.middleware import shown
+from gateway.http.media import requested_range
+from gateway.http.middleware import redacted_path
 from storage.media import MediaLinkRow
 from tests.fixtures import logs
 from tests.flows.stage import LOCATION, START
@@ -64,9 +64,9 @@ def test_any_range_gives_exactly_those_bytes(first: int, length: int) -> None:
     found = Found(MediaLinkRow(digest=b"", size_bytes=len(DATA), **values, **times), "ab")
     last = first + length - 1
 
-    assert (206, first, min(last + 1, len(DATA))) == wanted(Headers({"range": f"bytes={first}-{last}"}), found)
-    assert (206, first, len(DATA)) == wanted(Headers({"range": f"bytes={first}-"}), found)
-    assert (206, len(DATA) - length, len(DATA)) == wanted(Headers({"range": f"bytes=-{length}"}), found)
+    assert (206, first, min(last + 1, len(DATA))) == requested_range(Headers({"range": f"bytes={first}-{last}"}), found)
+    assert (206, first, len(DATA)) == requested_range(Headers({"range": f"bytes={first}-"}), found)
+    assert (206, len(DATA) - length, len(DATA)) == requested_range(Headers({"range": f"bytes=-{length}"}), found)
 
 
 @pytest.mark.parametrize(
@@ -271,5 +271,5 @@ async def test_the_token_is_in_no_log_and_not_in_the_database(linked: Linked) ->
 @pytest.mark.parametrize("before", ["", "/", "/behind/a/proxy"])
 def test_a_path_that_opens_something_is_masked(before: str) -> None:
     """However a link came to us, its token does not go into a line."""
-    assert f"{before}/media/…" == shown(f"{before}/media/canary")
-    assert "/mediation/canary" == shown("/mediation/canary")
+    assert f"{before}/media/…" == redacted_path(f"{before}/media/canary")
+    assert "/mediation/canary" == redacted_path("/mediation/canary")

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from gateway.domain.media import links, uploads
 from gateway.http.app import Edge
 from gateway.http.media import Media
-from gateway.http.middleware import framed
+from gateway.http.middleware import with_middleware
 from gateway.http.serving import HttpServer
 from gateway.readiness import Report
 from storage import uploads as rows
@@ -56,7 +56,7 @@ async def _ready() -> Report:
 async def served(linked: Linked, **values: float) -> AsyncIterator[tuple[str, int, Media]]:
     """Serve media on a socket of this process; gives the link's full address, the port and the page itself."""
     page = Media(lambda: linked.stage.domain, **values)  # type: ignore[arg-type]
-    app = framed(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
+    app = with_middleware(Starlette(routes=[Route("/media/{token}", page, methods=["GET"])]))
     server = await HttpServer.start(app, "127.0.0.1:0")
     try:
         yield f"http://127.0.0.1:{server.port}{linked.path}", server.port, page
@@ -184,7 +184,7 @@ async def test_a_reader_that_goes_away_stops_the_stream(linked: Linked, lines: i
 async def test_a_reader_that_stands_still_loses_its_place(linked: Linked) -> None:
     """However slowly somebody reads, a place is free again when the longest time is over."""
     path = await lengthen(linked)
-    async with served(linked, longest=0.3) as (_, port, page):
+    async with served(linked, max_seconds=0.3) as (_, port, page):
         _, writer = await begun(port, path)
         await until(lambda: page._streams == 0)
         writer.transport.abort()
@@ -193,7 +193,7 @@ async def test_a_reader_that_stands_still_loses_its_place(linked: Linked) -> Non
 async def test_too_many_readers_are_told_to_come_again(linked: Linked) -> None:
     """Beyond its places a process fetches for nobody, says when to come, and does not call that a fetch."""
     path = await lengthen(linked)
-    async with served(linked, places=2) as (url, port, page), httpx.AsyncClient(trust_env=False) as client:
+    async with served(linked, max_streams=2) as (url, port, page), httpx.AsyncClient(trust_env=False) as client:
         readers = [await begun(port, path) for _ in range(2)]
         late = await client.get(url)
         assert (503, "2") == (late.status_code, late.headers["retry-after"])

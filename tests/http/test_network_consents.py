@@ -17,7 +17,7 @@ import pytest
 
 from gateway.domain import oauth_state
 from gateway.http.app import Edge
-from gateway.http.middleware import shown
+from gateway.http.middleware import redacted_path
 from gateway.jobs import sweep
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
@@ -181,7 +181,7 @@ async def test_a_page_dies_after_ten_minutes(high: HighWorld) -> None:
     assert asked == len(high.vendor.requests)
 
     id = page.path.rpartition("/")[2].partition(".")[0]
-    high.world.clock.advance(sweep.AUTHORIZATIONS_KEPT + timedelta(seconds=1))
+    high.world.clock.advance(sweep.AUTHORIZATIONS_RETENTION + timedelta(seconds=1))
     await sweep.old(high.world.domain)
     async with high.world.domain.db.read() as tx:
         assert None is await rows.find(tx, id)
@@ -353,4 +353,4 @@ async def test_hostile_names_are_data(high: HighWorld) -> None:
 )
 def test_no_log_holds_the_address(path: str, logged: str) -> None:
     """What opens a page is left out of its line; webhooks keep theirs."""
-    assert logged == shown(path)
+    assert logged == redacted_path(path)

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from gateway.domain.concurrency import LEASE
 from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
-from gateway.jobs.runner import Jobs, Pace
+from gateway.jobs.runner import Jobs, JobsConfig
 from providers.simulators.tiktok import SimulatorConfig
 from socialgateway.v1 import connection_pb2
 from storage import idempotency
@@ -52,7 +52,7 @@ async def statuses(stage: Stage) -> list[str]:
 
 async def test_workers_carry_a_post_to_its_end(stage: Stage) -> None:
     """With workers running, a created post is published without anybody asking, and its jobs leave the queue."""
-    jobs = Jobs(stage.domain, Pace(sweep=0.05))
+    jobs = Jobs(stage.domain, JobsConfig(sweep=0.05))
     await jobs.start()
     try:
         post = await queued(stage)
@@ -72,7 +72,7 @@ async def test_workers_carry_a_post_to_its_end(stage: Stage) -> None:
 async def test_grants_are_renewed_and_connections_verified_by_themselves(gateway: World) -> None:
     """A day later the loop has exchanged the token once and verified the connection, without anybody asking."""
     made = await gateway.connect()
-    jobs = Jobs(gateway.domain, Pace(connections=0.05))
+    jobs = Jobs(gateway.domain, JobsConfig(connections=0.05))
     await jobs.start()
     try:
         gateway.clock.advance(timedelta(days=1))
@@ -141,7 +141,7 @@ async def test_request_ids_are_kept_for_thirty_days_and_no_longer(stage: Stage) 
     )
     async with stage.domain.db.transaction() as tx:
         await idempotency.claim(tx, row)
-    stage.clock.advance(sweep.IDEMPOTENCY_KEPT)
+    stage.clock.advance(sweep.IDEMPOTENCY_RETENTION)
     await sweep.old(stage.domain)
     async with stage.domain.db.read() as tx:
         kept = await idempotency.find(tx, "a", "l", "m", "r")

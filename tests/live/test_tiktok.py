@@ -55,7 +55,7 @@ class Live:
         """Lend the one grant there is."""
         return Renewing(self.provider.authorization, self.grant)
 
-    def video_order(self, **changes: Any) -> PublishRequest:
+    def video_request(self, **changes: Any) -> PublishRequest:
         """Return a private video."""
         options = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
         values = {"mode": PostMode.DIRECT, "content": VideoFile(len(self.video), "video/mp4"), "options": options}
@@ -67,7 +67,7 @@ class Live:
 
     async def unstoppable(self, access: Access) -> str:
         """Announce a file: TikTok calls back only what it fetches itself."""
-        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.video_request())).publish_id
 
     def posted(self) -> int:
         """TikTok shows nobody how many private posts there are."""

@@ -1,6 +1,6 @@
-"""A vendor that answers what it is told and remembers what it was sent, and an Access that counts.
+"""A fake vendor that returns prepared answers and records requests, and a fake Access that records its calls.
 
-Owns what no vendor's shapes are in. Knows nothing of a provider's code.
+Owns the fakes that are independent of a vendor's formats. Knows nothing of a provider's code.
 """
 
 import json
@@ -21,7 +21,7 @@ Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Respons
 
 @dataclass
 class FakeVendor:
-    """Answers one after the other (the last one for ever) and keeps the requests."""
+    """Returns the answers in turn (the last one for ever) and records the requests."""
 
     answers: list[Answering]
     requests: list[httpx.Request] = field(default_factory=list)
@@ -51,21 +51,21 @@ class FakeVendor:
 
 
 class Line(httpx.AsyncBaseTransport):
-    """The line to a vendor in process; when it is `down`, no connection succeeds."""
+    """An in-process connection to a vendor; while it is `down`, every connection fails."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.down = False
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Pass a request on."""
+        """Forward a request, or fail to connect."""
         if self.down:
             raise httpx.ConnectError("Nobody listens there.", request=request)
         return await self.inner.handle_async_request(request)
 
 
 class Counting:
-    """The part of an Access that lets every call through and remembers what it counted as."""
+    """The quota part of an Access: lets every call through and records its metric."""
 
     def __init__(self) -> None:
         self.slots: list[str] = []
@@ -74,23 +74,23 @@ class Counting:
 
     @asynccontextmanager
     async def slot(self, metric: str) -> AsyncIterator[None]:
-        """Hold a slot."""
+        """Record that a slot was taken."""
         self.slots.append(metric)
         yield
 
     async def limited(self, metric: str, retry_after: timedelta) -> None:
-        """Hear that the vendor refused for its rate."""
+        """Record that the vendor rate-limited a call."""
         self.limits.append((metric, retry_after))
 
     async def observed(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
-        """Hear what an answer's headers say."""
+        """Record what an answer's headers reported."""
         self.heard.append((metric, limit, remaining, resets_in))
 
 
 class Renewing(Counting):
-    """An Access on one grant that asks the vendor for a new pair when the old token was refused."""
+    """An Access on one grant that refreshes the pair when the token was refused."""
 
     def __init__(self, authorization: Authorization, grant: Grant) -> None:
         super().__init__()
@@ -99,7 +99,7 @@ class Renewing(Counting):
         self.version = 1
 
     async def token(self) -> AccessToken:
-        """Lend the current token."""
+        """Return the current token."""
         grant = self.grant
         return AccessToken(
             grant.access_token,
@@ -111,7 +111,7 @@ class Renewing(Counting):
         )
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Renew the pair."""
+        """Refresh the pair and return the new token."""
         assert self.grant.refresh_token is not None
         self.grant = await self.authorization.refresh(self.grant.refresh_token)
         self.version += 1

@@ -1,6 +1,6 @@
-"""docs/adding-a-provider.md, done as it says: its files, its one line, and a gateway that knows one provider more.
+"""The instructions of docs/adding-a-provider.md, carried out: its files, its one line, and a gateway with them.
 
-Owns the reading of the page. Nothing of the provider stands here.
+Owns the parsing of the page. All code of the provider is in the page.
 """
 
 import re
@@ -14,7 +14,8 @@ import httpx
 import pytest
 
 import providers
-from gateway.settings import SettingsError, describe, load, unknown_names
+from gateway.cli.reference import describe
+from gateway.settings import SettingsError, load, unknown_names
 from providers import registry, simulators
 from socialgateway.v1 import (
     account_service_pb2,
@@ -45,7 +46,7 @@ sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--rootdir", ".", "-c", "p
 
 
 def written(folder: Path) -> None:
-    """Write the files of the page into a folder."""
+    """Write the page's files into a folder."""
     for name, text in FILES.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ def written(folder: Path) -> None:
 
 @pytest.fixture
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Let the files be part of the packages, and add the one line."""
+    """Make the page's files importable and register the provider."""
     written(tmp_path)
     before = set(sys.modules)
     monkeypatch.setattr(providers, "__path__", [*providers.__path__, str(tmp_path / "providers")])
@@ -69,7 +70,7 @@ def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
 
 
 def test_nothing_outside_its_folder_changes() -> None:
-    """All files of the page are the provider's own, its simulator's, or its tests'."""
+    """All files of the page belong to the provider, its simulator or its tests."""
     own = ("providers/postcards/", "providers/simulators/postcards.py", "tests/providers/postcards/")
 
     assert 9 == len(FILES)
@@ -81,7 +82,7 @@ def test_nothing_outside_its_folder_changes() -> None:
 async def test_a_gateway_knows_the_new_provider(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is listed with its table; somebody connects, is verified, and his cards are listed with their likes."""
+    """It is listed with its table; a user connects, and the cards are listed with their likes."""
     simulator = import_module("providers.simulators.postcards")
     monkeypatch.setenv("GATEWAY_POSTCARDS_CLIENT_ID", "id")
     monkeypatch.setenv("GATEWAY_POSTCARDS_CLIENT_SECRET", "canary-secret-of-postcards")
@@ -125,16 +126,18 @@ async def test_a_gateway_knows_the_new_provider(
 
 @pytest.mark.usefixtures("registered")
 def test_its_settings_are_documented() -> None:
-    """The page of settings prints what the provider declares, a secret without a default."""
-    told = {name: (default, text) for name, default, text in describe() if "POSTCARDS" in name}
+    """The provider's settings are listed like the gateway's own; a secret has no default."""
+    listed = {name: (default, text) for name, default, text in describe() if "POSTCARDS" in name}
 
-    assert ["GATEWAY_POSTCARDS_CLIENT_ID", "GATEWAY_POSTCARDS_CLIENT_SECRET", "GATEWAY_POSTCARDS_API_URL"] == list(told)
-    assert ("https://api.postcards.example", "Where the API of Postcards is.") == told["GATEWAY_POSTCARDS_API_URL"]
+    assert ["GATEWAY_POSTCARDS_CLIENT_ID", "GATEWAY_POSTCARDS_CLIENT_SECRET", "GATEWAY_POSTCARDS_API_URL"] == list(
+        listed
+    )
+    assert ("https://api.postcards.example", "Where the API of Postcards is.") == listed["GATEWAY_POSTCARDS_API_URL"]
 
 
 @pytest.mark.usefixtures("registered")
 def test_its_addresses_must_be_safe(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its settings are refused as the gateway's own are, by name and without the value; misspelt ones are told."""
+    """Its settings are refused like the gateway's own, by name and without the value; misspelt ones are reported."""
     monkeypatch.setenv("GATEWAY_ENCRYPTION_KEYS", RING)
     monkeypatch.setenv("GATEWAY_POSTCARDS_API_URL", "http://canary.example")
 
@@ -147,13 +150,13 @@ def test_its_addresses_must_be_safe(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def known() -> list[str]:
-    """Return the variables of the page's provider."""
+    """Return the names of the provider's environment variables."""
     return [name for name, _, _ in describe() if "POSTCARDS" in name]
 
 
 @pytest.mark.chaos
 def test_the_contracts_run_over_it(tmp_path: Path) -> None:
-    """The page's own tests pass; what is skipped is what the table does not promise."""
+    """The page's tests pass; only those of capabilities that its table does not promise are skipped."""
     written(tmp_path)
     test = str(tmp_path / "tests/providers/postcards/test_conformance.py")
     command = [sys.executable, "-c", RUN, str(tmp_path), *LINE, test, "-rs"]

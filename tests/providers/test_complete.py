@@ -1,7 +1,7 @@
-"""Every promise of every provider is shown by a contract test that runs, and every cell of the matrix is backed.
+"""Every capability that a provider promises is proved by a contract test, and so is every cell of the docs' matrix.
 
-Owns the reading of the contracts: what each test needs stands in its first line. That what is read is what happens is
-shown by running them all.
+Owns the parsing of the contract tests: the first line of each lists the capabilities it needs. One test runs them all
+and compares the outcome with what was parsed.
 """
 
 import ast
@@ -37,21 +37,21 @@ Function = Callable[..., Any]
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a contract test needs of a table, and of a harness."""
+class Requirements:
+    """The capabilities and the harness powers that a contract test needs."""
 
     needs: frozenset[Capability]
     powers: frozenset[Power]
 
 
 def table_of(provider: str) -> CapabilityTable:
-    """Return a provider's own table."""
+    """Return a provider's capability table."""
     table: CapabilityTable = import_module(f"{registry.PROVIDERS[provider]}.capabilities").TABLE
     return table
 
 
 def contract_of(facet: str) -> type[Contract]:
-    """Return the one contract of a facet's file."""
+    """Return the contract class in a facet's file."""
     module = import_module(f"tests.providers.conformance.{facet}")
     [found] = [
         each
@@ -63,7 +63,7 @@ def contract_of(facet: str) -> type[Contract]:
 
 @cache
 def suites(provider: str) -> tuple[type[Contract], ...]:
-    """Return the classes that run contracts over a provider, as pytest collects them."""
+    """Return the test classes that run contracts over a provider, as pytest collects them."""
     folder = ROOT / "tests/providers" / provider
     modules = [import_module(f"tests.providers.{provider}.{path.stem}") for path in folder.glob("test_conformance*.py")]
     found = {name: each for module in modules for name, each in vars(module).items() if name.startswith("Test")}
@@ -71,19 +71,19 @@ def suites(provider: str) -> tuple[type[Contract], ...]:
 
 
 def functions_of(suite: type) -> dict[str, Function]:
-    """Return the test functions of a class, inherited ones too."""
+    """Return the test functions of a class, including inherited ones."""
     return {name: each for name, each in inspect.getmembers(suite, inspect.isfunction) if name.startswith("test_")}
 
 
 def _calls(test: Function) -> list[ast.Call]:
-    """Return the calls of its own that a test makes as statements, in order."""
+    """Return the calls that are statements of a test's body, in order."""
     [function] = ast.parse(textwrap.dedent(inspect.getsource(test))).body
     assert isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
     return [each.value for each in function.body if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call)]
 
 
 def _named(calls: list[ast.Call], method: str, of: str) -> list[str]:
-    """Return what is written out as `self.method(Of.X, Of.Y)`; raises ValueError for anything that is not."""
+    """Return X and Y of `self.method(Of.X, Of.Y)`; raises ValueError for other arguments."""
     found = []
     for call in calls:
         if ast.unparse(call.func) != f"self.{method}":
@@ -97,47 +97,47 @@ def _named(calls: list[ast.Call], method: str, of: str) -> list[str]:
 
 
 @cache
-def ask_of(test: Function) -> Ask:
-    """Read what a contract test needs."""
+def requirements_of(test: Function) -> Requirements:
+    """Return what a contract test needs."""
     calls = _calls(test)
     needs = frozenset(Capability[name] for name in _named(calls, "needs", "Capability"))
-    return Ask(needs, frozenset(Power[name] for name in _named(calls, "can", "Power")))
+    return Requirements(needs, frozenset(Power[name] for name in _named(calls, "can", "Power")))
 
 
 def powers_of(suite: type) -> frozenset[Power]:
-    """Return what the suite's harness can do to its vendor."""
+    """Return the powers of the suite's harness."""
     powers: frozenset[Power] = get_type_hints(suite)["harness"].powers
     return powers
 
 
-def running(provider: str) -> Iterator[tuple[type[Contract], str, Ask]]:
-    """Yield each test that is not skipped over a provider, whose table a suite names: it may depend on its settings."""
+def running(provider: str) -> Iterator[tuple[type[Contract], str, Requirements]]:
+    """Yield each contract test that is not skipped; the suite names the table, which may depend on settings."""
     for suite in suites(provider):
         table: CapabilityTable = suite.table  # type: ignore[attr-defined]
         for name, test in functions_of(suite).items():
-            ask = ask_of(test)
-            if all(table.can(each) for each in ask.needs) and ask.powers <= powers_of(suite):
-                yield suite, name, ask
+            required = requirements_of(test)
+            if all(table.can(each) for each in required.needs) and required.powers <= powers_of(suite):
+                yield suite, name, required
 
 
 def shown(provider: str) -> set[Capability]:
-    """Return what a test of a provider shows."""
-    return {each for _, _, ask in running(provider) for each in ask.needs}
+    """Return the capabilities that the tests of a provider prove."""
+    return {each for _, _, required in running(provider) for each in required.needs}
 
 
 def unbacked(provider: str, table: CapabilityTable) -> set[Capability]:
-    """Return the promises of a table that no test of a provider shows."""
+    """Return the promised capabilities that no test of a provider proves."""
     return {each for each in Capability if table.can(each)} - shown(provider)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_promise_is_shown(provider: str) -> None:
-    """Each capability that is promised has a contract test that runs over the provider."""
+    """Each promised capability has a contract test that runs over the provider."""
     assert set() == unbacked(provider, table_of(provider))
 
 
 def test_a_promise_that_nothing_shows_is_seen() -> None:
-    """The rule above can fail: a table that promises what no contract asks for is found out."""
+    """The check above fails for a table that promises a capability without a contract test."""
     table = table_of("tiktok")
     more = replace(table, cells={**table.cells, Capability.ADS: Cell(Support.FULL)})
 
@@ -147,24 +147,24 @@ def test_a_promise_that_nothing_shows_is_seen() -> None:
 @pytest.mark.parametrize("provider", PROVIDERS)
 @pytest.mark.parametrize("facet", FACETS)
 def test_every_facet_is_asked_of_every_provider(provider: str, facet: str) -> None:
-    """A provider inherits every contract; one of whose capabilities none is promised is all skipped, with the notes."""
+    """A provider inherits every contract; one is skipped completely only if none of its capabilities is promised."""
     contract, table = contract_of(facet), table_of(provider)
     own = [suite for suite in suites(provider) if issubclass(suite, contract)]
-    asked = {each for test in functions_of(contract).values() for each in ask_of(test).needs}
+    covered = {each for test in functions_of(contract).values() for each in requirements_of(test).needs}
     runs = [name for suite, name, _ in running(provider) if issubclass(suite, contract)]
 
     assert own, f"no suite of {provider} inherits {contract.__name__}"
-    assert runs or not any(table.can(each) for each in asked)
+    assert runs or not any(table.can(each) for each in covered)
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_every_cell_of_the_matrix_is_backed(provider: str) -> None:
-    """What docs/providers.md says is offered was shown by a test that ran; what it says is not was refused by one."""
+    """Each cell of docs/providers.md is proved by a test: what is offered works, what is not offered is refused."""
     table = table_of(provider)
     page = (ROOT / "docs/providers.md").read_text().partition(f"\n## {table.display_name}\n")[2].partition("\n## ")[0]
     rows = {Capability[name]: (word, note) for name, word, note in MATRIX.findall(page)}
-    asked = any(issubclass(suite, RefusalsContract) for suite in suites(provider))
-    refused = refusals.missing(table) if asked else {}
+    tests_refusals = any(issubclass(suite, RefusalsContract) for suite in suites(provider))
+    refused = refusals.missing(table) if tests_refusals else {}
 
     backed = {each: (printer.WORDS[table.cell(each).support], table.cell(each).note) for each in shown(provider)}
     backed |= {each: (printer.WORDS[cell.support], cell.note) for each, cell in refused.items()}
@@ -173,26 +173,26 @@ def test_every_cell_of_the_matrix_is_backed(provider: str) -> None:
 
 
 def test_every_watched_capability_is_asked_for() -> None:
-    """What the checked provider watches over is what the refusals ask for, no more and no less."""
+    """The refusal contract covers exactly the capabilities that the checked provider checks."""
     sources = "".join(path.read_text() for path in sorted((ROOT / "providers").glob("checked*.py")))
     watched = {Capability[name] for name in re.findall(r"\bCapability\.([A-Z_]+)", sources)}
 
-    assert watched == set(refusals.ASKS)
+    assert watched == set(refusals.CALLS)
 
 
 @pytest.mark.parametrize("facet", FACETS)
 def test_a_contract_test_begins_with_what_it_needs(facet: str) -> None:
-    """It is the first line, with every capability written out, so that what is skipped can be read."""
+    """Its first line lists every capability literally, so that the skips can be parsed."""
     tests = functions_of(contract_of(facet))
 
     assert tests
     for name, test in tests.items():
         assert ["self.needs"] == [ast.unparse(call.func) for call in _calls(test)[:1]], name
-        ask_of(test)
+        requirements_of(test)
 
 
 def test_nothing_else_skips() -> None:
-    """Neither a contract nor a provider's harness has another way out, and no suite puts a test of its own in place."""
+    """Neither a contract nor a harness skips in another way, and no suite overrides a contract test."""
     files = [*CONTRACTS.glob("*.py"), *CONTRACTS.parent.glob("*/harness.py"), *CONTRACTS.parent.glob("*/test_conf*.py")]
     found = {path.relative_to(CONTRACTS.parent).as_posix(): WAYS_OUT.findall(path.read_text()) for path in files}
 
@@ -204,7 +204,7 @@ def test_nothing_else_skips() -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_what_should_run_does(provider: str, tmp_path: Path) -> None:
-    """All contracts of a provider run by themselves: what passes is what was read to run, and nothing fails."""
+    """When all contracts of a provider run, exactly the tests that were predicted to run do, and all pass."""
     report = tmp_path / "report.xml"
     files = sorted(str(path) for path in (ROOT / "tests/providers" / provider).glob("test_conformance*.py"))
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", *files]

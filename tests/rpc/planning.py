@@ -15,8 +15,8 @@ import grpc
 import httpx
 from pydantic import SecretStr
 
+from providers.highlevel.account_oauth import our_name
 from providers.highlevel.capabilities import SCOPES
-from providers.highlevel.connecting import ours
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from providers.simulators.faults import Fault
@@ -166,7 +166,7 @@ async def _connect(world: World, vendor: Vendor) -> None:
                 id=found.platform,
                 connection="c1",
                 provider="highlevel",
-                platform=ours(found.platform),
+                platform=our_name(found.platform),
                 provider_account_id=found.id,
                 kind=found.type,
                 provider_data=data,

@@ -19,7 +19,7 @@ from gateway.errors import Unauthenticated
 from gateway.interceptors.auth import Authenticate
 from gateway.interceptors.limits import Limits
 from gateway.rpc.service import Service
-from gateway.server import GrpcServer, build_server, steps_for
+from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings
 from socialgateway.v1 import (
     post_service_pb2,
@@ -96,7 +96,7 @@ async def serving(
     """Serve the services until the block ends; `values` are settings."""
     chosen = settings(**values)
     limits = Limits(chosen.max_calls_per_key, chosen.max_streams_per_key, clock)
-    steps = steps_for(chosen, authenticate=known, limits=limits, clock=clock)
+    steps = call_policy(chosen, authenticate=known, limits=limits, clock=clock)
     server = build_server(chosen, services, steps)
     await server.start()
     target = f"localhost:{server.port}"

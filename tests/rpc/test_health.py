@@ -66,18 +66,18 @@ async def test_a_service_that_is_not_here_may_be_watched() -> None:
     service = HealthService()
     watching = watch(service, "a.Service")
     assert UNKNOWN == (await anext(watching)).status
-    service.tell(["a.Service"], serving=True)
+    service.set_status(["a.Service"], serving=True)
     assert SERVING == (await anext(watching)).status
 
 
 async def test_a_slow_watcher_hears_the_newest() -> None:
     """What changed back while nobody listened is not told; what differs is."""
     service = HealthService()
-    service.tell([""], serving=False)
+    service.set_status([""], serving=False)
     watching = watch(service)
     assert NOT_SERVING == (await anext(watching)).status
     for serving_ in (True, False, True):
-        service.tell([""], serving=serving_)
+        service.set_status([""], serving=serving_)
     assert SERVING == (await anext(watching)).status
 
 

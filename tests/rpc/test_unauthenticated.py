@@ -71,8 +71,8 @@ async def test_a_probe_finds_a_place_among_strangers() -> None:
     """However many keep a request of health back, the next probe is answered: the oldest of them makes room."""
     async with serving(a_service()) as served:
         await served.server.set_ready(True)
-        held = [without_body(served, CHECK) for _ in range(unauthenticated.PLACES + 4)]
-        await until(lambda: 4 == sum(call.done() for call in held), unauthenticated.SECONDS / 2)
+        held = [without_body(served, CHECK) for _ in range(unauthenticated.MAX_SLOTS + 4)]
+        await until(lambda: 4 == sum(call.done() for call in held), unauthenticated.SLOT_SECONDS / 2)
         assert {grpc.StatusCode.DEADLINE_EXCEEDED} == {await call.code() for call in held if call.done()}
         assert SERVING == await health_of(served)
         for call in held:
@@ -81,9 +81,9 @@ async def test_a_probe_finds_a_place_among_strangers() -> None:
 
 async def test_a_stranger_is_not_waited_for() -> None:
     """A request that needs no key has ten seconds, or less where that was said, to come."""
-    held = unauthenticated.Strangers()
+    held = unauthenticated.UnauthenticatedSlots()
     with pytest.raises(DeadlineExceeded):
-        async with held.place(0.01):
+        async with held.slot(0.01):
             await asyncio.Event().wait()
 
 

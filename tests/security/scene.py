@@ -207,7 +207,7 @@ async def opened(
         chosen,
         clock=now,
         roles=Roles(calls=True, jobs=jobs),
-        seams={"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}},
+        overrides={"tiktok": {"transport": wire}, "highlevel": {"transport": planner_wire}},
     )
     try:
         store = await app.open_keys(gateway.resources, gateway.domain)

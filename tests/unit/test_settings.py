@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway import settings
+from gateway.cli import reference
 from gateway.settings import SettingsError
 
 RING = "k1:" + base64.b64encode(b"k" * 32).decode()
@@ -208,7 +209,7 @@ def test_a_process_without_a_home_has_a_folder(monkeypatch: pytest.MonkeyPatch) 
 
 def test_every_setting_is_described() -> None:
     """The printed list has a sentence for each setting, and no secret's default."""
-    lines = list(settings.describe())
+    lines = list(reference.describe())
     assert {f"GATEWAY_{name.upper()}" for name in settings.Settings.model_fields} == {line[0] for line in lines}
     assert [] == [name for name, _, sentence in lines if not sentence.endswith(".")]
     assert ("GATEWAY_TIKTOK_UPLOAD_HOSTS", "tiktokapis.com") in [(name, default) for name, default, _ in lines]

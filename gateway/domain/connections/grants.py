@@ -36,7 +36,7 @@ def fitting(domain: Domain, row: ConnectionRow, grant: Grant, said: Mapping[str,
     """
     settings = row.provider_settings if said is None else said
     try:
-        return domain.providers[row.provider].authorization.fitting(kind_of(domain, row), settings, grant)
+        return domain.providers[row.provider].authorization.settings_of_grant(kind_of(domain, row), settings, grant)
     except Rejected as error:
         raise StateForbids(row.status, error.message, resource=connection_status.subject(row)) from None
 

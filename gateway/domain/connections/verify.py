@@ -156,7 +156,7 @@ async def _look_at_profile(found: _Findings, provider: Provider, access: Connect
 async def _settle(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
     """Let the provider find what its calls need and nobody said."""
     try:
-        found.settled = await provider.authorization.settle(access)
+        found.settled = await provider.authorization.discover_settings(access)
     except (ScopeNotGranted, NotFoundThere) as error:
         found.lacking = error
     except GrantRevoked:

@@ -167,13 +167,13 @@ async def look(domain: Domain, row: ImportRow) -> ImportRow:
 
 def _learned(row: ImportRow, status: ImportStatus, now: datetime) -> dict[str, Any]:
     """Return the columns that the vendor's word changes."""
-    values: dict[str, Any] = {"told": status.told or row.told, "row_count": status.row_count or row.row_count}
+    values: dict[str, Any] = {"told": status.vendor_phase or row.told, "row_count": status.row_count or row.row_count}
     state, error = _state(row, status.phase, now), row.error
     if state == ImportState.FAILED and row.state != ImportState.FAILED:
         gone = status.phase is ImportPhase.GONE
         said = "The vendor no longer has it." if gone else "The vendor could not import it."
         reason = "RESOURCE_NOT_FOUND" if gone else "CONTENT_REJECTED"
-        error = vendor_errors.stored_error(reason, said, provider=row.provider, providerCode=status.told)
+        error = vendor_errors.stored_error(reason, said, provider=row.provider, providerCode=status.vendor_phase)
     elif state not in (ImportState.INDETERMINATE, ImportState.FAILED):
         error = None
     elif state == ImportState.INDETERMINATE and error is None:

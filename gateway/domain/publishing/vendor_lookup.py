@@ -17,7 +17,7 @@ from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import Again
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
-from providers.models.publishing import PublishPhase, PublishStatus, Sighting
+from providers.models.publishing import FoundPost, PublishPhase, PublishStatus
 from storage import accounts, attempts, post_matching
 from storage import media as links
 from storage.posts import PostRow
@@ -66,7 +66,7 @@ async def seek(domain: Domain, work: Work) -> Again:
     return await moves.rest(domain, moved, backoff(retry_policy.SEEK_FIRST, polls, retry_policy.SEEK_MAX))
 
 
-async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
+async def _found(domain: Domain, work: Work, found: FoundPost) -> Again:
     if found.publish_id:
         id = found.publish_id
         return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)
@@ -83,7 +83,7 @@ async def _never_made(domain: Domain, work: Work) -> Again:
     return await moves.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
-async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
+async def look(domain: Domain, work: Work) -> tuple[FoundPost | None, bool]:
     """Return the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
 
     Raises ProviderError when the vendor cannot say.
@@ -100,7 +100,9 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     async with domain.db.read() as tx:
         twins = await post_matching.has_duplicate(tx, post, _from(domain, work), without_publish_id=_has_ids(free))
     only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
-    return only, any(each.made is None or each.made <= moves.announced(work) + MADE_WITHIN for each in about_then)
+    return only, any(
+        each.create_time is None or each.create_time <= moves.announced(work) + MADE_WITHIN for each in about_then
+    )
 
 
 def _from(domain: Domain, work: Work) -> datetime:
@@ -118,7 +120,7 @@ def _shown(domain: Domain, post: PostRow) -> bool:
     return public and bool(post.caption) and table.can(Capability.VIDEO_LIST)
 
 
-async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
+async def _listed(domain: Domain, work: Work) -> tuple[FoundPost, ...]:
     post, now = work.post, domain.clock()
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
@@ -130,7 +132,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
     return await moves.call("list", finding)
 
 
-async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
+async def _ours(domain: Domain, work: Work, sighting: FoundPost) -> bool:
     """Return whether a post names a medium by an address that no other attempt was given."""
     own = media_handoff.own(work)
     uris = [uri.reveal() for uri in sighting.uris]
@@ -143,11 +145,11 @@ async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
         return await links.belong(tx, work.post.location, work.post.id, work.attempt.number, digests)
 
 
-def _says(sighting: Sighting, caption: str) -> bool:
+def _says(sighting: FoundPost, caption: str) -> bool:
     return caption.strip() in [text.strip() for text in sighting.texts]
 
 
-async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -> list[Sighting]:
+async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[FoundPost]) -> list[FoundPost]:
     """Leave out what other posts of ours became."""
     found = list(found)
     async with domain.db.read() as tx:
@@ -156,5 +158,5 @@ async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[Sighting]) -
     return [each for each in found if not taken.intersection(each.post_ids) and each.publish_id not in claimed]
 
 
-def _has_ids(found: Iterable[Sighting]) -> bool:
+def _has_ids(found: Iterable[FoundPost]) -> bool:
     return any(each.publish_id for each in found)

@@ -1,1 +1,1 @@
-"""What every provider must do, one class per facet: run over each vendor's simulator, and over the vendor itself."""
+"""The contract tests of every provider, one class per facet, run over each simulator and over the real vendor."""

@@ -1,4 +1,4 @@
-"""What reading accounts promises: profiles by scope, what a creator may do, one newer token and no more.
+"""The contract of account reads: profiles by scope, creator info, at most one newer token.
 
 Owns the contract of `providers/interface/accounts.py`.
 """
@@ -26,7 +26,7 @@ EVERY_PART = frozenset(ProfilePart)
 
 
 class AccountsContract(Contract):
-    """Profiles and creators."""
+    """Profiles and creator info."""
 
     async def test_a_profile_says_whose_it_is(self) -> None:
         """The id is an exact string, and parts that were granted are not missing."""
@@ -50,7 +50,7 @@ class AccountsContract(Contract):
         assert (None,) * 4 == numbers
 
     async def test_a_part_alone_that_is_not_granted_is_refused(self) -> None:
-        """Nothing that was asked for is granted: ScopeNotGranted, without a refresh of the token."""
+        """If no requested part is granted, ScopeNotGranted is raised without refreshing the token."""
         self.needs()
         self.can(Power.CONSENT)
         access = await self.harness.narrow()
@@ -61,7 +61,7 @@ class AccountsContract(Contract):
         assert 1 == access.version
 
     async def test_a_creator_says_what_may_be_posted(self) -> None:
-        """Privacy levels are ours, the time is aware, and a creator who can post has no reason against it."""
+        """Privacy levels are ours, the time is aware, and a creator who can post has no reason not to."""
         self.needs(Capability.CREATOR_INFO)
         info = await self.harness.provider.accounts.creator_info(await self.harness.access())
 
@@ -71,7 +71,7 @@ class AccountsContract(Contract):
         assert info.can_post == (info.cannot_post_reason == "")
 
     async def test_a_privacy_level_that_nobody_knows_is_not_offered(self) -> None:
-        """The others are, and the vendor's own word is kept."""
+        """Unknown privacy levels are left out and kept in `raw`; the known ones remain."""
         self.needs(Capability.CREATOR_INFO)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -87,7 +87,7 @@ class AccountsContract(Contract):
         ("how", "kind"), [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited)]
     )
     async def test_a_read_that_fails_says_how(self, how: str, kind: type[Exception]) -> None:
-        """Down, nonsense and too fast are three things."""
+        """An outage, nonsense and a rate limit are three different errors."""
         self.needs()
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -99,7 +99,7 @@ class AccountsContract(Contract):
         assert_silent(caught.value, access.grant.access_token, access.grant.refresh_token)
 
     async def test_a_refusal_that_nobody_documented_is_kept(self) -> None:
-        """It says nothing of token or scope: neither is blamed, and the vendor's own id of the answer is kept."""
+        """An unknown code is not mistaken for a token or scope error, and the vendor's log id is kept."""
         self.needs()
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -114,7 +114,7 @@ class AccountsContract(Contract):
 
     @pytest.mark.parametrize("how", ["before", "after", "cut off"])
     async def test_a_read_is_never_in_doubt(self, how: str) -> None:
-        """Whether the question or its answer was lost, it can be asked again."""
+        """A lost read is temporary, whether the request or its answer was lost."""
         self.needs()
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -131,7 +131,7 @@ class AccountsContract(Contract):
         assert_silent(caught.value, access.grant.access_token)
 
     async def test_a_refused_token_is_renewed_once(self) -> None:
-        """A token that the vendor refuses is answered with one newer one, and the call is made once more."""
+        """After the vendor refuses the token, the call is made once more with a newer one."""
         self.needs()
         self.can(Power.TIME)
         access = await self.harness.access()
@@ -145,20 +145,20 @@ class AccountsContract(Contract):
         assert (2, 1, 2) == (after[0] - before[0], after[1] - before[1], access.version)
 
     async def test_a_second_refusal_is_the_end(self) -> None:
-        """A fresh token that is refused too is said; nothing is tried a third time."""
+        """If the newer token is refused too, the error is raised; there is no third call."""
         self.needs()
         self.can(Power.TIME)
         harness = self.harness
 
         class Unlucky(Renewing):
             async def refused(self, used: AccessToken) -> AccessToken:
-                """Renew a pair that the vendor ends at once."""
+                """Refresh the pair, which the vendor then revokes at once."""
                 newer = await super().refused(used)
                 harness.expire_tokens()
                 return newer
 
-        given = await harness.access()
-        access = Unlucky(given.authorization, given.grant)
+        inner = await harness.access()
+        access = Unlucky(inner.authorization, inner.grant)
         before = harness.calls("profile")
         harness.expire_tokens()
 

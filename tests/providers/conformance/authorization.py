@@ -1,4 +1,4 @@
-"""What grants promise: one call for each step, never repeated, and no grant lost by our doing.
+"""The contract of grants: one call for each step, never repeated, and no grant lost through our fault.
 
 Owns the contract of `providers/interface/authorization.py`.
 """
@@ -29,7 +29,7 @@ class AuthorizationContract(Contract):
     """Grants."""
 
     async def test_a_consent_page_is_opened_without_a_secret(self) -> None:
-        """The address carries the state and where to come back to; what proves the exchange stays here."""
+        """The URL has the state and the redirect URI, and not the PKCE verifier."""
         self.needs(Capability.OAUTH)
         scopes = self.harness.provider.authorization.scopes
         request = ConsentRequest("the-state", self.harness.verifier, self.harness.redirect_uri, scopes)
@@ -41,7 +41,7 @@ class AuthorizationContract(Contract):
         assert self.harness.verifier.reveal() not in uri
 
     async def test_a_code_becomes_a_grant(self) -> None:
-        """Whose it is, what was granted, and ends that are absolute and aware; it does not show its tokens."""
+        """A grant has subject, scopes and absolute aware expiry times, and hides its tokens."""
         self.needs(Capability.OAUTH)
         self.can(Power.CONSENT)
         grant = await self._exchange(await self.harness.code())
@@ -51,7 +51,7 @@ class AuthorizationContract(Contract):
         assert set(grant.scopes) <= set(self.harness.provider.authorization.scopes)
 
     async def test_a_code_works_once(self) -> None:
-        """A second exchange of one code is a dead grant, and no token stands in the error."""
+        """A second exchange of the same code raises GrantRevoked, and the error contains no token."""
         self.needs(Capability.OAUTH)
         self.can(Power.CONSENT)
         code = await self.harness.code()
@@ -63,7 +63,7 @@ class AuthorizationContract(Contract):
         assert_silent(caught.value, Secret(code), self.harness.verifier)
 
     async def test_a_refresh_gives_a_whole_new_pair(self) -> None:
-        """A new access token, and the refresh token to use from now on: with it the next refresh works."""
+        """A refresh returns a new access token, and a refresh token with which the next refresh works."""
         self.needs(Capability.OAUTH)
         self.can(Power.CONSENT)
         first = (await self.harness.access()).grant
@@ -77,7 +77,7 @@ class AuthorizationContract(Contract):
         assert 3 == len({grant.access_token.reveal() for grant in (first, second, third)})
 
     async def test_a_dead_refresh_token_is_revoked_and_nothing_else(self) -> None:
-        """The vendor's refusal of a grant is told apart from everything that may pass."""
+        """A refused grant is distinguished from every temporary error."""
         self.needs(Capability.OAUTH)
         self.can(Power.FAULTS)
         with pytest.raises(GrantRevoked) as caught:
@@ -87,7 +87,7 @@ class AuthorizationContract(Contract):
 
     @pytest.mark.parametrize("how", ["before", "after", "status", "html"])
     async def test_a_lost_answer_to_a_refresh_is_ambiguous(self, how: str) -> None:
-        """Whoever does not hear the answer does not know which token lives: one call, and no token in the error."""
+        """A lost answer is Ambiguous, because either token may be valid: one call, and no token in the error."""
         self.needs(Capability.OAUTH)
         self.can(Power.FAULTS, Power.CONSENT)
         grant = (await self.harness.access()).grant
@@ -102,7 +102,7 @@ class AuthorizationContract(Contract):
 
     @pytest.mark.parametrize("how", ["before", "status", "rate", "unknown"])
     async def test_a_refresh_that_failed_loses_nothing(self, how: str) -> None:
-        """The vendor did not exchange the token: it still works afterwards, because nobody called it dead."""
+        """After a temporary error at the vendor the refresh token still works and was not reported as revoked."""
         self.needs(Capability.OAUTH)
         self.can(Power.FAULTS, Power.CONSENT)
         grant = (await self.harness.access()).grant
@@ -115,7 +115,7 @@ class AuthorizationContract(Contract):
         self._good(await self.harness.provider.authorization.refresh(grant.refresh_token))
 
     async def test_a_refusal_that_nobody_documented_is_kept(self) -> None:
-        """No grant dies of it: the contract is broken, and the vendor's own id of the answer says which."""
+        """An unknown code does not end a grant: it is ContractBroken, with the vendor's log id."""
         self.needs(Capability.OAUTH)
         self.can(Power.FAULTS, Power.CONSENT)
         grant = (await self.harness.access()).grant
@@ -127,7 +127,7 @@ class AuthorizationContract(Contract):
         assert caught.value.log_id
 
     async def test_what_was_never_sent_is_temporary(self) -> None:
-        """No connection to the vendor: nothing happened, and the token is as good as before."""
+        """Without a connection nothing happened, and the token is still valid."""
         self.needs(Capability.OAUTH)
         self.can(Power.FAULTS, Power.CONSENT)
         grant = (await self.harness.access()).grant
@@ -139,7 +139,7 @@ class AuthorizationContract(Contract):
         assert_silent(caught.value, grant.refresh_token)
 
     async def test_a_grant_that_is_given_back_is_dead(self) -> None:
-        """Neither of its tokens works any more, and giving it back again is no error."""
+        """After a revoke neither token works, and revoking again is not an error."""
         self.needs(Capability.REVOKE)
         self.can(Power.FAULTS, Power.CONSENT)
         access = await self.harness.access()
@@ -154,7 +154,7 @@ class AuthorizationContract(Contract):
             await self.harness.provider.authorization.refresh(grant.refresh_token)
 
     async def test_a_static_token_is_a_grant_that_nothing_renews(self) -> None:
-        """It was tried at the vendor; it has an end that is aware, and no refresh token."""
+        """A static token is verified at the vendor; its expiry time is aware, and it has no refresh token."""
         self.needs(Capability.STATIC_TOKEN)
         self.can(Power.CONSENT)
         grant = await self.harness.static()
@@ -165,7 +165,7 @@ class AuthorizationContract(Contract):
         assert grant.access_token.reveal() not in f"{grant!r} {grant}"
 
     async def test_an_agencys_grant_opens_its_places(self) -> None:
-        """Each place where it is at work is listed once, and has a grant of its own for the asking, again and again."""
+        """Each place of an agency is listed once, and its own grant can be derived repeatedly."""
         self.needs(Capability.AGENCY_GRANTS)
         self.can(Power.CONSENT)
         access, authorization = await self.harness.agency(), self.harness.provider.authorization
@@ -185,7 +185,7 @@ class AuthorizationContract(Contract):
         assert [] == [grant for grant in grants if grant.access_expire_time <= self.harness.now]
 
     async def test_a_place_that_an_agency_does_not_have_gives_no_grant(self) -> None:
-        """The vendor says so: that is the end of it, and no token stands in the error."""
+        """The vendor's refusal of a place is GrantRevoked, and no token is in the error."""
         self.needs(Capability.AGENCY_GRANTS)
         self.can(Power.CONSENT)
         access = await self.harness.agency()
@@ -196,7 +196,7 @@ class AuthorizationContract(Contract):
         assert_silent(caught.value, access.grant.access_token, access.grant.refresh_token)
 
     async def test_a_static_token_that_is_none_is_refused_without_a_call(self) -> None:
-        """It does not look like one: nothing is asked, and it does not stand in the error."""
+        """A malformed static token is refused without a call, and is not in the error."""
         self.needs(Capability.STATIC_TOKEN)
         before = self.harness.sent()
 
@@ -213,7 +213,7 @@ class AuthorizationContract(Contract):
         return grant
 
     def _good(self, grant: Grant) -> None:
-        """Expect a pair with ends in the future, that shows neither of its tokens."""
+        """Assert that a pair expires in the future and hides both tokens."""
         assert grant.access_expire_time.tzinfo is not None
         assert grant.access_expire_time > self.harness.now
         assert grant.refresh_token is not None

@@ -1,4 +1,4 @@
-"""What engagement promises: figures that are told or not there, comments that are written once.
+"""The contract of engagement: metrics that are reported or left out, comments that are written once.
 
 Owns the contract of `providers/interface/engagement.py`.
 """
@@ -10,14 +10,14 @@ from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound
 from tests.providers.conformance.harness import Contract, Power, assert_silent
 
 FAR = 100_000
-"""More characters than any network takes for a comment."""
+"""More characters than any network accepts in a comment."""
 
 
 class EngagementContract(Contract):
-    """Figures and comments."""
+    """Account metrics and comments."""
 
     async def test_figures_are_numbers_or_not_there(self) -> None:
-        """Each metric once; what the vendor does not give is left out, never 0."""
+        """Each metric comes once; those that the vendor does not report are left out, never 0."""
         self.needs(Capability.ACCOUNT_METRICS)
         figures = await self.harness.provider.engagement.figures(
             await self.harness.access(), self.harness.measured(), None
@@ -32,7 +32,7 @@ class EngagementContract(Contract):
         [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
     )
     async def test_figures_that_fail_say_how(self, how: str, kind: type[Exception]) -> None:
-        """It is a read: never in doubt, and no token stands in the error."""
+        """A lost read of metrics is temporary, and no token is in the error."""
         self.needs(Capability.ACCOUNT_METRICS)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -44,7 +44,7 @@ class EngagementContract(Contract):
         assert_silent(caught.value, access.grant.access_token)
 
     async def test_pages_of_comments_end_and_repeat_nothing(self) -> None:
-        """Every comment comes once, and the last page says that it is the last."""
+        """Every comment comes once, and the last page has no cursor."""
         self.needs(Capability.COMMENT_LIST)
         self.can(Power.POSTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
@@ -62,7 +62,7 @@ class EngagementContract(Contract):
         assert ("", sorted(expected)) == (cursor, sorted(ids))
 
     async def test_a_comment_stands_where_it_was_written(self) -> None:
-        """Below the post, and an answer below it, each once and in its own words."""
+        """A comment below a post and a reply below it are each written once, verbatim."""
         self.needs(Capability.COMMENT_REPLY, Capability.COMMENT_LIST)
         self.can(Power.POSTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
@@ -78,7 +78,7 @@ class EngagementContract(Contract):
 
     @pytest.mark.parametrize("how", ["after", "status", "html"])
     async def test_a_lost_answer_to_a_comment_is_ambiguous(self, how: str) -> None:
-        """It may stand there for everybody to read: one call, never repeated."""
+        """A lost comment is Ambiguous, because it may be public: one call, never repeated."""
         self.needs(Capability.COMMENT_REPLY)
         self.can(Power.POSTS, Power.FAULTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
@@ -91,7 +91,7 @@ class EngagementContract(Contract):
         assert_silent(caught.value, access.grant.access_token)
 
     async def test_a_comment_that_was_never_sent_is_temporary(self) -> None:
-        """No connection to the vendor: nothing happened."""
+        """Without a connection nothing happened."""
         self.needs(Capability.COMMENT_REPLY)
         self.can(Power.POSTS, Power.FAULTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
@@ -101,7 +101,7 @@ class EngagementContract(Contract):
             await self.harness.provider.engagement.create_comment(access, account, text="a", parent=post, reply=False)
 
     async def test_a_comment_below_nothing_is_not_found(self) -> None:
-        """The parent is not there: nothing is written."""
+        """If the parent does not exist, nothing is written."""
         self.needs(Capability.COMMENT_REPLY)
         access, account = await self.harness.access(), self.harness.commented()
 
@@ -111,7 +111,7 @@ class EngagementContract(Contract):
             )
 
     async def test_a_comment_that_is_too_long_is_refused_without_a_call(self) -> None:
-        """The network would cut it, or refuse it later."""
+        """A comment beyond the network's limit is refused without a call."""
         self.needs(Capability.COMMENT_REPLY)
         before = self.harness.sent()
 
@@ -121,7 +121,7 @@ class EngagementContract(Contract):
         assert before == self.harness.sent()
 
     async def test_a_like_is_safe_to_repeat(self) -> None:
-        """What is so already is no error, in either direction."""
+        """Liking and unliking are idempotent."""
         self.needs(Capability.COMMENT_MODERATE)
         self.can(Power.POSTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()

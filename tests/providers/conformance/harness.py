@@ -1,6 +1,6 @@
-"""What a contract test needs of a provider: a grant, bytes to send, and whatever can be done to the vendor behind it.
+"""What a contract test needs of a provider: a grant, bytes to send, and control over the vendor behind it.
 
-Owns the powers and the skips. Knows no vendor: each brings a harness of its own.
+Owns the powers and the skips. Knows no vendor: each provider has its own harness.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Set
@@ -22,10 +22,10 @@ from tests.providers.faking import Renewing
 
 
 class Power(Enum):
-    """What a harness can do to its vendor; the real one does nothing that it is told."""
+    """What a harness can make its vendor do; the real vendor cannot be controlled."""
 
     FAULTS = "the vendor cannot be told to fail"
-    CONSENT = "the vendor's consent page cannot be walked"
+    CONSENT = "the vendor's consent page cannot be completed"
     TIME = "the vendor's time cannot be moved"
     POSTS = "nothing may be posted here"
     VIDEOS = "the account's videos cannot be chosen"
@@ -33,11 +33,11 @@ class Power(Enum):
 
 
 class Harness(Protocol):
-    """One provider over one vendor; `now` is the time that both go by.
+    """One provider over one vendor; `now` is the time for both.
 
-    A grant of `narrow` opens as little as there is: `narrow_missing` are the parts of a profile that it does not open.
-    `unknown_publish` is an id that the vendor never gave; `agency_places` are where the grant of `agency` is at work,
-    and not at `unknown_place`; `place` are the settings of a connection with a static token.
+    A grant of `narrow` has as few scopes as possible: `narrow_missing` are the parts of a profile that it cannot read.
+    `unknown_publish` is an id that the vendor never issued; `agency_places` are the places that the grant of `agency`
+    covers, and `unknown_place` is not one; `place` are the settings of a connection with a static token.
     """
 
     provider: Provider
@@ -53,7 +53,7 @@ class Harness(Protocol):
 
     @property
     def unchecked(self) -> Any:
-        """The provider without the check of its table: a dataclass with a `table`."""
+        """The provider without the check of its capability table: a dataclass with a `table`."""
         ...
 
     async def access(self) -> Renewing:
@@ -61,71 +61,71 @@ class Harness(Protocol):
         ...
 
     async def narrow(self) -> Renewing:
-        """Connect, with as little granted as there is."""
+        """Connect, with as few scopes granted as possible."""
         ...
 
     async def agency(self) -> Renewing:
-        """Connect an agency with all its places."""
+        """Connect an agency, for all its places."""
         ...
 
     async def code(self) -> str:
-        """Walk through the consent page; give the code that the browser comes back with."""
+        """Complete the consent page; return the code of the redirect."""
         ...
 
     async def static(self) -> Grant:
-        """Make a token at the vendor that needs no consent, and take it."""
+        """Create a token at the vendor that needs no consent, and return its grant."""
         ...
 
     async def consent(self, access: Renewing, platform: str) -> str:
-        """Walk through a network's consent page; give the id that its signal tells."""
+        """Complete a network's consent page; return the id in its signal."""
         ...
 
-    def video_order(self, **changes: Any) -> PublishRequest:
-        """Return an order for the file that `content` gives."""
+    def video_request(self, **changes: Any) -> PublishRequest:
+        """Return a request with the file that `content` returns."""
         ...
 
-    def pull_order(self) -> PublishRequest:
-        """Return an order for a video that the vendor fetches."""
+    def pull_request(self) -> PublishRequest:
+        """Return a request with a video that the vendor fetches."""
         ...
 
-    def photo_order(self) -> PublishRequest:
-        """Return an order for photos that the vendor fetches."""
+    def photo_request(self) -> PublishRequest:
+        """Return a request with photos that the vendor fetches."""
         ...
 
-    def draft_order(self) -> PublishRequest:
-        """Return an order for a draft in the creator's inbox, of the file that `content` gives."""
+    def draft_request(self) -> PublishRequest:
+        """Return a request for a draft in the creator's inbox with the file that `content` returns."""
         ...
 
-    def planner_order(self, kind: str) -> PublishRequest:
-        """Return an order for a `draft` in a planner, or for one that waits there for its `review`."""
+    def planner_request(self, kind: str) -> PublishRequest:
+        """Return a request for a planner's `draft`, or for a post in `review` there."""
         ...
 
-    def text_order(self) -> PublishRequest:
-        """Return an order for words alone."""
+    def text_request(self) -> PublishRequest:
+        """Return a request for a text post."""
         ...
 
-    def scheduled_order(self) -> PublishRequest:
-        """Return an order that the vendor publishes tomorrow."""
+    def scheduled_request(self) -> PublishRequest:
+        """Return a request that is scheduled for tomorrow."""
         ...
 
-    def public_order(self, caption: str) -> PublishRequest:
-        """Return an order for a video that the vendor fetches, and that everybody sees."""
+    def public_request(self, caption: str) -> PublishRequest:
+        """Return a request for a public video that the vendor fetches."""
         ...
 
     def around(self) -> tuple[datetime, datetime]:
-        """Return two times between which everything happens."""
+        """Return two times between which all posts are made or planned."""
         ...
 
     async def stoppable(self, access: Access) -> str:
-        """Hand over what can still be called back; give its publish id."""
+        """Submit a post that can still be cancelled; return its publish id."""
         ...
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
-        """Return whether the vendor says that it was called back."""
+        """Return whether the vendor reports the post as cancelled."""
         ...
 
     async def unstoppable(self, access: Access) -> str:
-        """Hand over what can no longer be called back; give its publish id."""
+        """Submit a post that can no longer be cancelled; return its publish id."""
         ...
 
     def content(self, first: int, end: int) -> AsyncIterator[bytes]:
@@ -133,62 +133,63 @@ class Harness(Protocol):
         ...
 
     def fail(self, operation: str, how: str, **values: Any) -> None:
-        """Let the next call of an operation (`profile`, `videos`, `creator`, `chunk`, `status`, `refresh` …) fail:
-        `before` (it never came), `after` (its answer is lost), `status`, `html`, `rate`, `unknown` (a refusal that no
-        documentation names), `strange` (an answer with a value that none names).
+        """Make the next call of an operation (`profile`, `videos`, `creator`, `chunk`, `status`, `refresh` …) fail.
+
+        `how` is `before` (the call never arrives), `after` (its answer is lost), `status`, `html`, `rate`, `unknown` (a
+        refusal with an undocumented code) or `strange` (an answer with an undocumented value).
         """
         ...
 
     def calls(self, operation: str) -> int:
-        """Count the calls of an operation that the vendor got."""
+        """Return the number of calls of an operation that reached the vendor."""
         ...
 
     def sent(self) -> int:
-        """Count all calls that the vendor got."""
+        """Return the number of all calls that reached the vendor."""
         ...
 
     def cut_off(self) -> None:
-        """Let no connection to the vendor succeed from now on."""
+        """Make every connection to the vendor fail from now on."""
         ...
 
     def fail_publish(self, reason: str) -> None:
-        """Let the next publish fail for this reason, in the vendor's words."""
+        """Make the next publish fail with this reason of the vendor's."""
         ...
 
     def posted(self) -> int:
-        """Count what the vendor has posted."""
+        """Return the number of posts that the vendor has published."""
         ...
 
     def expire_tokens(self) -> None:
-        """Let the vendor refuse the access tokens it gave."""
+        """Make the vendor refuse the access tokens that it issued."""
         ...
 
     def add_videos(self, count: int) -> list[str]:
-        """Return the account public videos, the newest last; give their ids."""
+        """Add public videos to the account, the newest last; return their ids."""
         ...
 
     def show_empty_page(self) -> None:
-        """Let the next list of videos be an empty page that is not the last."""
+        """Make the next list of videos an empty page that is not the last."""
         ...
 
     def show_bare_video(self) -> None:
-        """Let the next list of videos be of one that tells nothing but its id."""
+        """Make the next list of videos one video with nothing but its id."""
         ...
 
     def measured(self) -> AccountRef:
-        """Return an account of which the vendor has figures."""
+        """Return an account for which the vendor has metrics."""
         ...
 
     def commented(self) -> AccountRef:
-        """Return an account under whose posts there are comments, and for which posts may be imported."""
+        """Return an account whose posts have comments, and for which posts can be imported."""
         ...
 
     def post_to_comment(self) -> str:
-        """Let there be a post of the account that people comment; give its id."""
+        """Add a post of the account that can be commented on; return its id."""
         ...
 
     def add_comments(self, post: str, count: int) -> list[str]:
-        """Let people comment a post; give the comments' ids."""
+        """Add comments to a post; return their ids."""
         ...
 
     def label_names(self, kind: str) -> list[str]:
@@ -196,49 +197,49 @@ class Harness(Protocol):
         ...
 
     def sheet(self) -> bytes:
-        """Return a file of two posts, of which the second has something wrong."""
+        """Return a file of two posts, of which the second is invalid."""
         ...
 
     def planned(self) -> int:
-        """Count the posts in the planner."""
+        """Return the number of posts in the planner."""
         ...
 
     def wait(self) -> None:
-        """Let the vendor have the time that it needs."""
+        """Give the vendor time to finish its work."""
         ...
 
     def delivery(self, **changes: Any) -> tuple[dict[str, str], bytes]:
-        """Return headers and body of an authentic webhook; `changes` spoil it (`age`, `secret`, `body` …)."""
+        """Return headers and body of an authentic webhook; `changes` make it invalid (`age`, `secret`, `body` …)."""
         ...
 
 
 class Contract:
-    """What every contract class begins with; `harness` is set by the suite that runs it.
+    """The base of the contract classes; `harness` is set by the suite that runs it.
 
-    Each test begins with `needs`, whose capabilities are written out there: test_complete.py reads them.
+    Each test begins with `needs` and literal capabilities: test_complete.py parses them.
     """
 
     harness: Any
 
     def needs(self, *capabilities: Capability) -> None:
-        """Skip what the provider's table does not promise, with the table's own word; nothing else is skipped."""
+        """Skip the test unless the table promises these capabilities, with the table's note as the reason."""
         for capability in capabilities:
             cell = self.harness.provider.table.cell(capability)
             if cell.support in (Support.NOT_YET, Support.IMPOSSIBLE):
                 pytest.skip(f"{capability.value}: {cell.note}")
 
     def can(self, *powers: Power) -> None:
-        """Skip what this harness cannot do to its vendor."""
+        """Skip the test unless the harness has these powers."""
         for power in powers:
             if power not in self.harness.powers:
                 pytest.skip(power.value)
 
 
 def assert_silent(error: BaseException, *secrets: Secret | None) -> None:
-    """Expect that neither an error nor what it came from holds a secret."""
-    seen: BaseException | None = error
-    while seen is not None:
-        metadata = seen.metadata if isinstance(seen, ProviderError) else {}
-        text = f"{seen!r} {seen} {metadata} {getattr(seen, 'code', '')} {getattr(seen, 'log_id', '')}"
+    """Assert that neither an error nor its causes contain a secret."""
+    cause: BaseException | None = error
+    while cause is not None:
+        metadata = cause.metadata if isinstance(cause, ProviderError) else {}
+        text = f"{cause!r} {cause} {metadata} {getattr(cause, 'code', '')} {getattr(cause, 'log_id', '')}"
         assert [] == [secret for secret in secrets if secret is not None and secret.reveal() in text]
-        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)

@@ -1,6 +1,6 @@
-"""What networks inside a grant promise: a list that hides nothing, and an attachment that is never in doubt for long.
+"""The contract of networks inside a grant: a complete list, and attachments whose lost answers are resolved.
 
-Owns the contract of `providers/interface/networks.py`. The harness walks the network's page.
+Owns the contract of `providers/interface/networks.py`. The harness completes the network's consent page.
 """
 
 from typing import Any
@@ -22,19 +22,19 @@ class NetworksContract(Contract):
     """Accounts inside a grant, for providers whose grants hold several."""
 
     async def attach(self, access: Access, authorization: str = "") -> Attached:
-        """Attach the first of those who consent."""
+        """Attach the first account behind a consent."""
         networks = self.harness.provider.networks
-        given = authorization or await self.harness.consent(access, PLATFORM)
-        (first, *_) = await networks.choices(access, PLATFORM, given)
-        found: Attached = await networks.attach(access, PLATFORM, given, first.provider_account_id)
+        consent = authorization or await self.harness.consent(access, PLATFORM)
+        (first, *_) = await networks.choices(access, PLATFORM, consent)
+        found: Attached = await networks.attach(access, PLATFORM, consent, first.provider_account_id)
         return found
 
     async def linked(self, access: Access) -> dict[str, LinkedAccount]:
-        """List by id."""
+        """Return the linked accounts by id."""
         return {each.provider_account_id: each for each in await self.harness.provider.networks.linked(access)}
 
     async def test_what_is_attached_is_listed_and_can_be_let_go(self) -> None:
-        """From the page to the list and out of it; letting go again is no error."""
+        """An account is attached, listed and detached; detaching it again is not an error."""
         self.needs(Capability.ACCOUNT_LIST, Capability.ACCOUNT_ATTACH, Capability.ACCOUNT_DETACH)
         self.can(Power.CONSENT)
         access, networks = await self.harness.access(), self.harness.provider.networks
@@ -53,7 +53,7 @@ class NetworksContract(Contract):
         assert set(before) == set(await self.linked(access))
 
     async def test_attaching_again_renews(self) -> None:
-        """The same account, once."""
+        """Attaching an account twice lists it once."""
         self.needs(Capability.ACCOUNT_ATTACH)
         self.can(Power.CONSENT)
         access = await self.harness.access()
@@ -64,7 +64,7 @@ class NetworksContract(Contract):
         assert len(first.accounts) == len(second.accounts)
 
     async def test_a_lost_answer_to_an_attachment_is_looked_up(self) -> None:
-        """It happened: told as if it had been answered. It did not: Ambiguous, and again is safe."""
+        """If the answer is lost, an attachment that happened is returned; else it is Ambiguous, safe to repeat."""
         self.needs(Capability.ACCOUNT_ATTACH)
         self.can(Power.FAULTS, Power.CONSENT)
         access = await self.harness.access()
@@ -79,7 +79,7 @@ class NetworksContract(Contract):
         assert attached.account.provider_account_id == again.account.provider_account_id
 
     async def test_a_lost_answer_to_a_letting_go_is_looked_up(self) -> None:
-        """It happened: no error. It did not: Ambiguous, and the account is still there."""
+        """After a lost answer a detachment that happened is no error; one that did not is Ambiguous."""
         self.needs(Capability.ACCOUNT_LIST, Capability.ACCOUNT_ATTACH, Capability.ACCOUNT_DETACH)
         self.can(Power.FAULTS, Power.CONSENT)
         access, networks = await self.harness.access(), self.harness.provider.networks
@@ -94,7 +94,7 @@ class NetworksContract(Contract):
         assert id not in await self.linked(access)
 
     async def test_a_consent_that_is_not_the_grants_is_not_found(self) -> None:
-        """And neither is somebody who did not give this one."""
+        """An unknown consent is not found, nor is an account that is not behind it."""
         self.needs(Capability.ACCOUNT_ATTACH)
         self.can(Power.CONSENT)
         access, networks = await self.harness.access(), self.harness.provider.networks
@@ -104,7 +104,7 @@ class NetworksContract(Contract):
             await networks.attach(access, PLATFORM, await self.harness.consent(access, PLATFORM), "somebody else")
 
     async def test_an_unknown_network_is_refused_by_its_field(self) -> None:
-        """Everywhere alike."""
+        """A network that the vendor does not connect is OptionUnsupported in every call."""
         self.needs(Capability.ACCOUNT_ATTACH)
         access, networks = await self.harness.access(), self.harness.provider.networks
         calls: list[Any] = [
@@ -118,7 +118,7 @@ class NetworksContract(Contract):
             assert "platform" == raised.value.field
 
     async def test_nonsense_is_no_empty_list(self) -> None:
-        """An account must not look gone because the answer was broken."""
+        """A broken list is an error, so that no account is mistaken for deleted."""
         self.needs(Capability.ACCOUNT_LIST)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -127,7 +127,7 @@ class NetworksContract(Contract):
             await self.linked(access)
 
     async def test_one_account_has_a_profile(self) -> None:
-        """By its id in the grant; an id that is not the grant's is not found."""
+        """A profile is read by the account's id in the grant; an id of another grant is not found."""
         self.needs(Capability.ACCOUNT_LIST, Capability.ACCOUNT_ATTACH)
         self.can(Power.CONSENT)
         access, accounts = await self.harness.access(), self.harness.provider.accounts
@@ -145,7 +145,7 @@ class NetworksContract(Contract):
             await accounts.profile(access, EVERY_PART, "somebody else")
 
     def test_the_signal_can_be_told_from_anybodys(self) -> None:
-        """It names hosts, what its fields hold, and where the consent's id stands."""
+        """The signal has hosts, the values of its fields, and the field of the consent's id."""
         self.needs(Capability.ACCOUNT_ATTACH)
         signal = self.harness.provider.networks.signal
 

@@ -1,4 +1,4 @@
-"""What a planner promises beside posts: labels in pages, and files of posts that become posts once.
+"""The contract of a planner: labels in pages, and imports whose rows become posts once.
 
 Owns the contract of `providers/interface/planner.py`.
 """
@@ -16,19 +16,19 @@ from tests.providers.conformance.harness import Contract, Power, assert_silent
 
 
 class PlannerContract(Contract):
-    """Labels and files of posts."""
+    """Labels and imports."""
 
     @pytest.mark.parametrize("kind", ["categories", "tags"])
     async def test_pages_of_labels_end_and_repeat_nothing(self, kind: str) -> None:
-        """Every label comes once, by the name that people gave it."""
+        """Every label comes once, by its name."""
         self.needs(Capability.PLANNER_LABELS)
         self.can(Power.POSTS)
         access, expected = await self.harness.access(), self.harness.label_names(kind)
         found: list[Label] = []
         cursor = ""
         for _ in range(10):
-            ask = getattr(self.harness.provider.planner, f"list_{kind}")
-            page = await ask(access, cursor=cursor, limit=1)
+            list_labels = getattr(self.harness.provider.planner, f"list_{kind}")
+            page = await list_labels(access, cursor=cursor, limit=1)
             found += page.labels
             cursor = page.next_cursor
             if not cursor:
@@ -39,7 +39,7 @@ class PlannerContract(Contract):
 
     @pytest.mark.parametrize("how", ["status", "after"])
     async def test_a_list_of_labels_is_never_in_doubt(self, how: str) -> None:
-        """It is a read, and no token stands in the error."""
+        """A lost read of labels is temporary, and no token is in the error."""
         self.needs(Capability.PLANNER_LABELS)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -51,7 +51,7 @@ class PlannerContract(Contract):
         assert_silent(caught.value, access.grant.access_token)
 
     async def test_a_file_becomes_posts_once(self) -> None:
-        """Nothing of it is a post before it is finalized; its rows are told with what is wrong in them."""
+        """No row is a post before the import is finalized; rows are listed with their errors."""
         self.needs(Capability.POST_IMPORT)
         self.can(Power.POSTS, Power.TIME)
         access, planner = await self.harness.access(), self.harness.provider.planner
@@ -71,7 +71,7 @@ class PlannerContract(Contract):
         assert 1 == self.harness.planned()
 
     async def test_a_lost_answer_to_a_finalization_is_ambiguous(self) -> None:
-        """Posts may have come of it: one call, never repeated, and how the import stands tells."""
+        """A lost finalize is Ambiguous: one call, never repeated; the import's state shows what happened."""
         self.needs(Capability.POST_IMPORT)
         self.can(Power.POSTS, Power.TIME, Power.FAULTS)
         access, planner = await self.harness.access(), self.harness.provider.planner
@@ -87,7 +87,7 @@ class PlannerContract(Contract):
         assert_silent(caught.value, access.grant.access_token)
 
     async def test_a_file_sent_again_is_a_second_file_and_no_more(self) -> None:
-        """The answer was lost, so it is sent again under another name: nothing became a post."""
+        """A file whose upload was lost can be uploaded again under another name: no post is created."""
         self.needs(Capability.POST_IMPORT)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
@@ -100,7 +100,7 @@ class PlannerContract(Contract):
         assert 0 == self.harness.planned()
 
     async def test_a_file_that_was_never_sent_is_temporary(self) -> None:
-        """No connection to the vendor: nothing happened."""
+        """Without a connection nothing happened."""
         self.needs(Capability.POST_IMPORT)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -110,7 +110,7 @@ class PlannerContract(Contract):
             await self._sheet(access, "first.csv")
 
     async def test_an_import_that_is_taken_away_is_not_found(self) -> None:
-        """Neither is one that never was."""
+        """A deleted import is not found, nor is one that never existed."""
         self.needs(Capability.POST_IMPORT)
         self.can(Power.POSTS)
         access, planner = await self.harness.access(), self.harness.provider.planner
@@ -133,11 +133,11 @@ class PlannerContract(Contract):
         return sheet
 
     async def _import(self, access: Access) -> str:
-        """Begin an import of a good row and a bad one; give its id, which is told, or found by the file."""
+        """Start an import with a valid and an invalid row; return its id, which is reported or found by the file."""
         planner, sheet = self.harness.provider.planner, await self._sheet(access, "first.csv")
         assert "" == await planner.find_import(access, sheet)
-        told = await planner.assign_sheet(access, sheet, [self.harness.commented().id])
+        reported = await planner.assign_sheet(access, sheet, [self.harness.commented().id])
         found: str = await planner.find_import(access, sheet)
-        assert told in ("", found)
+        assert reported in ("", found)
         assert found
         return found

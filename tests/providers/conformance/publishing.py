@@ -1,7 +1,7 @@
-"""What publishing promises: posts that are never made twice, and an answer to what became of each.
+"""The contract of publishing: posts that are never made twice, and a status of each.
 
-Owns the contract of `providers/interface/publishing.py`, for vendors that take a file in pieces after its announcement
-and for those that take it into a library before.
+Owns the contract of `providers/interface/publishing.py`, for vendors that receive a file in chunks after the init and
+for those that store it in a media library before.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -27,18 +27,18 @@ from providers.models.secret import Secret
 from tests.providers.conformance.harness import Contract, Power, assert_silent
 
 FILE_SIZE = 66_259_900
-"""More than one chunk at every vendor that cuts."""
+"""More than one chunk at every vendor that has chunks."""
 
 LOST = ("after", "status", "html")
 FAR = 100_000
-"""More characters than any network takes for a caption."""
+"""More characters than any network accepts in a caption."""
 
 
-def _addresses(order: PublishRequest) -> tuple[Secret, ...]:
-    """Return where the vendor fetches a post's media from."""
-    if isinstance(order.content, Photos):
-        return order.content.uris
-    return (order.content.uri,) if isinstance(order.content, VideoLink) else ()
+def _addresses(request: PublishRequest) -> tuple[Secret, ...]:
+    """Return the URLs that the vendor fetches a post's media from."""
+    if isinstance(request.content, Photos):
+        return request.content.uris
+    return (request.content.uri,) if isinstance(request.content, VideoLink) else ()
 
 
 class PublishingContract(Contract):
@@ -47,46 +47,46 @@ class PublishingContract(Contract):
     # Files
 
     async def test_a_file_is_posted_when_its_last_byte_is_there(self) -> None:
-        """Nothing is posted before; then the vendor works on it, and posts it once."""
+        """Nothing is posted before the file is complete; then it is posted once."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
 
-        begun = await self._begin(access, order)
+        begun = await self._begin(access, request)
         before = self.harness.posted()
-        await self._send(begun, order)
+        await self._send(begun, request)
 
         assert 0 == before or begun.plan is None
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
         assert status.phase in (PublishPhase.PUBLISHED, PublishPhase.RUNNING, PublishPhase.RECEIVING)
         assert self.harness.posted() <= 1
 
     async def test_bytes_twice_are_no_post_twice(self) -> None:
-        """Sending a piece again on its own address, or a file again into a library, is safe: one post comes of it."""
+        """Sending a chunk again, or storing a file in a library again, is safe: there is one post."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
+        access, request = await self.harness.access(), self.harness.video_request()
         if self.harness.provider.table.library:
-            await self._stored(access, order)
-        begun = await self._begin(access, order)
+            await self._stored(access, request)
+        begun = await self._begin(access, request)
         if begun.plan is not None:
             first, end, last = begun.plan.chunk_at(0)
             assert not last
-            await self._chunk(begun, order, first, end)
+            await self._chunk(begun, request, first, end)
 
-            again = await self._chunk(begun, order, first, end)
+            again = await self._chunk(begun, request, first, end)
 
             assert end == again.received
-            await self._send(begun, order, end)
+            await self._send(begun, request, end)
         assert 1 == self.harness.posted()
 
     @pytest.mark.parametrize("how", ["after", "status"])
     async def test_bytes_whose_answer_was_lost_are_in_doubt(self, how: str) -> None:
-        """They may have arrived: Ambiguous, nothing is repeated, and sending them again then works."""
+        """Lost bytes are Ambiguous, nothing is repeated, and sending them again works."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
-        send = await self._first_bytes(access, order)
+        access, request = await self.harness.access(), self.harness.video_request()
+        send = await self._first_bytes(access, request)
         before = self.harness.calls("chunk")
         self.harness.fail("chunk", how)
 
@@ -101,156 +101,156 @@ class PublishingContract(Contract):
         """No connection to the vendor: nothing happened."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.video_order()
-        send = await self._first_bytes(access, order)
+        access, request = await self.harness.access(), self.harness.video_request()
+        send = await self._first_bytes(access, request)
         self.harness.cut_off()
 
         with pytest.raises(Temporary):
             await send()
 
-    # Announcements
+    # Submitting
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_a_video_is_ambiguous(self, how: str) -> None:
-        """Nobody knows whether it was heard: Ambiguous, never repeated by the provider itself."""
+        """A lost init of a file is Ambiguous and never repeated by the provider."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_video", self.harness.video_order(), how)
+        await self._lost("begin_video", self.harness.video_request(), how)
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_a_pull_is_ambiguous(self, how: str) -> None:
-        """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
+        """A lost call that may have published is Ambiguous, never repeated, and no URL is in the error."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_pull", self.harness.pull_order(), how)
+        await self._lost("begin_pull", self.harness.pull_request(), how)
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_photos_is_ambiguous(self, how: str) -> None:
-        """The one call may publish: Ambiguous, never repeated, and no address stands in the error."""
+        """A lost call that may have published is Ambiguous, never repeated, and no URL is in the error."""
         self.needs(Capability.POST_PHOTO)
         self.can(Power.FAULTS, Power.POSTS)
-        await self._lost("begin_photos", self.harness.photo_order(), how)
+        await self._lost("begin_photos", self.harness.photo_request(), how)
 
     async def test_what_was_never_announced_is_temporary(self) -> None:
-        """No connection to the vendor: nothing happened, and it may be announced again."""
+        """Without a connection nothing happened, and the post can be submitted again."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, order = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_request()
         self.harness.cut_off()
 
         with pytest.raises(Temporary) as caught:
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
-        assert_silent(caught.value, order.content.uri, access.grant.access_token)
+        assert_silent(caught.value, request.content.uri, access.grant.access_token)
 
     async def test_an_announcement_that_came_too_fast_may_be_made_again(self) -> None:
-        """It was refused before anything happened: Temporary, never repeated by the provider itself."""
+        """A rate-limited init is Temporary, because nothing happened, and never repeated by the provider."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
-        access, order = await self.harness.access(), self.harness.pull_order()
+        access, request = await self.harness.access(), self.harness.pull_request()
         self.harness.fail("begin_pull", "rate")
 
         with pytest.raises(Temporary):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert (0, 1) == (self.harness.posted(), self.harness.calls("begin_pull"))
-        await self.harness.provider.publishing.begin(access, order)
+        await self.harness.provider.publishing.begin(access, request)
         assert 1 == self.harness.posted()
 
     async def test_a_pulled_video_has_an_id_and_no_address(self) -> None:
-        """There is nothing to send: the id is all there is, and its status can be asked for."""
+        """The vendor fetches the media: there is nothing to upload, and the status can be read by the id."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS)
-        await self._acts(self.harness.pull_order())
+        await self._acts(self.harness.pull_request())
 
     async def test_photos_have_an_id_and_no_address(self) -> None:
-        """There is nothing to send: the id is all there is, and its status can be asked for."""
+        """The vendor fetches the media: there is nothing to upload, and the status can be read by the id."""
         self.needs(Capability.POST_PHOTO)
         self.can(Power.POSTS)
-        await self._acts(self.harness.photo_order())
+        await self._acts(self.harness.photo_request())
 
     async def test_words_alone_have_an_id_and_no_address(self) -> None:
-        """There is nothing to send, and its status can be asked for."""
+        """A text post has nothing to upload, and its status can be read."""
         self.needs(Capability.POST_TEXT)
         self.can(Power.POSTS)
-        await self._acts(self.harness.text_order())
+        await self._acts(self.harness.text_request())
 
     async def test_a_draft_in_an_inbox_waits_for_its_creator(self) -> None:
-        """Nothing is posted; it is the creator's turn."""
+        """A draft in the creator's inbox is not posted; it awaits the creator."""
         self.needs(Capability.POST_INBOX)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.draft_order()
-        begun = await self._begin(access, order)
-        await self._send(begun, order)
+        access, request = await self.harness.access(), self.harness.draft_request()
+        begun = await self._begin(access, request)
+        await self._send(begun, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
     async def test_a_draft_in_a_planner_waits_there(self) -> None:
-        """Nothing is posted; it is the turn of whoever keeps the planner."""
+        """A draft in the planner is not posted; it awaits a person."""
         self.needs(Capability.POST_PLANNER_DRAFT)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.planner_order("draft")
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.planner_request("draft")
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
     async def test_a_post_in_review_waits_for_its_approver(self) -> None:
-        """Nothing is posted before somebody approves."""
+        """A post in review is not posted before it is approved."""
         self.needs(Capability.POST_PLANNER_REVIEW)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.planner_order("review")
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.planner_request("review")
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
 
     async def test_a_scheduled_post_waits_for_its_time(self) -> None:
-        """The vendor itself publishes it then: until that nothing is posted."""
+        """A scheduled post is published by the vendor at its time, not before."""
         self.needs(Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        begun = await self._begin(access, order)
+        access, request = await self.harness.access(), self.harness.scheduled_request()
+        begun = await self._begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
 
     async def test_what_can_never_be_handed_over_is_refused_without_a_call(self) -> None:
-        """Before anything is sent: pre-flight asks the same, as often as it likes."""
+        """An oversized caption is refused before anything is sent, by `check` and by `begin`."""
         self.needs(Capability.POST_VIDEO_PULL)
         access = await self.harness.access()
-        order = replace(self.harness.pull_order(), caption="x" * FAR)
+        request = replace(self.harness.pull_request(), caption="x" * FAR)
         before = self.harness.sent()
 
         with pytest.raises(ContentRefused):
-            self.harness.provider.publishing.check(order)
+            self.harness.provider.publishing.check(request)
         with pytest.raises(ContentRefused):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert before == self.harness.sent()
 
-    # Afterwards
+    # Status, lookup and cancel
 
     async def test_an_unknown_publish_is_not_found(self) -> None:
-        """An id that the vendor never gave is told apart from one whose status it cannot tell."""
+        """The status of an unknown id is NotFound."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         access = await self.harness.access()
         with pytest.raises(NotFound):
             await self.harness.provider.publishing.status(access, self.harness.unknown_publish)
 
     async def test_a_state_that_nobody_knows_is_no_end(self) -> None:
-        """The vendor still works on it, and its own word is kept."""
+        """An undocumented state is RUNNING, and the vendor's own name of it is kept."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
-        order = self.harness.pull_order()
-        begun = await self.harness.provider.publishing.begin(access, order)
-        publish_id = await self._publish_id(access, begun, order)
+        request = self.harness.pull_request()
+        begun = await self.harness.provider.publishing.begin(access, request)
+        publish_id = await self._publish_id(access, begun, request)
         self.harness.fail("status", "strange")
 
         status = await self.harness.provider.publishing.status(access, publish_id)
@@ -259,38 +259,38 @@ class PublishingContract(Contract):
         assert "STRANGE" in status.vendor_status.upper()
 
     async def test_a_failure_that_nobody_knows_is_not_retried(self) -> None:
-        """It has the vendor's own reason, and a kind that says that nobody knows what may be done."""
+        """An undocumented failure keeps the vendor's reason and has the kind UNKNOWN."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
         self.harness.fail_publish("something_strange")
-        order = self.harness.pull_order()
-        begun = await self.harness.provider.publishing.begin(access, order)
+        request = self.harness.pull_request()
+        begun = await self.harness.provider.publishing.begin(access, request)
 
-        status = await self._status(access, begun, order)
+        status = await self._status(access, begun, request)
 
         assert (PublishPhase.FAILED, FailureKind.UNKNOWN) == (status.phase, status.fail_kind)
         assert ("something_strange", 0) == (status.fail_code, self.harness.posted())
 
     async def test_what_a_lost_answer_made_is_found(self) -> None:
-        """Whoever did not hear the answer looks: the post is there once, by the words that it was given."""
+        """A post whose answer was lost is found once, by its caption."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.public_order("canary words of a lost post")
+        access, request = await self.harness.access(), self.harness.public_request("canary words of a lost post")
         since, until = self.harness.around()
-        before = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        before = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
         self.harness.fail("begin_pull", "after")
         with pytest.raises(Ambiguous):
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
-        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
+        found = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
 
         assert 1 == self.harness.posted()
-        assert 1 == sum(any(order.caption in text for text in each.texts) for each in found)
-        assert [] == [each for each in before if any(order.caption in text for text in each.texts)]
+        assert 1 == sum(any(request.caption in text for text in each.texts) for each in found)
+        assert [] == [each for each in before if any(request.caption in text for text in each.texts)]
 
     async def test_what_is_not_out_yet_can_be_called_back(self) -> None:
-        """It is over then, as its status tells, and nothing is posted."""
+        """A cancelled post has failed, as its status shows, and nothing is posted."""
         self.needs(Capability.POST_CANCEL)
         self.can(Power.POSTS, Power.FAULTS)
         access = await self.harness.access()
@@ -302,7 +302,7 @@ class PublishingContract(Contract):
         assert 0 == self.harness.posted()
 
     async def test_what_cannot_be_stopped_is_refused(self) -> None:
-        """It is too late, or nothing that can be called back: Rejected, and nothing is changed."""
+        """What can no longer be cancelled, or never could, is Rejected and unchanged."""
         self.needs(Capability.POST_CANCEL)
         self.can(Power.POSTS)
         access = await self.harness.access()
@@ -314,47 +314,47 @@ class PublishingContract(Contract):
 
         assert before == self.harness.posted()
 
-    # How it is done
+    # Helpers
 
-    async def _begin(self, access: Access, order: PublishRequest) -> Begun:
-        """Announce a post; a file is put into the library first, where there is one."""
-        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
-            order = replace(order, content=await self._stored(access, order))
-        begun: Begun = await self.harness.provider.publishing.begin(access, order)
+    async def _begin(self, access: Access, request: PublishRequest) -> Begun:
+        """Submit a post; a file is stored in the library first, if the vendor has one."""
+        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
+            request = replace(request, content=await self._stored(access, request))
+        begun: Begun = await self.harness.provider.publishing.begin(access, request)
         return begun
 
-    async def _publish_id(self, access: Access, begun: Begun, order: PublishRequest) -> str:
-        """Return the id of a post; a vendor that took it and told none has it in its list, under the same words."""
+    async def _publish_id(self, access: Access, begun: Begun, request: PublishRequest) -> str:
+        """Return the id of a post; if the vendor returned none, the id of the listed post with the same caption."""
         if begun.publish_id:
             return begun.publish_id
         since, until = self.harness.around()
-        found = await self.harness.provider.publishing.find(access, order.account, since=since, until=until)
-        [ours] = [each for each in found if order.caption in each.texts]
+        found = await self.harness.provider.publishing.find(access, request.account, since=since, until=until)
+        [ours] = [each for each in found if request.caption in each.texts]
         return str(ours.publish_id)
 
-    async def _status(self, access: Access, begun: Begun, order: PublishRequest) -> PublishStatus:
-        publish_id = await self._publish_id(access, begun, order)
+    async def _status(self, access: Access, begun: Begun, request: PublishRequest) -> PublishStatus:
+        publish_id = await self._publish_id(access, begun, request)
         status: PublishStatus = await self.harness.provider.publishing.status(access, publish_id)
         return status
 
-    async def _stored(self, access: Access, order: PublishRequest) -> VideoLink:
-        file = order.content
+    async def _stored(self, access: Access, request: PublishRequest) -> VideoLink:
+        file = request.content
         assert isinstance(file, VideoFile)
         uri = await self.harness.provider.publishing.store(access, file, self._body(0, file.size), name="canary")
         return VideoLink(uri, file.mime_type)
 
-    async def _send(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
-        """Send what is left of a file; nothing when the vendor has it already."""
-        file = order.content
+    async def _send(self, begun: Begun, request: PublishRequest, offset: int = 0) -> None:
+        """Send the rest of a file; nothing if the vendor has it already."""
+        file = request.content
         while begun.plan is not None and isinstance(file, VideoFile) and offset < file.size:
             first, end, _ = begun.plan.chunk_at(offset)
-            answer = await self._chunk(begun, order, first, end)
+            answer = await self._chunk(begun, request, first, end)
             offset = file.size if answer.complete else answer.received
 
-    async def _chunk(self, begun: Begun, order: PublishRequest, first: int, end: int) -> Any:
+    async def _chunk(self, begun: Begun, request: PublishRequest, first: int, end: int) -> Any:
         assert begun.upload_url is not None
         return await self.harness.provider.publishing.send_chunk(
-            begun.upload_url, order.content, first=first, end=end, body=self._body(first, end)
+            begun.upload_url, request.content, first=first, end=end, body=self._body(first, end)
         )
 
     def _body(self, first: int, end: int) -> Callable[[], AsyncIterator[bytes]]:
@@ -364,32 +364,32 @@ class PublishingContract(Contract):
 
         return body
 
-    async def _first_bytes(self, access: Access, order: PublishRequest) -> Callable[[], Any]:
-        """Return what sends the first bytes of a file: its first piece, or all of it into a library."""
+    async def _first_bytes(self, access: Access, request: PublishRequest) -> Callable[[], Any]:
+        """Return a function that sends the first bytes of a file: its first chunk, or all of it to a library."""
         if self.harness.provider.table.library:
-            return lambda: self._stored(access, order)
-        begun = await self._begin(access, order)
+            return lambda: self._stored(access, request)
+        begun = await self._begin(access, request)
         assert begun.plan is not None
         first, end, _ = begun.plan.chunk_at(0)
-        return lambda: self._chunk(begun, order, first, end)
+        return lambda: self._chunk(begun, request, first, end)
 
-    async def _lost(self, operation: str, order: PublishRequest, how: str) -> None:
-        """Announce once, and do not hear the answer."""
+    async def _lost(self, operation: str, request: PublishRequest, how: str) -> None:
+        """Submit a post whose answer is lost, and assert that it is Ambiguous and sent once."""
         access = await self.harness.access()
-        if isinstance(order.content, VideoFile) and self.harness.provider.table.library:
-            order = replace(order, content=await self._stored(access, order))
+        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
+            request = replace(request, content=await self._stored(access, request))
         self.harness.fail(operation, how)
 
         with pytest.raises(Ambiguous) as caught:
-            await self.harness.provider.publishing.begin(access, order)
+            await self.harness.provider.publishing.begin(access, request)
 
         assert 1 == self.harness.calls(operation)
-        assert_silent(caught.value, *_addresses(order), access.grant.access_token)
+        assert_silent(caught.value, *_addresses(request), access.grant.access_token)
 
-    async def _acts(self, order: PublishRequest) -> None:
+    async def _acts(self, request: PublishRequest) -> None:
         access = await self.harness.access()
 
-        begun = await self._begin(access, order)
+        begun = await self._begin(access, request)
 
         assert begun.upload_url is None
-        assert PublishPhase.FAILED is not (await self._status(access, begun, order)).phase
+        assert PublishPhase.FAILED is not (await self._status(access, begun, request)).phase

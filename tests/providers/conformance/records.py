@@ -1,4 +1,4 @@
-"""What a planner's records promise: a change that takes nothing else away, and many states in one call.
+"""The contract of a planner's records: an edit that loses nothing else, and many statuses in one call.
 
 Owns the contract of `providers/interface/records.py`.
 """
@@ -10,7 +10,7 @@ import pytest
 from providers.capabilities import Capability
 from providers.errors import NotFound, Rejected
 from providers.interface import Access
-from providers.models.publishing import FailureKind, PublishPhase, Sighting
+from providers.models.publishing import FailureKind, FoundPost, PublishPhase
 from tests.providers.conformance.harness import Contract, Power
 
 
@@ -18,22 +18,22 @@ class RecordsContract(Contract):
     """A planner's own copies of posts."""
 
     async def test_a_post_that_is_not_out_can_be_changed(self) -> None:
-        """New words stand in the place of the old ones, its media stay, and it still waits for its time."""
+        """An edit replaces the caption; the media stay, and the post is still scheduled."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
-        [before] = await self._seen(access, order.account)
+        access, request = await self.harness.access(), self.harness.scheduled_request()
+        publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
+        [before] = await self._seen(access, request.account)
 
-        await self.harness.provider.records.edit(access, publish_id, replace(order, caption="other words"))
+        await self.harness.provider.records.edit(access, publish_id, replace(request, caption="other words"))
 
-        [after] = await self._seen(access, order.account)
+        [after] = await self._seen(access, request.account)
         assert (("other words",), before.uris) == (after.texts, after.uris)
         status = await self.harness.provider.publishing.status(access, publish_id)
         assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
 
     async def test_a_post_that_is_out_is_not_changed(self) -> None:
-        """It is too late: Rejected, and nothing is sent that could change it."""
+        """Editing a published post is Rejected, and no write is sent."""
         self.needs(Capability.POST_EDIT)
         self.can(Power.POSTS)
         access = await self.harness.access()
@@ -41,38 +41,38 @@ class RecordsContract(Contract):
         before = self.harness.calls("edit")
 
         with pytest.raises(Rejected):
-            await self.harness.provider.records.edit(access, publish_id, self.harness.pull_order())
+            await self.harness.provider.records.edit(access, publish_id, self.harness.pull_request())
 
         assert before == self.harness.calls("edit")
 
     async def test_a_post_that_is_not_there_is_not_found(self) -> None:
-        """An id that the vendor never gave."""
+        """Editing an unknown id is NotFound."""
         self.needs(Capability.POST_EDIT)
         access = await self.harness.access()
         with pytest.raises(NotFound):
-            await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_order())
+            await self.harness.provider.records.edit(access, self.harness.unknown_publish, self.harness.pull_request())
 
     async def test_many_posts_are_told_at_once(self) -> None:
-        """Each under its own id, as if it were asked for by itself; one that is not there is left out."""
+        """Statuses come by id and equal those looked up singly; an unknown id is left out."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
+        access, request = await self.harness.access(), self.harness.scheduled_request()
         publishing = self.harness.provider.publishing
-        ids = [(await publishing.begin(access, replace(order, caption=f"post {at}"))).publish_id for at in range(3)]
+        ids = [(await publishing.begin(access, replace(request, caption=f"post {at}"))).publish_id for at in range(3)]
         since, until = self.harness.around()
 
-        told = await self.harness.provider.records.statuses(
+        statuses = await self.harness.provider.records.statuses(
             access, [*ids, self.harness.unknown_publish], since=since, until=until
         )
 
-        assert {id: await publishing.status(access, id) for id in ids} == told
+        assert {id: await publishing.status(access, id) for id in ids} == statuses
 
     async def test_a_record_that_is_taken_away_is_gone(self) -> None:
-        """It was not out and never will be; taking it away again is no error."""
+        """A deleted record is never published; deleting it again is not an error."""
         self.needs(Capability.POST_EDIT, Capability.POST_SCHEDULE)
         self.can(Power.POSTS)
-        access, order = await self.harness.access(), self.harness.scheduled_order()
-        publish_id = (await self.harness.provider.publishing.begin(access, order)).publish_id
+        access, request = await self.harness.access(), self.harness.scheduled_request()
+        publish_id = (await self.harness.provider.publishing.begin(access, request)).publish_id
 
         await self.harness.provider.records.delete(access, publish_id)
         await self.harness.provider.records.delete(access, publish_id)
@@ -84,6 +84,6 @@ class RecordsContract(Contract):
             self.harness.posted(),
         )
 
-    async def _seen(self, access: Access, account: str) -> list[Sighting]:
+    async def _seen(self, access: Access, account: str) -> list[FoundPost]:
         since, until = self.harness.around()
         return list(await self.harness.provider.publishing.find(access, account, since=since, until=until))

@@ -1,6 +1,6 @@
-"""What a provider does not promise is refused before the network, with the sentence that its table gives.
+"""What a provider does not promise is refused before the network, with the note of its capability table.
 
-Owns one way to ask for each capability that the checked provider watches over. Knows no vendor.
+Owns one call for each capability that the checked provider checks. Knows no vendor.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,8 +13,7 @@ import pytest
 
 from providers.capabilities import Capability, CapabilityTable, Cell, Support
 from providers.checked import checked
-from providers.demand import demand
-from providers.errors import CapabilityMissing
+from providers.errors import CapabilityMissing, require
 from providers.interface import Access, Provider
 from providers.models.engagement import AccountRef
 from providers.models.grants import ConsentRequest
@@ -26,9 +25,9 @@ TIME = datetime(2026, 11, 20, tzinfo=UTC)
 ACCOUNT = AccountRef("1", "tiktok")
 SECRET = Secret("canary-of-a-refusal")
 REQUEST = ConsentRequest("state", SECRET, "https://gateway.example/", ())
-Ask = Callable[[Provider, Access], Any]
+Call = Callable[[Provider, Access], Any]
 
-ASKS: Mapping[Capability, Ask] = {
+CALLS: Mapping[Capability, Call] = {
     Capability.OAUTH: lambda it, _: it.authorization.consent_uri(REQUEST),
     Capability.STATIC_TOKEN: lambda it, _: it.authorization.static(SECRET, settings={}, scopes=()),
     Capability.AGENCY_GRANTS: lambda it, access: it.authorization.derive(access, "1"),
@@ -62,46 +61,46 @@ ASKS: Mapping[Capability, Ask] = {
     Capability.COMMENT_MODERATE: lambda it, access: it.engagement.set_liked(access, ACCOUNT, "1", liked=True),
     Capability.WEBHOOKS: lambda it, _: it.webhooks.parse(b"{}"),
 }
-"""What a caller does who wants it. Nothing asks for the others: a facet that will, comes with a row here."""
+"""A call that needs the capability. The other capabilities have no call yet; a new facet adds its rows here."""
 
 
 def missing(table: CapabilityTable) -> dict[Capability, Cell]:
-    """Return what a table does not promise."""
+    """Return the cells of the capabilities that a table does not promise."""
     return {each: table.cell(each) for each in Capability if not table.can(each)}
 
 
-async def _asked(capability: Capability, provider: Provider, access: Access) -> None:
-    if capability not in ASKS:
-        demand(provider.table, capability)
+async def _use(capability: Capability, provider: Provider, access: Access) -> None:
+    if capability not in CALLS:
+        require(provider.table, capability)
         return
-    answer = ASKS[capability](provider, access)
+    answer = CALLS[capability](provider, access)
     if isawaitable(answer):
         await answer
 
 
 class RefusalsContract(Contract):
-    """Everything that the table does not promise."""
+    """The capabilities that the table does not promise."""
 
     async def test_what_is_not_promised_is_refused_with_the_tables_note(self) -> None:
-        """Each by itself, as if all else were there: the capability, how far it goes, and why; no call is made."""
+        """Each missing capability is refused with its support and note if all others are promised; no call is made."""
         self.needs()
         access = await self.harness.access()
         before = self.harness.sent()
 
-        told = {each: await self._refusal(each, cell, access) for each, cell in self._missing().items()}
+        refused = {each: await self._refusal(each, cell, access) for each, cell in self._missing().items()}
 
-        assert {each: (cell.support, cell.note) for each, cell in self._missing().items()} == told
+        assert {each: (cell.support, cell.note) for each, cell in self._missing().items()} == refused
         assert before == self.harness.sent()
 
     def _missing(self) -> dict[Capability, Cell]:
         return missing(self.harness.provider.table)
 
     async def _refusal(self, capability: Capability, cell: Cell, access: Access) -> tuple[Support, str]:
-        """Ask for one thing and give how it is refused: by its facet, or where no facet has it by the table alone."""
+        """Use one capability and return how it is refused: by its facet, or by the table if no facet has it."""
         unchecked = self.harness.unchecked
         cells = {**{each: Cell(Support.FULL) for each in Capability}, capability: cell}
         alone = checked(replace(unchecked, table=replace(unchecked.table, cells=cells)))
         with pytest.raises(CapabilityMissing) as caught:
-            await _asked(capability, alone, access)
+            await _use(capability, alone, access)
         assert capability is caught.value.capability
         return caught.value.support, caught.value.note

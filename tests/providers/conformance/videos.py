@@ -1,4 +1,4 @@
-"""What reading videos promises: pages that end, ids that are exact, and no number that the vendor did not tell.
+"""The contract of video reads: pages that end, exact ids, and no number that the vendor did not report.
 
 Owns the contract of `providers/interface/videos.py`.
 """
@@ -17,7 +17,7 @@ class VideosContract(Contract):
     """Videos."""
 
     async def _ids(self, pages: int = 10) -> list[str]:
-        """Read page by page until the last one."""
+        """Read all pages."""
         access, ids, cursor = await self.harness.access(), list[str](), ""
         for _ in range(pages):
             page = await self.harness.provider.videos.list_videos(access, cursor=cursor, limit=20)
@@ -28,7 +28,7 @@ class VideosContract(Contract):
         raise AssertionError(f"no end after {pages} pages")
 
     async def test_pages_end_and_repeat_nothing(self) -> None:
-        """Every video comes once, newest first, and the last page says that it is the last."""
+        """Every video comes once, newest first, and the last page has no cursor."""
         self.needs(Capability.VIDEO_LIST)
         self.can(Power.VIDEOS)
         expected = self.harness.add_videos(45)
@@ -36,7 +36,7 @@ class VideosContract(Contract):
         assert expected[::-1] == await self._ids()
 
     async def test_an_empty_page_is_not_the_end(self) -> None:
-        """A page may be empty because what was on it is hidden: what comes after it is still read."""
+        """An empty page (its videos are hidden) does not end the list."""
         self.needs(Capability.VIDEO_LIST)
         self.can(Power.VIDEOS, Power.FAULTS)
         expected = self.harness.add_videos(5)
@@ -55,21 +55,21 @@ class VideosContract(Contract):
             assert video.cover_expire_time is None or video.cover_uri
 
     async def test_figures_are_told_with_a_video(self) -> None:
-        """Asked for, they are numbers; not asked for, they are not there."""
+        """Metrics are numbers if requested, else None."""
         self.needs(Capability.VIDEO_LIST, Capability.METRICS)
         self.can(Power.VIDEOS)
         access, _ = await self.harness.access(), self.harness.add_videos(1)
 
-        [told] = (await self.harness.provider.videos.list_videos(access)).videos
+        [video] = (await self.harness.provider.videos.list_videos(access)).videos
         [bare] = (await self.harness.provider.videos.list_videos(access, metrics=False)).videos
 
-        figures = [each for each in astuple(told.metrics) if each is not None]
-        assert figures
-        assert all(isinstance(each, int) for each in figures)
+        numbers = [each for each in astuple(video.metrics) if each is not None]
+        assert numbers
+        assert all(isinstance(each, int) for each in numbers)
         assert bare.metrics is None
 
     async def test_what_the_vendor_does_not_tell_is_not_zero(self) -> None:
-        """A video without figures, times or sizes has None where a number would be a lie."""
+        """A video without metrics, times or sizes has None for them."""
         self.needs(Capability.VIDEO_LIST, Capability.METRICS)
         self.can(Power.FAULTS)
         access = await self.harness.access()
@@ -82,7 +82,7 @@ class VideosContract(Contract):
         assert (None, None) == (video.publish_time, video.duration)
 
     async def test_a_lookup_gives_what_there_is(self) -> None:
-        """Ids that the account does not have are left out, and nothing fails for them."""
+        """Ids that the account does not have are left out without an error."""
         self.needs(Capability.VIDEO_QUERY)
         self.can(Power.VIDEOS)
         access, ids = await self.harness.access(), self.harness.add_videos(3)
@@ -96,7 +96,7 @@ class VideosContract(Contract):
         [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
     )
     async def test_a_list_that_fails_says_how(self, how: str, kind: type[Exception]) -> None:
-        """A read is never in doubt, and no token stands in the error."""
+        """A lost read is temporary, and no token is in the error."""
         self.needs(Capability.VIDEO_LIST)
         self.can(Power.FAULTS)
         access = await self.harness.access()

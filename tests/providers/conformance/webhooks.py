@@ -1,4 +1,4 @@
-"""What webhooks promise: only what is proved to be the vendor's is read, and what nobody knows is kept.
+"""The contract of webhooks: only authentic deliveries are accepted, and unknown events are kept.
 
 Owns the contract of `providers/interface/webhooks.py`.
 """
@@ -15,15 +15,15 @@ from tests.providers.conformance.harness import Contract, Power
 
 
 class WebhooksContract(Contract):
-    """Deliveries."""
+    """Webhook deliveries."""
 
     def read(self, **changes: Any) -> Any:
-        """Read a delivery that was spoiled so."""
+        """Read a delivery with these changes."""
         headers, body = self.harness.delivery(**changes)
         return self.harness.provider.webhooks.read(headers, body, now=self.harness.now)
 
     def test_an_authentic_delivery_is_read(self) -> None:
-        """Kind, subject and what makes it itself; the same bytes give the same key."""
+        """A delivery has kind, subject and dedupe key; the same bytes have the same key."""
         self.needs(Capability.WEBHOOKS)
         self.can(Power.WEBHOOKS)
         first, second = self.read(), self.read()
@@ -46,7 +46,7 @@ class WebhooksContract(Contract):
         ids=str,
     )
     def test_whatever_is_not_proved_is_refused(self, spoiled: dict[str, Any]) -> None:
-        """Old, early, forged, cut, for somebody else, unsigned: refused, and nothing of it in the error."""
+        """Old, early, forged, truncated, foreign and unsigned deliveries are refused, and not quoted in the error."""
         self.needs(Capability.WEBHOOKS)
         self.can(Power.WEBHOOKS)
         with pytest.raises(WebhookRefused) as caught:
@@ -54,7 +54,7 @@ class WebhooksContract(Contract):
         assert "canary" not in f"{caught.value!r} {caught.value}"
 
     def test_an_event_that_nobody_knows_is_kept(self) -> None:
-        """It is authentic, so it is kept, as UNKNOWN, under its own name."""
+        """An authentic event that is not documented has the kind UNKNOWN and keeps its name."""
         self.needs(Capability.WEBHOOKS)
         self.can(Power.WEBHOOKS)
         read = self.read(event="post.something.new")

@@ -1,6 +1,6 @@
-"""What the tests of the HighLevel provider find at hand.
+"""Fixtures of the HighLevel provider's tests.
 
-Owns the switch that drops pauses between tries. Knows no vendor.
+Owns the switch that removes the pauses between retries. Knows no vendor.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import stamina
 
 @pytest.fixture(autouse=True, scope="package")
 def _no_waiting() -> Iterator[None]:
-    """Keep the number of tries and drop the pauses between them."""
+    """Limit retries to two attempts without pauses."""
     stamina.set_testing(True, attempts=2, cap=True)
     yield
     stamina.set_testing(False)

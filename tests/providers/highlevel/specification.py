@@ -1,6 +1,6 @@
-"""What is wrong with a request, by the official OpenAPI: its path, its parameters, its headers, its body.
+"""Validation of a request against the official OpenAPI: its path, parameters, headers and body.
 
-Owns the check of one request; finding operations and judging values is the simulator's validator's.
+Owns the validation of one request; the simulator's validator finds operations and checks values.
 """
 
 import json
@@ -15,20 +15,20 @@ from tests.providers.simulators.highlevel import contract
 
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
-# What live users send beyond the specification, and get accepted (reports, read 2026-11-20).
+# Undocumented parameters that live users send and HighLevel accepts (reports, read 2026-11-20).
 _REPORTED = {"POST /medias/upload-file": frozenset({"altType", "altId"})}
-# Documented in v3, and sent by live users to 2021-07-28 too.
+# Documented in v3 only; live users send them to 2021-07-28 too.
 _REPORTED_BODIES = frozenset({"pinterestPostDetails", "youtubePostDetails"})
 
 
-def operation(generation: str, request: httpx.Request) -> contract.Operation | None:
-    """Find the operation that a request asks for."""
-    return contract.find(generation, request.method, request.url.path)
+def operation(spec: str, request: httpx.Request) -> contract.Operation | None:
+    """Return the operation of a request, None if it is undocumented."""
+    return contract.find(spec, request.method, request.url.path)
 
 
-def wrong(generation: str, request: httpx.Request) -> list[str]:
-    """Say everything that is wrong with a request."""
-    found = operation(generation, request)
+def wrong(spec: str, request: httpx.Request) -> list[str]:
+    """Return all violations of a request."""
+    found = operation(spec, request)
     where = f"{request.method} {request.url.path}"
     if found is None:
         return [f"{where} is in no specification"]
@@ -63,7 +63,7 @@ def _body(found: contract.Operation, request: httpx.Request) -> list[str]:
     media_type = request.headers["content-type"].partition(";")[0]
     schema = found.request(media_type)
     if not schema:
-        return [f"{media_type} is not taken"]
+        return [f"{media_type} is not accepted"]
     known = _REPORTED_BODIES if found.path.partition("{locationId}/")[2].startswith("posts") else frozenset()
     return contract.problems(found.spec, schema, _value(media_type, request), "body", known=known)
 
@@ -77,7 +77,7 @@ def _value(media_type: str, request: httpx.Request) -> Any:
 
 
 def multipart(request: httpx.Request) -> dict[str, str]:
-    """Read a form with files as somebody else's code reads it: the content of each part by its name."""
+    """Parse a multipart form with the standard library: the content of each part by its name."""
     head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
     parts = message_from_bytes(head + request.content, policy=HTTP).iter_parts()
     read = {part.get_param("name", header="content-disposition"): part.get_payload(decode=True) for part in parts}

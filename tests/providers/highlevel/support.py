@@ -1,7 +1,7 @@
-"""A HighLevel that answers what it is told and remembers what it was sent; the values of every test of the provider.
+"""A fake HighLevel with scripted answers that records requests, and values shared by the provider's tests.
 
-Owns literal answers in HighLevel's shapes. They are spec-derived: written after its specification and what live users
-report, none was recorded from an account. Knows nothing of the provider's code but how it is built.
+Owns literal answers in HighLevel's shapes. They are derived from its specification and from reports of live users;
+none was recorded from an account. Knows nothing of the provider's code but how it is built.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -20,19 +20,19 @@ API = "https://services.leadconnectorhq.com"
 CLIENT_ID = "65f0c0de0000000000000a99-testapp"
 SETTINGS = {"client_id": CLIENT_ID, "client_secret": Secret("canary-client-secret")}
 LOCATION, COMPANY, USER = "LocationOfTests00001", "CompanyOfTests000001", "UserOfTests000000001"
-PLACE = {"location_id": LOCATION, "company_id": COMPANY, "user_id": USER}
+CONNECTION_SETTINGS = {"location_id": LOCATION, "company_id": COMPANY, "user_id": USER}
 RECORD = "65f0c0de00000000000000aa"
 VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 
 
 def ok(results: Any = None, status: int = 200, **more: Any) -> httpx.Response:
-    """Answer as HighLevel does when all is well."""
+    """Return a success in HighLevel's format."""
     body = {"success": True, "statusCode": status, "message": "Done", "traceId": "trace-ok", **more}
     return httpx.Response(status, json=body if results is None else {**body, "results": results})
 
 
 def refused(status: int, message: str | list[str] = "Said by HighLevel.", **more: Any) -> httpx.Response:
-    """Answer as HighLevel's services do when they refuse."""
+    """Return an error in HighLevel's format."""
     body = {"status": status, "options": {}, "message": message, "name": "SomeException", "error": "Some Phrase"}
     headers = more.pop("headers", None)
     return httpx.Response(
@@ -41,14 +41,14 @@ def refused(status: int, message: str | list[str] = "Said by HighLevel.", **more
 
 
 def highlevel(*answers: Answering, **settings: Any) -> tuple[HighLevel, FakeVendor]:
-    """Build the provider in front of a vendor that gives these answers."""
+    """Build the provider over a vendor that returns these answers."""
     vendor = FakeVendor(list(answers) or [httpx.Response(500)])
     provider = build({**SETTINGS, **settings}, clock=lambda: NOW, transport=httpx.MockTransport(vendor))
     return provider, vendor
 
 
-class Lender(Counting):
-    """An Access that lends `canary-token-1`, and the next number each time one is refused."""
+class FakeAccess(Counting):
+    """An Access with the token `canary-token-1`, whose number increases each time a token is refused."""
 
     def __init__(self, *scopes: str) -> None:
         super().__init__()
@@ -56,11 +56,11 @@ class Lender(Counting):
         self.version = 1
 
     async def token(self) -> AccessToken:
-        """Lend the current token."""
+        """Return the current token."""
         value = Secret(f"canary-token-{self.version}")
-        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24), settings=PLACE)
+        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24), settings=CONNECTION_SETTINGS)
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Lend the next one."""
+        """Return the next token."""
         self.version = used.version + 1
         return await self.token()

@@ -1,6 +1,6 @@
-"""A location's profile and its social accounts: reading, health, taking away.
+"""A location's profile and its social accounts: reading, health, deletion.
 
-Owns the examples. How an account gets connected is in test_connecting.py.
+Owns the examples. Attaching an account is covered by test_account_oauth.py.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -14,8 +14,8 @@ from providers.errors import CapabilityMissing, ContractBroken, NotFound, Reject
 from providers.highlevel import SocialAccount
 from providers.models.accounts import Profile, ProfilePart
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, ok
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, ok
 
 ALL_PARTS = frozenset(ProfilePart)
 ROW: dict[str, Any] = {
@@ -39,11 +39,11 @@ ROW: dict[str, Any] = {
 
 
 async def test_a_location_is_read_in_one_call() -> None:
-    """The grant's only location, found without its name; it has a name, and no part beyond."""
+    """The grant's only location is found without its id; it has a name, and every other part is missing."""
     row = {"id": LOCATION, "name": "Bakery", "timezone": "Europe/Berlin"}
     provider, vendor = highlevel(httpx.Response(200, json={"locations": [row]}))
 
-    profile = await provider.accounts.profile(Lender(), ALL_PARTS)
+    profile = await provider.accounts.profile(FakeAccess(), ALL_PARTS)
 
     assert [("GET", f"{API}/locations/search?limit=2")] == [(each.method, str(each.url)) for each in vendor.requests]
     assert (
@@ -63,12 +63,12 @@ async def test_a_location_is_read_in_one_call() -> None:
     ("scopes", "parts"),
     [(("socialplanner/post.write",), ALL_PARTS), (("locations.readonly",), frozenset({ProfilePart.STATS}))],
 )
-async def test_parts_that_are_not_granted_are_not_asked(scopes: tuple[str, ...], parts: frozenset[ProfilePart]) -> None:
-    """Without the scope, or for figures alone, nothing is asked for: no call."""
+async def test_parts_without_a_scope_make_no_call(scopes: tuple[str, ...], parts: frozenset[ProfilePart]) -> None:
+    """Without the scope, or for statistics only, no call is made."""
     provider, vendor = highlevel(httpx.Response(200, json={"locations": []}))
 
     with pytest.raises(ScopeNotGranted):
-        await provider.accounts.profile(Lender(*scopes), parts)
+        await provider.accounts.profile(FakeAccess(*scopes), parts)
     assert [] == vendor.requests
 
 
@@ -81,34 +81,34 @@ async def test_parts_that_are_not_granted_are_not_asked(scopes: tuple[str, ...],
         ([{"id": "a"}, {"id": "b"}], Rejected),
     ],
 )
-async def test_a_grant_is_of_one_location(locations: Any, kind: type[Exception]) -> None:
-    """None breaks the contract; several are a company's."""
+async def test_a_grant_must_be_of_exactly_one_location(locations: Any, kind: type[Exception]) -> None:
+    """No location is a broken contract; several locations mean a company's grant, which is rejected."""
     provider, _ = highlevel(httpx.Response(200, json={"locations": locations, "traceId": "t"}))
 
     with pytest.raises(kind) as raised:
-        await provider.accounts.profile(Lender(), ALL_PARTS)
+        await provider.accounts.profile(FakeAccess(), ALL_PARTS)
     assert kind is type(raised.value)
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_location_is_read(version: str) -> None:
-    """A location's grant sees itself; a company's is told that it is none of a location."""
-    async with in_process(version=version) as journey:
-        profile = await journey.provider.accounts.profile(await journey.connect(BAKERY), ALL_PARTS)
-        company = await journey.connect(agency=True)
+    """A location's grant reads its location; a company's grant is rejected as the wrong kind of token."""
+    async with in_process(version=version) as sandbox:
+        profile = await sandbox.provider.accounts.profile(await sandbox.connect(BAKERY), ALL_PARTS)
+        company = await sandbox.connect(agency=True)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.accounts.profile(company, ALL_PARTS)
+            await sandbox.provider.accounts.profile(company, ALL_PARTS)
 
     assert (BAKERY, "Sim Bakery") == (profile.provider_account_id, profile.display_name)
     assert (COMPANY, "wrong_token_class") == (company.grant.subject, raised.value.code)
 
 
-async def test_no_creator_info_is_given() -> None:
-    """HighLevel does not pass it on: the table's word, and no call."""
+async def test_creator_info_is_impossible() -> None:
+    """It raises CapabilityMissing without a call: HighLevel does not pass it on."""
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing) as raised:
-        await provider.accounts.creator_info(Lender())
+        await provider.accounts.creator_info(FakeAccess())
     assert (Capability.CREATOR_INFO, Support.IMPOSSIBLE, []) == (
         raised.value.capability,
         raised.value.support,
@@ -120,10 +120,10 @@ async def test_no_creator_info_is_given() -> None:
 
 
 async def test_accounts_are_read() -> None:
-    """Everything that is said of one; words in lower case, times aware, the rest kept."""
+    """All documented fields are read: names in lower case, times aware, and the row itself kept."""
     provider, _ = highlevel(ok({"accounts": [ROW], "groups": [{"id": "g", "name": "n", "accountIds": []}]}))
 
-    [account] = await provider.accounts.social_accounts(Lender(), LOCATION)
+    [account] = await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert (
         SocialAccount(
@@ -158,46 +158,46 @@ HEALTH: list[tuple[dict[str, Any], bool]] = [
 
 @pytest.mark.parametrize(("row", "usable"), HEALTH)
 async def test_an_account_is_usable_or_not(row: dict[str, Any], usable: bool) -> None:
-    """Not deleted, not inactive, not expired by word or by time; what is not said is taken as good."""
+    """It is usable unless deleted, inactive or expired; a missing field counts as healthy."""
     provider, _ = highlevel(ok({"accounts": [row]}))
 
-    [account] = await provider.accounts.social_accounts(Lender(), LOCATION)
+    [account] = await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert usable is account.usable(NOW)
 
 
-async def test_rows_that_are_none_are_left_out() -> None:
-    """What has no id cannot be posted to."""
+async def test_rows_without_an_id_are_left_out() -> None:
+    """An account without an id cannot be posted to."""
     provider, _ = highlevel(ok({"accounts": [ROW, {"name": "no id"}, None, "x", {"id": 7}]}))
 
-    assert [ROW["id"]] == [each.id for each in await provider.accounts.social_accounts(Lender(), LOCATION)]
+    assert [ROW["id"]] == [each.id for each in await provider.accounts.social_accounts(FakeAccess(), LOCATION)]
 
 
 @pytest.mark.parametrize("results", [None, {}, {"accounts": {}}, {"accounts": None}])
-async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
-    """An account that is silently gone would look disconnected."""
+async def test_an_answer_without_a_list_breaks_the_contract(results: Any) -> None:
+    """Read as an empty list, it would make every account look disconnected."""
     provider, _ = highlevel(ok(results))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert "trace-ok" == raised.value.log_id
 
 
-async def test_an_account_is_taken_away() -> None:
-    """DELETE on its opaque id, in the name of a user when one is given."""
+async def test_an_account_is_deleted() -> None:
+    """The call is a DELETE on its opaque id, with the acting user if there is one."""
     provider, vendor = highlevel(ok({"locationId": LOCATION, "id": "a"}))
 
-    await provider.accounts.delete(Lender(), LOCATION, "a/b", user_id="u")
+    await provider.accounts.delete(FakeAccess(), LOCATION, "a/b", user_id="u")
 
     where = f"{API}/social-media-posting/{LOCATION}/accounts/a%2Fb?userId=u"
     assert ("DELETE", where, b"") == (vendor.last.method, str(vendor.last.url), vendor.last.content)
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_the_simulators_accounts_come_and_go(version: str) -> None:
-    """Expired, inactive and deleted ones are in the list and not usable; a deleted one is gone, and not found again."""
-    async with in_process(version=version) as journey:
-        access, accounts, vendor = await journey.connect(), journey.provider.accounts, journey.vendor
+async def test_the_simulators_accounts_are_listed_and_deleted(version: str) -> None:
+    """Expired and inactive accounts are listed but not usable; a deleted one is gone, and NotFound afterwards."""
+    async with in_process(version=version) as sandbox:
+        access, accounts, vendor = await sandbox.connect(), sandbox.provider.accounts, sandbox.vendor
         first, second, third = vendor.accounts.of(BAKERY)
         vendor.set_account(first.id, expired=True)
         vendor.set_account(second.id, active=False)
@@ -213,10 +213,10 @@ async def test_the_simulators_accounts_come_and_go(version: str) -> None:
 
 
 async def test_another_locations_accounts_are_out_of_reach() -> None:
-    """403 is not answered with a newer token."""
-    async with in_process() as journey:
-        access = await journey.connect(BAKERY)
+    """The call is rejected with 403, and not repeated with a newer token."""
+    async with in_process() as sandbox:
+        access = await sandbox.connect(BAKERY)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.accounts.social_accounts(access, GARAGE)
+            await sandbox.provider.accounts.social_accounts(access, GARAGE)
 
     assert ("wrong_location", 1) == (raised.value.code, access.version)

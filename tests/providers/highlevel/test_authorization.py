@@ -1,6 +1,6 @@
-"""HighLevel's OAuth as it goes over the wire, in both generations.
+"""HighLevel's OAuth over the wire, in both API versions.
 
-Owns the examples of the token endpoint. Agencies are in test_installs.py, static tokens in test_grants.py.
+Owns the examples of the token endpoint. Agencies are in test_agency_installs.py, static tokens in test_grants.py.
 """
 
 from datetime import timedelta
@@ -56,8 +56,8 @@ V3_TOKEN = {_NAMES.get(name, name): value for name, value in TOKEN.items()}
 VERSIONS = [("2021-07-28", TOKEN), ("v3", V3_TOKEN)]
 
 
-def test_the_consent_page_is_asked_in_highlevels_way() -> None:
-    """Scopes with spaces, a state, no PKCE, and nothing that a form would write with a plus."""
+def test_the_consent_uri_follows_highlevels_format() -> None:
+    """It has scopes separated by %20, a state, no PKCE, and no plus signs."""
     provider, _ = highlevel()
 
     uri = provider.authorization.consent_uri(
@@ -77,7 +77,7 @@ def test_the_consent_page_is_asked_in_highlevels_way() -> None:
 
 @pytest.mark.parametrize(("version", "answer"), VERSIONS)
 async def test_a_code_becomes_a_locations_grant(version: str, answer: dict[str, Any]) -> None:
-    """Both spellings of the answer are read: absolute times, scopes by space, the location as subject."""
+    """Both spellings are read: expiries become absolute, scopes are split, the subject is the location."""
     provider, vendor = highlevel(httpx.Response(200, json=answer), api_version=version)
 
     grant = await provider.authorization.exchange("abc", verifier=VERIFIER, redirect_uri=REDIRECT)
@@ -99,7 +99,7 @@ async def test_a_code_becomes_a_locations_grant(version: str, answer: dict[str, 
 
 
 async def test_a_code_is_sent_in_snake_case() -> None:
-    """The form of 2021-07-28, the code as it came, the redirect URI with it."""
+    """Version 2021-07-28 gets a form in snake case, with the code unchanged and the redirect URI."""
     provider, vendor = highlevel(httpx.Response(200, json=TOKEN))
 
     await provider.authorization.exchange("a%2Fb+c", verifier=VERIFIER, redirect_uri=REDIRECT)
@@ -114,7 +114,7 @@ async def test_a_code_is_sent_in_snake_case() -> None:
 
 
 async def test_a_code_is_sent_in_camel_case() -> None:
-    """The form of v3 knows no underscore."""
+    """Version v3 gets a form in camel case."""
     provider, vendor = highlevel(httpx.Response(200, json=V3_TOKEN), api_version="v3")
 
     await provider.authorization.exchange("abc", verifier=VERIFIER, redirect_uri=REDIRECT)
@@ -131,8 +131,8 @@ async def test_a_code_is_sent_in_camel_case() -> None:
 @pytest.mark.parametrize(
     ("version", "answer", "field"), [("2021-07-28", TOKEN, "refresh_token"), ("v3", V3_TOKEN, "refreshToken")]
 )
-async def test_a_refresh_gives_the_new_pair(version: str, answer: dict[str, Any], field: str) -> None:
-    """The old refresh token goes out, the new one comes back."""
+async def test_a_refresh_returns_the_new_pair(version: str, answer: dict[str, Any], field: str) -> None:
+    """The old refresh token is sent, and the new one returned."""
     provider, vendor = highlevel(httpx.Response(200, json={**answer, field: "refresh-two"}), api_version=version)
 
     grant = await provider.authorization.refresh(Secret("refresh-one"))
@@ -142,7 +142,7 @@ async def test_a_refresh_gives_the_new_pair(version: str, answer: dict[str, Any]
 
 
 async def test_a_companys_grant_names_the_company() -> None:
-    """Without a location the subject is the agency."""
+    """Without a location the subject is the company."""
     answer = {name: value for name, value in TOKEN.items() if name != "locationId"}
     provider, _ = highlevel(httpx.Response(200, json={**answer, "userType": "Company"}))
 
@@ -154,7 +154,7 @@ async def test_a_companys_grant_names_the_company() -> None:
 
 @pytest.mark.parametrize(("lifetime", "seconds"), [("7200", 7200), (7200.0, 7200), (10**30, 3600), (10**12, 315360000)])
 async def test_lifetimes_are_read(lifetime: Any, seconds: int) -> None:
-    """Numbers, numeric strings, and what is too long to be meant."""
+    """Numbers and numeric strings are read, and implausibly long lifetimes bounded."""
     provider, _ = highlevel(httpx.Response(200, json={**TOKEN, "expires_in": lifetime}))
 
     grant = await provider.authorization.refresh(Secret("r"))
@@ -164,7 +164,7 @@ async def test_lifetimes_are_read(lifetime: Any, seconds: int) -> None:
 
 @pytest.mark.parametrize("lifetime", [None, "soon", -1, 0, [], True, 1.5])
 async def test_a_missing_lifetime_does_not_lose_the_pair(lifetime: Any) -> None:
-    """A pair without a usable lifetime is kept for an hour: refusing it would lose the new refresh token."""
+    """A pair without a usable lifetime is valid for an hour: refusing it would lose the new refresh token."""
     provider, _ = highlevel(httpx.Response(200, json={**TOKEN, "expires_in": lifetime}))
 
     grant = await provider.authorization.refresh(Secret("r"))
@@ -173,7 +173,7 @@ async def test_a_missing_lifetime_does_not_lose_the_pair(lifetime: Any) -> None:
 
 
 async def test_a_missing_refresh_token_is_none() -> None:
-    """An answer without refresh token says: keep the one you have."""
+    """Without a refresh token in the answer the grant has None: the old one stays valid."""
     answer = {name: value for name, value in TOKEN.items() if name != "refresh_token"}
     provider, _ = highlevel(httpx.Response(200, json=answer))
 
@@ -204,10 +204,10 @@ REFUSALS: list[tuple[httpx.Response, type[ProviderError], str]] = [
 
 
 @pytest.mark.parametrize(("answer", "kind", "code"), REFUSALS)
-async def test_every_refusal_of_a_token_has_its_meaning(
+async def test_every_known_refusal_of_a_token_call_is_classified(
     answer: httpx.Response, kind: type[ProviderError], code: str
 ) -> None:
-    """Only what is known to be a dead grant ends one; what nobody knows does not. One call is made."""
+    """Only a known sign of a revoked grant revokes one; an unknown refusal does not. One call is made."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
@@ -234,7 +234,7 @@ async def test_every_refusal_of_a_token_has_its_meaning(
     ids=repr,
 )
 async def test_a_lost_or_unreadable_answer_leaves_the_grant_in_doubt(answer: httpx.Response | Exception) -> None:
-    """Nobody knows whether the old refresh token still lives; the call is made once."""
+    """It is unknown whether the old refresh token is still valid; the call is made once."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(Ambiguous):
@@ -242,16 +242,16 @@ async def test_a_lost_or_unreadable_answer_leaves_the_grant_in_doubt(answer: htt
     assert 1 == len(vendor.requests)
 
 
-async def test_what_was_never_sent_is_temporary() -> None:
-    """A refused connection has spent no token."""
+async def test_a_refused_connection_is_temporary() -> None:
+    """Nothing was sent, so the refresh token is still valid."""
     provider, _ = highlevel(httpx.ConnectError("refused"))
 
     with pytest.raises(Unavailable):
         await provider.authorization.refresh(Secret("r"))
 
 
-async def test_a_grant_of_nobody_is_in_doubt() -> None:
-    """A first grant must name its location or company."""
+async def test_a_grant_without_a_subject_is_ambiguous() -> None:
+    """The first grant of a connection must name its location or company."""
     provider, _ = highlevel(httpx.Response(200, json={"access_token": "a", "userId": USER}))
 
     with pytest.raises(Ambiguous):
@@ -260,7 +260,7 @@ async def test_a_grant_of_nobody_is_in_doubt() -> None:
 
 @pytest.mark.parametrize("setting", ["client_id", "client_secret"])
 async def test_a_missing_setting_is_named_without_a_call(setting: str) -> None:
-    """Without id or secret the provider builds, and every OAuth call names what is missing."""
+    """Without id or secret the provider is built, and each OAuth call raises an error that names the setting."""
     provider, vendor = highlevel(httpx.Response(200, json=TOKEN), **{setting: ""})
     authorization = provider.authorization
 
@@ -273,8 +273,8 @@ async def test_a_missing_setting_is_named_without_a_call(setting: str) -> None:
     assert [] == vendor.requests
 
 
-async def test_nothing_is_revoked() -> None:
-    """HighLevel has no such call: the table's word, and no call."""
+async def test_revocation_is_impossible() -> None:
+    """It raises CapabilityMissing without a call: HighLevel has none that revokes a grant."""
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing) as raised:

@@ -1,6 +1,6 @@
-"""HighLevel's table: a word for everything, quotas that are asked for, and no promise of what is not built.
+"""HighLevel's capability table: complete, with the documented quotas, and promising only what is implemented.
 
-Owns the checks of the table. What the wrapper makes of any table is shown with the first provider.
+Owns the checks of the table. How a table is enforced is tested with the first provider.
 """
 
 import ast
@@ -14,7 +14,7 @@ from providers.highlevel.capabilities import SCOPES, TABLE
 from providers.simulators.highlevel import SCOPES as ENABLED
 from tests.providers.highlevel.support import highlevel
 
-BUILT = {
+IMPLEMENTED = {
     Capability.OAUTH,
     Capability.STATIC_TOKEN,
     Capability.AGENCY_GRANTS,
@@ -41,32 +41,32 @@ BUILT = {
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
-    """The table answers for each capability, and says why where it says no."""
+    """The table has a cell for each capability, and a note for each that is not fully supported."""
     assert set(Capability) == set(TABLE.cells)
     assert [] == [name for name, cell in TABLE.cells.items() if cell.support is not Support.FULL and not cell.note]
 
 
-def test_only_what_is_built_may_be_used() -> None:
-    """Everything else is refused before the network."""
-    assert BUILT == {capability for capability in Capability if TABLE.can(capability)}
+def test_only_implemented_capabilities_may_be_used() -> None:
+    """All others are refused before any call."""
+    assert IMPLEMENTED == {capability for capability in Capability if TABLE.can(capability)}
 
 
 @pytest.mark.parametrize("capability", [Capability.REVOKE, Capability.CREATOR_INFO, Capability.POST_DELETE])
 def test_what_highlevel_has_no_call_for_is_impossible(capability: Capability) -> None:
-    """Nobody can build these."""
+    """They are marked as impossible, not as missing."""
     assert Support.IMPOSSIBLE is TABLE.cell(capability).support
 
 
 def test_the_quotas_are_the_documented_ones() -> None:
-    """100 in ten seconds and 200,000 a day, for each location or company; background work leaves some of both."""
+    """100 calls in ten seconds and 200,000 a day per location or company; each has a reserve for callers."""
     found = {rule.metric: (rule.limit, rule.window.total_seconds(), rule.per) for rule in TABLE.quotas}
 
     assert {"requests": (100, 10, "subject"), "requests_per_day": (200_000, 86_400, "subject")} == found
     assert [True, True] == [0 < rule.reserve + rule.low < rule.limit for rule in TABLE.quotas]
 
 
-def test_the_scopes_are_asked_once_each() -> None:
-    """In the order of the consent page, and each of them one that HighLevel knows."""
+def test_each_scope_is_requested_once() -> None:
+    """They keep the order of the consent page, and HighLevel knows each of them."""
     provider, _ = highlevel()
 
     assert SCOPES == provider.authorization.scopes
@@ -74,8 +74,8 @@ def test_the_scopes_are_asked_once_each() -> None:
     assert set() == set(SCOPES) - set(ENABLED)
 
 
-def test_a_grant_allows_what_is_built() -> None:
-    """Reading the accounts and publishing, for which posts and media are needed."""
+def test_a_grant_allows_what_is_implemented() -> None:
+    """All scopes allow reading profiles and publishing, which needs the scopes of posts and media."""
     granted = TABLE.granted(SCOPES)
 
     assert not TABLE.granted({"socialplanner/post.write", "medias.write"})["can_publish"]
@@ -84,14 +84,14 @@ def test_a_grant_allows_what_is_built() -> None:
 
 
 def test_the_provider_shows_its_table() -> None:
-    """Name and table belong together."""
+    """Its name is the name in its table."""
     provider, _ = highlevel()
 
     assert ("highlevel", "highlevel", "HighLevel") == (provider.name, provider.table.provider, TABLE.display_name)
 
 
 def test_the_provider_stands_alone() -> None:
-    """It knows no other provider, no simulator, and nothing above the providers."""
+    """It imports no other provider, no simulator, and nothing from the layers above."""
     files = sorted(Path(providers.highlevel.__file__).parent.glob("*.py"))
     nodes = [node for file in files for node in ast.walk(ast.parse(file.read_text()))]
     names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}

@@ -1,6 +1,6 @@
-"""HighLevel's calls over the wire: headers, counting, repetition, rate limits, lost answers.
+"""HighLevel's calls over the wire: headers, quotas, retries, rate limits, lost answers.
 
-Owns what is common to all calls. What refusals mean is in test_errors.py.
+Owns what is common to all calls. The meaning of error answers is covered by test_errors.py.
 """
 
 from contextlib import suppress
@@ -14,7 +14,7 @@ from providers.errors import Ambiguous, ContentRefused, ProviderError, RateLimit
 from providers.highlevel import Choice
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, ok, refused
 
 ACCOUNTS: dict[str, list[Any]] = {"accounts": [], "groups": []}
 RATES = {
@@ -29,11 +29,11 @@ NO_DAY = {**RATES, "X-RateLimit-Daily-Remaining": "0"}
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_a_read_as_it_goes_out(version: str) -> None:
-    """Bearer, Version, our own name, and nothing that belongs to a body."""
+async def test_a_read_has_the_documented_headers(version: str) -> None:
+    """It has Authorization, Version and User-Agent, and neither a body nor its headers."""
     provider, vendor = highlevel(ok(ACCOUNTS), api_version=version, user_agent="agency/1")
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert ("GET", f"{API}/social-media-posting/{LOCATION}/accounts") == (vendor.last.method, str(vendor.last.url))
     assert ("Bearer canary-token-1", version, "agency/1") == tuple(
@@ -43,19 +43,19 @@ async def test_a_read_as_it_goes_out(version: str) -> None:
     assert "content-type" not in vendor.last.headers
 
 
-async def test_our_own_name_is_sent_by_default() -> None:
-    """A library's would be turned away."""
+async def test_the_default_user_agent_is_ours() -> None:
+    """HighLevel would reject the user agent of a library."""
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert vendor.last.headers["user-agent"].startswith("social-gateway")
 
 
 async def test_every_call_counts_for_the_burst_and_for_the_day() -> None:
-    """Both quotas are held around each call, a repeated one too; what finds no slot in the burst counts for no day."""
+    """Each call, also a retry, takes a slot of the burst quota first, then one of the daily quota."""
     provider, _ = highlevel(httpx.Response(503), ok(ACCOUNTS))
-    access = Lender()
+    access = FakeAccess()
 
     await provider.accounts.social_accounts(access, LOCATION)
 
@@ -64,38 +64,38 @@ async def test_every_call_counts_for_the_burst_and_for_the_day() -> None:
 
 
 async def test_an_id_cannot_lead_to_another_path() -> None:
-    """Slashes are part of the id; dots alone, and nothing, are refused before any call."""
+    """Slashes are escaped; an empty id and one of dots only are refused before any call."""
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), "a/../b")
+    await provider.accounts.social_accounts(FakeAccess(), "a/../b")
     with pytest.raises(ContentRefused) as raised:
-        await provider.accounts.social_accounts(Lender(), "..")
+        await provider.accounts.social_accounts(FakeAccess(), "..")
 
     assert b"/social-media-posting/a%2F..%2Fb/accounts" == vendor.last.url.raw_path
     assert ("not_an_id", 1) == (raised.value.code, len(vendor.requests))
 
 
-async def test_a_token_that_no_header_takes_is_not_sent() -> None:
-    """It is answered with a newer one, like any token that is refused."""
+async def test_a_malformed_token_is_not_sent() -> None:
+    """It is renewed like a token that HighLevel refused."""
 
-    class Spaced(Lender):
+    class MalformedToken(FakeAccess):
         async def token(self) -> AccessToken:
-            """Lend what no header can carry, first."""
+            """Return a token that is invalid in a header, later a valid one."""
             value = Secret("with space" if self.version == 1 else "good")
             return AccessToken(value, self.version, self.scopes, NOW)
 
     provider, vendor = highlevel(ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Spaced(), LOCATION)
+    await provider.accounts.social_accounts(MalformedToken(), LOCATION)
 
     assert ["Bearer good"] == [request.headers["authorization"] for request in vendor.requests]
 
 
 async def test_a_refused_token_is_renewed_once() -> None:
-    """One newer token and one more call."""
+    """The call is repeated once with a newer token."""
     provider, vendor = highlevel(refused(401, "Invalid token: access token is invalid"), ok(ACCOUNTS))
 
-    await provider.accounts.social_accounts(Lender(), LOCATION)
+    await provider.accounts.social_accounts(FakeAccess(), LOCATION)
 
     assert ["Bearer canary-token-1", "Bearer canary-token-2"] == [
         request.headers["authorization"] for request in vendor.requests
@@ -103,21 +103,21 @@ async def test_a_refused_token_is_renewed_once() -> None:
 
 
 async def test_a_second_refusal_is_the_end() -> None:
-    """A fresh token that is refused too is said, and nothing more is tried."""
+    """If the new token is refused too, TokenRefused is raised without a third call."""
     provider, vendor = highlevel(refused(401, "Invalid JWT"))
 
     with pytest.raises(TokenRefused):
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert 2 == len(vendor.requests)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(502), httpx.ReadTimeout("late"), httpx.ConnectError("refused")])
 async def test_a_read_is_repeated_once(answer: httpx.Response | Exception) -> None:
-    """HighLevel may be away for a moment; not for two."""
+    """A second failure raises Unavailable."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(Unavailable):
-        await provider.accounts.social_accounts(Lender(), LOCATION)
+        await provider.accounts.social_accounts(FakeAccess(), LOCATION)
     assert 2 == len(vendor.requests)
 
 
@@ -136,11 +136,11 @@ async def test_a_read_is_repeated_once(answer: httpx.Response | Exception) -> No
     ids=repr,
 )
 async def test_a_write_is_never_repeated(answer: httpx.Response | Exception, kind: type[Exception]) -> None:
-    """What was never sent is temporary; whatever may have happened is in doubt."""
+    """It is Unavailable if nothing was sent, and Ambiguous if the change may have happened."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind):
-        await provider.accounts.delete(Lender(), LOCATION, "account")
+        await provider.accounts.delete(FakeAccess(), LOCATION, "account")
     assert 1 == len(vendor.requests)
 
 
@@ -160,10 +160,10 @@ async def test_a_write_is_never_repeated(answer: httpx.Response | Exception, kin
         ({**NO_DAY, "Retry-After": "60"}, "requests_per_day", 60),
     ],
 )
-async def test_a_rate_limit_says_which_and_when(headers: dict[str, str], metric: str, seconds: float) -> None:
-    """Retry-After if it comes, else the interval; the day's quota when nothing of it is left. It is not repeated."""
+async def test_a_rate_limit_names_its_quota_and_delay(headers: dict[str, str], metric: str, seconds: float) -> None:
+    """The delay is Retry-After or else the interval; the quota is the daily one if it is used up. There is no retry."""
     provider, vendor = highlevel(refused(429, "Too Many Requests", headers=headers))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(RateLimited) as raised:
         await provider.accounts.social_accounts(access, LOCATION)
@@ -173,7 +173,7 @@ async def test_a_rate_limit_says_which_and_when(headers: dict[str, str], metric:
 
 
 @pytest.mark.parametrize(
-    ("headers", "told"),
+    ("headers", "reported"),
     [
         ({}, []),
         (RATES, [("requests", 100, 0, 10), DAY]),
@@ -185,24 +185,24 @@ async def test_a_rate_limit_says_which_and_when(headers: dict[str, str], metric:
     ],
 )
 @pytest.mark.parametrize("status", [200, 404, 429, 500])
-async def test_what_the_headers_say_is_told(status: int, headers: dict[str, str], told: list[Any]) -> None:
-    """Whatever the answer is: limit, what is left, and how long that holds; what is no number is not told."""
+async def test_rate_limit_headers_are_reported(status: int, headers: dict[str, str], reported: list[Any]) -> None:
+    """Limit, remaining calls and reset are reported for every answer; invalid numbers are ignored."""
     answer = ok(ACCOUNTS) if status == 200 else refused(status)
     answer.headers.update(headers)
     provider, _ = highlevel(answer)
-    access = Lender()
+    access = FakeAccess()
 
     with suppress(ProviderError):
         await provider.accounts.delete(access, LOCATION, "account")
 
-    expected = [(metric, limit, left, timedelta(seconds=holds)) for metric, limit, left, holds in told]
+    expected = [(metric, limit, left, timedelta(seconds=holds)) for metric, limit, left, holds in reported]
     assert expected == access.heard
 
 
-async def test_without_an_answer_nothing_is_told() -> None:
-    """There are no headers to read."""
+async def test_without_an_answer_nothing_is_reported() -> None:
+    """A timeout has no headers to report."""
     provider, _ = highlevel(httpx.ReadTimeout("late"))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(Ambiguous):
         await provider.accounts.delete(access, LOCATION, "account")
@@ -210,18 +210,18 @@ async def test_without_an_answer_nothing_is_told() -> None:
     assert [] == access.heard
 
 
-async def test_a_rate_limit_without_a_body_is_one_too() -> None:
-    """The body of a 429 is not documented."""
+async def test_a_rate_limit_needs_no_body() -> None:
+    """A 429 without a body is RateLimited: its body is not documented."""
     provider, _ = highlevel(httpx.Response(429, headers={"Retry-After": "3"}))
-    access = Lender()
+    access = FakeAccess()
 
     with pytest.raises(RateLimited):
         await provider.accounts.delete(access, LOCATION, "account")
     assert [("requests", timedelta(seconds=3))] == access.limits
 
 
-async def test_a_form_goes_out_without_a_token() -> None:
-    """The token endpoint is called by the application, not by a grant."""
+async def test_the_token_endpoint_is_called_without_a_token() -> None:
+    """It gets a form with the application's credentials, and no Authorization header."""
     answer = {"access_token": "a", "companyId": "c", "expires_in": 1}
     provider, vendor = highlevel(httpx.Response(200, json=answer))
 
@@ -235,10 +235,10 @@ async def test_a_form_goes_out_without_a_token() -> None:
 
 
 async def test_bodies_are_utf8_json() -> None:
-    """Names keep their letters."""
+    """Non-ASCII characters are sent unescaped."""
     provider, vendor = highlevel(ok({"oAuthId": "o"}, 201))
 
-    await provider.accounts.attach(Lender(), LOCATION, "tiktok", "a", Choice("id", name="Bäckerei 🥐"))
+    await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", "a", Choice("id", name="Bäckerei 🥐"))
 
     sent: Any = vendor.sent()
     assert ("application/json", "Bäckerei 🥐") == (vendor.last.headers["content-type"], sent["name"])

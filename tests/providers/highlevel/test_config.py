@@ -1,6 +1,6 @@
-"""The settings of the HighLevel provider: defaults, refusals, and what hides.
+"""The settings of the HighLevel provider: defaults, validation, and secrets.
 
-Owns the examples. Which calls need which setting is in test_authorization.py.
+Owns the examples. Which calls need which setting is covered by test_authorization.py.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from tests.providers.highlevel.support import SETTINGS, highlevel
 
 
 def test_everything_has_a_default() -> None:
-    """Without settings it is HighLevel's own addresses, the older generation, and our own name."""
+    """Without settings the URLs are HighLevel's, the version is 2021-07-28, and the user agent is ours."""
     config = read({})
 
     assert ("https://services.leadconnectorhq.com", "2021-07-28", False) == (
@@ -28,14 +28,14 @@ def test_everything_has_a_default() -> None:
 
 
 def test_empty_settings_take_the_default() -> None:
-    """What an operator leaves empty is not set."""
+    """An empty setting counts as not set."""
     names = ("client_id", "client_secret", "api_url", "authorize_url", "api_version", "user_agent")
 
     assert Config() == read(dict.fromkeys(names, ""))
 
 
-def test_what_is_set_is_read() -> None:
-    """Addresses lose their last slash, strings become secrets."""
+def test_settings_are_normalized() -> None:
+    """URLs lose their trailing slash, and strings become secrets."""
     config = read(
         {"client_id": " a-b ", "client_secret": "s", "api_url": "https://x.example/", "api_version": "v3"}
         | {"user_agent": "agency/1", "popup_hosts": ("app.agency.example",)}
@@ -69,8 +69,8 @@ def test_what_is_set_is_read() -> None:
         ({"popup_hosts": ("Agency.example",)}, "host_malformed"),
     ],
 )
-def test_what_cannot_work_is_refused_at_the_start(settings: dict[str, Any], code: str) -> None:
-    """The error names the setting, and no call was made."""
+def test_invalid_settings_are_refused_at_startup(settings: dict[str, Any], code: str) -> None:
+    """The error names the setting."""
     name = next(iter(settings))
 
     with pytest.raises(Misconfigured, match=f"GATEWAY_HIGHLEVEL_{name.upper()}") as raised:
@@ -79,32 +79,32 @@ def test_what_cannot_work_is_refused_at_the_start(settings: dict[str, Any], code
 
 
 def test_a_simulator_on_this_machine_may_be_allowed() -> None:
-    """With the switch, http and a port on a loopback address pass."""
+    """With `allow_loopback`, http URLs with a port on a loopback address are accepted."""
     highlevel(api_url="http://127.0.0.1:8098", authorize_url="http://localhost:8098/v2/oauth/x", allow_loopback=True)
 
 
 @pytest.mark.parametrize("secret", [b"bytes", 1, ["s"]])
 def test_a_secret_is_a_secret_or_a_string(secret: Any) -> None:
-    """Anything else would be sent as what its `str` shows."""
+    """Anything else is a TypeError, as its `str` would be sent."""
     with pytest.raises(TypeError):
         read({"client_secret": secret})
 
 
 @pytest.mark.parametrize("name", ["client_id", "client_secret"])
-def test_a_missing_part_of_the_application_is_named(name: str) -> None:
-    """Without id or secret there is no application."""
+def test_a_missing_client_id_or_secret_is_named(name: str) -> None:
+    """`application` raises an error that names the missing setting."""
     with pytest.raises(Misconfigured, match=f"GATEWAY_HIGHLEVEL_{name.upper()}") as raised:
         read({**SETTINGS, name: ""}).application()
     assert f"{name}_missing" == raised.value.code
 
 
-def test_the_application_has_an_id_of_its_own() -> None:
-    """What stands before the client id's first dash."""
+def test_the_application_id_is_part_of_the_client_id() -> None:
+    """It is the part of the client id before the first dash."""
     assert "65f0c0de0000000000000a99" == read(SETTINGS).app_id
 
 
-def test_nothing_shows_the_secret() -> None:
-    """Neither the configuration nor the provider."""
+def test_no_repr_shows_the_secret() -> None:
+    """Neither the repr of the configuration nor that of the provider contains it."""
     provider, _ = highlevel()
 
     assert "canary" not in repr(provider) + repr(provider.client.config)

@@ -1,6 +1,6 @@
-"""HighLevel keeps the contract of every facet it promises: shown over its simulator, in both generations of its API.
+"""HighLevel fulfils the contract of every facet it has, over its simulator and in both API versions.
 
-Owns nothing but the pairs of contract and harness.
+Owns only the pairs of contract and harness.
 """
 
 from collections.abc import AsyncIterator
@@ -20,11 +20,11 @@ from tests.providers.conformance.refusals import RefusalsContract
 from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.highlevel.harness import Simulated
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 
 
 class OverTheSimulator:
-    """Sets the harness."""
+    """Sets the harness for version 2021-07-28."""
 
     version = V2
     table = table_of(read({"api_version": V2}))
@@ -33,13 +33,13 @@ class OverTheSimulator:
     @pytest.fixture(autouse=True)
     async def _over_the_simulator(self) -> AsyncIterator[None]:
         settings = {"rate_limits": False, "processing_seconds": 0}
-        async with in_process(version=self.version, **settings) as journey:
-            self.harness = Simulated(journey)
+        async with in_process(version=self.version, **settings) as sandbox:
+            self.harness = Simulated(sandbox)
             yield
 
 
 class InV3(OverTheSimulator):
-    """Sets the harness in the newer generation."""
+    """Sets the harness for version v3."""
 
     version = V3
     table = table_of(read({"api_version": V3}))
@@ -50,7 +50,7 @@ class TestHighLevelAuthorization(OverTheSimulator, AuthorizationContract):
 
 
 class TestHighLevelAuthorizationInV3(InV3, AuthorizationContract):
-    """Grants, in other spellings."""
+    """Grants, in v3."""
 
 
 class TestHighLevelAccounts(OverTheSimulator, AccountsContract):
@@ -62,7 +62,7 @@ class TestHighLevelNetworks(OverTheSimulator, NetworksContract):
 
 
 class TestHighLevelNetworksInV3(InV3, NetworksContract):
-    """Accounts of a location, in other spellings."""
+    """Accounts of a location, in v3."""
 
 
 class TestHighLevelVideos(OverTheSimulator, VideosContract):
@@ -74,7 +74,7 @@ class TestHighLevelPublishing(OverTheSimulator, PublishingContract):
 
 
 class TestHighLevelPublishingInV3(InV3, PublishingContract):
-    """Posts, in other spellings."""
+    """Posts, in v3."""
 
 
 class TestHighLevelRecords(OverTheSimulator, RecordsContract):
@@ -82,32 +82,32 @@ class TestHighLevelRecords(OverTheSimulator, RecordsContract):
 
 
 class TestHighLevelRecordsInV3(InV3, RecordsContract):
-    """The planner's records, in other spellings."""
+    """The planner's records, in v3."""
 
 
 class TestHighLevelEngagement(OverTheSimulator, EngagementContract):
-    """Figures; there are no comments."""
+    """Figures, without comments."""
 
 
 class TestHighLevelEngagementInV3(InV3, EngagementContract):
-    """Figures and comments."""
+    """Figures and comments, in v3."""
 
 
 class TestHighLevelPlanner(OverTheSimulator, PlannerContract):
-    """Labels and files of posts."""
+    """Labels and imports."""
 
 
 class TestHighLevelPlannerInV3(InV3, PlannerContract):
-    """Labels and files of posts, in other spellings."""
+    """Labels and imports, in v3."""
 
 
 class TestHighLevelWebhooks(OverTheSimulator, WebhooksContract):
-    """Deliveries."""
+    """Webhook deliveries."""
 
 
 class TestHighLevelRefusals(OverTheSimulator, RefusalsContract):
-    """What HighLevel's table does not promise."""
+    """What HighLevel's table excludes."""
 
 
 class TestHighLevelRefusalsInV3(InV3, RefusalsContract):
-    """What it does not promise in the newer generation."""
+    """What it excludes in v3."""

@@ -1,6 +1,6 @@
-"""Every refusal of HighLevel's that is known, on a read and on a write: what it means and what is kept of it.
+"""Every known error answer of HighLevel, on a read and on a write: its meaning and the details that are kept.
 
-Owns the table, written down from the vendor's issues and reports and not from the code.
+Owns the table, derived from the vendor's issues and from reports, not from the code.
 """
 
 import httpx
@@ -23,7 +23,7 @@ from providers.errors import (
 )
 from providers.models.grants import AccessToken
 from providers.simulators.highlevel.errors import BLOCKED_PAGE
-from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.support import LOCATION, FakeAccess, highlevel, refused
 
 CLOSED = "This route is not yet supported by the IAM Service. Please update your IAM config."
 FOREIGN = "The token does not have access to this location."
@@ -50,7 +50,7 @@ TEXTS: list[tuple[int, str, str, type[ProviderError]]] = [
     (400, "Never heard of", "", Rejected),
     (403, "Never heard of", "", Rejected),
     (415, "Unsupported Media Type", "", Rejected),
-    # The status speaks first: the same words with another one mean nothing known.
+    # The status decides first: the same message with another status is unknown.
     (400, "Invalid JWT", "", Rejected),
     (404, "Location is not active", "", NotFound),
 ]
@@ -73,10 +73,14 @@ UNREADABLE: list[tuple[int, type[ProviderError], type[ProviderError]]] = [
 
 
 async def failed(answer: httpx.Response, *, write: bool = False) -> ProviderError:
-    """Make a call that is answered so, and give its error."""
+    """Make a call that gets this answer, and return its error."""
     provider, _ = highlevel(answer)
     accounts = provider.accounts
-    call = accounts.delete(Lender(), LOCATION, "account") if write else accounts.social_accounts(Lender(), LOCATION)
+    call = (
+        accounts.delete(FakeAccess(), LOCATION, "account")
+        if write
+        else accounts.social_accounts(FakeAccess(), LOCATION)
+    )
     with pytest.raises(ProviderError) as raised:
         await call
     return raised.value
@@ -84,12 +88,12 @@ async def failed(answer: httpx.Response, *, write: bool = False) -> ProviderErro
 
 @pytest.mark.parametrize("write", [False, True])
 @pytest.mark.parametrize(("status", "message", "code", "kind"), TEXTS)
-async def test_every_refusal_has_its_meaning(
+async def test_every_known_error_is_classified(
     status: int, message: str, code: str, kind: type[ProviderError], write: bool
 ) -> None:
-    """Status first, words second, the same for reads and writes; words, trace id and status are kept."""
+    """Status and message decide, alike for reads and writes; message, trace id and status are kept."""
     error = await failed(refused(status, message), write=write)
-    # Whatever stands after "token:" looks like a token, and is hidden.
+    # A word after "token:" looks like a token, and is redacted.
     kept = message.replace("token: access", "token: …")
 
     assert (kind, code, "highlevel") == (type(error), error.code, error.provider)
@@ -98,10 +102,10 @@ async def test_every_refusal_has_its_meaning(
 
 
 @pytest.mark.parametrize(("status", "read", "write"), FAULTS)
-async def test_a_fault_depends_on_what_may_have_happened(
+async def test_a_server_error_is_ambiguous_after_a_write(
     status: int, read: type[ProviderError], write: type[ProviderError]
 ) -> None:
-    """After a write nobody knows; a read may be made again."""
+    """A write may have happened; a read can be repeated."""
     answers = refused(status, "Internal Server Error"), refused(status, "Internal Server Error")
 
     assert (read, write) == (type(await failed(answers[0])), type(await failed(answers[1], write=True)))
@@ -109,7 +113,7 @@ async def test_a_fault_depends_on_what_may_have_happened(
 
 @pytest.mark.parametrize(("status", "read", "write"), UNREADABLE)
 async def test_answers_without_an_envelope(status: int, read: type[ProviderError], write: type[ProviderError]) -> None:
-    """The HTTP status speaks alone; Cloudflare's name for the answer stands for the trace id."""
+    """The HTTP status alone decides; Cloudflare's request id replaces the trace id."""
     errors = [
         await failed(httpx.Response(status, content=b"<html>", headers={"cf-ray": "edge"}), write=write)
         for write in (False, True)
@@ -121,8 +125,8 @@ async def test_answers_without_an_envelope(status: int, read: type[ProviderError
 
 
 @pytest.mark.parametrize("page", [BLOCKED_PAGE, "error code: 1010"])
-async def test_cloudflare_turns_a_name_away(page: str) -> None:
-    """Its page names the setting that would mend it."""
+async def test_a_blocked_user_agent_is_misconfigured(page: str) -> None:
+    """The error names the setting to change."""
     error = await failed(httpx.Response(403, text=page))
 
     assert (Misconfigured, "user_agent_refused", {"setting": "user_agent"}) == (
@@ -133,7 +137,7 @@ async def test_cloudflare_turns_a_name_away(page: str) -> None:
 
 
 async def test_a_missing_scope_is_named() -> None:
-    """HighLevel does not say which: the call knows."""
+    """It comes from the call, as HighLevel does not name it."""
     message = "The token is not authorized for this scope."
     errors = [await failed(refused(401, message)), await failed(refused(401, message), write=True)]
 
@@ -142,8 +146,8 @@ async def test_a_missing_scope_is_named() -> None:
     ]
 
 
-async def test_every_violation_is_kept() -> None:
-    """A list of messages is read as one line."""
+async def test_all_messages_are_kept() -> None:
+    """A list of messages becomes one line."""
     error = await failed(refused(422, ["property X should not exist", "userId should not be empty"]), write=True)
 
     assert (ContentRefused, "property X should not exist; userId should not be empty") == (
@@ -155,32 +159,32 @@ async def test_every_violation_is_kept() -> None:
 @pytest.mark.parametrize(
     ("status", "code", "kind"), [(404, "RESOURCE_NOT_FOUND", NotFound), (400, "INVALID_ARGUMENT", ContentRefused)]
 )
-async def test_the_newer_form_has_codes(status: int, code: str, kind: type[ProviderError]) -> None:
-    """v3's `error: {code, message}` keeps its code."""
+async def test_codes_of_v3_are_kept(status: int, code: str, kind: type[ProviderError]) -> None:
+    """The code of v3's `error: {code, message}` is kept."""
     error = await failed(httpx.Response(status, json={"error": {"code": code, "message": "Said so."}}))
 
     assert (kind, code, "Said so.") == (type(error), error.code, error.metadata["provider_message"])
 
 
-async def test_a_denied_success_is_none() -> None:
-    """A 200 whose envelope says that it failed is a broken contract, with its words."""
+async def test_a_200_with_success_false_is_an_error() -> None:
+    """It breaks the contract, and the error keeps the message."""
     error = await failed(httpx.Response(200, json={"success": False, "message": "Failed", "traceId": "t"}))
 
     assert (ContractBroken, "t", "Failed") == (type(error), error.log_id, error.metadata["provider_message"])
 
 
-class Ending(Lender):
-    """Lends what nothing renews."""
+class RevokedAccess(FakeAccess):
+    """An Access whose grant ends with the first refused token."""
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """End the grant."""
+        """Raise GrantRevoked."""
         raise GrantRevoked("ended")
 
 
-async def test_a_dead_private_token_is_told_to_whoever_lent_it() -> None:
-    """Nothing renews it, and its end is for the tokens' rules to say: one call, and their word."""
+async def test_an_invalid_private_token_is_reported_to_the_access() -> None:
+    """It cannot be renewed: the error is the one that Access raises, after one call."""
     provider, vendor = highlevel(refused(401, "Invalid Private Integration token"))
 
     with pytest.raises(GrantRevoked, match="ended"):
-        await provider.accounts.social_accounts(Ending(), LOCATION)
+        await provider.accounts.social_accounts(RevokedAccess(), LOCATION)
     assert 1 == len(vendor.requests)

@@ -1,6 +1,6 @@
-"""Static tokens, and grants over the simulator: connected, renewed, suspended, dead.
+"""Static tokens, and the life of grants over the simulator: connected, renewed, suspended, revoked.
 
-Owns the walks. The wire is in test_authorization.py.
+Owns the flows. The wire format is covered by test_authorization.py.
 """
 
 from datetime import timedelta
@@ -11,12 +11,12 @@ import pytest
 from providers.errors import CreatorBlocked, GrantRevoked, ProviderError, Rejected, ScopeNotGranted, Unavailable
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import API, LOCATION, NOW, highlevel, ok, refused
 
 
-async def test_a_static_token_is_tried_by_a_cheap_read() -> None:
-    """One list of accounts; then it is a grant without refresh, of the location, with the scopes it is said to have."""
+async def test_a_static_token_is_verified_by_a_read() -> None:
+    """After one list of accounts it is the location's grant without a refresh token, with the stated scopes."""
     provider, vendor = highlevel(ok({"accounts": [], "groups": []}))
 
     grant = await provider.authorization.static(
@@ -44,8 +44,8 @@ async def test_a_static_token_is_tried_by_a_cheap_read() -> None:
         (httpx.Response(503), Unavailable),
     ],
 )
-async def test_a_static_token_that_does_not_open_is_refused(answer: httpx.Response, kind: type[ProviderError]) -> None:
-    """One call; nothing renews it."""
+async def test_an_unusable_static_token_is_refused(answer: httpx.Response, kind: type[ProviderError]) -> None:
+    """The error is raised after one call, as a static token cannot be renewed."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
@@ -54,8 +54,8 @@ async def test_a_static_token_that_does_not_open_is_refused(answer: httpx.Respon
     assert answer.status_code == raised.value.http_status
 
 
-async def test_another_token_is_no_static_one() -> None:
-    """An access token of OAuth would die within a day."""
+async def test_an_oauth_token_is_refused_as_a_static_one() -> None:
+    """It is refused without a call, as it would expire within a day."""
     provider, vendor = highlevel()
 
     with pytest.raises(Rejected):
@@ -65,52 +65,52 @@ async def test_another_token_is_no_static_one() -> None:
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_a_location_is_connected_and_renewed(version: str) -> None:
-    """From the page to a grant, and to the next one when the access token is refused."""
-    async with in_process(version=version) as journey:
-        access = await journey.connect(BAKERY)
+    """A consent yields a grant, which is renewed when its access token is refused."""
+    async with in_process(version=version) as sandbox:
+        access = await sandbox.connect(BAKERY)
         first = access.grant
-        journey.vendor.expire_access_tokens()
-        accounts = await journey.provider.accounts.social_accounts(access, BAKERY)
+        sandbox.vendor.expire_access_tokens()
+        accounts = await sandbox.provider.accounts.social_accounts(access, BAKERY)
 
     assert (BAKERY, COMPANY, OWNER) == (
         first.subject,
         first.settings["company_id"],
         first.settings["user_id"],
     )
-    assert set(journey.provider.authorization.scopes) == set(first.scopes)
+    assert set(sandbox.provider.authorization.scopes) == set(first.scopes)
     assert (3, 2) == (len(accounts), access.version)
     assert first.refresh_token != access.grant.refresh_token
 
 
-async def test_a_used_refresh_token_is_dead() -> None:
-    """The second use of one is a grant that is gone."""
-    async with in_process() as journey:
-        token = (await journey.connect()).grant.refresh_token
+async def test_a_used_refresh_token_is_revoked() -> None:
+    """Its second use raises GrantRevoked."""
+    async with in_process() as sandbox:
+        token = (await sandbox.connect()).grant.refresh_token
         assert token is not None
-        await journey.provider.authorization.refresh(token)
+        await sandbox.provider.authorization.refresh(token)
         with pytest.raises(GrantRevoked):
-            await journey.provider.authorization.refresh(token)
+            await sandbox.provider.authorization.refresh(token)
 
 
 async def test_a_suspended_location_keeps_its_grant() -> None:
-    """While the agency suspends it the refresh is refused; afterwards the same token works."""
-    async with in_process() as journey:
-        token = (await journey.connect()).grant.refresh_token
+    """While it is suspended the refresh is refused; afterwards the same token works."""
+    async with in_process() as sandbox:
+        token = (await sandbox.connect()).grant.refresh_token
         assert token is not None
-        journey.vendor.tenants.set_location(BAKERY, active=False)
+        sandbox.vendor.tenants.set_location(BAKERY, active=False)
         with pytest.raises(CreatorBlocked):
-            await journey.provider.authorization.refresh(token)
-        journey.vendor.tenants.set_location(BAKERY, active=True)
+            await sandbox.provider.authorization.refresh(token)
+        sandbox.vendor.tenants.set_location(BAKERY, active=True)
 
-        assert BAKERY == (await journey.provider.authorization.refresh(token)).subject
+        assert BAKERY == (await sandbox.provider.authorization.refresh(token)).subject
 
 
-async def test_a_static_token_of_another_location_opens_nothing() -> None:
-    """The cheap read proves the location too."""
-    async with in_process() as journey:
-        token = Secret(journey.vendor.private_token(BAKERY))
-        grant = await journey.provider.authorization.static(token, settings={"location_id": BAKERY}, scopes=("x",))
+async def test_a_static_token_of_another_location_is_refused() -> None:
+    """The verifying read checks the location too."""
+    async with in_process() as sandbox:
+        token = Secret(sandbox.vendor.private_token(BAKERY))
+        grant = await sandbox.provider.authorization.static(token, settings={"location_id": BAKERY}, scopes=("x",))
         with pytest.raises(Rejected) as raised:
-            await journey.provider.authorization.static(token, settings={"location_id": GARAGE}, scopes=("x",))
+            await sandbox.provider.authorization.static(token, settings={"location_id": GARAGE}, scopes=("x",))
 
     assert (BAKERY, "wrong_location") == (grant.subject, raised.value.code)

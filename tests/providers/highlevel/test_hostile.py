@@ -1,6 +1,6 @@
-"""A HighLevel that answers anything at all: nothing but our own errors comes out, and never a secret.
+"""Random and malicious answers: each call raises only ProviderErrors, and no error shows a secret.
 
-Owns the random answers and the canaries. What sane answers mean is in the other files.
+Owns the random answers and the canaries. Valid answers are covered by the other files.
 """
 
 import json
@@ -18,20 +18,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from providers.errors import ProviderError
-from providers.highlevel import Choice, HighLevel, labels, medias
+from providers.highlevel import Choice, HighLevel, labels, media_library
 from providers.models.accounts import ProfilePart
 from providers.models.engagement import AccountRef
 from providers.models.planner import Sheet
 from providers.models.publishing import PostMode, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
-from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, Lender, highlevel
+from tests.providers.highlevel.support import COMPANY, LOCATION, NOW, RECORD, USER, VERIFIER, FakeAccess, highlevel
 
 
 async def _bytes() -> AsyncIterator[bytes]:
     yield b"video"
 
 
-ORDER = PublishRequest(
+REQUEST = PublishRequest(
     mode=PostMode.DIRECT,
     content=VideoLink(Secret("https://media.example/canary")),
     caption="a",
@@ -50,39 +50,41 @@ CALLS: dict[str, Call] = {
     ),
     "refresh": lambda it: it.authorization.refresh(Secret("canary-refresh")),
     "static": lambda it: it.authorization.static(Secret("pit-canary"), settings={"location_id": LOCATION}, scopes=()),
-    "location_token": lambda it: it.authorization.location_token(Lender(), company_id=COMPANY, location_id=LOCATION),
-    "installed": lambda it: it.authorization.installed_locations(Lender(), company_id=COMPANY),
-    "profile": lambda it: it.accounts.profile(Lender(), frozenset(ProfilePart)),
-    "accounts": lambda it: it.accounts.social_accounts(Lender(), LOCATION),
-    "delete": lambda it: it.accounts.delete(Lender(), LOCATION, "a"),
-    "start": lambda it: it.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER),
-    "choose": lambda it: it.accounts.choose(Lender(), LOCATION, "google", RECORD),
-    "attach": lambda it: it.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o")),
-    "begin": lambda it: it.publishing.begin(Lender(), ORDER),
-    "labelled": lambda it: it.publishing.begin(Lender(), replace(ORDER, extra={"category": "a", "tags": ["b"]})),
-    "store": lambda it: it.publishing.store(Lender(), VideoFile(5, "video/mp4"), _bytes, name="a"),
-    "status": lambda it: it.publishing.status(Lender(), RECORD),
-    "find": lambda it: it.publishing.find(Lender(), "a", since=NOW, until=NOW),
-    "cancel": lambda it: it.publishing.cancel(Lender(), RECORD),
-    "statuses": lambda it: it.records.statuses(Lender(), [RECORD], since=NOW, until=NOW),
-    "edit": lambda it: it.records.edit(Lender(), RECORD, ORDER),
-    "delete_record": lambda it: it.records.delete(Lender(), RECORD),
-    "upload": lambda it: medias.upload(it.client, Lender(), VideoFile(5, "video/mp4"), _bytes),
-    "delete medium": lambda it: medias.delete(it.client, Lender(), "a"),
-    "categories": lambda it: it.planner.list_categories(Lender()),
-    "tags": lambda it: labels.tag_ids(it.client, Lender(), ["a", "b"]),
-    "send sheet": lambda it: it.planner.send_sheet(Lender(), name="a.csv", size=5, body=_bytes),
-    "assign sheet": lambda it: it.planner.assign_sheet(Lender(), SHEET, ["a"]),
-    "find import": lambda it: it.planner.find_import(Lender(), SHEET),
-    "import": lambda it: it.planner.get_import(Lender(), "a"),
-    "finalize": lambda it: it.planner.finalize_import(Lender(), "a"),
-    "delete import": lambda it: it.planner.delete_import(Lender(), "a"),
-    "figures": lambda it: it.engagement.figures(Lender(), ACCOUNT, None),
-    "comments": lambda it: it.engagement.list_comments(Lender(), ACCOUNT),
-    "comment": lambda it: it.engagement.create_comment(Lender(), ACCOUNT, text="a", parent="b", reply=True),
-    "like": lambda it: it.engagement.set_liked(Lender(), ACCOUNT, "a", liked=True),
+    "location_token": lambda it: it.authorization.location_token(
+        FakeAccess(), company_id=COMPANY, location_id=LOCATION
+    ),
+    "installed": lambda it: it.authorization.installed_locations(FakeAccess(), company_id=COMPANY),
+    "profile": lambda it: it.accounts.profile(FakeAccess(), frozenset(ProfilePart)),
+    "accounts": lambda it: it.accounts.social_accounts(FakeAccess(), LOCATION),
+    "delete": lambda it: it.accounts.delete(FakeAccess(), LOCATION, "a"),
+    "start": lambda it: it.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER),
+    "choose": lambda it: it.accounts.choose(FakeAccess(), LOCATION, "google", RECORD),
+    "attach": lambda it: it.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, Choice("o")),
+    "begin": lambda it: it.publishing.begin(FakeAccess(), REQUEST),
+    "labelled": lambda it: it.publishing.begin(FakeAccess(), replace(REQUEST, extra={"category": "a", "tags": ["b"]})),
+    "store": lambda it: it.publishing.store(FakeAccess(), VideoFile(5, "video/mp4"), _bytes, name="a"),
+    "status": lambda it: it.publishing.status(FakeAccess(), RECORD),
+    "find": lambda it: it.publishing.find(FakeAccess(), "a", since=NOW, until=NOW),
+    "cancel": lambda it: it.publishing.cancel(FakeAccess(), RECORD),
+    "statuses": lambda it: it.records.statuses(FakeAccess(), [RECORD], since=NOW, until=NOW),
+    "edit": lambda it: it.records.edit(FakeAccess(), RECORD, REQUEST),
+    "delete_record": lambda it: it.records.delete(FakeAccess(), RECORD),
+    "upload": lambda it: media_library.upload(it.client, FakeAccess(), VideoFile(5, "video/mp4"), _bytes),
+    "delete medium": lambda it: media_library.delete(it.client, FakeAccess(), "a"),
+    "categories": lambda it: it.planner.list_categories(FakeAccess()),
+    "tags": lambda it: labels.tag_ids(it.client, FakeAccess(), ["a", "b"]),
+    "send sheet": lambda it: it.planner.send_sheet(FakeAccess(), name="a.csv", size=5, body=_bytes),
+    "assign sheet": lambda it: it.planner.assign_sheet(FakeAccess(), SHEET, ["a"]),
+    "find import": lambda it: it.planner.find_import(FakeAccess(), SHEET),
+    "import": lambda it: it.planner.get_import(FakeAccess(), "a"),
+    "finalize": lambda it: it.planner.finalize_import(FakeAccess(), "a"),
+    "delete import": lambda it: it.planner.delete_import(FakeAccess(), "a"),
+    "figures": lambda it: it.engagement.figures(FakeAccess(), ACCOUNT, None),
+    "comments": lambda it: it.engagement.list_comments(FakeAccess(), ACCOUNT),
+    "comment": lambda it: it.engagement.create_comment(FakeAccess(), ACCOUNT, text="a", parent="b", reply=True),
+    "like": lambda it: it.engagement.set_liked(FakeAccess(), ACCOUNT, "a", liked=True),
 }
-# Words of the vendor, so that random answers come close to sane ones.
+# Names and values of the vendor, so that random answers resemble valid ones.
 WORDS = (
     *("success", "statusCode", "message", "results", "traceId", "error", "code", "accounts", "groups", "id", "oauthId"),
     *(
@@ -135,7 +137,7 @@ NESTED = st.builds(
     },
     PAYLOAD,
 )
-# Most look like one of HighLevel's envelopes.
+# Most of them look like HighLevel's envelopes.
 BODIES = st.one_of(JSON, PAYLOAD, NESTED).map(json.dumps)
 TEXT = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)
 HEADERS = st.fixed_dictionaries(
@@ -162,7 +164,7 @@ HEADERS = st.fixed_dictionaries(
 async def test_random_json_raises_nothing_but_our_errors(
     name: str, version: str, status: int, text: str, headers: dict[str, str]
 ) -> None:
-    """Whatever JSON comes, with whatever status and headers, each call answers or raises a ProviderError."""
+    """Whatever the JSON, status and headers are, each call returns or raises a ProviderError."""
     provider, _ = highlevel(httpx.Response(status, headers=headers, content=text.encode()), api_version=version)
 
     with suppress(ProviderError):
@@ -188,7 +190,7 @@ async def test_random_json_raises_nothing_but_our_errors(
     ids=lambda raw: str(raw[:8]),
 )
 async def test_poison_raises_nothing_but_our_errors(name: str, raw: bytes) -> None:
-    """Nesting, endless digits, infinities, lone surrogates and broken bytes are a vendor's fault, not ours."""
+    """Deep nesting, long numbers, infinities, lone surrogates and invalid bytes raise only ProviderErrors."""
     provider, _ = highlevel(httpx.Response(200, content=raw))
 
     with suppress(ProviderError):
@@ -196,9 +198,9 @@ async def test_poison_raises_nothing_but_our_errors(name: str, raw: bytes) -> No
 
 
 def echoing(request: httpx.Request) -> httpx.Response:
-    """Refuse with everything that was sent in every text field, as a careless vendor might."""
-    said = f"{request.url} {request.headers} {request.headers.get('authorization')} {request.content.decode()[:2000]}"
-    body = {"message": [said], "traceId": said, "code": said, "error": f"bad {said}", "error_description": said}
+    """Return an error that repeats the whole request in every text field, as a careless vendor might."""
+    echo = f"{request.url} {request.headers} {request.headers.get('authorization')} {request.content.decode()[:2000]}"
+    body = {"message": [echo], "traceId": echo, "code": echo, "error": f"bad {echo}", "error_description": echo}
     return httpx.Response(400, json=body, headers={"cf-ray": "bearer canary-in-header"})
 
 
@@ -214,21 +216,21 @@ def echoing(request: httpx.Request) -> httpx.Response:
     ids=["echo", "dropped", "refused", "500"],
 )
 async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither text, nor fields, nor traceback, nor log holds a token, a code or a secret."""
+    """Neither message, fields, traceback nor log contain a token, a code or a secret."""
     caplog.set_level(logging.DEBUG)
     provider, _ = highlevel(answer)
 
     with pytest.raises(ProviderError) as raised:
         await CALLS[name](provider)
 
-    # The quoted lines of source spell the canaries out.
+    # Source lines in the traceback contain the canaries.
     shown = [line for line in "".join(traceback.format_exception(raised.value)).splitlines() if line[:4] != "    "]
     kept = repr((raised.value.args, vars(raised.value)))
     assert [False, False, False] == ["canary" in each for each in (kept, "\n".join(shown), caplog.text)]
 
 
-async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:
-    """Grants hide theirs, and so does the provider."""
+async def test_no_repr_shows_a_secret() -> None:
+    """Neither the repr of a grant nor that of the provider contains one."""
     answer = {"access_token": "canary-a", "refresh_token": "canary-r", "expires_in": 1, "locationId": LOCATION}
     provider, _ = highlevel(httpx.Response(200, json=answer))
 

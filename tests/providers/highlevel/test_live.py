@@ -1,4 +1,4 @@
-"""HighLevel's live suite without HighLevel: over the simulator each of its tests holds, and costs what it says."""
+"""HighLevel's live suite over the simulator: each of its tests passes, with the stated number of calls."""
 
 import inspect
 
@@ -14,16 +14,16 @@ from tests.live import costs, test_highlevel
 TESTS = {name: test for name, test in vars(test_highlevel).items() if name.startswith("test_")}
 
 
-def test_every_test_has_a_price() -> None:
-    """What is not in the table would be spent without a word."""
+def test_every_test_has_a_cost() -> None:
+    """Calls of a test that is not in the table would not be announced."""
     assert TESTS.keys() == costs.HIGHLEVEL_COSTS.keys()
     assert set(costs.HIGHLEVEL_POSTING) <= TESTS.keys()
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 @pytest.mark.parametrize("name", TESTS)
-async def test_it_holds_over_the_simulator_at_its_price(name: str, version: str) -> None:
-    """Both generations; nothing is published, and no draft is left behind."""
+async def test_it_passes_over_the_simulator_at_its_cost(name: str, version: str) -> None:
+    """It passes in both API versions, publishes nothing and leaves no draft behind."""
     simulator = create_app(clock=now)
     vendor = simulator.state.vendor
     provider = build({"api_version": version}, clock=now, transport=httpx.ASGITransport(simulator))
@@ -42,18 +42,18 @@ async def test_it_holds_over_the_simulator_at_its_price(name: str, version: str)
 
 
 @pytest.mark.parametrize(("leave", "uploads"), [("", 0), ("1", 1)])
-def test_the_price_is_said_before_it_is_paid(leave: str, uploads: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without leave nothing that writes is in the price, and how to give it is told."""
+def test_the_cost_is_printed_in_advance(leave: str, uploads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without permission the cost contains no writes, and the variable that grants it is printed."""
     for name in costs.HIGHLEVEL.needed:
         monkeypatch.setenv(name, "x")
     monkeypatch.setenv(costs.HIGHLEVEL.leave, leave)
-    said = "\n".join(costs.HIGHLEVEL.lines())
-    assert uploads == said.count("medias/upload-file") == said.count("which stays")
-    assert (not leave) == ("HIGHLEVEL_LIVE_POST=1" in said)
+    printed = "\n".join(costs.HIGHLEVEL.lines())
+    assert uploads == printed.count("medias/upload-file") == printed.count("which stays")
+    assert (not leave) == ("HIGHLEVEL_LIVE_POST=1" in printed)
 
 
-def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without credentials no price is told: nothing is called."""
+def test_missing_credentials_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without credentials no cost is printed, as nothing is called."""
     for name in costs.HIGHLEVEL.needed:
         monkeypatch.delenv(name, raising=False)
     [line] = costs.HIGHLEVEL.lines()

@@ -1,6 +1,7 @@
-"""Networks inside a location: what differs from the calls themselves, which test_connecting.py and test_start.py show.
+"""The networks facet: names, settings, and the lookup in the account list after a lost answer.
 
-Owns the names, the place, and who is found in a list after a lost answer. The contract is test_conformance.py's.
+Owns what this facet adds to the calls, which test_account_oauth.py and test_account_oauth_start.py cover. The contract
+of the facet is in test_conformance.py.
 """
 
 from typing import Any
@@ -12,22 +13,22 @@ from providers.errors import Ambiguous, Misconfigured, Rejected
 from providers.highlevel.networks import PAGE
 from providers.models.accounts import AccountHealth, AttachableAccount
 from providers.models.grants import AccessToken
-from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, FakeAccess, highlevel, ok
+from tests.providers.highlevel.test_account_oauth import OAUTH, TIKTOK
 from tests.providers.highlevel.test_accounts import ROW
-from tests.providers.highlevel.test_connecting import OAUTH, TIKTOK
 
 WHO = "-000origin"
 
 
-class Placed(Lender):
-    """Access to a connection with settings."""
+class AccessWith(FakeAccess):
+    """An Access to a connection with these settings."""
 
     def __init__(self, **settings: str) -> None:
         super().__init__()
         self.settings = settings
 
     async def token(self) -> AccessToken:
-        """Lend a token that says them."""
+        """Return a token with the settings."""
         lent = await super().token()
         return AccessToken(lent.value, lent.version, lent.scopes, lent.expire_time, settings=self.settings)
 
@@ -35,11 +36,11 @@ class Placed(Lender):
 HERE = {"location_id": LOCATION, "user_id": USER}
 
 
-async def test_a_start_names_place_user_and_page() -> None:
-    """From the connection's settings; the network by HighLevel's own name."""
+async def test_start_sends_location_user_and_page() -> None:
+    """Location and user come from the connection's settings; the network has HighLevel's name."""
     provider, vendor = highlevel(httpx.Response(302, headers={"location": "https://google.example/consent"}))
 
-    page = await provider.networks.start(Placed(**HERE), "google_business", reconnect=True)
+    page = await provider.networks.start(AccessWith(**HERE), "google_business", reconnect=True)
 
     query = f"locationId={LOCATION}&userId={USER}&page={PAGE}&reconnect=true"
     assert (f"{OAUTH}/google/start?{query}", "https://google.example/consent") == (str(vendor.last.url), page)
@@ -49,17 +50,17 @@ async def test_a_start_names_place_user_and_page() -> None:
 @pytest.mark.parametrize(
     ("settings", "kind"), [({"location_id": LOCATION}, Misconfigured), ({"user_id": USER}, Rejected), ({}, Rejected)]
 )
-async def test_without_place_or_user_nothing_is_started(settings: dict[str, str], kind: type[Exception]) -> None:
-    """Refused without a call."""
+async def test_start_needs_a_location_and_a_user(settings: dict[str, str], kind: type[Exception]) -> None:
+    """Without either it is refused without a call."""
     provider, vendor = highlevel()
 
     with pytest.raises(kind):
-        await provider.networks.start(Placed(**settings), "tiktok")
+        await provider.networks.start(AccessWith(**settings), "tiktok")
     assert [] == vendor.requests
 
 
-async def test_accounts_are_told_in_our_words() -> None:
-    """Networks by our names, health in one word, further ids kept; those that are deleted are not told."""
+async def test_accounts_are_listed_with_our_names() -> None:
+    """Networks have our names, health is one value, further ids are kept, and deleted accounts left out."""
     rows = [
         ROW,
         {**ROW, "id": "2", "platform": "Google", "active": False},
@@ -69,7 +70,7 @@ async def test_accounts_are_told_in_our_words() -> None:
     ]
     provider, _ = highlevel(ok({"accounts": rows}))
 
-    found = await provider.networks.linked(Placed(**HERE))
+    found = await provider.networks.linked(AccessWith(**HERE))
 
     assert [
         ("tiktok", AccountHealth.USABLE),
@@ -81,11 +82,11 @@ async def test_accounts_are_told_in_our_words() -> None:
     assert {} == found[-1].data
 
 
-async def test_choices_are_told_in_our_words() -> None:
-    """As HighLevel's own words say, without what only its next call needs."""
+async def test_choices_are_listed() -> None:
+    """They have HighLevel's values, without those that only the next call needs."""
     provider, _ = highlevel(ok({"profile": [TIKTOK]}))
 
-    found = await provider.networks.choices(Placed(**HERE), "tiktok", RECORD)
+    found = await provider.networks.choices(AccessWith(**HERE), "tiktok", RECORD)
 
     assert (
         AttachableAccount(
@@ -113,15 +114,16 @@ LISTS: list[tuple[list[dict[str, Any]], bool]] = [
 
 
 @pytest.mark.parametrize(("rows", "found"), LISTS)
-async def test_who_was_attached_is_found_without_the_answer(rows: list[dict[str, Any]], found: bool) -> None:
-    """By network and the network's id, working, and only one: else nobody knows."""
+async def test_a_lost_attach_is_recovered_from_the_list(rows: list[dict[str, Any]], found: bool) -> None:
+    """The account is the only usable one with this network and id; otherwise the result is Ambiguous."""
     provider, vendor = highlevel(
         ok({"profile": [TIKTOK]}), httpx.ReadTimeout("late"), ok({"accounts": rows}), httpx.Response(500)
     )
-    attaching = provider.networks.attach(Placed(**HERE), "tiktok", RECORD, WHO)
+    attaching = provider.networks.attach(AccessWith(**HERE), "tiktok", RECORD, WHO)
 
     if found:
-        assert (rows[0]["id"], "baker") == ((told := (await attaching).account).provider_account_id, told.username)
+        account = (await attaching).account
+        assert (rows[0]["id"], "baker") == (account.provider_account_id, account.username)
     else:
         with pytest.raises(Ambiguous, match="Attach it again: that is safe"):
             await attaching

@@ -1,6 +1,6 @@
-"""Posts made in HighLevel's planner, found there again and called back: what is sent, and what each answer means.
+"""Posts in HighLevel's planner: create, find, cancel; the requests that are sent and the meaning of each answer.
 
-Owns create, the list as it is searched, get and delete. The options of networks are in test_details.py.
+Owns create, search, get and delete. The options of networks are covered by test_platform_options.py.
 """
 
 import json
@@ -32,18 +32,28 @@ from providers.models.grants import AccessToken
 from providers.models.publishing import (
     Begun,
     Content,
+    FoundPost,
     Photos,
     PostMode,
     PostOptions,
     PublishRequest,
-    Sighting,
     VideoFile,
     VideoLink,
 )
 from providers.models.secret import Secret
 from tests.providers.faking import Answering, FakeVendor
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, PLACE, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import (
+    API,
+    CONNECTION_SETTINGS,
+    LOCATION,
+    NOW,
+    USER,
+    FakeAccess,
+    highlevel,
+    ok,
+    refused,
+)
 
 ID, OTHER = "65f0c0de00000000000000aa", "65f0c0de00000000000000ab"
 ACCOUNT = "65f0c0de0000000000000001_LocationOfTests00001_originoftiktok_profile"
@@ -63,8 +73,8 @@ TIKTOK = {
 }
 
 
-def order(platform: str = "facebook", content: Content = None, **more: Any) -> PublishRequest:
-    """Return an order of words for a network; TikTok's is a public video."""
+def post(platform: str = "facebook", content: Content = None, **more: Any) -> PublishRequest:
+    """Return a text post for a network, for TikTok a public video."""
     if platform.startswith("tiktok"):
         more = {"options": PUBLIC, **more}
         content = content or VideoLink(Secret("https://media.example/a.mp4"), "video/mp4")
@@ -72,15 +82,15 @@ def order(platform: str = "facebook", content: Content = None, **more: Any) -> P
     return PublishRequest(content=content, platform=platform, **values)
 
 
-async def begin(given: PublishRequest, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
-    """Make a post at a vendor that gives these answers."""
+async def begin(request: PublishRequest, *answers: Answering, **settings: Any) -> tuple[Begun, FakeVendor]:
+    """Create a post at a vendor that returns these answers."""
     provider, vendor = highlevel(*(answers or (MADE,)), **settings)
-    return await provider.publishing.begin(Lender(), given), vendor
+    return await provider.publishing.begin(FakeAccess(), request), vendor
 
 
-async def body(given: PublishRequest, **settings: Any) -> dict[str, Any]:
-    """Return the body with which a post is made."""
-    _, vendor = await begin(given, **settings)
+async def body(request: PublishRequest, **settings: Any) -> dict[str, Any]:
+    """Return the body that creates a post."""
+    _, vendor = await begin(request, **settings)
     sent: dict[str, Any] = vendor.sent()
     return sent
 
@@ -89,9 +99,9 @@ async def body(given: PublishRequest, **settings: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_a_post_of_words_is_made_by_one_call(version: str) -> None:
-    """One account, our user twice, an empty list of media, a status always, and nothing that nobody set."""
-    begun, vendor = await begin(order(), api_version=version)
+async def test_a_text_post_is_created_by_one_call(version: str) -> None:
+    """The body has one account, the acting user twice, an empty list of media, a status, and no unset field."""
+    begun, vendor = await begin(post(), api_version=version)
 
     assert Begun(ID) == begun
     assert [("POST", POSTS)] == [(each.method, str(each.url)) for each in vendor.requests]
@@ -110,17 +120,17 @@ async def test_a_post_of_words_is_made_by_one_call(version: str) -> None:
 
 @pytest.mark.parametrize("platform", ["tiktok", "tiktok_business"])
 @pytest.mark.parametrize(("version", "name"), [("2021-07-28", "video/quicktime"), ("v3", "video/mov")])
-async def test_a_video_for_tiktok_says_every_boolean(platform: str, version: str, name: str) -> None:
-    """What nobody chose is off; the type is a MIME type, by the name that the generation knows."""
-    sent = await body(order(platform, MOV, schedule_time=LATER), api_version=version)
+async def test_a_video_for_tiktok_sets_every_boolean(platform: str, version: str, name: str) -> None:
+    """Options that were not chosen are false; the media type has the name of the API version."""
+    sent = await body(post(platform, MOV, schedule_time=LATER), api_version=version)
 
     assert [{"url": "https://media.example/a.mov", "type": name}] == sent["media"]
     assert TIKTOK == sent["tiktokPostDetails"]
     assert ("scheduled", "2026-11-20T14:00:00Z") == (sent["status"], sent["scheduleDate"])
 
 
-async def test_every_choice_for_tiktok_is_passed_on() -> None:
-    """Comments, duets and stitches in the positive, and who is promoted."""
+async def test_every_option_of_tiktok_is_sent() -> None:
+    """Comments, duets, stitches and both kinds of promotion have their fields."""
     options = PostOptions(
         privacy_level=PrivacyLevel.FRIENDS,
         allow_comments=True,
@@ -138,17 +148,17 @@ async def test_every_choice_for_tiktok_is_passed_on() -> None:
         "videoDisclosure": True,
         "promoteYourBrand": False,
         "promoteOtherBrand": True,
-    } == (await body(order("tiktok", options=options)))["tiktokPostDetails"]
+    } == (await body(post("tiktok", options=options)))["tiktokPostDetails"]
     own = PostOptions(privacy_level=PrivacyLevel.PUBLIC, own_brand=True)
-    assert {**TIKTOK, "videoDisclosure": True, "promoteYourBrand": True} == (await body(order("tiktok", options=own)))[
+    assert {**TIKTOK, "videoDisclosure": True, "promoteYourBrand": True} == (await body(post("tiktok", options=own)))[
         "tiktokPostDetails"
     ]
 
 
 async def test_photos_keep_their_order_and_types() -> None:
-    """A known type is said as it is, an unknown one by the address, and JPEG where that says nothing."""
+    """An unknown type is guessed by the URL, and JPEG if that has no suffix."""
     uris = tuple(Secret(f"https://media.example/{name}") for name in ("a", "b.PNG?x=.gif", "c", "d.gif#e"))
-    sent = await body(order("instagram", Photos(uris, ("image/png",))))
+    sent = await body(post("instagram", Photos(uris, ("image/png",))))
 
     assert [
         ("https://media.example/a", "image/png"),
@@ -159,9 +169,9 @@ async def test_photos_keep_their_order_and_types() -> None:
 
 
 @pytest.mark.parametrize("uri", ["https://[::1", "https://a.example/[", "//", "x"])
-async def test_an_address_that_cannot_be_parsed_has_the_usual_type(uri: str) -> None:
-    """Guessing never fails."""
-    assert [{"url": uri, "type": "video/mp4"}] == (await body(order("facebook", VideoLink(Secret(uri)))))["media"]
+async def test_an_unparsable_url_has_the_default_type(uri: str) -> None:
+    """Guessing a media type never fails."""
+    assert [{"url": uri, "type": "video/mp4"}] == (await body(post("facebook", VideoLink(Secret(uri)))))["media"]
 
 
 @pytest.mark.parametrize(
@@ -178,17 +188,17 @@ async def test_an_address_that_cannot_be_parsed_has_the_usual_type(uri: str) -> 
         ),
     ],
 )
-async def test_a_mode_is_a_status(mode: PostMode, more: dict[str, Any], status: str, date: str | None) -> None:
-    """It is said in every mode: without it HighLevel publishes at once, whatever the date says."""
-    sent = await body(order(mode=mode, **more))
+async def test_each_mode_has_a_status(mode: PostMode, more: dict[str, Any], status: str, date: str | None) -> None:
+    """The status is always sent: without it HighLevel publishes at once, whatever the date."""
+    sent = await body(post(mode=mode, **more))
 
     assert (status, date) == (sent["status"], sent.get("scheduleDate"))
 
 
-async def test_a_review_names_its_approver() -> None:
-    """With a note, and as pending."""
+async def test_a_review_has_an_approver() -> None:
+    """The approver, a note and the status `pending` are sent."""
     extra = {"approver": "ApproverOfTests", "requester_note": "Please"}
-    sent = await body(order(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER, extra=extra))
+    sent = await body(post(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER, extra=extra))
 
     assert {"approver": "ApproverOfTests", "requesterNote": "Please", "approvalStatus": "pending"} == sent[
         "postApprovalDetails"
@@ -206,18 +216,18 @@ async def test_a_review_names_its_approver() -> None:
         (timedelta(days=400), "2027-12-25T12:00:00Z"),
     ],
 )
-async def test_a_post_never_goes_out_before_its_time(ahead: timedelta, date: str | None) -> None:
-    """HighLevel wants a margin of a minute: what is nearer goes out some seconds late, what is past at once."""
-    sent = await body(order(schedule_time=NOW + ahead))
+async def test_a_post_is_never_scheduled_before_its_time(ahead: timedelta, date: str | None) -> None:
+    """A time within HighLevel's margin of a minute is moved some seconds back; a past one means "now"."""
+    sent = await body(post(schedule_time=NOW + ahead))
 
     assert ("scheduled" if date else "published", date) == (sent["status"], sent.get("scheduleDate"))
 
 
-async def test_a_time_of_another_zone_is_sent_as_utc() -> None:
-    """To the second, with a Z."""
+async def test_a_time_in_another_zone_is_sent_as_utc() -> None:
+    """It is sent to the second, with a Z."""
     there = datetime(2026, 11, 20, 20, 30, 15, 999_999, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 
-    assert "2026-11-20T15:00:15Z" == (await body(order(schedule_time=there)))["scheduleDate"]
+    assert "2026-11-20T15:00:15Z" == (await body(post(schedule_time=there)))["scheduleDate"]
 
 
 def _labels(kind: str, name: str, *names: str) -> httpx.Response:
@@ -225,10 +235,10 @@ def _labels(kind: str, name: str, *names: str) -> httpx.Response:
     return ok({kind: rows, "count": len(rows)})
 
 
-async def test_labels_are_found_by_name_before_the_post_is_made() -> None:
-    """Two reads, then the one write, which holds ids."""
+async def test_labels_are_looked_up_before_the_post_is_created() -> None:
+    """There are two reads, and then one write with the ids."""
     answers = _labels("categories", "name", "Recipes"), _labels("tags", "tag", "cake", "bread"), MADE
-    _, vendor = await begin(order(extra={"category": "recipes", "tags": ["bread", "cake"]}), *answers)
+    _, vendor = await begin(post(extra={"category": "recipes", "tags": ["bread", "cake"]}), *answers)
 
     assert ["GET", "GET", "POST"] == [each.method for each in vendor.requests]
     assert ("65f0c0de0000000000000100", ["65f0c0de0000000000000101", "65f0c0de0000000000000100"]) == (
@@ -249,108 +259,108 @@ async def test_labels_are_found_by_name_before_the_post_is_made() -> None:
     ],
     ids=repr,
 )
-async def test_a_label_that_is_not_found_leaves_nothing_in_doubt(answer: Answering, kind: type[ProviderError]) -> None:
-    """Nothing was sent yet, and the error says so: neither Ambiguous nor ContractBroken, and no write."""
+async def test_a_failed_lookup_of_labels_is_not_ambiguous(answer: Answering, kind: type[ProviderError]) -> None:
+    """Nothing was written yet, so the error is neither Ambiguous nor ContractBroken."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.begin(Lender(), order(extra={"tags": ["bread"]}))
+        await provider.publishing.begin(FakeAccess(), post(extra={"tags": ["bread"]}))
     assert kind is type(raised.value)
     assert {"GET"} == {each.method for each in vendor.requests}
 
 
-# What is not sent
+# Refused requests
 
 
 @pytest.mark.parametrize(
-    ("given", "field"),
+    ("unsupported", "field"),
     [
-        (order(mode=PostMode.CREATOR_INBOX), "mode"),
-        (order("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
-        (order("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
-        (order("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),
-        (order(mode=PostMode.PLANNER_DRAFT, schedule_time=LATER), "schedule_time"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.PUBLIC, ai_generated=True)), "ai_generated"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.FOLLOWERS)), "privacy_level"),
-        (order("facebook", options=PostOptions(PrivacyLevel.PUBLIC)), "privacy_level"),
-        (order("youtube", options=PostOptions(PrivacyLevel.FRIENDS)), "privacy_level"),
-        (order("facebook", options=PostOptions(allow_comments=False)), "allow_comments"),
-        (order("google_business", options=PostOptions(own_brand=True)), "own_brand"),
+        (post(mode=PostMode.CREATOR_INBOX), "mode"),
+        (post("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
+        (post("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
+        (post("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),
+        (post(mode=PostMode.PLANNER_DRAFT, schedule_time=LATER), "schedule_time"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.PUBLIC, ai_generated=True)), "ai_generated"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.FOLLOWERS)), "privacy_level"),
+        (post("facebook", options=PostOptions(PrivacyLevel.PUBLIC)), "privacy_level"),
+        (post("youtube", options=PostOptions(PrivacyLevel.FRIENDS)), "privacy_level"),
+        (post("facebook", options=PostOptions(allow_comments=False)), "allow_comments"),
+        (post("google_business", options=PostOptions(own_brand=True)), "own_brand"),
     ],
 )
-async def test_what_would_be_dropped_is_refused_before_any_call(given: PublishRequest, field: str) -> None:
-    """By the name of the option, alike in check and in begin."""
+async def test_unsupported_options_are_refused_before_any_call(unsupported: PublishRequest, field: str) -> None:
+    """The error names the option, in `check` as in `begin`."""
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported) as checked:
-        provider.publishing.check(given)
+        provider.publishing.check(unsupported)
     with pytest.raises(OptionUnsupported) as begun:
-        await provider.publishing.begin(Lender(), given)
+        await provider.publishing.begin(FakeAccess(), unsupported)
     assert (field, field, []) == (checked.value.field, begun.value.field, vendor.requests)
 
 
 @pytest.mark.parametrize(
-    ("given", "code"),
+    ("invalid", "code"),
     [
-        (order(caption=""), "caption_missing"),
-        (order("facebook", Photos(())), "photo_count"),
-        (order("tiktok", options=PostOptions()), "privacy_level_missing"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, branded_content=True)), "disclosure_private"),
-        (order("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, own_brand=True)), "disclosure_private"),
-        (order(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER), "approver_missing"),
-        (order(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}), "schedule_time_missing"),
+        (post(caption=""), "caption_missing"),
+        (post("facebook", Photos(())), "photo_count"),
+        (post("tiktok", options=PostOptions()), "privacy_level_missing"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, branded_content=True)), "disclosure_private"),
+        (post("tiktok", options=PostOptions(PrivacyLevel.ONLY_ME, own_brand=True)), "disclosure_private"),
+        (post(mode=PostMode.PLANNER_REVIEW, schedule_time=LATER), "approver_missing"),
+        (post(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}), "schedule_time_missing"),
         (
-            order(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}, schedule_time=NOW + timedelta(seconds=60)),
+            post(mode=PostMode.PLANNER_REVIEW, extra={"approver": "a"}, schedule_time=NOW + timedelta(seconds=60)),
             "schedule_time_missing",
         ),
     ],
 )
-async def test_content_that_can_never_go_out_is_refused_before_any_call(given: PublishRequest, code: str) -> None:
-    """With a code for each."""
+async def test_invalid_content_is_refused_before_any_call(invalid: PublishRequest, code: str) -> None:
+    """Each reason has a code."""
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        await provider.publishing.begin(Lender(), given)
+        await provider.publishing.begin(FakeAccess(), invalid)
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
-async def test_a_file_goes_by_the_library_only() -> None:
-    """Neither an announcement nor chunks take one."""
+async def test_a_file_must_be_in_the_library() -> None:
+    """Neither `begin` nor `send_chunk` accepts a file."""
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported):
-        await provider.publishing.begin(Lender(), order("facebook", VideoFile(5, "video/mp4")))
+        await provider.publishing.begin(FakeAccess(), post("facebook", VideoFile(5, "video/mp4")))
     with pytest.raises(OptionUnsupported):
         await provider.publishing.send_chunk(Secret("x"), VideoFile(5, "video/mp4"), first=0, end=5, body=_bytes)
     assert [] == vendor.requests
 
 
-class Homeless(Lender):
-    """An Access to a grant whose settings lack something."""
+class AccessWithout(FakeAccess):
+    """An Access to a grant without one of its settings."""
 
     def __init__(self, missing: str) -> None:
         super().__init__()
         self.missing = missing
 
     async def token(self) -> AccessToken:
-        """Lend it."""
-        settings = {name: value for name, value in PLACE.items() if name != self.missing}
+        """Return a token without the missing setting."""
+        settings = {name: value for name, value in CONNECTION_SETTINGS.items() if name != self.missing}
         return AccessToken(Secret("canary-token-1"), 1, self.scopes, NOW + timedelta(hours=1), settings=settings)
 
 
 @pytest.mark.parametrize(("missing", "code"), [("user_id", "user_missing"), ("location_id", "wrong_token_class")])
 async def test_a_post_needs_a_user_and_a_location(missing: str, code: str) -> None:
-    """Without one nothing is sent."""
+    """If either is missing, no call is made."""
     provider, vendor = highlevel(MADE)
 
     with pytest.raises(Rejected) as raised:
-        await provider.publishing.begin(Homeless(missing), order())
+        await provider.publishing.begin(AccessWithout(missing), post())
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
-# What an answer to create means
+# Answers to create
 
 
 @pytest.mark.parametrize(
@@ -370,9 +380,9 @@ async def test_a_post_needs_a_user_and_a_location(missing: str, code: str) -> No
     ],
     ids=repr,
 )
-async def test_the_id_is_taken_from_where_it_stands(answer: httpx.Response, id: str) -> None:
-    """In results, at the top, or flat; a success that names none is a success without an id."""
-    begun, vendor = await begin(order(), answer)
+async def test_the_id_is_read_from_each_known_place(answer: httpx.Response, id: str) -> None:
+    """It is in `results.post`, in `post` or at the top level; a success without one yields an empty id."""
+    begun, vendor = await begin(post(), answer)
 
     assert (Begun(id), 1) == (begun, len(vendor.requests))
 
@@ -380,7 +390,7 @@ async def test_the_id_is_taken_from_where_it_stands(answer: httpx.Response, id: 
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        # Nobody can say whether it happened.
+        # The post may have been created.
         (httpx.ReadTimeout("late"), Ambiguous),
         (httpx.ReadError("reset"), Ambiguous),
         (httpx.WriteTimeout("late"), Ambiguous),
@@ -398,7 +408,7 @@ async def test_the_id_is_taken_from_where_it_stands(answer: httpx.Response, id: 
         (httpx.Response(200, json=[]), Ambiguous),
         (httpx.Response(302, headers={"location": "https://a.example/"}), Ambiguous),
         (httpx.Response(201, json={"success": False, "message": "No"}), Ambiguous),
-        # It did not.
+        # It was not created.
         (httpx.ConnectError("refused"), Unavailable),
         (httpx.ConnectTimeout("late"), Unavailable),
         (httpx.PoolTimeout("full"), Unavailable),
@@ -416,30 +426,30 @@ async def test_the_id_is_taken_from_where_it_stands(answer: httpx.Response, id: 
     ],
     ids=repr,
 )
-async def test_what_an_answer_to_create_means(answer: Answering, kind: type[ProviderError]) -> None:
-    """Lost is Ambiguous, refused is not; it is never repeated but for a token that was refused."""
+async def test_answers_to_create_are_classified(answer: Answering, kind: type[ProviderError]) -> None:
+    """A lost answer is Ambiguous, a refusal is not; the call is only repeated for a refused token."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.begin(Lender(), order("tiktok"))
+        await provider.publishing.begin(FakeAccess(), post("tiktok"))
     assert kind is type(raised.value)
     assert (2 if kind is TokenRefused else 1) == len(vendor.requests)
 
 
-async def test_no_refusal_repeats_where_the_media_are() -> None:
-    """A link of ours opens with what it holds; a vendor may repeat it in its complaint."""
+async def test_no_error_contains_a_media_url() -> None:
+    """A link of the gateway grants access to the media, and a vendor may repeat it in its message."""
     uri = "https://gateway.example/media/canary-link"
     answer = refused(422, [f"media.0.url {uri} is not reachable"])
 
     with pytest.raises(ContentRefused) as raised:
-        await begin(order("facebook", VideoLink(Secret(uri))), answer)
+        await begin(post("facebook", VideoLink(Secret(uri))), answer)
     assert "is not reachable" in raised.value.message
     assert "canary" not in repr((raised.value.args, vars(raised.value)))
 
 
 async def test_a_refused_token_is_replaced_once() -> None:
-    """The second create is the first that HighLevel let in; its own doubt is no reason for a third."""
-    begun, vendor = await begin(order(), refused(401, "Invalid JWT"), MADE)
+    """The call is repeated once with a new token; if that answer is lost, there is no third call."""
+    begun, vendor = await begin(post(), refused(401, "Invalid JWT"), MADE)
     assert (ID, ["Bearer canary-token-1", "Bearer canary-token-2"]) == (
         begun.publish_id,
         [each.headers["authorization"] for each in vendor.requests],
@@ -447,7 +457,7 @@ async def test_a_refused_token_is_replaced_once() -> None:
 
     provider, vendor = highlevel(refused(401, "Invalid JWT"), httpx.ReadTimeout("late"))
     with pytest.raises(Ambiguous):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(FakeAccess(), post())
     assert 2 == len(vendor.requests)
 
 
@@ -459,18 +469,18 @@ async def _bytes() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_a_file_is_stored_and_then_posted_by_its_address(version: str) -> None:
-    """Through the simulator, in both generations: what is published is what was sent."""
-    async with in_process(version=version, pull_media=True, publish_now_results=True) as journey:
-        access, publishing = await journey.connect(), journey.provider.publishing
+async def test_a_stored_file_is_published_by_its_url(version: str) -> None:
+    """Over the simulator, in both API versions, the published video is the uploaded file."""
+    async with in_process(version=version, pull_media=True, publish_now_results=True) as sandbox:
+        access, publishing = await sandbox.connect(), sandbox.provider.publishing
         address = await publishing.store(access, VideoFile(5, "video/quicktime"), _bytes, name="p1-1-0")
         begun = await publishing.begin(
-            access, order("tiktok", VideoLink(address, "video/quicktime"), account=journey.account().id)
+            access, post("tiktok", VideoLink(address, "video/quicktime"), account=sandbox.account().id)
         )
-        await journey.vendor.idle()
-        journey.vendor.advance_clock(5)
+        await sandbox.vendor.idle()
+        sandbox.vendor.advance_clock(5)
         status = await publishing.status(access, begun.publish_id)
-        [published] = journey.vendor.posts
+        [published] = sandbox.vendor.posts
 
     assert ((published.platform_post_id,), published.preview_link) == (status.post_ids, status.public_uri)
     assert (5, address.reveal()) == (published.sizes[0], published.media[0])
@@ -480,35 +490,35 @@ async def test_a_file_is_stored_and_then_posted_by_its_address(version: str) -> 
 
 
 def row(id: str = ID, **more: Any) -> dict[str, Any]:
-    """Return a post as the list shows it."""
+    """Return a row of the list."""
     shown = {"_id": id, "status": "scheduled", "createdAt": "2026-11-20T12:00:01.000Z", "summary": "Bread"}
     media = [{"url": f"https://media.example/{id}.mp4", "type": "video/mp4"}]
     return {**shown, "media": media, "accountIds": [ACCOUNT], **more}
 
 
 def page(*rows: Any, **more: Any) -> httpx.Response:
-    """Answer with a page of the list."""
+    """Return an answer with a page of the list."""
     return ok({"posts": list(rows), "count": len(rows), **more}, 201)
 
 
 EMPTY = page()
 
 
-async def find(*answers: Answering) -> tuple[tuple[Sighting, ...], FakeVendor]:
-    """Look for what an account posted in the last half minute, at a vendor that gives these answers."""
+async def find(*answers: Answering) -> tuple[tuple[FoundPost, ...], FakeVendor]:
+    """Search for posts of the last half minute, at a vendor that returns these answers."""
     provider, vendor = highlevel(*answers)
     since, until = NOW - timedelta(seconds=30), NOW + timedelta(days=1)
-    return await provider.publishing.find(Lender(), ACCOUNT, since=since, until=until), vendor
+    return await provider.publishing.find(FakeAccess(), ACCOUNT, since=since, until=until), vendor
 
 
 def sent(vendor: FakeVendor) -> list[tuple[Any, Any]]:
-    """Return type and skip of every request."""
+    """Return `type` and `skip` of every request."""
     bodies = [json.loads(each.content) for each in vendor.requests]
     return [(each["type"], each["skip"]) for each in bodies]
 
 
-async def test_the_list_is_asked_in_strings_for_one_account_and_for_what_was_deleted() -> None:
-    """Two lists, each of one page here."""
+async def test_the_search_lists_existing_and_deleted_posts() -> None:
+    """It reads both lists of the account, with all parameters as strings."""
     found, vendor = await find(page(row()), page(row(OTHER, status="deleted")))
 
     assert [ID, OTHER] == [each.publish_id for each in found]
@@ -525,20 +535,23 @@ async def test_the_list_is_asked_in_strings_for_one_account_and_for_what_was_del
     assert [("all", "0"), ("deleted", "0")] == sent(vendor)
 
 
-async def test_a_post_is_shown_with_every_address_that_its_media_have() -> None:
-    """Also with that which HighLevel put in place of ours, or kept beside it."""
+async def test_a_sighting_has_every_url_of_the_media() -> None:
+    """It has also the URLs that HighLevel derived from ours."""
     medium = {"url": "https://cdn.example/1", "originalUrl": "https://a.example/2", "watermarkedUrl": "https://b/3"}
     found, _ = await find(page(row(media=[{**medium, "optimizedUrl": "https://c/4"}, "x", {"url": 7}])), EMPTY)
 
     addresses = ("https://cdn.example/1", "https://a.example/2", "https://b/3", "https://c/4")
-    shown = Sighting(
-        ID, texts=("Bread",), uris=tuple(map(Secret, addresses)), made=datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC)
+    shown = FoundPost(
+        ID,
+        texts=("Bread",),
+        uris=tuple(map(Secret, addresses)),
+        create_time=datetime(2026, 11, 20, 12, 0, 1, tzinfo=UTC),
     )
     assert (shown,) == found
 
 
-async def test_pages_are_turned_until_the_count_is_reached() -> None:
-    """HighLevel may give fewer than it was asked for: a short page is no end."""
+async def test_pages_are_read_until_the_count_is_reached() -> None:
+    """A short page is not the last: HighLevel may return fewer rows than requested."""
     pages = page(row(), count=3), page(row(OTHER), count=3), page(row("65f0c0de00000000000000ac"), count=3)
     found, vendor = await find(*pages, EMPTY)
 
@@ -546,8 +559,8 @@ async def test_pages_are_turned_until_the_count_is_reached() -> None:
     assert [("all", "0"), ("all", "1"), ("all", "2"), ("deleted", "0")] == sent(vendor)
 
 
-async def test_without_a_count_an_empty_page_is_the_end() -> None:
-    """Nothing less proves that there are no more."""
+async def test_without_a_count_an_empty_page_is_the_last() -> None:
+    """Only an empty page proves that there are no more rows."""
     bare = ok({"posts": [row()]}, 201)
     found, vendor = await find(bare, ok({"posts": []}, 201), ok({"posts": []}, 201))
 
@@ -555,8 +568,8 @@ async def test_without_a_count_an_empty_page_is_the_end() -> None:
     assert [("all", "0"), ("all", "1"), ("deleted", "0")] == sent(vendor)
 
 
-async def test_a_full_page_is_followed_by_another_whatever_the_count_says() -> None:
-    """The count may be that of the page."""
+async def test_after_a_full_page_the_next_one_is_read() -> None:
+    """The count may be that of the page, so it does not end the list."""
     full = [row(f"65f0c0de0000000000001{at:03}") for at in range(50)]
     found, vendor = await find(page(*full), EMPTY, EMPTY)
     assert (50, [("all", "0"), ("all", "50"), ("deleted", "0")]) == (len(found), sent(vendor))
@@ -579,21 +592,21 @@ async def test_a_full_page_is_followed_by_another_whatever_the_count_says() -> N
     ],
     ids=repr,
 )
-async def test_a_list_that_is_not_whole_is_no_list(answers: list[Answering]) -> None:
-    """Whoever looks for a post concludes from its absence: an unreadable row may be the one."""
+async def test_an_incomplete_list_breaks_the_contract(answers: list[Answering]) -> None:
+    """Callers draw conclusions from a post's absence, and an unreadable row may be that post."""
     with pytest.raises(ContractBroken):
         await find(*answers)
 
 
-async def test_a_post_is_shown_once() -> None:
-    """Also when the list moved meanwhile, and when what was deleted stands in both lists."""
+async def test_each_post_is_found_once() -> None:
+    """Rows that appear twice, on two pages or in both lists, are merged."""
     found, _ = await find(page(row(), row(OTHER), row()), page(row()))
 
     assert [ID, OTHER] == [each.publish_id for each in found]
 
 
-async def test_children_of_a_post_are_shown_as_their_parent() -> None:
-    """A planned post may be split: the parent's id is the one that is asked for and called back."""
+async def test_children_of_a_post_are_found_as_their_parent() -> None:
+    """A scheduled post may be split; status and cancellation use the id of the parent."""
     child = row(OTHER, parentPostId=ID, summary="Bread ")
     found, _ = await find(page(row(), child), EMPTY)
 
@@ -616,39 +629,39 @@ async def test_children_of_a_post_are_shown_as_their_parent() -> None:
         ("0001-01-01T00:00:00+14:00", True),
     ],
 )
-async def test_what_was_made_before_is_left_out(made: Any, shown: bool) -> None:
-    """One that does not say when is not."""
+async def test_posts_created_earlier_are_left_out(made: Any, shown: bool) -> None:
+    """A post without a creation time is included."""
     found, _ = await find(page(row(createdAt=made)), EMPTY)
 
     assert shown is bool(found)
 
 
-async def test_a_read_is_tried_twice() -> None:
-    """Looking does no harm."""
+async def test_each_read_is_retried_once() -> None:
+    """A failed page is requested a second time."""
     found, vendor = await find(httpx.Response(502), page(row()), httpx.ReadTimeout("late"), EMPTY)
 
     assert (1, 4) == (len(found), len(vendor.requests))
 
 
-# Calling back
+# Cancelling
 
 
-def shown(status: str = "scheduled", **more: Any) -> httpx.Response:
-    """Answer with one post."""
+def stored(status: str = "scheduled", **more: Any) -> httpx.Response:
+    """Return an answer with one post."""
     return ok({"post": {"_id": ID, "status": status, "displayDate": "2026-11-20T14:00:00.000Z", **more}})
 
 
 async def cancel(*answers: Answering) -> FakeVendor:
-    """Call a post back at a vendor that gives these answers."""
+    """Cancel a post at a vendor that returns these answers."""
     provider, vendor = highlevel(*answers)
-    await provider.publishing.cancel(Lender(), ID)
+    await provider.publishing.cancel(FakeAccess(), ID)
     return vendor
 
 
 @pytest.mark.parametrize("state", ["scheduled", "draft", "in_review", "notification_sent", "failed"])
-async def test_what_is_only_planned_is_taken_away(state: str) -> None:
-    """After a look at it."""
-    vendor = await cancel(shown(state), ok({"postId": ID}))
+async def test_an_unpublished_post_is_deleted(state: str) -> None:
+    """Its state is read before it is deleted."""
+    vendor = await cancel(stored(state), ok({"postId": ID}))
 
     assert [("GET", f"{POSTS}/{ID}"), ("DELETE", f"{POSTS}/{ID}")] == [
         (each.method, str(each.url)) for each in vendor.requests
@@ -656,12 +669,12 @@ async def test_what_is_only_planned_is_taken_away(state: str) -> None:
 
 
 @pytest.mark.parametrize("state", ["published", "in_progress", "pending", "going_live", "PUBLISHED"])
-async def test_what_is_out_or_on_its_way_is_not_forgotten(state: str) -> None:
-    """HighLevel would delete its record and the post would stay; a state that nobody documents is no better."""
-    provider, vendor = highlevel(shown(state))
+async def test_a_published_or_running_post_is_not_deleted(state: str) -> None:
+    """HighLevel would delete only its record; an undocumented state is refused too."""
+    provider, vendor = highlevel(stored(state))
 
     with pytest.raises(Rejected) as raised:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     assert (state, ["GET"]) == (raised.value.code, [each.method for each in vendor.requests])
 
 
@@ -676,23 +689,23 @@ async def test_what_is_out_or_on_its_way_is_not_forgotten(state: str) -> None:
         ("never", True),
     ],
 )
-async def test_what_is_about_to_go_out_is_too_late_to_stop(due: str, stopped: bool) -> None:
-    """Deleted in that moment it would be out and read as cancelled; long overdue, it waits for something."""
-    provider, vendor = highlevel(shown(displayDate=due), ok())
+async def test_a_post_about_to_be_published_is_not_deleted(due: str, stopped: bool) -> None:
+    """It could be published and look cancelled; a post that is long overdue can be cancelled."""
+    provider, vendor = highlevel(stored(displayDate=due), ok())
 
     if stopped:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     else:
         with pytest.raises(Rejected):
-            await provider.publishing.cancel(Lender(), ID)
+            await provider.publishing.cancel(FakeAccess(), ID)
     assert stopped is ("DELETE" == vendor.last.method)
 
 
 @pytest.mark.parametrize(
-    "answer", [shown("deleted"), shown("scheduled", deleted=True), shown("published", deleted=True)]
+    "answer", [stored("deleted"), stored("scheduled", deleted=True), stored("published", deleted=True)]
 )
-async def test_what_is_deleted_is_done(answer: httpx.Response) -> None:
-    """Its status tells whether it is out."""
+async def test_cancelling_a_deleted_post_does_nothing(answer: httpx.Response) -> None:
+    """No second deletion is sent; the status says whether the post was published."""
     assert ["GET"] == [each.method for each in (await cancel(answer)).requests]
 
 
@@ -707,51 +720,51 @@ async def test_what_is_deleted_is_done(answer: httpx.Response) -> None:
     ],
     ids=repr,
 )
-async def test_a_race_with_the_planner_is_told(answer: Answering, kind: type[ProviderError]) -> None:
-    """What happened between the look and the call shows in its answer; the call is not repeated."""
-    provider, vendor = highlevel(shown(), answer)
+async def test_a_failed_deletion_is_raised(answer: Answering, kind: type[ProviderError]) -> None:
+    """A change between the read and the deletion shows in its answer; there is no retry."""
+    provider, vendor = highlevel(stored(), answer)
 
     with pytest.raises(kind) as raised:
-        await provider.publishing.cancel(Lender(), ID)
+        await provider.publishing.cancel(FakeAccess(), ID)
     assert (kind, 2) == (type(raised.value), len(vendor.requests))
 
 
 @pytest.mark.parametrize("id", ["", ".", ".."])
-async def test_an_id_that_leads_elsewhere_is_none(id: str) -> None:
-    """Nothing is asked, and nothing deleted."""
-    provider, vendor = highlevel(shown())
+async def test_an_id_must_be_a_path_segment(id: str) -> None:
+    """Any other id is refused before any call."""
+    provider, vendor = highlevel(stored())
 
     for call in (provider.publishing.cancel, provider.publishing.status, provider.records.delete):
         with pytest.raises(ContentRefused):
-            await call(Lender(), id)
+            await call(FakeAccess(), id)
     assert [] == vendor.requests
 
 
-async def test_an_id_stays_one_part_of_its_path() -> None:
-    """Whatever stands in it."""
-    provider, vendor = highlevel(shown())
+async def test_an_id_is_escaped() -> None:
+    """It stays one segment of the path."""
+    provider, vendor = highlevel(stored())
 
-    await provider.publishing.status(Lender(), "../posts?a=b#c")
+    await provider.publishing.status(FakeAccess(), "../posts?a=b#c")
 
     assert f"{POSTS}/..%2Fposts%3Fa%3Db%23c" == str(vendor.last.url)
 
 
 @pytest.mark.parametrize("answer", [ok({}), ok({"post": {"_id": ID}}), ok({"post": {"status": "published"}}), ok([])])
-async def test_an_answer_without_a_post_or_a_state_breaks_the_contract(answer: httpx.Response) -> None:
-    """It says nothing of how the post stands."""
+async def test_an_answer_without_a_post_or_state_breaks_the_contract(answer: httpx.Response) -> None:
+    """The status of the post is unknown then."""
     provider, _ = highlevel(answer)
 
     with pytest.raises(ContractBroken):
-        await provider.publishing.status(Lender(), ID)
+        await provider.publishing.status(FakeAccess(), ID)
 
 
-async def test_no_page_is_told_from_an_id() -> None:
-    """Only HighLevel knows the page."""
+async def test_no_uri_is_derived_from_an_id() -> None:
+    """The page is known only from HighLevel's status."""
     provider, _ = highlevel()
 
     assert "" == provider.publishing.public_uri("baker", "7")
 
 
 def test_the_clock_of_these_tests_is_utc() -> None:
-    """The literal dates above count from it."""
+    """The literal dates above are relative to it."""
     assert datetime(2026, 11, 20, 12, tzinfo=UTC) == NOW

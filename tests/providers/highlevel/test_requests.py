@@ -1,6 +1,6 @@
-"""Every request that the provider can send, held against the official OpenAPI, in both generations.
+"""Every request that the provider can send, validated against the official OpenAPI in both API versions.
 
-Owns the walk that sends them all. What the answers mean is in the other files.
+Owns the steps that send them all. The meaning of answers is covered by the other files.
 """
 
 from collections.abc import AsyncIterator
@@ -10,16 +10,16 @@ from typing import Any
 import httpx
 import pytest
 
-from providers.highlevel import labels, medias
-from providers.highlevel.connecting import BODIES, NETWORKS
-from providers.highlevel.details import EVENT_TYPES, PRIVACY
+from providers.highlevel import labels, media_library
+from providers.highlevel.account_oauth import ATTACH_FIELDS, NETWORKS
+from providers.highlevel.platform_options import EVENT_TYPES, PRIVACY
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.engagement import Span
 from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE, OWNER
 from tests.providers.highlevel import specification
-from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.sandbox import Sandbox, in_process
 from tests.providers.highlevel.support import NOW
 from tests.providers.simulators.highlevel import contract
 from tests.providers.simulators.highlevel.test_csv_imports import GOOD, HEADERS
@@ -51,7 +51,7 @@ _BOTH = {
 _V2_PATHS = {
     *(f"GET {_OAUTH}/{name}/start" for name in NETWORKS[False]),
     *(f"GET {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] - {"google"}),
-    *(f"POST {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] & BODIES.keys()),
+    *(f"POST {_OAUTH}/{{locationId}}/{name}/accounts/{{accountId}}" for name in NETWORKS[False] & ATTACH_FIELDS.keys()),
     f"GET {_OAUTH}/{{locationId}}/google/locations/{{accountId}}",
     f"POST {_OAUTH}/{{locationId}}/google/locations/{{accountId}}",
     "POST /oauth/locationToken",
@@ -72,65 +72,65 @@ EXPECTED = {"v2": _BOTH | _V2_PATHS, "v3": _BOTH | _V3_PATHS}
 VERSIONS = {"v2": "2021-07-28", "v3": "v3"}
 
 
-async def _grants(journey: Journey) -> None:
-    authorization, company = journey.provider.authorization, await journey.connect(BAKERY, GARAGE, agency=True)
+async def _grants(sandbox: Sandbox) -> None:
+    authorization, company = sandbox.provider.authorization, await sandbox.connect(BAKERY, GARAGE, agency=True)
     assert company.grant.refresh_token is not None
     await authorization.refresh(company.grant.refresh_token)
-    company.grant = await authorization.refresh((await journey.connect(agency=True)).grant.refresh_token or Secret(""))
+    company.grant = await authorization.refresh((await sandbox.connect(agency=True)).grant.refresh_token or Secret(""))
     for installed in (None, True, False):
         page = await authorization.installed_locations(company, company_id=COMPANY, limit=1, installed=installed)
         if page.next_cursor:
             await authorization.installed_locations(company, company_id=COMPANY, cursor=page.next_cursor)
     await authorization.location_token(company, company_id=COMPANY, location_id=BAKERY)
-    token = Secret(journey.vendor.private_token(BAKERY))
+    token = Secret(sandbox.vendor.private_token(BAKERY))
     await authorization.static(token, settings={"location_id": BAKERY}, scopes=())
 
 
-async def _networks(journey: Journey) -> None:
-    access, accounts = await journey.connect(), journey.provider.accounts
+async def _networks(sandbox: Sandbox) -> None:
+    access, accounts = await sandbox.connect(), sandbox.provider.accounts
     await accounts.profile(access, frozenset(ProfilePart))
-    for platform in sorted(NETWORKS[journey.provider.client.config.v3]):
+    for platform in sorted(NETWORKS[sandbox.provider.client.config.v3]):
         for more in ({}, {"page": "integration", "reconnect": True}):
-            account_id = await journey.consent(access, platform, **more)
+            account_id = await sandbox.consent(access, platform, **more)
         [choice] = await accounts.choose(access, BAKERY, platform, account_id)
-        if platform in BODIES:
+        if platform in ATTACH_FIELDS:
             await accounts.attach(access, BAKERY, platform, account_id, choice)
     first, second, *_ = await accounts.social_accounts(access, BAKERY)
     await accounts.delete(access, BAKERY, first.id)
     await accounts.delete(access, BAKERY, second.id, user_id=OWNER)
 
 
-async def _library(journey: Journey) -> None:
+async def _library(sandbox: Sandbox) -> None:
     async def body() -> AsyncIterator[bytes]:
         yield b"video"
 
-    access, client = await journey.connect(), journey.provider.client
-    medium = await medias.upload(client, access, VideoFile(5, "video/mp4"), body)
-    await medias.delete(client, access, medium.file_id)
+    access, client = await sandbox.connect(), sandbox.provider.client
+    medium = await media_library.upload(client, access, VideoFile(5, "video/mp4"), body)
+    await media_library.delete(client, access, medium.file_id)
 
 
-async def _planner(journey: Journey) -> None:
-    access, client = await journey.connect(), journey.provider.client
+async def _planner(sandbox: Sandbox) -> None:
+    access, client = await sandbox.connect(), sandbox.provider.client
     await labels.page(client, access, labels.CATEGORIES, search="a", cursor="0", limit=1)
     await labels.category_id(client, access, "Recipes")
     await labels.tag_ids(client, access, ["bread", "cake"])
-    planner = journey.provider.planner
+    planner = sandbox.provider.planner
 
     async def body() -> AsyncIterator[bytes]:
         yield f"{HEADERS}\n{GOOD}\n".encode()
 
     sheet = await planner.send_sheet(access, name="a.csv", size=len(f"{HEADERS}\n{GOOD}\n"), body=body)
-    await planner.assign_sheet(access, sheet, [journey.account().id])
+    await planner.assign_sheet(access, sheet, [sandbox.account().id])
     found = await planner.find_import(access, sheet)
-    journey.vendor.advance_clock(1)
+    sandbox.vendor.advance_clock(1)
     await planner.get_import(access, found, cursor="0", limit=1)
     await planner.finalize_import(access, found)
     await planner.delete_import(access, found)
 
 
-def _orders(journey: Journey) -> list[PublishRequest]:
-    """Return a post of every network, mode and option that the provider can send."""
-    newer = {"title": "T", "description": "D"} if journey.provider.client.config.v3 else {}
+def _publish_requests(sandbox: Sandbox) -> list[PublishRequest]:
+    """Return posts that cover every network, mode and option."""
+    newer = {"title": "T", "description": "D"} if sandbox.provider.client.config.v3 else {}
     preview = {"image": "https://media.example/a.png", "link": "https://media.example/", **newer}
     google: dict[str, Any] = {
         "title": "T",
@@ -152,7 +152,7 @@ def _orders(journey: Journey) -> list[PublishRequest]:
     def made(platform: str, content: Content, *, name: str = "", **more: Any) -> PublishRequest:
         values = {"mode": PostMode.DIRECT, "schedule_time": NOW + timedelta(hours=1), **more}
         return PublishRequest(
-            content=content, caption="C", account=journey.account(name).id, platform=platform, **values
+            content=content, caption="C", account=sandbox.account(name).id, platform=platform, **values
         )
 
     return [
@@ -178,30 +178,30 @@ def _orders(journey: Journey) -> list[PublishRequest]:
     ]
 
 
-async def _posts(journey: Journey) -> None:
-    """Make each post, change it where that can be done, and call it back; find them, and ask for all at once."""
-    access, publishing, records = await journey.connect(), journey.provider.publishing, journey.provider.records
+async def _posts(sandbox: Sandbox) -> None:
+    """Create each post, update and cancel it if possible; find them, and read their statuses."""
+    access, publishing, records = await sandbox.connect(), sandbox.provider.publishing, sandbox.provider.records
     until, ids = NOW + timedelta(days=1), []
-    for order in _orders(journey):
-        id = (await publishing.begin(access, order)).publish_id
-        if order.schedule_time is not None:
-            await records.edit(access, id, order)
+    for request in _publish_requests(sandbox):
+        id = (await publishing.begin(access, request)).publish_id
+        if request.schedule_time is not None:
+            await records.edit(access, id, request)
             await publishing.cancel(access, id)
         ids.append(id)
-    found = await publishing.find(access, journey.account("facebook").id, since=NOW, until=until)
+    found = await publishing.find(access, sandbox.account("facebook").id, since=NOW, until=until)
     await records.statuses(access, [each.publish_id for each in found], since=NOW, until=until)
     await publishing.status(access, ids[0])
     await records.delete(access, ids[0])
 
 
-async def _engagement(journey: Journey) -> None:
-    access, engagement, v3 = await journey.connect(), journey.provider.engagement, journey.provider.client.config.v3
-    await engagement.figures(access, journey.account("facebook"), None)
+async def _engagement(sandbox: Sandbox) -> None:
+    access, engagement, v3 = await sandbox.connect(), sandbox.provider.engagement, sandbox.provider.client.config.v3
+    await engagement.figures(access, sandbox.account("facebook"), None)
     if not v3:
         return
-    await engagement.figures(access, journey.account("facebook"), Span(NOW - timedelta(days=1), NOW))
-    account = journey.account()
-    below = await engagement.create_comment(access, account, text="a", parent=journey.posted(), reply=False)
+    await engagement.figures(access, sandbox.account("facebook"), Span(NOW - timedelta(days=1), NOW))
+    account = sandbox.account()
+    below = await engagement.create_comment(access, account, text="a", parent=sandbox.posted(), reply=False)
     await engagement.create_comment(access, account, text="b", parent=below.id, reply=True)
     await engagement.list_comments(access, account)
     await engagement.list_comments(access, account, parent=below.id, top=True, cursor="0", limit=1)
@@ -209,26 +209,26 @@ async def _engagement(journey: Journey) -> None:
     await engagement.set_liked(access, account, below.id, liked=False)
 
 
-def _name(generation: str, request: httpx.Request) -> str:
-    found = specification.operation(generation, request)
+def _name(spec: str, request: httpx.Request) -> str:
+    found = specification.operation(spec, request)
     return f"{request.method} {found.path if found else request.url.path}"
 
 
-@pytest.mark.parametrize("generation", ["v2", "v3"])
-async def test_every_request_fits_the_specification(generation: str) -> None:
-    """Paths, parameters, headers and bodies are the documented ones, and each operation that is used was sent."""
-    contract.specs(generation)
-    async with in_process(version=VERSIONS[generation], publish_now_results=True, rate_limits=False) as journey:
-        await _grants(journey)
-        await _engagement(journey)
-        await _planner(journey)
-        await _posts(journey)
-        await _networks(journey)
-        await _library(journey)
-        sent = journey.wire.requests
+@pytest.mark.parametrize("spec", ["v2", "v3"])
+async def test_every_request_fits_the_specification(spec: str) -> None:
+    """Paths, parameters, headers and bodies are documented, and every operation in use was sent."""
+    contract.specs(spec)
+    async with in_process(version=VERSIONS[spec], publish_now_results=True, rate_limits=False) as sandbox:
+        await _grants(sandbox)
+        await _engagement(sandbox)
+        await _planner(sandbox)
+        await _posts(sandbox)
+        await _networks(sandbox)
+        await _library(sandbox)
+        sent = sandbox.wire.requests
 
-    assert [] == [each for request in sent for each in specification.wrong(generation, request)]
-    assert EXPECTED[generation] == {_name(generation, request) for request in sent}
+    assert [] == [each for request in sent for each in specification.wrong(spec, request)]
+    assert EXPECTED[spec] == {_name(spec, request) for request in sent}
 
 
 @pytest.mark.parametrize(
@@ -241,6 +241,6 @@ async def test_every_request_fits_the_specification(generation: str) -> None:
         (httpx.Request("POST", "https://x.example/oauth/token", data={"a": "b"}), "body.a is not in the schema"),
     ],
 )
-def test_the_check_can_fail(request_: httpx.Request, problem: str) -> None:
-    """It sees unknown paths and parameters, and what is missing."""
+def test_the_validation_finds_violations(request_: httpx.Request, problem: str) -> None:
+    """It reports unknown paths and parameters, and missing ones."""
     assert [problem] == [problem for each in specification.wrong("v3", request_)[:5] if problem in each][:1]

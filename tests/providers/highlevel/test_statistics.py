@@ -1,4 +1,4 @@
-"""An account's figures: which accounts have any, what is asked, and how the answer is told from noughts.
+"""Figures of an account: which accounts have any, what is requested, and how missing figures differ from zeros.
 
 Owns /statistics.
 """
@@ -12,8 +12,8 @@ import pytest
 from providers.errors import CapabilityMissing, ContractBroken, OptionUnsupported, ScopeNotGranted, Unavailable
 from providers.highlevel.statistics import read_series
 from providers.models.engagement import AccountRef, Figures, Metric, Series, Span
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, NOW, Lender, highlevel, refused
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import API, LOCATION, NOW, FakeAccess, highlevel, refused
 
 PAGE = AccountRef("account-1", "facebook", "page", {"profile_id": "profile-1"})
 WEEK = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
@@ -41,11 +41,11 @@ RESULTS: dict[str, Any] = {
 }
 
 
-async def test_the_figures_of_one_account_are_asked_and_read() -> None:
-    """By its profile id and network; a 0 is a 0, and what HighLevel has no figure of is not there."""
+async def test_figures_of_one_account_are_requested_and_read() -> None:
+    """The request has profile id and network; a 0 is kept, and a metric without a figure is left out."""
     provider, vendor = highlevel(httpx.Response(201, json={"results": RESULTS, "message": "Built", "traceId": "t"}))
 
-    figures = await provider.engagement.figures(Lender(), PAGE, None)
+    figures = await provider.engagement.figures(FakeAccess(), PAGE, None)
 
     expected = (
         Series(Metric.POSTS, 3, -39.35, (2, 1, 0, 0, 0, 0, 0)),
@@ -59,14 +59,14 @@ async def test_the_figures_of_one_account_are_asked_and_read() -> None:
     assert {"profileIds": ["profile-1"], "platforms": ["facebook"]} == vendor.sent()
 
 
-async def test_v3_is_told_which_days() -> None:
-    """The seven before today by default; the span before, as long, is asked along for the changes."""
+async def test_v3_gets_the_days() -> None:
+    """The default is the seven days before today; the previous span of the same length is requested for the changes."""
     provider, vendor = highlevel(httpx.Response(200, json={"results": RESULTS}), api_version="v3")
 
-    usual = await provider.engagement.figures(Lender(), PAGE, None)
+    usual = await provider.engagement.figures(FakeAccess(), PAGE, None)
     sent = vendor.sent()
     span = Span(MIDNIGHT - timedelta(days=30), MIDNIGHT - timedelta(days=28))
-    chosen = await provider.engagement.figures(Lender(), PAGE, span)
+    chosen = await provider.engagement.figures(FakeAccess(), PAGE, span)
 
     assert Span(MIDNIGHT - timedelta(days=7), MIDNIGHT) == usual.span
     assert {"startDate": "2026-11-13T00:00:00.000Z", "endDate": "2026-11-19T23:59:59.999Z"} == sent["currentRange"]
@@ -77,12 +77,12 @@ async def test_v3_is_told_which_days() -> None:
     ]
 
 
-async def test_the_older_generation_has_no_other_days() -> None:
-    """The refusal names the setting, and nothing is asked."""
+async def test_version_2021_07_28_cannot_choose_the_days() -> None:
+    """The error names the setting, and no call is made."""
     provider, vendor = highlevel()
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.engagement.figures(Lender(), PAGE, Span(MIDNIGHT - timedelta(days=1), MIDNIGHT))
+        await provider.engagement.figures(FakeAccess(), PAGE, Span(MIDNIGHT - timedelta(days=1), MIDNIGHT))
     assert ("start_time", []) == (raised.value.field, vendor.requests)
     assert "GATEWAY_HIGHLEVEL_API_VERSION" in raised.value.message
 
@@ -102,26 +102,26 @@ async def test_the_older_generation_has_no_other_days() -> None:
         ("", "", ""),
     ],
 )
-async def test_some_accounts_have_none(platform: str, kind: str, asked: str) -> None:
-    """HighLevel would answer noughts for them: they are refused before any call."""
+async def test_some_accounts_have_no_figures(platform: str, kind: str, asked: str) -> None:
+    """They are refused before any call, as HighLevel would answer with zeros."""
     provider, vendor = highlevel(httpx.Response(201, json={"results": RESULTS}))
     account = AccountRef("a", platform, kind, {"profile_id": "p"})
 
     if asked:
-        await provider.engagement.figures(Lender(), account, None)
+        await provider.engagement.figures(FakeAccess(), account, None)
         assert [asked] == vendor.sent()["platforms"]
     else:
         with pytest.raises(CapabilityMissing):
-            await provider.engagement.figures(Lender(), account, None)
+            await provider.engagement.figures(FakeAccess(), account, None)
         assert [] == vendor.requests
 
 
-async def test_an_account_without_a_profile_has_none() -> None:
-    """The list of accounts gave no id to ask by."""
+async def test_an_account_without_a_profile_id_has_no_figures() -> None:
+    """It is refused before any call, as the request needs the id."""
     provider, vendor = highlevel()
 
     with pytest.raises(CapabilityMissing):
-        await provider.engagement.figures(Lender(), AccountRef("a", "facebook", "page"), None)
+        await provider.engagement.figures(FakeAccess(), AccountRef("a", "facebook", "page"), None)
     assert [] == vendor.requests
 
 
@@ -155,8 +155,8 @@ async def test_an_account_without_a_profile_has_none() -> None:
         ({"breakdowns": {"posts": {"platforms": {"facebook": {"value": 2**63, "change": True}}}}}, ()),
     ],
 )
-def test_absent_is_not_nought(changes: dict[str, Any], expected: tuple[Series, ...]) -> None:
-    """A sum of 0, other networks' numbers, broken rows and days of another count are no figures."""
+def test_a_missing_figure_is_not_zero(changes: dict[str, Any], expected: tuple[Series, ...]) -> None:
+    """Total 0, other networks' numbers, malformed rows and a wrong number of days are not figures."""
     assert expected == read_series({"dayRange": WEEK, **changes}, "facebook")
 
 
@@ -170,24 +170,24 @@ def test_absent_is_not_nought(changes: dict[str, Any], expected: tuple[Series, .
         (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
     ],
 )
-async def test_what_an_answer_means(answer: Any, kind: type[Exception]) -> None:
-    """It is a read, though it is a POST: nothing is ever in doubt."""
+async def test_answers_are_classified(answer: Any, kind: type[Exception]) -> None:
+    """It is a read although it is a POST, so no answer is Ambiguous."""
     provider, _ = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.engagement.figures(Lender(), PAGE, None)
+        await provider.engagement.figures(FakeAccess(), PAGE, None)
     assert kind is type(raised.value)
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_figures_are_read(version: str) -> None:
-    """An account without posts has published 0 of them; of everything else the simulator tells nothing."""
-    async with in_process(version=version) as journey:
-        access = await journey.connect()
-        found = await journey.provider.accounts.social_accounts(access, access.grant.subject)
+    """An account without posts has 0 posts and no other figures."""
+    async with in_process(version=version) as sandbox:
+        access = await sandbox.connect()
+        found = await sandbox.provider.accounts.social_accounts(access, access.grant.subject)
         [page] = [each for each in found if each.platform == "facebook"]
         account = AccountRef(page.id, page.platform, page.kind, {"profile_id": page.profile_id})
-        figures = await journey.provider.engagement.figures(access, account, None)
+        figures = await sandbox.provider.engagement.figures(access, account, None)
 
     assert [(Metric.POSTS, 0)] == [(each.metric, each.total) for each in figures.series]
     assert (version == "v3") is (figures.span is not None)

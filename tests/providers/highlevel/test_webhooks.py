@@ -1,7 +1,7 @@
-"""HighLevel's webhooks byte by byte: the two signatures, the keys, the window, what each event becomes.
+"""HighLevel's webhooks: both signatures, the keys, the time window, and how each event is parsed.
 
-Owns the examples. That whatever is not proved is refused, the conformance suite shows; what follows from an event is in
-tests/flows/test_webhooks_grant_events.py.
+Owns the examples. The conformance suite covers the refusal of unverified deliveries; the gateway's reaction to an
+event is covered by tests/flows/test_installs.py.
 """
 
 import json
@@ -32,40 +32,40 @@ MINUTE = timedelta(minutes=1)
 
 
 def raw(key: Ed25519PrivateKey) -> str:
-    """Write a key's public half as 32 bytes."""
+    """Return the base64 of the 32 bytes of a public key."""
     return b64encode(key.public_key().public_bytes_raw()).decode()
 
 
 def spki(key: Ed25519PrivateKey) -> str:
-    """Write it as HighLevel publishes its own."""
+    """Return the base64 of its SPKI, the format in which HighLevel publishes its key."""
     return b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
 
 
 def webhooks(*values: str, **settings: Any) -> HighLevelWebhooks:
-    """Build the facet with these keys."""
+    """Return the facet with these keys."""
     return HighLevelWebhooks(read({**SETTINGS, "webhook_keys": values or (raw(KEY),), **settings}))
 
 
 def body(**changes: Any) -> bytes:
-    """Write a delivery as of now; a change that is None leaves a field out."""
-    told = {**INSTALL, "timestamp": NOW.isoformat(), "webhookId": "w-1", **changes}
-    return json.dumps({name: value for name, value in told.items() if value is not None}).encode()
+    """Return the body of a delivery with the current time; a field that is None is left out."""
+    fields = {**INSTALL, "timestamp": NOW.isoformat(), "webhookId": "w-1", **changes}
+    return json.dumps({name: value for name, value in fields.items() if value is not None}).encode()
 
 
 def signed(sent: bytes, by: Ed25519PrivateKey = KEY) -> dict[str, str]:
-    """Sign it."""
+    """Return the header with a signature."""
     return {"x-ghl-signature": b64encode(by.sign(sent)).decode()}
 
 
-def taken(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> Webhook:
-    """Read a delivery; signed unless headers are given."""
+def delivered(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> Webhook:
+    """Read a delivery, which is signed unless headers are passed."""
     return (facet or webhooks()).read(signed(sent) if headers is None else headers, sent, now=NOW)
 
 
 def code(sent: bytes, facet: HighLevelWebhooks | None = None, headers: dict[str, str] | None = None) -> str:
-    """Return why a delivery is refused."""
+    """Return the code with which a delivery is refused."""
     with pytest.raises(WebhookRefused) as caught:
-        taken(sent, facet, headers)
+        delivered(sent, facet, headers)
     return caught.value.code
 
 
@@ -77,7 +77,7 @@ EVENTS: dict[str, tuple[dict[str, Any], WebhookKind, str, str]] = {
     "uninstalled agency": ({"type": "UNINSTALL", "locationId": None}, WebhookKind.GRANT_REMOVED, COMPANY, ""),
     "a change of plan": ({"type": "PLAN_CHANGE"}, WebhookKind.UNKNOWN, LOCATION, ""),
     "a contact": ({"type": "ContactCreate", "appId": None, "companyId": None}, WebhookKind.UNKNOWN, LOCATION, ""),
-    "nobody's": (
+    "no subject": (
         {"type": "New", "appId": None, "companyId": None, "locationId": None},
         WebhookKind.UNKNOWN,
         "",
@@ -87,11 +87,11 @@ EVENTS: dict[str, tuple[dict[str, Any], WebhookKind, str, str]] = {
 
 
 @pytest.mark.parametrize("case", EVENTS)
-def test_events_are_told_in_our_words(case: str) -> None:
-    """Whom it is about, and where the agency is at work from now on; what came is kept."""
+def test_events_are_parsed(case: str) -> None:
+    """Kind, subject, place and time are read, and the body is kept."""
     changes, kind, subject, place = EVENTS[case]
 
-    read_ = taken(body(**changes))
+    read_ = delivered(body(**changes))
 
     assert (kind, subject, place, NOW) == (read_.kind, read_.subject, read_.place, read_.occur_time)
     assert read_.raw["type"] == read_.event
@@ -99,19 +99,19 @@ def test_events_are_told_in_our_words(case: str) -> None:
 
 
 @pytest.mark.parametrize("write", [raw, spki])
-def test_several_keys_are_taken_during_a_change(write: Any) -> None:
-    """In both spellings; one that is not among them proves nothing."""
+def test_several_keys_are_accepted_during_a_rotation(write: Any) -> None:
+    """Keys are accepted in both formats; a signature by any other key is refused."""
     facet = webhooks(write(KEY), write(OTHER))
 
-    assert taken(body(), facet, signed(body(), OTHER)).kind is WebhookKind.INSTALLED
-    assert taken(body(), facet, signed(body(), KEY)).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, signed(body(), OTHER)).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, signed(body(), KEY)).kind is WebhookKind.INSTALLED
     assert "signature_wrong" == code(body(), webhooks(write(OTHER)), signed(body(), KEY))
 
 
 UNPROVED: dict[str, tuple[dict[str, str], str]] = {
     "none": ({}, "signature_missing"),
     "empty": ({"x-ghl-signature": ""}, "signature_missing"),
-    "said to be none": ({"x-ghl-signature": "N/A"}, "signature_missing"),
+    "N/A": ({"x-ghl-signature": "N/A"}, "signature_missing"),
     "not base64": ({"x-ghl-signature": "not base64!"}, "signature_malformed"),
     "too short": ({"x-ghl-signature": b64encode(b"x" * 63).decode()}, "signature_wrong"),
     "another's": (signed(body(), OTHER), "signature_wrong"),
@@ -122,26 +122,26 @@ UNPROVED: dict[str, tuple[dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", UNPROVED)
-def test_what_is_not_signed_is_refused(case: str) -> None:
-    """Missing, N/A, malformed, another's: each by its code, for the log."""
+def test_an_unverified_delivery_is_refused(case: str) -> None:
+    """Each reason has a code for the log: missing, malformed or wrong."""
     headers, expected = UNPROVED[case]
 
     assert expected == code(body(), headers=headers)
 
 
 def old(sent: bytes) -> dict[str, str]:
-    """Sign it as HighLevel used to."""
+    """Return the header with a legacy signature."""
     return {"x-wh-signature": b64encode(RSA.sign(sent, padding.PKCS1v15(), SHA256())).decode()}
 
 
-def test_the_old_signature_is_taken_only_when_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    """And never in the place of a newer one that is wrong."""
+def test_the_legacy_signature_is_accepted_only_if_enabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It never replaces a current signature that is wrong."""
     pem = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    monkeypatch.setattr(keys.proves_legacy, "__defaults__", (pem,))
+    monkeypatch.setattr(keys.verify_legacy, "__defaults__", (pem,))
     facet = webhooks(legacy_webhook_signature=True)
 
-    assert taken(body(), facet, old(body())).kind is WebhookKind.INSTALLED
-    assert taken(body(), facet, {**old(body()), "x-ghl-signature": "N/A"}).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, old(body())).kind is WebhookKind.INSTALLED
+    assert delivered(body(), facet, {**old(body()), "x-ghl-signature": "N/A"}).kind is WebhookKind.INSTALLED
     assert "signature_missing" == code(body(), webhooks(), old(body()))
     assert "signature_wrong" == code(body(), facet, old(body() + b" "))
     assert "signature_wrong" == code(body(), facet, {**old(body()), **signed(body(), OTHER)})
@@ -150,64 +150,64 @@ def test_the_old_signature_is_taken_only_when_that_is_set(monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("age", "good"), [(-4 * MINUTE, True), (71 * MINUTE, True), (-6 * MINUTE, False), (91 * MINUTE, False)]
 )
-def test_a_repetition_comes_within_the_window(age: timedelta, good: bool) -> None:
-    """The seventh try comes some 70 minutes after the first, under its time; what is older or ahead is refused."""
+def test_a_retry_is_within_the_window(age: timedelta, good: bool) -> None:
+    """The seventh attempt comes about 70 minutes after the first with its time; older or future ones are refused."""
     sent = body(timestamp=(NOW - age).isoformat())
 
-    assert good == (taken(sent).occur_time is not None) if good else "signature_stale" == code(sent)
+    assert good == (delivered(sent).occur_time is not None) if good else "signature_stale" == code(sent)
 
 
 @pytest.mark.parametrize("app", ["another", "", None])
-def test_what_is_for_another_application_is_refused(app: str | None) -> None:
-    """HighLevel signs with one key for all: its owner could send us what they were told."""
+def test_a_delivery_for_another_application_is_refused(app: str | None) -> None:
+    """HighLevel signs for all applications with one key, so another application's owner could replay a delivery."""
     assert "application_wrong" == code(body(appId=app))
     assert "application_wrong" == code(body(type="New", appId="another"))
 
 
 @pytest.mark.parametrize("sent", [b"", b"{", b"[]", b"\xff", body(type=None), body(type=7), body(type="x" * 300)])
-def test_what_cannot_be_read_is_refused(sent: bytes) -> None:
-    """Proved, and still nothing."""
+def test_an_unreadable_delivery_is_refused(sent: bytes) -> None:
+    """A valid signature does not help."""
     assert UNREADABLE == code(sent)
 
 
-def test_what_names_nobody_is_refused_where_something_follows() -> None:
-    """An end of an installation without location and company could only be guessed at."""
+def test_an_installation_event_must_name_a_subject() -> None:
+    """Without location and company it is unknown whose installation ended."""
     assert UNREADABLE == code(body(type="UNINSTALL", locationId=None, companyId=None))
 
 
-def test_a_delivery_is_known_by_its_id() -> None:
-    """Repeated under another time it is the same; without an id all of it counts."""
-    again = taken(body(timestamp=(NOW - MINUTE).isoformat()))
-    without = [taken(body(webhookId=None, userId=user)).dedupe_key for user in ("a", "a", "b")]
+def test_deliveries_are_deduplicated_by_id() -> None:
+    """The key is the same with another timestamp; without an id it depends on the whole body."""
+    again = delivered(body(timestamp=(NOW - MINUTE).isoformat()))
+    without = [delivered(body(webhookId=None, userId=user)).dedupe_key for user in ("a", "a", "b")]
 
-    assert taken(body()).dedupe_key == again.dedupe_key
-    assert taken(body(webhookId="w-2")).dedupe_key != again.dedupe_key
+    assert delivered(body()).dedupe_key == again.dedupe_key
+    assert delivered(body(webhookId="w-2")).dedupe_key != again.dedupe_key
     assert without[0] == without[1] != without[2]
 
 
-def test_without_an_application_nothing_can_be_proved() -> None:
-    """Misconfigured names the setting."""
+def test_without_a_client_id_deliveries_cannot_be_verified() -> None:
+    """The error names the setting."""
     with pytest.raises(Misconfigured, match="GATEWAY_HIGHLEVEL_CLIENT_ID"):
         webhooks(client_id="").read(signed(body()), body(), now=NOW)
 
 
 @pytest.mark.parametrize("value", ["", "x", "AAAA", "canary-no-key", spki(KEY)[:-4], b64encode(b"x" * 33).decode()])
-def test_a_key_that_is_none_is_named_at_start(value: str) -> None:
-    """And not shown."""
+def test_an_invalid_key_is_refused_at_startup(value: str) -> None:
+    """The error names the setting, but does not contain the key."""
     with pytest.raises(Misconfigured, match="GATEWAY_HIGHLEVEL_WEBHOOK_KEYS") as caught:
         webhooks(raw(KEY), value)
     assert "canary" not in str(caught.value)
 
 
-def test_another_kind_of_key_is_none() -> None:
-    """An RSA key in the place of an Ed25519 one."""
+def test_a_key_of_another_type_is_refused() -> None:
+    """An RSA key is not accepted as an Ed25519 key."""
     der = RSA.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     with pytest.raises(Misconfigured):
         webhooks(b64encode(der).decode())
 
 
-def test_the_published_keys_are_those_of_the_reference() -> None:
-    """Letter by letter, in both of its places; and they are keys."""
+def test_the_published_keys_match_the_reference() -> None:
+    """Both keys are in the reference, character by character."""
     pem = reference.text("highlevel-openapi/webhook_keys.pem")
     page = reference.text("highlevel.md")
 
@@ -216,10 +216,10 @@ def test_the_published_keys_are_those_of_the_reference() -> None:
     assert keys.LEGACY.decode().strip() in pem
 
 
-def test_the_published_keys_can_be_used() -> None:
-    """Without any setting they are what is held against; a signature of somebody else's is none of theirs."""
+def test_the_published_keys_are_the_default() -> None:
+    """Without a setting they are used, and a signature by another key is refused."""
     facet = HighLevelWebhooks(read(SETTINGS))
 
     assert 32 == len(b64decode(keys.PUBLISHED)[-32:])
     assert "signature_wrong" == code(body(), facet)
-    assert not keys.proves_legacy(b"x" * 512, b"y")
+    assert not keys.verify_legacy(b"x" * 512, b"y")

@@ -1,6 +1,6 @@
-"""Reading HighLevel's JSON with suspicion, and spelling what is sent to it.
+"""Parsing HighLevel's JSON defensively, and formatting what is sent to it.
 
-Owns single values and envelopes. What they mean is in the other files.
+Owns single values and envelopes. Their meaning is covered by the other files.
 """
 
 from datetime import UTC, datetime
@@ -28,44 +28,44 @@ ENVELOPES: list[tuple[str, tuple[str, ...], str, str]] = [
 
 @pytest.mark.parametrize(("body", "messages", "code", "log_id"), ENVELOPES)
 def test_envelopes(body: str, messages: tuple[str, ...], code: str, log_id: str) -> None:
-    """Words come as a string or a list, codes in three places or not at all."""
-    said = wire.envelope(body.encode())
+    """Messages are a string or a list; a code is in one of three places or missing."""
+    envelope = wire.envelope(body.encode())
 
-    assert (messages, code, log_id) == (said.messages, said.code, said.log_id)
+    assert (messages, code, log_id) == (envelope.messages, envelope.code, envelope.log_id)
 
 
 def test_several_messages_are_one_line() -> None:
-    """A list of violations is read as one sentence."""
+    """A list of messages is joined to one line."""
     assert "a; b" == wire.envelope(b'{"message":["a","b"]}').message
 
 
 @pytest.mark.parametrize(("success", "read"), [("true", True), ("false", False), ('"true"', None), ("null", None)])
 def test_success_is_literal(success: str, read: bool | None) -> None:
-    """Only a boolean says something."""
+    """Any value but a boolean is None."""
     assert read is wire.envelope(f'{{"success":{success}}}'.encode()).success
 
 
 @pytest.mark.parametrize(
     "body", [b"", b"[]", b"null", b"<html>", b"\xff", b'{"a":NaN}', b'{"a":1e999}', b"[" * 100_000]
 )
-def test_what_is_no_object_is_malformed(body: bytes) -> None:
-    """Pages, lists, broken text, infinities and endless nesting are refused as one thing."""
+def test_a_body_that_is_not_an_object_is_malformed(body: bytes) -> None:
+    """HTML, lists, invalid text, infinities and deep nesting all raise Malformed."""
     with pytest.raises(strict_json.Malformed):
         wire.envelope(body)
 
 
 def test_unstorable_characters_are_replaced() -> None:
-    """NUL and lone surrogates are legal JSON and break databases: they do not come in."""
-    said = wire.envelope(b'{"message":"a\\u0000b\\ud800c","results":{"k\\u0000":["\\u0000"]}}')
+    """NUL and lone surrogates are legal JSON but break databases."""
+    envelope = wire.envelope(b'{"message":"a\\u0000b\\ud800c","results":{"k\\u0000":["\\u0000"]}}')
 
-    assert ("a\ufffdb\ufffdc", {"k\ufffd": ["\ufffd"]}) == (said.message, said.results)
+    assert ("a\ufffdb\ufffdc", {"k\ufffd": ["\ufffd"]}) == (envelope.message, envelope.results)
 
 
 @pytest.mark.parametrize(
     ("value", "read"), [(1, 1), ("86399", 86_399), (7.0, 7), (7.5, None), (True, None), ("x", None), (2**63, None)]
 )
 def test_integers(value: object, read: int | None) -> None:
-    """Numbers, strings of digits and whole floats; nothing else, and nothing that does not fit."""
+    """Numbers, strings of digits and whole floats of 64 bits are read; anything else is None."""
     assert read == wire.integer(value)
 
 
@@ -81,25 +81,25 @@ def test_integers(value: object, read: int | None) -> None:
     ],
 )
 def test_times_are_aware(value: object, read: datetime | None) -> None:
-    """ISO 8601 in any zone, UTC without one; what cannot be read is None."""
+    """ISO 8601 is read in any zone, as UTC without one; an unreadable time is None."""
     assert read == wire.instant({"at": value}, "at")
 
 
 @pytest.mark.parametrize(("value", "read"), [(" a ", "a"), ("", ""), ("x" * 257, ""), (7, ""), (None, "")])
 def test_ids_are_strings(value: object, read: str) -> None:
-    """Opaque, without space around them, of a sane length."""
+    """They are stripped and bounded; other types are ignored."""
     assert read == wire.identifier({"id": value}, "other", "id")
 
 
-def test_only_what_is_named_is_sent() -> None:
-    """Unknown properties and None are left out; false and empty values are values."""
+def test_only_allowed_fields_are_sent() -> None:
+    """Other fields and None are left out; false and empty values are sent."""
     values: dict[str, Any] = {"a": 1, "b": None, "c": False, "d": [], "x": "not named"}
 
     assert {"a": 1, "c": False, "d": []} == wire.allowed(("a", "b", "c", "d"), values)
 
 
 def test_parameters_are_strings() -> None:
-    """Numbers for paging as digits, booleans as words, None not at all."""
+    """Numbers and booleans become strings, and None is left out."""
     values: dict[str, Any] = {"skip": 0, "limit": 20, "isInstalled": True, "page": "p", "none": None}
 
     assert {"skip": "0", "limit": "20", "isInstalled": "true", "page": "p"} == wire.strings(values)
@@ -108,19 +108,19 @@ def test_parameters_are_strings() -> None:
 @pytest.mark.parametrize(
     ("value", "sent"), [("a_b-c", "a_b-c"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("ü\ud800", "%C3%BC%3F")]
 )
-def test_an_id_stays_within_its_place_in_a_path(value: str, sent: str) -> None:
-    """Nothing of it can begin another part."""
+def test_an_id_is_escaped_as_a_path_segment(value: str, sent: str) -> None:
+    """It cannot start another segment, a query or a fragment."""
     assert sent == wire.segment(value)
 
 
 @pytest.mark.parametrize("value", ["", ".", ".."])
-def test_an_id_that_would_lead_elsewhere_is_none(value: str) -> None:
-    """Dots and nothing are no ids."""
+def test_an_empty_id_and_dots_are_refused(value: str) -> None:
+    """They would change the path."""
     with pytest.raises(ValueError, match=r"^\.*$"):
         wire.segment(value)
 
 
 @pytest.mark.parametrize(("value", "can"), [("pit-1", True), ("a b", False), ("", False), ("é", False), (7, False)])
-def test_tokens_are_what_a_header_takes(value: object, can: bool) -> None:
-    """Visible ASCII only."""
+def test_a_token_must_fit_in_a_header(value: object, can: bool) -> None:
+    """It contains visible ASCII characters only."""
     assert can is strict_json.is_token(value)

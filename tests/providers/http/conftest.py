@@ -1,4 +1,4 @@
-"""What the tests of the HTTP layer find at hand.
+"""Fixtures of the HTTP layer's tests.
 
 Owns the clients on the real network stack. Knows no vendor.
 """
@@ -12,7 +12,7 @@ from providers.http.client import Clients, make_clients
 
 @pytest.fixture
 async def clients() -> AsyncIterator[Clients]:
-    """Yield clients that open real sockets, closed at the end."""
-    made = make_clients()
-    yield made
-    await made.close()
+    """Yield clients that use real sockets, and close them at the end."""
+    clients = make_clients()
+    yield clients
+    await clients.close()

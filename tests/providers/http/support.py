@@ -1,6 +1,6 @@
-"""Raw servers on a loopback socket: each test says byte by byte what the vendor answers, and when it hangs up.
+"""Raw servers on a loopback socket: each test controls every byte of the answer, and when the connection closes.
 
-Owns the socket and its clean end. Knows no HTTP library, so that it can break HTTP as a vendor's edge would.
+Owns the socket and its cleanup. Uses no HTTP library, so that it can violate HTTP like a vendor's edge.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class Heard:
-    """What reached the server: how many connections, and the head of every request."""
+    """What reached the server: the number of connections, and the head of every request."""
 
     url: str = ""
     connections: int = 0
@@ -54,7 +54,7 @@ async def serving(talk: Callable[[Heard], Talk]) -> AsyncIterator[Heard]:
 
 
 async def head(heard: Heard, reader: asyncio.StreamReader) -> str:
-    """Read one request's head and keep it."""
+    """Read and record one request's head."""
     text = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
     heard.heads.append(text)
     return text

@@ -1,4 +1,4 @@
-"""Calling with a lent token, and repeating reads: how often, and after which errors.
+"""Calls with an access token, and the retry of reads: how often, and after which errors.
 
 Owns the counts. Knows no vendor.
 """
@@ -18,7 +18,7 @@ from tests.providers.faking import Counting
 
 
 class Lender(Counting):
-    """An Access that lends token 1, then token 2; `refusals` holds the versions it was told are dead."""
+    """An Access that returns token 1, then token 2; `refusals` records the versions reported as refused."""
 
     def __init__(self, *, revoked: bool = False) -> None:
         super().__init__()
@@ -26,11 +26,11 @@ class Lender(Counting):
         self.revoked = revoked
 
     async def token(self) -> AccessToken:
-        """Lend version 1."""
+        """Return version 1."""
         return AccessToken(Secret("a"), 1, frozenset(), datetime(2026, 11, 21, tzinfo=UTC))
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Lend version 2, unless the grant is dead."""
+        """Return version 2, unless the grant is revoked."""
         self.refusals.append(used.version)
         if self.revoked:
             raise GrantRevoked
@@ -38,14 +38,14 @@ class Lender(Counting):
 
 
 class Calls:
-    """A call that raises the given errors one after the other, then answers."""
+    """A call that raises the given errors in turn, then succeeds."""
 
     def __init__(self, *errors: ProviderError) -> None:
         self.errors = list(errors)
         self.versions: list[int] = []
 
     async def __call__(self, token: AccessToken) -> str:
-        """Note the version and raise or answer."""
+        """Record the version, and raise or return."""
         self.versions.append(token.version)
         if self.errors:
             raise self.errors.pop(0)
@@ -58,7 +58,7 @@ class Calls:
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
-    """Keep the number of tries and drop the pauses between them."""
+    """Keep the number of attempts but remove the delays."""
     stamina.set_testing(True, attempts=2, cap=True)
     yield
     stamina.set_testing(False)
@@ -74,7 +74,7 @@ async def test_a_refused_token_is_replaced_once_and_the_call_made_once_more() ->
 
 
 async def test_a_second_refusal_is_raised() -> None:
-    """A fresh token that is refused too is the caller's error, not a loop."""
+    """If the newer token is refused too, the error is raised; there is no loop."""
     lender, call = Lender(), Calls(TokenRefused(), TokenRefused())
 
     with pytest.raises(TokenRefused):
@@ -85,7 +85,7 @@ async def test_a_second_refusal_is_raised() -> None:
 
 @pytest.mark.parametrize("error", [ScopeNotGranted(), Unavailable(), RateLimited()], ids=repr)
 async def test_other_errors_ask_for_no_new_token(error: ProviderError) -> None:
-    """A missing scope above all is never answered with a refresh."""
+    """Other errors, a missing scope above all, do not cause a refresh."""
     lender = Lender()
 
     with pytest.raises(type(error)):
@@ -94,13 +94,13 @@ async def test_other_errors_ask_for_no_new_token(error: ProviderError) -> None:
 
 
 async def test_a_grant_that_cannot_be_renewed_is_raised() -> None:
-    """When nobody has a newer token, the reason for that reaches the caller."""
+    """If there is no newer token, the reason is raised."""
     with pytest.raises(GrantRevoked):
         await with_access(Lender(revoked=True), Calls(TokenRefused()))
 
 
 async def test_a_read_is_made_once_more_when_the_vendor_was_unavailable() -> None:
-    """Two tries, and the second may answer."""
+    """A read is tried twice, and the second attempt may succeed."""
     call = Calls(Unavailable())
 
     assert "done" == await read_again(call.bare)
@@ -108,7 +108,7 @@ async def test_a_read_is_made_once_more_when_the_vendor_was_unavailable() -> Non
 
 
 async def test_a_read_is_not_made_a_third_time() -> None:
-    """After two tries the error is the caller's."""
+    """After two attempts the error is raised."""
     call = Calls(Unavailable(), Unavailable(), Unavailable())
 
     with pytest.raises(Unavailable):
@@ -118,7 +118,7 @@ async def test_a_read_is_not_made_a_third_time() -> None:
 
 @pytest.mark.parametrize("error", [RateLimited(), TokenRefused(), ScopeNotGranted()], ids=repr)
 async def test_nothing_but_unavailability_is_repeated(error: ProviderError) -> None:
-    """A rate limit is not answered with one call more."""
+    """A rate-limited read is not retried."""
     call = Calls(error)
 
     with pytest.raises(type(error)):

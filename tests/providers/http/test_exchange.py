@@ -1,4 +1,4 @@
-"""One request, one bounded answer: packing, size, and what each failure of httpx means.
+"""One request, one bounded answer: compression, size, and what each exception of httpx means.
 
 Owns the table of `exchange`. Sockets are in test_transport.py.
 """
@@ -15,7 +15,7 @@ from providers.http.client import make_clients
 from providers.http.exchange import Answer, exchange
 
 
-async def ask(handler: httpx.MockTransport, *, write: bool = False, max_bytes: int = 1000) -> Answer:
+async def call(handler: httpx.MockTransport, *, write: bool = False, max_bytes: int = 1000) -> Answer:
     """Make one call through a mocked transport."""
     client = make_clients(handler).reads
     request = client.build_request("POST", "https://vendor.example/")
@@ -23,7 +23,7 @@ async def ask(handler: httpx.MockTransport, *, write: bool = False, max_bytes: i
 
 
 class Stream(httpx.AsyncByteStream):
-    """A body that comes in pieces, as from a socket."""
+    """A body that arrives in pieces, as from a socket."""
 
     def __init__(self, *pieces: bytes) -> None:
         self.pieces = pieces
@@ -34,7 +34,7 @@ class Stream(httpx.AsyncByteStream):
 
 
 def raising(error: Exception) -> httpx.MockTransport:
-    """Make a transport that fails."""
+    """Return a transport that fails."""
 
     def fail(_: httpx.Request) -> httpx.Response:
         raise error
@@ -42,13 +42,13 @@ def raising(error: Exception) -> httpx.MockTransport:
     return httpx.MockTransport(fail)
 
 
-def giving(*pieces: bytes, **headers: str) -> httpx.MockTransport:
-    """Make a transport that answers in pieces."""
+def answering(*pieces: bytes, **headers: str) -> httpx.MockTransport:
+    """Return a transport that answers in pieces."""
     return httpx.MockTransport(lambda _: httpx.Response(200, headers=headers, stream=Stream(*pieces)))
 
 
-def giving_status(status: int, **headers: str) -> httpx.MockTransport:
-    """Make a transport that answers with a status and nothing else."""
+def answering_status(status: int, **headers: str) -> httpx.MockTransport:
+    """Return a transport that answers with a status and nothing else."""
     return httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, stream=Stream()))
 
 
@@ -69,70 +69,70 @@ LOST = [
 async def test_what_never_left_is_temporary(error: Exception, write: bool) -> None:
     """A failure before the first byte is Unavailable, for reads and writes alike."""
     with pytest.raises(Unavailable):
-        await ask(raising(error), write=write)
+        await call(raising(error), write=write)
 
 
 @pytest.mark.parametrize("error", LOST, ids=repr)
 async def test_a_lost_answer_to_a_write_is_ambiguous(error: Exception) -> None:
-    """A failure after the bytes left says nothing about a write."""
+    """A failure after bytes were sent makes a write Ambiguous."""
     with pytest.raises(Ambiguous):
-        await ask(raising(error), write=True)
+        await call(raising(error), write=True)
 
 
 @pytest.mark.parametrize("error", LOST, ids=repr)
 async def test_a_lost_answer_to_a_read_is_temporary(error: Exception) -> None:
-    """A read that was not answered may be made again."""
+    """A read without an answer is Unavailable."""
     with pytest.raises(Unavailable):
-        await ask(raising(error))
+        await call(raising(error))
 
 
 async def test_an_answer_keeps_status_headers_and_body() -> None:
-    """Header names come in lower case, the body as it was sent."""
-    answer = await ask(giving(b"ab", b"c", **{"X-Tt-Logid": "1"}))
+    """Header names are lower-case, the body is unchanged."""
+    answer = await call(answering(b"ab", b"c", **{"X-Tt-Logid": "1"}))
 
     assert Answer(200, {"x-tt-logid": "1"}, b"abc") == answer
 
 
 @pytest.mark.parametrize(("write", "error"), [(False, ContractBroken), (True, Ambiguous)])
 async def test_an_oversized_answer_is_refused(write: bool, error: type[ProviderError]) -> None:
-    """More than the bound is not read: a broken contract, or a write of unknown outcome."""
+    """An answer above the limit is ContractBroken for a read, Ambiguous for a write."""
     with pytest.raises(error) as refused:
-        await ask(giving(b"x" * 600, b"x" * 600), write=write)
+        await call(answering(b"x" * 600, b"x" * 600), write=write)
 
     assert "contract" == refused.value.code
 
 
 @pytest.mark.parametrize(("write", "error"), [(False, ContractBroken), (True, Ambiguous)])
 async def test_a_name_in_an_answer_that_cannot_be_read(write: bool, error: type[ProviderError]) -> None:
-    """A redirect to a host that is spelt impossibly came after the request was sent, and means no more than that."""
+    """A redirect to an invalid host name came after the request was sent, so a write is Ambiguous."""
     with pytest.raises(error):
-        await ask(giving_status(302, Location="https://xn--a.example/"), write=write)
+        await call(answering_status(302, Location="https://xn--a.example/"), write=write)
 
 
 @pytest.mark.parametrize("packed", [gzip.compress(b"{}", mtime=0), zlib.compress(b"{}")], ids=["gzip", "deflate"])
 async def test_a_packed_answer_is_unpacked(packed: bytes) -> None:
-    """A vendor that packs although we asked it not to is understood."""
-    assert b"{}" == (await ask(giving(packed, **{"Content-Encoding": "gzip"}))).body
+    """A body that is compressed against our request is decompressed."""
+    assert b"{}" == (await call(answering(packed, **{"Content-Encoding": "gzip"}))).body
 
 
 async def test_a_packed_bomb_is_refused() -> None:
-    """A small answer that swells is left at the bound."""
+    """Decompression stops at the limit."""
     with pytest.raises(ContractBroken):
-        await ask(giving(gzip.compress(b"0" * 50_000_000), **{"Content-Encoding": "gzip"}))
+        await call(answering(gzip.compress(b"0" * 50_000_000), **{"Content-Encoding": "gzip"}))
 
 
 async def test_a_badly_packed_answer_is_refused() -> None:
-    """What says that it is packed and is not breaks the contract."""
+    """A body that is not compressed as its header says is ContractBroken."""
     with pytest.raises(ContractBroken):
-        await ask(giving(b"plain", **{"Content-Encoding": "gzip"}))
+        await call(answering(b"plain", **{"Content-Encoding": "gzip"}))
 
 
 @pytest.mark.parametrize(("write", "kind"), [(False, ContractBroken), (True, Ambiguous)])
 async def test_a_redirection_to_no_address_breaks_the_contract(write: bool, kind: type[ProviderError]) -> None:
-    """Nobody follows it, but it was read; the call itself came there, so that a write is in doubt."""
+    """httpx parses an invalid redirect URL although it is not followed; a write is Ambiguous then."""
 
     def send_on(_: httpx.Request) -> httpx.Response:
         return httpx.Response(301, headers={"location": "A:0"})
 
     with pytest.raises(kind):
-        await ask(httpx.MockTransport(send_on), write=write)
+        await call(httpx.MockTransport(send_on), write=write)

@@ -1,6 +1,6 @@
 """PUTs on a real socket: early answers, hang-ups, bodies of the wrong length, sources that fail, memory.
 
-Owns the proof that a chunk's outcome is told as it is. What a status means is the vendor's part.
+Owns the proof that a chunk's outcome is reported correctly. What a status means is up to the vendor's client.
 """
 
 import asyncio
@@ -36,8 +36,9 @@ async def send(
     """PUT a chunk."""
     headers = {"Content-Length": str(size), "Content-Type": "video/mp4"}
     secret = Secret(f"{url}/video/?upload_token=a%2Fb")
-    return await feed.put(
-        clients.uploads, secret, headers, source or blocks(), size, provider="vendor", stall_seconds=stall_seconds
+    data = source or blocks()
+    return await feed.send(
+        clients.uploads, "PUT", secret, headers, data, size, provider="vendor", stall_seconds=stall_seconds
     )
 
 
@@ -77,17 +78,17 @@ def storing(heard: Heard) -> Talk:
 
 @pytest.mark.parametrize("end", ["close", "reset", "read on", "stall"])
 async def test_an_answer_before_the_body_was_read_is_seen(clients: Clients, end: str) -> None:
-    """A vendor that refuses early, and hangs up or reads on or stalls, is heard: 403, not an unknown outcome."""
+    """An early refusal is received, whether the vendor closes, reads on or stalls: 403, not an unknown outcome."""
     async with serving(early(end)) as heard:
         for _ in range(5):
             assert 403 == (await send(clients, heard.url)).status
 
-        # A connection whose request was left half-sent is never used again.
+        # A connection with a half-sent request is never reused.
         assert 5 == heard.connections
 
 
 async def test_chunks_share_a_connection_and_go_out_with_their_length(clients: Clients) -> None:
-    """One connection carries chunk after chunk, with a Content-Length, unchunked, to the address as given."""
+    """One connection carries all chunks, with a Content-Length, unchunked, to the URL verbatim."""
     async with serving(storing) as heard:
         for _ in range(3):
             assert 206 == (await send(clients, heard.url)).status
@@ -100,7 +101,7 @@ async def test_chunks_share_a_connection_and_go_out_with_their_length(clients: C
 
 
 async def test_a_hang_up_in_the_middle_is_ambiguous(clients: Clients) -> None:
-    """The vendor reads a part and drops the connection: the bytes may have arrived."""
+    """If the vendor drops the connection after a part, the bytes may have arrived: Ambiguous."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -118,7 +119,7 @@ async def test_a_hang_up_in_the_middle_is_ambiguous(clients: Clients) -> None:
 
 
 async def test_a_hang_up_after_the_last_byte_is_ambiguous(clients: Clients) -> None:
-    """The vendor takes everything and answers nothing."""
+    """If the vendor reads everything and does not answer, the outcome is Ambiguous."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,7 +135,7 @@ async def test_a_hang_up_after_the_last_byte_is_ambiguous(clients: Clients) -> N
 
 
 async def test_a_chunk_on_a_connection_that_died_is_not_repeated_by_itself(clients: Clients) -> None:
-    """After one stored chunk the vendor hangs up on the next: one request each, and the second is ambiguous."""
+    """If the vendor closes during the second chunk, each chunk was sent once, and the second is Ambiguous."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -153,7 +154,7 @@ async def test_a_chunk_on_a_connection_that_died_is_not_repeated_by_itself(clien
 
 
 async def test_a_vendor_that_stops_reading_is_left(clients: Clients) -> None:
-    """Sending ends when the vendor takes nothing more for a while: the bytes may have arrived."""
+    """A vendor that stops reading ends the upload after the stall timeout: Ambiguous."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -168,7 +169,7 @@ async def test_a_vendor_that_stops_reading_is_left(clients: Clients) -> None:
 
 
 async def test_the_bound_is_on_standing_still() -> None:
-    """A vendor may be slow over a whole chunk: each piece that it takes moves the bound on."""
+    """A slow vendor is fine: each piece that it reads reschedules the timeout."""
     async with asyncio.timeout(1000) as timer:
         pieces = feed.Feed(blocks(600_000), 600_000, timer, 5000)
         async for piece in pieces:
@@ -178,7 +179,7 @@ async def test_the_bound_is_on_standing_still() -> None:
 
 
 async def test_nobody_listening_is_temporary(clients: Clients) -> None:
-    """A refused connection took no byte of the chunk."""
+    """A refused connection is Unavailable: nothing was sent."""
     async with serving(storing) as heard:
         url = heard.url
 
@@ -187,28 +188,28 @@ async def test_nobody_listening_is_temporary(clients: Clients) -> None:
 
 
 async def broken_source() -> AsyncIterator[bytes]:
-    """Yield a block, then fail as storage may."""
+    """Yield a block, then fail like a storage error."""
     yield bytes(100_000)
     raise FileNotFoundError("the blob is gone")
 
 
 async def test_a_source_that_fails_is_our_fault_not_the_vendors(clients: Clients) -> None:
-    """The storage's own error comes out, and the vendor is not blamed."""
+    """The source's own exception is raised; the vendor is not blamed."""
     async with serving(storing) as heard:
         with pytest.raises(FileNotFoundError):
             await send(clients, heard.url, broken_source())
 
 
-@pytest.mark.parametrize("given", [SIZE - 1, SIZE + 1])
-async def test_a_source_of_the_wrong_length_is_refused(clients: Clients, given: int) -> None:
-    """Bytes are neither made up nor left out: a source that does not fit its announcement fails."""
+@pytest.mark.parametrize("size", [SIZE - 1, SIZE + 1])
+async def test_a_source_of_the_wrong_length_is_refused(clients: Clients, size: int) -> None:
+    """A source with fewer or more bytes than announced fails."""
     async with serving(storing) as heard:
         with pytest.raises(ValueError, match="body"):
-            await send(clients, heard.url, blocks(given))
+            await send(clients, heard.url, blocks(size))
 
 
 async def test_memory_does_not_grow_with_the_chunk(clients: Clients) -> None:
-    """A chunk of 100 MB costs a few pieces of memory."""
+    """A chunk of 100 MB needs the memory of a few pieces."""
     async with serving(storing) as heard:
         await send(clients, heard.url)
         tracemalloc.start()
@@ -222,15 +223,15 @@ async def test_memory_does_not_grow_with_the_chunk(clients: Clients) -> None:
 
 
 async def test_in_process_transports_carry_a_feed() -> None:
-    """The seam of the tests streams bodies too."""
-    taken = 0
+    """The transport that tests inject streams bodies too."""
+    received = 0
 
     async def handler(request: httpx.Request) -> httpx.Response:
-        nonlocal taken
-        taken = len(await request.aread())
+        nonlocal received
+        received = len(await request.aread())
         return httpx.Response(201)
 
     answer = await send(make_clients(httpx.MockTransport(handler)), "https://vendor.example", blocks(1000), 1000)
 
     assert 201 == answer.status
-    assert 1000 == taken
+    assert 1000 == received

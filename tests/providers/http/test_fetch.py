@@ -1,4 +1,4 @@
-"""Fetching from strangers on real sockets: where it goes, what it believes, how much it takes, when it gives up.
+"""Fetching from untrusted servers on real sockets: where it connects, what it accepts, and its limits.
 
 Owns the proof of `providers/http/{guard,fetch,answers}.py`; the tables of addresses are in `test_public.py`. A server
 on loopback stands for the internet; names are answered by the test.
@@ -29,15 +29,15 @@ QUICK = Bounds(connect=2, stall=2, pause=0)
 
 
 class Names:
-    """A name server of the test: each name gives its answers one after the other, the last one for ever."""
+    """A fake resolver: each name has its answers in turn, the last one for ever."""
 
     def __init__(self, **answers: Sequence[Sequence[str] | OSError]) -> None:
         self.answers = {f"{name}.example": list(found) for name, found in answers.items()}
-        self.asked: list[str] = []
+        self.lookups: list[str] = []
 
     async def __call__(self, host: str) -> Sequence[str]:
-        """Answer."""
-        self.asked.append(host)
+        """Return the next answer of a name."""
+        self.lookups.append(host)
         found = self.answers[host]
         answer = found.pop(0) if len(found) > 1 else found[0]
         if isinstance(answer, OSError):
@@ -47,22 +47,22 @@ class Names:
 
 @asynccontextmanager
 async def fetching(
-    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, places: int = 4
+    names: Names | None = None, *, allow_loopback: bool = True, bounds: Bounds = QUICK, slots: int = 4
 ) -> AsyncIterator[Fetcher]:
-    """Yield a fetcher that may reach this machine, closed at the end."""
-    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, places=places)
+    """Yield a fetcher that may connect to this machine, and close it at the end."""
+    fetcher = Fetcher(allow_loopback=allow_loopback, bounds=bounds, lookup=names, slots=slots)
     yield fetcher
     await fetcher.close()
 
 
 async def fetch(fetcher: Fetcher, uri: str, max_bytes: int = MIB) -> bytes:
-    """Fetch it all."""
+    """Fetch a whole medium."""
     async with fetcher.open(uri, max_bytes=max_bytes) as medium:
         return b"".join([piece async for piece in medium.pieces])
 
 
 async def refused(kind: type[ProviderError], uri: str, **values: object) -> ProviderError:
-    """Fetch, and give the error it ends with; it must not quote the address."""
+    """Return the error of a fetch; it must not quote the URL."""
     async with fetching(**values) as fetcher:  # type: ignore[arg-type]
         with pytest.raises(kind) as caught:
             await fetch(fetcher, uri)
@@ -74,12 +74,12 @@ Answer = bytes | Callable[[asyncio.StreamWriter], Awaitable[None]]
 
 
 def saying(*answers: Answer) -> Callable[[Heard], Talk]:
-    """Answer one request after the other, each on a connection of its own; the last answer is repeated."""
+    """Answer each request on a new connection with the next answer; the last one is repeated."""
     return playing(list(answers))
 
 
 def playing(left: list[Answer]) -> Callable[[Heard], Talk]:
-    """The same from a list that may still grow."""
+    """Like `saying`, with a list that may still grow."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,31 +97,31 @@ def playing(left: list[Answer]) -> Callable[[Heard], Talk]:
 
 
 def redirect(to: str, status: str = "302 Found") -> bytes:
-    """Write a redirect."""
+    """Return a redirect."""
     return reply(status, b"", f"Location: {to}")
 
 
 def cut(body: bytes, at: int, *headers: str) -> bytes:
-    """Write an answer that breaks off."""
+    """Return an answer that breaks off."""
     return reply("200 OK", body, *headers)[: at - len(body)]
 
 
 def rest(body: bytes, at: int, *, first: int | None = None, total: int | None = None) -> bytes:
-    """Write what is left from a place on."""
+    """Return the rest of the file from an offset on."""
     end, start = len(body) - 1, at if first is None else first
     return reply("206 Partial Content", body[at:], f"Content-Range: bytes {start}-{end}/{total or len(body)}")
 
 
 async def test_a_medium_arrives_whole_with_what_its_server_says_of_it() -> None:
-    """Type, size and bytes; the request is verbatim and carries nothing that could be anybody's credentials."""
+    """Type, size and bytes are returned; the request is verbatim and has no credentials."""
     answer = reply("200 OK", BODY, "Content-Type: Video/MP4; codecs=x", "Set-Cookie: a=b")
     async with serving(saying(answer)) as heard, fetching() as fetcher:
         async with fetcher.open(f"{heard.url}/a%2Fb/v.MP4?X-Signature=%7E", max_bytes=MIB) as medium:
-            told = (medium.mime_type, medium.size, medium.suffix)
+            facts = (medium.mime_type, medium.size, medium.suffix)
             body = b"".join([piece async for piece in medium.pieces])
         await fetch(fetcher, f"{heard.url}/again")
 
-    assert ("video/mp4", len(BODY), ".mp4") == told
+    assert ("video/mp4", len(BODY), ".mp4") == facts
     assert BODY == body
     assert heard.heads[0].startswith("GET /a%2Fb/v.MP4?X-Signature=%7E HTTP/1.1\r\n")
     assert 2 == heard.connections
@@ -131,7 +131,7 @@ async def test_a_medium_arrives_whole_with_what_its_server_says_of_it() -> None:
 
 
 async def test_a_medium_without_a_size_arrives_in_chunks() -> None:
-    """A chunked answer says itself where it ends; no type is an empty one."""
+    """A chunked answer has no size in advance; a missing media type is empty."""
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
     async with (
         serving(saying(chunked)) as heard,
@@ -145,12 +145,12 @@ async def test_a_medium_without_a_size_arrives_in_chunks() -> None:
 @pytest.mark.parametrize("allow_loopback", [False, True])
 @pytest.mark.parametrize("uri", ["https://10.0.0.1/secret", "http://169.254.169.254/secret", "ftp://a.example/secret"])
 async def test_a_bad_address_is_refused_before_any_connection(uri: str, allow_loopback: bool) -> None:
-    """The fetcher judges the address itself, whoever looked at it before."""
+    """The fetcher checks the URL itself, even if it was checked before."""
     await refused(MediaUnreachable, uri, allow_loopback=allow_loopback)
 
 
 async def test_this_machine_is_refused_by_default() -> None:
-    """Without the setting for tests a server on loopback is never reached, by its address or by a name."""
+    """Unless loopback is allowed, this machine is never reached, by address or by name."""
     async with serving(saying(reply("200 OK", BODY))) as heard:
         port = heard.url.rpartition(":")[2]
         await refused(MediaUnreachable, f"{heard.url}/secret", allow_loopback=False)
@@ -166,7 +166,7 @@ async def test_this_machine_is_refused_by_default() -> None:
     "address", ["10.0.0.1", "169.254.169.254", "::ffff:10.0.0.1", "64:ff9b::a00:1", "2002:a00:1::"]
 )
 async def test_a_name_with_one_private_address_is_refused_as_a_whole(address: str) -> None:
-    """A good address beside a bad one is no excuse: the second try would go to the bad one."""
+    """A name with a public and a private address is refused."""
     names = Names(mixed=[["127.0.0.1", address]])
     async with serving(saying(reply("200 OK", BODY))) as heard:
         uri = f"{heard.url.replace('127.0.0.1', 'mixed.example')}/secret"
@@ -177,12 +177,12 @@ async def test_a_name_with_one_private_address_is_refused_as_a_whole(address: st
 
 
 async def test_a_name_is_asked_once_and_its_judged_address_is_used() -> None:
-    """A name that changes its answer between the check and the connection finds no gap: there is one answer."""
+    """A name is resolved once, so its answer cannot change between the check and the connection."""
     names = Names(rebinding=[["127.0.0.1"], ["10.0.0.1"]])
     async with serving(saying(reply("200 OK", BODY))) as heard, fetching(names) as fetcher:
         uri = heard.url.replace("127.0.0.1", "rebinding.example")
         assert BODY == await fetch(fetcher, uri)
-        assert ["rebinding.example"] == names.asked
+        assert ["rebinding.example"] == names.lookups
 
         with pytest.raises(MediaUnreachable):
             await fetch(fetcher, uri)
@@ -191,7 +191,7 @@ async def test_a_name_is_asked_once_and_its_judged_address_is_used() -> None:
 
 
 class Lying(GuardedResolver):
-    """A resolver that judges nothing."""
+    """A resolver that checks nothing."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -201,7 +201,7 @@ class Lying(GuardedResolver):
 
 
 async def test_who_is_at_the_other_end_is_looked_at_before_a_byte_is_sent() -> None:
-    """Were a name judged wrongly, or an IP literal not judged at all, the connection itself is still refused."""
+    """Even if a name or an IP literal was not checked, the connection itself is refused."""
     connector = GuardedConnector(Lying(Names(), allow_loopback=False), allow_loopback=False)
     async with serving(saying(reply("200 OK", BODY))) as heard, aiohttp.ClientSession(connector=connector) as session:
         for uri in (heard.url, heard.url.replace("127.0.0.1", "media.example")):
@@ -212,7 +212,7 @@ async def test_who_is_at_the_other_end_is_looked_at_before_a_byte_is_sent() -> N
 
 
 async def test_going_on_after_a_break_judges_the_name_again() -> None:
-    """A name that was good for the first half and leads inside for the second gets no second connection."""
+    """When resuming, the name is resolved and checked again."""
     names = Names(rebinding=[["127.0.0.1"], ["169.254.169.254"]])
     async with serving(saying(cut(BODY, 100, 'ETag: "1"'))) as heard:
         uri = f"{heard.url.replace('127.0.0.1', 'rebinding.example')}/secret"
@@ -229,7 +229,7 @@ async def test_plain_http_reaches_this_machine_alone() -> None:
 
 
 async def test_three_redirects_are_followed() -> None:
-    """Relative, badly spelled and absolute ones; the suffix is that of the last address."""
+    """Relative, badly encoded and absolute redirects are followed; the suffix is that of the final URL."""
     script: list[Answer] = [redirect("/b?x=1"), redirect("c d/ü.mov", "307 Temporary Redirect")]
     async with serving(playing(script)) as heard, fetching() as fetcher:
         script += [redirect(f"{heard.url}/e.webm", "308 Permanent Redirect"), reply("200 OK", BODY)]
@@ -241,7 +241,7 @@ async def test_three_redirects_are_followed() -> None:
 
 
 async def test_a_loop_of_redirects_ends_after_the_third() -> None:
-    """Four requests, then the medium counts as unreachable."""
+    """After four requests the medium is MediaUnreachable."""
     async with serving(saying(redirect("/secret"))) as heard:
         await refused(MediaUnreachable, f"{heard.url}/secret")
 
@@ -266,7 +266,7 @@ async def test_a_loop_of_redirects_ends_after_the_third() -> None:
     ],
 )
 async def test_a_redirect_is_judged_like_the_first_address(to: str) -> None:
-    """Metadata services, private names and other schemes are refused wherever the address came from."""
+    """Redirects to metadata services, private names and other schemes are refused."""
     names = Names(inside=[["10.0.0.1"]], media=[["8.8.8.8"]])
     async with serving(saying(redirect(to))) as heard:
         await refused(MediaUnreachable, f"{heard.url}/start", names=names)
@@ -276,11 +276,11 @@ async def test_a_redirect_is_judged_like_the_first_address(to: str) -> None:
 
 @asynccontextmanager
 async def secure(folder: Path, talk: Callable[[Heard], Talk], patch: pytest.MonkeyPatch) -> AsyncIterator[Heard]:
-    """Serve with TLS under a certificate for localhost that fetchers made meanwhile trust."""
-    made = make_certificate(folder, "media")
-    patch.setenv("SSL_CERT_FILE", str(made.cert))
+    """Serve with TLS under a certificate for localhost that new fetchers trust."""
+    certificate = make_certificate(folder, "media")
+    patch.setenv("SSL_CERT_FILE", str(certificate.cert))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(made.cert, made.key)
+    context.load_cert_chain(certificate.cert, certificate.key)
     heard = Heard()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -295,7 +295,7 @@ async def secure(folder: Path, talk: Callable[[Heard], Talk], patch: pytest.Monk
 
 
 async def test_the_certificate_must_be_that_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The name is proved although the connection goes to an address: another name on the same server is refused."""
+    """The certificate is verified for the name, although the connection goes to an IP address."""
     names = Names(media=[["127.0.0.1"]])
     names.answers["localhost"] = [["127.0.0.1"]]
     async with secure(tmp_path, saying(reply("200 OK", BODY)), monkeypatch) as heard:
@@ -309,7 +309,7 @@ async def test_the_certificate_must_be_that_of_the_name(tmp_path: Path, monkeypa
 
 
 async def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where http itself would be allowed."""
+    """A redirect from https to http is refused, even if http itself would be allowed."""
     async with serving(saying(reply("200 OK", BODY))) as plain:
         to = saying(redirect(f"{plain.url}/secret"))
         async with secure(tmp_path, to, monkeypatch) as heard:
@@ -335,7 +335,7 @@ async def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, monkeypa
     ],
 )
 async def test_a_status_says_whether_trying_again_can_help(status: str, kind: type[ProviderError]) -> None:
-    """A server's own trouble passes, its refusal does not; half a file that nobody asked for is one."""
+    """Server errors are temporary, refusals are permanent; an unrequested partial answer is a refusal."""
     async with serving(saying(reply(status, b"", "Retry-After: 7"))) as heard:
         error = await refused(kind, f"{heard.url}/secret?secret=1")
 
@@ -346,19 +346,19 @@ async def test_a_status_says_whether_trying_again_can_help(status: str, kind: ty
 
 @pytest.mark.parametrize("packing", ["gzip", "deflate", "br", "identity, gzip"])
 async def test_a_packed_medium_is_refused(packing: str) -> None:
-    """What was asked for unpacked and comes packed is not unpacked: a bomb would be."""
+    """A compressed body is refused, not decompressed: it may be a decompression bomb."""
     async with serving(saying(reply("200 OK", BODY, f"Content-Encoding: {packing}"))) as heard:
         await refused(MediaUnreachable, f"{heard.url}/secret")
 
 
 async def test_a_medium_without_an_end_of_its_own_is_refused() -> None:
-    """Where the end of the connection is the end of the file, half a file looks whole."""
+    """A body that ends with the connection is refused, because a truncated one looks complete."""
     async with serving(saying(b"HTTP/1.0 200 OK\r\n\r\n" + BODY)) as heard:
         await refused(MediaUnreachable, f"{heard.url}/secret")
 
 
 async def test_a_medium_that_is_announced_too_large_is_not_read() -> None:
-    """The size is refused before its first byte."""
+    """A declared size above the limit is refused before the first byte."""
     async with serving(saying(reply("200 OK", BODY))) as heard, fetching() as fetcher:
         with pytest.raises(MediaTooLarge) as caught:
             await fetch(fetcher, heard.url, max_bytes=len(BODY) - 1)
@@ -368,7 +368,7 @@ async def test_a_medium_that_is_announced_too_large_is_not_read() -> None:
 
 
 async def test_an_endless_medium_is_left_at_the_bound() -> None:
-    """A chunked body that never ends is read to the bound and not much further."""
+    """An endless chunked body is read only slightly beyond the limit."""
     sent = 0
 
     async def endless(writer: asyncio.StreamWriter) -> None:
@@ -401,19 +401,19 @@ async def test_an_endless_medium_is_left_at_the_bound() -> None:
     ],
 )
 async def test_a_cut_or_malformed_answer_can_be_tried_again(answer: bytes) -> None:
-    """Half a file is no file, and a server that breaks HTTP may be well again later."""
+    """A truncated or malformed answer is MediaUnavailable."""
     async with serving(saying(answer)) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret")
 
 
 async def test_more_bytes_than_announced_are_not_part_of_the_medium() -> None:
-    """A lying length gives the announced bytes: what follows them is read by nobody."""
+    """Bytes beyond the declared length are not read."""
     async with serving(saying(reply("200 OK", BODY) + b"HTTP/1.1 200 OK\r\n\r\nmore")) as heard, fetching() as fetcher:
         assert BODY == await fetch(fetcher, heard.url)
 
 
 async def silence(writer: asyncio.StreamWriter) -> None:
-    """Say nothing more, for ever."""
+    """Wait for ever."""
     await asyncio.Event().wait()
 
 
@@ -425,14 +425,14 @@ async def half(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("answer", [silence, half])
 async def test_a_server_that_falls_silent_is_left(answer: Answer) -> None:
-    """Before its answer or in the middle of it: it can be tried again."""
+    """A server that is silent before or during its answer is MediaUnavailable."""
     bounds = Bounds(stall=0.1, pause=0)
     async with serving(saying(answer)) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret", bounds=bounds)
 
 
 async def drip(writer: asyncio.StreamWriter) -> None:
-    """Send a byte now and then: never silent, never done."""
+    """Send a byte now and then, never finishing."""
     writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\nETag: "1"\r\n\r\n')
     while True:
         writer.write(b"x")
@@ -442,7 +442,7 @@ async def drip(writer: asyncio.StreamWriter) -> None:
 
 @pytest.mark.parametrize("bounds", [Bounds(window=0.1, least=1000), Bounds(total=0.2)], ids=["pace", "total"])
 async def test_a_drip_is_left(bounds: Bounds) -> None:
-    """Too slow, or too long altogether: the place is needed by others, and no going on changes that."""
+    """A transfer that is too slow or takes too long in all is ended and not resumed."""
     async with serving(saying(drip)) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret", bounds=bounds)
 
@@ -450,7 +450,7 @@ async def test_a_drip_is_left(bounds: Bounds) -> None:
 
 
 async def test_a_dripping_head_ends_too() -> None:
-    """A head that never ends is bounded like a silence."""
+    """Endless response headers are limited like silence."""
 
     async def head_drip(writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n")
@@ -464,7 +464,7 @@ async def test_a_dripping_head_ends_too() -> None:
 
 
 async def test_nobody_there_and_no_name_now_can_be_tried_again() -> None:
-    """A refused connection and a name server in trouble pass; a name that does not exist does not."""
+    """A refused connection and a failing name server are temporary; an unknown name is permanent."""
     names = Names(
         gone=[["127.0.0.1"]],
         away=[gaierror(EAI_AGAIN, "try again")],
@@ -481,7 +481,7 @@ async def test_nobody_there_and_no_name_now_can_be_tried_again() -> None:
     ("header", "value"), [("ETag", '"v1"'), ("Last-Modified", "Fri, 20 Nov 2026 12:00:00 GMT")], ids=["etag", "date"]
 )
 async def test_a_broken_transfer_goes_on_where_it_broke(header: str, value: str) -> None:
-    """With something that proves that the file is the same, only what is missing is asked for, again and again."""
+    """With a validator, only the missing rest is requested, as often as allowed."""
     script = saying(
         cut(BODY, 1000, f"{header}: {value}"),
         rest(BODY, 1000)[:-3000],
@@ -491,13 +491,13 @@ async def test_a_broken_transfer_goes_on_where_it_broke(header: str, value: str)
     async with serving(script) as heard, fetching() as fetcher:
         assert BODY == await fetch(fetcher, heard.url)
 
-    asked = [line for text in heard.heads for line in text.split("\r\n") if line.lower().startswith(("range", "if-"))]
-    places = [1000, len(BODY) - 3000, len(BODY) - 3000]
-    assert [line for place in places for line in (f"Range: bytes={place}-", f"If-Range: {value}")] == asked
+    ranges = [line for text in heard.heads for line in text.split("\r\n") if line.lower().startswith(("range", "if-"))]
+    offsets = [1000, len(BODY) - 3000, len(BODY) - 3000]
+    assert [line for offset in offsets for line in (f"Range: bytes={offset}-", f"If-Range: {value}")] == ranges
 
 
 async def test_going_on_ends_after_five_times() -> None:
-    """A connection that breaks again and again is left, to be begun anew later."""
+    """A connection that breaks too often ends the fetch with MediaUnavailable."""
     async with serving(saying(cut(BODY, 1000, 'ETag: "1"'), rest(BODY, 1000)[: -len(BODY) + 1000])) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret")
 
@@ -508,7 +508,7 @@ async def test_going_on_ends_after_five_times() -> None:
     "header", ["X: y", 'ETag: W/"weak"', "ETag: bare", "Last-Modified: \x01", 'ETag: "1"\r\nAccept-Ranges: none']
 )
 async def test_without_proof_that_it_is_the_same_file_nothing_is_continued(header: str) -> None:
-    """No validator, a weak one, or no ranges: two halves of two files are not a file."""
+    """Without a strong validator or range support a broken transfer is not resumed."""
     async with serving(saying(cut(BODY, 1000, header))) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret")
 
@@ -529,7 +529,7 @@ async def test_without_proof_that_it_is_the_same_file_nothing_is_continued(heade
     ],
 )
 async def test_an_answer_that_is_not_exactly_the_rest_is_not_glued_on(answer: bytes) -> None:
-    """The file changed, or the server cannot continue it: it is begun anew later."""
+    """If the file changed or the server cannot resume it, the fetch is MediaUnavailable."""
     async with serving(saying(cut(BODY, 1000, 'ETag: "1"'), answer)) as heard:
         await refused(MediaUnavailable, f"{heard.url}/secret")
 
@@ -537,7 +537,7 @@ async def test_an_answer_that_is_not_exactly_the_rest_is_not_glued_on(answer: by
 
 
 async def test_a_rest_that_is_gone_or_packed_is_a_refusal() -> None:
-    """A signature that ran out in the middle does not come back."""
+    """A rest that is refused (an expired signature) or compressed makes the fetch MediaUnreachable."""
     for answer in (
         reply("403 Forbidden"),
         reply("206 Partial Content", BODY[1000:], "Content-Encoding: gzip", *_RANGE),
@@ -549,9 +549,9 @@ async def test_a_rest_that_is_gone_or_packed_is_a_refusal() -> None:
 _RANGE = ("Content-Range: bytes 1000-10239/10240",)
 
 
-async def test_places_are_bounded_and_given_back() -> None:
-    """Who comes when all places are taken is told to come again; a place is free when its fetch ends, well or not."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(places=1) as fetcher:
+async def test_slots_are_limited_and_freed() -> None:
+    """If all slots are taken, MediaUnavailable has a delay; a slot is freed when its fetch ends, failed or not."""
+    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=1) as fetcher:
         async with fetcher.open(heard.url, max_bytes=MIB):
             with pytest.raises(MediaUnavailable) as caught:
                 await fetch(fetcher, heard.url)
@@ -562,9 +562,9 @@ async def test_places_are_bounded_and_given_back() -> None:
     assert caught.value.retry_after is not None
 
 
-async def test_one_key_has_half_of_the_places() -> None:
-    """Media of one key hold half of the places at most, whatever their servers do; another key still finds one."""
-    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(places=4) as fetcher:
+async def test_one_key_has_half_of_the_slots() -> None:
+    """Media of one key take at most half of the slots; another key still gets one."""
+    async with serving(saying(reply("200 OK", BODY))) as heard, fetching(slots=4) as fetcher:
         async with (
             fetcher.open(heard.url, max_bytes=MIB, key="one"),
             fetcher.open(heard.url, max_bytes=MIB, key="one"),
@@ -582,7 +582,7 @@ async def test_one_key_has_half_of_the_places() -> None:
 
 @pytest.mark.parametrize("coding", ["chunked, gzip", "xchunked", "chunked;q=1, identity", "notchunked"])
 async def test_what_is_not_chunked_in_the_end_has_no_end(coding: str) -> None:
-    """Only the last coding says where a body ends; a word that merely contains `chunked` is another word."""
+    """Only the last transfer coding counts, and only if it is exactly `chunked`."""
     answer = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: {coding}\r\n\r\n3\r\nabc\r\n0\r\n\r\n".encode()
     async with serving(saying(answer)) as heard, fetching() as fetcher:
         with pytest.raises((MediaUnreachable, MediaUnavailable)):
@@ -592,7 +592,7 @@ async def test_what_is_not_chunked_in_the_end_has_no_end(coding: str) -> None:
 async def test_proxies_and_passwords_of_the_environment_are_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """No proxy sees the request, and no .netrc answers for the host."""
+    """Proxies and .netrc of the environment are ignored."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login canary password canary\n")

@@ -1,4 +1,4 @@
-"""Forms with a file: their length, their bytes, and what may not stand in their heads.
+"""Forms with a file: their length, their bytes, and what is not allowed in their headers.
 
 Owns the encoding. How it is sent is in test_feed.py.
 """
@@ -15,7 +15,7 @@ from providers.http.multipart import FileForm
 
 
 def form(content: bytes = b"", **changes: str) -> FileForm:
-    """Make a form."""
+    """Return a form."""
 
     async def body() -> AsyncIterator[bytes]:
         for at in range(0, len(content), 7):
@@ -27,7 +27,7 @@ def form(content: bytes = b"", **changes: str) -> FileForm:
 
 @given(st.binary(max_size=200))
 async def test_a_form_has_the_announced_length_and_the_files_bytes(content: bytes) -> None:
-    """Whatever the bytes are, also line ends and dashes; somebody else's code reads them back."""
+    """Another library parses the form back, whatever the file's bytes are, including line ends and dashes."""
     made = form(content)
 
     sent = b"".join([piece async for piece in made.stream()])
@@ -55,6 +55,6 @@ async def test_a_form_has_the_announced_length_and_the_files_bytes(content: byte
     ],
 )
 def test_nothing_in_a_head_can_end_it(changes: dict[str, str]) -> None:
-    """Names that would have to be quoted, and types that are none, are refused."""
+    """Names that would have to be quoted, and malformed media types, are refused."""
     with pytest.raises(ValueError, match="part"):
         form(b"", **changes)

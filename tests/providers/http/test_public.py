@@ -1,4 +1,4 @@
-"""Which addresses of strangers are refused: by their spelling, and by the IP addresses that names lead to.
+"""Which callers' URLs are refused: by their text, and by the IP addresses that names resolve to.
 
 Owns the two tables. Nothing here touches a network.
 """
@@ -124,35 +124,35 @@ PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "64:ff9b::8.8.8.8"]
 
 @pytest.mark.parametrize("uri", HOSTILE)
 def test_an_address_that_leads_inside_or_nowhere_is_refused_unasked(uri: str) -> None:
-    """What cannot be https on the public internet is refused by its spelling, and is not quoted."""
-    said = trouble(uri)
-    assert said
-    assert "hunter2" not in said
-    assert "v.mp4" not in said
+    """A URL that cannot be https on the public internet is refused by its text, and not quoted."""
+    problem = trouble(uri)
+    assert problem
+    assert "hunter2" not in problem
+    assert "v.mp4" not in problem
 
 
 @pytest.mark.parametrize("uri", FRIENDLY)
 def test_an_ordinary_address_is_taken(uri: str) -> None:
-    """https with a name or a public address, also with its own port, signed, and with a dot at the end."""
+    """https with a name or a public address passes, also with port 443, a signature, and a trailing dot."""
     assert "" == trouble(uri)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_an_address_that_is_not_public_is_never_connected_to(address: str) -> None:
-    """Private, loopback, link-local, reserved, documentation, multicast, and each of them wrapped into IPv6."""
+    """Private, loopback, link-local, reserved, documentation and multicast addresses are refused, in IPv6 too."""
     assert not may_connect(address, plain=False, allow_loopback=False)
     assert not may_connect(address, plain=True, allow_loopback=False)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_a_public_address_is_connected_to_by_https_only(address: str) -> None:
-    """Loopback for tests opens no plain http to anybody else."""
+    """Allowing loopback does not allow plain http to other hosts."""
     assert may_connect(address, plain=False, allow_loopback=False)
     assert not may_connect(address, plain=True, allow_loopback=True)
 
 
 def test_loopback_for_tests_is_loopback_alone() -> None:
-    """With loopback allowed, http and ports lead to this machine, and private networks stay closed."""
+    """Allowing loopback allows http and ports on this machine; private networks stay forbidden."""
     assert "" == trouble("http://127.0.0.1:8080/v.mp4", allow_loopback=True)
     assert "" == trouble("http://localhost:8080/v.mp4", allow_loopback=True)
     assert "" == trouble("http://[::1]:8080/v.mp4", allow_loopback=True)

@@ -1,4 +1,4 @@
-"""What is hidden in a vendor's words.
+"""What is redacted from a vendor's text.
 
 Owns the examples. Knows no vendor's errors.
 """
@@ -28,7 +28,7 @@ from providers.models.secret import Secret
     ],
 )
 def test_secrets_are_hidden(text: str) -> None:
-    """A secret of the request, in any spelling, and what looks like a token, do not come back out."""
+    """A secret of the request, in any encoding, and what looks like a token, are redacted."""
     assert "canary" not in redact(text, [Secret("canary*1!")])
 
 
@@ -41,17 +41,17 @@ def test_secrets_are_hidden(text: str) -> None:
     ],
 )
 def test_plain_sentences_are_kept(text: str) -> None:
-    """What carries no secret stays readable."""
+    """Text without a secret is unchanged."""
     assert text == redact(text, [Secret("")])
 
 
 def test_long_texts_are_cut() -> None:
-    """A vendor's essay is cut at 500 characters."""
+    """Long text is cut at 500 characters."""
     assert 500 == len(redact("x" * 100_000))
 
 
 async def test_the_client_logs_no_query(caplog: pytest.LogCaptureFixture) -> None:
-    """httpx logs each request with its address; the query, where upload tokens are, is taken out."""
+    """httpx logs each request with its URL; the query, which may contain an upload token, is removed."""
     caplog.set_level(logging.DEBUG)
     clients = make_clients(httpx.MockTransport(lambda _: httpx.Response(201)))
 

@@ -1,4 +1,4 @@
-"""The transport on real sockets: what a failure proves, and that nothing is repeated or rewritten behind our back.
+"""The transport on real sockets: what a failure proves, and that nothing is silently retried or rewritten.
 
 Owns the proof for aiohttp 3.14. Knows no vendor.
 """
@@ -41,7 +41,7 @@ def answering(answer: bytes, *, then_close: bool = False) -> Callable[[Heard], T
 
 
 async def test_reads_reuse_their_connection_and_writes_do_not(clients: Clients) -> None:
-    """Two reads share a connection; two writes open one each, lest a stale one make their outcome doubtful."""
+    """Two reads share a connection; two writes open one each, because a stale one would make them Ambiguous."""
     async with serving(answering(reply("200 OK", b"{}"))) as heard:
         await call(clients, heard.url)
         await call(clients, heard.url)
@@ -55,14 +55,14 @@ async def test_reads_reuse_their_connection_and_writes_do_not(clients: Clients) 
 @pytest.mark.parametrize("host", ["a..example", "a" * 64 + ".example", "b.xn--a.example"])
 @pytest.mark.parametrize("write", [False, True])
 async def test_a_host_that_nobody_can_look_up_is_sent_nothing(clients: Clients, host: str, write: bool) -> None:
-    """An address whose host is spelt impossibly is Unavailable, for a write too: nothing was sent."""
+    """A URL with an invalid host name is Unavailable, for a write too: nothing was sent."""
     with pytest.raises(Unavailable):
         await call(clients, f"http://{host}/", method="POST", write=write)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
 async def test_a_request_on_a_dead_kept_alive_connection_is_not_repeated(clients: Clients, method: str) -> None:
-    """When the vendor hangs up on a kept-alive connection instead of answering, the request reaches it once."""
+    """If the vendor closes a kept-alive connection instead of answering, the request reaches it once."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -81,7 +81,7 @@ async def test_a_request_on_a_dead_kept_alive_connection_is_not_repeated(clients
 
 
 async def test_a_connection_dropped_after_sending_is_ambiguous_for_a_write(clients: Clients) -> None:
-    """The vendor read the request and hung up: a write may have happened, a read is merely unanswered."""
+    """If the vendor reads the request and closes, a write is Ambiguous, a read is Unavailable."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -97,7 +97,7 @@ async def test_a_connection_dropped_after_sending_is_ambiguous_for_a_write(clien
 
 
 async def test_a_connection_that_was_refused_sent_nothing(clients: Clients) -> None:
-    """Nobody listens: the error is temporary, for a write too."""
+    """A refused connection is Unavailable, for a write too."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
@@ -106,7 +106,7 @@ async def test_a_connection_that_was_refused_sent_nothing(clients: Clients) -> N
 
 
 async def test_a_tls_handshake_that_fails_sent_nothing(clients: Clients) -> None:
-    """A server that speaks no TLS on https got no byte of the request: temporary, for a write too."""
+    """A failed TLS handshake is Unavailable, for a write too: nothing was sent."""
 
     def make(_: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -128,7 +128,7 @@ async def test_an_unknown_host_sent_nothing(clients: Clients) -> None:
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", b"not http at all\r\n\r\n"])
 async def test_a_cut_or_malformed_answer_is_a_lost_answer(clients: Clients, answer: bytes) -> None:
-    """Half an answer is none: ambiguous for a write, unavailable for a read."""
+    """A truncated answer is Ambiguous for a write, Unavailable for a read."""
     async with serving(answering(answer, then_close=True)) as heard:
         with pytest.raises(Ambiguous):
             await call(clients, heard.url, method="POST", write=True)
@@ -137,7 +137,7 @@ async def test_a_cut_or_malformed_answer_is_a_lost_answer(clients: Clients, answ
 
 
 async def test_a_dripping_answer_ends_with_the_clock(clients: Clients) -> None:
-    """A vendor that sends a byte now and then, for ever, does not hold a call beyond its bound."""
+    """A vendor that sends a byte now and then, for ever, does not exceed the time limit."""
 
     def make(heard: Heard) -> Talk:
         async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -156,7 +156,7 @@ async def test_a_dripping_answer_ends_with_the_clock(clients: Clients) -> None:
 
 
 async def test_an_endless_answer_is_left_at_the_bound(clients: Clients) -> None:
-    """A vendor that answers without end is read to the bound, then the connection is closed on it."""
+    """An endless answer is read up to the limit, then the connection is closed."""
     sent = 0
 
     def make(heard: Heard) -> Talk:
@@ -179,7 +179,7 @@ async def test_an_endless_answer_is_left_at_the_bound(clients: Clients) -> None:
 
 
 async def test_redirects_are_not_followed_and_cookies_not_kept(clients: Clients) -> None:
-    """A redirect is an answer like any other, and what a vendor sets for one tenant is not sent for the next."""
+    """Redirects are not followed, and cookies are not stored."""
     away = reply("302 Found", b"", "Location: /elsewhere", "Set-Cookie: tenant=a; Path=/")
     async with serving(answering(away)) as heard:
         first = await call(clients, heard.url)
@@ -199,7 +199,7 @@ async def test_proxies_of_the_environment_are_ignored(clients: Clients, monkeypa
 
 
 async def test_the_address_goes_out_verbatim(clients: Clients) -> None:
-    """Nothing in a signed address is decoded, re-encoded or reordered, and we say who we are."""
+    """A signed URL is sent verbatim, with our User-Agent."""
     path = "/video/%7Eq?upload_id=1&upload_token=a%2Fb%3Aq:z==+~!*'()"
     async with serving(answering(reply("200 OK", b"{}"))) as heard:
         await call(clients, heard.url + path)
@@ -209,7 +209,7 @@ async def test_the_address_goes_out_verbatim(clients: Clients) -> None:
 
 
 async def test_a_client_on_a_given_transport_opens_no_socket() -> None:
-    """The seam of the tests carries every kind of call."""
+    """The transport that tests inject serves all kinds of calls."""
     mocked = make_clients(httpx.MockTransport(lambda request: httpx.Response(200, content=b"{}")))
 
     assert b"{}" == (await call(mocked, "https://vendor.example/")).body

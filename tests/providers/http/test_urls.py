@@ -1,4 +1,4 @@
-"""Which addresses we are willing to send anything to.
+"""Which URLs requests may be sent to.
 
 Owns the table of `check_url`. Knows nothing of who calls it.
 """
@@ -22,7 +22,7 @@ SUFFIXES = ("tiktokapis.com",)
     ],
 )
 def test_hosts_below_an_allowed_suffix_pass(url: str) -> None:
-    """An https address on an allowed host, or below it, is accepted."""
+    """An https URL on an allowed host, or a subdomain of it, is accepted."""
     check_url(url, SUFFIXES)
 
 
@@ -75,7 +75,7 @@ def test_anything_else_is_refused(url: str) -> None:
     "url", ["http://127.0.0.1:8099/x", "http://localhost:1/", "https://[::1]:5/", "http://127.9.9.9/"]
 )
 def test_loopback_passes_only_when_allowed(url: str) -> None:
-    """A simulator on this machine may use http and a port, when the operator allows it and not otherwise."""
+    """A simulator on this machine may use http and a port only if the operator allows it."""
     check_url(url, SUFFIXES, allow_loopback=True)
 
     with pytest.raises(Misconfigured):
@@ -84,13 +84,13 @@ def test_loopback_passes_only_when_allowed(url: str) -> None:
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/", "http://open.tiktokapis.com/", "https://127.0.0.1.evil.example/"])
 def test_allowing_loopback_allows_nothing_else(url: str) -> None:
-    """The switch for simulators opens neither http elsewhere nor hosts that merely look local."""
+    """Allowing loopback allows neither http elsewhere nor hosts that merely look local."""
     with pytest.raises(Misconfigured):
         check_url(url, SUFFIXES, allow_loopback=True)
 
 
 def test_the_refusal_does_not_repeat_the_address() -> None:
-    """The error names the host at most: the rest of an upload address is a secret."""
+    """The error contains the host at most: the rest of an upload URL is a secret."""
     with pytest.raises(Misconfigured) as refused:
         check_url("https://evil.example/video/?upload_token=canary-token", SUFFIXES)
 

@@ -1,6 +1,6 @@
-"""TikTok for the contract tests: the provider over the simulator, which does what it is told.
+"""TikTok for the contract tests: the provider over the simulator, which can be made to fail.
 
-Owns which of the simulator's operations stands for which step of a provider.
+Owns the mapping from a provider's steps to the simulator's operations.
 """
 
 import json
@@ -55,7 +55,7 @@ FAULTS: dict[str, dict[str, Any]] = {
 
 
 def answer(data: dict[str, Any]) -> str:
-    """Return an answer of TikTok's."""
+    """Return the JSON of a successful answer of TikTok's."""
     return json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "2026"}})
 
 
@@ -84,7 +84,7 @@ class Simulated:
 
     @property
     def provider(self) -> Provider:
-        """The provider as the gateway uses it, held to its own table."""
+        """The provider as the gateway uses it, checked against its capability table."""
         return checked(self.journey.provider)
 
     @property
@@ -97,7 +97,7 @@ class Simulated:
         return await self.journey.connect()
 
     async def narrow(self) -> Renewing:
-        """Walk through the consent page, where only the first scope is left ticked."""
+        """Complete the consent page with only the first scope granted."""
         return await self.journey.connect("user.info.basic")
 
     async def code(self) -> str:
@@ -112,27 +112,27 @@ class Simulated:
         """There are none at TikTok."""
         raise NotImplementedError
 
-    def video_order(self, **changes: Any) -> PublishRequest:
+    def video_request(self, **changes: Any) -> PublishRequest:
         """Return a private video of several chunks."""
         values = {"mode": PostMode.DIRECT, "content": VideoFile(FILE_SIZE, "video/mp4"), "options": ONLY_ME}
         return PublishRequest(**{**values, **changes})
 
-    def pull_order(self) -> PublishRequest:
+    def pull_request(self) -> PublishRequest:
         """Return a private video by address."""
         return PublishRequest(PostMode.DIRECT, VideoLink(Secret("https://media.example/canary.mp4")), options=ONLY_ME)
 
-    def photo_order(self) -> PublishRequest:
+    def photo_request(self) -> PublishRequest:
         """Return two private photos."""
         uris = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
         return PublishRequest(PostMode.DIRECT, Photos(uris), options=ONLY_ME)
 
-    def draft_order(self) -> PublishRequest:
+    def draft_request(self) -> PublishRequest:
         """Return a draft of several chunks; TikTok takes no options for one."""
         return PublishRequest(PostMode.CREATOR_INBOX, VideoFile(FILE_SIZE, "video/mp4"))
 
-    def public_order(self, caption: str) -> PublishRequest:
+    def public_request(self, caption: str) -> PublishRequest:
         """Return a public video by address."""
-        return replace(self.pull_order(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
+        return replace(self.pull_request(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
 
     def around(self) -> tuple[datetime, datetime]:
         """Time stands still here."""
@@ -142,7 +142,7 @@ class Simulated:
         """Begin a pull that takes a while."""
         works = self.journey.vendor.publisher
         works.config = replace(works.config, processing_seconds=60)
-        return (await self.provider.publishing.begin(access, self.pull_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.pull_request())).publish_id
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
         """TikTok calls it a failure."""
@@ -151,7 +151,7 @@ class Simulated:
 
     async def unstoppable(self, access: Access) -> str:
         """Announce a file: TikTok calls back only what it fetches itself."""
-        return (await self.provider.publishing.begin(access, self.video_order())).publish_id
+        return (await self.provider.publishing.begin(access, self.video_request())).publish_id
 
     def fail_publish(self, reason: str) -> None:
         """Let the next publish fail."""
@@ -219,9 +219,9 @@ class Simulated:
     ) -> tuple[dict[str, str], bytes]:
         """Sign a delivery as TikTok does, or not quite."""
         config = self.journey.vendor.config
-        told = {"publish_id": "v_pub_file~canary", "publish_type": "DIRECT_PUBLISH"}
+        details = {"publish_id": "v_pub_file~canary", "publish_type": "DIRECT_PUBLISH"}
         moment = int((self.now - age).timestamp())
-        sent = body_of(application or config.client_key, event, "-000canary", told, moment) if body is None else body
+        sent = body_of(application or config.client_key, event, "-000canary", details, moment) if body is None else body
         assert body is not None or json.loads(sent)
         header = signature(secret or config.client_secret, moment, sent)
         return ({} if unsigned else {"tiktok-signature": header}), sent

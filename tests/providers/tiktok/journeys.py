@@ -1,6 +1,6 @@
-"""The provider in front of the simulated TikTok, in process or on a socket, with a grant that renews itself.
+"""The provider in front of the simulated TikTok, in process or on a socket, with a grant that is refreshed.
 
-Owns the wiring and the loop that sends a file. Knows only what a gateway would know.
+Owns the wiring and the loop that uploads a file. Knows only what a gateway would know.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ PIECE = bytes(range(256)) * 4096
 
 @dataclass
 class Journey:
-    """A provider, the vendor behind it, and a browser."""
+    """A provider, the simulated vendor behind it, and a browser."""
 
     provider: TikTok
     vendor: Vendor
@@ -36,17 +36,17 @@ class Journey:
     sent: list[tuple[int, int]] = field(default_factory=list)
 
     async def consent(self, *, scopes: tuple[str, ...] | None = None, approve: bool = True) -> dict[str, list[str]]:
-        """Walk through the consent page and give the callback's query; `scopes` are those the user leaves ticked."""
-        asked = self.provider.authorization.scopes
+        """Complete the consent page and return the callback's query; `scopes` are those the user grants."""
+        requested = self.provider.authorization.scopes
         page = await self.browser.get(
-            self.provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, asked))
+            self.provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, requested))
         )
         consent = re.search(r'name=consent value="([^"]+)"', page.text)
         assert consent is not None, page.text
         form = {
             "consent": consent[1],
             "decision": "approve" if approve else "deny",
-            "scope": list(asked if scopes is None else scopes),
+            "scope": list(requested if scopes is None else scopes),
         }
         back = await self.browser.post(page.url.join("/_sim/consent"), data=form)
         return parse_qs(urlsplit(back.headers["location"]).query)
@@ -57,27 +57,27 @@ class Journey:
         grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
-    async def chunk(self, begun: Begun, order: PublishRequest, offset: int) -> Transferred:
+    async def chunk(self, begun: Begun, request: PublishRequest, offset: int) -> Transferred:
         """Send the chunk that begins at `offset`."""
         assert begun.plan is not None
         assert begun.upload_url is not None
-        assert isinstance(order.content, VideoFile)
+        assert isinstance(request.content, VideoFile)
         first, end, _ = begun.plan.chunk_at(offset)
         self.sent.append((first, end))
         return await self.provider.publishing.send_chunk(
-            begun.upload_url, order.content, first=first, end=end, body=lambda: content(first, end)
+            begun.upload_url, request.content, first=first, end=end, body=lambda: content(first, end)
         )
 
-    async def transfer(self, begun: Begun, order: PublishRequest, offset: int = 0) -> None:
-        """Send everything from `offset` on."""
+    async def transfer(self, begun: Begun, request: PublishRequest, offset: int = 0) -> None:
+        """Send all chunks from `offset` on."""
         answer = Transferred(offset, False)
         while not answer.complete:
             assert answer.received is not None
-            answer = await self.chunk(begun, order, answer.received)
+            answer = await self.chunk(begun, request, answer.received)
 
 
 async def content(first: int, end: int) -> AsyncIterator[bytes]:
-    """Yield bytes [first, end) of the endless file that every test sends."""
+    """Yield bytes [first, end) of the endless file that all tests send."""
     while first < end:
         start = first % len(PIECE)
         piece = PIECE[start : start + end - first]

@@ -1,6 +1,6 @@
-"""A TikTok that answers what it is told and remembers what it was sent; the values of every test of the provider.
+"""A fake TikTok with prepared answers that records requests; the common values of the provider's tests.
 
-Owns literal answers in TikTok's shapes. Knows nothing of the provider's code but how it is built.
+Owns literal answers in TikTok's format. Knows nothing of the provider's code but how it is built.
 """
 
 from collections.abc import Mapping
@@ -26,31 +26,31 @@ VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 
 
 def ok(data: Mapping[str, Any]) -> httpx.Response:
-    """Answer as TikTok does when all is well."""
+    """Return a successful answer of TikTok's."""
     return httpx.Response(200, json={"data": data, "error": {"code": "ok", "message": "", "log_id": "2026log"}})
 
 
 def refused(status: int, code: str, message: str = "Said by TikTok.") -> httpx.Response:
-    """Answer as TikTok does when it refuses."""
+    """Return a refusal of TikTok's."""
     return httpx.Response(
         status, json={"data": {}, "error": {"code": code, "message": message, "log_id": "2026refused"}}
     )
 
 
 def begun() -> httpx.Response:
-    """Answer an init."""
+    """Return the answer to an init."""
     return ok({"publish_id": PUBLISH_ID, "upload_url": UPLOAD_URL})
 
 
 def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeVendor]:
-    """Build the provider in front of a vendor that gives these answers."""
+    """Return the provider in front of a vendor with these answers."""
     vendor = FakeVendor(list(answers) or [httpx.Response(500)])
     provider = build({**SETTINGS, **settings}, clock=lambda: NOW, transport=httpx.MockTransport(vendor))
     return provider, vendor
 
 
 class Lender(Counting):
-    """An Access that lends `canary-token-1`, and the next number each time one is refused."""
+    """An Access that returns `canary-token-1`, and the next number each time one is refused."""
 
     def __init__(self, *scopes: str) -> None:
         super().__init__()
@@ -58,18 +58,18 @@ class Lender(Counting):
         self.version = 1
 
     async def token(self) -> AccessToken:
-        """Lend the current token."""
+        """Return the current token."""
         value = Secret(f"act.canary-token-{self.version}")
         return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24))
 
     async def refused(self, used: AccessToken) -> AccessToken:
-        """Lend the next one."""
+        """Return the next token."""
         self.version = used.version + 1
         return await self.token()
 
 
-def order(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:
-    """Return an order that TikTok accepts."""
+def publish_request(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:
+    """Return a request that TikTok accepts."""
     privacy = PrivacyLevel.ONLY_ME if mode is PostMode.DIRECT else None
     options = changes.pop("options", PostOptions(privacy_level=privacy))
     return PublishRequest(mode=mode, content=VideoFile(size, "video/mp4"), options=options, **changes)

@@ -1,4 +1,4 @@
-"""Profiles and creator info over the wire: fields by scope, absent values, refusals sent as HTTP 200.
+"""Profiles and creator info over HTTP: fields by scope, absent values, refusals sent with HTTP 200.
 
 Owns the examples of "User Info" and "Query Creator Info". Errors common to all calls are in test_errors.py.
 """
@@ -37,7 +37,7 @@ ALL_PARTS = frozenset(ProfilePart)
 
 
 async def test_a_profile_is_read_in_one_call() -> None:
-    """All parts, all fields, one GET with the fields in the query and the token in the header."""
+    """All parts are read with one GET, with the fields in the query and the token in the header."""
     provider, vendor = tiktok(ok({"user": USER}))
 
     profile = await provider.accounts.profile(Lender(), ALL_PARTS)
@@ -79,7 +79,7 @@ async def test_a_profile_is_read_in_one_call() -> None:
 
 
 async def test_parts_without_a_scope_are_left_out_and_named() -> None:
-    """Only what was granted is asked: TikTok refuses the whole call for one field too many."""
+    """Only granted fields are requested: TikTok refuses the whole call for one field too many."""
     provider, vendor = tiktok(ok({"user": {"open_id": "o", "display_name": "d"}}))
 
     profile = await provider.accounts.profile(Lender("user.info.basic"), ALL_PARTS)
@@ -92,7 +92,7 @@ async def test_parts_without_a_scope_are_left_out_and_named() -> None:
 
 
 async def test_one_part_brings_the_id_along() -> None:
-    """A part asked by itself is still tied to its account."""
+    """A part that is requested alone is still tied to its account."""
     provider, vendor = tiktok(ok({"user": {"open_id": "o", "follower_count": 5}}))
 
     profile = await provider.accounts.profile(Lender(), {ProfilePart.STATS})
@@ -102,7 +102,7 @@ async def test_one_part_brings_the_id_along() -> None:
 
 
 async def test_nothing_granted_is_refused_without_a_call() -> None:
-    """When no asked part is granted there is nothing to ask."""
+    """If no requested part is granted, no call is made."""
     provider, vendor = tiktok(ok({"user": USER}))
 
     with pytest.raises(ScopeNotGranted):
@@ -112,14 +112,14 @@ async def test_nothing_granted_is_refused_without_a_call() -> None:
 
 @pytest.mark.parametrize("value", [None, -1, "many", 1.5, True, 2**80, []])
 async def test_an_odd_count_is_absent(value: Any) -> None:
-    """A count that is no count is None, never 0."""
+    """A malformed count is None, never 0."""
     provider, _ = tiktok(ok({"user": {**USER, "follower_count": value}}))
 
     assert (await provider.accounts.profile(Lender(), ALL_PARTS)).follower_count is None
 
 
 async def test_a_refused_token_is_replaced_once() -> None:
-    """A 401 costs one newer token; the fields are asked for the new token's scopes."""
+    """After a 401 the fields are requested for the scopes of the newer token."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"), ok({"user": USER}))
 
     await provider.accounts.profile(Lender(), ALL_PARTS)
@@ -130,7 +130,7 @@ async def test_a_refused_token_is_replaced_once() -> None:
 
 
 async def test_a_token_refused_twice_is_an_error() -> None:
-    """The second refusal is raised, after exactly two calls."""
+    """If the newer token is refused too, the error is raised after exactly two calls."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"))
 
     with pytest.raises(TokenRefused):
@@ -140,7 +140,7 @@ async def test_a_token_refused_twice_is_an_error() -> None:
 
 @pytest.mark.parametrize("code", ["scope_not_authorized", "scope_permission_missed"])
 async def test_a_missing_scope_asks_for_no_new_token(code: str) -> None:
-    """`scope_not_authorized` comes with 401 and is still not answered with a refresh."""
+    """`scope_not_authorized` comes with 401 and still causes no refresh."""
     provider, vendor = tiktok(refused(401, code))
     lender = Lender()
 
@@ -150,7 +150,7 @@ async def test_a_missing_scope_asks_for_no_new_token(code: str) -> None:
 
 
 async def test_a_scope_that_was_taken_back_hides_its_own_part_alone() -> None:
-    """One scope fails the call for all parts, so each is asked for alone: what is still granted is shown."""
+    """A revoked scope fails the call for all parts, so each is requested alone, and the granted ones are returned."""
     provider, vendor = tiktok(
         refused(401, "scope_not_authorized"),
         ok({"user": {"open_id": "-000abc", "display_name": "Ann"}}),
@@ -167,7 +167,7 @@ async def test_a_scope_that_was_taken_back_hides_its_own_part_alone() -> None:
 
 
 async def test_a_profile_without_user_is_a_broken_contract() -> None:
-    """An answer that is fine and empty is not a profile of nobody."""
+    """A successful answer without a user is ContractBroken."""
     provider, _ = tiktok(ok({}))
 
     with pytest.raises(ContractBroken) as raised:
@@ -176,16 +176,16 @@ async def test_a_profile_without_user_is_a_broken_contract() -> None:
 
 
 class Garbled(Lender):
-    """An Access whose first token was damaged where it was kept."""
+    """An Access whose first token was corrupted in storage."""
 
     async def token(self) -> AccessToken:
-        """Lend a token that no header can carry."""
+        """Return a token that cannot be sent in a header."""
         lent = await super().token()
         return replace(lent, value=Secret("act.dämaged\r\nX: 1")) if self.version == 1 else lent
 
 
 async def test_a_damaged_token_is_replaced_like_a_refused_one() -> None:
-    """A stored token that cannot be sent is not sent; a newer one is."""
+    """A stored token that cannot be sent is replaced by a newer one."""
     provider, vendor = tiktok(ok({"user": USER}))
 
     await provider.accounts.profile(Garbled(), ALL_PARTS)
@@ -206,7 +206,7 @@ CREATOR = {
 
 
 async def test_creator_info_is_read() -> None:
-    """Privacy options in our words, the unknown one in `raw` only, the time of the fetch kept."""
+    """Privacy options are translated, an unknown one is only in `raw`, and the fetch time is kept."""
     provider, vendor = tiktok(ok(CREATOR))
 
     creator = await provider.accounts.creator_info(Lender())
@@ -225,7 +225,7 @@ async def test_creator_info_is_read() -> None:
 
 
 async def test_a_private_accounts_options_are_read() -> None:
-    """FOLLOWER_OF_CREATOR is what private accounts have instead of the public."""
+    """FOLLOWER_OF_CREATOR, which private accounts have instead of PUBLIC_TO_EVERYONE, is FOLLOWERS."""
     options = ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
     provider, _ = tiktok(ok({**CREATOR, "privacy_level_options": options}))
 
@@ -246,7 +246,7 @@ async def test_a_private_accounts_options_are_read() -> None:
     ],
 )
 async def test_a_blocked_creator_is_an_answer(status: int, code: str) -> None:
-    """The refusals that TikTok sends as HTTP 200, and new ones like them, say that the creator cannot post."""
+    """The refusals that TikTok sends with HTTP 200, and unknown ones like them, mean that the creator cannot post."""
     provider, vendor = tiktok(refused(status, code, "Cap reached."))
 
     creator = await provider.accounts.creator_info(Lender())
@@ -261,7 +261,7 @@ async def test_a_blocked_creator_is_an_answer(status: int, code: str) -> None:
 
 
 async def test_an_empty_creator_info_is_a_broken_contract() -> None:
-    """Nobody can post by virtue of an empty answer."""
+    """An empty answer is ContractBroken, not a creator who can post."""
     provider, _ = tiktok(ok({}))
 
     with pytest.raises(ContractBroken):
@@ -269,7 +269,7 @@ async def test_an_empty_creator_info_is_a_broken_contract() -> None:
 
 
 async def test_html_is_no_creator_info() -> None:
-    """A page instead of JSON, with HTTP 200, is no answer."""
+    """HTML with HTTP 200 is ContractBroken."""
     provider, _ = tiktok(httpx.Response(200, html="<html>Login</html>"))
 
     with pytest.raises(ContractBroken):

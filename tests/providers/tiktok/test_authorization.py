@@ -1,4 +1,4 @@
-"""TikTok's OAuth as it goes over the wire: literal requests, literal answers of both envelopes.
+"""TikTok's OAuth over HTTP: literal requests, literal answers of both envelopes.
 
 Owns the examples of the token page. Expected values are written down, not computed by the provider's helpers.
 """
@@ -35,17 +35,17 @@ TOKEN = {
 
 
 def form(request: httpx.Request) -> dict[str, str]:
-    """Read a form."""
+    """Parse a form."""
     return {name: values[0] for name, values in parse_qs(request.content.decode(), strict_parsing=True).items()}
 
 
 def oauth_error(error: str, status: int = 200) -> httpx.Response:
-    """Refuse as TikTok was recorded to: flat, with HTTP 200."""
+    """Return a refusal as recorded from TikTok: flat, with HTTP 200."""
     return httpx.Response(status, json={"error": error, "error_description": "Said so.", "log_id": "2022log"})
 
 
 def test_the_consent_page_is_asked_in_tiktoks_way() -> None:
-    """Trailing slash, client_key, comma scopes, hex challenge, and a page that always shows itself."""
+    """The URL has the trailing slash, client_key, comma-separated scopes, a hex challenge and disable_auto_auth."""
     provider, _ = tiktok()
 
     uri = provider.authorization.consent_uri(
@@ -67,7 +67,7 @@ def test_the_consent_page_is_asked_in_tiktoks_way() -> None:
 
 
 async def test_a_code_is_exchanged() -> None:
-    """The form carries what TikTok names, the code decoded; the grant's times are absolute."""
+    """The form has TikTok's field names and the decoded code; the grant's times are absolute."""
     provider, vendor = tiktok(httpx.Response(200, json=TOKEN))
 
     grant = await provider.authorization.exchange("abc%2A1%21", verifier=VERIFIER, redirect_uri=REDIRECT)
@@ -92,7 +92,7 @@ async def test_a_code_is_exchanged() -> None:
 
 
 async def test_a_refresh_gives_the_new_pair() -> None:
-    """The old refresh token goes out, the new one comes back."""
+    """A refresh sends the old refresh token and returns the new one."""
     provider, vendor = tiktok(httpx.Response(200, json={**TOKEN, "refresh_token": "rft.two"}))
 
     grant = await provider.authorization.refresh(Secret("rft.one"))
@@ -107,7 +107,7 @@ async def test_a_refresh_gives_the_new_pair() -> None:
 
 
 async def test_numbers_as_strings_are_numbers() -> None:
-    """Lifetimes that come as numeric strings are read."""
+    """Lifetimes sent as numeric strings are accepted."""
     answer = {**TOKEN, "expires_in": "7200", "refresh_expires_in": "86400"}
     provider, _ = tiktok(httpx.Response(200, json=answer))
 
@@ -119,7 +119,7 @@ async def test_numbers_as_strings_are_numbers() -> None:
 
 @pytest.mark.parametrize("lifetime", [None, "soon", -1, 0, [], True, 10**30])
 async def test_a_missing_lifetime_does_not_lose_the_pair(lifetime: Any) -> None:
-    """A pair without a usable lifetime is kept for an hour: refusing it would lose the new refresh token."""
+    """A pair without a usable lifetime expires in an hour: refusing it would lose the new refresh token."""
     provider, _ = tiktok(httpx.Response(200, json={**TOKEN, "expires_in": lifetime, "refresh_expires_in": lifetime}))
 
     grant = await provider.authorization.refresh(Secret("rft.one"))
@@ -129,7 +129,7 @@ async def test_a_missing_lifetime_does_not_lose_the_pair(lifetime: Any) -> None:
 
 
 async def test_a_missing_refresh_token_is_none() -> None:
-    """An answer without refresh token says: keep the one you have."""
+    """Without a refresh token in the answer, `refresh_token` is None: keep the old one."""
     answer = {name: value for name, value in TOKEN.items() if not name.startswith("refresh")}
     provider, _ = tiktok(httpx.Response(200, json=answer))
 
@@ -140,7 +140,7 @@ async def test_a_missing_refresh_token_is_none() -> None:
 
 
 async def test_the_wrapped_shape_of_version_one_is_read() -> None:
-    """TikTok's own pages still show `data` around the pair."""
+    """A pair inside `data`, as TikTok's own pages still show it, is accepted."""
     provider, _ = tiktok(httpx.Response(200, json={"data": TOKEN, "message": "success"}))
 
     assert Secret("act.one") == (await provider.authorization.refresh(Secret("rft.one"))).access_token
@@ -164,7 +164,7 @@ async def test_the_wrapped_shape_of_version_one_is_read() -> None:
     ],
 )
 async def test_every_oauth_error_has_its_meaning(code: str, error: type[ProviderError], status: int) -> None:
-    """The `error` field decides, whatever the HTTP status; code, words and log id are kept; one call is made."""
+    """The `error` field decides, whatever the HTTP status; code, message and log id are kept; one call is made."""
     provider, vendor = tiktok(oauth_error(code, status))
 
     with pytest.raises(error) as raised:
@@ -179,7 +179,7 @@ async def test_every_oauth_error_has_its_meaning(code: str, error: type[Provider
 
 
 async def test_an_error_in_the_api_envelope_is_an_error() -> None:
-    """A token endpoint that answers in the other envelope is understood."""
+    """A token refusal in the envelope of the other calls is understood."""
     answer = {"error": {"code": "internal_error", "message": "m", "log_id": "l"}}
     provider, _ = tiktok(httpx.Response(200, json=answer))
 
@@ -189,7 +189,7 @@ async def test_an_error_in_the_api_envelope_is_an_error() -> None:
 
 
 async def test_an_error_of_version_one_is_an_error() -> None:
-    """The retired shape's number is kept, and no grant dies of it."""
+    """The numeric code of the retired v1 is kept, and does not end a grant."""
     answer = {"data": {"error_code": 10007, "description": "expired"}, "message": "error"}
     provider, _ = tiktok(httpx.Response(200, json=answer))
 
@@ -216,7 +216,7 @@ async def test_an_error_of_version_one_is_an_error() -> None:
     ids=repr,
 )
 async def test_a_lost_or_unreadable_answer_leaves_the_grant_in_doubt(answer: httpx.Response | Exception) -> None:
-    """Nobody knows whether the old refresh token still lives; the call is made once."""
+    """A lost or broken answer is Ambiguous, because the old refresh token may be replaced; one call is made."""
     provider, vendor = tiktok(answer)
 
     with pytest.raises(Ambiguous):
@@ -225,7 +225,7 @@ async def test_a_lost_or_unreadable_answer_leaves_the_grant_in_doubt(answer: htt
 
 
 async def test_what_was_never_sent_is_temporary() -> None:
-    """A refused connection has spent no token."""
+    """A refused connection is Unavailable: no token was used."""
     provider, _ = tiktok(httpx.ConnectError("refused"))
 
     with pytest.raises(Unavailable):
@@ -233,7 +233,7 @@ async def test_what_was_never_sent_is_temporary() -> None:
 
 
 async def test_a_wrong_path_at_the_edge_is_a_broken_contract() -> None:
-    """A 404 page happened to nobody's grant."""
+    """A 404 page is ContractBroken and does not end a grant."""
     provider, _ = tiktok(httpx.Response(404, text="Unsupported path(Janus)", headers={"x-tt-logid": "edge"}))
 
     with pytest.raises(ContractBroken) as raised:
@@ -242,7 +242,7 @@ async def test_a_wrong_path_at_the_edge_is_a_broken_contract() -> None:
 
 
 async def test_a_grant_of_nobody_is_in_doubt() -> None:
-    """A first grant must name its user."""
+    """A first grant without a user is Ambiguous."""
     provider, _ = tiktok(httpx.Response(200, json={**TOKEN, "open_id": ""}))
 
     with pytest.raises(Ambiguous):
@@ -250,7 +250,7 @@ async def test_a_grant_of_nobody_is_in_doubt() -> None:
 
 
 async def test_revoking_sends_the_access_token() -> None:
-    """An empty body is success."""
+    """A revoke with an empty answer is a success."""
     provider, vendor = tiktok(httpx.Response(200))
 
     await provider.authorization.revoke(Secret("act.one"))
@@ -263,7 +263,7 @@ async def test_revoking_sends_the_access_token() -> None:
     "answer", [oauth_error("invalid_grant"), oauth_error("access_token_invalid"), httpx.Response(401)]
 )
 async def test_revoking_a_dead_grant_is_no_error(answer: httpx.Response) -> None:
-    """What is dead needs no end."""
+    """Revoking a grant that is already revoked is not an error."""
     provider, _ = tiktok(answer)
 
     await provider.authorization.revoke(Secret("act.one"))
@@ -279,7 +279,7 @@ async def test_revoking_a_dead_grant_is_no_error(answer: httpx.Response) -> None
     ],
 )
 async def test_a_revoke_that_failed_is_said(answer: httpx.Response | Exception, error: type[ProviderError]) -> None:
-    """Anything but success or a dead grant is an error."""
+    """Any other refusal of a revoke is an error."""
     provider, _ = tiktok(answer)
 
     with pytest.raises(error):
@@ -288,7 +288,7 @@ async def test_a_revoke_that_failed_is_said(answer: httpx.Response | Exception, 
 
 @pytest.mark.parametrize("setting", ["client_key", "client_secret"])
 async def test_a_missing_setting_is_named(setting: str) -> None:
-    """Without key or secret the provider builds, and every OAuth call names what is missing, without a call."""
+    """Without key or secret the provider can be built, and OAuth calls name the missing setting without a call."""
     provider, vendor = tiktok(httpx.Response(200, json=TOKEN), **{setting: ""})
     authorization = provider.authorization
 
@@ -305,7 +305,7 @@ async def test_a_missing_setting_is_named(setting: str) -> None:
 
 
 def test_the_scopes_are_those_of_the_user_side_api() -> None:
-    """All six, in the order a consent page should ask for them."""
+    """All six scopes, in the order a consent page should request them."""
     provider, _ = tiktok()
 
     assert (
@@ -330,13 +330,13 @@ def test_the_scopes_are_those_of_the_user_side_api() -> None:
     ],
 )
 def test_an_unsafe_address_is_refused_at_the_start(settings: dict[str, str]) -> None:
-    """Secrets go out over https only; the error names the setting."""
+    """Secrets are sent over https only; the error names the setting."""
     with pytest.raises(Misconfigured, match=f"GATEWAY_TIKTOK_{next(iter(settings)).upper()}"):
         tiktok(**settings)
 
 
 def test_a_simulator_on_this_machine_may_be_allowed() -> None:
-    """With the switch, http and a port on a loopback address pass."""
+    """With `allow_loopback`, http and a port on a loopback address are accepted."""
     tiktok(
         api_url="http://127.0.0.1:8099", authorize_url="http://localhost:8099/v2/auth/authorize/", allow_loopback=True
     )

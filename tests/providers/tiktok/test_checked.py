@@ -10,18 +10,18 @@ import pytest
 
 from providers.capabilities import Capability, Support
 from providers.checked import checked
-from providers.checked_publishing import utf16_units
 from providers.errors import CapabilityMissing, ContentRefused
 from providers.interface.provider import Provider
 from providers.models.accounts import ProfilePart
 from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
-from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, order, tiktok
+from providers.utf16 import utf16_units
+from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, publish_request, tiktok
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
-    """The table answers for each capability, and says why where it says no."""
+    """The table has a cell for each capability, and a note wherever support is not full."""
     assert set(Capability) == set(TABLE.cells)
     assert [] == [name for name, cell in TABLE.cells.items() if cell.support is not Support.FULL and not cell.note]
 
@@ -33,18 +33,18 @@ def test_what_tiktok_has_no_call_for_is_impossible(capability: Capability) -> No
 
 
 def test_the_registry_builds_tiktok() -> None:
-    """The name leads to the provider, which has the shape of one."""
+    """The registry builds the provider by its name."""
     provider: Provider = build("tiktok", SETTINGS, clock=lambda: NOW)
 
     assert ("tiktok", TABLE) == (provider.name, provider.table)
 
 
 async def test_what_is_promised_passes() -> None:
-    """A wrapped provider publishes as before, and is a provider itself."""
+    """A wrapped provider still publishes, and has the same name, table and scopes."""
     provider, vendor = tiktok(begun())
     wrapped: Provider = checked(provider)
 
-    await wrapped.publishing.begin(Lender(), order())
+    await wrapped.publishing.begin(Lender(), publish_request())
 
     assert 1 == len(vendor.requests)
     assert (provider.name, provider.table, provider.authorization.scopes) == (
@@ -56,11 +56,11 @@ async def test_what_is_promised_passes() -> None:
 
 
 async def test_what_is_not_promised_is_refused_before_the_network() -> None:
-    """A mode without capability names the capability, how far it goes, and why."""
+    """An unsupported mode raises CapabilityMissing with the capability, its support and note."""
     provider, vendor = tiktok(begun())
 
     with pytest.raises(CapabilityMissing) as raised:
-        await checked(provider).publishing.begin(Lender(), order(PostMode.PLANNER_DRAFT))
+        await checked(provider).publishing.begin(Lender(), publish_request(PostMode.PLANNER_DRAFT))
 
     assert (Capability.POST_PLANNER_DRAFT, Support.IMPOSSIBLE, "TikTok has no planner.") == (
         raised.value.capability,
@@ -71,7 +71,7 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
 
 
 async def test_a_grant_that_is_one_account_has_no_networks() -> None:
-    """The facet that TikTok does not have is refused by its table, with what to do instead."""
+    """The table refuses a facet that TikTok does not have, and its note says what to do instead."""
     provider, vendor = tiktok()
     networks = checked(provider).networks
     calls = (
@@ -101,9 +101,9 @@ async def test_a_grant_that_is_one_account_has_no_networks() -> None:
     ],
 )
 async def test_limits_are_checked_before_the_network(changes: dict[str, Any], code: str) -> None:
-    """Captions in UTF-16 units, files in bytes, media types by name."""
+    """Captions are limited in UTF-16 units, files in bytes, media types by name."""
     provider, vendor = tiktok(begun())
-    base = order()
+    base = publish_request()
 
     with pytest.raises(ContentRefused) as raised:
         checked(provider).publishing.check(replace(base, **changes))
@@ -111,13 +111,13 @@ async def test_limits_are_checked_before_the_network(changes: dict[str, Any], co
 
 
 def test_a_caption_of_exactly_the_limit_passes() -> None:
-    """2200 units are allowed."""
+    """A caption of 2200 units passes."""
     provider, _ = tiktok(begun())
 
-    checked(provider).publishing.check(order(caption="🎬" * 1100))
+    checked(provider).publishing.check(publish_request(caption="🎬" * 1100))
 
 
 @pytest.mark.parametrize(("text", "units"), [("", 0), ("abc", 3), ("é", 1), ("🎬", 2), ("\ud800", 1)])
 def test_utf16_units(text: str, units: int) -> None:
-    """What is outside the basic plane counts twice; a lone half counts once."""
+    """A character outside the basic plane counts as two; a lone surrogate counts as one."""
     assert units == utf16_units(text)

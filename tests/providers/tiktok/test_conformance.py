@@ -1,6 +1,6 @@
-"""TikTok keeps the contract of every facet it promises: shown over its simulator.
+"""TikTok fulfils the contract of every facet that it promises, tested over its simulator.
 
-Owns nothing but the pairs of contract and harness.
+Owns only the pairs of contract and harness.
 """
 
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ from tests.providers.tiktok.journeys import in_process
 
 
 class OverTheSimulator:
-    """Sets the harness."""
+    """Set the harness."""
 
     table = TABLE
     harness: Simulated
@@ -40,7 +40,7 @@ class TestTikTokAuthorization(OverTheSimulator, AuthorizationContract):
 
 
 class TestTikTokAccounts(OverTheSimulator, AccountsContract):
-    """Profiles and creators."""
+    """Profiles and creator info."""
 
 
 class TestTikTokNetworks(OverTheSimulator, NetworksContract):
@@ -60,15 +60,15 @@ class TestTikTokRecords(OverTheSimulator, RecordsContract):
 
 
 class TestTikTokEngagement(OverTheSimulator, EngagementContract):
-    """Figures and comments."""
+    """Account metrics and comments."""
 
 
 class TestTikTokPlanner(OverTheSimulator, PlannerContract):
-    """Labels and files of posts."""
+    """Labels and imports."""
 
 
 class TestTikTokWebhooks(OverTheSimulator, WebhooksContract):
-    """Deliveries."""
+    """Webhook deliveries."""
 
 
 class TestTikTokRefusals(OverTheSimulator, RefusalsContract):

@@ -1,7 +1,7 @@
-"""Every code of TikTok's tables, call by call: which error it is here, and which reason a caller reads.
+"""Every code of TikTok's tables, for each call: the error it becomes here, and the reason that a caller sees.
 
-Owns the tables, typed from the vendor's pages and not from the code. Each row is answered by TikTok's stand-in to the
-real provider. That no code of the vendor's reference is missing is checked where that is kept beside the checkout.
+Owns the tables, typed from the vendor's pages and not from the code. A fake TikTok answers each row to the real
+provider. That no code of the vendor's reference is missing is checked only if it is kept beside the checkout.
 """
 
 import re
@@ -36,7 +36,7 @@ from providers.models.publishing import FailureKind, PostMode, PublishPhase
 from providers.models.secret import Secret
 from providers.tiktok import TikTok
 from tests.fixtures import reference
-from tests.providers.tiktok.support import VERIFIER, Lender, ok, order, refused, tiktok
+from tests.providers.tiktok.support import VERIFIER, Lender, ok, publish_request, refused, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 from tests.providers.tiktok.test_upload import send
 
@@ -44,7 +44,7 @@ ROOT = Path(__file__).parents[3]
 
 C = grpc.StatusCode
 Case = tuple[str, int, str, type[ProviderError], str]
-"""The call, TikTok's HTTP status and code, the error it is here, the reason over gRPC."""
+"""The call, TikTok's HTTP status and code, the error it becomes here, the reason over gRPC."""
 
 CALLS: dict[str, Callable[[TikTok], Awaitable[Any]]] = {
     "oauth/token, code": lambda it: it.authorization.exchange("the-code", verifier=VERIFIER, redirect_uri="https://x/"),
@@ -53,9 +53,9 @@ CALLS: dict[str, Callable[[TikTok], Awaitable[Any]]] = {
     "video/list": lambda it: it.videos.list_videos(Lender()),
     "video/query": lambda it: it.videos.query_videos(Lender(), ["1"]),
     "creator_info": lambda it: it.accounts.creator_info(Lender()),
-    "video/init": lambda it: it.publishing.begin(Lender(), order()),
+    "video/init": lambda it: it.publishing.begin(Lender(), publish_request()),
     "video/init, pull": lambda it: it.publishing.begin(Lender(), pull()),
-    "inbox/video/init": lambda it: it.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX)),
+    "inbox/video/init": lambda it: it.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX)),
     "content/init": lambda it: it.publishing.begin(Lender(), photos()),
     "content/init, draft": lambda it: it.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX)),
     "cancel": lambda it: it.publishing.cancel(Lender(), "p"),
@@ -78,7 +78,7 @@ OAUTH: list[tuple[str, type[ProviderError], str]] = [
     ("temporarily_unavailable", Unavailable, "PROVIDER_UNAVAILABLE"),
 ]
 
-# "Error Handling": these may be answered to every call.
+# "Error Handling": every call may return these.
 COMMON: list[tuple[int, str, type[ProviderError], str]] = [
     (401, "access_token_invalid", TokenRefused, "REAUTHORIZATION_REQUIRED"),
     (401, "scope_not_authorized", ScopeNotGranted, "SCOPE_NOT_GRANTED"),
@@ -117,20 +117,20 @@ SPECIAL: list[Case] = [
     ("cancel", 403, "url_ownership_unverified", Misconfigured, "PROVIDER_MISCONFIGURED"),
 ]
 
-# What a fault of TikTok's means depends on whether something may have happened.
+# The meaning of a server error depends on whether something may have happened.
 FAULTS: list[Case] = [
     *((call, 500, "internal_error", Unavailable, "PROVIDER_UNAVAILABLE") for call in READS),
     *((call, 500, "internal_error", Ambiguous, "OUTCOME_UNKNOWN") for call in WRITES),
 ]
 
-# "Query Creator Info" answers these with HTTP 200 on purpose: an answer, not an error.
+# "Query Creator Info" deliberately returns these with HTTP 200: a result, not an error.
 BLOCKS: list[tuple[int, str, str]] = [
     (200, "spam_risk_too_many_posts", "posts_per_day"),
     (200, "spam_risk_user_banned_from_posting", ""),
     (200, "reached_active_user_cap", "active_creators"),
 ]
 
-# "Get Post Status": what may follow, and the reason that a post keeps.
+# "Get Post Status": the failure kind, and the reason that a post keeps.
 FAIL_REASONS: list[tuple[str, FailureKind, str]] = [
     ("file_format_check_failed", FailureKind.MEDIA, "MEDIA_INVALID"),
     ("duration_check_failed", FailureKind.MEDIA, "MEDIA_INVALID"),
@@ -147,7 +147,7 @@ FAIL_REASONS: list[tuple[str, FailureKind, str]] = [
     ("spam_risk", FailureKind.CREATOR, "CREATOR_RULE_BROKEN"),
 ]
 
-# "Media Transfer Guide": the PUT has no codes, its HTTP status is the word.
+# "Media Transfer Guide": the PUT has no codes, only HTTP statuses.
 PUTS: list[tuple[int, type[ProviderError], str]] = [
     (400, Rejected, "CONTENT_REJECTED"),
     (403, UploadGone, "UPLOAD_EXPIRED"),
@@ -175,10 +175,10 @@ CODES_OF_GRPC = {
 
 
 def check(error: ProviderError, kind: type[ProviderError], code: str, reason: str) -> None:
-    """Check the error here and what a caller reads of it: the reason, its code, the vendor's own code."""
+    """Check the error and what a caller sees of it: the reason, its status code, the vendor's own code."""
     assert kind is type(error)
     assert code == error.code
-    facts = status.facts_of(error)
+    facts = status.error_facts(error)
     assert (reason, code) == (facts.reason, facts.metadata["providerCode"])
     assert CODES_OF_GRPC[reason] is status.REASONS[facts.reason].code
 
@@ -187,7 +187,7 @@ def check(error: ProviderError, kind: type[ProviderError], code: str, reason: st
 @pytest.mark.parametrize("http", [200, 400, 401])
 @pytest.mark.parametrize(("code", "kind", "reason"), OAUTH)
 async def test_oauth_codes(call: str, http: int, code: str, kind: type[ProviderError], reason: str) -> None:
-    """Each code of the token endpoint, whatever its HTTP status."""
+    """Each code of the token endpoint means the same, whatever its HTTP status."""
     answer = {"error": code, "error_description": "Said so.", "log_id": "2026"}
     provider, _ = tiktok(httpx.Response(http, json=answer))
     with pytest.raises(ProviderError) as raised:
@@ -198,7 +198,7 @@ async def test_oauth_codes(call: str, http: int, code: str, kind: type[ProviderE
 @pytest.mark.parametrize("call", READS + WRITES)
 @pytest.mark.parametrize(("http", "code", "kind", "reason"), COMMON)
 async def test_common_codes(call: str, http: int, code: str, kind: type[ProviderError], reason: str) -> None:
-    """The codes that every call may answer mean the same everywhere."""
+    """The codes that every call may return mean the same everywhere."""
     provider, _ = tiktok(refused(http, code))
     with pytest.raises(ProviderError) as raised:
         await CALLS[call](provider)
@@ -207,7 +207,7 @@ async def test_common_codes(call: str, http: int, code: str, kind: type[Provider
 
 @pytest.mark.parametrize(("call", "http", "code", "kind", "reason"), SPECIAL + FAULTS)
 async def test_codes_of_a_call(call: str, http: int, code: str, kind: type[ProviderError], reason: str) -> None:
-    """The codes that a call has of its own, and a fault of TikTok's: unknown only where something may have happened."""
+    """A call's own codes are translated; a server error is ambiguous only if something may have happened."""
     provider, _ = tiktok(refused(http, code))
     with pytest.raises(ProviderError) as raised:
         await CALLS[call](provider)
@@ -216,7 +216,7 @@ async def test_codes_of_a_call(call: str, http: int, code: str, kind: type[Provi
 
 @pytest.mark.parametrize(("http", "code", "cap"), BLOCKS)
 async def test_creators_that_are_blocked(http: int, code: str, cap: str) -> None:
-    """A creator that cannot post now is an answer that says why, and which cap it was."""
+    """A creator who cannot post now is a result with the reason and the cap."""
     provider, _ = tiktok(refused(http, code))
     found = await provider.accounts.creator_info(Lender())
     assert (False, code, cap, bool(cap)) == (found.can_post, found.cannot_post_reason, found.cap, found.daily_cap)
@@ -224,7 +224,7 @@ async def test_creators_that_are_blocked(http: int, code: str, cap: str) -> None
 
 @pytest.mark.parametrize(("code", "kind", "reason"), FAIL_REASONS)
 async def test_fail_reasons(code: str, kind: FailureKind, reason: str) -> None:
-    """A failed post is an answer; its reason says what may follow, and what its caller reads."""
+    """A failed post is a result; its reason decides the failure kind and what its caller sees."""
     provider, _ = tiktok(ok({"status": "FAILED", "fail_reason": code}))
     found = await provider.publishing.status(Lender(), "p")
     assert (PublishPhase.FAILED, code, kind) == (found.phase, found.fail_code, found.fail_kind)
@@ -234,7 +234,7 @@ async def test_fail_reasons(code: str, kind: FailureKind, reason: str) -> None:
 
 @pytest.mark.parametrize(("http", "kind", "reason"), PUTS)
 async def test_answers_to_bytes(http: int, kind: type[ProviderError], reason: str) -> None:
-    """What TikTok answers to a chunk that it does not store."""
+    """Each HTTP status for a chunk that TikTok does not store is translated."""
     provider, _ = tiktok(httpx.Response(http))
     with pytest.raises(ProviderError) as raised:
         await send(provider, 0, 100, size=100)
@@ -242,7 +242,7 @@ async def test_answers_to_bytes(http: int, kind: type[ProviderError], reason: st
 
 
 def typed() -> set[str]:
-    """Return every code that a table of this file names."""
+    """Return every code in the tables of this file."""
     return {
         *(code for code, _, _ in OAUTH),
         *(code for _, code, _, _ in COMMON),
@@ -253,7 +253,7 @@ def typed() -> set[str]:
 
 
 SECTIONS = ("1.6", "3.1", "3.2", "3.3", "3.4", "3.5", "3.6", "3.7", "4")
-# What stands in those sections in the same letters and is no code.
+# Words of those sections that look like a code and are none.
 FIELDS = {
     *("chunk_size", "comment_disabled", "creator_avatar_url", "creator_nickname", "creator_username", "data"),
     *("downloaded_bytes", "duet_disabled", "error", "fail_reason", "is_aigc", "max_video_post_duration_sec", "message"),
@@ -263,7 +263,7 @@ FIELDS = {
 
 
 def documented(text: str) -> set[str]:
-    """Return every word in backticks of the reference's sections about errors that is none of the known fields."""
+    """Return every word in backticks in the reference's sections about errors, except the known fields."""
     found: set[str] = set()
     for number in SECTIONS:
         section = re.search(rf"^##+ {re.escape(number)}\.? .*?(?=^##|\Z)", text, re.MULTILINE | re.DOTALL)
@@ -273,6 +273,6 @@ def documented(text: str) -> set[str]:
 
 
 def test_no_code_of_the_reference_is_missing() -> None:
-    """Every code that the vendor's reference lists stands in a table above, and no other does."""
+    """The tables above have exactly the codes of the vendor's reference."""
     found = documented(reference.text("tiktok-v2.md"))
     assert sorted(typed()) == sorted(found)

@@ -1,4 +1,4 @@
-"""Every code of TikTok's tables, on a read and on a write: what it means and what is kept of it.
+"""Every code of TikTok's tables, on a read and on a write: the error it becomes and what is kept of it.
 
 Owns the table, written down from the documentation and not from the code.
 """
@@ -23,7 +23,7 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from tests.providers.tiktok.support import Lender, ok, order, refused, tiktok
+from tests.providers.tiktok.support import Lender, ok, publish_request, refused, tiktok
 
 READS: list[tuple[int, str, type[ProviderError]]] = [
     (401, "access_token_invalid", TokenRefused),
@@ -81,7 +81,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize(("status", "code", "error"), READS)
 async def test_codes_of_reads(status: int, code: str, error: type[ProviderError]) -> None:
-    """Each code means what the table says; code, words, log id and HTTP status are kept."""
+    """Each code becomes the table's error; code, message, log id and HTTP status are kept."""
     provider, _ = tiktok(refused(status, code, "Said by TikTok."))
 
     with pytest.raises(error) as raised:
@@ -100,17 +100,17 @@ async def test_codes_of_reads(status: int, code: str, error: type[ProviderError]
 
 @pytest.mark.parametrize(("status", "code", "error"), WRITES)
 async def test_codes_of_an_init(status: int, code: str, error: type[ProviderError]) -> None:
-    """A refusal of an init happened to nothing; a fault of TikTok's may have happened after the fact."""
+    """After a refusal of an init nothing happened; after a server error it may have."""
     provider, _ = tiktok(refused(status, code))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert (error, code) == (type(raised.value), raised.value.code)
 
 
 @pytest.mark.parametrize(("status", "error"), UNREADABLE)
 async def test_answers_without_an_envelope(status: int, error: type[ProviderError]) -> None:
-    """Without an envelope the HTTP status speaks; TikTok's header names the log id."""
+    """Without an envelope the HTTP status decides, and the log id comes from the header."""
     provider, _ = tiktok(httpx.Response(status, content=b"<html>", headers={"x-tt-logid": "edge"}))
 
     with pytest.raises(error) as raised:
@@ -119,7 +119,7 @@ async def test_answers_without_an_envelope(status: int, error: type[ProviderErro
 
 
 async def test_ok_with_a_failing_status_is_no_success() -> None:
-    """A 500 whose envelope says ok is a 500."""
+    """A 500 whose envelope has the code ok is still an error."""
     answer = ok({"status": "PUBLISH_COMPLETE"})
     provider, _ = tiktok(httpx.Response(500, content=answer.content))
 
@@ -128,7 +128,7 @@ async def test_ok_with_a_failing_status_is_no_success() -> None:
 
 
 async def test_logid_is_read_where_the_tables_promise_it() -> None:
-    """The reference tables spell the field without underscore."""
+    """The log id is also read from `logid`, the spelling of the reference tables."""
     body = {"error": {"code": "invalid_params", "message": "m", "logid": "spelled so"}}
     provider, _ = tiktok(httpx.Response(400, json=body))
 
@@ -141,7 +141,7 @@ async def test_logid_is_read_where_the_tables_promise_it() -> None:
     ("header", "seconds"), [("", 60), ("7", 7), ("0", 0), ("soon", 60), ("-5", 60), ("9" * 30, 60), ("999999", 86400)]
 )
 async def test_a_rate_limit_says_when_to_come_back(header: str, seconds: int) -> None:
-    """TikTok's own delay when it sends one, else one whole window."""
+    """The retry delay is TikTok's own if it sends one, else one whole window."""
     answer = refused(429, "rate_limit_exceeded")
     provider, _ = tiktok(httpx.Response(429, content=answer.content, headers={"retry-after": header}))
 
@@ -151,7 +151,7 @@ async def test_a_rate_limit_says_when_to_come_back(header: str, seconds: int) ->
 
 
 async def test_unstorable_characters_are_replaced() -> None:
-    """NUL and lone surrogates are legal JSON and break databases: they do not come in."""
+    """NUL and lone surrogates, legal in JSON but not storable, are replaced."""
     body = b'{"data":{"status":"FAILED","fail_reason":"a\\u0000b\\ud800c"},"error":{"code":"ok","log_id":"l\\u0000"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
@@ -162,7 +162,7 @@ async def test_unstorable_characters_are_replaced() -> None:
 
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity"])
 async def test_numbers_that_cannot_be_kept_break_the_contract(number: str) -> None:
-    """Infinity cannot be stored as JSON again: such an answer is not taken in."""
+    """An answer with Infinity is refused, because it cannot be stored as JSON."""
     body = '{"data":{"status":"FAILED","x":' + number + '},"error":{"code":"ok"}}'
     provider, _ = tiktok(httpx.Response(200, content=body.encode()))
 

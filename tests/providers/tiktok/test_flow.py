@@ -1,4 +1,4 @@
-"""Whole journeys against the simulated TikTok: consent to public post, and every trouble on the way.
+"""End-to-end flows against the simulated TikTok: from consent to a public post, and the failures on the way.
 
 Owns what only several calls together can show. Single calls are in the files of their noun.
 """
@@ -23,19 +23,19 @@ from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.publishing import FailureKind, PostMode, PostOptions, PublishPhase
 from providers.simulators.tiktok import Fault
 from tests.providers.tiktok.journeys import REDIRECT, Journey, in_process, on_a_socket, sha256
-from tests.providers.tiktok.support import VERIFIER, order
+from tests.providers.tiktok.support import VERIFIER, publish_request
 
 ALL_PARTS = frozenset(ProfilePart)
 Where = Callable[..., AbstractAsyncContextManager[Journey]]
 
 
 def exchanges(journey: Journey) -> list[tuple[str, str]]:
-    """List the calls of the token endpoint."""
+    """Return the calls of the token endpoint."""
     return [(call.grant_type, call.outcome) for call in journey.vendor.exchanges]
 
 
 async def test_a_consent_becomes_a_profile() -> None:
-    """Page, code, grant, profile, creator info and videos, each in one call."""
+    """Consent, code, grant, profile, creator info and videos take one call each."""
     async with in_process() as journey:
         access = await journey.connect()
 
@@ -51,7 +51,7 @@ async def test_a_consent_becomes_a_profile() -> None:
 
 
 async def test_unticked_scopes_are_missing_from_the_grant() -> None:
-    """What the user does not grant is neither asked for nor pretended."""
+    """Fields whose scope the user did not grant are neither requested nor returned."""
     async with in_process() as journey:
         access = await journey.connect("video.list")
 
@@ -65,7 +65,7 @@ async def test_unticked_scopes_are_missing_from_the_grant() -> None:
 
 
 async def test_a_denied_consent_says_so() -> None:
-    """The callback carries the refusal instead of a code."""
+    """If the user declines, the callback has the refusal instead of a code."""
     async with in_process() as journey:
         query = await journey.consent(approve=False)
 
@@ -73,7 +73,7 @@ async def test_a_denied_consent_says_so() -> None:
 
 
 async def test_a_code_works_once() -> None:
-    """The second exchange of a code finds it dead."""
+    """The second exchange of a code raises GrantRevoked."""
     async with in_process() as journey:
         code = (await journey.consent())["code"][0]
         await journey.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
@@ -83,7 +83,7 @@ async def test_a_code_works_once() -> None:
 
 
 async def test_an_expired_token_is_renewed_once_per_call() -> None:
-    """A dead access token costs one refresh, and the rotated pair goes on working."""
+    """An expired access token costs one refresh, and the rotated pair works."""
     async with in_process() as journey:
         access = await journey.connect()
         journey.vendor.expire_access_tokens()
@@ -95,7 +95,7 @@ async def test_an_expired_token_is_renewed_once_per_call() -> None:
 
 
 async def test_a_grant_that_was_removed_is_revoked() -> None:
-    """After the user removed the app, renewing says that a human is needed."""
+    """After the user removed the app, a refresh raises GrantRevoked."""
     async with in_process() as journey:
         access = await journey.connect()
         journey.vendor.revoke(access.grant.subject)
@@ -105,7 +105,7 @@ async def test_a_grant_that_was_removed_is_revoked() -> None:
 
 
 async def test_revoking_ends_the_grant() -> None:
-    """After a revoke the token is refused, and renewing it too."""
+    """After a revoke both the token and its refresh are refused."""
     async with in_process() as journey:
         access = await journey.connect()
 
@@ -117,10 +117,10 @@ async def test_revoking_ends_the_grant() -> None:
 
 @pytest.mark.parametrize("size", [1_000_000, 4_194_304, 6_000_000])
 async def test_a_video_is_posted_in_process(size: int) -> None:
-    """Init, one chunk, status: the vendor holds one post of the very same bytes, with its id as an exact string."""
+    """Init, one chunk, status: the vendor has one post with the same bytes, and its id is an exact string."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
+        video = publish_request(size=size, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC), caption="Hello")
 
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -135,10 +135,10 @@ async def test_a_video_is_posted_in_process(size: int) -> None:
     ("size", "chunks"), [(11_000_000, 1), (50_000_123, 1), (64_000_000, 1), (66_259_900, 6), (158_008_374, 15)]
 )
 async def test_a_video_is_posted_over_a_socket(size: int, chunks: int) -> None:
-    """Real PUTs in the documented plan arrive byte for byte."""
+    """Real PUTs in the documented chunk plan arrive byte for byte."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=size)
+        video = publish_request(size=size)
 
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -148,10 +148,10 @@ async def test_a_video_is_posted_over_a_socket(size: int, chunks: int) -> None:
 
 
 async def test_an_inbox_draft_waits_for_its_creator() -> None:
-    """Delivered to the inbox it waits; posted by the user it is published."""
+    """A draft in the inbox awaits the creator, and is published once the user posts it."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(PostMode.CREATOR_INBOX, size=1_000_000)
+        video = publish_request(PostMode.CREATOR_INBOX, size=1_000_000)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
 
@@ -171,10 +171,10 @@ async def test_an_inbox_draft_waits_for_its_creator() -> None:
     ],
 )
 async def test_a_failed_publish_is_an_answer(reason: str, kind: FailureKind) -> None:
-    """The reason comes through word for word, classed."""
+    """The vendor's failure reason is kept verbatim and classified."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=1_000_000)
+        video = publish_request(size=1_000_000)
         journey.vendor.fail_next_publish(reason)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.transfer(begun, video)
@@ -186,34 +186,34 @@ async def test_a_failed_publish_is_an_answer(reason: str, kind: FailureKind) -> 
 
 
 async def test_the_creators_cap_is_seen_before_and_at_the_init() -> None:
-    """Creator info says it with HTTP 200, the init with 403."""
+    """A daily cap is reported by creator info with HTTP 200 and by the init with 403."""
     async with in_process() as journey:
         access = await journey.connect()
         journey.vendor.set_creator(access.grant.subject, too_many_posts=True)
 
         creator = await journey.provider.accounts.creator_info(access)
         with pytest.raises(DailyCapReached):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
         assert (False, "spam_risk_too_many_posts") == (creator.can_post, creator.cannot_post_reason)
 
 
 async def test_an_unaudited_app_needs_a_private_account() -> None:
-    """The refusal is about the account, whatever the post."""
+    """An unaudited application is refused for the account, whatever the post."""
     async with in_process(audited=False) as journey:
         access = await journey.connect()
 
         with pytest.raises(CreatorBlocked):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
 
 @pytest.mark.parametrize("setting", [False, True], ids=["last index", "count"])
 @pytest.mark.parametrize("where", [in_process, on_a_socket])
 async def test_a_chunk_whose_answer_was_lost_is_sent_again(where: Where, setting: bool) -> None:
-    """Dropped after the effect: the same chunk again is answered with how much there is, in either reading."""
+    """If the answer to a stored chunk is lost, the same chunk again returns the progress, in either reading."""
     async with where(progress_is_count=setting) as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
@@ -228,10 +228,10 @@ async def test_a_chunk_whose_answer_was_lost_is_sent_again(where: Where, setting
 
 
 async def test_a_last_chunk_whose_answer_was_lost_is_complete() -> None:
-    """Sent again after the post is out, the vendor says that it has everything, and nothing is posted twice."""
+    """Sending a chunk again after the post is published reports completion, and nothing is posted twice."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=1_000_000)
+        video = publish_request(size=1_000_000)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="drop_after"))
 
@@ -245,10 +245,10 @@ async def test_a_last_chunk_whose_answer_was_lost_is_complete() -> None:
 
 @pytest.mark.parametrize("kind", ["drop_before", "status"])
 async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
-    """Dropped before the effect, or answered 5xx: the same chunk again is stored."""
+    """If a chunk was lost or answered with 5xx, sending it again stores it."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind=kind, status=502 if kind == "status" else None))
 
@@ -260,10 +260,10 @@ async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
 
 
 async def test_lost_progress_is_told() -> None:
-    """When the vendor has less than we thought, it says from where to go on."""
+    """If the vendor has fewer bytes than expected, its answer says from where to resume."""
     async with in_process() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         await journey.chunk(begun, video, 0)
         await journey.chunk(begun, video, 10_000_000)
@@ -278,10 +278,10 @@ async def test_lost_progress_is_told() -> None:
 
 
 async def test_an_expired_upload_address_is_gone() -> None:
-    """403 asks for a new init; nothing was posted."""
+    """A 403 to a chunk is UploadGone, and nothing was posted."""
     async with on_a_socket() as journey:
         access = await journey.connect()
-        video = order(size=66_259_900)
+        video = publish_request(size=66_259_900)
         begun = await journey.provider.publishing.begin(access, video)
         journey.vendor.faults.add(Fault(match="upload", kind="expire_upload"))
 
@@ -292,20 +292,20 @@ async def test_an_expired_upload_address_is_gone() -> None:
 
 @pytest.mark.parametrize("where", [in_process, on_a_socket])
 async def test_an_init_whose_answer_was_lost_posted_nothing(where: Where) -> None:
-    """The announcement is there, the post is not, and only one was made."""
+    """If the answer to an init is lost, there is one publish at the vendor and no post."""
     async with where() as journey:
         access = await journey.connect()
         journey.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
-            await journey.provider.publishing.begin(access, order())
+            await journey.provider.publishing.begin(access, publish_request())
 
         assert (1, 0) == (len(journey.vendor.inits), len(journey.vendor.posts))
 
 
 @pytest.mark.parametrize("where", [in_process, on_a_socket])
 async def test_a_refresh_whose_answer_was_lost_is_in_doubt(where: Where) -> None:
-    """The exchange happened once at the vendor, and the caller knows that it does not know."""
+    """If the answer to an exchange is lost, it happened once and is Ambiguous."""
     async with where() as journey:
         access = await journey.connect()
         journey.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
@@ -318,7 +318,7 @@ async def test_a_refresh_whose_answer_was_lost_is_in_doubt(where: Where) -> None
 
 @pytest.mark.parametrize("kind", ["html", "corrupt_json"])
 async def test_a_read_that_is_answered_with_rubbish_breaks_the_contract(kind: str) -> None:
-    """HTML and half JSON with HTTP 200 are nobody's profile."""
+    """HTML and truncated JSON with HTTP 200 are ContractBroken."""
     async with in_process() as journey:
         access = await journey.connect()
         journey.vendor.faults.add(Fault(match="user.info", kind=kind, times=None))
@@ -328,7 +328,7 @@ async def test_a_read_that_is_answered_with_rubbish_breaks_the_contract(kind: st
 
 
 async def test_a_read_survives_one_fault_of_the_vendor() -> None:
-    """One 500 is followed by a second try; two are an error."""
+    """A read is retried after one 500; two are an error."""
     async with in_process() as journey:
         access = await journey.connect()
         journey.vendor.faults.add(Fault(match="user.info", kind="error"))

@@ -1,6 +1,6 @@
-"""A TikTok that answers anything at all: nothing but our own errors comes out, and never a secret.
+"""Arbitrary answers from TikTok: only our own errors are raised, and no secret leaks.
 
-Owns the random answers and the canaries. What sane answers mean is in the other files.
+Owns the random answers and the canaries. Valid answers are tested in the other files.
 """
 
 import json
@@ -23,7 +23,7 @@ from providers.models.webhooks import Webhook
 from providers.simulators.tiktok.webhooks import signature
 from providers.tiktok import TikTok
 from providers.tiktok.webhooks import HEADER, KINDS
-from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, order, tiktok
+from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, publish_request, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 
 pytestmark = pytest.mark.chaos
@@ -32,7 +32,7 @@ Call = Callable[[TikTok], Awaitable[Any]]
 
 
 class Stream(httpx.AsyncByteStream):
-    """A body as it comes from a socket: not read before it is asked."""
+    """A body that is read lazily, as from a socket."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -54,7 +54,7 @@ CALLS: dict[str, Call] = {
     "creator_info": lambda t: t.accounts.creator_info(Lender()),
     "list_videos": lambda t: t.videos.list_videos(Lender()),
     "query_videos": lambda t: t.videos.query_videos(Lender(), ["7602997517160123666", "2"]),
-    "begin_video": lambda t: t.publishing.begin(Lender(), order()),
+    "begin_video": lambda t: t.publishing.begin(Lender(), publish_request()),
     "begin_pull": lambda t: t.publishing.begin(Lender(), pull()),
     "begin_photos": lambda t: t.publishing.begin(Lender(), photos()),
     "cancel": lambda t: t.publishing.cancel(Lender(), "p"),
@@ -63,7 +63,7 @@ CALLS: dict[str, Call] = {
         Secret(UPLOAD_URL), VideoFile(10, "video/mp4"), first=0, end=10, body=body
     ),
 }
-# Words of the vendor, so that random answers come close to sane ones.
+# The vendor's own keys and values, so that random answers resemble valid ones.
 WORDS = (
     "ok data error code message log_id user videos id cursor has_more status FAILED fail_reason publish_id upload_url "
     "access_token refresh_token expires_in refresh_expires_in scope open_id error_code privacy_level_options duration "
@@ -86,7 +86,7 @@ NESTED = st.builds(
     lambda item: {"data": {**item, "user": item, "videos": [item]}, "error": {"code": "ok"}},
     PAYLOAD,
 )
-# Most look like one of TikTok's envelopes.
+# Most resemble one of TikTok's envelopes.
 BODIES = st.one_of(JSON, SANE, NESTED, PAYLOAD).map(json.dumps)
 HEADERS = st.fixed_dictionaries(
     {},
@@ -105,7 +105,7 @@ HEADERS = st.fixed_dictionaries(
 async def test_random_json_raises_nothing_but_our_errors(
     name: str, status: int, text: str, headers: dict[str, str]
 ) -> None:
-    """Whatever JSON comes, with whatever status and headers, each call answers or raises a ProviderError."""
+    """For any JSON, status and headers, each call returns or raises a ProviderError."""
     provider, _ = tiktok(lambda _: httpx.Response(status, headers=headers, stream=Stream(text.encode())))
 
     with suppress(ProviderError):
@@ -116,7 +116,7 @@ async def test_random_json_raises_nothing_but_our_errors(
 @given(raw=st.binary(max_size=200))
 @settings(max_examples=25, deadline=None)
 async def test_random_bytes_raise_nothing_but_our_errors(name: str, raw: bytes) -> None:
-    """The same for bytes that are no JSON at all."""
+    """For any bytes, each call returns or raises a ProviderError."""
     provider, _ = tiktok(lambda _: httpx.Response(200, stream=Stream(raw)))
 
     with suppress(ProviderError):
@@ -139,7 +139,7 @@ async def test_random_bytes_raise_nothing_but_our_errors(name: str, raw: bytes) 
     ids=lambda text: text[:8],
 )
 async def test_poisonous_json_raises_nothing_but_our_errors(name: str, text: str) -> None:
-    """Nesting, endless digits, infinities and lone surrogates are a vendor's fault, not ours."""
+    """Deep nesting, endless digits, infinities and lone surrogates raise a ProviderError."""
     provider, _ = tiktok(lambda _: httpx.Response(200, content=text.encode("utf-8", "surrogatepass")))
 
     with suppress(ProviderError):
@@ -147,10 +147,10 @@ async def test_poisonous_json_raises_nothing_but_our_errors(name: str, text: str
 
 
 def echoing(request: httpx.Request) -> httpx.Response:
-    """Refuse with everything that was sent in every text field, as a careless vendor might."""
-    said = f"{request.url} {request.headers} {request.content.decode(errors='replace')[:2000]}"
-    envelope = {"code": f"invalid {said}", "message": said, "log_id": said}
-    flat = {"error": f"bad {said}", "error_description": said, "log_id": said}
+    """Return a refusal that echoes everything that was sent, as a careless vendor might."""
+    echo = f"{request.url} {request.headers} {request.content.decode(errors='replace')[:2000]}"
+    envelope = {"code": f"invalid {echo}", "message": echo, "log_id": echo}
+    flat = {"error": f"bad {echo}", "error_description": echo, "log_id": echo}
     return httpx.Response(
         400,
         json=flat if "/oauth/" in request.url.path else {"data": {}, "error": envelope},
@@ -170,7 +170,7 @@ def echoing(request: httpx.Request) -> httpx.Response:
     ids=["echo", "dropped", "refused", "500"],
 )
 async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """Neither text, nor fields, nor traceback, nor log holds a token, a code, a key or an upload address."""
+    """Neither message, fields, traceback nor log contain a token, a code, a key or an upload URL."""
     caplog.set_level(logging.DEBUG)
     provider, _ = tiktok(answer)
 
@@ -178,15 +178,15 @@ async def test_no_error_shows_a_secret(name: str, answer: Any, caplog: pytest.Lo
         await CALLS[name](provider)
 
     shown = "".join(traceback.format_exception(raised.value))
-    kept = repr((raised.value.args, vars(raised.value)))
-    assert "canary" not in kept
+    dump = repr((raised.value.args, vars(raised.value)))
+    assert "canary" not in dump
     assert "canary" not in without_source(shown)
     assert "canary" not in caplog.text
-    assert VERIFIER.reveal() not in kept
+    assert VERIFIER.reveal() not in dump
 
 
 def without_source(trace: str) -> str:
-    """Drop the quoted source lines of a traceback: this file spells its canaries out."""
+    """Remove the source lines from a traceback: this file contains the canaries."""
     lines = trace.splitlines()
     return "\n".join(line for line in lines if not line.startswith("    "))
 
@@ -199,7 +199,7 @@ DELIVERIES = st.one_of(
         lambda event, content, more: json.dumps({**NAMED, "event": event, "content": content, **more}).encode(),
         st.one_of(st.sampled_from(sorted(KINDS)), LEAVES),
         st.one_of(
-            # As TikTok writes it, JSON within JSON, and as it does not.
+            # As TikTok sends it, JSON within JSON, and as an object.
             st.dictionaries(st.sampled_from(["publish_id", "post_id", "publish_type", "reason"]), JSON).map(json.dumps),
             JSON,
         ),
@@ -211,7 +211,7 @@ DELIVERIES = st.one_of(
 @given(delivery=DELIVERIES)
 @settings(max_examples=100, deadline=None)
 def test_a_signed_delivery_is_a_webhook_or_refused(delivery: bytes) -> None:
-    """Whatever is signed as TikTok signs: it is read, and can be read again as it was kept, or refused."""
+    """Any correctly signed body is either refused, or parsed and parsed again from storage."""
     provider, _ = tiktok()
     headers = {HEADER: signature("canary-client-secret", int(NOW.timestamp()), delivery)}
 
@@ -222,7 +222,7 @@ def test_a_signed_delivery_is_a_webhook_or_refused(delivery: bytes) -> None:
 
 
 async def test_nothing_that_is_kept_shows_a_secret_in_its_representation() -> None:
-    """Configuration, grants and begun posts hide theirs."""
+    """Configuration, grants and the answers to inits hide their secrets."""
     provider, _ = tiktok(
         httpx.Response(
             200, json={"access_token": "act.canary", "refresh_token": "rft.canary", "expires_in": 1, "open_id": "o"}

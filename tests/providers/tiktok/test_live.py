@@ -1,4 +1,4 @@
-"""The live suite as far as it can be shown without credentials: it is skipped, and it says what it costs."""
+"""The live suite without credentials: it is skipped, and it reports its cost."""
 
 import os
 import subprocess
@@ -18,10 +18,10 @@ LEFT_OUT = ("TIKTOK_LIVE", "HIGHLEVEL_LIVE", "PYTEST")
 
 @pytest.mark.chaos
 def test_without_credentials_everything_is_skipped_with_a_reason() -> None:
-    """No call is made, and the reasons name what is missing."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
+    """Without credentials no call is made, and the skip reasons name the missing settings."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}
     command = [sys.executable, "-m", "pytest", "-q", "-rs", "-m", "live", "-p", "no:cacheprovider", "tests/live"]
-    done = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert 0 == done.returncode, done.stdout
     assert "no credentials for TikTok: TIKTOK_LIVE_CLIENT_KEY" in done.stdout
@@ -30,14 +30,14 @@ def test_without_credentials_everything_is_skipped_with_a_reason() -> None:
 
 
 def test_every_priced_test_is_one() -> None:
-    """A row of the table that names no test would promise what is never spent."""
+    """Every row of the cost table names an existing test."""
     known = {name for contract in (AccountsContract, VideosContract, PublishingContract) for name in dir(contract)}
     assert set() == set(costs.COSTS) - known
     assert set(costs.POSTING) <= set(costs.COSTS)
 
 
 def test_the_price_is_said_before_it_is_paid() -> None:
-    """Without leave to post no init is in the price; with it each one is."""
+    """The cost includes the inits only if posting is allowed."""
     assert 0 == costs.TIKTOK.total(posting=False)["video/init"]
     assert 2 == costs.TIKTOK.total(posting=True)["video/init"]
     assert 1 == costs.TIKTOK.total(posting=True)["private post (SELF_ONLY)"]

@@ -1,4 +1,4 @@
-"""What TikTok fetches itself, over the wire: photos, videos by address, and calling a fetch back.
+"""Media that TikTok fetches itself: photos, videos by URL, and cancelling a fetch.
 
 Owns the examples of "Photo Post", of `PULL_FROM_URL` in "Direct Post" and of "Cancel". Files are in test_publishing.py.
 """
@@ -32,7 +32,7 @@ PUBLISH_ID = "p_pub_url~v2-1.123456789"
 
 
 def accepted() -> httpx.Response:
-    """Answer an init that fetches: there is no upload address."""
+    """Return the answer to the init of a pull, which has no upload URL."""
     return ok({"publish_id": PUBLISH_ID})
 
 
@@ -51,7 +51,7 @@ def photos(mode: PostMode = PostMode.DIRECT, **changes: Any) -> PublishRequest:
 
 
 async def test_a_pull_names_the_address_and_no_sizes() -> None:
-    """The address goes out verbatim, with the same choices as a file."""
+    """The URL is sent verbatim, with the same options as for a file."""
     provider, vendor = tiktok(accepted())
 
     begun = await provider.publishing.begin(Lender(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
@@ -83,12 +83,12 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
 
 
 async def test_photos_are_announced_in_order() -> None:
-    """Title, description, cover, music and every boolean are said; nothing that photos do not have."""
+    """Title, description, cover, music and every boolean are sent; nothing that photos do not have."""
     options = PostOptions(privacy_level=PrivacyLevel.PUBLIC, allow_comments=True, own_brand=True)
-    order = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
+    request = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin(Lender(), order)
+    begun = await provider.publishing.begin(Lender(), request)
 
     assert "https://open.tiktokapis.com/v2/post/publish/content/init/" == str(vendor.last.url)
     assert {
@@ -113,7 +113,7 @@ async def test_photos_are_announced_in_order() -> None:
 
 
 async def test_photos_to_the_inbox_carry_title_and_description_alone() -> None:
-    """MEDIA_UPLOAD takes the texts into the editor, and nothing else."""
+    """MEDIA_UPLOAD has the texts for the editor, and nothing else."""
     provider, vendor = tiktok(accepted())
 
     await provider.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
@@ -126,7 +126,7 @@ CHOICE = PrivacyLevel.PUBLIC
 
 
 @pytest.mark.parametrize(
-    ("order", "field"),
+    ("wanted", "field"),
     [
         (photos(options=PostOptions(privacy_level=CHOICE, allow_duet=True)), "allow_duet"),
         (photos(options=PostOptions(privacy_level=CHOICE, allow_stitch=True)), "allow_stitch"),
@@ -141,20 +141,20 @@ CHOICE = PrivacyLevel.PUBLIC
         (pull(PostMode.PLANNER_DRAFT), "mode"),
     ],
 )
-def test_what_would_be_dropped_is_refused_without_a_call(order: PublishRequest, field: str) -> None:
-    """An option that TikTok does not take here is named, and nothing is sent."""
+def test_what_would_be_dropped_is_refused_without_a_call(wanted: PublishRequest, field: str) -> None:
+    """An option that TikTok does not accept here is named, and nothing is sent."""
     provider, vendor = tiktok(accepted())
     check = provider.publishing.check
 
     with pytest.raises(OptionUnsupported) as caught:
-        check(order)
+        check(wanted)
 
     assert field == caught.value.field
     assert [] == vendor.requests
 
 
 @pytest.mark.parametrize(
-    ("order", "code"),
+    ("wanted", "code"),
     [
         (photos(uris=()), "photo_count"),
         (photos(uris=PHOTOS * 12), "photo_count"),
@@ -163,12 +163,12 @@ def test_what_would_be_dropped_is_refused_without_a_call(order: PublishRequest, 
         (photos(options=PostOptions()), "privacy_level_missing"),
     ],
 )
-async def test_photos_that_can_never_go_out_are_refused(order: PublishRequest, code: str) -> None:
-    """Number, cover and privacy level are checked before the call, in the call too."""
+async def test_photos_that_can_never_go_out_are_refused(wanted: PublishRequest, code: str) -> None:
+    """Number, cover and privacy level are also checked by `begin`, before the call."""
     provider, vendor = tiktok(accepted())
 
     with pytest.raises(ContentRefused) as caught:
-        await provider.publishing.begin(Lender(), order)
+        await provider.publishing.begin(Lender(), wanted)
 
     assert code == caught.value.code
     assert [] == vendor.requests
@@ -195,23 +195,23 @@ async def test_photos_that_can_never_go_out_are_refused(order: PublishRequest, c
 async def test_a_refusal_and_a_lost_answer_are_told_apart(
     answer: httpx.Response | Exception, kind: type[ProviderError]
 ) -> None:
-    """Whatever may have started a fetch is ambiguous, a refusal is not; and no error shows an address."""
+    """What may have started a fetch is Ambiguous, a refusal is not; no error contains a URL."""
     provider, vendor = tiktok(answer)
 
     calls: list[tuple[Any, Any]] = [
         (provider.publishing.begin, photos()),
         (provider.publishing.begin, pull()),
     ]
-    for begin, order in calls:
+    for begin, request in calls:
         with pytest.raises(kind) as caught:
-            await begin(Lender(), order)
+            await begin(Lender(), request)
         assert "canary" not in repr(caught.value) + caught.value.message + str(caught.value.metadata)
 
     assert 2 == len(vendor.requests)
 
 
 async def test_a_cancel_names_the_publish_and_expects_no_data() -> None:
-    """An answer without `data` is a success."""
+    """The answer to a cancel may have no `data`."""
     provider, vendor = tiktok(httpx.Response(200, json={"error": {"code": "ok", "message": "", "log_id": "l"}}))
 
     await provider.publishing.cancel(Lender(), PUBLISH_ID)
@@ -231,7 +231,7 @@ async def test_a_cancel_names_the_publish_and_expects_no_data() -> None:
     ],
 )
 async def test_a_cancel_that_did_not_work_says_why(answer: httpx.Response, kind: type[ProviderError]) -> None:
-    """Too late, unknown, and unanswered are three different things."""
+    """A cancel that is too late, unknown or unanswered raises three different errors."""
     provider, _ = tiktok(answer)
 
     with pytest.raises(kind) as caught:
@@ -248,7 +248,7 @@ async def test_a_cancel_that_did_not_work_says_why(answer: httpx.Response, kind:
     ],
 )
 def test_the_page_of_photos_is_not_a_videos(photos_too: bool, page: str) -> None:
-    """Photos are shown under another path than videos."""
+    """Photos have another public path than videos."""
     provider, _ = tiktok()
 
     assert page == provider.publishing.public_uri("cre.ator", "7602997517160123666", photos=photos_too)

@@ -1,4 +1,4 @@
-"""The two inits and the status over the wire: literal requests, literal answers.
+"""The two inits and the status over HTTP: literal requests, literal answers.
 
 Owns the examples of "Direct Post", "Upload Video" and "Get Post Status". Chunks are in test_upload.py.
 """
@@ -22,14 +22,24 @@ from providers.errors import (
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import ChunkPlan, FailureKind, PostMode, PostOptions, PublishPhase
 from providers.models.secret import Secret
-from tests.providers.tiktok.support import NOW, PUBLISH_ID, UPLOAD_URL, Lender, begun, ok, order, refused, tiktok
+from tests.providers.tiktok.support import (
+    NOW,
+    PUBLISH_ID,
+    UPLOAD_URL,
+    Lender,
+    begun,
+    ok,
+    publish_request,
+    refused,
+    tiktok,
+)
 
 
 async def test_a_direct_post_is_announced() -> None:
-    """Every boolean is said, nothing is allowed that was not chosen, and the chunk plan is the documented one."""
+    """Every boolean is sent, nothing is allowed that was not chosen, and the chunk plan is the documented one."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), order(caption="Hello #world 🎬"))
+    answer = await provider.publishing.begin(Lender(), publish_request(caption="Hello #world 🎬"))
 
     assert "https://open.tiktokapis.com/v2/post/publish/video/init/" == str(vendor.last.url)
     assert "application/json; charset=UTF-8" == vendor.last.headers["content-type"]
@@ -58,7 +68,7 @@ async def test_a_direct_post_is_announced() -> None:
 
 
 async def test_what_the_user_chose_is_said() -> None:
-    """Ticked boxes, disclosure, label and cover go out in TikTok's words."""
+    """Options, disclosure, AI label and cover are sent under TikTok's names."""
     options = PostOptions(
         privacy_level=PrivacyLevel.PUBLIC,
         allow_comments=True,
@@ -70,7 +80,7 @@ async def test_what_the_user_chose_is_said() -> None:
     )
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), order(options=options, cover_offset=timedelta(seconds=1.5)))
+    await provider.publishing.begin(Lender(), publish_request(options=options, cover_offset=timedelta(seconds=1.5)))
 
     assert {
         "privacy_level": "PUBLIC_TO_EVERYONE",
@@ -94,10 +104,10 @@ async def test_what_the_user_chose_is_said() -> None:
     ],
 )
 async def test_every_privacy_level_has_its_name(level: PrivacyLevel, name: str) -> None:
-    """Our four levels are TikTok's four."""
+    """Our four privacy levels are TikTok's four."""
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), order(options=PostOptions(privacy_level=level)))
+    await provider.publishing.begin(Lender(), publish_request(options=PostOptions(privacy_level=level)))
 
     assert name == vendor.sent()["post_info"]["privacy_level"]
 
@@ -106,7 +116,7 @@ async def test_an_inbox_draft_carries_the_video_alone() -> None:
     """The inbox endpoint has no post_info."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX, size=66_259_900))
+    answer = await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, size=66_259_900))
 
     assert "/v2/post/publish/inbox/video/init/" == vendor.last.url.path
     assert {
@@ -130,11 +140,11 @@ async def test_an_inbox_draft_carries_the_video_alone() -> None:
     ],
 )
 async def test_an_option_that_the_inbox_would_drop_is_refused(changes: dict[str, Any], field: str) -> None:
-    """TikTok drops them without a word; we name them, before any call."""
+    """Options that TikTok would silently ignore are refused by name, before any call."""
     provider, vendor = tiktok(begun())
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.publishing.begin(Lender(), order(PostMode.CREATOR_INBOX, **changes))
+        await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, **changes))
     assert (field, {"field": field}, []) == (raised.value.field, raised.value.metadata, vendor.requests)
 
 
@@ -151,13 +161,13 @@ async def test_an_option_that_the_inbox_would_drop_is_refused(changes: dict[str,
 async def test_what_cannot_be_posted_is_refused_before_any_call(
     changes: dict[str, Any], error: type[ProviderError]
 ) -> None:
-    """No privacy level, no bytes, unknown extras, a mode that TikTok lacks."""
+    """A missing privacy level, an empty file, unknown extras and unsupported modes are refused."""
     provider, vendor = tiktok(begun())
 
     with pytest.raises(error):
-        provider.publishing.check(order(**changes))
+        provider.publishing.check(publish_request(**changes))
     with pytest.raises(error):
-        await provider.publishing.begin(Lender(), order(**changes))
+        await provider.publishing.begin(Lender(), publish_request(**changes))
     assert [] == vendor.requests
 
 
@@ -182,38 +192,38 @@ async def test_what_cannot_be_posted_is_refused_before_any_call(
     ids=repr,
 )
 async def test_an_init_whose_answer_is_lost_is_ambiguous(answer: httpx.Response | Exception) -> None:
-    """Nobody knows whether TikTok has the announcement; one call is made, whatever comes."""
+    """A lost or broken answer to an init is Ambiguous; one call is made."""
     provider, vendor = tiktok(answer)
 
     with pytest.raises(Ambiguous):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert 1 == len(vendor.requests)
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 413])
 async def test_an_init_refused_by_the_edge_did_not_happen(status: int) -> None:
-    """A 4xx page is no announcement: nothing happened."""
+    """After a 4xx page nothing happened."""
     provider, vendor = tiktok(httpx.Response(status, html="<html>"))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert (status, 1) == (raised.value.http_status, len(vendor.requests))
 
 
 async def test_an_init_that_never_left_is_temporary() -> None:
-    """Nothing was sent, nothing happened, and nothing is repeated here."""
+    """A refused connection is Unavailable, and nothing is repeated."""
     provider, vendor = tiktok(httpx.ConnectError("refused"))
 
     with pytest.raises(Unavailable):
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert 1 == len(vendor.requests)
 
 
 async def test_an_init_with_a_dead_token_is_made_once_more() -> None:
-    """A refused token happened before anything else did."""
+    """After a refused token the init is sent again with a newer one."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"), begun())
 
-    await provider.publishing.begin(Lender(), order())
+    await provider.publishing.begin(Lender(), publish_request())
 
     assert 2 == len(vendor.requests)
 
@@ -229,20 +239,20 @@ async def test_an_init_with_a_dead_token_is_made_once_more() -> None:
     ],
 )
 async def test_an_upload_address_outside_the_allow_list_is_not_kept(url: str) -> None:
-    """Bytes go to TikTok's hosts only; the refusal does not repeat the address."""
+    """Bytes are sent to TikTok's hosts only; the refusal does not contain the URL."""
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}))
 
     with pytest.raises(Misconfigured) as raised:
-        await provider.publishing.begin(Lender(), order())
+        await provider.publishing.begin(Lender(), publish_request())
     assert "canary" not in str(raised.value)
 
 
 async def test_the_operator_names_the_upload_hosts() -> None:
-    """Another suffix may be allowed by configuration."""
+    """Another host suffix can be configured."""
     url = "https://upload.tiktok-eu.example/video/"
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}), upload_hosts=("tiktok-eu.example",))
 
-    assert Secret(url) == (await provider.publishing.begin(Lender(), order())).upload_url
+    assert Secret(url) == (await provider.publishing.begin(Lender(), publish_request())).upload_url
 
 
 @pytest.mark.parametrize(
@@ -259,7 +269,7 @@ async def test_the_operator_names_the_upload_hosts() -> None:
     ],
 )
 async def test_every_status_has_its_phase(status: str, phase: PublishPhase) -> None:
-    """The five documented states, and anything else is still running; the word itself is kept."""
+    """Documented states are translated, any other is RUNNING; the vendor's own name is kept."""
     provider, vendor = tiktok(ok({"status": status, "uploaded_bytes": 10000}))
 
     found = await provider.publishing.status(Lender(), PUBLISH_ID)
@@ -290,7 +300,7 @@ async def test_every_status_has_its_phase(status: str, phase: PublishPhase) -> N
     ],
 )
 async def test_every_fail_reason_has_its_kind(reason: str, kind: FailureKind) -> None:
-    """A failed post is an answer; its reason is kept word for word."""
+    """A failed post is a result; its reason is kept verbatim."""
     provider, _ = tiktok(ok({"status": "FAILED", "fail_reason": reason}))
 
     found = await provider.publishing.status(Lender(), PUBLISH_ID)
@@ -313,7 +323,7 @@ async def test_every_fail_reason_has_its_kind(reason: str, kind: FailureKind) ->
     ],
 )
 async def test_post_ids_are_exact_strings(field: bytes, expected: tuple[str, ...]) -> None:
-    """Nineteen digits survive; an id that has lost digits, and an empty list, are no id."""
+    """Ids of nineteen digits stay exact; an id that has lost digits is left out."""
     body = b'{"data":{"status":"PUBLISH_COMPLETE",' + field + b'},"error":{"code":"ok"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
@@ -321,7 +331,7 @@ async def test_post_ids_are_exact_strings(field: bytes, expected: tuple[str, ...
 
 
 async def test_a_status_is_asked_once() -> None:
-    """The poller decides when to ask again, within TikTok's thirty a minute."""
+    """A failed status call is not retried here: the poller decides, within TikTok's thirty a minute."""
     provider, vendor = tiktok(httpx.Response(503))
 
     with pytest.raises(Unavailable):
@@ -331,7 +341,7 @@ async def test_a_status_is_asked_once() -> None:
 
 @pytest.mark.parametrize("code", ["invalid_publish_id", "token_not_authorized_for_specified_publish_id"])
 async def test_an_unknown_publish_is_not_found(code: str) -> None:
-    """Neither an unknown id nor somebody else's is ours."""
+    """An unknown id and another user's id are both NotFound."""
     provider, _ = tiktok(refused(400, code))
 
     with pytest.raises(NotFound):
@@ -340,7 +350,7 @@ async def test_an_unknown_publish_is_not_found(code: str) -> None:
 
 @pytest.mark.parametrize("data", [{}, {"status": ""}, {"status": 5}])
 async def test_a_status_without_status_is_a_broken_contract(data: dict[str, Any]) -> None:
-    """An answer that says nothing moves nothing."""
+    """A status answer without a status is ContractBroken."""
     provider, _ = tiktok(ok(data))
 
     with pytest.raises(ContractBroken):
@@ -348,7 +358,7 @@ async def test_a_status_without_status_is_a_broken_contract(data: dict[str, Any]
 
 
 def test_the_page_of_a_post() -> None:
-    """The publishing facet gives the address too."""
+    """The publishing facet returns the public URL too."""
     provider, _ = tiktok()
 
     assert "https://www.tiktok.com/@someone/video/7" == provider.publishing.public_uri("someone", "7")

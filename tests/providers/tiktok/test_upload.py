@@ -1,4 +1,4 @@
-"""Chunks: how a file is cut, what a PUT carries, what each answer means.
+"""Chunks: the plan of a file, the headers of a PUT, the meaning of each answer.
 
 Owns the table of "Media Transfer Guide". Real sockets are in tests/providers/http/test_feed.py and test_flow.py.
 """
@@ -63,7 +63,7 @@ async def send(provider: TikTok, first: int, end: int, *, size: int = SIZE, url:
     ],
 )
 def test_chunk_plans(size: int, chunk_size: int, count: int, last: int) -> None:
-    """Whole up to 64,000,000 bytes, then tens of millions, the count rounded down."""
+    """A file is one chunk up to 64,000,000 bytes, else chunks of 10,000,000, their count rounded down."""
     plan = chunk_plan(size)
 
     assert ChunkPlan(size, chunk_size, count) == plan
@@ -72,7 +72,7 @@ def test_chunk_plans(size: int, chunk_size: int, count: int, last: int) -> None:
 
 @given(st.integers(1, 4 * 1024**3))
 def test_a_plan_is_within_tiktoks_rules(size: int) -> None:
-    """Any size up to 4 GiB is cut as both readings of MB allow, and the pieces are the file."""
+    """For any size up to 4 GiB the plan is valid in both readings of MB, and its chunks are the file."""
     plan = chunk_plan(size)
     last = size - plan.chunk_size * (plan.count - 1)
 
@@ -90,13 +90,13 @@ def test_a_plan_is_within_tiktoks_rules(size: int) -> None:
 
 @pytest.mark.parametrize("size", [0, -1])
 def test_no_bytes_are_no_plan(size: int) -> None:
-    """An empty file cannot be cut."""
+    """An empty file raises ValueError."""
     with pytest.raises(ValueError, match="no bytes"):
         chunk_plan(size)
 
 
 async def test_a_chunk_carries_exactly_its_headers() -> None:
-    """The address verbatim, the inclusive range, the length, the media type, and no Authorization."""
+    """A PUT has the URL verbatim, the inclusive range, length, media type, and no Authorization."""
     provider, vendor = tiktok(httpx.Response(206))
 
     await send(provider, 10_000_000, 20_000_000)
@@ -132,7 +132,7 @@ async def test_a_chunk_carries_exactly_its_headers() -> None:
     ],
 )
 async def test_stored_and_expected_bytes(status: int, header: str, expected: Transferred) -> None:
-    """206 stores, 201 completes, 416 says how much there is; both readings of the header are accepted."""
+    """206 stores, 201 completes, 416 reports the progress; both readings of the header are accepted."""
     provider, _ = tiktok(httpx.Response(status, headers={"content-range": header} if header else {}))
 
     assert expected == await send(provider, 10_000_000, 20_000_000)
@@ -160,7 +160,7 @@ async def test_stored_and_expected_bytes(status: int, header: str, expected: Tra
     ],
 )
 async def test_every_other_answer_is_an_error(status: int, error: type[ProviderError]) -> None:
-    """What is neither stored nor complete says whether to begin anew, to send again, or to stop; one PUT is made."""
+    """Any other status decides between a new init, sending again and giving up; one PUT is made."""
     provider, vendor = tiktok(httpx.Response(status, headers={"x-tt-logid": "edge"}))
 
     with pytest.raises(error) as raised:
@@ -179,7 +179,7 @@ async def test_every_other_answer_is_an_error(status: int, error: type[ProviderE
     ],
 )
 async def test_a_lost_answer_may_have_stored_the_chunk(failure: Exception, error: type[ProviderError]) -> None:
-    """Before the first byte nothing happened, after it anything may have."""
+    """A failure before the first byte is Unavailable, a later one Ambiguous."""
     provider, vendor = tiktok(failure)
 
     with pytest.raises(error):
@@ -188,7 +188,7 @@ async def test_a_lost_answer_may_have_stored_the_chunk(failure: Exception, error
 
 
 async def test_bytes_go_to_allowed_hosts_only() -> None:
-    """An address that was stored under other rules is checked again before each chunk."""
+    """The upload URL is checked again before each chunk."""
     provider, vendor = tiktok(httpx.Response(206))
 
     with pytest.raises(Misconfigured):
@@ -198,7 +198,7 @@ async def test_bytes_go_to_allowed_hosts_only() -> None:
 
 @pytest.mark.parametrize(("first", "end"), [(-1, 5), (5, 5), (6, 5), (0, SIZE + 1)])
 async def test_a_range_outside_the_file_is_a_fault_of_ours(first: int, end: int) -> None:
-    """No such chunk can be sent."""
+    """A range outside the file raises ValueError."""
     provider, vendor = tiktok(httpx.Response(206))
 
     with pytest.raises(ValueError, match="no such range"):
@@ -208,7 +208,7 @@ async def test_a_range_outside_the_file_is_a_fault_of_ours(first: int, end: int)
 
 @given(st.text(max_size=60))
 def test_any_header_is_read_without_harm(header: str) -> None:
-    """Whatever stands there, the progress is a number of bytes within the file or unknown."""
+    """For any header the progress is a number of bytes within the file, or None."""
     read = progress(header, SIZE)
 
     assert read is None or 0 <= read <= SIZE
@@ -216,7 +216,7 @@ def test_any_header_is_read_without_harm(header: str) -> None:
 
 @given(st.integers(1, 10**11), st.integers(0, 10**11), st.integers(0, 10**11))
 def test_any_progress_is_a_boundary_of_the_plan(size: int, last: int, total: int) -> None:
-    """A number that falls on no boundary, or belongs to another file, is not believed."""
+    """A progress that is not on a chunk boundary, or of another file, is None."""
     read = progress(f"bytes 0-{last}/{total}", size)
 
     if read is not None:
@@ -226,15 +226,15 @@ def test_any_progress_is_a_boundary_of_the_plan(size: int, last: int, total: int
 
 
 def test_when_both_readings_fit_the_last_index_is_meant() -> None:
-    """As in HTTP's own Content-Range: byte 0 of a file of one byte is all of it."""
+    """As in HTTP's Content-Range, byte 0 of a file of one byte is all of it."""
     assert 1 == progress("bytes 0-0/1", 1)
 
 
 def chunk_size_of(size: int) -> int:
-    """Return the chunk size as the reference states it."""
+    """Return the chunk size according to the reference."""
     return size if size <= 64_000_000 else 10_000_000
 
 
 def test_the_upload_address_is_not_in_an_error() -> None:
-    """The representation of what is kept shows no address."""
+    """The repr of an init's answer does not contain the upload URL."""
     assert not re.search("canary", repr(Secret(UPLOAD_URL)))

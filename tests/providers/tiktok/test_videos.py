@@ -1,4 +1,4 @@
-"""Video lists over the wire: cursors, counts, exact ids.
+"""Video lists over HTTP: cursors, counts, exact ids.
 
 Owns the examples of "List Videos" and "Video Object".
 """
@@ -32,7 +32,7 @@ VIDEO: dict[str, Any] = {
 
 
 async def test_a_page_is_read() -> None:
-    """Fields in the query of a POST, the page size in its body; an absent count is None and 0 is 0."""
+    """A list is a POST with fields in the query and the page size in the body; an absent count is None, 0 is 0."""
     provider, vendor = tiktok(ok({"videos": [VIDEO], "cursor": 1643332803000, "has_more": True}))
 
     page = await provider.videos.list_videos(Lender())
@@ -55,7 +55,7 @@ async def test_a_page_is_read() -> None:
 
 
 async def test_the_next_page_is_asked_with_tiktoks_cursor() -> None:
-    """The cursor goes back as the number it was, and the page size is clamped to 20."""
+    """The cursor is sent back as a number, and the page size is clamped to 20."""
     provider, vendor = tiktok(ok({"videos": [], "cursor": 1643332802000, "has_more": False}))
 
     page = await provider.videos.list_videos(Lender(), cursor="1643332803000", limit=500, metrics=False)
@@ -66,7 +66,7 @@ async def test_the_next_page_is_asked_with_tiktoks_cursor() -> None:
 
 
 async def test_an_empty_page_in_the_middle_does_not_end_the_list() -> None:
-    """TikTok may filter a whole page away and still have more."""
+    """An empty page may be followed by others."""
     provider, _ = tiktok(ok({"videos": [], "cursor": 1643332802000, "has_more": True}))
 
     assert "1643332802000" == (await provider.videos.list_videos(Lender())).next_cursor
@@ -74,14 +74,14 @@ async def test_an_empty_page_in_the_middle_does_not_end_the_list() -> None:
 
 @pytest.mark.parametrize("cursor", [1643332803000, 0, None, "soon", -5])
 async def test_a_cursor_that_does_not_move_on_ends_the_list(cursor: Any) -> None:
-    """`has_more` with the cursor we came with, or none, would never end."""
+    """`has_more` with the same cursor, or with none, ends the list, which would otherwise never end."""
     provider, _ = tiktok(ok({"videos": [VIDEO], "cursor": cursor, "has_more": True}))
 
     assert "" == (await provider.videos.list_videos(Lender(), cursor="1643332803000")).next_cursor
 
 
 async def test_ids_sent_as_numbers_stay_exact() -> None:
-    """Nineteen digits survive, whether TikTok quotes them or not."""
+    """Ids of nineteen digits stay exact, sent as number or string."""
     body = b'{"data":{"videos":[{"id":7602997517160123666}],"has_more":false},"error":{"code":"ok"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
@@ -92,7 +92,7 @@ async def test_ids_sent_as_numbers_stay_exact() -> None:
 
 @pytest.mark.parametrize("item", [{}, {"id": ""}, {"id": 7.6e18}, {"id": True}, "video", None])
 async def test_a_video_without_an_exact_id_is_a_broken_contract(item: Any) -> None:
-    """An id that has lost digits is worse than none."""
+    """An id sent as a float, which has lost digits, is ContractBroken."""
     provider, _ = tiktok(ok({"videos": [item], "has_more": False}))
 
     with pytest.raises(ContractBroken):
@@ -101,7 +101,7 @@ async def test_a_video_without_an_exact_id_is_a_broken_contract(item: Any) -> No
 
 @pytest.mark.parametrize("cursor", ["abc", "-1", "9" * 40, "1.5", "٣"])
 async def test_a_cursor_that_tiktok_never_gave_is_refused(cursor: str) -> None:
-    """No call is made with nonsense."""
+    """An invalid cursor is refused without a call."""
     provider, vendor = tiktok(ok({}))
 
     with pytest.raises(Rejected) as raised:
@@ -111,7 +111,7 @@ async def test_a_cursor_that_tiktok_never_gave_is_refused(cursor: str) -> None:
 
 @pytest.mark.parametrize("create_time", [None, -1, 0, 10**17, "yesterday", 1e99])
 async def test_an_odd_time_is_absent(create_time: Any) -> None:
-    """A time out of range is no time."""
+    """A time out of range is None."""
     provider, _ = tiktok(ok({"videos": [{"id": "1", "create_time": create_time}], "has_more": False}))
 
     assert (await provider.videos.list_videos(Lender())).videos[0].publish_time is None
@@ -128,5 +128,5 @@ async def test_an_odd_time_is_absent(create_time: Any) -> None:
     ],
 )
 def test_the_address_of_a_video(username: str, video_id: str, expected: str) -> None:
-    """Username and id make the public page; without both there is none."""
+    """The public URL consists of username and id; without both it is empty."""
     assert expected == video_uri(username, video_id)

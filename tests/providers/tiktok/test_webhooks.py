@@ -1,7 +1,7 @@
-"""Webhooks: which deliveries are TikTok's, and what each of its events says.
+"""Webhooks: which deliveries are authentic, and what each event means.
 
-Owns the proofs of `providers/tiktok/webhooks.py`. The sender of the simulator, whose signature equals the reference's
-vector, makes the deliveries.
+Owns the tests of `providers/tiktok/webhooks.py`. The simulator's sender, whose signature equals the reference's
+test vector, makes the deliveries.
 """
 
 import json
@@ -22,7 +22,7 @@ SECRET = "test_client_secret"
 SENT = 1770210900
 NOW = datetime.fromtimestamp(SENT, UTC)
 PUBLISH_ID = "v_pub_file~v2-1.7602997070760331285"
-# The reference's vector: these bytes, this secret and this time give this digest.
+# The reference's test vector: these bytes, this secret and this time have this digest.
 BODY = (
     b'{"client_key":"ck_test","event":"post.publish.publicly_available","create_time":1770210873,'
     b'"user_openid":"-000abc","content":"{\\"publish_id\\":\\"v_pub_file~v2-1.7602997070760331285\\",'
@@ -32,13 +32,13 @@ DIGEST = "85f78ee88031ade65bb5d0b70e451c4a534b8fca180f808c2b8a5a6680de0a7d"
 
 
 def read(body: bytes, header: str | None = None, *, now: datetime = NOW, **settings: Any) -> Webhook:
-    """Read a delivery, signed as TikTok signs unless a header is given."""
+    """Read a delivery, signed correctly unless a header is given."""
     provider, _ = tiktok(**{"client_secret": Secret(SECRET), **settings})
     headers = {"tiktok-signature": signature(SECRET, SENT, body) if header is None else header}
     return checked(provider).webhooks.read(headers, body, now=now)
 
 
-def told(event: str, content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
+def delivery_of(event: str, content: dict[str, Any] | None = None, /, **changes: Any) -> bytes:
     """Return the body of an event; `changes` replace its fields."""
     root = json.loads(body_of("ck_test", event, "-000abc", content or {}, 1770210873))
     return json.dumps({**root, **changes}).encode()
@@ -53,7 +53,7 @@ def refusal(body: bytes, header: str | None = None, *, now: datetime = NOW, **se
 
 
 def test_the_vector_of_the_reference_is_read() -> None:
-    """The documented body under its digest is authentic, and every value of it arrives exactly."""
+    """The documented body with its digest is authentic, and every value is parsed exactly."""
     webhook = read(BODY, f"t={SENT},s={DIGEST}")
 
     assert WebhookKind.PUBLICLY_AVAILABLE is webhook.kind
@@ -77,7 +77,7 @@ def test_the_vector_of_the_reference_is_read() -> None:
     ],
 )
 def test_the_signature_may_be_written_in_other_ways(header: str) -> None:
-    """PublishRequest, a space, capital letters and parts that nobody knows change nothing."""
+    """Order, spaces, capital letters and unknown parts of the signature header do not matter."""
     assert PUBLISH_ID == read(BODY, header).publish_id
 
 
@@ -106,12 +106,12 @@ def test_the_signature_may_be_written_in_other_ways(header: str) -> None:
     ],
 )
 def test_what_is_not_signed_as_tiktok_signs_is_refused(header: str, code: str) -> None:
-    """A signature that is missing, broken, doubled or of something else proves nothing."""
+    """A signature that is missing, malformed, repeated or of something else is refused."""
     assert code == refusal(BODY, header)
 
 
 def test_one_changed_byte_is_noticed() -> None:
-    """Each byte of the body is under the signature, blanks at its end too."""
+    """The signature covers every byte of the body, including trailing spaces."""
     header = f"t={SENT},s={DIGEST}"
     assert "signature_wrong" == refusal(BODY.replace(b"000abc", b"000abd"), header)
     assert "signature_wrong" == refusal(BODY + b" ", header)
@@ -119,38 +119,38 @@ def test_one_changed_byte_is_noticed() -> None:
 
 
 def test_another_secret_is_refused() -> None:
-    """What another application's secret signed is not for us."""
+    """A delivery signed with another application's secret is refused."""
     assert "signature_wrong" == refusal(BODY, signature("another", SENT, BODY))
 
 
 @pytest.mark.parametrize("seconds", [-300, -1, 0, 1, 300])
 def test_within_the_window_it_is_taken(seconds: int) -> None:
-    """Five minutes either way, the ends included."""
+    """A delivery up to five minutes old or early, inclusive, is accepted."""
     assert PUBLISH_ID == read(BODY, now=NOW + timedelta(seconds=seconds)).publish_id
 
 
 @pytest.mark.parametrize("seconds", [-301, 301, 86_400])
 def test_outside_the_window_it_is_refused(seconds: int) -> None:
-    """What is too old, or from the future, may be a replay."""
+    """A delivery that is older or earlier is refused: it may be a replay."""
     assert "signature_stale" == refusal(BODY, now=NOW + timedelta(seconds=seconds))
 
 
 def test_the_window_is_configured() -> None:
-    """A repeated delivery keeps its first signature, perhaps: an operator may allow three days."""
+    """The window can be configured, because a repeated delivery may keep its first signature for three days."""
     late = NOW + timedelta(hours=72)
     assert PUBLISH_ID == read(BODY, now=late, webhook_window_seconds=73 * 3600).publish_id
     assert "signature_stale" == refusal(BODY, now=NOW + timedelta(seconds=6), webhook_window_seconds=5)
 
 
 def test_another_application_is_refused() -> None:
-    """The client key inside must be ours even when the signature is right."""
-    assert "application_wrong" == refusal(told("authorization.removed", {"reason": 1}, client_key="ck_other"))
-    assert "application_wrong" == refusal(told("authorization.removed", {"reason": 1}, client_key=None))
+    """The client key in the body must be ours even if the signature is valid."""
+    assert "application_wrong" == refusal(delivery_of("authorization.removed", {"reason": 1}, client_key="ck_other"))
+    assert "application_wrong" == refusal(delivery_of("authorization.removed", {"reason": 1}, client_key=None))
 
 
 @pytest.mark.parametrize("missing", ["client_secret", "client_key"])
 def test_without_a_secret_nothing_can_be_proved(missing: str) -> None:
-    """It fails closed: a gateway that was not told the secret takes no delivery, however it is signed."""
+    """Without a configured secret every delivery is refused."""
     with pytest.raises(Misconfigured) as refused:
         read(BODY, signature("", SENT, BODY), now=NOW, **{missing: ""})
     assert f"{missing}_missing" == refused.value.code
@@ -173,8 +173,8 @@ def test_without_a_secret_nothing_can_be_proved(missing: str) -> None:
     ],
 )
 def test_every_event_has_its_kind(event: str, content: dict[str, Any], kind: WebhookKind) -> None:
-    """All of the reference, its misspelling and the right spelling; what nobody knows is kept under its own name."""
-    webhook = read(told(event, content))
+    """All documented events are known, in both spellings; an unknown one keeps its own name."""
+    webhook = read(delivery_of(event, content))
     assert (kind, event, content) == (webhook.kind, webhook.event, webhook.raw)
 
 
@@ -189,13 +189,13 @@ def test_every_event_has_its_kind(event: str, content: dict[str, Any], kind: Web
     ],
 )
 def test_a_failure_keeps_its_reason(reason: str, kind: FailureKind) -> None:
-    """The vendor's own word, and what may be done about it."""
-    webhook = read(told("post.publish.failed", {"publish_id": "p", "reason": reason}))
+    """A failed publish has the vendor's reason and our failure kind."""
+    webhook = read(delivery_of("post.publish.failed", {"publish_id": "p", "reason": reason}))
     assert (reason, kind) == (webhook.reason, webhook.fail_kind)
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "sentence"),
     [
         (0, "TikTok did not say why the application lost its access."),
         (1, "The user disconnected the application."),
@@ -208,25 +208,25 @@ def test_a_failure_keeps_its_reason(reason: str, kind: FailureKind) -> None:
         (None, "TikTok did not say why the application lost its access."),
     ],
 )
-def test_a_removed_grant_says_why(reason: object, said: str) -> None:
-    """Each documented reason is a sentence for people, and an undocumented one shows its number."""
-    assert said == read(told("authorization.removed", {"reason": reason})).reason
+def test_a_removed_grant_says_why(reason: object, sentence: str) -> None:
+    """Each documented reason becomes a sentence; an undocumented one contains its number."""
+    assert sentence == read(delivery_of("authorization.removed", {"reason": reason})).reason
 
 
 @pytest.mark.parametrize("sent", ['"7602997517160123666"', "7602997517160123666"])
 def test_ids_are_exact_whether_strings_or_numbers(sent: str) -> None:
-    """Nineteen digits survive, also when content is an object and not a string of JSON."""
+    """Ids of nineteen digits stay exact, also if content is an object instead of a string of JSON."""
     content = '{"publish_id":"p","post_id":' + sent + "}"
-    as_string = told("post.publish.publicly_available", content=content)
-    as_object = told("post.publish.publicly_available", content=json.loads(content))
+    as_string = delivery_of("post.publish.publicly_available", content=content)
+    as_object = delivery_of("post.publish.publicly_available", content=json.loads(content))
     assert ["7602997517160123666"] * 2 == [read(as_string).post_id, read(as_object).post_id]
     assert read(as_string).dedupe_key == read(as_object).dedupe_key
 
 
 def test_an_id_that_lost_its_digits_is_no_id() -> None:
-    """A float is not believed."""
+    """An id sent as a float is not accepted."""
     content = '{"publish_id":"p","post_id":7.602997517160124e18}'
-    assert "" == read(told("post.publish.publicly_available", content=content)).post_id
+    assert "" == read(delivery_of("post.publish.publicly_available", content=content)).post_id
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_an_id_that_lost_its_digits_is_no_id() -> None:
     ],
 )
 def test_a_body_that_is_no_json_object_cannot_be_read(body: bytes) -> None:
-    """However it is signed."""
+    """A body that cannot be parsed is refused, even if it is signed."""
     assert UNREADABLE == refusal(body)
 
 
@@ -270,22 +270,22 @@ def test_a_body_that_is_no_json_object_cannot_be_read(body: bytes) -> None:
     ],
 )
 def test_news_of_a_publish_must_say_whose_and_which(changes: dict[str, Any]) -> None:
-    """An event from which something follows is refused when a part that decides is missing or odd."""
-    assert UNREADABLE == refusal(told("post.publish.complete", {"publish_id": "p"}, **changes))
+    """An event that has an effect is refused if a required part is missing or malformed."""
+    assert UNREADABLE == refusal(delivery_of("post.publish.complete", {"publish_id": "p"}, **changes))
 
 
 @pytest.mark.parametrize(
     ("content", "kept"), [("{", {"content": "{"}), ("[1]", {"content": [1]}), (None, {}), ("", {}), (7, {"content": 7})]
 )
 def test_an_unknown_event_is_kept_whatever_it_holds(content: object, kept: dict[str, Any]) -> None:
-    """Nothing follows from it, so nothing is a reason to lose it; the user may be missing too."""
-    webhook = read(told("portability.download.ready", content=content, user_openid=None))
+    """An unknown event is kept whatever its content, even without a user."""
+    webhook = read(delivery_of("portability.download.ready", content=content, user_openid=None))
     assert (WebhookKind.UNKNOWN, "", kept) == (webhook.kind, webhook.subject, webhook.raw)
 
 
 def test_a_body_beyond_64_kib_cannot_be_read() -> None:
     """The largest body is 64 KiB."""
-    largest = told("new.event", {"a": ""})
+    largest = delivery_of("new.event", {"a": ""})
     largest = largest.replace(b'a\\":\\"', b'a\\":\\"' + b"x" * (64 * 1024 - len(largest)))
     assert 64 * 1024 == len(largest)
     assert WebhookKind.UNKNOWN is read(largest).kind
@@ -293,49 +293,49 @@ def test_a_body_beyond_64_kib_cannot_be_read() -> None:
 
 
 def test_what_cannot_be_stored_is_replaced() -> None:
-    """Zero bytes and half surrogates, both legal in JSON, never reach the database."""
-    webhook = read(told("new\u0000event", content='{"a":"\\ud800\\u0000"}'))
+    """NUL and lone surrogates, both legal in JSON, are replaced."""
+    webhook = read(delivery_of("new\u0000event", content='{"a":"\\ud800\\u0000"}'))
     assert ("new\ufffdevent", {"a": "\ufffd\ufffd"}) == (webhook.event, webhook.raw)
 
 
 def test_an_odd_time_is_no_time() -> None:
-    """Missing, negative, in milliseconds beyond reason, or no number at all."""
+    """A time that is missing, negative, out of range or not a number is None."""
     for odd in (None, -5, 0, 10**18, "soon", 1.5, True):
-        assert read(told("authorization.removed", {"reason": 1}, create_time=odd)).occur_time is None
+        assert read(delivery_of("authorization.removed", {"reason": 1}, create_time=odd)).occur_time is None
 
 
 def test_two_deliveries_are_the_same_by_event_user_ids_and_time() -> None:
-    """Any of the five makes another one; blanks, order and the type of publish do not."""
+    """The dedupe key depends on five fields, not on spaces, order or the publish type."""
     content = {"publish_id": "p", "post_id": "1"}
     event = "post.publish.publicly_available"
-    first = read(told(event, content)).dedupe_key
+    first = read(delivery_of(event, content)).dedupe_key
     same = [
-        told(event, {**content, "publish_type": "INBOX_SHARE"}),
-        json.dumps(json.loads(told(event, content)), indent=3).encode(),
+        delivery_of(event, {**content, "publish_type": "INBOX_SHARE"}),
+        json.dumps(json.loads(delivery_of(event, content)), indent=3).encode(),
     ]
     other = [
-        told("post.publish.complete", content),
-        told(event, content, user_openid="-000abd"),
-        told(event, {**content, "publish_id": "q"}),
-        told(event, {**content, "post_id": "2"}),
-        told(event, content, create_time=1770210874),
+        delivery_of("post.publish.complete", content),
+        delivery_of(event, content, user_openid="-000abd"),
+        delivery_of(event, {**content, "publish_id": "q"}),
+        delivery_of(event, {**content, "post_id": "2"}),
+        delivery_of(event, content, create_time=1770210874),
     ]
     assert {first} == {read(body).dedupe_key for body in same}
     assert 6 == len({first, *(read(body).dedupe_key for body in other)})
 
 
 def test_unknown_events_differ_by_their_content() -> None:
-    """Two downloads ready in one second are two events."""
-    keys = {read(told("portability.download.ready", {"request_id": number})).dedupe_key for number in (1, 2)}
+    """Two unknown events in one second with different contents are two events."""
+    keys = {read(delivery_of("portability.download.ready", {"request_id": number})).dedupe_key for number in (1, 2)}
     assert 2 == len(keys)
 
 
 def test_a_proved_delivery_is_parsed_again_without_its_signature() -> None:
-    """What was kept means the same later."""
+    """A stored delivery is parsed to the same event later."""
     provider, _ = tiktok()
     assert read(BODY) == checked(provider).webhooks.parse(BODY)
 
 
 def test_nothing_of_the_content_is_shown_by_accident() -> None:
-    """The repr, which ends up in tracebacks, leaves the content out."""
-    assert "canary" not in repr(read(told("new.event", {"a": "canary"})))
+    """The repr, which appears in tracebacks, does not contain the content."""
+    assert "canary" not in repr(read(delivery_of("new.event", {"a": "canary"})))

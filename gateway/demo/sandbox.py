@@ -1,6 +1,6 @@
-"""The demo's surroundings: a simulated TikTok and a gateway, each a process of its own, in a folder of their own.
+"""The demo's sandbox: a simulated TikTok and a gateway, each in its own process, in a temporary folder.
 
-Owns their settings, start and end; nothing of them stays. Does not know what is then done with them.
+Owns their settings, start and stop; nothing of them is left behind. Does not know what the demo does with them.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ _SIMULATED = re.compile(r"TikTok is simulated at (http://\S+)")
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """Where everything is; `key` may do everything, and is good for this run alone."""
+class Sandbox:
+    """Where everything is; `key` is an API key with all permissions, valid for this run only."""
 
     folder: Path
     grpc: str
@@ -38,7 +38,7 @@ class World:
     key: str = field(repr=False)
 
     def environment(self) -> dict[str, str]:
-        """Return what a command needs to look around in it."""
+        """Return the environment variables with which a command can explore the sandbox."""
         return {
             "DEMO_GRPC": self.grpc,
             "DEMO_HTTP": self.http,
@@ -48,42 +48,42 @@ class World:
 
 
 @contextmanager
-def world() -> Iterator[World]:
-    """Start everything on free ports, and leave nothing behind: no process, no file; after a failure only the logs."""
+def running_sandbox() -> Iterator[Sandbox]:
+    """Start everything on free ports; afterwards no process and no file is left, except the logs of a failure."""
     stack = ExitStack()
     try:
         folder = _folder(stack)
         try:
             yield _start(folder, stack)
         except Exception as error:
-            raise CommandError(f"{error}\nThe logs of its programs are kept in {_keep_logs(folder)}") from error
+            raise CommandError(f"{error}\nThe logs of both programs are in {_keep_logs(folder)}") from error
     finally:
-        with processes.undisturbed():
+        with processes.signals_ignored():
             stack.close()
 
 
 def _folder(stack: ExitStack) -> Path:
-    """Make the folder that everything lies in."""
-    with processes.held_back():
+    """Create the temporary folder."""
+    with processes.signals_blocked():
         folder = Path(tempfile.mkdtemp(prefix="social-gateway-demo-"))
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
     return folder
 
 
-def _start(folder: Path, stack: ExitStack) -> World:
-    """Start simulator and gateway; `stack` gets what ends them, last first."""
+def _start(folder: Path, stack: ExitStack) -> Sandbox:
+    """Start the simulator and the gateway; `stack` gets the callbacks that stop them."""
     simulator = _simulator(folder, stack)
     key = f"demo-{secrets.token_urlsafe(32)}"
     data = folder / "gateway"
     stack.callback(_end_database, data)
     serving = _gateway(folder, data, simulator, key, stack)
-    made = World(folder, serving["grpc"], f"http://{serving['http']}", simulator, key)
+    made = Sandbox(folder, serving["grpc"], f"http://{serving['http']}", simulator, key)
     _wait_ready(made.http)
     return made
 
 
 def _keep_logs(folder: Path) -> Path:
-    """Copy the logs to where they stay: the folder itself goes."""
+    """Copy the logs out of the folder, which will be deleted, and return where they are."""
     kept = Path(tempfile.mkdtemp(prefix="social-gateway-demo-logs-"))
     for log in folder.glob("*.log"):
         shutil.copy(log, kept)
@@ -91,7 +91,7 @@ def _keep_logs(folder: Path) -> Path:
 
 
 def _simulator(folder: Path, stack: ExitStack) -> str:
-    """Start the simulated TikTok and give its address."""
+    """Start the simulated TikTok and return its URL."""
     program = processes.start(
         "simulator",
         ["simulate", "tiktok", "--port", "0", "--client-key", CLIENT_KEY, "--client-secret", CLIENT_SECRET],
@@ -105,7 +105,7 @@ def _simulator(folder: Path, stack: ExitStack) -> str:
 
 
 def _gateway(folder: Path, data: Path, simulator: str, key: str, stack: ExitStack) -> dict[str, str]:
-    """Start the gateway and give the line with which it said where it serves."""
+    """Start the gateway and return the log line with its addresses."""
     settings = {
         "DATA_DIR": str(data),
         "GRPC_ADDRESS": "127.0.0.1:0",
@@ -134,7 +134,7 @@ def _gateway(folder: Path, data: Path, simulator: str, key: str, stack: ExitStac
 
 
 def _event(line: str) -> str:
-    """Return what a log line tells, "" for a line that is none."""
+    """Return the event of a log line, "" if the line is not JSON."""
     try:
         document = json.loads(line)
     except ValueError:
@@ -143,7 +143,7 @@ def _event(line: str) -> str:
 
 
 def _wait_ready(http: str) -> None:
-    """Return when the gateway can serve; raises CommandError."""
+    """Wait until the gateway is ready; raises CommandError."""
     deadline = time.monotonic() + READY_SECONDS
     while True:
         try:
@@ -156,18 +156,18 @@ def _wait_ready(http: str) -> None:
 
 
 def _end_database(data: Path) -> None:
-    """End the private PostgreSQL of a gateway that could not do it itself, and remove what lies elsewhere."""
+    """Stop the embedded PostgreSQL if the gateway could not, and delete its files outside the folder."""
     pointer = data / "postgres.at"
     home = Path(pointer.read_text().strip()) if pointer.exists() else data / "postgres"
     if (home / "data" / "postmaster.pid").exists():
         try:
             asyncio.run(_share_and_release(data))
         except EmbeddedUnavailable as error:
-            print(f"PostgreSQL in {home} could not be ended: {error}", file=sys.stderr)
+            print(f"PostgreSQL in {home} could not be stopped: {error}", file=sys.stderr)
     if pointer.exists():
         shutil.rmtree(home, ignore_errors=True)
 
 
 async def _share_and_release(data: Path) -> None:
-    # The last one to leave stops the server.
+    # The last user to release the server stops it.
     await (await start_embedded(data)).release()

@@ -1,6 +1,6 @@
-"""Files in HighLevel's library: what goes over the wire, what each answer means, the limits, the simulator's hash.
+"""Files in HighLevel's media library: the wire format, the meaning of each answer, limits, memory.
 
-Owns /medias. Real sockets are in tests/providers/http/test_feed.py.
+Owns /medias. Real sockets are covered by tests/providers/http/test_feed.py.
 """
 
 import asyncio
@@ -21,14 +21,14 @@ from providers.errors import (
     ScopeNotGranted,
     Unavailable,
 )
-from providers.highlevel import medias
-from providers.highlevel.medias import Medium
+from providers.highlevel import media_library
+from providers.highlevel.media_library import Medium
 from providers.models.publishing import VideoFile
 from providers.simulators.highlevel.tenants import BAKERY
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel import specification
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import API, LOCATION, FakeAccess, highlevel, refused
 
 CLIP = bytes(range(256)) * 4000
 STORED = {"fileId": "65f0c0de00000000000000bb", "url": "https://assets.cdn.filesafe.space/x/media/1.mp4"}
@@ -41,18 +41,18 @@ async def bytes_of(content: bytes, block: int = 300_000) -> AsyncIterator[bytes]
 
 
 async def upload(*answers: Answering, mime_type: str = "video/mp4") -> tuple[Medium, FakeVendor]:
-    """Upload the clip to a vendor that gives these answers."""
+    """Upload the clip to a vendor that returns these answers."""
     provider, vendor = highlevel(*answers)
     file = VideoFile(len(CLIP), mime_type)
-    return await medias.upload(provider.client, Lender(), file, lambda: bytes_of(CLIP)), vendor
+    return await media_library.upload(provider.client, FakeAccess(), file, lambda: bytes_of(CLIP)), vendor
 
 
 @pytest.mark.parametrize(
     ("mime_type", "file_name"),
     [("video/mp4", "video.mp4"), ("video/quicktime", "video.mov"), ("video/webm", "video.webm")],
 )
-async def test_a_file_goes_out_whole_and_says_nothing_of_its_owner(mime_type: str, file_name: str) -> None:
-    """One form with its exact length, the part typed, a name that is every video's; the address comes back."""
+async def test_a_file_is_uploaded_under_a_generic_name(mime_type: str, file_name: str) -> None:
+    """It is one form of known length with a typed part and a fixed file name; the URL is returned."""
     medium, vendor = await upload(httpx.Response(200, json=STORED), mime_type=mime_type)
 
     assert Medium(STORED["fileId"], STORED["url"]) == medium
@@ -69,15 +69,15 @@ async def test_a_file_goes_out_whole_and_says_nothing_of_its_owner(mime_type: st
     assert content.startswith(CLIP)
 
 
-async def test_no_two_forms_have_the_same_boundary() -> None:
-    """A file that holds the boundary of another form ends nothing."""
+async def test_each_form_has_its_own_boundary() -> None:
+    """A file cannot contain the boundary of its form."""
     types = {(await upload(httpx.Response(200, json=STORED)))[1].last.headers["content-type"] for _ in range(3)}
 
     assert 3 == len(types)
 
 
-async def test_a_refused_token_sends_the_file_again_from_its_start() -> None:
-    """The second try opens a stream of its own."""
+async def test_after_a_refused_token_the_file_is_sent_again() -> None:
+    """The second attempt opens a new stream from the start."""
     medium, vendor = await upload(refused(401, "Invalid JWT"), httpx.Response(200, json=STORED))
 
     assert STORED["url"] == medium.uri
@@ -101,8 +101,8 @@ async def test_a_refused_token_sends_the_file_again_from_its_start() -> None:
         {**STORED, "url": "https://[::1/x.mp4"},
     ],
 )
-async def test_an_address_that_nobody_can_fetch_is_none(answer: object) -> None:
-    """Only https, without user info, can be given on; the answer breaks its contract, and nothing was posted."""
+async def test_an_answer_without_a_public_url_breaks_the_contract(answer: object) -> None:
+    """Only an https URL without user info is accepted; nothing was published."""
     with pytest.raises(ContractBroken):
         await upload(httpx.Response(200, json=answer))
 
@@ -122,8 +122,8 @@ async def test_an_address_that_nobody_can_fetch_is_none(answer: object) -> None:
     ],
     ids=repr,
 )
-async def test_what_an_answer_to_an_upload_means(answer: Answering, kind: type[Exception]) -> None:
-    """A lost answer is in doubt, a refusal is not, and neither is repeated."""
+async def test_answers_to_an_upload_are_classified(answer: Answering, kind: type[Exception]) -> None:
+    """A lost answer is Ambiguous, an error answer is not, and there is no retry."""
     with pytest.raises(kind) as raised:
         await upload(answer)
     assert kind is type(raised.value)
@@ -140,17 +140,17 @@ async def test_what_an_answer_to_an_upload_means(answer: Answering, kind: type[E
         ("", 1, "media_type"),
     ],
 )
-async def test_what_the_library_does_not_take_is_not_sent(mime_type: str, size: int, code: str) -> None:
-    """500 MB of video, 25 MB of anything else, six kinds of files: no call for another."""
+async def test_unsupported_files_are_not_sent(mime_type: str, size: int, code: str) -> None:
+    """Videos above 500 MB, other files above 25 MB and unsupported types are refused without a call."""
     provider, vendor = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        await medias.upload(provider.client, Lender(), VideoFile(size, mime_type), lambda: bytes_of(b""))
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(size, mime_type), lambda: bytes_of(b""))
     assert (code, []) == (raised.value.code, vendor.requests)
 
 
-async def test_a_source_that_fails_keeps_its_error() -> None:
-    """The gateway's own storage is not the vendor's doing."""
+async def test_an_error_of_the_stream_is_raised() -> None:
+    """An error of the gateway's own storage is not turned into a ProviderError."""
 
     async def broken() -> AsyncIterator[bytes]:
         yield b"x"
@@ -159,12 +159,12 @@ async def test_a_source_that_fails_keeps_its_error() -> None:
     provider, _ = highlevel(httpx.Response(200, json=STORED))
 
     with pytest.raises(FileNotFoundError):
-        await medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), broken)
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(10, "video/mp4"), broken)
 
 
-async def test_memory_does_not_grow_with_the_file() -> None:
-    """A file of 64 MB costs a few pieces of memory on its way."""
-    size, taken = 64_000_000, 0
+async def test_an_upload_uses_constant_memory() -> None:
+    """A file of 64 MB needs less than 8 MB."""
+    size, received = 64_000_000, 0
 
     async def zeros() -> AsyncIterator[bytes]:
         for _ in range(64):
@@ -172,27 +172,27 @@ async def test_memory_does_not_grow_with_the_file() -> None:
 
     class Draining(httpx.AsyncBaseTransport):
         async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            nonlocal taken
+            nonlocal received
             assert isinstance(request.stream, httpx.AsyncByteStream)
             async for piece in request.stream:
-                taken += len(piece)
+                received += len(piece)
             return httpx.Response(200, json=STORED)
 
     provider, _ = highlevel()
     provider.client.clients.uploads._transport = Draining()
     tracemalloc.start()
     try:
-        await medias.upload(provider.client, Lender(), VideoFile(size, "video/mp4"), zeros)
+        await media_library.upload(provider.client, FakeAccess(), VideoFile(size, "video/mp4"), zeros)
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert size < taken < size + 1000
+    assert size < received < size + 1000
     assert peak < 8_000_000
 
 
-async def test_a_cancelled_upload_stops() -> None:
-    """Whoever waits no longer is not kept."""
+async def test_an_upload_can_be_cancelled() -> None:
+    """Cancelling the task stops the stream."""
     started = asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
@@ -201,7 +201,9 @@ async def test_a_cancelled_upload_stops() -> None:
         await asyncio.Event().wait()
 
     provider, vendor = highlevel(httpx.Response(200, json=STORED))
-    sending = asyncio.create_task(medias.upload(provider.client, Lender(), VideoFile(10, "video/mp4"), endless))
+    sending = asyncio.create_task(
+        media_library.upload(provider.client, FakeAccess(), VideoFile(10, "video/mp4"), endless)
+    )
     await started.wait()
     sending.cancel()
 
@@ -211,15 +213,15 @@ async def test_a_cancelled_upload_stops() -> None:
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str) -> None:
-    """Hash, size and type are the file's; a deleted one is not found a second time."""
-    async with in_process(version=version) as journey:
-        access, client = await journey.connect(), journey.provider.client
-        medium = await medias.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
-        [stored] = journey.vendor.media_files.of(BAKERY)
-        await medias.delete(client, access, medium.file_id)
+async def test_the_simulator_stores_and_deletes_a_file(version: str) -> None:
+    """Hash, size and type are those of the file; a second deletion is NotFound."""
+    async with in_process(version=version) as sandbox:
+        access, client = await sandbox.connect(), sandbox.provider.client
+        medium = await media_library.upload(client, access, VideoFile(len(CLIP), "video/webm"), lambda: bytes_of(CLIP))
+        [stored] = sandbox.vendor.media_files.of(BAKERY)
+        await media_library.delete(client, access, medium.file_id)
         with pytest.raises(NotFound):
-            await medias.delete(client, access, medium.file_id)
+            await media_library.delete(client, access, medium.file_id)
 
     assert (medium.file_id, medium.uri) == (stored.id, stored.url)
     assert (hashlib.sha256(CLIP).hexdigest(), len(CLIP), "video/webm") == (
@@ -227,22 +229,24 @@ async def test_the_simulator_stores_what_was_sent_and_takes_it_away(version: str
         stored.size,
         stored.media_type,
     )
-    assert [] == journey.vendor.media_files.of(BAKERY)
+    assert [] == sandbox.vendor.media_files.of(BAKERY)
 
 
 @pytest.mark.parametrize("answer", [httpx.Response(200), httpx.Response(200, json={"succeded": True})])
-async def test_any_success_ends_a_file(answer: httpx.Response) -> None:
-    """No body is documented for it."""
+async def test_any_success_deletes_a_file(answer: httpx.Response) -> None:
+    """Any 2xx is accepted, as no body is documented."""
     provider, vendor = highlevel(answer)
 
-    await medias.delete(provider.client, Lender(), "file")
+    await media_library.delete(provider.client, FakeAccess(), "file")
 
     where = f"{API}/medias/file?altType=location&altId={LOCATION}"
     assert ("DELETE", where) == (vendor.last.method, str(vendor.last.url))
 
 
 def test_quicktime_has_another_name_in_v3() -> None:
-    """Both ways; every other type has its own name in both generations."""
-    assert ["video/mov", "video/mp4"] == [medias.media_type(each, v3=True) for each in ("video/quicktime", "video/mp4")]
-    assert "video/quicktime" == medias.media_type("video/quicktime", v3=False)
-    assert ["video/quicktime", "image/png"] == [medias.mime_type(each) for each in ("video/mov", "image/png")]
+    """It is mapped in both directions; other types have their MIME type in both API versions."""
+    assert ["video/mov", "video/mp4"] == [
+        media_library.media_type(each, v3=True) for each in ("video/quicktime", "video/mp4")
+    ]
+    assert "video/quicktime" == media_library.media_type("video/quicktime", v3=False)
+    assert ["video/quicktime", "image/png"] == [media_library.mime_type(each) for each in ("video/mov", "image/png")]

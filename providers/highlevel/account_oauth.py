@@ -1,6 +1,6 @@
-"""Connecting a network's account to a location: the page of its consent, who consented, attaching one of them.
+"""Attaching a network's account to a location: start of the consent, the accounts behind it, attaching one of them.
 
-Owns what differs between the networks and the two generations. What is connected is accounts.py.
+Owns the differences between the networks and between the API versions. Attached accounts are in accounts.py.
 """
 
 import html
@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 
 from providers.errors import OptionUnsupported
 from providers.highlevel import wire
-from providers.highlevel.client import Call, Client, opened, path
+from providers.highlevel.client import Call, Client, parse_envelope, path
 from providers.highlevel.config import PROVIDER, Config
 from providers.highlevel.errors import contract
 from providers.http import strict_json
@@ -24,29 +24,37 @@ from providers.models.secret import Secret
 
 READ_SCOPE, WRITE_SCOPE = "socialplanner/oauth.readonly", "socialplanner/oauth.write"
 _COMMON = frozenset({"facebook", "google", "instagram", "linkedin", "tiktok", "tiktok-business"})
-# Specifications of both generations, read 2026-11-20. Twitter is left out (dead since 2024-12-04), and bluesky, whose
-# start is documented to fail.
+# Specifications of both versions, read 2026-11-20. Left out: Twitter (discontinued 2024-12-04) and bluesky, whose start
+# is documented to fail.
 NETWORKS = {False: _COMMON, True: _COMMON | {"youtube", "pinterest", "threads"}}
-# Where our name of a network is not HighLevel's.
-OURS = {"google": "google_business", "tiktok-business": "tiktok_business"}
-_THEIRS = {ours: theirs for theirs, ours in OURS.items()}
-_BRIEF = ("originId", "name", "avatar")
-_WHO = ("type", *_BRIEF)
-# What each network's attach takes in both generations: `companyId` is gone from v3, so it is never sent. TikTok
-# Business is missing: no generation documents a call for it.
-BODIES: Mapping[str, tuple[str, ...]] = {
-    "facebook": _WHO,
+# HighLevel's names of networks that differ from ours, with our names.
+OUR_NAMES = {"google": "google_business", "tiktok-business": "tiktok_business"}
+_VENDOR_NAMES = {ours: theirs for theirs, ours in OUR_NAMES.items()}
+_IDENTITY = ("originId", "name", "avatar")
+_TYPED_IDENTITY = ("type", *_IDENTITY)
+# The fields that attaching accepts in both versions, by network; v3 removed `companyId`, so it is never sent. TikTok
+# Business is missing because neither version documents a call for it.
+ATTACH_FIELDS: Mapping[str, tuple[str, ...]] = {
+    "facebook": _TYPED_IDENTITY,
     "google": ("location", "account"),
-    "instagram": (*_BRIEF, "pageId"),
-    "linkedin": (*_WHO, "urn"),
-    "pinterest": (*_WHO, "verified", "username"),
-    "threads": _WHO,
-    "tiktok": (*_WHO, "verified", "username"),
-    "youtube": (*_WHO, "verified", "username"),
+    "instagram": (*_IDENTITY, "pageId"),
+    "linkedin": (*_TYPED_IDENTITY, "urn"),
+    "pinterest": (*_TYPED_IDENTITY, "verified", "username"),
+    "threads": _TYPED_IDENTITY,
+    "tiktok": (*_TYPED_IDENTITY, "verified", "username"),
+    "youtube": (*_TYPED_IDENTITY, "verified", "username"),
 }
-# v3's specification (read 2026-11-20) lets through of a Google location everything that is shown but
-# `relationshipData`.
-_GOOGLE = ("name", "storeCode", "title", "storefrontAddress", "metadata", "maxLocation", "isVerified", "isConnected")
+# Of a Google location v3's specification (read 2026-11-20) accepts every field it returns except `relationshipData`.
+_GOOGLE_FIELDS = (
+    "name",
+    "storeCode",
+    "title",
+    "storefrontAddress",
+    "metadata",
+    "maxLocation",
+    "isVerified",
+    "isConnected",
+)
 NOT_ATTACHED = (
     "HighLevel documents no call that attaches a TikTok Business account: "
     "connect it in HighLevel's Social Planner, and it appears in the list of accounts."
@@ -59,7 +67,7 @@ _IN_PAGE = re.compile(r"""(?:href|url|location|replace)\s*[=(]\s*["']?(https?://
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One identity behind a consent. `kind` is page, profile, location or business, whatever case HighLevel uses."""
+    """One account behind a consent. `kind` is page, profile, location or business, in lower case."""
 
     origin_id: str
     name: str = ""
@@ -73,7 +81,7 @@ class Choice:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def profile(self, platform: str) -> Profile:
-        """Return it in the words of every provider's profiles."""
+        """Return it as a profile."""
         return Profile(
             provider_account_id=self.origin_id,
             platform=platform,
@@ -86,8 +94,8 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """What attaching made: not yet the account's id, which only the list of accounts has."""
+class AttachRecord:
+    """The result of attaching; the account's id is only in the list of accounts."""
 
     record_id: str
     oauth_id: str
@@ -96,25 +104,25 @@ class Record:
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
-def ours(platform: str) -> str:
-    """Return our name of a network; one that we have no name for keeps HighLevel's."""
-    return OURS.get(platform, platform)
+def our_name(platform: str) -> str:
+    """Return our name of a network by HighLevel's name, which is the default."""
+    return OUR_NAMES.get(platform, platform)
 
 
-def theirs(platform: str) -> str:
-    """Return HighLevel's name of a network that we name so."""
-    return _THEIRS.get(platform, platform)
+def vendor_name(platform: str) -> str:
+    """Return HighLevel's name of a network by our name, which is the default."""
+    return _VENDOR_NAMES.get(platform, platform)
 
 
 async def start(
     client: Client, access: Access, location_id: str, platform: str, *, user_id: str, page: str, reconnect: bool
 ) -> str:
-    """Ask where the owner consents. It is asked here because a browser can send neither token nor Version.
+    """Return the consent page for the owner. The gateway makes the call as a browser cannot send token and Version.
 
     The specification says 200 and no body; a live user gets a redirect, whose Location is the page (read 2026-11-20).
-    Both are taken.
+    Both are accepted.
     """
-    _check(client.config, platform)
+    _check_platform(client.config, platform)
     query = wire.strings(
         {
             "locationId": location_id,
@@ -125,43 +133,43 @@ async def start(
     )
     call = Call("GET", path("social-media-posting", "oauth", platform, "start"), READ_SCOPE, query, write=False)
 
-    def opening(answer: Answer, call: Call, token: Secret) -> str:
-        return _page(answer, call, token, client.config)
+    def parse(answer: Answer, call: Call, token: Secret) -> str:
+        return _consent_page(answer, call, token, client.config)
 
-    return await client.ask(access, call, opening)
+    return await client.execute(access, call, parse)
 
 
 async def choose(
     client: Client, access: Access, location_id: str, platform: str, account_id: str
 ) -> tuple[Choice, ...]:
-    """List who consented."""
-    _check(client.config, platform)
-    said = await client.read(access, _path(client.config, location_id, platform, account_id), scope=READ_SCOPE)
-    return read_choices(said.results)
+    """List the accounts behind a consent."""
+    _check_platform(client.config, platform)
+    response = await client.read(access, _path(client.config, location_id, platform, account_id), scope=READ_SCOPE)
+    return read_choices(response.results)
 
 
 async def attach(
     client: Client, access: Access, location_id: str, platform: str, account_id: str, choice: Choice
-) -> Record:
-    """Connect one of those who consented."""
-    _check(client.config, platform)
-    if platform not in BODIES:
+) -> AttachRecord:
+    """Attach one of the accounts behind a consent."""
+    _check_platform(client.config, platform)
+    if platform not in ATTACH_FIELDS:
         raise OptionUnsupported(NOT_ATTACHED, field="platform", provider=PROVIDER)
     where = _path(client.config, location_id, platform, account_id)
-    said = await client.write(access, "POST", where, scope=WRITE_SCOPE, body=attach_body(platform, choice))
-    return Record(
-        record_id=wire.identifier(said.results, "_id"),
+    response = await client.write(access, "POST", where, scope=WRITE_SCOPE, body=attach_body(platform, choice))
+    return AttachRecord(
+        record_id=wire.identifier(response.results, "_id"),
         # `oAuthId` here, `oauthId` in the list.
-        oauth_id=wire.identifier(said.results, "oAuthId", "oauthId"),
-        origin_id=wire.identifier(said.results, "originId") or choice.origin_id,
-        platform=wire.text(said.results, "platform").lower() or platform,
-        raw=said.results,
+        oauth_id=wire.identifier(response.results, "oAuthId", "oauthId"),
+        origin_id=wire.identifier(response.results, "originId") or choice.origin_id,
+        platform=wire.text(response.results, "platform").lower() or platform,
+        raw=response.results,
     )
 
 
 def attach_body(platform: str, choice: Choice) -> dict[str, Any]:
-    """Return what a network's attach takes: v3 needs type, originId, name and avatar, so they are always sent."""
-    location = wire.allowed(_GOOGLE, strict_json.mapping(choice.raw, "location"))
+    """Return the body that attaches an account. v3 requires type, originId, name and avatar: they are always sent."""
+    location = wire.allowed(_GOOGLE_FIELDS, strict_json.mapping(choice.raw, "location"))
     values = {
         "type": choice.kind or "profile",
         "originId": choice.origin_id,
@@ -174,16 +182,16 @@ def attach_body(platform: str, choice: Choice) -> dict[str, Any]:
         "location": location,
         "account": strict_json.mapping(choice.raw, "account"),
     }
-    return wire.allowed(BODIES[platform], values)
+    return wire.allowed(ATTACH_FIELDS[platform], values)
 
 
 def read_choices(results: Mapping[str, Any]) -> tuple[Choice, ...]:
-    """Read who consented, in any network's shape; v3's example for TikTok is flat, its schema a list like the others.
+    """Read the accounts behind a consent, in the shape of any network.
 
-    Specification of v3, read 2026-11-20: the two contradict each other.
+    For TikTok v3's specification contradicts itself (read 2026-11-20): the example is flat, the schema a list.
     """
     found = [_choice(row, kind) for name, kind in _LISTS for row in wire.rows(results, name)]
-    found += [_google(row) for row in wire.rows(results, "locations")]
+    found += [_google_choice(row) for row in wire.rows(results, "locations")]
     flat = [] if found else [_choice(results, "profile")]
     return tuple(each for each in (*found, *flat) if each.origin_id)
 
@@ -203,7 +211,7 @@ def _choice(row: Mapping[str, Any], kind: str) -> Choice:
     )
 
 
-def _google(row: Mapping[str, Any]) -> Choice:
+def _google_choice(row: Mapping[str, Any]) -> Choice:
     location = strict_json.mapping(row, "location")
     return Choice(
         origin_id=wire.identifier(location, "name"),
@@ -215,41 +223,41 @@ def _google(row: Mapping[str, Any]) -> Choice:
     )
 
 
-def _check(config: Config, platform: str) -> None:
-    """Refuse a network that this generation does not document."""
+def _check_platform(config: Config, platform: str) -> None:
+    """Refuse a network that this API version does not document."""
     if platform not in NETWORKS[config.v3]:
         raise unsupported(config, platform)
 
 
 def unsupported(config: Config, platform: str) -> OptionUnsupported:
-    """Say which networks this generation connects, by our names."""
-    known = ", ".join(sorted(map(ours, NETWORKS[config.v3])))
+    """Return the error that names the networks of this API version, by our names."""
+    known = ", ".join(sorted(map(our_name, NETWORKS[config.v3])))
     text = f"HighLevel's API version {config.api_version} does not connect {platform[:40]!r}; it connects {known}."
     return OptionUnsupported(text, field="platform", provider=PROVIDER)
 
 
 def _path(config: Config, location_id: str, platform: str, account_id: str) -> str:
-    """Return the address of a consent: Google's is called `locations` under 2021-07-28."""
+    """Return the path of a consent; for Google it ends in `locations` in version 2021-07-28."""
     word = "locations" if platform == "google" and not config.v3 else "accounts"
     return path("social-media-posting", "oauth", location_id, platform, word, account_id)
 
 
-def _page(answer: Answer, call: Call, token: Secret, config: Config) -> str:
-    """Read the page to open, from a redirect or from the body of a success."""
+def _consent_page(answer: Answer, call: Call, token: Secret, config: Config) -> str:
+    """Return the URL of a redirect, or the one in the body of a success."""
     if answer.status in _REDIRECTS:
-        found = _target(config.api_url, answer.headers.get("location", ""))
+        url = _redirect_target(config.api_url, answer.headers.get("location", ""))
     elif answer.status == 200:
-        found = _url_in(answer.body)
+        url = _url_in(answer.body)
     else:
-        opened(answer, call, token)
-        found = ""
-    if not may_open(found, config.allow_loopback):
-        raise contract("HighLevel's answer names no page to consent on.", http_status=answer.status)
-    return found
+        parse_envelope(answer, call, token)
+        url = ""
+    if not may_open(url, config.allow_loopback):
+        raise contract("HighLevel's answer contains no consent page.", http_status=answer.status)
+    return url
 
 
-def _target(base: str, location: str) -> str:
-    """Return where a redirect leads; nowhere is empty."""
+def _redirect_target(base: str, location: str) -> str:
+    """Return the absolute URL of a redirect, empty if it has none."""
     try:
         return urljoin(base, location) if location else ""
     except ValueError:
@@ -257,13 +265,13 @@ def _target(base: str, location: str) -> str:
 
 
 def _url_in(body: bytes) -> str:
-    """Find the address in JSON, in a page that leads on, or alone."""
+    """Return the URL in a body that is JSON, an HTML page that redirects, or the plain URL."""
     try:
         root = strict_json.parse(body)
     except strict_json.Malformed:
-        said = body.decode("utf-8", "replace").strip()
-        match = _IN_PAGE.search(said)
-        return html.unescape(match[1]).replace("\\/", "/") if match else said
+        text = body.decode("utf-8", "replace").strip()
+        match = _IN_PAGE.search(text)
+        return html.unescape(match[1]).replace("\\/", "/") if match else text
     if isinstance(root, str):
         return root
     top = root if isinstance(root, dict) else {}

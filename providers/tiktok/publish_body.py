@@ -1,6 +1,6 @@
-"""What TikTok's inits may carry: the checks that need no call, and the bodies that are sent.
+"""The bodies of TikTok's inits, and the checks of a publish request that need no call.
 
-Owns the translation of an order into `post_info` and `source_info`. Makes no call.
+Owns the translation of a request into `post_info` and `source_info`. Makes no call.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,54 +12,54 @@ from providers.models.publishing import ChunkPlan, Photos, PostMode, PostOptions
 from providers.tiktok.creators import PRIVACY
 from providers.tiktok.errors import PROVIDER
 
-# Every documented field of post_info is an option of ours; there is nothing left for a caller to pass through.
+# Every documented field of post_info is an option of ours; there is none left for a caller to pass through.
 EXTRA: frozenset[str] = frozenset()
 MAX_PHOTOS = 35
 
 
-def check(order: PublishRequest) -> None:
-    """Refuse what TikTok cannot do or would silently drop; see the interface."""
-    _check_common(order)
-    if isinstance(order.content, Photos):
-        _check_photos(order, order.content)
-    elif order.content is None:
+def check(request: PublishRequest) -> None:
+    """Refuse what TikTok cannot do or would silently ignore; see the interface."""
+    _check_common(request)
+    if isinstance(request.content, Photos):
+        _check_photos(request, request.content)
+    elif request.content is None:
         raise OptionUnsupported("TikTok has no posts of words alone.", provider=PROVIDER, field="content")
     else:
-        _check_video(order, order.content)
+        _check_video(request, request.content)
 
 
-def _check_video(order: PublishRequest, content: VideoFile | VideoLink) -> None:
+def _check_video(request: PublishRequest, content: VideoFile | VideoLink) -> None:
     if isinstance(content, VideoFile) and content.size < 1:
         raise ContentRefused("The video is empty.", provider=PROVIDER, code="file_empty")
-    if order.mode is PostMode.CREATOR_INBOX:
-        # There is no post_info for an inbox video, so TikTok would drop all of this without a word.
-        more = {"caption": bool(order.caption), "cover_offset": order.cover_offset is not None}
-        _refuse(more | _chosen(order.options), "TikTok takes the video alone to the creator's inbox")
+    if request.mode is PostMode.CREATOR_INBOX:
+        # An inbox video has no post_info, so TikTok would silently ignore all of this.
+        more = {"caption": bool(request.caption), "cover_offset": request.cover_offset is not None}
+        _refuse(more | _chosen(request.options), "TikTok takes the video alone to the creator's inbox")
     else:
-        _check_privacy(order.options)
+        _check_privacy(request.options)
 
 
-def _check_photos(order: PublishRequest, photos: Photos) -> None:
+def _check_photos(request: PublishRequest, photos: Photos) -> None:
     if not 1 <= len(photos.uris) <= MAX_PHOTOS:
         raise ContentRefused(f"TikTok takes 1 to {MAX_PHOTOS} photos.", provider=PROVIDER, code="photo_count")
     if not 0 <= photos.cover_index < len(photos.uris):
         raise ContentRefused("The cover is not one of the photos.", provider=PROVIDER, code="cover_index")
-    options = order.options
-    if order.mode is PostMode.CREATOR_INBOX:
+    options = request.options
+    if request.mode is PostMode.CREATOR_INBOX:
         more = {"auto_add_music": photos.auto_add_music}
         _refuse(_chosen(options) | more, "TikTok takes photos with title and caption alone to the creator's inbox")
         return
     # "Photo Post" (developers.tiktok.com, 2026-11-20) has no duet, no stitch and no label for AI-made content.
-    photo_less = {"allow_duet": options.allow_duet is True, "allow_stitch": options.allow_stitch is True}
-    _refuse(photo_less | {"ai_generated": options.ai_generated}, "TikTok has no such option for photos")
+    video_only = {"allow_duet": options.allow_duet is True, "allow_stitch": options.allow_stitch is True}
+    _refuse(video_only | {"ai_generated": options.ai_generated}, "TikTok has no such option for photos")
     _check_privacy(options)
 
 
-def video_body(order: PublishRequest, source: Mapping[str, Any]) -> dict[str, Any]:
+def video_body(request: PublishRequest, source: Mapping[str, Any]) -> dict[str, Any]:
     """Return the body of a video init; an inbox draft has no `post_info`."""
-    if order.mode is PostMode.CREATOR_INBOX:
+    if request.mode is PostMode.CREATOR_INBOX:
         return {"source_info": dict(source)}
-    return {"post_info": post_info(order), "source_info": dict(source)}
+    return {"post_info": post_info(request), "source_info": dict(source)}
 
 
 def file_source(plan: ChunkPlan) -> dict[str, Any]:
@@ -77,14 +77,14 @@ def pull_source(link: VideoLink) -> dict[str, Any]:
     return {"source": "PULL_FROM_URL", "video_url": link.uri.reveal()}
 
 
-def photo_body(order: PublishRequest, photos: Photos) -> dict[str, Any]:
+def photo_body(request: PublishRequest, photos: Photos) -> dict[str, Any]:
     """Return the body of a photo init, direct or for the inbox."""
-    direct = order.mode is PostMode.DIRECT
+    direct = request.mode is PostMode.DIRECT
     info: dict[str, Any] = {"title": photos.title} if photos.title else {}
-    if order.caption:
-        info["description"] = order.caption
+    if request.caption:
+        info["description"] = request.caption
     if direct:
-        info |= _shared_info(order.options) | {"auto_add_music": photos.auto_add_music}
+        info |= _shared_info(request.options) | {"auto_add_music": photos.auto_add_music}
     return {
         "media_type": "PHOTO",
         "post_mode": "DIRECT_POST" if direct else "MEDIA_UPLOAD",
@@ -97,18 +97,18 @@ def photo_body(order: PublishRequest, photos: Photos) -> dict[str, Any]:
     }
 
 
-def post_info(order: PublishRequest) -> dict[str, Any]:
-    """Return the `post_info` of a direct video: every boolean said, nothing allowed unasked, no empty title."""
-    options = order.options
+def post_info(request: PublishRequest) -> dict[str, Any]:
+    """Return the `post_info` of a direct video: every boolean is set, nothing is allowed by default, no empty title."""
+    options = request.options
     info = _shared_info(options) | {
         "disable_duet": options.allow_duet is not True,
         "disable_stitch": options.allow_stitch is not True,
         "is_aigc": options.ai_generated,
     }
-    if order.caption:
-        info["title"] = order.caption
-    if order.cover_offset is not None:
-        info["video_cover_timestamp_ms"] = max(0, order.cover_offset // timedelta(milliseconds=1))
+    if request.caption:
+        info["title"] = request.caption
+    if request.cover_offset is not None:
+        info["video_cover_timestamp_ms"] = max(0, request.cover_offset // timedelta(milliseconds=1))
     return info
 
 
@@ -121,23 +121,23 @@ def _shared_info(options: PostOptions) -> dict[str, Any]:
     }
 
 
-def _check_common(order: PublishRequest) -> None:
-    if order.mode not in (PostMode.DIRECT, PostMode.CREATOR_INBOX):
+def _check_common(request: PublishRequest) -> None:
+    if request.mode not in (PostMode.DIRECT, PostMode.CREATOR_INBOX):
         raise OptionUnsupported("TikTok has no planner.", provider=PROVIDER, field="mode")
-    if order.schedule_time is not None:
+    if request.schedule_time is not None:
         raise OptionUnsupported("TikTok has no schedule.", provider=PROVIDER, field="schedule_time")
-    for name in sorted(order.extra.keys() - EXTRA):
+    for name in sorted(request.extra.keys() - EXTRA):
         raise OptionUnsupported(f"TikTok has no option {name[:64]!r}.", provider=PROVIDER, field=name[:64])
 
 
 def _check_privacy(options: PostOptions) -> None:
     if options.privacy_level is None:
-        # TikTok's guidelines: the user chooses, nobody fills it in.
+        # TikTok's guidelines: the user must choose it, a default is not allowed.
         raise ContentRefused("A privacy level must be chosen.", provider=PROVIDER, code="privacy_level_missing")
 
 
 def _chosen(options: PostOptions) -> dict[str, bool]:
-    """Return which options were chosen at all; saying no to something is what happens anyway."""
+    """Return which options were set; False counts as not set, because it is TikTok's behaviour anyway."""
     return {
         "privacy_level": options.privacy_level is not None,
         "allow_comments": options.allow_comments is True,

@@ -1,6 +1,6 @@
-"""Agencies: their installed locations in both ways of paging, and tokens of locations for a company's.
+"""Agencies: the paged list of installed locations, and the exchange of a company's token for a location's.
 
-Owns the examples. A company's own grant is in test_authorization.py.
+Owns the examples. A company's own grant is covered by test_authorization.py.
 """
 
 from datetime import UTC, datetime
@@ -22,9 +22,9 @@ from providers.highlevel import InstalledLocation, InstalledPage
 from providers.models.secret import Secret
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
 from tests.providers.faking import Renewing
-from tests.providers.highlevel.journeys import in_process
+from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import COMPANY as AGENCY
-from tests.providers.highlevel.support import LOCATION, Lender, highlevel, refused
+from tests.providers.highlevel.support import LOCATION, FakeAccess, highlevel, refused
 
 VERSIONS = ["2021-07-28", "v3"]
 ROW = {"_id": LOCATION, "name": "Bakery", "address": "1 Street", "isInstalled": True, "versionId": "v"}
@@ -54,10 +54,10 @@ READ = InstalledLocation(LOCATION, "Bakery", "1 Street", True, "v", datetime(202
     ],
 )
 async def test_a_page_of_locations(version: str, path: str, query: dict[str, str], answer: dict[str, Any]) -> None:
-    """Paths, parameters and answers differ between the generations; the page does not."""
+    """Paths, parameters and answers differ between the API versions; the page does not."""
     provider, vendor = highlevel(httpx.Response(200, json=answer), api_version=version)
 
-    page = await provider.authorization.installed_locations(Lender(), company_id=AGENCY, cursor="40")
+    page = await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, cursor="40")
 
     known = {"companyId": AGENCY, "appId": "65f0c0de0000000000000a99", "isInstalled": "true"}
     assert (path, {**known, **query}) == (vendor.last.url.path, dict(vendor.last.url.params))
@@ -74,11 +74,11 @@ async def test_a_page_of_locations(version: str, path: str, query: dict[str, str
         ({"locations": [], "count": 9}, ""),
     ],
 )
-async def test_the_old_generation_counts(answer: dict[str, Any], cursor: str) -> None:
-    """The next page begins after what came; an empty page is the last, whatever the count says."""
+async def test_the_next_cursor_is_an_offset(answer: dict[str, Any], cursor: str) -> None:
+    """It counts the rows so far; an empty page is the last, whatever the count says."""
     provider, _ = highlevel(httpx.Response(200, json=answer))
 
-    page = await provider.authorization.installed_locations(Lender(), company_id=AGENCY, limit=2)
+    page = await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, limit=2)
 
     assert cursor == page.next_cursor
 
@@ -92,53 +92,53 @@ async def test_the_old_generation_counts(answer: dict[str, Any], cursor: str) ->
         ("v3", {"items": [ROW], "pagination": {"hasNextPage": True, "totalRecords": 2}}),
     ],
 )
-async def test_a_list_that_is_not_whole_is_none(version: str, answer: dict[str, Any]) -> None:
-    """Whoever is not on the list loses their grant: what is no list, or not the end of one, is a broken contract."""
+async def test_an_incomplete_list_breaks_the_contract(version: str, answer: dict[str, Any]) -> None:
+    """A location that is missing from the list loses its grant, so an incomplete list is not accepted."""
     provider, _ = highlevel(httpx.Response(200, json=answer), api_version=version)
 
     with pytest.raises(ContractBroken):
-        await provider.authorization.places(Lender())
+        await provider.authorization.places(FakeAccess())
 
 
 @pytest.mark.parametrize(
     ("row", "ids"), [({}, (LOCATION,)), ({"isInstalled": True}, (LOCATION,)), ({"isInstalled": False}, ())]
 )
-async def test_a_place_is_where_the_application_is(row: dict[str, Any], ids: tuple[str, ...]) -> None:
-    """Only those with it are asked for: one that is listed all the same and denies it is none."""
+async def test_only_installed_locations_are_returned(row: dict[str, Any], ids: tuple[str, ...]) -> None:
+    """The request filters for them, and a row that is not installed is ignored."""
     provider, vendor = highlevel(httpx.Response(200, json={"locations": [{"_id": LOCATION, **row}], "count": 7000}))
 
-    page = await provider.authorization.places(Lender())
+    page = await provider.authorization.places(FakeAccess())
 
     assert ("true", "100", ids) == (vendor.last.url.params["isInstalled"], vendor.last.url.params["limit"], page.ids)
 
 
 @pytest.mark.parametrize("cursor", ["-1", "soon", "1.5"])
 async def test_a_foreign_cursor_is_refused_without_a_call(cursor: str) -> None:
-    """The old generation's cursors are numbers."""
+    """Cursors of 2021-07-28 are non-negative integers."""
     provider, vendor = highlevel(httpx.Response(200, json={}))
 
     with pytest.raises(ContentRefused):
-        await provider.authorization.installed_locations(Lender(), company_id=AGENCY, cursor=cursor)
+        await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, cursor=cursor)
     assert [] == vendor.requests
 
 
 @pytest.mark.parametrize(("limit", "sent"), [(0, "1"), (20, "20"), (1000, "100")])
-async def test_a_page_has_a_sane_size(limit: int, sent: str) -> None:
-    """The maximum is not documented: 100 is ours."""
+async def test_the_page_size_is_clamped(limit: int, sent: str) -> None:
+    """It is at most 100, as HighLevel's maximum is not documented."""
     provider, vendor = highlevel(httpx.Response(200, json={"locations": []}))
 
-    await provider.authorization.installed_locations(Lender(), company_id=AGENCY, limit=limit, installed=None)
+    await provider.authorization.installed_locations(FakeAccess(), company_id=AGENCY, limit=limit, installed=None)
 
     assert (sent, False) == (vendor.last.url.params["limit"], "isInstalled" in vendor.last.url.params)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-async def test_pages_end_and_repeat_nothing(version: str) -> None:
-    """Every location of the company comes once."""
-    async with in_process(version=version) as journey:
-        company, cursor, found = await journey.connect(BAKERY, agency=True), "", []
+async def test_paging_returns_each_location_once(version: str) -> None:
+    """The pages end, and contain every location of the company once."""
+    async with in_process(version=version) as sandbox:
+        company, cursor, found = await sandbox.connect(BAKERY, agency=True), "", []
         for _ in range(3):
-            page = await journey.provider.authorization.installed_locations(
+            page = await sandbox.provider.authorization.installed_locations(
                 company, company_id=COMPANY, cursor=cursor, limit=1, installed=None
             )
             found += [(each.id, each.installed) for each in page.locations]
@@ -149,13 +149,13 @@ async def test_pages_end_and_repeat_nothing(version: str) -> None:
 
 
 @pytest.mark.parametrize(("version", "renewable"), [("2021-07-28", False), ("v3", True)])
-async def test_a_companys_grant_buys_a_locations(version: str, renewable: bool) -> None:
-    """The location's grant opens its accounts; only v3 surely adds a refresh token."""
-    async with in_process(version=version) as journey:
-        company = await journey.connect(BAKERY, GARAGE, agency=True)
-        grant = await journey.provider.authorization.location_token(company, company_id=COMPANY, location_id=GARAGE)
-        accounts = await journey.provider.accounts.social_accounts(
-            Renewing(journey.provider.authorization, grant), GARAGE
+async def test_a_companys_grant_is_exchanged_for_a_locations(version: str, renewable: bool) -> None:
+    """The location's grant reads its accounts; only v3 always returns a refresh token."""
+    async with in_process(version=version) as sandbox:
+        company = await sandbox.connect(BAKERY, GARAGE, agency=True)
+        grant = await sandbox.provider.authorization.location_token(company, company_id=COMPANY, location_id=GARAGE)
+        accounts = await sandbox.provider.accounts.social_accounts(
+            Renewing(sandbox.provider.authorization, grant), GARAGE
         )
 
     assert (COMPANY, GARAGE, "Location", COMPANY) == (
@@ -167,10 +167,10 @@ async def test_a_companys_grant_buys_a_locations(version: str, renewable: bool) 
     assert (["Sim Garage"], renewable) == ([each.name for each in accounts], grant.refresh_token is not None)
 
 
-async def test_a_location_token_is_asked_with_the_companys() -> None:
-    """A form with two ids in camel case, under the company's bearer, counted as its calls."""
+async def test_the_exchange_uses_the_companys_token() -> None:
+    """It is a form with two ids in camel case, sent with the company's token and counted in its quotas."""
     provider, vendor = highlevel(httpx.Response(200, json={"access_token": "l", "userId": "u"}))
-    access = Lender()
+    access = FakeAccess()
 
     grant = await provider.authorization.location_token(access, company_id=AGENCY, location_id=LOCATION)
 
@@ -191,22 +191,20 @@ async def test_a_location_token_is_asked_with_the_companys() -> None:
         (refused(401, "The token is not authorized for this scope."), ScopeNotGranted),
     ],
 )
-async def test_a_location_token_that_does_not_come(
-    answer: httpx.Response | Exception, kind: type[ProviderError]
-) -> None:
-    """Another location's token is none; one call is made."""
+async def test_a_failed_exchange_is_raised(answer: httpx.Response | Exception, kind: type[ProviderError]) -> None:
+    """A token of another location is Ambiguous; there is no retry."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await provider.authorization.location_token(Lender(), company_id=AGENCY, location_id=LOCATION)
+        await provider.authorization.location_token(FakeAccess(), company_id=AGENCY, location_id=LOCATION)
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
-async def test_a_locations_grant_opens_no_agency() -> None:
-    """The wrong class of token is said as such, and not answered with a newer one."""
-    async with in_process() as journey:
-        access = await journey.connect(BAKERY)
+async def test_a_locations_grant_cannot_list_installs() -> None:
+    """The call is rejected for the wrong kind of token, and not repeated with a newer one."""
+    async with in_process() as sandbox:
+        access = await sandbox.connect(BAKERY)
         with pytest.raises(Rejected) as raised:
-            await journey.provider.authorization.installed_locations(access, company_id=COMPANY)
+            await sandbox.provider.authorization.installed_locations(access, company_id=COMPANY)
 
     assert ("route_closed", 1) == (raised.value.code, access.version)

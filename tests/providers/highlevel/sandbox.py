@@ -1,6 +1,6 @@
-"""The provider in front of the simulated HighLevel, in process, with grants that renew themselves.
+"""A sandbox: the provider over the simulated HighLevel, in process, with access tokens that are renewed.
 
-Owns the wiring and the walks through pages. Knows only what a gateway would know.
+Owns the wiring and the steps through consent pages. Knows only what the gateway would know.
 """
 
 import json
@@ -27,22 +27,22 @@ AGENT = "browser-of-tests/1"
 
 
 class Recording(httpx.AsyncBaseTransport):
-    """A transport that keeps what went through it."""
+    """A transport that records the requests it passes on."""
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self.inner = inner
         self.requests: list[httpx.Request] = []
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Keep and pass on."""
+        """Record a request and pass it on."""
         await request.aread()
         self.requests.append(request)
         return await self.inner.handle_async_request(request)
 
 
 @dataclass
-class Journey:
-    """A provider, the vendor behind it, a browser, and what the provider sent."""
+class Sandbox:
+    """A provider, the simulated vendor behind it, a browser, and the requests that the provider sent."""
 
     provider: HighLevel
     vendor: Vendor
@@ -50,7 +50,7 @@ class Journey:
     wire: Recording = field(repr=False)
 
     async def code(self, *locations: str, agency: bool = False) -> str:
-        """Walk through the page where locations are picked; gives the callback's code."""
+        """Pick locations on the consent page, and return the code of the callback."""
         asked = ConsentRequest("st", VERIFIER, REDIRECT, self.provider.authorization.scopes)
         page = await self.browser.get(self.provider.authorization.consent_uri(asked))
         consent = re.search(r'name=consent value="([^"]+)"', page.text)
@@ -62,26 +62,26 @@ class Journey:
         return parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
 
     async def connect(self, *locations: str, agency: bool = False) -> Renewing:
-        """Connect a location, or an agency."""
+        """Connect a location or an agency."""
         code = await self.code(*locations, agency=agency)
         grant = await self.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
     def account(self, platform: str = "tiktok", location: str = BAKERY) -> AccountRef:
-        """Return one of the location's accounts, as its list would tell it."""
+        """Return one of the location's accounts, as in its list."""
         found = next(each for each in self.vendor.accounts.of(location) if each.platform == platform)
         data = {"profile_id": found.profile_id, "origin_id": found.origin_id, "oauth_id": found.oauth_id}
         return AccountRef(found.id, found.platform, found.type, data)
 
     def posted(self, platform: str = "tiktok", location: str = BAKERY) -> str:
-        """Let there be a scheduled post of the account; give its id."""
+        """Add a scheduled post of the account, and return its id."""
         media = [{"url": "https://media.example/a.mp4", "type": "video/mp4"}]
         body = {"accountIds": [self.account(platform, location).id], "type": "post", "userId": OWNER, "media": media}
         later = {"status": "scheduled", "scheduleDate": "2026-11-21T00:00:00Z"}
         return new_record(self.vendor, location, {**body, **later, "summary": "Bread"}).id
 
     async def consent(self, access: Renewing, platform: str, **more: Any) -> str:
-        """Walk through a network's page; gives the id that its popup tells."""
+        """Consent on a network's page, and return the account id in the popup's message."""
         url = await self.provider.accounts.start(access, BAKERY, platform, user_id=OWNER, **more)
         page = await self.browser.post(url, data={"decision": "approve"})
         found = re.search(r"postMessage\((\{.*?\}),", page.text)
@@ -90,8 +90,8 @@ class Journey:
 
 
 @asynccontextmanager
-async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Journey]:
-    """Yield a provider that calls the simulator without a socket; time stands still at NOW."""
+async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIterator[Sandbox]:
+    """Yield a sandbox whose provider calls the simulator without a socket; its clock always returns NOW."""
     settings = SimulatorConfig(**config)
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
@@ -105,6 +105,6 @@ async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIter
     }
     provider = build(named, clock=lambda: NOW, transport=wire)
     async with httpx.AsyncClient(transport=transport, headers={"User-Agent": AGENT}) as browser:
-        yield Journey(provider, app.state.vendor, browser, wire)
+        yield Sandbox(provider, app.state.vendor, browser, wire)
     await provider.close()
     await app.state.vendor.aclose()

@@ -1,6 +1,6 @@
-"""Connecting a network's account: who consented, attaching one of them, and the whole walk over the simulator.
+"""Attaching a network's account: the accounts behind a consent, attaching one, and the whole flow over the simulator.
 
-Owns the examples of both generations. The page of the consent is in test_start.py.
+Owns the examples of both API versions. The consent page is covered by test_account_oauth_start.py.
 """
 
 from typing import Any
@@ -15,12 +15,12 @@ from providers.errors import (
     OptionUnsupported,
     ProviderError,
 )
-from providers.highlevel import Choice, Record
-from providers.highlevel.accounts import of_record, read_account
+from providers.highlevel import AttachRecord, Choice
+from providers.highlevel.accounts import find_attached, read_account
 from providers.models.accounts import Profile
 from providers.simulators.highlevel.tenants import BAKERY
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, RECORD, Lender, highlevel, ok, refused
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import API, LOCATION, RECORD, FakeAccess, highlevel, ok, refused
 
 OAUTH = f"{API}/social-media-posting/oauth"
 TIKTOK = {
@@ -40,14 +40,14 @@ FLAT = {
 }
 
 
-# Choose
+# Choices
 
 
-async def test_a_tiktok_profile_is_got() -> None:
-    """The call of that name; the schema's list with its words in any case."""
+async def test_a_tiktok_profile_is_read() -> None:
+    """The list of the schema is read, with its kind in lower case."""
     provider, vendor = highlevel(ok({"profile": [TIKTOK]}))
 
-    [choice] = await provider.accounts.tiktok_profile(Lender(), LOCATION, RECORD)
+    [choice] = await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, RECORD)
 
     assert ("GET", f"{OAUTH}/{LOCATION}/tiktok/accounts/{RECORD}") == (vendor.last.method, str(vendor.last.url))
     assert (
@@ -65,11 +65,11 @@ async def test_a_tiktok_profile_is_got() -> None:
     )
 
 
-async def test_a_flat_tiktok_profile_is_got() -> None:
-    """The example of v3: openId, displayName, avatarUrl."""
+async def test_a_flat_tiktok_profile_is_read() -> None:
+    """The shape of v3's example is read: openId, displayName, avatarUrl."""
     provider, _ = highlevel(ok(FLAT), api_version="v3")
 
-    [choice] = await provider.accounts.tiktok_profile(Lender(), LOCATION, RECORD)
+    [choice] = await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, RECORD)
 
     assert (
         Choice(
@@ -84,8 +84,8 @@ async def test_a_flat_tiktok_profile_is_got() -> None:
     )
 
 
-def test_a_choice_is_a_profile_too() -> None:
-    """In the words of every provider."""
+def test_a_choice_becomes_a_profile() -> None:
+    """All fields of a profile that a choice has are set."""
     choice = Choice("o", name="n", username="u", avatar_uri="a", verified=True, raw={"id": "o"})
 
     assert Profile(
@@ -116,13 +116,13 @@ CHOICES: list[tuple[str, dict[str, Any], list[tuple[str, str, str]]]] = [
 
 
 @pytest.mark.parametrize(("platform", "results", "found"), CHOICES)
-async def test_every_network_has_its_shape(
+async def test_choices_of_every_network_are_read(
     platform: str, results: dict[str, Any], found: list[tuple[str, str, str]]
 ) -> None:
-    """Lists under their own names; who has no id cannot be chosen."""
+    """Each network has its own list; rows without an id are left out."""
     provider, vendor = highlevel(ok(results))
 
-    choices = await provider.accounts.choose(Lender(), LOCATION, platform, RECORD)
+    choices = await provider.accounts.choose(FakeAccess(), LOCATION, platform, RECORD)
 
     assert found == [(each.origin_id, each.name, each.kind) for each in choices]
     word = "locations" if platform == "google" else "accounts"
@@ -130,12 +130,12 @@ async def test_every_network_has_its_shape(
 
 
 @pytest.mark.parametrize("account_id", ["", ".."])
-async def test_what_the_popup_told_may_be_nonsense(account_id: str) -> None:
-    """It is no path: refused without a call."""
+async def test_an_id_from_the_popup_must_be_a_path_segment(account_id: str) -> None:
+    """Any other id is refused without a call."""
     provider, vendor = highlevel(ok())
 
     with pytest.raises(ContentRefused):
-        await provider.accounts.tiktok_profile(Lender(), LOCATION, account_id)
+        await provider.accounts.tiktok_profile(FakeAccess(), LOCATION, account_id)
     assert [] == vendor.requests
 
 
@@ -143,12 +143,12 @@ async def test_what_the_popup_told_may_be_nonsense(account_id: str) -> None:
 
 
 async def test_a_tiktok_account_is_attached() -> None:
-    """Always type, originId, name and avatar, never companyId; the record is read."""
+    """The body has type, originId, name and avatar but no companyId, and the record in the answer is read."""
     results = {"_id": "r", "oAuthId": "o", "originId": "-000origin", "platform": "TikTok", "active": True}
     provider, vendor = highlevel(ok(results, 201))
     choice = Choice("-000origin", name="n", username="u", avatar_uri="a", kind="business", raw={"x": "never sent"})
 
-    record = await provider.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, choice)
+    record = await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, choice)
 
     assert ("POST", f"{OAUTH}/{LOCATION}/tiktok/accounts/{RECORD}") == (vendor.last.method, str(vendor.last.url))
     assert {
@@ -159,7 +159,7 @@ async def test_a_tiktok_account_is_attached() -> None:
         "verified": False,
         "username": "u",
     } == vendor.sent()
-    assert Record("r", "o", "-000origin", "tiktok", results) == record
+    assert AttachRecord("r", "o", "-000origin", "tiktok", results) == record
 
 
 GOOGLE = {
@@ -199,21 +199,21 @@ BODIES: list[tuple[str, str, Choice, dict[str, Any]]] = [
 async def test_every_networks_body_is_an_allow_list(
     version: str, platform: str, choice: Choice, body: dict[str, Any]
 ) -> None:
-    """One property too many would be refused."""
+    """It has only the documented properties: HighLevel would refuse others."""
     provider, vendor = highlevel(ok({}, 201), api_version=version)
 
-    record = await provider.accounts.attach(Lender(), LOCATION, platform, RECORD, choice)
+    record = await provider.accounts.attach(FakeAccess(), LOCATION, platform, RECORD, choice)
 
     assert (body, platform, choice.origin_id) == (vendor.sent(), record.platform, record.origin_id)
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_tiktok_business_is_not_attached(version: str) -> None:
-    """No generation documents a call for it: refused without one."""
+    """It is refused without a call, as neither version documents one."""
     provider, vendor = highlevel(ok({}, 201), api_version=version)
 
     with pytest.raises(OptionUnsupported):
-        await provider.accounts.attach(Lender(), LOCATION, "tiktok-business", RECORD, Choice("o"))
+        await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok-business", RECORD, Choice("o"))
     assert [] == vendor.requests
 
 
@@ -226,23 +226,23 @@ async def test_tiktok_business_is_not_attached(version: str) -> None:
         (httpx.Response(201, html="<html>"), Ambiguous),
     ],
 )
-async def test_an_attach_that_failed_is_said(answer: httpx.Response | Exception, kind: type[ProviderError]) -> None:
-    """One call; a lost answer is in doubt, and attaching again is safe."""
+async def test_a_failed_attach_is_raised(answer: httpx.Response | Exception, kind: type[ProviderError]) -> None:
+    """There is no retry; a lost answer is Ambiguous."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind):
-        await provider.accounts.attach(Lender(), LOCATION, "tiktok", RECORD, Choice("o"))
+        await provider.accounts.attach(FakeAccess(), LOCATION, "tiktok", RECORD, Choice("o"))
     assert 1 == len(vendor.requests)
 
 
-def test_the_record_is_found_in_the_list() -> None:
-    """By its consent and by the network's id within its own; another consent's is not."""
+def test_the_attached_account_is_found_in_the_list() -> None:
+    """It has the same consent, and the network's id as its origin id or within its own id."""
     rows = [("a", "1_at_x", ""), ("b", "2_at_o", ""), ("a", "1_at_o2", "o2"), ("a", "1_at_o_profile", "")]
     accounts = [read_account({"oauthId": oauth, "id": id, "originId": origin}) for oauth, id, origin in rows]
-    found = of_record(accounts, Record("r", "a", "o", "tiktok"))
+    found = find_attached(accounts, AttachRecord("r", "a", "o", "tiktok"))
 
     assert found is not None
-    assert ("1_at_o_profile", None) == (found.id, of_record(accounts, Record("r", "c", "o", "tiktok")))
+    assert ("1_at_o_profile", None) == (found.id, find_attached(accounts, AttachRecord("r", "c", "o", "tiktok")))
 
 
 # Over the simulator
@@ -252,13 +252,13 @@ def test_the_record_is_found_in_the_list() -> None:
 @pytest.mark.parametrize("shape", ["profile", "flat"])
 @pytest.mark.parametrize("form", ["redirect", "json", "html"])
 async def test_a_tiktok_account_is_connected(version: str, shape: str, form: str) -> None:
-    """From the page to an account in the list that can be posted to, in every form that was reported."""
-    async with in_process(version=version, tiktok_choose=shape, start_answer=form) as journey:
-        access, accounts = await journey.connect(), journey.provider.accounts
-        account_id = await journey.consent(access, "tiktok")
+    """From the consent page to an account in the list, with every reported form of the answers."""
+    async with in_process(version=version, tiktok_choose=shape, start_answer=form) as sandbox:
+        access, accounts = await sandbox.connect(), sandbox.provider.accounts
+        account_id = await sandbox.consent(access, "tiktok")
         [choice] = await accounts.tiktok_profile(access, BAKERY, account_id)
         record = await accounts.attach(access, BAKERY, "tiktok", account_id, choice)
-        account = of_record(await accounts.social_accounts(access, BAKERY), record)
+        account = find_attached(await accounts.social_accounts(access, BAKERY), record)
 
     assert account is not None
     assert ("tiktok-1-origin", "tiktok", "profile", "Sim Tiktok 1") == (
@@ -270,13 +270,13 @@ async def test_a_tiktok_account_is_connected(version: str, shape: str, form: str
     assert (False, "tiktok-1-origin") == (choice.connected, choice.origin_id)
 
 
-async def test_an_expired_account_is_connected_again() -> None:
-    """The same walk with `reconnect`; attaching it once more makes no second account."""
-    async with in_process(reconnect_renews=False) as journey:
-        access, accounts = await journey.connect(), journey.provider.accounts
-        known = journey.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
-        journey.vendor.set_account(known.id, expired=True)
-        account_id = await journey.consent(access, "tiktok", reconnect=True)
+async def test_an_expired_account_is_reconnected() -> None:
+    """The flow with `reconnect` renews it without adding a second account."""
+    async with in_process(reconnect_renews=False) as sandbox:
+        access, accounts = await sandbox.connect(), sandbox.provider.accounts
+        known = sandbox.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id="tiktok-1-origin")
+        sandbox.vendor.set_account(known.id, expired=True)
+        account_id = await sandbox.consent(access, "tiktok", reconnect=True)
         [choice] = await accounts.tiktok_profile(access, BAKERY, account_id)
         await accounts.attach(access, BAKERY, "tiktok", account_id, choice)
         listed = [each for each in await accounts.social_accounts(access, BAKERY) if each.id == known.id]
@@ -284,9 +284,9 @@ async def test_an_expired_account_is_connected_again() -> None:
     assert ([False], True) == ([each.expired for each in listed], choice.connected)
 
 
-async def test_a_consent_that_nobody_gave_is_not_found() -> None:
-    """An id that the popup did not tell, however well it looks."""
-    async with in_process() as journey:
-        access = await journey.connect()
+async def test_an_unknown_consent_is_not_found() -> None:
+    """A well-formed id that the popup never sent is NotFound."""
+    async with in_process() as sandbox:
+        access = await sandbox.connect()
         with pytest.raises(NotFound):
-            await journey.provider.accounts.tiktok_profile(access, BAKERY, RECORD)
+            await sandbox.provider.accounts.tiktok_profile(access, BAKERY, RECORD)

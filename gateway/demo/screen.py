@@ -1,6 +1,6 @@
-"""What the demo prints.
+"""The demo's output.
 
-Owns words and looks: a line per step, bars where something takes a while. Does not know how anything is done.
+Owns the layout: a heading per step, and progress bars for what takes a while. Does not know what the steps do.
 """
 
 import sys
@@ -15,35 +15,35 @@ WIDE = 200
 
 
 class Screen:
-    """Standard output; lines are never wrapped, so that a command in them can be copied."""
+    """Standard output; lines are never wrapped, so that commands in them can be copied."""
 
     def __init__(self) -> None:
-        """Print for a terminal when there is one, plainly otherwise."""
+        """Use colours on a terminal, plain text otherwise."""
         self._console = Console(file=sys.stdout, highlight=False, soft_wrap=True)
 
     def step(self, text: str) -> None:
-        """Announce what happens next."""
+        """Print the heading of the next step."""
         self._console.print(f"\n[bold]{escape(text)}[/bold]")
 
     def fact(self, name: str, value: object) -> None:
-        """Say one thing that is so now."""
+        """Print one name and value."""
         self._console.print(f"  [dim]{escape(name):<14}[/dim]{escape(str(value))}")
 
     def line(self, text: str = "") -> None:
-        """Print a line as it is."""
+        """Print a line of plain text."""
         self._console.print(escape(text))
 
     def good(self, text: str) -> None:
-        """Say that it worked."""
+        """Print a success."""
         self._console.print(f"\n[bold green]{escape(text)}[/bold green]")
 
     def bad(self, text: str) -> None:
-        """Say that it did not."""
+        """Print a failure."""
         self._console.print(f"\n[bold red]{escape(text)}[/bold red]")
 
     @contextmanager
     def bar(self, text: str, total: int) -> Iterator[Callable[[int], None]]:
-        """Show a bar of bytes; gives what moves it to a number of bytes."""
+        """Show a progress bar; yield the function that sets it to a number of bytes."""
         columns = (TextColumn("  {task.description:<14}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
         with Progress(*columns, console=self._console) as progress:
             task = progress.add_task(text, total=total)

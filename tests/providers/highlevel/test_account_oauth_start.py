@@ -1,26 +1,26 @@
-"""Starting a network's consent: where the browser is to be sent, in every form that was reported.
+"""Starting a network's consent: the page for the owner's browser, in every reported form of the answer.
 
-Owns the examples. What comes after the consent is in test_connecting.py.
+Owns the examples. The steps after the consent are covered by test_account_oauth.py.
 """
 
 import httpx
 import pytest
 
 from providers.errors import ContractBroken, OptionUnsupported, ScopeNotGranted
-from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, RECORD, USER, FakeAccess, highlevel, ok, refused
 
 PAGE = "https://www.tiktok.com/v2/auth/authorize/?client_key=k&state=s"
 OAUTH = f"{API}/social-media-posting/oauth"
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
-async def test_start_is_asked_with_the_token(version: str) -> None:
-    """Location and acting user are in the query, the rest only when it is wanted; nothing is followed."""
+async def test_start_is_called_with_the_token(version: str) -> None:
+    """The query has location and acting user, and optional parameters only if set; no redirect is followed."""
     provider, vendor = highlevel(httpx.Response(302, headers={"location": PAGE}), api_version=version)
     accounts = provider.accounts
 
-    plain = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
-    again = await accounts.start(Lender(), LOCATION, "tiktok", user_id=USER, page="integration", reconnect=True)
+    plain = await accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
+    again = await accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER, page="integration", reconnect=True)
 
     query = f"locationId={LOCATION}&userId={USER}"
     assert [f"{OAUTH}/tiktok/start?{query}", f"{OAUTH}/tiktok/start?{query}&page=integration&reconnect=true"] == [
@@ -44,11 +44,11 @@ FORMS: list[tuple[httpx.Response, str]] = [
 
 
 @pytest.mark.parametrize(("answer", "page"), FORMS)
-async def test_the_page_is_found_wherever_it_stands(answer: httpx.Response, page: str) -> None:
-    """A redirect of any kind, JSON, a page that leads on, or the address alone."""
+async def test_the_page_is_found_in_every_form_of_the_answer(answer: httpx.Response, page: str) -> None:
+    """The answer may be any redirect, JSON, an HTML page that redirects, or the plain URL."""
     provider, _ = highlevel(answer)
 
-    assert page == await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+    assert page == await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
 
 
 @pytest.mark.parametrize(
@@ -68,21 +68,21 @@ async def test_the_page_is_found_wherever_it_stands(answer: httpx.Response, page
     ],
     ids=repr,
 )
-async def test_no_browser_is_sent_to_nowhere(answer: httpx.Response) -> None:
-    """Without an https address there is no page to consent on; it is not asked twice."""
+async def test_an_unsafe_or_missing_page_is_refused(answer: httpx.Response) -> None:
+    """Without an https URL the contract is broken; there is no retry."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(ContractBroken):
-        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
     assert 1 == len(vendor.requests)
 
 
 async def test_a_missing_scope_at_the_start_is_named() -> None:
-    """Starting needs the scope that reads, odd as it is."""
+    """Starting needs the read scope, although it starts a change."""
     provider, _ = highlevel(refused(401, "The token is not authorized for this scope."))
 
     with pytest.raises(ScopeNotGranted) as raised:
-        await provider.accounts.start(Lender(), LOCATION, "tiktok", user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, "tiktok", user_id=USER)
     assert "socialplanner/oauth.readonly" == raised.value.metadata["scope"]
 
 
@@ -90,12 +90,12 @@ async def test_a_missing_scope_at_the_start_is_named() -> None:
     ("version", "platform"),
     [("2021-07-28", "youtube"), ("2021-07-28", "twitter"), ("v3", "bluesky"), ("v3", "twitter"), ("v3", "../x")],
 )
-async def test_a_network_that_is_not_documented_is_refused(version: str, platform: str) -> None:
-    """Each generation has its networks; no call is made for another."""
+async def test_an_undocumented_network_is_refused(version: str, platform: str) -> None:
+    """Each API version has its networks; no call is made for others."""
     provider, vendor = highlevel(ok(), api_version=version)
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.accounts.start(Lender(), LOCATION, platform, user_id=USER)
+        await provider.accounts.start(FakeAccess(), LOCATION, platform, user_id=USER)
     with pytest.raises(OptionUnsupported):
-        await provider.accounts.choose(Lender(), LOCATION, platform, RECORD)
+        await provider.accounts.choose(FakeAccess(), LOCATION, platform, RECORD)
     assert ("platform", []) == (raised.value.field, vendor.requests)

@@ -1,6 +1,6 @@
-"""Files of posts: sent, given their accounts, found by name, looked through, finalized, taken away.
+"""Imports of CSV files: upload, assign accounts, find by name, read the status, finalize, delete.
 
-Owns …/csv and …/set-accounts. In what order, and what a lost answer means, is the gateway's business.
+Owns …/csv and …/set-accounts. The order of the steps and lost answers are the gateway's concern.
 """
 
 from collections.abc import AsyncIterator
@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from providers.errors import Ambiguous, ContractBroken, NotFound, Rejected, Unavailable
-from providers.highlevel.imports import read_row
+from providers.highlevel.planner import read_row
 from providers.models.grants import AccessToken
 from providers.models.planner import ImportPhase, ImportRow, RowError, Sheet
 from providers.models.secret import Secret
-from tests.providers.highlevel.journeys import Journey, in_process
+from tests.providers.highlevel.sandbox import Sandbox, in_process
 from tests.providers.highlevel.specification import multipart
-from tests.providers.highlevel.support import API, LOCATION, NOW, USER, Lender, highlevel, ok, refused
+from tests.providers.highlevel.support import API, LOCATION, NOW, USER, FakeAccess, highlevel, ok, refused
 from tests.providers.simulators.highlevel.test_csv_imports import BAD, GOOD, HEADERS
 
 ROOT = f"{API}/social-media-posting/{LOCATION}"
@@ -27,7 +27,7 @@ SENT = {"filePath": "social-import/1.csv", "rowsCount": 2, "fileName": "i1-1.csv
 
 
 def bytes_of(content: bytes) -> Any:
-    """Yield what opens a stream of the content."""
+    """Return a function that opens a stream of the content."""
 
     async def body() -> AsyncIterator[bytes]:
         yield content
@@ -36,16 +36,16 @@ def bytes_of(content: bytes) -> Any:
 
 
 async def send(provider: Any, access: Any, name: str = "i1-1.csv", content: bytes = FILE) -> Sheet:
-    """Send a file."""
+    """Upload a file."""
     sheet: Sheet = await provider.planner.send_sheet(access, name=name, size=len(content), body=bytes_of(content))
     return sheet
 
 
-async def test_a_file_goes_out_as_a_form() -> None:
-    """Typed and named; what HighLevel says of it is kept, to be given back."""
+async def test_a_file_is_uploaded_as_a_form() -> None:
+    """Its part has a type and a name, and the answer is returned as a Sheet for the next call."""
     provider, vendor = highlevel(ok({**SENT, "csvFileType": "basic", "fileSize": 1}, 201), api_version="v3")
 
-    sheet = await send(provider, Lender())
+    sheet = await send(provider, FakeAccess())
 
     assert SHEET == sheet
     assert ("POST", f"{ROOT}/csv") == (vendor.last.method, str(vendor.last.url))
@@ -67,57 +67,60 @@ async def test_a_file_goes_out_as_a_form() -> None:
     ],
     ids=repr,
 )
-async def test_what_an_answer_to_a_file_means(answer: Any, kind: type[Exception]) -> None:
-    """Nothing came of it yet, so that no answer is dangerous; it is sent once all the same."""
+async def test_answers_to_an_upload_are_classified(answer: Any, kind: type[Exception]) -> None:
+    """An upload has no effect yet, so an invalid answer is ContractBroken; there is no retry."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await send(provider, Lender())
+        await send(provider, FakeAccess())
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
 async def test_a_refused_file_keeps_highlevels_code() -> None:
-    """v3 has codes of its own for them."""
+    """The code and message of v3 are in the error."""
     provider, _ = highlevel(refused(400, "Missing headers: content", code="CSV_MISSING_HEADERS"), api_version="v3")
 
     with pytest.raises(Rejected) as raised:
-        await send(provider, Lender())
+        await send(provider, FakeAccess())
     assert ("CSV_MISSING_HEADERS", "Missing headers: content") == (
         raised.value.code,
         raised.value.metadata["provider_message"],
     )
 
 
-async def test_accounts_are_given_in_each_generations_words() -> None:
-    """v3 takes the file's kind and tells the import's id; the older one knows neither."""
+async def test_accounts_are_assigned_in_each_version() -> None:
+    """v3 accepts the file's kind and returns the import's id; 2021-07-28 has neither."""
     new, new_vendor = highlevel(ok({"csvId": "65f0"}, 201), api_version="v3")
     old, old_vendor = highlevel(ok(None, 201))
 
-    ids = [await each.planner.assign_sheet(Lender(), SHEET, ["a", "b"]) for each in (new, old)]
+    ids = [await each.planner.assign_sheet(FakeAccess(), SHEET, ["a", "b"]) for each in (new, old)]
 
     body = {"accountIds": ["a", "b"], **SENT, "userId": USER}
     assert ["65f0", ""] == ids
     assert [{**body, "csvFileType": "basic"}, body] == [new_vendor.sent(), old_vendor.sent()]
 
 
-class Nameless(Lender):
-    """A grant of which nobody knows the user."""
+class AccessWithoutUser(FakeAccess):
+    """An Access whose settings name no user."""
 
     async def token(self) -> AccessToken:
-        """Lend a token that says only where."""
+        """Return a token whose settings contain only the location."""
         return AccessToken(Secret("t"), 1, self.scopes, NOW, settings={"location_id": LOCATION})
 
 
 async def test_v3_needs_a_user() -> None:
-    """It is said before any call; the older generation does without."""
+    """Without one the call is refused before it is made; 2021-07-28 needs none."""
     new, new_vendor = highlevel(api_version="v3")
     old, old_vendor = highlevel(ok(None, 201))
 
-    for call in (new.planner.assign_sheet(Nameless(), SHEET, ["a"]), new.planner.finalize_import(Nameless(), "i")):
+    for call in (
+        new.planner.assign_sheet(AccessWithoutUser(), SHEET, ["a"]),
+        new.planner.finalize_import(AccessWithoutUser(), "i"),
+    ):
         with pytest.raises(Rejected) as raised:
             await call
         assert "user_missing" == raised.value.code
-    await old.planner.assign_sheet(Nameless(), SHEET, ["a"])
+    await old.planner.assign_sheet(AccessWithoutUser(), SHEET, ["a"])
 
     assert [] == new_vendor.requests
     assert "userId" not in old_vendor.sent()
@@ -127,35 +130,35 @@ async def test_v3_needs_a_user() -> None:
     "row", [{"_id": "i", "file": SHEET.path}, {"id": "i", "fileName": SHEET.name}, {"_id": "i", "fileName": SHEET.name}]
 )
 async def test_an_import_is_found_by_its_files_name(row: dict[str, Any]) -> None:
-    """Or by where HighLevel keeps the file; on whatever page it is."""
+    """It is found by the file's name or path, on any page."""
     others = [{"_id": "x", "fileName": "other.csv", "file": "other"}]
     provider, vendor = highlevel(ok({"csvs": others, "count": 2}), ok({"csvs": [row], "count": 2}))
 
-    assert "i" == await provider.planner.find_import(Lender(), SHEET)
+    assert "i" == await provider.planner.find_import(FakeAccess(), SHEET)
     assert ["0", "1"] == [request.url.params["skip"] for request in vendor.requests]
 
 
 @pytest.mark.parametrize(
     ("answers", "calls"), [([{"csvs": [], "count": 0}], 1), ([{"csvs": [{"_id": "x"}], "count": 10**6}], 10)]
 )
-async def test_an_import_that_is_not_there_is_not_found(answers: list[Any], calls: int) -> None:
-    """After ten pages at most."""
+async def test_the_search_for_an_import_is_bounded(answers: list[Any], calls: int) -> None:
+    """It ends after ten pages, and returns the empty string."""
     provider, vendor = highlevel(*(ok(each) for each in answers))
 
-    assert "" == await provider.planner.find_import(Lender(), SHEET)
+    assert "" == await provider.planner.find_import(FakeAccess(), SHEET)
     assert calls == len(vendor.requests)
 
 
-async def test_no_list_is_no_empty_list() -> None:
-    """An import that is there would be begun again."""
+async def test_an_answer_without_a_list_breaks_the_contract() -> None:
+    """Read as an empty list, it would make the gateway start an import twice."""
     provider, _ = highlevel(ok({}))
 
     with pytest.raises(ContractBroken):
-        await provider.planner.find_import(Lender(), SHEET)
+        await provider.planner.find_import(FakeAccess(), SHEET)
 
 
 @pytest.mark.parametrize(
-    ("told", "phase"),
+    ("state", "phase"),
     [
         ("pending", ImportPhase.READY),
         ("in_review", ImportPhase.READY),
@@ -167,28 +170,28 @@ async def test_no_list_is_no_empty_list() -> None:
         ("somewhere", ImportPhase.CHECKING),
     ],
 )
-async def test_an_import_tells_how_it_stands(told: str, phase: ImportPhase) -> None:
-    """HighLevel's own word is kept; one that nobody knows is no reason to finalize."""
+async def test_states_of_an_import_are_mapped_to_phases(state: str, phase: ImportPhase) -> None:
+    """HighLevel's own state is kept; an unknown one counts as still checking."""
     rows = [{"summary": "Bread", "medias": []}]
-    provider, vendor = highlevel(ok({"csv": {"_id": "i", "status": told}, "count": 3, "posts": rows}))
+    provider, vendor = highlevel(ok({"csv": {"_id": "i", "status": state}, "count": 3, "posts": rows}))
 
-    found = await provider.planner.get_import(Lender(), "i", cursor="1", limit=1)
+    found = await provider.planner.get_import(FakeAccess(), "i", cursor="1", limit=1)
 
-    assert (phase, told, 3, "2") == (found.phase, found.told, found.row_count, found.next_cursor)
+    assert (phase, state, 3, "2") == (found.phase, found.vendor_phase, found.row_count, found.next_cursor)
     assert (ImportRow("Bread"),) == found.rows
     assert f"{ROOT}/csv/i?skip=1&limit=1" == str(vendor.last.url)
 
 
-async def test_an_import_without_a_word_is_a_broken_contract() -> None:
-    """Nobody can say how it stands."""
+async def test_an_import_without_a_state_breaks_the_contract() -> None:
+    """Its status cannot be known."""
     provider, _ = highlevel(ok({"csv": {"_id": "i"}, "posts": []}))
 
     with pytest.raises(ContractBroken):
-        await provider.planner.get_import(Lender(), "i")
+        await provider.planner.get_import(FakeAccess(), "i")
 
 
-def test_a_row_says_what_is_wrong_with_it() -> None:
-    """In HighLevel's own codes, by medium and by network."""
+def test_errors_of_a_row_are_read() -> None:
+    """They keep HighLevel's codes, with medium and network."""
     row = {
         "summary": "Bread",
         "scheduleDate": "2026-11-21T10:00:00.000Z",
@@ -215,8 +218,8 @@ def test_a_row_says_what_is_wrong_with_it() -> None:
     ) == read_row(row)
 
 
-def test_a_hostile_row_stays_small() -> None:
-    """As many errors as a person reads, whatever is sent."""
+def test_errors_of_a_row_are_bounded() -> None:
+    """At most fifty errors are kept."""
     row = {"medias": [{f"{letter * 3}Error": "x"} for letter in "abcdefghij"] * 100}
 
     assert 50 == len(read_row(row).errors)
@@ -235,32 +238,32 @@ def test_a_hostile_row_stays_small() -> None:
 )
 @pytest.mark.parametrize("verb", ["finalize_import", "delete_import"])
 async def test_changes_are_made_once(verb: str, answer: Any, kind: type[Exception]) -> None:
-    """What may have happened is in doubt, what was refused is not, and nothing is repeated."""
+    """A change that may have happened is Ambiguous, a refused one is not, and there is no retry."""
     provider, vendor = highlevel(answer)
 
     with pytest.raises(kind) as raised:
-        await getattr(provider.planner, verb)(Lender(), "i")
+        await getattr(provider.planner, verb)(FakeAccess(), "i")
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
-async def imported(journey: Journey, access: Any) -> str:
-    """Begin an import at the simulator; give its id."""
-    planner, sheet = journey.provider.planner, await send(journey.provider, access, "first.csv")
+async def imported(sandbox: Sandbox, access: Any) -> str:
+    """Start an import at the simulator, and return its id."""
+    planner, sheet = sandbox.provider.planner, await send(sandbox.provider, access, "first.csv")
     assert "" == await planner.find_import(access, sheet)
-    told = await planner.assign_sheet(access, sheet, [journey.account().id])
+    returned = await planner.assign_sheet(access, sheet, [sandbox.account().id])
     found = await planner.find_import(access, sheet)
-    assert told in ("", found)
+    assert returned in ("", found)
     return found
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])
 async def test_the_simulators_import_becomes_posts(version: str) -> None:
-    """It is looked through, tells its bad row, and makes a post of the good one, once."""
-    async with in_process(version=version) as journey:
-        access, planner = await journey.connect(), journey.provider.planner
-        id = await imported(journey, access)
+    """It is checked, shows its invalid row, and creates a post of the valid one, once."""
+    async with in_process(version=version) as sandbox:
+        access, planner = await sandbox.connect(), sandbox.provider.planner
+        id = await imported(sandbox, access)
         early = await planner.get_import(access, id)
-        journey.vendor.advance_clock(1)
+        sandbox.vendor.advance_clock(1)
         ready = await planner.get_import(access, id)
         await planner.finalize_import(access, id)
         done = await planner.get_import(access, id)
@@ -274,13 +277,13 @@ async def test_the_simulators_import_becomes_posts(version: str) -> None:
     assert phases == [early.phase, ready.phase, done.phase]
     assert [0, 2] == [len(row.errors) for row in ready.rows]
     assert RowError("scheduleDate must be after current date", "media[0]", "tiktok") in ready.rows[1].errors
-    assert ["Bread"] == [row.summary for row in journey.vendor.created]
+    assert ["Bread"] == [row.summary for row in sandbox.vendor.created]
 
 
 async def test_the_simulator_refuses_a_file_with_its_code() -> None:
-    """A file without the columns that it wants."""
-    async with in_process(version="v3") as journey:
+    """A file without the required columns is rejected with the code in the error."""
+    async with in_process(version="v3") as sandbox:
         with pytest.raises(Rejected) as raised:
-            await send(journey.provider, await journey.connect(), content=b"a,b\n1,2\n")
+            await send(sandbox.provider, await sandbox.connect(), content=b"a,b\n1,2\n")
 
     assert "CSV_MISSING_HEADERS" == raised.value.code

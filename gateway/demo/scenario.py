@@ -1,6 +1,6 @@
-"""The demo's story: connect an account, verify it, upload a video, publish it, and prove that it arrived as it left.
+"""The demo's scenario: connect an account, verify it, upload a video, publish it, and prove that every byte arrived.
 
-Owns the order of the steps. How each is done stands in the files beside it.
+Owns the order of the steps. How each is done is in the neighbouring files.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ from gateway.command_error import CommandError
 from gateway.demo import client, commands, consent, video
 from gateway.demo.client import Client
 from gateway.demo.processes import interruptible
-from gateway.demo.show import Screen
-from gateway.demo.world import World, world
+from gateway.demo.sandbox import Sandbox, running_sandbox
+from gateway.demo.screen import Screen
 from socialgateway.v1 import account_pb2, connection_pb2, post_pb2
 
 Status = connection_pb2.Connection.Status
@@ -28,42 +28,42 @@ BROWSER_SECONDS = 600.0
 
 
 def run(*, file: Path | None, keep: bool, browser: bool, then: str) -> int:
-    """Tell the story; gives 0 when the vendor holds the very bytes that left, the code of `then` when that ran."""
+    """Run the demo; return 0 if the vendor received exactly the bytes that were sent, or the exit code of `then`."""
     screen = Screen()
     if file is not None and not file.is_file():
         raise CommandError(f"there is no file {file}")
     if file is not None and not file.stat().st_size:
         raise CommandError(f"{file} is empty")
     with interruptible():
-        screen.step("A simulated TikTok and a gateway start, each a process of its own")
-        with world() as around:
-            screen.fact("gateway", f"gRPC {around.grpc}, HTTP {around.http}")
-            screen.fact("TikTok", f"simulated at {around.simulator}")
-            with client.connected(around.grpc, around.key) as caller:
-                post, identical = _publish(screen, around, caller, file, browser)
+        screen.step("Starting a simulated TikTok and a gateway, each in its own process")
+        with running_sandbox() as sandbox:
+            screen.fact("gateway", f"gRPC {sandbox.grpc}, HTTP {sandbox.http}")
+            screen.fact("TikTok", f"simulated at {sandbox.simulator}")
+            with client.connected(sandbox.grpc, sandbox.key) as caller:
+                post, identical = _publish(screen, sandbox, caller, file, browser)
             if not identical:
                 return 1
-            return _afterwards(screen, around, post, keep=keep, then=then)
+            return _afterwards(screen, sandbox, post, keep=keep, then=then)
 
 
 def _publish(
-    screen: Screen, around: World, caller: Client, file: Path | None, browser: bool
+    screen: Screen, sandbox: Sandbox, caller: Client, file: Path | None, browser: bool
 ) -> tuple[post_pb2.Post, bool]:
-    """Do what a caller does; tell whether the bytes are the same at both ends."""
+    """Do what a caller does; return the post, and whether the vendor received the same bytes."""
     account = _account(screen, caller, browser)
-    path, mime_type = _media(screen, around, file)
+    path, mime_type = _media(screen, sandbox, file)
     sha256 = _sha256(path)
-    screen.step("The video goes to the gateway")
+    screen.step("Uploading the video to the gateway")
     with screen.bar("uploading", path.stat().st_size) as move:
         upload = caller.upload(path, mime_type, sha256, move)
     screen.fact("upload", upload.name)
     post = _post(screen, caller, account, upload.name)
-    return post, _compare(screen, around, sha256)
+    return post, _compare(screen, sandbox, sha256)
 
 
 def _account(screen: Screen, caller: Client, browser: bool) -> account_pb2.Account:
     """Connect an account through the consent page, verify it, and show its profile."""
-    screen.step("An account is connected through the consent page")
+    screen.step("Connecting an account through the consent page")
     connection = caller.connect()
     if browser:
         _ask_person(screen, caller, connection)
@@ -80,26 +80,26 @@ def _account(screen: Screen, caller: Client, browser: bool) -> account_pb2.Accou
 
 
 def _ask_person(screen: Screen, caller: Client, connection: connection_pb2.Connection) -> None:
-    """Let a person press the button in their own browser."""
+    """Wait for a person to approve in their own browser."""
     screen.line("  Open this page and press Continue:")
     screen.line(f"  {connection.authorization.uri}")
     webbrowser.open(connection.authorization.uri)
     deadline = time.monotonic() + BROWSER_SECONDS
     while caller.connection(connection.name).status == Status.PENDING:
         if time.monotonic() > deadline:
-            raise CommandError("nobody pressed the button within ten minutes")
+            raise CommandError("nobody pressed Continue within ten minutes")
         time.sleep(0.5)
 
 
-def _media(screen: Screen, around: World, file: Path | None) -> tuple[Path, str]:
-    """Return the video and its type: the caller's own, or one made now."""
+def _media(screen: Screen, sandbox: Sandbox, file: Path | None) -> tuple[Path, str]:
+    """Return the video's path and MIME type: the caller's own, or one that is encoded now."""
     if file is not None:
         mime_type = mimetypes.guess_type(file.name)[0] or "video/mp4"
-        screen.step(f"The video is {file}")
+        screen.step(f"Using the video {file}")
         screen.fact("size", f"{file.stat().st_size:,} bytes, {mime_type}")
         return file, mime_type
-    screen.step("A real video is made: H.264, upright, moving")
-    path = around.folder / "demo.mp4"
+    screen.step("Encoding a real video: H.264, portrait, with motion")
+    path = sandbox.folder / "demo.mp4"
     with screen.bar("encoding", video.MIN_BYTES) as move:
         video.make(path, move)
     screen.fact("size", f"{path.stat().st_size:,} bytes")
@@ -107,11 +107,11 @@ def _media(screen: Screen, around: World, file: Path | None) -> tuple[Path, str]
 
 
 def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: str) -> post_pb2.Post:
-    """Create the post and show every state it goes through."""
+    """Create the post and print every state it goes through."""
     creator = caller.creator(account.name)
     levels = list(creator.privacy_levels)
     public = account_pb2.PRIVACY_LEVEL_PUBLIC
-    wanted = post_pb2.Post(
+    draft = post_pb2.Post(
         account=account.name,
         mode=post_pb2.POST_MODE_DIRECT,
         caption=CAPTION,
@@ -119,14 +119,14 @@ def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: 
         options=post_pb2.PostOptions(privacy_level=public if public in levels or not levels else levels[0]),
         consent=post_pb2.Consent(subject="the demo", declaration="TikTok's Music Usage Confirmation", time=_now()),
     )
-    screen.step("The post is created, and watched")
-    post = caller.post(wanted)
-    shown = ""
+    screen.step("Creating the post and watching it")
+    post = caller.post(draft)
+    printed = ""
     for each in caller.watch(post.name):
-        post, told = each, _told(each)
-        if told != shown:
-            screen.fact("state", told)
-        shown = told
+        post, text = each, _state_text(each)
+        if text != printed:
+            screen.fact("state", text)
+        printed = text
     if post.state != post_pb2.Post.PUBLISHED:
         raise CommandError(f"the post ended as {post_pb2.Post.State.Name(post.state)}: {post.error.message}")
     post = caller.public(post.name)
@@ -136,48 +136,48 @@ def _post(screen: Screen, caller: Client, account: account_pb2.Account, upload: 
     return post
 
 
-def _told(post: post_pb2.Post) -> str:
-    """Say where a post stands."""
+def _state_text(post: post_pb2.Post) -> str:
+    """Return a post's state, with its progress during the transfer."""
     state = post_pb2.Post.State.Name(post.state)
     if post.state != post_pb2.Post.TRANSFERRING:
         return state
     return f"{state}, {post.progress.sent_bytes:,} of {post.progress.total_bytes:,} bytes"
 
 
-def _compare(screen: Screen, around: World, sha256: str) -> bool:
-    """Hold what the vendor received against what left."""
-    screen.step("What TikTok holds is compared with what left")
-    held = [str(each["sha256"]) for each in consent.get_json(f"{around.simulator}/_sim/ledger")["posts"]]
+def _compare(screen: Screen, sandbox: Sandbox, sha256: str) -> bool:
+    """Compare what the vendor received with what was sent."""
+    screen.step("Comparing what TikTok received with what was sent")
+    received = [str(each["sha256"]) for each in consent.get_json(f"{sandbox.simulator}/_sim/ledger")["posts"]]
     screen.fact("sent", sha256)
-    for each in held:
+    for each in received:
         screen.fact("received", each)
-    if held == [sha256]:
+    if received == [sha256]:
         screen.good("Published once, and identical byte for byte.")
         return True
-    screen.bad(f"NOT identical: TikTok holds {len(held)} posts, and none may differ.")
+    screen.bad(f"NOT identical: TikTok has {len(received)} posts; there must be exactly one, with the same bytes.")
     return False
 
 
-def _afterwards(screen: Screen, around: World, post: post_pb2.Post, *, keep: bool, then: str) -> int:
-    """Say how to go on; keep everything running, or run a command in it, when asked to."""
+def _afterwards(screen: Screen, sandbox: Sandbox, post: post_pb2.Post, *, keep: bool, then: str) -> int:
+    """Run `then` in the sandbox, keep everything running, or print what to try next."""
     if then:
-        surroundings = commands.environment(around, post.name)
-        return subprocess.run(["/bin/sh", "-c", then], env=surroundings, check=False).returncode
+        environment = commands.environment(sandbox, post.name)
+        return subprocess.run(["/bin/sh", "-c", then], env=environment, check=False).returncode
     if not keep:
-        screen.line("\nTo explore further; each of these starts what it needs:\n")
+        screen.line("\nTo explore further, try these; each starts what it needs:\n")
         for command in commands.after():
             screen.line(f"  {command}\n")
         return 0
-    screen.line("\nEverything keeps running. From another terminal:\n")
-    for command in commands.beside(around, post.name):
+    screen.line("\nEverything keeps running. Try these in another terminal:\n")
+    for command in commands.beside(sandbox, post.name):
         screen.line(f"  {command}\n")
-    screen.line("Ctrl-C ends it.")
+    screen.line("Press Ctrl-C to stop.")
     sys.stdout.flush()
     try:
         while True:
             time.sleep(3600)
     except KeyboardInterrupt:
-        screen.line("\nEnding.")
+        screen.line("\nStopping.")
     return 0
 
 

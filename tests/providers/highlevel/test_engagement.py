@@ -1,6 +1,6 @@
-"""Comments of v3: listed, written once, liked; and what each answer means.
+"""Comments in API version v3: list, write once, like, and the meaning of each answer.
 
-Owns /comments. What becomes of a lost answer is the gateway's business.
+Owns /comments; figures are covered by test_statistics.py. How the gateway handles a lost answer is tested there.
 """
 
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from providers.errors import Ambiguous, CapabilityMissing, ContentRefused, Contr
 from providers.errors import Unavailable as Away
 from providers.models.engagement import AccountRef, Comment, CommentPage
 from providers.simulators.highlevel.tenants import BAKERY
-from tests.providers.highlevel.journeys import in_process
-from tests.providers.highlevel.support import API, LOCATION, Lender, highlevel, ok, refused
+from tests.providers.highlevel.sandbox import in_process
+from tests.providers.highlevel.support import API, LOCATION, FakeAccess, highlevel, ok, refused
 
 COMMENTS = f"{API}/social-media-posting/comments"
 POST, PARENT = "65f0c0de0000000000000001", "65f0c0de0000000000000002"
@@ -45,11 +45,13 @@ def page(*rows: Any, **meta: Any) -> httpx.Response:
     return ok({"comments": list(rows), "meta": {"total": 9, "hasMore": False, **meta}}, 201)
 
 
-async def test_a_page_is_asked_and_read() -> None:
-    """Below one parent, of one account, paged by numbers; everything that is said of a comment."""
+async def test_a_page_is_requested_and_read() -> None:
+    """The request has parent, account and offset; all documented fields of a comment are read."""
     provider, vendor = highlevel(page(ROW, {"_id": "a"}, hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK, parent=PARENT, top=True, cursor="5", limit=1000)
+    found = await provider.engagement.list_comments(
+        FakeAccess(), TIKTOK, parent=PARENT, top=True, cursor="5", limit=1000
+    )
 
     first = Comment(
         id=ROW["_id"],
@@ -73,41 +75,41 @@ async def test_a_page_is_asked_and_read() -> None:
 
 
 async def test_all_comments_of_an_account_have_no_parent() -> None:
-    """The latest first; a list that ends says so, whatever it claims of more."""
+    """They are listed latest first; an empty page is the last, whatever `hasMore` says."""
     provider, vendor = highlevel(page(hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+    found = await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
     assert CommentPage((), "", 9) == found
     assert {"originIds": ["origin-1"], "sortBy": "latest", "skip": 0, "limit": 20} == vendor.sent()
 
 
-async def test_what_is_no_comment_is_left_out() -> None:
-    """The post itself, deleted ones, and rows without an id count for the place in the list only."""
+async def test_rows_that_are_not_visible_comments_are_left_out() -> None:
+    """The post itself, deleted comments and rows without an id only count for the offset."""
     rows = [{**ROW, "isPost": True}, {**ROW, "isDeleted": True}, {"content": "no id"}, None, ROW]
     provider, _ = highlevel(page(*rows, hasMore=True), api_version="v3")
 
-    found = await provider.engagement.list_comments(Lender(), TIKTOK)
+    found = await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
     assert [ROW["_id"]] == [each.id for each in found.comments]
     assert "4" == found.next_cursor
 
 
 @pytest.mark.parametrize("results", [None, {}, {"comments": {}}])
-async def test_an_answer_without_a_list_is_no_empty_list(results: Any) -> None:
-    """An own comment would be taken for missing."""
+async def test_an_answer_without_a_list_breaks_the_contract(results: Any) -> None:
+    """Read as an empty list, it would make the account's own comment look missing."""
     provider, _ = highlevel(ok(results, 201), api_version="v3")
 
     with pytest.raises(ContractBroken):
-        await provider.engagement.list_comments(Lender(), TIKTOK)
+        await provider.engagement.list_comments(FakeAccess(), TIKTOK)
 
 
 @pytest.mark.parametrize(("reply", "parent"), [(True, PARENT), (False, POST)])
-async def test_a_comment_goes_out_once(reply: bool, parent: str) -> None:
-    """Below a comment or below a post; the answer is the comment."""
+async def test_a_comment_is_sent_once(reply: bool, parent: str) -> None:
+    """It is sent below a comment or a post, and the answer is read as the comment."""
     provider, vendor = highlevel(ok(ROW, 201), api_version="v3")
 
-    made = await provider.engagement.create_comment(Lender(), TIKTOK, text="Danke 🥐", parent=parent, reply=reply)
+    made = await provider.engagement.create_comment(FakeAccess(), TIKTOK, text="Danke 🥐", parent=parent, reply=reply)
 
     assert (ROW["_id"], POST) == (made.id, made.post_id)
     assert ("POST", f"{COMMENTS}/tiktok?locationId={LOCATION}") == (vendor.last.method, str(vendor.last.url))
@@ -128,16 +130,16 @@ async def test_a_comment_goes_out_once(reply: bool, parent: str) -> None:
     ids=repr,
 )
 async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception]) -> None:
-    """What may stand there is in doubt, what was refused is not, and nothing is repeated."""
+    """A comment that may exist is Ambiguous, a refused one is not, and there is no retry."""
     provider, vendor = highlevel(answer, api_version="v3")
 
     with pytest.raises(kind) as raised:
-        await provider.engagement.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)
+        await provider.engagement.create_comment(FakeAccess(), TIKTOK, text="a", parent=POST, reply=False)
     assert (kind, 1) == (type(raised.value), len(vendor.requests))
 
 
 @pytest.mark.parametrize(
-    ("platform", "text", "taken"),
+    ("platform", "text", "accepted"),
     [
         ("tiktok", "a" * 150, True),
         ("tiktok", "a" * 151, False),
@@ -151,12 +153,12 @@ async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception])
         ("facebook", " \n", False),
     ],
 )
-def test_each_network_has_its_longest_comment(platform: str, text: str, taken: bool) -> None:
-    """In UTF-16 units; an empty one is none. No call is made for it."""
+def test_each_network_has_a_maximum_comment_length(platform: str, text: str, accepted: bool) -> None:
+    """It counts UTF-16 units; an empty comment is refused too. No call is made."""
     provider, vendor = highlevel(api_version="v3")
     account = AccountRef("a", platform)
 
-    if taken:
+    if accepted:
         provider.engagement.check_comment(account, text)
     else:
         with pytest.raises(ContentRefused) as raised:
@@ -166,11 +168,11 @@ def test_each_network_has_its_longest_comment(platform: str, text: str, taken: b
 
 
 @pytest.mark.parametrize(("liked", "method", "status"), [(True, "POST", 201), (False, "DELETE", 200)])
-async def test_a_like_comes_and_goes(liked: bool, method: str, status: int) -> None:
-    """One call on the comment's own address."""
+async def test_a_comment_is_liked_and_unliked(liked: bool, method: str, status: int) -> None:
+    """Each is one call to the comment's own path."""
     provider, vendor = highlevel(ok(None, status), api_version="v3")
 
-    await provider.engagement.set_liked(Lender(), TIKTOK, "c/d", liked=liked)
+    await provider.engagement.set_liked(FakeAccess(), TIKTOK, "c/d", liked=liked)
 
     assert (method, f"{COMMENTS}/tiktok/c%2Fd/like?locationId={LOCATION}") == (
         vendor.last.method,
@@ -189,40 +191,40 @@ async def test_a_like_comes_and_goes(liked: bool, method: str, status: int) -> N
         (True, "Unsupported platform", False),
     ],
 )
-async def test_what_is_so_already_is_no_error(liked: bool, words: str, fine: bool) -> None:
-    """A 400 says both that and what really is one."""
+async def test_liking_a_liked_comment_is_no_error(liked: bool, words: str, fine: bool) -> None:
+    """A 400 is ignored if its message says that there was nothing to change, and raised otherwise."""
     provider, _ = highlevel(refused(400, words), api_version="v3")
 
     if fine:
-        await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+        await provider.engagement.set_liked(FakeAccess(), TIKTOK, PARENT, liked=liked)
     else:
         with pytest.raises(Rejected):
-            await provider.engagement.set_liked(Lender(), TIKTOK, PARENT, liked=liked)
+            await provider.engagement.set_liked(FakeAccess(), TIKTOK, PARENT, liked=liked)
 
 
 async def test_some_networks_have_no_comments_or_no_likes() -> None:
-    """They are refused before any call, and so is an account that nobody knows by the network's id."""
+    """They are refused before any call, and so is an account without its network's id."""
     provider, vendor = highlevel(api_version="v3")
     engagement = provider.engagement
 
     with pytest.raises(CapabilityMissing):
-        await engagement.list_comments(Lender(), AccountRef("a", "pinterest", "", {"origin_id": "o"}))
+        await engagement.list_comments(FakeAccess(), AccountRef("a", "pinterest", "", {"origin_id": "o"}))
     with pytest.raises(CapabilityMissing):
-        await engagement.set_liked(Lender(), AccountRef("a", "instagram"), PARENT, liked=True)
+        await engagement.set_liked(FakeAccess(), AccountRef("a", "instagram"), PARENT, liked=True)
     with pytest.raises(CapabilityMissing):
-        await engagement.list_comments(Lender(), AccountRef("a", "tiktok"))
+        await engagement.list_comments(FakeAccess(), AccountRef("a", "tiktok"))
     assert [] == vendor.requests
 
 
-async def test_the_older_generation_has_none() -> None:
-    """The table says so, naming the setting, and nothing is asked; of figures and labels it has some."""
+async def test_version_2021_07_28_has_no_comments() -> None:
+    """The table says so in a note that names the setting, and no call is made."""
     provider, vendor = highlevel()
     held = checked(provider).engagement
 
     for capability, call in (
-        (Capability.COMMENT_LIST, held.list_comments(Lender(), TIKTOK)),
-        (Capability.COMMENT_REPLY, held.create_comment(Lender(), TIKTOK, text="a", parent=POST, reply=False)),
-        (Capability.COMMENT_MODERATE, held.set_liked(Lender(), TIKTOK, PARENT, liked=True)),
+        (Capability.COMMENT_LIST, held.list_comments(FakeAccess(), TIKTOK)),
+        (Capability.COMMENT_REPLY, held.create_comment(FakeAccess(), TIKTOK, text="a", parent=POST, reply=False)),
+        (Capability.COMMENT_MODERATE, held.set_liked(FakeAccess(), TIKTOK, PARENT, liked=True)),
     ):
         with pytest.raises(CapabilityMissing) as raised:
             await call
@@ -234,10 +236,10 @@ async def test_the_older_generation_has_none() -> None:
 
 
 async def test_the_simulators_comments() -> None:
-    """One is written below a post, answered, liked twice and unliked twice, and found in both lists."""
-    async with in_process(version="v3") as journey:
-        access, engagement, account = await journey.connect(), journey.provider.engagement, journey.account()
-        post = journey.posted()
+    """A comment is written below a post, answered, liked and unliked twice, and found in both lists."""
+    async with in_process(version="v3") as sandbox:
+        access, engagement, account = await sandbox.connect(), sandbox.provider.engagement, sandbox.account()
+        post = sandbox.posted()
         below = await engagement.create_comment(access, account, text="Fresh!", parent=post, reply=False)
         answer = await engagement.create_comment(access, account, text="Thanks", parent=below.id, reply=True)
         for liked in (True, True, False, False, True):
@@ -249,5 +251,5 @@ async def test_the_simulators_comments() -> None:
 
     assert {below.id, answer.id} == {each.id for each in everything.comments}
     assert [("Thanks", post)] == [(each.text, each.post_id) for each in thread.comments]
-    assert journey.vendor.comments[below.id].liked
-    assert BAKERY == journey.vendor.comments[below.id].location_id
+    assert sandbox.vendor.comments[below.id].liked
+    assert BAKERY == sandbox.vendor.comments[below.id].location_id

@@ -1,6 +1,6 @@
-"""`provider_extra` of HighLevel: every option as it is sent, and every way in which one can be wrong.
+"""`provider_extra` of HighLevel: how each option is sent, and how invalid ones are refused.
 
-Owns the options of the planner and of the networks. Modes, times and media are in test_publishing.py.
+Owns the options of the planner and of the networks. Modes, times and media are covered by test_publishing.py.
 """
 
 from datetime import timedelta
@@ -9,21 +9,21 @@ from typing import Any
 import pytest
 
 from providers.errors import ContentRefused, OptionUnsupported
-from providers.highlevel import details
+from providers.highlevel import platform_options
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode, PostOptions, PublishRequest
 from tests.providers.highlevel.support import NOW, USER, highlevel
-from tests.providers.highlevel.test_publishing import ACCOUNT, body, order
+from tests.providers.highlevel.test_publishing import ACCOUNT, body, post
 
 START, END = "2026-12-24T18:00:00+01:00", "2026-12-26T20:15:30+01:00"
 REVIEW: dict[str, Any] = {"mode": PostMode.PLANNER_REVIEW, "schedule_time": NOW + timedelta(hours=1)}
 
 
-def refused_field(given: PublishRequest, version: str = "2021-07-28") -> str:
-    """Return the option that is refused without any call."""
+def refused_field(request: PublishRequest, version: str = "2021-07-28") -> str:
+    """Return the name of the option that is refused, without any call."""
     provider, vendor = highlevel(api_version=version)
     with pytest.raises(OptionUnsupported) as raised:
-        provider.publishing.check(given)
+        provider.publishing.check(request)
     assert [] == vendor.requests
     assert len(raised.value.message) < 600
     return raised.value.field
@@ -33,34 +33,34 @@ def refused_field(given: PublishRequest, version: str = "2021-07-28") -> str:
 
 
 @pytest.mark.parametrize("kind", ["post", "story", "reel"])
-async def test_a_kind_of_post_is_passed_on(kind: str) -> None:
-    """As `type`."""
-    assert kind == (await body(order("instagram", extra={"post_type": kind})))["type"]
+async def test_the_post_type_is_sent(kind: str) -> None:
+    """It is the field `type`."""
+    assert kind == (await body(post("instagram", extra={"post_type": kind})))["type"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "youtube", "threads", ""])
-async def test_a_first_comment_stands_at_the_root(platform: str) -> None:
-    """`firstComment` would be one property too many."""
-    assert "First!" == (await body(order(platform, extra={"first_comment": "First!"})))["followUpComment"]
+async def test_a_first_comment_is_sent_as_follow_up_comment(platform: str) -> None:
+    """HighLevel would refuse a property `firstComment`."""
+    assert "First!" == (await body(post(platform, extra={"first_comment": "First!"})))["followUpComment"]
 
 
-async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> None:
-    """Image and link in both, title and description in v3 only."""
+async def test_a_link_preview_depends_on_the_api_version() -> None:
+    """Image and link exist in both versions, title and description in v3 only."""
     plain = {"image": "https://a.example/a.png", "link": "https://a.example/"}
     whole = {**plain, "title": "Title", "description": "Words"}
 
-    older = await body(order(extra={"link_preview": plain}))
-    newer = await body(order(extra={"link_preview": whole}), api_version="v3")
+    older = await body(post(extra={"link_preview": plain}))
+    newer = await body(post(extra={"link_preview": whole}), api_version="v3")
 
     sent = {"metaImage": "https://a.example/a.png", "metaLink": "https://a.example/"}
     assert sent == older["ogTagsDetails"]
     assert {**sent, "ogTitle": "Title", "ogDescription": "Words"} == newer["ogTagsDetails"]
     for name in ("title", "description"):
-        assert "link_preview" == refused_field(order(extra={"link_preview": {name: "a"}}))
+        assert "link_preview" == refused_field(post(extra={"link_preview": {name: "a"}}))
 
 
 @pytest.mark.parametrize(
-    ("said", "sent"),
+    ("options", "sent"),
     [
         ({}, {"gmbEventType": "STANDARD", "actionType": "none"}),
         (
@@ -130,20 +130,20 @@ async def test_a_link_preview_is_sent_as_far_as_the_generation_knows_it() -> Non
         ),
     ],
 )
-async def test_google_gets_its_parts(said: dict[str, Any], sent: dict[str, Any] | None) -> None:
-    """Times in the parts that the clock on the wall shows; a day without a time and a zone is none."""
-    given = order("google_business", extra={"google_business": said})
+async def test_google_business_details_are_sent(options: dict[str, Any], sent: dict[str, Any] | None) -> None:
+    """Times are sent in parts, in their own time zone; a date without time and zone is refused."""
+    request = post("google_business", extra={"google_business": options})
 
     if sent is None:
-        assert "google_business" == refused_field(given)
+        assert "google_business" == refused_field(request)
     else:
-        assert sent == (await body(given))["gmbPostDetails"]
+        assert sent == (await body(request))["gmbPostDetails"]
 
 
-@pytest.mark.parametrize("action", details.ACTIONS)
-async def test_every_action_is_passed_on(action: str) -> None:
-    """As it is."""
-    sent = await body(order("google_business", extra={"google_business": {"action": action}}))
+@pytest.mark.parametrize("action", platform_options.ACTIONS)
+async def test_every_action_is_sent(action: str) -> None:
+    """It is sent unchanged."""
+    sent = await body(post("google_business", extra={"google_business": {"action": action}}))
 
     assert action == sent["gmbPostDetails"]["actionType"]
 
@@ -156,30 +156,33 @@ async def test_every_action_is_passed_on(action: str) -> None:
         ({"type": "video"}, PrivacyLevel.ONLY_ME, {"type": "video"}),
     ],
 )
-async def test_youtube_gets_its_parts(extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]) -> None:
-    """A kind always, a title and who may see it where they were chosen."""
+async def test_youtube_details_are_sent(
+    extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]
+) -> None:
+    """They always have a type; title and privacy level only if chosen."""
     privacy = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private"}
     options = PostOptions(privacy_level=level)
-    given = order("youtube", options=options, extra={"youtube": extra} if extra else {})
+    request = post("youtube", options=options, extra={"youtube": extra} if extra else {})
 
-    assert {**sent, **({"privacyLevel": privacy[level]} if level else {})} == (await body(given))["youtubePostDetails"]
+    expected = {**sent, **({"privacyLevel": privacy[level]} if level else {})}
+    assert expected == (await body(request))["youtubePostDetails"]
 
 
-async def test_pinterest_gets_its_boards_for_its_account() -> None:
-    """The account stands beside them."""
-    said = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
-    sent = await body(order("pinterest", extra={"pinterest": said}))
+async def test_pinterest_boards_are_sent_with_their_account() -> None:
+    """The account's id is sent beside the boards."""
+    options = {"title": "Pin", "link": "https://a.example/", "boards": ["b1", "b2"]}
+    sent = await body(post("pinterest", extra={"pinterest": options}))
 
     boards = [{"accountId": ACCOUNT, "boards": ["b1", "b2"]}]
     assert {"title": "Pin", "link": "https://a.example/", "pinterestBoards": boards} == sent["pinterestPostDetails"]
-    bare = await body(order("pinterest", extra={"pinterest": {"title": "Pin"}}))
+    bare = await body(post("pinterest", extra={"pinterest": {"title": "Pin"}}))
     assert {"title": "Pin"} == bare["pinterestPostDetails"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "google_business", "pinterest", "threads"])
-async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
-    """No network gets another's parts, and only TikTok and YouTube always have their own."""
-    sent = await body(order(platform))
+async def test_unset_options_are_not_sent(platform: str) -> None:
+    """Only TikTok and YouTube always have details; other networks get none by default."""
+    sent = await body(post(platform))
 
     assert {"accountIds", "type", "userId", "createdBy", "media", "summary", "status", "tags"} == sent.keys()
 
@@ -199,8 +202,8 @@ async def test_nothing_is_sent_that_nobody_said(platform: str) -> None:
         ("requester_note", ("tiktok", "facebook")),
     ],
 )
-def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platforms: tuple[str, ...]) -> None:
-    """By its name."""
+def test_an_option_that_the_network_or_mode_drops_is_refused(name: str, platforms: tuple[str, ...]) -> None:
+    """The error names the option."""
     good: dict[str, Any] = {
         "first_comment": "a",
         "link_preview": {"link": "a"},
@@ -210,19 +213,19 @@ def test_an_option_that_its_network_or_mode_drops_is_refused(name: str, platform
         "approver": "a",
         "requester_note": "a",
     }
-    assert [name] * len(platforms) == [refused_field(order(each, extra={name: good[name]})) for each in platforms]
+    assert [name] * len(platforms) == [refused_field(post(each, extra={name: good[name]})) for each in platforms]
 
 
 @pytest.mark.parametrize(("kind", "refused"), [("post", False), ("story", True), ("reel", True)])
 def test_tiktok_has_posts_only(kind: str, refused: bool) -> None:
-    """Neither stories nor reels."""
+    """Stories and reels are refused."""
     provider, _ = highlevel()
-    given = order("tiktok", extra={"post_type": kind})
+    request = post("tiktok", extra={"post_type": kind})
 
     if refused:
-        assert "post_type" == refused_field(given)
+        assert "post_type" == refused_field(request)
     else:
-        provider.publishing.check(given)
+        provider.publishing.check(request)
 
 
 DEEP: Any = "x"
@@ -249,36 +252,36 @@ WRONG: tuple[Any, ...] = (
 
 @pytest.mark.parametrize("name", ["post_type", "first_comment", "category", "tags", "approver", "requester_note"])
 @pytest.mark.parametrize("value", WRONG, ids=lambda value: type(value).__name__)
-def test_a_value_of_another_kind_is_refused(name: str, value: Any) -> None:
-    """Numbers that are none, depth without end, nothing, too much: the option is named, and nothing else is raised."""
-    assert name == refused_field(order("facebook", extra={"approver": USER, name: value}, **REVIEW))
+def test_a_value_of_another_type_is_refused(name: str, value: Any) -> None:
+    """Invalid numbers, deep nesting, empty and oversized values are refused with the option's name."""
+    assert name == refused_field(post("facebook", extra={"approver": USER, name: value}, **REVIEW))
 
 
 @pytest.mark.parametrize("value", [None, True, 1, float("nan"), "x", [], [{}]], ids=repr)
 @pytest.mark.parametrize("name", ["link_preview", "google_business", "youtube", "pinterest"])
-def test_a_group_that_is_none_is_refused(name: str, value: Any) -> None:
-    """It must be an object."""
+def test_a_group_must_be_an_object(name: str, value: Any) -> None:
+    """Any other value is refused with the group's name."""
     platform = "facebook" if name == "link_preview" else name
-    assert name == refused_field(order(platform, extra={name: value}))
+    assert name == refused_field(post(platform, extra={name: value}))
 
 
 @pytest.mark.parametrize(
     ("platform", "name", "members"),
     [
         ("facebook", "link_preview", ("image", "link", "title", "description")),
-        ("google_business", "google_business", tuple(details.GOOGLE)),
+        ("google_business", "google_business", tuple(platform_options.GOOGLE)),
         ("youtube", "youtube", ("title", "type")),
         ("pinterest", "pinterest", ("title", "link", "boards")),
     ],
 )
-def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: tuple[str, ...]) -> None:
-    """By the name of its group, in both generations."""
+def test_an_invalid_member_of_a_group_is_refused(platform: str, name: str, members: tuple[str, ...]) -> None:
+    """The error names its group, in both API versions."""
     for member in members:
         for value in WRONG:
             for version in ("2021-07-28", "v3"):
-                assert name == refused_field(order(platform, extra={name: {member: value}}), version)
+                assert name == refused_field(post(platform, extra={name: {member: value}}), version)
     for unknown in ("unknown", "", "x" * 10_000, 7, None, ("a",)):
-        assert name == refused_field(order(platform, extra={name: {unknown: "a"}}), "v3")
+        assert name == refused_field(post(platform, extra={name: {unknown: "a"}}), "v3")
 
 
 @pytest.mark.parametrize(
@@ -294,14 +297,14 @@ def test_a_member_of_another_kind_is_refused(platform: str, name: str, members: 
         ("facebook", {"post_type": "POST"}),
     ],
 )
-def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, Any]) -> None:
-    """Fifty tags, 25 boards, a hundred characters of a title, and the words that HighLevel knows."""
+def test_values_beyond_the_limits_are_refused(platform: str, extra: dict[str, Any]) -> None:
+    """There are at most 50 tags, 25 boards and 100 characters of a title, and fixed values of enumerations."""
     [name] = extra
-    assert name == refused_field(order(platform, extra=extra))
+    assert name == refused_field(post(platform, extra=extra))
 
 
 @pytest.mark.parametrize(
-    "said",
+    "options",
     [
         {"type": "EVENT"},
         {"type": "OFFER", "start": START},
@@ -318,16 +321,16 @@ def test_what_is_too_much_or_unknown_is_refused(platform: str, extra: dict[str, 
         {"action": "dance"},
     ],
 )
-def test_times_that_google_cannot_use_are_refused(said: dict[str, Any]) -> None:
-    """Events and offers begin and end, in this order, at times with a zone."""
-    assert "google_business" == refused_field(order("google_business", extra={"google_business": said}))
+def test_invalid_times_of_google_business_are_refused(options: dict[str, Any]) -> None:
+    """Events and offers need a start before their end, both with a time zone."""
+    assert "google_business" == refused_field(post("google_business", extra={"google_business": options}))
 
 
 @pytest.mark.parametrize(("start", "end"), [("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00")])
-async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: str, end: str) -> None:
-    """Nothing is moved into another zone."""
-    said = {"type": "EVENT", "start": start, "end": end}
-    sent = (await body(order("google_business", extra={"google_business": said})))["gmbPostDetails"]
+async def test_extreme_times_are_sent_unchanged(start: str, end: str) -> None:
+    """They are not converted to another time zone."""
+    options = {"type": "EVENT", "start": start, "end": end}
+    sent = (await body(post("google_business", extra={"google_business": options})))["gmbPostDetails"]
 
     assert (1, 9999) == (sent["startDate"]["startDate"]["year"], sent["endDate"]["endDate"]["year"])
 
@@ -335,13 +338,13 @@ async def test_times_at_the_ends_of_the_calendar_are_written_as_they_are(start: 
 @pytest.mark.parametrize(
     "name", ["", "firstComment", "x" * 10_000, "__class__", "\0", "mode", 7, None, 1.5, ("a", "b")]
 )
-def test_an_unknown_name_is_refused(name: Any) -> None:
-    """Whatever it is: it is shown to 64 characters, also beside others of another type."""
-    assert str(name)[:64] == refused_field(order(extra={name: DEEP, "post_type": "post"}))
+def test_an_unknown_option_is_refused(name: Any) -> None:
+    """The error shows up to 64 characters of its name, whatever its type."""
+    assert str(name)[:64] == refused_field(post(extra={name: DEEP, "post_type": "post"}))
 
 
 async def test_every_option_of_the_table_can_be_sent() -> None:
-    """None of them is known to the checks and forgotten in the body."""
+    """Every option that passes validation is part of the body."""
     good: dict[str, tuple[str, Any, str]] = {
         "post_type": ("facebook", "reel", "type"),
         "first_comment": ("facebook", "a", "followUpComment"),
@@ -352,18 +355,18 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
         "youtube": ("youtube", {"title": "a"}, "youtubePostDetails"),
         "pinterest": ("pinterest", {"title": "a"}, "pinterestPostDetails"),
     }
-    # Those two are found by name: test_publishing.py.
-    assert details.OPTIONS.keys() - {"category", "tags"} == good.keys()
+    # These two are looked up by name, which test_publishing.py covers.
+    assert platform_options.OPTIONS.keys() - {"category", "tags"} == good.keys()
     for name, (platform, value, where) in good.items():
         mode = REVIEW if name in ("approver", "requester_note") else {}
         extra = {name: value, **({"approver": "a"} if mode else {})}
-        assert "a" in str((await body(order(platform, extra=extra, **mode)))[where]) or name == "post_type"
+        assert "a" in str((await body(post(platform, extra=extra, **mode)))[where]) or name == "post_type"
 
 
 def test_a_review_without_an_approver_is_refused() -> None:
-    """HighLevel would ask nobody."""
+    """HighLevel would request no approval."""
     provider, _ = highlevel()
 
     with pytest.raises(ContentRefused) as raised:
-        provider.publishing.check(order(extra={"requester_note": "a"}, **REVIEW))
+        provider.publishing.check(post(extra={"requester_note": "a"}, **REVIEW))
     assert "approver_missing" == raised.value.code

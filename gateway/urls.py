@@ -1,0 +1,36 @@
+"""Which URLs in the settings are safe: they carry tokens and client secrets.
+
+Owns the check of one URL. Does not know which settings are URLs (`gateway/settings.py`), nor which hosts a provider
+allows (`providers/http/urls.py`).
+"""
+
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+
+def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
+    """Return what is wrong with a URL that will carry secrets, as the end of a sentence; "" if it is safe.
+
+    It must be https without user info or fragment, and without a port unless `allow_port`. With `allow_loopback`, ports
+    are allowed, and http to this machine.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "is not a URL"
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
+        return "must be https://host/…"
+    if parts.scheme == "http" and not (allow_loopback and _is_loopback(host)):
+        return "must be https; http is for this machine alone, with GATEWAY_ALLOW_LOOPBACK_VENDORS=true"
+    if port is not None and not (allow_port or allow_loopback):
+        return "must have no port, unless GATEWAY_ALLOW_LOOPBACK_VENDORS=true"
+    return ""
+
+
+def _is_loopback(host: str) -> bool:
+    """Return whether a host is this machine, without resolving it."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
