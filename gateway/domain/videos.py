@@ -71,8 +71,8 @@ async def _fetch_page(domain: Domain, row: AccountRow, cursor: str, limit: int) 
     collected: dict[str, Video] = {}
     for _ in range(MAX_CALLS):
         batch = await facet.list_videos(access, cursor=cursor, limit=min(VENDOR_PAGE, limit - len(collected)))
-        for video in batch.videos:
-            collected.setdefault(video.provider_video_id, video)
+        fresh = [video for video in batch.videos if video.provider_video_id not in collected]
+        collected |= {video.provider_video_id: video for video in fresh}
         cursor = batch.next_cursor
         if not cursor or len(collected) >= limit:
             break
