@@ -151,7 +151,7 @@ async def _started(domain: Domain, row: ImportRow, provider_id: str) -> ImportRo
 
 
 async def _restart(domain: Domain, row: ImportRow) -> ImportRow:
-    """Start again with the file under another name."""
+    """Restart with the file under another name."""
     attempt = row.attempt + 1
     return await _move(
         domain, row, state=ImportState.SENDING, attempt=attempt, file_name=file_name(row.id, attempt), sheet={}

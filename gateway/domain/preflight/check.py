@@ -96,14 +96,14 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     # Too many photos are reported without probing any of them.
     media = [] if has_too_many_photos(request, limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, request, provider.table)]
-    disconnected = list(_check_connection(post, account, connection, provider.table))
-    if not disconnected and sync.unwell(account, domain.clock()):
-        disconnected = [_unusable(account)]
-    problems += disconnected
+    connection_problems = list(_check_connection(post, account, connection, provider.table))
+    if not connection_problems and sync.unwell(account, domain.clock()):
+        connection_problems = [_unusable(account)]
+    problems += connection_problems
     problems += _check_media(domain, post, media, limits)
     problems += _check_fields(post, request, provider.table)
     problems += _check_options(provider, request, problems)
-    if not disconnected:
+    if not connection_problems:
         problems += await _check_creator(domain, post, account, media)
     if not any(isinstance(problem, ProviderError) for problem in problems):
         problems += await daily_caps.check(domain, post)
@@ -112,8 +112,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
 
 
 async def ready(domain: Domain, post: PostRow) -> Ready:
-    """Return what a post is submitted with, after checking again whatever may have changed since it was created, or was
-    not here then.
+    """Return what a post is submitted with, after rechecking whatever may have changed since it was created.
 
     Raises DomainError if the post may no longer be submitted, a provider's Temporary if that is not known now.
     """
@@ -153,7 +152,7 @@ async def _media(domain: Domain, post: PostRow) -> list[_Medium]:
             files[upload] = await uploads.get(domain, post.location, upload)
         except ResourceNotFound:
             continue
-    facts = await probe.look_into(domain, list(files.values()))
+    facts = await probe.facts_of(domain, list(files.values()))
     return [
         replace(medium, file=files.get(medium.source.upload), facts=facts.get(medium.source.upload)) for medium in found
     ]

@@ -41,11 +41,11 @@ def video(file: UploadRow, facts: MediaFacts | None, limits: Limits) -> Iterator
     yield from duration(facts, limits.max_video_duration)
 
 
-def duration(facts: MediaFacts, longest: timedelta | None, whose: str = "") -> Iterator[tuple[str, str]]:
+def duration(facts: MediaFacts, longest: timedelta | None, suffix: str = "") -> Iterator[tuple[str, str]]:
     """Yield (rule, message) if a video is too long; one of unknown duration is left to the vendor."""
     if facts.duration_ms is not None and longest and facts.duration_ms > longest / timedelta(milliseconds=1):
         actual, allowed = _seconds(facts.duration_ms / 1000), _seconds(longest.total_seconds())
-        yield "duration", f"it lasts {actual} s, {allowed} s are allowed{whose}"
+        yield "duration", f"it lasts {actual} s, {allowed} s are allowed{suffix}"
 
 
 def photo(file: UploadRow, facts: MediaFacts | None, limits: Limits) -> Iterator[tuple[str, str]]:
