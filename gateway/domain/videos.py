@@ -52,9 +52,10 @@ class Page:
 async def page(
     domain: Domain, location: str, account: str, *, cursor: str, limit: int, max_age: timedelta = LIST_AGE
 ) -> Page:
-    """Return up to `limit` videos after the vendor's cursor, newest first; cached for up to `max_age`.
+    """Return up to `limit` videos after the vendor's cursor, newest first.
 
-    Raises storage's NotFound, ReauthorizationRequired, ProviderError.
+    A cached response up to `max_age` old is used instead of a vendor call. Raises storage's NotFound,
+    ReauthorizationRequired, ProviderError.
     """
     row = await _connected(domain, location, account)
     key = f"page|{cursor}|{limit}"

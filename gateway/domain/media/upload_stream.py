@@ -215,7 +215,7 @@ class Writer:
     async def _commit(self, part: UploadPartRow) -> bool:
         """Add a stored part to the upload; return False if it no longer fits.
 
-        If no size was announced, this checks the location's room, which create() checked for an announced size.
+        Room is checked only if no size was announced; otherwise it was checked when the upload was created.
         """
         async with self.domain.db.transaction() as tx:
             committed = await uploads.commit_part(tx, part, self.domain.clock() + self.lifetime)
