@@ -1,6 +1,7 @@
 """The check of a publish request against a provider's capability table and limits, before the network.
 
-Owns which capabilities a request needs and how its content is measured. Knows no vendor.
+Owns which capabilities a request needs and which limits its texts have; the gateway's preflight asks here too. Knows no
+vendor.
 """
 
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ NEEDED_BY_MODE = {
 }
 
 
-def needed(request: PublishRequest) -> Iterator[Capability]:
+def needed_capabilities(request: PublishRequest) -> Iterator[Capability]:
     """Yield the capabilities that a request needs."""
     match request.content:
         case Photos():
@@ -34,20 +35,35 @@ def needed(request: PublishRequest) -> Iterator[Capability]:
         yield Capability.POST_SCHEDULE
 
 
+def too_long_texts(request: PublishRequest, limits: Limits) -> Iterator[tuple[str, int, int]]:
+    """Yield (field, length, limit), in UTF-16 units, for each text of a request that is too long."""
+    photos = request.content if isinstance(request.content, Photos) else None
+    texts = [("caption", request.caption, limits.max_caption_units)]
+    if photos is not None:
+        caption_limit = limits.max_photo_caption_units or limits.max_caption_units
+        texts = [("title", photos.title, limits.max_title_units), ("caption", request.caption, caption_limit)]
+    for field, text, limit in texts:
+        if 0 < limit < (units := utf16_units(text)):
+            yield field, units, limit
+
+
+def has_too_many_photos(request: PublishRequest, limits: Limits) -> bool:
+    """Return whether a request has more photos than the limit."""
+    return isinstance(request.content, Photos) and 0 < limits.max_photos < len(request.content.uris)
+
+
 def check_request(table: CapabilityTable, request: PublishRequest) -> None:
     """Raise CapabilityMissing for what the table does not promise, ContentRefused for content beyond its limits."""
-    for capability in needed(request):
+    for capability in needed_capabilities(request):
         require(table, capability)
-    limits, content = table.limits_of(request.platform), request.content
-    if isinstance(content, VideoFile):
-        _check_file(table.provider, limits, content)
-    if isinstance(content, Photos):
-        _check_photos(table.provider, limits, content)
-        _check_length(
-            table.provider, request.caption, limits.max_photo_caption_units or limits.max_caption_units, "captions"
-        )
-    else:
-        _check_length(table.provider, request.caption, limits.max_caption_units, "captions")
+    name, limits = table.provider, table.limits_of(request.platform)
+    if isinstance(request.content, VideoFile):
+        _check_file(name, limits, request.content)
+    if has_too_many_photos(request, limits):
+        raise ContentRefused(f"{name} takes up to {limits.max_photos} photos.", provider=name, code="photo_count")
+    for field, _, limit in too_long_texts(request, limits):
+        text = f"{name} takes {field}s up to {limit} UTF-16 units."
+        raise ContentRefused(text, provider=name, code="caption_too_long")
 
 
 def _check_file(name: str, limits: Limits, file: VideoFile) -> None:
@@ -57,16 +73,3 @@ def _check_file(name: str, limits: Limits, file: VideoFile) -> None:
     if 0 < limits.max_video_bytes < file.size:
         text = f"{name} takes videos up to {limits.max_video_bytes} bytes."
         raise ContentRefused(text, provider=name, code="file_too_large")
-
-
-def _check_photos(name: str, limits: Limits, photos: Photos) -> None:
-    if 0 < limits.max_photos < len(photos.uris):
-        text = f"{name} takes up to {limits.max_photos} photos."
-        raise ContentRefused(text, provider=name, code="photo_count")
-    _check_length(name, photos.title, limits.max_title_units, "titles")
-
-
-def _check_length(name: str, text: str, limit: int, what: str) -> None:
-    if 0 < limit < utf16_units(text):
-        message = f"{name} takes {what} up to {limit} UTF-16 units."
-        raise ContentRefused(message, provider=name, code="caption_too_long")

@@ -1,6 +1,6 @@
-"""Videos as callers see them: the vendor's answers, or copies of them that are young enough.
+"""Videos as callers see them: read from the vendor, or from a cached response that is recent enough.
 
-Owns when a copy is too old, and how the vendor's pages become ours. A copy with a dead cover is never given.
+Owns when a cached response is stale, and how the vendor's pages become ours. One with an expired cover is never used.
 """
 
 from collections.abc import Sequence
@@ -17,23 +17,24 @@ from providers.interface import Videos
 from providers.models.videos import Video, VideoMetrics, VideoPage
 from storage import post_matching, videos
 from storage.accounts import AccountRow
+from storage.states import AccountState
 from storage.videos import VideoReadRow
 
 LIST_AGE = timedelta(minutes=1)
 GET_AGE = timedelta(minutes=5)
 COVER_SLACK = timedelta(minutes=5)
-"""How long a cover that is given must still live."""
+"""How long the cover URLs in a cached response must remain valid."""
 
 VENDOR_PAGE = 20
 MAX_CALLS = 5
-"""Most vendor calls for one page of ours."""
+"""The most vendor calls for one of our pages."""
 
 _TEXTS = ("provider_video_id", "title", "description", "share_uri", "embed_uri", "cover_uri")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A video as the vendor gave it at `fetch_time`, and the id of the post of ours that it came from, if any."""
+class FetchedVideo:
+    """A video as the vendor returned it at `fetch_time`, and the id of our post that it came from, if any."""
 
     video: Video
     fetch_time: datetime
@@ -44,113 +45,120 @@ class Seen:
 class Page:
     """One page; `next_cursor` is the vendor's, empty at the end."""
 
-    videos: list[Seen]
+    videos: list[FetchedVideo]
     next_cursor: str
 
 
 async def page(
     domain: Domain, location: str, account: str, *, cursor: str, limit: int, max_age: timedelta = LIST_AGE
 ) -> Page:
-    """Return up to `limit` videos after the vendor's cursor, newest first; a copy when one is young enough.
+    """Return up to `limit` videos after the vendor's cursor, newest first.
 
-    Raises storage's NotFound, ReauthorizationRequired, ProviderError.
+    A cached response up to `max_age` old is used instead of a vendor call. Raises storage's NotFound,
+    ReauthorizationRequired, ProviderError.
     """
-    row = await _attached(domain, location, account)
+    row = await _connected(domain, location, account)
     key = f"page|{cursor}|{limit}"
-    copied = await _copied(domain, row, key, max_age)
-    if copied is None:
+    cached = await _cached(domain, row, key, max_age)
+    if cached is None:
         found = await _fetch_page(domain, row, cursor, limit)
-        copied = await _keep(domain, row, key, found.videos, next_cursor=found.next_cursor)
-    return Page(await _seen(domain, row, copied), str(copied.payload["next_cursor"]))
+        cached = await _save(domain, row, key, found.videos, next_cursor=found.next_cursor)
+    return Page(await _videos_of(domain, row, cached), str(cached.payload["next_cursor"]))
 
 
 async def _fetch_page(domain: Domain, row: AccountRow, cursor: str, limit: int) -> VideoPage:
-    """Gather the vendor's pages until there are enough; an empty one in the middle is no end."""
-    reading, access = _reading(domain, row)
-    gathered: dict[str, Video] = {}
+    """Collect the vendor's pages until there are enough videos; an empty page is not the end, an empty cursor is."""
+    facet, access = _facet_of(domain, row)
+    collected: dict[str, Video] = {}
     for _ in range(MAX_CALLS):
-        got = await reading.list_videos(access, cursor=cursor, limit=min(VENDOR_PAGE, limit - len(gathered)))
-        gathered |= {video.provider_video_id: video for video in got.videos if video.provider_video_id not in gathered}
-        cursor = got.next_cursor
-        if not cursor or len(gathered) >= limit:
+        batch = await facet.list_videos(access, cursor=cursor, limit=min(VENDOR_PAGE, limit - len(collected)))
+        fresh = [video for video in batch.videos if video.provider_video_id not in collected]
+        collected |= {video.provider_video_id: video for video in fresh}
+        cursor = batch.next_cursor
+        if not cursor or len(collected) >= limit:
             break
-    return VideoPage(tuple(gathered.values()), cursor)
+    return VideoPage(tuple(collected.values()), cursor)
 
 
-async def get(domain: Domain, location: str, account: str, video: str, *, max_age: timedelta = GET_AGE) -> Seen | None:
-    """Return one video, None when the vendor shows no such video of the account.
+async def get(
+    domain: Domain, location: str, account: str, video: str, *, max_age: timedelta = GET_AGE
+) -> FetchedVideo | None:
+    """Return one video, or None if the account has no such video at the vendor.
 
     Raises storage's NotFound for an unknown account, ReauthorizationRequired, ProviderError.
     """
-    row = await _attached(domain, location, account)
-    copied = await _copied(domain, row, f"video|{video}", max_age)
-    if copied is None:
-        reading, access = _reading(domain, row)
-        found = [each for each in await reading.query_videos(access, [video]) if each.provider_video_id == video]
+    row = await _connected(domain, location, account)
+    cached = await _cached(domain, row, f"video|{video}", max_age)
+    if cached is None:
+        facet, access = _facet_of(domain, row)
+        found = [each for each in await facet.query_videos(access, [video]) if each.provider_video_id == video]
         if not found:
             return None
-        copied = await _keep(domain, row, f"video|{video}", found)
-    seen = await _seen(domain, row, copied)
-    return seen[0] if seen else None
+        cached = await _save(domain, row, f"video|{video}", found)
+    videos_found = await _videos_of(domain, row, cached)
+    return videos_found[0] if videos_found else None
 
 
-async def query(domain: Domain, location: str, account: str, ids: Sequence[str]) -> tuple[list[Seen], list[str]]:
-    """Ask the vendor for these videos: one call. Give those it shows, in the order asked for, and the missing ids."""
-    row = await _attached(domain, location, account)
-    reading, access = _reading(domain, row)
+async def query(
+    domain: Domain, location: str, account: str, ids: Sequence[str]
+) -> tuple[list[FetchedVideo], list[str]]:
+    """Ask the vendor for these videos: one call. Return those found, in the order requested, and the missing ids."""
+    row = await _connected(domain, location, account)
+    facet, access = _facet_of(domain, row)
     now = domain.clock()
-    found = {video.provider_video_id: video for video in await reading.query_videos(access, ids)}
-    shown = [found[id] for id in ids if id in found]
-    ours = await _posts(domain, row, shown)
-    seen = [Seen(video, now, ours.get(video.provider_video_id, "")) for video in shown]
-    return seen, [id for id in ids if id not in found]
+    found = {video.provider_video_id: video for video in await facet.query_videos(access, ids)}
+    in_order = [found[id] for id in ids if id in found]
+    ours = await _our_posts(domain, row, in_order)
+    fetched = [FetchedVideo(video, now, ours.get(video.provider_video_id, "")) for video in in_order]
+    return fetched, [id for id in ids if id not in found]
 
 
-async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
-    """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
+async def _connected(domain: Domain, location: str, account: str) -> AccountRow:
+    """Return an account that has a grant: without one nothing is shown, not even a recent cached response."""
     row = await read.known(domain, location, account)
-    if row.state == "DETACHED":
+    if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     return row
 
 
-def _reading(domain: Domain, row: AccountRow) -> tuple[Videos, ConnectionAccess]:
+def _facet_of(domain: Domain, row: AccountRow) -> tuple[Videos, ConnectionAccess]:
     return (
         domain.providers[row.provider].videos,
         ConnectionAccess(domain, row.provider, row.location, row.connection),
     )
 
 
-async def _copied(domain: Domain, row: AccountRow, key: str, max_age: timedelta) -> VideoReadRow | None:
-    """Return a copy that is young enough, and whose covers live."""
+async def _cached(domain: Domain, row: AccountRow, key: str, max_age: timedelta) -> VideoReadRow | None:
+    """Return a cached response that is recent enough, and whose covers have not expired."""
     async with domain.db.read() as tx:
-        copied = await videos.find(tx, row.location, row.id, key)
+        cached = await videos.find(tx, row.location, row.id, key)
     now = domain.clock()
-    if copied is None or now - copied.fetch_time >= max_age:
+    if cached is None or now - cached.fetch_time >= max_age:
         return None
-    covers = [each["cover_expire_time"] for each in copied.payload["videos"] if each.get("cover_expire_time")]
-    dead = any(datetime.fromisoformat(each) <= now + COVER_SLACK for each in covers)
-    return None if dead else copied
+    covers = [each["cover_expire_time"] for each in cached.payload["videos"] if each.get("cover_expire_time")]
+    expired = any(datetime.fromisoformat(each) <= now + COVER_SLACK for each in covers)
+    return None if expired else cached
 
 
-async def _keep(
+async def _save(
     domain: Domain, row: AccountRow, key: str, found: Sequence[Video], *, next_cursor: str = ""
 ) -> VideoReadRow:
     payload = {"videos": [to_json(video) for video in found], "next_cursor": next_cursor}
-    kept = VideoReadRow(location=row.location, account=row.id, key=key, payload=payload, fetch_time=domain.clock())
+    saved = VideoReadRow(location=row.location, account=row.id, key=key, payload=payload, fetch_time=domain.clock())
     async with domain.db.transaction() as tx:
-        await videos.save(tx, kept)
-    return kept
+        await videos.save(tx, saved)
+    return saved
 
 
-async def _seen(domain: Domain, row: AccountRow, copied: VideoReadRow) -> list[Seen]:
-    found = [from_json(each) for each in copied.payload["videos"]]
-    ours = await _posts(domain, row, found)
-    return [Seen(video, copied.fetch_time, ours.get(video.provider_video_id, "")) for video in found]
+async def _videos_of(domain: Domain, row: AccountRow, cached: VideoReadRow) -> list[FetchedVideo]:
+    found = [from_json(each) for each in cached.payload["videos"]]
+    ours = await _our_posts(domain, row, found)
+    return [FetchedVideo(video, cached.fetch_time, ours.get(video.provider_video_id, "")) for video in found]
 
 
-async def _posts(domain: Domain, row: AccountRow, found: Sequence[Video]) -> dict[str, str]:
+async def _our_posts(domain: Domain, row: AccountRow, found: Sequence[Video]) -> dict[str, str]:
+    """Return the ids of our posts by the vendor's ids of the videos that came from them."""
     if not found:
         return {}
     async with domain.db.read() as tx:
@@ -159,7 +167,7 @@ async def _posts(domain: Domain, row: AccountRow, found: Sequence[Video]) -> dic
 
 
 def to_json(video: Video) -> dict[str, Any]:
-    """Write a video as a copy holds it; what is absent stays absent."""
+    """Return a video as it is cached in JSON; a missing value is left out."""
     values: dict[str, Any] = {name: getattr(video, name) for name in _TEXTS}
     values |= {"width": video.width, "height": video.height}
     if video.duration is not None:
@@ -175,7 +183,7 @@ def to_json(video: Video) -> dict[str, Any]:
 
 
 def from_json(values: dict[str, Any]) -> Video:
-    """Read a video back from its copy."""
+    """Return the video that `to_json` wrote."""
     seconds, metrics = values.get("duration_seconds"), values.get("metrics")
     return Video(
         **{name: values[name] for name in _TEXTS},

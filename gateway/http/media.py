@@ -118,7 +118,7 @@ async def _resolve(domain: Domain | None, request: Request) -> Response | MediaR
         if request.method == "HEAD":
             _log_fetch("media looked at", media)
         elif media.fetch.status == 416:
-            await links.note(domain, found.link, media.fetch)
+            await links.record_refused(domain, found.link, media.fetch)
             _log_fetch("media not fetched", media)
         else:
             return media
@@ -128,7 +128,7 @@ async def _resolve(domain: Domain | None, request: Request) -> Response | MediaR
 
 
 async def _look(domain: Domain, token: str) -> Found | None:
-    return await links.look(domain, token) if _TOKEN.fullmatch(token) else None
+    return await links.find(domain, token) if _TOKEN.fullmatch(token) else None
 
 
 def _fetch(request: Request, found: Found) -> Fetch:

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from gateway.aip import names
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read, write
-from gateway.domain.engagement.read import SeenComment
+from gateway.domain.engagement.read import FetchedComment
 from gateway.domain.engagement.write import NewComment
 from gateway.errors import FieldInvalid
 from gateway.rpc.convert import write_times
@@ -138,7 +138,7 @@ def series_to_proto(series: Series) -> engagement_pb2.MetricSeries:
     return message
 
 
-def to_proto(location: str, account: str, seen: SeenComment) -> engagement_pb2.Comment:
+def to_proto(location: str, account: str, seen: FetchedComment) -> engagement_pb2.Comment:
     """Return a comment of an account as it was last fetched."""
     comment = seen.comment
     message = engagement_pb2.Comment(

@@ -10,8 +10,8 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names
 from gateway.domain.context import Domain
-from gateway.domain.planner import import_upload, imports, labels
-from gateway.domain.planner.imports import NewImport
+from gateway.domain.planner import create, delete, finalize, imports, labels, read
+from gateway.domain.planner.create import NewImport
 from gateway.errors import FieldInvalid
 from gateway.rpc.convert import write_times
 from gateway.rpc.request import RequestGuard, or_not_found
@@ -70,7 +70,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location = names.location(request.parent)
         key = await self._guard.authorize_write(location, request)
         new = NewImport(location, _upload(request.post_import, location), _accounts(request.post_import, location))
-        creating = imports.create(self._domain, new, key)
+        creating = create.create(self._domain, new, key)
         return to_proto(await or_not_found(request.parent, creating, KINDS))
 
     async def GetPostImport(
@@ -79,7 +79,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """Return an import with its current state at the vendor."""
         location, id = names.POST_IMPORT.parse(request.name)
         await self._guard.authorize(location)
-        return to_proto(await or_not_found(request.name, imports.get(self._domain, location, id), KINDS))
+        return to_proto(await or_not_found(request.name, read.get(self._domain, location, id), KINDS))
 
     async def ListPostImports(
         self, request: planner_service_pb2.ListPostImportsRequest, context: Any
@@ -89,7 +89,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         await self._guard.authorize(location)
         page = self._guard.read_page(request)
         after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
-        found = await imports.page(self._domain, location, after=after, limit=page.size + 1)
+        found = await read.page(self._domain, location, after=after, limit=page.size + 1)
         items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
         return planner_service_pb2.ListPostImportsResponse(
             post_imports=[to_proto(row) for row in items], next_page_token=token
@@ -102,7 +102,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
         size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        listing = imports.rows(self._domain, location, id, cursor=cursor, limit=size)
+        listing = read.rows(self._domain, location, id, cursor=cursor, limit=size)
         found = await or_not_found(request.parent, listing, KINDS)
         return planner_service_pb2.ListPostImportRowsResponse(
             rows=[row_to_proto(row) for row in found.rows],
@@ -115,7 +115,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """Turn an import into posts."""
         location, id = names.POST_IMPORT.parse(request.name)
         key = await self._guard.authorize_write(location, request)
-        return to_proto(await or_not_found(request.name, imports.finalize(self._domain, location, id, key), KINDS))
+        return to_proto(await or_not_found(request.name, finalize.finalize(self._domain, location, id, key), KINDS))
 
     async def DeletePostImport(
         self, request: planner_service_pb2.DeletePostImportRequest, context: Any
@@ -123,7 +123,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """Delete an import."""
         location, id = names.POST_IMPORT.parse(request.name)
         key = await self._guard.authorize_write(location, request)
-        await or_not_found(request.name, imports.delete(self._domain, location, id, key), KINDS)
+        await or_not_found(request.name, delete.delete(self._domain, location, id, key), KINDS)
         return empty_pb2.Empty()
 
 
@@ -164,10 +164,10 @@ def _tag(location: str, connection: str, label: models.Label) -> planner_pb2.Tag
 def to_proto(row: ImportRow) -> planner_pb2.PostImport:
     """Return an import's stored state."""
     message = planner_pb2.PostImport(
-        name=names.POST_IMPORT.format(row.location, row.id),
+        name=imports.name_of(row),
         upload=names.UPLOAD.format(row.location, row.upload),
         accounts=[names.ACCOUNT.format(row.location, account) for account in row.accounts],
-        state=import_upload.shown(row.state),
+        state=imports.public_state(row),
         row_count=row.row_count,
         provider_state=row.told,
         provider_import_id=row.provider_import_id,

@@ -42,7 +42,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         """Return an upload."""
         location, upload = names.UPLOAD.parse(request.name)
         await self._guard.authorize(location)
-        await self._slots.settled(location, upload)
+        await self._slots.wait_for_rescue(location, upload)
         return to_proto(await uploads.get(self._domain, location, upload))
 
     async def DeleteUpload(self, request: upload_service_pb2.DeleteUploadRequest, context: Any) -> empty_pb2.Empty:

@@ -9,7 +9,7 @@ from typing import Any
 from gateway.aip import names
 from gateway.domain import videos
 from gateway.domain.context import Domain
-from gateway.domain.videos import Seen
+from gateway.domain.videos import FetchedVideo
 from gateway.errors import FieldInvalid, ResourceNotFound
 from gateway.rpc.convert import max_staleness, write_times
 from gateway.rpc.request import RequestGuard, or_not_found
@@ -84,7 +84,7 @@ def _ids(request: video_service_pb2.QueryVideosRequest, location: str, account: 
     return ids
 
 
-def to_proto(location: str, account: str, seen: Seen) -> video_pb2.Video:
+def to_proto(location: str, account: str, seen: FetchedVideo) -> video_pb2.Video:
     """Return a video of an account as it was last fetched."""
     video = seen.video
     message = video_pb2.Video(

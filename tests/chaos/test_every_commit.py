@@ -187,7 +187,9 @@ class Route:
 
     async def in_reach(self, post: PostRow) -> bool:
         """Return whether the vendor can have the media: those that we hold, only when it asked us for them."""
-        return self.name != "photos" or await links.fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
+        return (
+            self.name != "photos" or await links.count_fetched(self.stage.domain, LOCATION, post.id, post.attempt) > 0
+        )
 
 
 @dataclass

@@ -63,7 +63,7 @@ async def test_what_a_vendor_may_still_fetch_is_not_deleted(stage: Stage) -> Non
     """An upload of a post whose outcome is unknown stays while its links live, and can be deleted then."""
     post = await photos(stage, await stage.connect())
     files = [await uploads.get(stage.domain, LOCATION, upload) for upload in post.uploads]
-    await media_links.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
+    await media_links.create(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
     await set_state(stage, post, "INDETERMINATE")
 
     with pytest.raises(StateForbids):
@@ -86,9 +86,9 @@ async def test_links_are_forgotten_after_thirty_days_but_not_of_an_open_post(sta
     """However long a gateway stood still, it does not forget that something was fetched, and posts nothing twice."""
     post = await photos(stage, await stage.connect())
     files = [await uploads.get(stage.domain, LOCATION, upload) for upload in post.uploads]
-    links = await media_links.links(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
+    links = await media_links.create(stage.domain, post, 1, files, stage.clock(), timedelta(hours=1))
     token = links[0].reveal().rpartition("/")[2]
-    found = await media_links.look(stage.domain, token)
+    found = await media_links.find(stage.domain, token)
     assert found is not None
     assert await media_links.open_link(stage.domain, found.link, media_links.Fetch("203.0.113.7", "", 0, 1, 206))
 

@@ -126,7 +126,7 @@ async def test_a_fetched_medium_is_an_upload_like_any_other(stage: Stage) -> Non
         upload.committed_size,
     )
     assert sha256(DATA).hexdigest() == upload.sha256
-    assert stage.clock() + upload_rules.COMPLETE_KEPT == upload.expire_time
+    assert stage.clock() + upload_rules.COMPLETE_LIFETIME == upload.expire_time
     assert 3 <= len(keys)
     pieces = [piece async for piece in upload_rules.read(stage.domain, LOCATION, upload.id, 0, len(DATA))]
     assert DATA == b"".join(pieces)

@@ -80,7 +80,7 @@ async def test_photos_are_fetched_in_order_and_published(stage: Stage) -> None:
 
     assert ("PUBLISHED", None) == (post.state, post.error)
     assert [("Three", ALL)] == posted(stage)
-    assert 3 == await links.fetched(stage.domain, LOCATION, post.id, 1)
+    assert 3 == await links.count_fetched(stage.domain, LOCATION, post.id, 1)
     assert sum(map(len, PHOTOS)) == post.total_bytes
 
 
@@ -115,7 +115,7 @@ async def test_a_lost_announcement_that_nobody_followed_is_made_again(stage: Sta
 
     assert ("PUBLISHED", 2) == (post.state, post.attempt)
     assert [("Three", ALL)] == posted(stage)
-    assert 0 == await links.fetched(stage.domain, LOCATION, post.id, 1)
+    assert 0 == await links.count_fetched(stage.domain, LOCATION, post.id, 1)
 
 
 async def test_a_vendor_that_comes_late_finds_the_door_closed(stage: Stage) -> None:
@@ -138,7 +138,7 @@ async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage:
     """Once a link was used the vendor may be posting: nothing is announced again until a human says so."""
     post = await stage.step(await photos(stage, await stage.connect(), options={"privacy_level": "only_me"}))
     for _ in range(200):
-        if 3 == await links.fetched(stage.domain, LOCATION, post.id, 1):
+        if 3 == await links.count_fetched(stage.domain, LOCATION, post.id, 1):
             break
         await asyncio.sleep(0.01)
     async with stage.domain.db.transaction() as tx:

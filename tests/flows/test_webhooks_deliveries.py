@@ -1,6 +1,6 @@
 """What TikTok tells by itself: every event has its effect once, and nothing else has any.
 
-Owns the proofs of `gateway/domain/webhooks/deliveries.py` and `news.py`: over the HTTP edge in process, with a
+Owns the proofs of `gateway/domain/webhooks/deliveries.py` and `post_events.py`: over the HTTP edge in process, with a
 real database; what the job would do, a test does itself. The clock is moved by hand.
 """
 

@@ -124,7 +124,7 @@ async def test_bytes_that_are_not_there_are_no_fetch(linked: Linked) -> None:
     assert 416 == (await linked.visitor.get(linked.path, headers={"range": "bytes=9600000-"})).status_code
 
     assert [(416, 0, 0)] == [fetch[:3] for fetch in await linked.fetches()]
-    assert 0 == await links.fetched(linked.stage.domain, LOCATION, "p1", 1)
+    assert 0 == await links.count_fetched(linked.stage.domain, LOCATION, "p1", 1)
     assert await links.revoke_unfetched(linked.stage.domain, LOCATION, "p1", 1)
 
 
@@ -162,12 +162,12 @@ async def test_what_opens_nothing_is_told_nothing(linked: Linked) -> None:
     assert 404 == nothing[0]
     assert nothing == await answer("/media/..%2f..%2fetc%2fpasswd")
     assert [404, 404] == [(await answer(path))[0] for path in ("/media/", "/media")]
-    [newer] = await links.links(domain, post_of(), 1, [linked.upload], clock(), HOUR)
+    [newer] = await links.create(domain, post_of(), 1, [linked.upload], clock(), HOUR)
     assert nothing == await answer(linked.path)
     assert 200 == (await answer(urlsplit(newer.reveal()).path))[0]
     await links.revoke(domain, LOCATION, "p1", 1)
     assert nothing == await answer(urlsplit(newer.reveal()).path)
-    [last] = await links.links(domain, post_of("p2"), 1, [linked.upload], clock(), HOUR)
+    [last] = await links.create(domain, post_of("p2"), 1, [linked.upload], clock(), HOUR)
     clock.advance(HOUR)
     assert nothing == await answer(urlsplit(last.reveal()).path)
     assert [405, 405] == [(await linked.visitor.request(verb, linked.path)).status_code for verb in ("POST", "PUT")]
@@ -177,7 +177,7 @@ async def test_an_upload_lives_as_long_as_its_links(linked: Linked) -> None:
     """A link that is made in the last minute of an upload's time opens it for the whole of its own."""
     domain, clock = linked.stage.domain, linked.stage.clock
     clock.advance(timedelta(days=7, seconds=-60))
-    [link] = await links.links(domain, post_of("p3"), 1, [linked.upload], clock(), HOUR)
+    [link] = await links.create(domain, post_of("p3"), 1, [linked.upload], clock(), HOUR)
     clock.advance(HOUR - timedelta(seconds=1))
     await uploads.sweep(domain, clock())
 
@@ -191,7 +191,7 @@ async def test_a_link_does_not_outlive_its_upload(linked: Linked) -> None:
     for verb in ("GET", "HEAD"):
         answer = await linked.visitor.request(verb, linked.path)
         assert (404, nothing.headers["content-length"]) == (answer.status_code, answer.headers["content-length"])
-    assert 0 == await links.fetched(linked.stage.domain, LOCATION, "p1", 1)
+    assert 0 == await links.count_fetched(linked.stage.domain, LOCATION, "p1", 1)
 
 
 async def test_whoever_comes_after_the_close_makes_no_links(linked: Linked) -> None:
@@ -200,9 +200,9 @@ async def test_whoever_comes_after_the_close_makes_no_links(linked: Linked) -> N
     for post in (post_of(), post_of("never-linked")):
         assert await links.revoke_unfetched(domain, LOCATION, post.id, 1)
         with pytest.raises(Superseded):
-            await links.links(domain, post, 1, [linked.upload], linked.stage.clock(), HOUR)
+            await links.create(domain, post, 1, [linked.upload], linked.stage.clock(), HOUR)
         assert await links.revoke_unfetched(domain, LOCATION, post.id, 1)
-        assert 1 == len(await links.links(domain, post, 2, [linked.upload], linked.stage.clock(), HOUR))
+        assert 1 == len(await links.create(domain, post, 2, [linked.upload], linked.stage.clock(), HOUR))
 
 
 async def test_links_and_a_close_exclude_each_other(linked: Linked) -> None:
@@ -210,7 +210,7 @@ async def test_links_and_a_close_exclude_each_other(linked: Linked) -> None:
     domain = linked.stage.domain
     for number in range(20):
         post = post_of(f"s{number}")
-        making = links.links(domain, post, 1, [linked.upload], linked.stage.clock(), HOUR)
+        making = links.create(domain, post, 1, [linked.upload], linked.stage.clock(), HOUR)
         closing = links.revoke_unfetched(domain, LOCATION, post.id, 1)
         pair = (making, closing) if number % 2 else (closing, making)
         made, closed = (await asyncio.gather(*pair, return_exceptions=True))[:: 1 if number % 2 else -1]
@@ -226,7 +226,7 @@ async def test_fetched_and_closed_exclude_each_other(linked: Linked) -> None:
     """Of a fetch and a proof that nobody fetched, begun at the same moment, exactly one gets what it wants."""
     domain = linked.stage.domain
     for number in range(20):
-        [link] = await links.links(domain, post_of(f"r{number}"), 1, [linked.upload], linked.stage.clock(), HOUR)
+        [link] = await links.create(domain, post_of(f"r{number}"), 1, [linked.upload], linked.stage.clock(), HOUR)
         opening = linked.visitor.get(urlsplit(link.reveal()).path, headers={"range": "bytes=0-9"})
         closing = links.revoke_unfetched(domain, LOCATION, f"r{number}", 1)
         pair = (opening, closing) if number % 2 else (closing, opening)
@@ -234,7 +234,7 @@ async def test_fetched_and_closed_exclude_each_other(linked: Linked) -> None:
         answer, closed = done if number % 2 else done[::-1]
         assert isinstance(answer, httpx.Response)
         assert (answer.status_code, closed) in {(206, False), (404, True)}
-        assert int(not closed) == await links.fetched(domain, LOCATION, f"r{number}", 1)
+        assert int(not closed) == await links.count_fetched(domain, LOCATION, f"r{number}", 1)
 
 
 async def test_many_readers_at_once_get_their_own_bytes(linked: Linked) -> None:

@@ -85,7 +85,7 @@ async def lengthen(linked: Linked) -> str:
         for first in range(0, LONG, part.size):
             tx.add(UploadPartRow(location=LOCATION, upload=id, first=first, size=part.size, key=part.key))
     file = await uploads.get(domain, LOCATION, id)
-    [link] = await links.links(domain, post_of("long"), 1, [file], linked.stage.clock(), HOUR)
+    [link] = await links.create(domain, post_of("long"), 1, [file], linked.stage.clock(), HOUR)
     return urlsplit(link.reveal()).path
 
 
@@ -193,7 +193,7 @@ async def test_too_many_readers_are_told_to_come_again(linked: Linked) -> None:
         assert (503, "2") == (late.status_code, late.headers["retry-after"])
         assert 200 == (await client.head(url)).status_code
         assert 404 == (await client.get(url[:-1] + ("A" if url[-1] != "A" else "B"))).status_code
-        assert 0 == await links.fetched(linked.stage.domain, LOCATION, "p1", 1)
+        assert 0 == await links.count_fetched(linked.stage.domain, LOCATION, "p1", 1)
         for _, writer in readers:
             writer.transport.abort()
         await until(lambda: page._streams == 0)

@@ -1,6 +1,6 @@
 """PlannerService: labels, and files of posts that become posts once.
 
-Owns the proofs of `gateway/rpc/planner.py`, `gateway/domain/planner/labels.py`, `imports.py` and `import_sending.py`.
+Owns the proofs of `gateway/rpc/planner.py` and of `gateway/domain/planner/`.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ import grpc
 import pytest
 from sqlalchemy import text
 
+from gateway.domain.planner import create as create_import
 from gateway.domain.planner import imports
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import planner_pb2
@@ -218,7 +219,7 @@ async def test_a_file_that_the_vendor_does_not_take(database_url: str, tmp_path:
 async def test_what_an_import_needs(old: Planned) -> None:
     """A complete CSV file of some size, and accounts of one connection, each once: else nothing is sent, or kept."""
     upload = await old.upload(FILE)
-    video, large = await old.upload(b"video", "video/mp4"), await old.upload(bytes(imports.MAX_BYTES + 1))
+    video, large = await old.upload(b"video", "video/mp4"), await old.upload(bytes(create_import.MAX_BYTES + 1))
     calls = {
         ("upload", "post_import.upload"): create(old, "locations/l2/uploads/u1"),
         ("accounts", "post_import.accounts[0]"): create(old, upload, "", "locations/l2/accounts/tiktok"),
@@ -586,7 +587,7 @@ async def test_a_worker_that_woke_up_late_moves_nothing(old: Planned) -> None:
     """A worker with a stale copy of an import cannot change its state."""
     made = await ready(old)
     domain, id = old.world.domain, made.name.rpartition("/")[2]
-    stale = await imports.known(domain, "l1", id)
+    stale = await imports.stored(domain, "l1", id)
     await finalize(old, made.name)
 
     async with domain.db.transaction() as tx:

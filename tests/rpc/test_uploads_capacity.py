@@ -82,7 +82,7 @@ async def test_who_asks_for_room_waits_for_who_is_being_given_it(served: Served)
         assert not second.done()
         now = served.stage.clock()
         first = rows.UploadRow(location=LOCATION, id="first", mime_type="video/mp4", size_bytes=600 * KIB)
-        first.create_time, first.expire_time = now, now + uploads.OPEN_KEPT
+        first.create_time, first.expire_time = now, now + uploads.OPEN_LIFETIME
         await rows.insert(tx, first)
     assert not await second
 

@@ -1,10 +1,9 @@
-"""How often a provider is asked what it cannot do.
+"""How often a provider is asked which options it refuses.
 
-Owns the proof that asking ends; what is refused, and how it is named, is proved in
+Owns the proof that asking ends; what is refused, and under which path, is proved in
 `tests/rpc/test_posts_validate_only.py`.
 """
 
-from types import SimpleNamespace
 from typing import Any
 
 from gateway.domain.preflight import provider_rules
@@ -15,33 +14,34 @@ from storage.posts import PostRow
 
 
 class Refusing:
-    """A provider that knows no option by its own name, and counts how often it was asked."""
+    """A provider that refuses every extra option, and counts how often it is asked."""
 
     asked = 0
     table = CapabilityTable("any", "Any", {}, Limits())
 
     @property
     def publishing(self) -> "Refusing":
-        """Be one's own."""
+        """Return the provider itself, which has the one method that is called."""
         return self
 
-    def check(self, order: Any) -> None:
-        """Refuse the first option that is left."""
+    def check(self, request: Any) -> None:
+        """Refuse the first extra option of the request."""
         self.asked += 1
-        for name in order.extra:
+        for name in request.extra:
             raise OptionUnsupported("there is no such option", field=name)
 
 
 def test_a_provider_is_asked_twenty_times_at_most() -> None:
-    """However many options a post has that nobody knows, twenty are named, each after one question."""
-    provider, extra = Refusing(), {f"option{number}": 1 for number in range(1000)}
+    """Of any number of unknown options twenty are named, after one check each."""
+    provider: Any = Refusing()
+    extra = {f"option{number}": 1 for number in range(1000)}
     values: dict[str, Any] = {"account": "a", "connection": "c", "provider": "any", "mode": "direct", "state": "QUEUED"}
     post = PostRow(location="l1", id="p", **values)
     post.provider_extra, post.content, post.options = extra, {"kind": "video", "sources": []}, {}
     account = AccountRow(location="l1", id="a", connection="c", provider="any", platform="any", provider_account_id="v")
-    domain: Any = SimpleNamespace(providers={"any": provider})
+    request = provider_rules.placeholder_request(post, account, Limits())
     named = [
-        violation.field for refusal in provider_rules.options(domain, post, account) for violation in refusal.violations
+        violation.field for refusal in provider_rules.options(provider, request) for violation in refusal.violations
     ]
     assert [f"post.provider_extra.option{number}" for number in range(20)] == named
     assert 20 == provider.asked

@@ -1,4 +1,4 @@
-"""Engagement: figures and comments of an account.
+"""Engagement: metrics and comments of an account.
 
 Owns reading them and writing comments exactly once. Does not know how posts get published.
 """

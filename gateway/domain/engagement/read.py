@@ -1,7 +1,7 @@
-"""Figures of accounts and comments below their posts, as the vendor gives them now.
+"""Metrics of accounts and comments below their posts, as the vendor returns them now.
 
-Owns how an account is reached for them, and which of our posts the vendor means. Nothing is kept; writing a comment is
-`gateway/domain/engagement/write.py`.
+Owns how an account is reached for them, and which of our posts the vendor's ids stand for. Stores nothing; writing a
+comment is `gateway/domain/engagement/write.py`.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,14 @@ from storage import attempts, posts
 from storage.accounts import AccountRow
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.states import AccountState
 
 MAX_DAYS = timedelta(days=366)
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
-    """An account through its grant, and the facet that speaks for it."""
+class ConnectedAccount:
+    """An account, the access that its grant gives, and the facet that is called with both."""
 
     row: AccountRow
     ref: AccountRef
@@ -34,8 +35,8 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenComment:
-    """A comment as the vendor gave it, and the id of the post of ours that it stands below, if any."""
+class FetchedComment:
+    """A comment as the vendor returned it, and the id of our post below which it stands, if any."""
 
     comment: Comment
     post: str = ""
@@ -46,29 +47,29 @@ class SeenComment:
 class Page:
     """One page of comments; `next_cursor` is the vendor's, empty at the end."""
 
-    comments: list[SeenComment]
+    comments: list[FetchedComment]
     next_cursor: str
 
 
-async def connected(domain: Domain, location: str, account: str) -> Reached:
-    """Return an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
+async def connected(domain: Domain, location: str, account: str) -> ConnectedAccount:
+    """Return an account with its access; raises storage's NotFound, ReauthorizationRequired if it has no grant."""
     row = await read.known(domain, location, account)
-    if row.state == "DETACHED":
+    if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)
     ref = AccountRef(row.provider_account_id, row.platform, row.kind, dict(row.provider_data))
     access = ConnectionAccess(domain, row.provider, row.location, row.connection)
-    return Reached(row, ref, access, domain.providers[row.provider].engagement)
+    return ConnectedAccount(row, ref, access, domain.providers[row.provider].engagement)
 
 
 async def figures(domain: Domain, location: str, account: str, start: datetime | None, end: datetime | None) -> Figures:
-    """Read an account's figures: one vendor call.
+    """Return an account's metrics: one vendor call.
 
-    Raises as `connected` does, FieldInvalid (the days), ProviderError.
+    Raises what `connected` raises, FieldInvalid (the days), ProviderError.
     """
     span = _span(start, end, domain.clock())
-    reached = await connected(domain, location, account)
-    return await reached.facet.figures(reached.access, reached.ref, span)
+    target = await connected(domain, location, account)
+    return await target.facet.figures(target.access, target.ref, span)
 
 
 def _span(start: datetime | None, end: datetime | None, now: datetime) -> Span | None:
@@ -97,23 +98,23 @@ async def page(
     cursor: str = "",
     limit: int,
 ) -> Page:
-    """List comments below a post of ours, below the vendor's comment `reply_to`, or below all posts: one vendor call.
+    """List comments below our post `post`, below the vendor's comment `reply_to`, or below all posts: one vendor call.
 
     Raises what `connected` raises, storage's NotFound and StateForbids for the post, ProviderError.
     """
-    reached = await connected(domain, location, account)
-    parent = await vendor_post(domain, reached, post) if post else reply_to
-    found = await reached.facet.list_comments(
-        reached.access, reached.ref, parent=parent, top=top, cursor=cursor, limit=limit
+    target = await connected(domain, location, account)
+    parent = await vendor_post(domain, target, post) if post else reply_to
+    found = await target.facet.list_comments(
+        target.access, target.ref, parent=parent, top=top, cursor=cursor, limit=limit
     )
     async with domain.db.read() as tx:
-        ours = await _ours(tx, reached.row, {each.post_id for each in found.comments} - {""})
-    return Page([SeenComment(each, ours.get(each.post_id, "")) for each in found.comments], found.next_cursor)
+        ours = await _our_posts(tx, target.row, {each.post_id for each in found.comments} - {""})
+    return Page([FetchedComment(each, ours.get(each.post_id, "")) for each in found.comments], found.next_cursor)
 
 
-async def vendor_post(domain: Domain, reached: Reached, post: str) -> str:
-    """Return the vendor's id of a post of ours; raises storage's NotFound, StateForbids while it has none."""
-    row = reached.row
+async def vendor_post(domain: Domain, target: ConnectedAccount, post: str) -> str:
+    """Return the vendor's id of one of our posts; raises storage's NotFound, StateForbids while it has none."""
+    row = target.row
     async with domain.db.read() as tx:
         found = await posts.get(tx, row.location, post)
         if found.account != row.id:
@@ -125,8 +126,8 @@ async def vendor_post(domain: Domain, reached: Reached, post: str) -> str:
     return attempt.publish_id
 
 
-async def _ours(tx: Transaction, account: AccountRow, vendor_ids: Iterable[str]) -> dict[str, str]:
-    """Return our posts' ids by the vendor's, as far as they are the account's."""
+async def _our_posts(tx: Transaction, account: AccountRow, vendor_ids: Iterable[str]) -> dict[str, str]:
+    """Return the ids of the account's posts by the vendor's ids."""
     found: dict[str, str] = {}
     for vendor_id in sorted(vendor_ids):
         for attempt in await attempts.by_publish_id(tx, vendor_id):

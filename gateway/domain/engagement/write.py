@@ -1,6 +1,6 @@
-"""Writing a comment: sent once, and after a lost answer looked for, never sent again.
+"""Comments and likes: a comment is sent once; after a lost answer it is looked up, never sent again.
 
-Owns that rule. A row is committed before the call; what the call certainly did not do removes it, and frees the
+Owns that rule. A row is committed before the call; a call that certainly did nothing removes the row and releases the
 caller's request id.
 """
 
@@ -15,28 +15,30 @@ from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read
-from gateway.domain.engagement.read import Reached, SeenComment
+from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, OutcomeUnknown
 from providers.errors import Ambiguous, ContractBroken, ProviderError
 from providers.models.engagement import Comment
 from storage import comments
 from storage.comments import CommentRow
+from storage.states import CommentState
 
 log = structlog.get_logger(__name__)
 
 CALL_SPAN = timedelta(minutes=5)
-"""Longer than a call can take, slots and a newer token included: who sent it no longer waits for its answer."""
+"""Longer than a call can take, including the wait for a slot and for a new token: after that its answer is lost."""
 
 CLOCK_SLACK = timedelta(minutes=2)
 """How far a vendor's clock may be behind ours."""
 
-LOOKED_AT = 100
+MAX_LOOKED_UP = 100
+"""How many of the latest comments are looked through after a lost answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewComment:
-    """What a caller wants to say: below `post`, a post of ours, or below `reply_to`, the vendor's id of a comment."""
+    """A comment to be written below our post `post`, or below `reply_to`, the vendor's id of a comment."""
 
     location: str
     account: str
@@ -45,117 +47,117 @@ class NewComment:
     reply_to: str = ""
 
 
-async def create(domain: Domain, new: NewComment, key: RequestKey | None) -> SeenComment:
-    """Write a comment: one vendor call, and one more when its answer is lost.
+async def create(domain: Domain, new: NewComment, key: RequestKey | None) -> FetchedComment:
+    """Write a comment: one vendor call, and a second one if the answer is lost.
 
-    With a `request_id` that was used before, the first call's comment is given, or looked for. Raises what
-    `engagement.connected` and `engagement.vendor_post` raise, Conflict while the first call runs, OutcomeUnknown when
-    nobody can say whether it was written, ProviderError when it certainly was not.
+    With a `request_id` that was used before, the first call's comment is returned, or looked up. Raises what
+    `read.connected` and `read.vendor_post` raise, Conflict while the first call runs, OutcomeUnknown if it is not known
+    whether it was written, ProviderError if it certainly was not.
     """
     first = await idempotency.earlier(domain.db, key)
-    reached = await read.connected(domain, new.location, new.account)
+    target = await read.connected(domain, new.location, new.account)
     if first is None:
-        reached.facet.check_comment(reached.ref, new.text)
-        parent = await read.vendor_post(domain, reached, new.post) if new.post else new.reply_to
-        row = _row(domain, new, parent)
+        target.facet.check_comment(target.ref, new.text)
+        parent = await read.vendor_post(domain, target, new.post) if new.post else new.reply_to
+        row = _new_row(domain, new, parent)
         async with domain.db.transaction() as tx:
             first = await idempotency.claim(tx, key, row.id, row.sent_time)
             if first is None:
                 await comments.insert(tx, row)
         if first is None:
-            # Whoever asked may go away: what the vendor answers is kept all the same.
-            return await domain.tokens.guard(_send(domain, reached, new, row, key))
+            # The vendor's answer is stored even if the caller disconnects.
+            return await domain.tokens.guard(_send(domain, target, new, row, key))
     async with domain.db.read() as tx:
         row = await comments.get(tx, new.location, first)
-    return await _again(domain, reached, new, row)
+    return await _resume(domain, target, new, row)
 
 
-def _row(domain: Domain, new: NewComment, parent: str) -> CommentRow:
+def _new_row(domain: Domain, new: NewComment, parent: str) -> CommentRow:
     return CommentRow(
         location=new.location, id=domain.new_id(), account=new.account, parent=parent, sent_time=domain.clock()
     )
 
 
 async def _send(
-    domain: Domain, reached: Reached, new: NewComment, row: CommentRow, key: RequestKey | None
-) -> SeenComment:
+    domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, key: RequestKey | None
+) -> FetchedComment:
     """Make the one call."""
     try:
-        made = await reached.facet.create_comment(
-            reached.access, reached.ref, text=new.text, parent=row.parent, reply=not new.post
+        made = await target.facet.create_comment(
+            target.access, target.ref, text=new.text, parent=row.parent, reply=not new.post
         )
     except (Ambiguous, ContractBroken) as error:
         log.warning("comments.answer_lost", location=row.location, account=row.account, code=error.code)
-        return await _look(domain, reached, new, row, error)
+        return await _look_up(domain, target, new, row, error)
     except ProviderError:
         async with domain.db.transaction() as tx:
             await comments.remove(tx, row.location, row.id)
             await idempotency.release(tx, key)
         raise
-    return await _keep(domain, new, row, made)
+    return await _store(domain, new, row, made)
 
 
-async def _again(domain: Domain, reached: Reached, new: NewComment, row: CommentRow) -> SeenComment:
-    """Return what an earlier call wrote, as it was then, or look for it."""
-    if row.state == "DONE":
-        return _seen(new, _comment(row.payload))
+async def _resume(domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow) -> FetchedComment:
+    """Return the comment that an earlier call wrote, as it was then, or look it up."""
+    if row.state == CommentState.DONE:
+        return _fetched(new, _from_json(row.payload))
     if domain.clock() < row.sent_time + CALL_SPAN:
         raise Conflict("It is being sent in this moment.", metadata={"account": _name(row)}, resource=_name(row))
-    return await _look(domain, reached, new, row, None)
+    return await _look_up(domain, target, new, row, None)
 
 
-async def _look(
-    domain: Domain, reached: Reached, new: NewComment, row: CommentRow, error: ProviderError | None
-) -> SeenComment:
-    """Look for the comment among the latest where it should stand; raises OutcomeUnknown when it is not there."""
+async def _look_up(
+    domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, error: ProviderError | None
+) -> FetchedComment:
+    """Find the comment among the latest ones below its parent; raises OutcomeUnknown if it is not there."""
     try:
-        listed = await reached.facet.list_comments(reached.access, reached.ref, parent=row.parent, limit=LOOKED_AT)
-    except ProviderError as trouble:
-        raise _unknown(row, error or trouble) from None
-    alike = [each for each in listed.comments if _may_be(each, new, row)]
+        listed = await target.facet.list_comments(target.access, target.ref, parent=row.parent, limit=MAX_LOOKED_UP)
+    except ProviderError as lookup_error:
+        raise _unknown(row, error or lookup_error) from None
+    alike = [each for each in listed.comments if _matches(each, new, row)]
     async with domain.db.read() as tx:
-        others = await comments.claimed(tx, row.location, row.account, [each.id for each in alike])
-    free = [each for each in alike if each.id not in others]
-    own = [each for each in free if each.own] or free
-    if len(own) != 1:
-        # None, or several of which nobody can say which is this one.
+        claimed = await comments.claimed(tx, row.location, row.account, [each.id for each in alike])
+    unclaimed = [each for each in alike if each.id not in claimed]
+    candidates = [each for each in unclaimed if each.own] or unclaimed
+    if len(candidates) != 1:
+        # None, or several that cannot be told apart.
         raise _unknown(row, error)
-    return await _keep(domain, new, row, own[0])
+    return await _store(domain, new, row, candidates[0])
 
 
-def _may_be(found: Comment, new: NewComment, row: CommentRow) -> bool:
-    """Return whether a comment says what was sent, and not before it was sent."""
-    said = found.text.strip() == new.text.strip()
-    return said and found.publish_time is not None and found.publish_time >= row.sent_time - CLOCK_SLACK
+def _matches(found: Comment, new: NewComment, row: CommentRow) -> bool:
+    """Return whether a comment has the text that was sent, and was published no earlier than that."""
+    same_text = found.text.strip() == new.text.strip()
+    return same_text and found.publish_time is not None and found.publish_time >= row.sent_time - CLOCK_SLACK
 
 
 def _unknown(row: CommentRow, error: ProviderError | None) -> OutcomeUnknown:
-    told = reasons.metadata_of(error) if error is not None else {}
+    metadata = reasons.metadata_of(error) if error is not None else {}
     text = "Look at the post; the same request_id looks again, and sends nothing."
-    return OutcomeUnknown(text, metadata={**told, "account": _name(row)}, resource=_name(row))
+    return OutcomeUnknown(text, metadata={**metadata, "account": _name(row)}, resource=_name(row))
 
 
-async def _keep(domain: Domain, new: NewComment, row: CommentRow, made: Comment) -> SeenComment:
+async def _store(domain: Domain, new: NewComment, row: CommentRow, made: Comment) -> FetchedComment:
     written = replace(made, own=True)
     async with domain.db.transaction() as tx:
-        await comments.done(tx, row.location, row.id, written.id, _payload(written))
-    return _seen(new, written)
+        await comments.done(tx, row.location, row.id, written.id, _to_json(written))
+    return _fetched(new, written)
 
 
-def _seen(new: NewComment, comment: Comment) -> SeenComment:
-    return SeenComment(comment, new.post, new.reply_to)
+def _fetched(new: NewComment, comment: Comment) -> FetchedComment:
+    return FetchedComment(comment, new.post, new.reply_to)
 
 
 def _name(row: CommentRow) -> str:
     return names.ACCOUNT.format(row.location, row.account)
 
 
-def _payload(comment: Comment) -> dict[str, Any]:
+def _to_json(comment: Comment) -> dict[str, Any]:
     time = comment.publish_time.isoformat() if comment.publish_time else None
     return {**asdict(comment), "publish_time": time}
 
 
-def _comment(payload: dict[str, Any]) -> Comment:
+def _from_json(payload: dict[str, Any]) -> Comment:
     time = payload["publish_time"]
     uris = tuple(payload["attachment_uris"])
     moment = datetime.fromisoformat(time) if time else None
@@ -163,12 +165,12 @@ def _comment(payload: dict[str, Any]) -> Comment:
 
 
 async def set_liked(domain: Domain, location: str, account: str, comment: str, *, liked: bool) -> None:
-    """Like a comment or take that back: one vendor call, which may be made again.
+    """Like a comment, or remove the like: one vendor call, which may be repeated.
 
-    Raises as `connected` does, ProviderError.
+    Raises what `read.connected` raises, ProviderError.
     """
-    reached = await read.connected(domain, location, account)
+    target = await read.connected(domain, location, account)
     try:
-        await reached.facet.set_liked(reached.access, reached.ref, comment, liked=liked)
+        await target.facet.set_liked(target.access, target.ref, comment, liked=liked)
     except Ambiguous as error:
         raise vendor_errors.safe_to_repeat(error) from None

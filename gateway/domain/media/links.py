@@ -1,8 +1,8 @@
-"""Media links: addresses of ours under which a vendor fetches the media of one attempt, and nobody anything else.
+"""Media links: URLs of ours from which a vendor fetches the media of one attempt, and nothing else.
 
-Owns who may open one, for how long, and the proof that nobody did. A link is a random token of 256 bits, known here by
-its digest only: there is nothing to sign, because there is nothing in it, and what was never written down cannot be
-made. It carries no file name: a vendor goes by the media type. Serving the bytes is `gateway/http/media.py`.
+Owns who may open one, for how long, and the proof that nobody did. A link is a random token of 256 bits, of which only
+the digest is stored: it contains nothing that could be signed, and without a stored digest no token is valid. It has no
+file name: vendors go by the media type. Serving the bytes is `gateway/http/media.py`.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ MAX_AGENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a token opens: the link, and the SHA-256 of its bytes in lower-case hex."""
+    """The link that a token stands for, and the SHA-256 of its bytes in lower-case hex."""
 
     link: MediaLinkRow
     sha256: str
@@ -35,7 +35,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Who asked, for `size` bytes from `first` on, and with which HTTP status it was answered."""
+    """A request for a link: the client, the requested `size` bytes from `first` on, and the HTTP status it got."""
 
     remote: str
     agent: str
@@ -44,13 +44,14 @@ class Fetch:
     status: int
 
 
-async def links(
+async def create(
     domain: Domain, post: PostRow, attempt: int, files: Sequence[UploadRow], now: datetime, lifetime: timedelta
 ) -> list[Secret]:
-    """Return an address for each upload, in order; what the attempt had before opens nothing any more.
+    """Return a URL for each upload, in order; earlier links of the attempt become invalid.
 
-    The uploads are kept at least as long as their links live. Raises Overtaken for an attempt whose links were closed:
-    whoever slept between its announcement and its links must not give a vendor what to fetch.
+    The uploads are kept at least as long as their links are valid. Raises Superseded for an attempt whose links were
+    closed: a worker that was suspended between claiming the attempt and creating its links must not give any to a
+    vendor.
     """
     tokens = [Secret(secrets.token_urlsafe(32)) for _ in files]
     rows = [
@@ -78,18 +79,18 @@ async def links(
 
 
 def digest_of(token: str) -> bytes:
-    """Return what a token is known by."""
+    """Return the digest by which a token is stored."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-async def fetched(domain: Domain, location: str, post: str, attempt: int) -> int:
-    """Count the links of an attempt of which bytes left, or may have left, at least once."""
+async def count_fetched(domain: Domain, location: str, post: str, attempt: int) -> int:
+    """Return how many links of an attempt were fetched, or may have been, at least once."""
     async with domain.db.read() as tx:
         return await media.count_fetched(tx, location, post, attempt)
 
 
 async def revoke_unfetched(domain: Domain, location: str, post: str, attempt: int) -> bool:
-    """Close the links of an attempt if none was ever opened; True when nobody got, or ever gets, anything by them."""
+    """Close the links of an attempt if none was ever opened; True if nobody has fetched, or will fetch, any of them."""
     async with domain.db.transaction() as tx:
         await media.lock(tx, location, post, attempt)
         if await media.count_fetched(tx, location, post, attempt):
@@ -99,46 +100,46 @@ async def revoke_unfetched(domain: Domain, location: str, post: str, attempt: in
 
 
 async def revoke(domain: Domain, location: str, post: str, attempt: int) -> None:
-    """Close the links of an attempt for good; it gets no others."""
+    """Close the links of an attempt for good; no others can be created for it."""
     async with domain.db.transaction() as tx:
         await media.lock(tx, location, post, attempt)
         await _close(domain, tx, location, post, attempt)
 
 
 async def _close(domain: Domain, tx: Transaction, location: str, post: str, attempt: int) -> None:
-    # No token has this digest: it is of a text with zero bytes, which no path can carry to us.
+    # No token has this digest: its text contains zero bytes, which a URL path cannot contain.
     mark = digest_of(f"closed\0{location}\0{post}\0{attempt}")
     await media.close(tx, location, post, attempt, mark, domain.clock())
 
 
-async def look(domain: Domain, token: str) -> Found | None:
-    """Return what a token opens now, without noting that anybody asked; None when it opens nothing."""
+async def find(domain: Domain, token: str) -> Found | None:
+    """Return the link of a token, or None if it is not valid now; nothing is recorded."""
     async with domain.db.read() as tx:
         found = await media.find(tx, digest_of(token), domain.clock())
     return None if found is None else Found(*found)
 
 
 async def open_link(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> bool:
-    """Note who gets the bytes that are about to leave; False when the link opens nothing any more: none may leave."""
+    """Record a fetch before its bytes are sent; False if the link is no longer valid, so that none may be sent."""
     async with domain.db.transaction() as tx:
         if not await media.open_for_fetch(tx, link.digest, domain.clock()):
             return False
-        await media.log_fetch(tx, _row(domain, link, fetch))
+        await media.log_fetch(tx, _fetch_row(domain, link, fetch))
     return True
 
 
-async def note(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> None:
-    """Keep who asked for bytes that are not there; it proves no fetch."""
+async def record_refused(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> None:
+    """Record a request for bytes that do not exist; it does not count as a fetch."""
     async with domain.db.transaction() as tx:
-        await media.log_fetch(tx, _row(domain, link, fetch))
+        await media.log_fetch(tx, _fetch_row(domain, link, fetch))
 
 
 def read(domain: Domain, link: MediaLinkRow, first: int, end: int) -> AsyncIterator[bytes]:
-    """Return bytes [first, end) of what a link opens, in constant memory; raises MediaInvalid where they are lost."""
+    """Yield bytes [first, end) of a link's upload, in constant memory; raises MediaInvalid where they are missing."""
     return upload_rules.read(domain, link.location, link.upload, first, end)
 
 
-def _row(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> MediaFetchRow:
+def _fetch_row(domain: Domain, link: MediaLinkRow, fetch: Fetch) -> MediaFetchRow:
     return MediaFetchRow(
         id=domain.new_id(),
         digest=link.digest,

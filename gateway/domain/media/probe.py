@@ -1,7 +1,7 @@
-"""When an upload is looked into, and what is kept of it: once, when its bytes are complete and a post wants them.
+"""Probing uploads: once, when an upload is complete and a post needs it; the facts are stored with it.
 
-Owns that rule, and what a look that could not be made means. How a file is looked into is `gateway/media`, what its
-facts allow is `gateway/domain/preflight/media_rules.py`.
+Owns that rule, and what a failed probe means. How a file is probed is `gateway/media`, what its facts allow is
+`gateway/domain/preflight/media_rules.py`.
 """
 
 import asyncio
@@ -15,38 +15,39 @@ from gateway.errors import GatewayUnavailable
 from gateway.media.facts import MediaFacts
 from gateway.media.probe import ProbeFailed
 from storage import uploads
+from storage.states import UploadState
 from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
 
 
-async def look_into(domain: Domain, files: Sequence[UploadRow]) -> dict[str, MediaFacts]:
-    """Return the facts of every complete upload by its id; those that were never looked into are, a few at a time.
+async def facts_of(domain: Domain, files: Sequence[UploadRow]) -> dict[str, MediaFacts]:
+    """Return the facts of every complete upload by its id; uploads without facts are probed, a few at a time.
 
-    Raises GatewayUnavailable when this machine cannot do that now, MediaInvalid when bytes are lost.
+    Raises GatewayUnavailable if this machine cannot probe now, MediaInvalid if bytes are missing.
     """
-    complete = {file.id: file for file in files if file.state == "COMPLETE"}
-    looks = [asyncio.ensure_future(_facts(domain, file)) for file in complete.values()]
+    complete = {file.id: file for file in files if file.state == UploadState.COMPLETE}
+    probes = [asyncio.ensure_future(_facts(domain, file)) for file in complete.values()]
     try:
-        return dict(zip(complete, await asyncio.gather(*looks), strict=True))
+        return dict(zip(complete, await asyncio.gather(*probes), strict=True))
     finally:
-        # The first that fails ends the others, whose processes are gone before this returns.
-        for look in looks:
-            look.cancel()
-        await asyncio.gather(*looks, return_exceptions=True)
+        # The first failure cancels the others, whose processes have ended before this returns.
+        for probe in probes:
+            probe.cancel()
+        await asyncio.gather(*probes, return_exceptions=True)
 
 
 async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
     if file.media is not None:
         return MediaFacts.from_json(file.media)
     try:
-        return await domain.prober.shared(f"{file.location}/{file.id}", lambda: _look(domain, file))
+        return await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file))
     except ProbeFailed as error:
         log.warning("media.not_probed", upload=f"{file.location}/{file.id}", cause=str(error))
         raise GatewayUnavailable("The media could not be looked into now.") from None
 
 
-async def _look(domain: Domain, file: UploadRow) -> MediaFacts:
+async def _probe(domain: Domain, file: UploadRow) -> MediaFacts:
     async def read(first: int, end: int) -> bytes:
         return b"".join([piece async for piece in upload_rules.read(domain, file.location, file.id, first, end)])
 

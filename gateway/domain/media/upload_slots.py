@@ -1,6 +1,6 @@
-"""What the upload streams of one process share: places, memory, hashes that can be continued, writes under way.
+"""What the upload streams of one process share: slots, memory, hashers that can be resumed, and writes in progress.
 
-Owns the bounds. Does not know storage, nor what the bytes are.
+Owns the limits. Does not know storage, nor what the bytes are.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ MIB = 1024 * 1024
 PART = 8 * MIB
 SMALLEST_PART = MIB
 MEMORY = 256 * MIB
-"""For the parts of all streams. With more streams parts become smaller: each stream holds two."""
+"""For the parts of all streams, of which each has two in memory: with more streams parts become smaller."""
 
 MAX_STREAMS = 64
 MAX_PER_LOCATION = 16
-"""Less than all, so that one caller's files do not keep everybody else's out."""
+"""Fewer than all, so that one caller's files do not keep out everybody else's."""
 
 MAX_WAITING = 64
-"""Streams of one location that wait for a place, each with its first message."""
+"""Streams of one location that wait for a slot, each with its first message in memory."""
 
 MAX_WAITING_ALL = 256
 """Of all locations."""
@@ -37,7 +37,7 @@ IDLE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """One message of a stream: `data` belongs at `offset`; `finish` when it is the last."""
+    """One message of a stream: `data` belongs at `offset`; `finish` marks the last one."""
 
     offset: int
     data: bytes
@@ -46,19 +46,19 @@ class Piece:
 
 
 @dataclass(slots=True)
-class _Line:
-    """The streams of one location that write or wait, and the places among which they share."""
+class _LocationQueue:
+    """The slots of one location, and how many of its streams write or wait."""
 
-    places: asyncio.Semaphore
+    slots: asyncio.Semaphore
     streams: int = 0
 
 
 @dataclass(slots=True)
 class UploadSlots:
-    """The shared things of one process; every stream goes through one desk.
+    """The limits and shared state of one process's upload streams.
 
     `max_streams` may write at once, `max_per_location` of one location; `max_waiting` more of each location wait, in
-    order. One that brings nothing for `idle_seconds` loses its place.
+    order. A stream that sends nothing for `idle_seconds` loses its slot.
     """
 
     max_streams: int = MAX_STREAMS
@@ -67,23 +67,23 @@ class UploadSlots:
     idle_seconds: float = IDLE_SECONDS
     streams: int = 0
     _all: asyncio.Semaphore = field(init=False)
-    _lines: dict[str, _Line] = field(default_factory=dict)
+    _queues: dict[str, _LocationQueue] = field(default_factory=dict)
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    _settling: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
-    # By the key of the last blob that went into it: whoever goes on behind that very blob may go on hashing.
+    _rescues: dict[tuple[str, str], asyncio.Task[None]] = field(default_factory=dict)
+    # By the key of the last blob that was hashed: a stream that resumes after that blob resumes its hasher.
     _hashers: OrderedDict[str, Any] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
-        """Count the places."""
+        """Create the slots."""
         self._all = asyncio.Semaphore(self.max_streams)
 
     @asynccontextmanager
-    async def place(self, location: str, now: datetime) -> AsyncIterator[None]:
-        """Take a place for one stream, when it is its turn; raises QuotaExceeded when too many wait already.
+    async def slot(self, location: str, now: datetime) -> AsyncIterator[None]:
+        """Hold a slot for one stream, after waiting for its turn; raises QuotaExceeded if too many wait already.
 
-        It waits as long as its caller does: gRPC ends the call at the caller's deadline, or when the caller has gone.
+        There is no limit to the wait: gRPC ends the call at the caller's deadline, or when the caller disconnects.
         """
-        async with self._in_line(location, now) as line, line.places, self._all:
+        async with self._queued(location, now) as queue, queue.slots, self._all:
             self.streams += 1
             try:
                 yield
@@ -91,31 +91,31 @@ class UploadSlots:
                 self.streams -= 1
 
     @asynccontextmanager
-    async def _in_line(self, location: str, now: datetime) -> AsyncIterator[_Line]:
-        """Stand in the location's line, which goes when nobody stands in it any more."""
-        line = self._lines.setdefault(location, _Line(asyncio.Semaphore(self.max_per_location)))
+    async def _queued(self, location: str, now: datetime) -> AsyncIterator[_LocationQueue]:
+        """Join the location's queue, which is removed when its last stream leaves."""
+        queue = self._queues.setdefault(location, _LocationQueue(asyncio.Semaphore(self.max_per_location)))
         try:
-            self._check_length(location, line, now)
-            line.streams += 1
+            self._check_length(location, queue, now)
+            queue.streams += 1
             try:
-                yield line
+                yield queue
             finally:
-                line.streams -= 1
+                queue.streams -= 1
         finally:
-            if not line.streams:
-                del self._lines[location]
+            if not queue.streams:
+                del self._queues[location]
 
-    def _check_length(self, location: str, line: _Line, now: datetime) -> None:
-        everybody = sum(each.streams for each in self._lines.values())
-        for streams, most, subject in (
-            (line.streams, self.max_per_location + self.max_waiting, names.LOCATION.format(location)),
-            (everybody, self.max_streams + MAX_WAITING_ALL, "server"),
+    def _check_length(self, location: str, queue: _LocationQueue, now: datetime) -> None:
+        total = sum(each.streams for each in self._queues.values())
+        for streams, limit, subject in (
+            (queue.streams, self.max_per_location + self.max_waiting, names.LOCATION.format(location)),
+            (total, self.max_streams + MAX_WAITING_ALL, "server"),
         ):
-            if streams >= most:
-                raise QuotaExceeded("uploadStreams", subject=subject, limit=most, retry_at=now + RETRY)
+            if streams >= limit:
+                raise QuotaExceeded("uploadStreams", subject=subject, limit=limit, retry_at=now + RETRY)
 
-    async def lively(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
-        """Yield the pieces as they come; raises DeadlineExceeded when one is waited for too long."""
+    async def with_idle_timeout(self, pieces: AsyncIterator[Piece]) -> AsyncIterator[Piece]:
+        """Yield the pieces as they arrive; raises DeadlineExceeded if one takes longer than `idle_seconds`."""
         while True:
             try:
                 async with asyncio.timeout(self.idle_seconds):
@@ -127,44 +127,45 @@ class UploadSlots:
             yield piece
 
     def part_size(self) -> int:
-        """Return how large parts may be now: two for each stream must fit."""
+        """Return how large parts may be now: two of each stream must fit into MEMORY."""
         return max(SMALLEST_PART, min(PART, MEMORY // (2 * max(self.streams, 1))))
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run a write that goes on when its stream does not, also when nobody asks any more how it ends."""
+        """Run a write that continues if its stream breaks, even if nobody awaits its result any more."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._discard)
         return task
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _discard(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled():
+            # Retrieved, so that asyncio does not log it as never retrieved.
             task.exception()
 
-    def settle(self, location: str, upload: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run what is left to do for an upload whose stream broke; `settled` waits for it."""
-        task = self._settling[location, upload] = self.start(work)
+    def start_rescue(self, location: str, upload: str, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Store what a broken stream left of an upload; `wait_for_rescue` waits until that is done."""
+        task = self._rescues[location, upload] = self.start(work)
 
         def forget(task: asyncio.Task[None]) -> None:
-            if self._settling.get((location, upload)) is task:
-                del self._settling[location, upload]
+            if self._rescues.get((location, upload)) is task:
+                del self._rescues[location, upload]
 
         task.add_done_callback(forget)
         return task
 
-    async def settled(self, location: str, upload: str) -> None:
-        """Return when all that a broken stream left in this process is stored: its caller may be back already."""
-        task = self._settling.get((location, upload))
+    async def wait_for_rescue(self, location: str, upload: str) -> None:
+        """Wait until what a broken stream left in this process is stored: its caller may have reconnected already."""
+        task = self._rescues.get((location, upload))
         if task is not None:
             await asyncio.wait([task])
 
     def keep_hasher(self, key: str, hasher: Any) -> None:
-        """Remember the hash of everything up to the end of the blob `key`; the oldest makes room."""
+        """Keep the hasher of everything up to the end of the blob `key`; beyond HASHERS the oldest is dropped."""
         self._hashers[key] = hasher
         if len(self._hashers) > HASHERS:
             self._hashers.popitem(last=False)
 
-    def take_hasher(self, key: str) -> Any:
-        """Remove and return that hash, or None when it is not known here."""
+    def pop_hasher(self, key: str) -> Any:
+        """Remove and return the hasher kept for the blob `key`, or None if there is none."""
         return self._hashers.pop(key, None)

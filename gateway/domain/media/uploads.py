@@ -1,7 +1,7 @@
-"""Uploads as callers see them: announced, looked at, removed, read for a vendor, swept when their time is over.
+"""Uploads: created, read, deleted, and expired when their time is over.
 
-Owns what may be announced and for how long bytes are kept. How bytes come in is
-`gateway/domain/media/upload_stream.py`. Does not know transports, nor who reads.
+Owns which uploads may be created and how long their bytes are kept. How bytes are received is
+`gateway/domain/media/upload_stream.py`. Does not know transports, nor who reads the bytes.
 """
 
 import re
@@ -30,27 +30,28 @@ from storage import media, uploads
 from storage.blobs import StoreUnavailable
 from storage.database import Transaction
 from storage.errors import NotFound
+from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
 log = structlog.get_logger(__name__)
 
 MIME_TYPES = ("video/mp4", "video/quicktime", "video/webm", "image/jpeg", "image/webp")
 SHEET_TYPE = "text/csv"
-"""Of files of posts for a planner, which are no medium of a post."""
+"""The media type of post files for a planner's import; no post can use such an upload."""
 
 MAX_SIZE = 4 * 1024**3
-"""Of one file, in bytes: what the most generous provider takes."""
+"""Of one file, in bytes: the highest limit of any provider."""
 
 MAX_LOCATION_BYTES = 256 * 1024**3
-"""Of all files of one location that are kept at once."""
+"""Of all files of one location at the same time."""
 
-OPEN_KEPT = timedelta(hours=24)
-COMPLETE_KEPT = timedelta(days=7)
-EXPIRED_KNOWN = timedelta(days=30)
-"""How long a caller is told that an upload expired, rather than that there is none."""
+OPEN_LIFETIME = timedelta(hours=24)
+COMPLETE_LIFETIME = timedelta(days=7)
+EXPIRED_RETENTION = timedelta(days=30)
+"""How long an expired upload is reported as expired, before it is reported as not found."""
 
 ORPHAN_AGE = timedelta(hours=24)
-"""How old a blob without a row must be to be removed: its row may still be on the way."""
+"""How old a blob without a row must be to be removed: a younger one's row may not be written yet."""
 
 SWEEP_LIMIT = 200
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
@@ -58,7 +59,7 @@ _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 @dataclass(frozen=True, slots=True)
 class NewUpload:
-    """What a caller announces; `size_bytes` 0 and `sha256` empty when they are not known yet."""
+    """An upload to be created; `size_bytes` is 0 and `sha256` empty if they are not known yet."""
 
     location: str
     mime_type: str
@@ -67,8 +68,8 @@ class NewUpload:
 
 
 async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload, key: RequestKey | None) -> UploadRow:
-    """Announce a file, and claim its location with it. With a `request_id` that made an upload before, that upload is
-    given as it is now.
+    """Create an upload, and claim its location with it. With a `request_id` that was used before, the first call's
+    upload is returned as it is now.
 
     Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded.
     """
@@ -81,7 +82,7 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
         size_bytes=new.size_bytes,
         sha256=new.sha256.lower(),
         create_time=now,
-        expire_time=now + OPEN_KEPT,
+        expire_time=now + OPEN_LIFETIME,
     )
     async with domain.db.transaction() as tx:
         await claim_location(tx, owners, caller, new.location)
@@ -109,16 +110,16 @@ def _invalid(rule: str, value: str, allowed: str) -> MediaInvalid:
 
 
 async def check_room(tx: Transaction, location: str, more: int = 0) -> None:
-    """Raise QuotaExceeded unless the location has room for what it holds with this transaction, and `more` bytes.
+    """Raise QuotaExceeded unless the location has room for its uploads as `tx` sees them, and for `more` bytes.
 
-    Others who ask for the same location wait for this transaction to end.
+    Other transactions that check the same location wait for the end of this one.
     """
     if await uploads.reserved_bytes(tx, location) + more > MAX_LOCATION_BYTES:
         raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
 
 
 async def get(domain: Domain, location: str, upload: str) -> UploadRow:
-    """Return an upload as it is; raises ResourceNotFound."""
+    """Return an upload; raises ResourceNotFound."""
     try:
         async with domain.db.read() as tx:
             return await uploads.get(tx, location, upload)
@@ -127,10 +128,10 @@ async def get(domain: Domain, location: str, upload: str) -> UploadRow:
 
 
 async def delete(domain: Domain, location: str, upload: str, key: RequestKey | None) -> None:
-    """Remove an upload and its bytes; a repeated `request_id` changes nothing.
+    """Delete an upload and its bytes; a repeated `request_id` changes nothing.
 
-    Raises ResourceNotFound, and StateForbids while a post that is not finished needs it, or a vendor may still fetch it
-    for one whose outcome is unknown.
+    Raises ResourceNotFound, and StateForbids while an unfinished post needs it, or while a vendor may still fetch it
+    for a post whose outcome is unknown.
     """
     try:
         async with domain.db.transaction() as tx:
@@ -150,50 +151,50 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
 async def read(domain: Domain, location: str, upload: str, first: int, end: int) -> AsyncIterator[bytes]:
     """Yield bytes [first, end) in pieces of at most 1 MiB, in constant memory.
 
-    Gives exactly `end - first` bytes or raises MediaInvalid, at the place where they are missing, and
-    GatewayUnavailable when their store does not answer.
+    Yields exactly `end - first` bytes, or raises MediaInvalid at the offset where they are missing, and
+    GatewayUnavailable if the blob store does not answer.
     """
     async with domain.db.read() as tx:
         parts = await uploads.parts(tx, location, upload)
-    place = first
+    offset = first
     for part in parts:
-        start, stop = max(place, part.first), min(end, part.first + part.size)
+        start, stop = max(offset, part.first), min(end, part.first + part.size)
         if start >= stop:
             continue
-        if start != place:
+        if start != offset:
             break
-        async for piece in _stored(domain, part, start, stop):
+        async for piece in _read_part(domain, part, start, stop):
             yield piece
-        place = stop
-    if place < end:
-        raise _lost(location, upload, place)
+        offset = stop
+    if offset < end:
+        raise _missing(location, upload, offset)
 
 
-async def _stored(domain: Domain, part: UploadPartRow, start: int, stop: int) -> AsyncIterator[bytes]:
-    place = start
+async def _read_part(domain: Domain, part: UploadPartRow, start: int, stop: int) -> AsyncIterator[bytes]:
+    offset = start
     try:
         async for piece in domain.blobs.stream(part.key, start - part.first, stop - part.first):
             yield piece
-            place += len(piece)
+            offset += len(piece)
     except StoreUnavailable as error:
         log.error("uploads.store_failed", location=part.location, upload=part.upload, error=str(error))
         raise GatewayUnavailable("The stored bytes cannot be read now.") from None
     except (NotFound, OSError) as error:
         log.error("uploads.blob_lost", location=part.location, upload=part.upload, error=type(error).__name__)
-        raise _lost(part.location, part.upload, place) from None
+        raise _missing(part.location, part.upload, offset) from None
 
 
-def _lost(location: str, upload: str, place: int) -> MediaInvalid:
+def _missing(location: str, upload: str, offset: int) -> MediaInvalid:
     name = names.UPLOAD.format(location, upload)
-    return MediaInvalid("Its bytes are no longer whole.", resource=name, metadata={"upload": name, "at": str(place)})
+    return MediaInvalid("Its bytes are no longer whole.", resource=name, metadata={"upload": name, "at": str(offset)})
 
 
 async def sweep(domain: Domain, now: datetime) -> None:
-    """Take the bytes of every upload whose time is over. Any number of replicas may."""
+    """Expire every upload whose time is over, and delete its bytes. Several replicas may sweep at once."""
     while await _expire_some(domain, now) == SWEEP_LIMIT:
         pass
     async with domain.db.transaction() as tx:
-        await uploads.prune(tx, now - EXPIRED_KNOWN)
+        await uploads.prune(tx, now - EXPIRED_RETENTION)
 
 
 async def _expire_some(domain: Domain, now: datetime) -> int:
@@ -208,9 +209,9 @@ async def _expire_some(domain: Domain, now: datetime) -> int:
 
 
 async def sweep_orphans(domain: Domain, now: datetime) -> int:
-    """Remove blobs that no upload lists: a process died between writing one and listing it. Gives how many.
+    """Delete blobs that belong to no upload, because a process died before committing their row; return how many.
 
-    Reads the names of all blobs there are: seldom is often enough.
+    Lists the names of all blobs, so run it seldom.
     """
     removed = 0
     async for keys in domain.blobs.older("uploads", now - ORPHAN_AGE):
@@ -222,8 +223,11 @@ async def sweep_orphans(domain: Domain, now: datetime) -> int:
 
 
 async def hold(tx: Transaction, location: str, ids: Sequence[str]) -> None:
-    """Hold the uploads' rows, so that their bytes cannot go between the check and the post that needs them."""
+    """Lock the uploads' rows within `tx`: their bytes cannot be deleted before the post that needs them is stored.
+
+    Raises UploadExpired for one that is not complete, storage's NotFound.
+    """
     for id in sorted(ids):
         upload = await uploads.get(tx, location, id, lock=True)
-        if upload.state != "COMPLETE":
+        if upload.state != UploadState.COMPLETE:
             raise UploadExpired(resource=names.UPLOAD.format(location, upload.id))

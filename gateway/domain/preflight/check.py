@@ -1,21 +1,19 @@
-"""What would refuse a post, said before anything is sent: the provider's table, the media, the creator's own rules.
+"""The checks of a post before anything is sent: the provider's table, the media, the creator's settings.
 
-Owns which checks run and in what order their words count; all of them run, so that a caller hears of every violation at
-once. Writes no post. A vendor that cannot say now what its creator allows stops no post from being queued: it is asked
-again before the hand-over.
+Owns which checks run, and the order in which their errors count; all of them run, so that a caller gets every violation
+at once. Writes no post. A vendor that cannot report its creator's settings now does not keep a post from being queued:
+it is asked again before the submission.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 
 from gateway import reasons
 from gateway.aip import names
 from gateway.domain import post_content
 from gateway.domain.accounts import creator_info, sync
 from gateway.domain.context import Domain
-from gateway.domain.media import probe
-from gateway.domain.media import uploads as upload_rules
+from gateway.domain.media import probe, uploads
 from gateway.domain.post_content import Source
 from gateway.domain.preflight import creator_rules, media_rules, provider_rules
 from gateway.domain.quotas import daily_caps
@@ -34,26 +32,31 @@ from gateway.errors import (
 from gateway.media.facts import MediaFacts
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
+from providers.checked_publishing import has_too_many_photos
 from providers.errors import ProviderError
 from providers.http import public
+from providers.interface import Provider
 from providers.models.accounts import CreatorInfo
-from providers.models.publishing import PostMode
+from providers.models.publishing import PostMode, PublishRequest
 from storage import accounts, connections
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.errors import NotFound
 from storage.posts import PostRow
+from storage.states import AccountState, ConnectionStatus, UploadState
 from storage.uploads import UploadRow
 
-AWAY = "The account must be connected to its network again."
-CREATOR_INFO_AGE = timedelta(seconds=60)
+RECONNECT = "The account must be connected to its network again."
+
+NOT_CONNECTED = (ConnectionStatus.PENDING, ConnectionStatus.EXPIRED, ConnectionStatus.DISCONNECTED)
+"""Connections without a working grant."""
 
 Problem = DomainError | ProviderError
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a post was checked against; `total_bytes` of media are here already."""
+    """The account and connection of a checked post; `total_bytes` of its media are stored here already."""
 
     account: AccountRow
     connection: ConnectionRow
@@ -62,7 +65,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a post goes out with: its account, and its uploads, one for each source that has one, in order."""
+    """What a post is submitted with: its account, and the upload of each source that has one, in order."""
 
     account: AccountRow
     files: Sequence[UploadRow]
@@ -70,7 +73,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class _Medium:
-    """One source of a post: the path of its field, its upload when there is one, and what was found in that."""
+    """One source of a post: the path of its field, and its upload with its facts, if there is one."""
 
     path: str
     source: Source
@@ -79,27 +82,29 @@ class _Medium:
 
 
 async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) -> Checked:
-    """Check a post that is to be created, and fill in whose it is: at most one vendor call (creator info).
+    """Check a post before it is created, and set its connection and provider: at most one vendor call (creator info).
 
-    `known` is what is wrong with it already. Raises what forbids it, the first by the order of the checks, naming every
-    bad field of all. Raises GatewayUnavailable when the media could not be looked into now.
+    `known` are problems that were found before. Raises the first problem, in the order of the checks, with the
+    violations of all of them. Raises GatewayUnavailable if the media could not be probed now.
     """
-    account, connection = await _whose(domain, post)
+    account, connection = await _owner(domain, post)
     account = await sync.current(domain, account)
     post.connection, post.provider = connection.id, account.provider
-    table = domain.providers[account.provider].table
-    limits = table.limits_of(account.platform)
-    media = [] if provider_rules.too_many(post, limits) else await _media(domain, post)
-    problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
-    connected = list(_connection(post, account, connection, table))
-    if not connected and sync.unwell(account, domain.clock()):
-        connected = [_unwell(account)]
-    problems += connected
-    problems += _of_media(domain, post, media, limits)
-    problems += _of_fields(post, table, limits)
-    problems += _of_provider(domain, post, account, problems)
-    if not connected:
-        problems += await _of_creator(domain, post, account, media)
+    provider = domain.providers[account.provider]
+    limits = provider.table.limits_of(account.platform)
+    request = provider_rules.placeholder_request(post, account, limits)
+    # Too many photos are reported without probing any of them.
+    media = [] if has_too_many_photos(request, limits) else await _media(domain, post)
+    problems: list[Problem] = [*known, *provider_rules.capabilities(post, request, provider.table)]
+    connection_problems = list(_check_connection(post, account, connection, provider.table))
+    if not connection_problems and sync.unwell(account, domain.clock()):
+        connection_problems = [_unusable(account)]
+    problems += connection_problems
+    problems += _check_media(domain, post, media, limits)
+    problems += _check_fields(post, request, provider.table)
+    problems += _check_options(provider, request, problems)
+    if not connection_problems:
+        problems += await _check_creator(domain, post, account, media)
     if not any(isinstance(problem, ProviderError) for problem in problems):
         problems += await daily_caps.check(domain, post)
     _raise(problems)
@@ -107,27 +112,26 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
 
 
 async def ready(domain: Domain, post: PostRow) -> Ready:
-    """Return what a post that is about to be handed over goes out with; whatever may have changed since the post was
-    created, or was not here then, is checked again.
+    """Return what a post is submitted with, after rechecking whatever may have changed since it was created.
 
-    Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
+    Raises DomainError if the post may no longer be submitted, a provider's Temporary if that is not known now.
     """
-    account, _ = await _whose(domain, post)
+    account, _ = await _owner(domain, post)
     if sync.unwell(account := await sync.current(domain, account), domain.clock()):
-        raise providers.GrantRevoked(AWAY, provider=post.provider, code="account_unusable")
+        raise providers.GrantRevoked(RECONNECT, provider=post.provider, code="account_unusable")
     try:
         media = await _media(domain, post)
     except GatewayUnavailable as error:
         raise providers.Unavailable(error.message, provider=post.provider) from None
     limits = domain.providers[post.provider].table.limits_of(account.platform)
-    _raise(list(_of_media(domain, post, media, limits)))
-    if _asks_creator(domain, post):
-        info = await creator_info.fresh(domain, account, max_age=CREATOR_INFO_AGE, background=True)
-        _raise(list(_by_creator(domain, post, info, media)))
+    _raise(list(_check_media(domain, post, media, limits)))
+    if _has_creator_info(domain, post):
+        info = await creator_info.fresh(domain, account, background=True)
+        _raise(list(_creator_problems(domain, post, info, media)))
     return Ready(account, [medium.file for medium in media if medium.file])
 
 
-async def _whose(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow]:
+async def _owner(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionRow]:
     try:
         async with domain.db.read() as tx:
             account = await accounts.get(tx, post.location, post.account)
@@ -140,15 +144,15 @@ async def _whose(domain: Domain, post: PostRow) -> tuple[AccountRow, ConnectionR
 
 
 async def _media(domain: Domain, post: PostRow) -> list[_Medium]:
-    """Find the uploads of a post, and look into those that are here."""
+    """Return the media of a post, with the uploads that exist and their facts."""
     found = [_Medium(path, source) for path, source in _paths(post)]
     files: dict[str, UploadRow] = {}
     for upload in post_content.upload_ids([medium.source for medium in found]):
         try:
-            files[upload] = await upload_rules.get(domain, post.location, upload)
+            files[upload] = await uploads.get(domain, post.location, upload)
         except ResourceNotFound:
             continue
-    facts = await probe.look_into(domain, list(files.values()))
+    facts = await probe.facts_of(domain, list(files.values()))
     return [
         replace(medium, file=files.get(medium.source.upload), facts=facts.get(medium.source.upload)) for medium in found
     ]
@@ -159,30 +163,30 @@ def _paths(post: PostRow) -> Iterator[tuple[str, Source]]:
         yield post_content.field_path(post, position), source
 
 
-def _of_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
-    judge = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
+def _check_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
+    rules = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
     for medium in media:
         if medium.source.uri and not medium.source.upload:
-            # Whoever will fetch it must be able to: a vendor of this machine is a simulator.
-            here = domain.loopback_vendors if medium.source.vendor_pull else domain.fetcher.allow_loopback
-            if trouble := public.trouble(medium.source.uri, allow_loopback=here):
-                yield FieldInvalid(f"{medium.path}.uri", trouble)
+            # Checked for the side that will fetch it; a vendor on this machine is a simulator.
+            loopback = domain.loopback_vendors if medium.source.vendor_pull else domain.fetcher.allow_loopback
+            if problem := public.trouble(medium.source.uri, allow_loopback=loopback):
+                yield FieldInvalid(f"{medium.path}.uri", problem)
         elif medium.source.upload:
-            yield from _of_upload(post.location, medium)
-            for rule, text in judge(medium.file, medium.facts, limits) if medium.file else ():
+            yield from _check_upload(post.location, medium)
+            for rule, text in rules(medium.file, medium.facts, limits) if medium.file else ():
                 violations = [Violation(medium.path, text)]
                 yield MediaInvalid(f"{medium.path}: {text}.", violations=violations, metadata={"rule": rule})
 
 
-def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
-    """Check that an upload is there and whole."""
+def _check_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
+    """Check that an upload exists and is complete."""
     name = names.UPLOAD.format(location, medium.source.upload)
     problem: DomainError | None = None
     if medium.file is None:
         problem, text = ResourceNotFound(name), "does not exist"
-    elif medium.file.state == "EXPIRED":
+    elif medium.file.state == UploadState.EXPIRED:
         problem, text = UploadExpired(resource=name), "has expired"
-    elif medium.file.state != "COMPLETE":
+    elif medium.file.state != UploadState.COMPLETE:
         problem, text = StateForbids(medium.file.state, "The upload is not finished.", resource=name), "is not finished"
     if problem is not None:
         problem.violations = (Violation(f"{medium.path}.upload", text),)
@@ -192,69 +196,69 @@ def _of_upload(location: str, medium: _Medium) -> Iterator[DomainError]:
 # --- everything else --------------------------------------------------------------------------------------------------
 
 
-def _connection(
+def _check_connection(
     post: PostRow, account: AccountRow, connection: ConnectionRow, table: CapabilityTable
 ) -> Iterator[DomainError]:
     name = names.CONNECTION.format(account.location, connection.id)
-    if connection.status in ("PENDING", "EXPIRED", "DISCONNECTED") or account.state == "DETACHED":
+    if connection.status in NOT_CONNECTED or account.state == AccountState.DETACHED:
         metadata = {"connection": name, "connectionStatus": connection.status}
         yield ReauthorizationRequired(metadata=metadata, resource=name)
         return
     needed = "can_upload_drafts" if post.mode == PostMode.CREATOR_INBOX else "can_publish"
-    # Only a verified connection knows its capabilities; one that could not be verified yet is asked at the hand-over.
+    # Only a verified connection has its capabilities; the vendor checks the others when the post is submitted.
     if connection.capabilities and not connection.capabilities.get(needed):
         scopes = ",".join(sorted(table.grants.get(needed, ())))
         metadata = {"connection": name, "capability": needed, "scope": scopes}
         yield ScopeNotGranted(f"The connection lacks {needed}.", metadata=metadata)
 
 
-def _unwell(account: AccountRow) -> DomainError:
-    """Say that the owner of an account inside a grant must connect it to its network again."""
+def _unusable(account: AccountRow) -> DomainError:
+    """Return the error for an account whose owner must connect it to its network again."""
     name = names.ACCOUNT.format(account.location, account.id)
     metadata = {"account": name, "accountHealth": account.health or account.state}
-    return ReauthorizationRequired(AWAY, metadata=metadata, resource=name)
+    return ReauthorizationRequired(RECONNECT, metadata=metadata, resource=name)
 
 
-def _of_fields(post: PostRow, table: CapabilityTable, limits: Limits) -> Iterator[DomainError]:
-    yield from provider_rules.texts(post, limits)
+def _check_fields(post: PostRow, request: PublishRequest, table: CapabilityTable) -> Iterator[DomainError]:
+    yield from provider_rules.texts(request, table.limits_of(request.platform))
     if post.mode == PostMode.DIRECT and table.can(Capability.CREATOR_INFO):
-        yield from creator_rules.chosen(post)
+        yield from creator_rules.required_choices(post)
 
 
-def _of_provider(domain: Domain, post: PostRow, account: AccountRow, known: Sequence[Problem]) -> Iterator[DomainError]:
-    """Yield what the provider refuses; what it says of the whole is news only when nothing else is wrong."""
-    for problem in provider_rules.options(domain, post, account):
+def _check_options(provider: Provider, request: PublishRequest, known: Sequence[Problem]) -> Iterator[DomainError]:
+    """Yield what the provider refuses; a refusal of the whole post counts only if no other problem explains it."""
+    for problem in provider_rules.options(provider, request):
         if problem.violations or not known:
             yield problem
 
 
-def _asks_creator(domain: Domain, post: PostRow) -> bool:
-    """Return whether the vendor says what the creator of a direct post may do now."""
+def _has_creator_info(domain: Domain, post: PostRow) -> bool:
+    """Return whether the post is a direct one to a vendor that reports its creators' settings."""
     return post.mode == PostMode.DIRECT and domain.providers[post.provider].table.can(Capability.CREATOR_INFO)
 
 
-async def _of_creator(domain: Domain, post: PostRow, account: AccountRow, media: Sequence[_Medium]) -> list[Problem]:
-    if not _asks_creator(domain, post):
+async def _check_creator(domain: Domain, post: PostRow, account: AccountRow, media: Sequence[_Medium]) -> list[Problem]:
+    if not _has_creator_info(domain, post):
         return []
     try:
-        info = await creator_info.fresh(domain, account, max_age=CREATOR_INFO_AGE)
+        info = await creator_info.fresh(domain, account)
     except (providers.Temporary, providers.ContractBroken):
         return []
     except ProviderError as error:
         return [error]
-    return list(_by_creator(domain, post, info, media))
+    return list(_creator_problems(domain, post, info, media))
 
 
-def _by_creator(domain: Domain, post: PostRow, info: CreatorInfo, media: Sequence[_Medium]) -> Iterator[Problem]:
-    longest = domain.providers[post.provider].table.limits.max_video_duration
+def _creator_problems(domain: Domain, post: PostRow, info: CreatorInfo, media: Sequence[_Medium]) -> Iterator[Problem]:
+    general_limit = domain.providers[post.provider].table.limits.max_video_duration
     blocked = creator_rules.blocked(post, info)
     if blocked is None:
-        # A vendor that refuses a creator says nothing else of it.
-        yield from creator_rules.allowed(post, info)
+        # The settings of a creator who is blocked are not reported.
+        yield from creator_rules.settings(post, info)
     for medium in media:
-        # One that is too long for everybody was named already, unless this creator's limit is another.
-        if medium.facts is not None and info.max_video_duration != longest:
-            yield from creator_rules.lasting(post, medium.facts, info)
+        # A video that exceeds the general limit has been reported already, unless this creator has another limit.
+        if medium.facts is not None and info.max_video_duration != general_limit:
+            yield from creator_rules.video_duration(post, medium.facts, info)
     if blocked is not None:
         yield blocked
 
@@ -270,8 +274,9 @@ def _raise(problems: Sequence[Problem]) -> None:
 
 
 def _violations(problems: Sequence[Problem]) -> Iterator[Violation]:
-    """Yield every violation, with its own reason where that is not the first's; a problem that has none is
-    named too.
+    """Yield every violation, with a reason where it differs from the first problem's.
+
+    A problem without violations becomes one of its own, unless it is the first.
     """
     first = problems[0]
     for problem in problems:

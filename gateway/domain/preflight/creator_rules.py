@@ -1,6 +1,6 @@
-"""What a creator, and the guidelines for direct posts, allow of the choices in a post.
+"""What the creator's settings, and the guidelines for direct posts, allow of a post's options.
 
-Owns the comparison of a post's options with the creator's own. Asks nobody: the answer of the vendor is an argument.
+Owns the comparison of a post's options with the creator's settings. Makes no call: the creator info is an argument.
 """
 
 from collections.abc import Iterator
@@ -15,8 +15,8 @@ from providers.models.accounts import CreatorInfo, PrivacyLevel
 from storage.posts import PostRow
 
 
-def chosen(post: PostRow) -> Iterator[DomainError]:
-    """Check what a creator must choose for a direct post, whatever the creator's settings are."""
+def required_choices(post: PostRow) -> Iterator[DomainError]:
+    """Check the options that a direct post must have, whatever the creator's settings are."""
     options = post_content.options_of(post)
     if options.privacy_level is None:
         yield FieldInvalid("post.options.privacy_level", "must be chosen by the creator, there is no default")
@@ -24,8 +24,8 @@ def chosen(post: PostRow) -> Iterator[DomainError]:
         yield _broken(post, "options.branded_content", "branded content must be visible to the public or to friends")
 
 
-def allowed(post: PostRow, info: CreatorInfo) -> Iterator[DomainError]:
-    """Check that a direct post is not looser than the creator's settings now."""
+def settings(post: PostRow, info: CreatorInfo) -> Iterator[DomainError]:
+    """Check that a direct post allows no more than the creator's current settings do."""
     options = post_content.options_of(post)
     if options.privacy_level is not None and options.privacy_level not in info.privacy_levels:
         levels = ", ".join(level.name for level in info.privacy_levels)
@@ -40,27 +40,27 @@ def allowed(post: PostRow, info: CreatorInfo) -> Iterator[DomainError]:
             yield _broken(post, f"options.{name}", "the creator has switched this off")
 
 
-def lasting(post: PostRow, facts: MediaFacts, info: CreatorInfo) -> Iterator[DomainError]:
-    """Check that the video is not longer than this creator's may be."""
+def video_duration(post: PostRow, facts: MediaFacts, info: CreatorInfo) -> Iterator[DomainError]:
+    """Check that a video is not longer than this creator may post."""
     for _, text in media_rules.duration(facts, info.max_video_duration, " of this creator"):
         yield _broken(post, "video.source", text)
 
 
 def blocked(post: PostRow, info: CreatorInfo) -> providers.CreatorBlocked | None:
-    """Say why a creator cannot post now, None when they can; a cap of the day passes, anything else does not."""
+    """Return why the creator cannot post now, or None if they can; a daily cap is temporary, anything else is not."""
     if info.can_post:
         return None
     kind = providers.DailyCapReached if info.daily_cap else providers.CreatorBlocked
     message = info.cannot_post_message or "The creator cannot post through the API now."
     return kind(
-        message, provider=post.provider, code=info.cannot_post_reason, retry_at=info.cap_reset, metadata=_whose(post)
+        message, provider=post.provider, code=info.cannot_post_reason, retry_at=info.cap_reset, metadata=_subject(post)
     )
 
 
 def _broken(post: PostRow, path: str, text: str) -> CreatorRuleBroken:
     violations = [Violation(f"post.{path}", text)]
-    return CreatorRuleBroken(f"{path}: {text}", metadata=_whose(post), violations=violations)
+    return CreatorRuleBroken(f"{path}: {text}", metadata=_subject(post), violations=violations)
 
 
-def _whose(post: PostRow) -> dict[str, str]:
+def _subject(post: PostRow) -> dict[str, str]:
     return {"provider": post.provider, "account": names.ACCOUNT.format(post.location, post.account)}

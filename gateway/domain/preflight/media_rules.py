@@ -1,7 +1,7 @@
-"""Which media a provider takes, by its table and by what a look into them found.
+"""Which media a provider accepts, by its limits and the facts that were probed.
 
-Owns the judgement of one file and its sentences, by the rules "Media Transfer Guide" and "Content Posting API" of
-developers.tiktok.com list (2026-11-20) in the table's words. Probes nothing, and knows no post.
+Owns the check of one file and its messages, by the rules in "Media Transfer Guide" and "Content Posting API"
+(developers.tiktok.com, 2026-11-20) as the provider's limits state them. Probes nothing, and knows no post.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,10 @@ from datetime import timedelta
 
 from gateway.media.facts import MediaFacts
 from providers.capabilities import Limits
+from storage.states import UploadState
 from storage.uploads import UploadRow
 
-# Rates are kept as fractions and shown rounded: 23.976 is 24000/1001, and 59.94 a camera's "60".
+# Files store rates as fractions, while limits are round numbers: 23.976 is 24000/1001, and 59.94 a camera's "60".
 FRAME_RATE_SLACK = 0.1
 _FAMILIES = {
     "video/mp4": ("mp4", "quicktime"),
@@ -23,7 +24,7 @@ _FAMILIES = {
 
 
 def video(file: UploadRow, facts: MediaFacts | None, limits: Limits) -> Iterator[tuple[str, str]]:
-    """Say by (rule, sentence) what keeps a file from being posted as a video; without facts, what is known already."""
+    """Yield (rule, message) for whatever keeps a file from being posted as a video; without facts, what is declared."""
     yield from _declared(file, limits.video_mime_types, limits.max_video_bytes)
     if facts is None:
         return
@@ -40,15 +41,15 @@ def video(file: UploadRow, facts: MediaFacts | None, limits: Limits) -> Iterator
     yield from duration(facts, limits.max_video_duration)
 
 
-def duration(facts: MediaFacts, longest: timedelta | None, whose: str = "") -> Iterator[tuple[str, str]]:
-    """Say whether a video is longer than it may be; one that does not say how long it is, is left to the vendor."""
+def duration(facts: MediaFacts, longest: timedelta | None, suffix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (rule, message) if a video is too long; one of unknown duration is left to the vendor."""
     if facts.duration_ms is not None and longest and facts.duration_ms > longest / timedelta(milliseconds=1):
-        told, allowed = _seconds(facts.duration_ms / 1000), _seconds(longest.total_seconds())
-        yield "duration", f"it lasts {told} s, {allowed} s are allowed{whose}"
+        actual, allowed = _seconds(facts.duration_ms / 1000), _seconds(longest.total_seconds())
+        yield "duration", f"it lasts {actual} s, {allowed} s are allowed{suffix}"
 
 
 def photo(file: UploadRow, facts: MediaFacts | None, limits: Limits) -> Iterator[tuple[str, str]]:
-    """Say by (rule, sentence) what keeps a file from being posted as a photo; without facts, what is known already."""
+    """Yield (rule, message) for whatever keeps a file from being posted as a photo; without facts, what is declared."""
     yield from _declared(file, limits.photo_mime_types, limits.max_photo_bytes)
     if facts is None:
         return
@@ -68,12 +69,12 @@ def _declared(file: UploadRow, mime_types: tuple[str, ...], max_bytes: int) -> I
         yield "mimeType", f"{file.mime_type} is not one of {', '.join(mime_types)}"
     if max_bytes and file.size_bytes > max_bytes:
         yield "sizeBytes", f"{file.size_bytes} bytes are more than {max_bytes}"
-    if file.state == "COMPLETE" and file.size_bytes == 0:
+    if file.state == UploadState.COMPLETE and file.size_bytes == 0:
         yield "sizeBytes", "it is empty"
 
 
 def _container(file: UploadRow, facts: MediaFacts) -> Iterator[tuple[str, str]]:
-    """Compare what a file is with what its caller said; the brands of MP4 and QuickTime stand for each other."""
+    """Compare a file's container with the declared media type; MP4 and QuickTime count as the same."""
     if facts.trouble and file.size_bytes:
         yield "readable", f"it {facts.trouble}"
     elif not facts.trouble and facts.container not in _FAMILIES.get(file.mime_type, ()):
@@ -90,9 +91,9 @@ def _rate(facts: MediaFacts, limits: Limits) -> Iterator[tuple[str, str]]:
 
 def _sides(facts: MediaFacts, limits: Limits) -> Iterator[tuple[str, str]]:
     low, high = limits.min_video_side, limits.max_video_side
-    known = facts.width and facts.height
-    # FFmpeg tells the sides of a codec that it may not decode here only sometimes; the codec is the trouble then.
-    if not high or (not known and facts.codec not in limits.video_codecs):
+    has_sides = facts.width and facts.height
+    # FFmpeg does not always report the sides of a codec that it may not decode here; then the codec is reported.
+    if not high or (not has_sides and facts.codec not in limits.video_codecs):
         return
     if not low <= min(facts.width, facts.height) <= max(facts.width, facts.height) <= high:
         yield "sides", f"it has {facts.width}×{facts.height} pixels, each side must have {low} to {high}"

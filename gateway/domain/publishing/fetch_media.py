@@ -109,7 +109,7 @@ async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as medium:
         mime_type = _mime_type(medium, uri, mime_types)
         upload = await _announce(domain, post, medium, mime_type)
-        writer = Writer(domain, UploadSlots(), upload, "", kept=OPEN_KEPT)
+        writer = Writer(domain, UploadSlots(), upload, "", lifetime=OPEN_KEPT)
         try:
             await _write(writer, medium)
             row = await _point(domain, post, position, writer)
@@ -170,10 +170,10 @@ async def _write(writer: Writer, medium: Media) -> None:
     """
     try:
         async for piece in medium.pieces:
-            await writer.take(Piece(writer.end, piece, None, finish=False))
+            await writer.write(Piece(writer.end, piece, None, finish=False))
         if writer.end == 0:
             raise _empty()
-        await writer.whole()
+        await writer.finish()
     except (MediaInvalid, QuotaExceeded):
         raise
     except DomainError as error:
@@ -191,7 +191,7 @@ async def _point(domain: Domain, post: PostRow, position: int, writer: Writer) -
             writer.upload,
             size=writer.end,
             sha256=sha256,
-            expire_time=now + upload_rules.COMPLETE_KEPT,
+            expire_time=now + upload_rules.COMPLETE_LIFETIME,
         )
         row = await posts.find(tx, post.location, post.id, lock=True)
         if not done or row is None or not _waits(row, post, position):

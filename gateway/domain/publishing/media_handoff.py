@@ -77,7 +77,7 @@ async def _links(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list
     limit = domain.providers[post.provider].table.limits.pull_timeout or timedelta(hours=1)
     # A vendor that publishes later may fetch only then.
     waits = max(timedelta(0), (post.schedule_time or now) - now)
-    return await media_links.links(domain, post, work.attempt.number, files, now, waits + limit + LINK_SLACK)
+    return await media_links.create(domain, post, work.attempt.number, files, now, waits + limit + LINK_SLACK)
 
 
 def by_links(domain: Domain, post: PostRow) -> bool:

@@ -1,4 +1,4 @@
 """Webhooks: from a vendor's delivery to what it changes here.
 
-Owns proving, storing and applying deliveries. Does not know HTTP.
+Owns verifying, storing and applying deliveries. Does not know HTTP.
 """

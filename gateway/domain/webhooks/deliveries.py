@@ -1,7 +1,7 @@
-"""Webhooks from their arrival to their end: proved, kept once, applied, tried again until that worked.
+"""Webhook deliveries: verified, stored once, applied, and retried until that succeeds.
 
-Owns the life of a delivery. It is committed, sealed as it came, before it is answered; what one makes of posts and
-connections is `gateway/domain/webhooks/post_events.py`. Nothing of its body is ever logged.
+Owns the life cycle of a delivery. Its sealed body is committed before it is answered; what it changes in posts and
+connections is decided in `post_events.py` and `grant_events.py`. Nothing of the body is ever logged.
 """
 
 from collections.abc import Mapping
@@ -23,18 +23,18 @@ _log = log.get("gateway.webhooks")
 
 TASK = "webhook"
 QUEUE = "webhooks"
-"""A queue of their own: no hand-over and no question to a vendor holds up what a vendor says by itself."""
+"""A separate queue: deliveries do not wait behind transfers and polls."""
 
 SWEEP_LIMIT = 500
-PATIENCE = 5
-"""How often a publish that nobody knows is looked for again: its id may be on its way in the answer to an init."""
+MAX_UNKNOWN_TRIES = 5
+"""How often a delivery about an unknown publish is retried: the answer that carries its id may still be on its way."""
 
-_PLACE = "~webhooks"
-"""Where the bodies' data key belongs to: no location can have this name."""
+_KEY_LOCATION = "~webhooks"
+"""The location whose data key seals the bodies; no real location can have this name."""
 
 
 async def receive(domain: Domain, provider: str, headers: Mapping[str, str], body: bytes) -> bool:
-    """Prove a delivery and keep it, committed when this returns; False when the same one is kept already.
+    """Verify a delivery and store it, committed when this returns; return False if it was stored before.
 
     Header names are lower-case. Raises WebhookRefused, Misconfigured, CapabilityMissing, DatabaseUnavailable.
     """
@@ -52,46 +52,46 @@ async def receive(domain: Domain, provider: str, headers: Mapping[str, str], bod
         due_at=now + LEASE,
     )
     async with domain.db.transaction() as tx:
-        seal = await domain.sealer.for_location(tx, _PLACE)
+        seal = await domain.sealer.for_location(tx, _KEY_LOCATION)
         row.body_sealed = seal.seal("webhooks", row.id, "body", 1, body)
-        fresh = await webhooks.insert(tx, row)
-        if fresh:
+        inserted = await webhooks.insert(tx, row)
+        if inserted:
             await _enqueue(tx, row.id)
-    _log.info("webhook", provider=provider, name=webhook.event, id=row.id if fresh else "", again=not fresh)
-    return fresh
+    _log.info("webhook", provider=provider, name=webhook.event, id=row.id if inserted else "", again=not inserted)
+    return inserted
 
 
 async def apply(domain: Domain, id: str) -> None:
-    """Do what follows from a delivery and say so on its row; what fails is due again later.
+    """Apply a delivery and store the outcome in its row; if that fails, the delivery is due again later.
 
-    Safe to call at any time and by several at once. Raises DatabaseUnavailable: the sweeper finds the row again.
+    Safe to call at any time, also concurrently. Raises DatabaseUnavailable: the sweeper finds the row again.
     """
     async with domain.db.read() as tx:
         row = await webhooks.find(tx, id)
     if row is None or row.due_at is None:
         return
     try:
-        result = await _result(domain, row)
-    except Exception as error:  # whatever it is, the delivery must not be lost
+        result = await _apply(domain, row)
+    except Exception as error:  # whatever the error is, the delivery must not be lost
         _log.error("webhook not applied", name=row.event, id=row.id, tries=row.tries, error=type(error).__name__)
-        await _put_off(domain, row)
+        await _postpone(domain, row)
         return
-    if result.outcome == webhooks.UNKNOWN_PUBLISH and row.tries < PATIENCE:
-        await _put_off(domain, row)
+    if result.outcome == webhooks.UNKNOWN_PUBLISH and row.tries < MAX_UNKNOWN_TRIES:
+        await _postpone(domain, row)
         return
     await _finish(domain, row, result)
 
 
-async def _result(domain: Domain, row: WebhookRow) -> Result:
+async def _apply(domain: Domain, row: WebhookRow) -> Result:
     try:
         webhook = domain.providers[row.provider].webhooks.parse(await _body(domain, row))
     except WebhookRefused as error:
-        # It could be read when it came: this version of the program cannot.
+        # It could be read when it arrived, but not by this version of the program.
         return Result(f"refused: {error.code}")
-    return await _meaning(domain, row, webhook)
+    return await _dispatch(domain, row, webhook)
 
 
-async def _meaning(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result:
+async def _dispatch(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result:
     if webhook.kind is WebhookKind.GRANT_REMOVED:
         return await grant_events.grant_removed(domain, row.provider, webhook, webhook.occur_time or row.receive_time)
     if webhook.kind is WebhookKind.INSTALLED:
@@ -103,22 +103,22 @@ async def _meaning(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result:
 
 async def _body(domain: Domain, row: WebhookRow) -> bytes:
     async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, _PLACE)
+        seal = await domain.sealer.for_location(tx, _KEY_LOCATION)
     return seal.open("webhooks", row.id, "body", 1, row.body_sealed)
 
 
-async def _put_off(domain: Domain, row: WebhookRow) -> None:
+async def _postpone(domain: Domain, row: WebhookRow) -> None:
     async with domain.db.transaction() as tx:
         await webhooks.put_off(tx, row.id, domain.clock() + retry_policy.retry_delay(row.tries))
 
 
 async def _finish(domain: Domain, row: WebhookRow, result: Result) -> None:
-    """Say what came of it, with its events, once: whoever is second finds it said."""
+    """Store the outcome together with its events, once: a concurrent second call finds the delivery finished."""
     async with domain.db.transaction() as tx:
         if not await webhooks.finish(tx, row.id, result.outcome):
             return
-        for note in result.notes:
-            await webhook_result.write(tx, note, domain.clock(), row.dedupe_key)
+        for event in result.events:
+            await webhook_result.write(tx, event, domain.clock(), row.dedupe_key)
     _log.info("webhook applied", provider=row.provider, name=row.event, id=row.id, outcome=result.outcome)
 
 
@@ -127,13 +127,13 @@ async def _enqueue(tx: Transaction, id: str) -> None:
 
 
 async def wake(domain: Domain, id: str) -> None:
-    """Make a delivery that was not applied yet due now: whoever worked on it is gone."""
+    """Make a delivery that was not applied yet due now: its worker is gone."""
     async with domain.db.transaction() as tx:
         await webhooks.wake(tx, id, domain.clock())
 
 
 async def sweep(domain: Domain, limit: int = SWEEP_LIMIT) -> int:
-    """Put every delivery that is due into the queue; give how many. Any number of replicas may sweep at once."""
+    """Put up to `limit` due deliveries into the queue and return how many. Several replicas may sweep at once."""
     now = domain.clock()
     async with domain.db.transaction() as tx:
         due = await webhooks.take_due(tx, now, now + LEASE, limit)

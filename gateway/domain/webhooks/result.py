@@ -1,4 +1,4 @@
-"""What came of a delivery: its outcome in a word, and the events that report it.
+"""The result of a delivery: its outcome in a word, and the events that report it.
 
 Owns the outcomes and the writing of the events. Moves no post and no connection.
 """
@@ -15,6 +15,7 @@ from providers.models.webhooks import Webhook, WebhookKind
 from storage import connections, events, posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import ConnectionStatus
 
 APPLIED = "applied"
 KNOWN = "known"
@@ -28,12 +29,12 @@ AVAILABILITY = {
     WebhookKind.PUBLICLY_AVAILABLE: "POST_PUBLICLY_AVAILABLE",
     WebhookKind.NO_LONGER_AVAILABLE: "POST_NO_LONGER_AVAILABLE",
 }
-UNKNOWN = "PROVIDER_UNKNOWN"
+UNKNOWN_EVENT = "PROVIDER_UNKNOWN"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
-    """An event to be written; one about a `post` carries the post as it is then."""
+class PendingEvent:
+    """An event to be written; one about a `post` contains the post as it is at that time."""
 
     location: str
     type: str
@@ -44,57 +45,52 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a delivery, in a word or two, and the events that say so."""
+    """The outcome of a delivery, several joined by `+`, and the events that report it."""
 
     outcome: str
-    notes: Sequence[Note] = ()
+    events: Sequence[PendingEvent] = ()
 
 
 async def live_connections(domain: Domain, provider: str, webhook: Webhook) -> list[ConnectionRow]:
-    """Return the connections that the news are for, in every location."""
+    """Return the connections of the webhook's user, in every location, except disconnected ones."""
     if not webhook.subject:
         return []
     async with domain.db.read() as tx:
         rows = await connections.of_subject(tx, provider, webhook.subject)
-    return [row for row in rows if row.status != "DISCONNECTED"]
+    return [row for row in rows if row.status != ConnectionStatus.DISCONNECTED]
 
 
-async def has_live_connection(domain: Domain, provider: str, webhook: Webhook) -> bool:
-    """Return whether a connection of the webhook's user exists here and is not disconnected."""
-    return bool(await live_connections(domain, provider, webhook))
-
-
-def bounded(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content as it is, or the beginning of its JSON when it is long."""
+def truncated(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content unchanged, or the beginning of its JSON if that is longer than MAX_CONTENT characters."""
     text = json.dumps(content, ensure_ascii=False)
     return content if len(text) <= MAX_CONTENT else {"truncated": text[:MAX_CONTENT]}
 
 
-async def write(tx: Transaction, note: Note, now: datetime, event_id: str) -> None:
-    """Write a note's event with this transaction; whether a post can be seen is told only when that changes."""
-    payload = note.payload
-    if note.post:
-        post = await posts.get(tx, note.location, note.post, lock=True)
-        if note.type in AVAILABILITY.values() and await _told(tx, note) == note.type:
+async def write(tx: Transaction, event: PendingEvent, now: datetime, provider_event_id: str) -> None:
+    """Write an event within `tx`; one about a post's availability is written only if that changes."""
+    payload = event.payload
+    if event.post:
+        post = await posts.get(tx, event.location, event.post, lock=True)
+        if event.type in AVAILABILITY.values() and await _last_availability(tx, event) == event.type:
             return
         payload = {**payload, "post": journal.snapshot(post)}
     await events.append(
         tx,
-        note.location,
-        type=note.type,
-        subject=note.subject,
+        event.location,
+        type=event.type,
+        subject=event.subject,
         payload=payload,
         now=now,
-        provider_event_id=event_id,
+        provider_event_id=provider_event_id,
     )
 
 
-async def _told(tx: Transaction, note: Note) -> str:
-    """Return which of the two was told last of the same public post."""
+async def _last_availability(tx: Transaction, event: PendingEvent) -> str:
+    """Return the type of the last availability event of the same public post, empty if there is none."""
     number, last = 0, ""
-    while page := await events.after(tx, note.location, number, subject=note.subject, limit=100):
+    while page := await events.after(tx, event.location, number, subject=event.subject, limit=100):
         number = page[-1].number
-        for event in page:
-            same = event.payload.get("provider_post_id") == note.payload["provider_post_id"]
-            last = event.type if event.type in AVAILABILITY.values() and same else last
+        for earlier in page:
+            same = earlier.payload.get("provider_post_id") == event.payload["provider_post_id"]
+            last = earlier.type if earlier.type in AVAILABILITY.values() and same else last
     return last
