@@ -56,7 +56,7 @@ def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:
 
 
 def _source(standing: Standing) -> quota_pb2.Quota.Source:
-    if standing.told:
+    if standing.reported:
         return quota_pb2.Quota.HEADER
     return quota_pb2.Quota.LEARNED if standing.learned else quota_pb2.Quota.DOCUMENTED
 

@@ -48,7 +48,7 @@ async def fresh(
     info = await domain.providers[account.provider].accounts.creator_info(access)
     reach("publish.after-call.creator-info")
     if info.can_post:
-        await daily_caps.allowed(domain, account.provider, account.location, account.id)
+        await daily_caps.clear_learned(domain, account.provider, account.location, account.id)
     elif info.cap:
         until = await daily_caps.learn(domain, account.provider, account.location, account.id, info.cap)
         info = replace(info, cap_reset=until)
