@@ -184,7 +184,7 @@ async def build_domain(
         providers=found,
         tokens=tokens,
         fetcher=fetcher,
-        post_signals=Watchers(listener, posts.TOPIC),
+        post_watchers=Watchers(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
         public_url=public_url,
