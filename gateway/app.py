@@ -159,7 +159,7 @@ async def build_domain(
     folder = settings.data_dir.expanduser() / "spills"
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
-        return await agencies.renewed(domain, connection)
+        return await agencies.derive_grant(domain, connection)
 
     tokens = Tokens(
         resources.db,

@@ -206,7 +206,7 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         requested_scopes=row.requested_scopes,
         provider_settings=row.provider_settings,
         status=row.status,
-        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable(row)),
+        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable_capabilities(row)),
         reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
         reason_message=row.reason_message,
         last_error_code=row.last_error_code,

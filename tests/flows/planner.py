@@ -107,7 +107,7 @@ async def connected(
             )
             for each in planner.accounts.of(BAKERY)
         ]
-    await domain.tokens.keep(location, connection, _as_grant(grant, now), read_version=0)
+    await domain.tokens.save(location, connection, _as_grant(grant, now), read_version=0)
     return [each.id for each in made]
 
 

@@ -119,7 +119,7 @@ class Stage:
                     update_time=now,
                 ),
             )
-        await self.domain.tokens.keep(LOCATION, connection, as_grant(grant, now), read_version=0)
+        await self.domain.tokens.save(LOCATION, connection, as_grant(grant, now), read_version=0)
         return account
 
     async def upload(self, data: bytes, mime_type: str = "video/mp4", media: MediaFacts | None = GOOD) -> str:

@@ -320,7 +320,7 @@ async def connect_elsewhere(stage: Stage, location: str) -> str:
             update_time=now,
         )
         await accounts.attach(tx, account)
-    await stage.domain.tokens.keep(location, "c1", as_grant(grant, now), read_version=0)
+    await stage.domain.tokens.save(location, "c1", as_grant(grant, now), read_version=0)
     return "a1"
 
 

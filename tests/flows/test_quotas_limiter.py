@@ -80,7 +80,7 @@ class Agencies:
         expire_time = now + timedelta(days=300)
         access, refresh = Secret(given["access_token"]), Secret(given["refresh_token"])
         grant = Grant(access, expire_time, refresh, expire_time, SCOPES, subject)
-        await self.domain.tokens.keep(location, connection, grant, read_version=0)
+        await self.domain.tokens.save(location, connection, grant, read_version=0)
 
     def access(self, location: str = "l1", connection: str = "c1", **more: Any) -> ConnectionAccess:
         """Return access to a connection, in the first process unless `domain` says otherwise."""

@@ -535,7 +535,7 @@ async def connect_elsewhere(telling: Telling, location: str, connection: str = "
         row = ConnectionRow(location=location, id=connection, provider="tiktok", create_time=now, update_time=now)
         row.status, row.provider_subject = ConnectionStatus.VALID, grant["open_id"]
         await connections.insert(tx, row)
-    await telling.stage.domain.tokens.keep(location, connection, as_grant(grant, now), read_version=0)
+    await telling.stage.domain.tokens.save(location, connection, as_grant(grant, now), read_version=0)
 
 
 @pytest.mark.parametrize(
@@ -598,7 +598,7 @@ async def test_a_grant_that_was_given_again_since_is_left_alone(telling: Telling
     removed = telling.stage.clock()
     telling.stage.clock.advance(timedelta(minutes=10))
     grant = as_grant(telling.stage.vendor.grant(), telling.stage.clock())
-    await telling.stage.domain.tokens.keep(LOCATION, "c1", grant, read_version=1)
+    await telling.stage.domain.tokens.save(LOCATION, "c1", grant, read_version=1)
     telling.stage.clock.advance(timedelta(hours=70))
 
     assert ["stale"] == await telling.tell("authorization.removed", {"reason": 1}, at=removed)

@@ -157,7 +157,7 @@ async def _connect(world: World, vendor: Vendor) -> None:
     async with world.domain.db.transaction() as tx:
         await locations.claim(tx, "l1", "default", now)
         await connections.insert(tx, row)
-    await world.domain.tokens.keep("l1", "c1", grant, read_version=0)
+    await world.domain.tokens.save("l1", "c1", grant, read_version=0)
     async with world.domain.db.transaction() as tx:
         for found in vendor.accounts.of(BAKERY):
             data = {"profile_id": found.profile_id, "origin_id": found.origin_id, "oauth_id": found.oauth_id}

@@ -86,7 +86,9 @@ async def _attach(
         held = await connections.get(tx, row.location, row.id, lock=True)
         if held.status == "DISCONNECTED":
             raise StateForbids(
-                held.status, "The connection was disconnected meanwhile.", resource=connection_status.subject(held)
+                held.status,
+                "The connection was disconnected meanwhile.",
+                resource=connection_status.resource_name(held),
             )
         account = await sync.take(domain, tx, held, done.account, asked)
         # A list from before would not have it.

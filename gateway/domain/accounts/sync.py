@@ -79,7 +79,7 @@ async def refresh(domain: Domain, location: str, connection: str) -> None:
         async with domain.db.transaction() as tx:
             if await save(domain, tx, row, listed, asked):
                 return
-    raise Conflict(resource=connection_status.subject(row))
+    raise Conflict(resource=connection_status.resource_name(row))
 
 
 async def refresh_old(domain: Domain, location: str, max_age: timedelta, connection: str = "") -> list[str]:
@@ -105,7 +105,7 @@ async def refresh_old(domain: Domain, location: str, max_age: timedelta, connect
             try:
                 await refresh(domain, location, row.id)
             except (ProviderError, Conflict):
-                return connection_status.subject(row)
+                return connection_status.resource_name(row)
         return ""
 
     return sorted(filter(None, await asyncio.gather(*(one(row) for row in due))))

@@ -105,13 +105,13 @@ async def serve(domain: Domain, agency: ConnectionRow, location: str, connection
         return await _give(domain, agency, _access(domain, agency), want) or row
     except GrantRevoked:
         text = "The agency consented, but it does not have the application in this connection's place."
-        raise StateForbids(row.status, text, resource=connection_status.subject(row)) from None
+        raise StateForbids(row.status, text, resource=connection_status.resource_name(row)) from None
     except (Temporary, Ambiguous, ContractBroken) as error:
-        log.warning("agency.not_served", connection=connection_status.subject(row), code=error.code)
+        log.warning("agency.not_served", connection=connection_status.resource_name(row), code=error.code)
         return row
 
 
-async def renewed(domain: Domain, row: ConnectionRow) -> Grant:
+async def derive_grant(domain: Domain, row: ConnectionRow) -> Grant:
     """Get the grant of a connection anew from its agency's: one vendor call, or none when that is dead itself.
 
     Raises GrantRevoked, in words of the connection's own, Rejected, Temporary, Ambiguous.
@@ -243,11 +243,16 @@ async def _give_all(domain: Domain, agency: ConnectionRow, access: ConnectionAcc
             except (Temporary, Ambiguous, ContractBroken) as error:
                 failed.append(error)
                 log.warning(
-                    "agency.not_served", agency=connection_status.subject(agency), place=want.place, code=error.code
+                    "agency.not_served",
+                    agency=connection_status.resource_name(agency),
+                    place=want.place,
+                    code=error.code,
                 )
             except (ProviderError, NotFound, StateForbids) as error:
                 name = type(error).__name__
-                log.warning("agency.not_served", agency=connection_status.subject(agency), place=want.place, error=name)
+                log.warning(
+                    "agency.not_served", agency=connection_status.resource_name(agency), place=want.place, error=name
+                )
 
     await asyncio.gather(*(one(want) for want in some))
     return Round(_again(failed, more=any(served) and len(wanted) > len(some)))
@@ -269,9 +274,11 @@ async def _give(domain: Domain, agency: ConnectionRow, access: ConnectionAccess,
         if row is None:
             return None
         given = await grants.claim(domain, tx, row, grant, parent=agency)
-        await domain.tokens.put(tx, await domain.sealer.for_location(tx, given.location), given.id, grant, ahead=True)
+        await domain.tokens.put(
+            tx, await domain.sealer.for_location(tx, given.location), given.id, grant, renewable=True
+        )
         await posts.wake_connection(tx, given.location, given.id, domain.clock())
-    domain.tokens.replaced(given.location, given.id)
+    domain.tokens.invalidate(given.location, given.id)
     return given
 
 

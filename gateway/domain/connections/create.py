@@ -127,7 +127,7 @@ async def insert(tx: Transaction, row: ConnectionRow) -> None:
     try:
         await rows.insert(tx, row)
     except AlreadyExists:
-        raise ResourceExists(connection_status.subject(row)) from None
+        raise ResourceExists(connection_status.resource_name(row)) from None
 
 
 async def _for_consent(
@@ -185,6 +185,6 @@ async def _take(
         await grants.give(domain, tx, target, grant, settings=settings, scopes=scopes, origin=GrantOrigin.STATIC_TOKEN)
         await domain.tokens.put(tx, await domain.sealer.for_location(tx, row.location), target.id, grant)
         await posts.wake_connection(tx, row.location, target.id, domain.clock())
-    domain.tokens.replaced(row.location, target.id)
+    domain.tokens.invalidate(row.location, target.id)
     await verify.probe(domain, row.location, target.id)
     return target.id

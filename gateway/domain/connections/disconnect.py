@@ -54,7 +54,7 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
             if await idempotency.claim(tx, key, connection, domain.clock()) is None and held.status != "DISCONNECTED":
                 await _wipe(domain, tx, held, refused)
             return
-    raise Conflict(resource=connection_status.subject(row))
+    raise Conflict(resource=connection_status.resource_name(row))
 
 
 async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int, ProviderError | None]:
@@ -79,7 +79,7 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int
 
 async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: ProviderError | None) -> None:
     now = domain.clock()
-    await domain.tokens.forget(tx, row.location, row.id)
+    await domain.tokens.wipe(tx, row.location, row.id)
     await authorizations.remove_for(tx, row.location, row.id)
     await network_consents.remove_for(tx, row.location, row.id)
     await _detach(tx, row, domain)
@@ -126,7 +126,7 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
         row = await connections.get(tx, location, connection)
         await _check_free(tx, row)
     if etag and etag != str(row.version):
-        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=connection_status.subject(row))
+        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=connection_status.resource_name(row))
     await domain.tokens.guard(_disconnect(domain, location, connection))
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, connection, domain.clock()) is None:
@@ -136,7 +136,7 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
 async def _check_free(tx: Transaction, row: ConnectionRow) -> None:
     if await posts.unfinished(tx, row.location, row.id):
         raise StateForbids(
-            row.status, "Posts of this connection are under way.", resource=connection_status.subject(row)
+            row.status, "Posts of this connection are under way.", resource=connection_status.resource_name(row)
         )
 
 

@@ -38,7 +38,7 @@ def fitting(domain: Domain, row: ConnectionRow, grant: Grant, said: Mapping[str,
     try:
         return domain.providers[row.provider].authorization.fitting(kind_of(domain, row), settings, grant)
     except Rejected as error:
-        raise StateForbids(row.status, error.message, resource=connection_status.subject(row)) from None
+        raise StateForbids(row.status, error.message, resource=connection_status.resource_name(row)) from None
 
 
 async def held(tx: Transaction, location: str, provider: str, subject: str) -> ConnectionRow | None:
@@ -64,7 +64,7 @@ async def claim(
     known = mine.provider_subject
     if known and known != grant.subject and mine.status != "PENDING":
         text = "The consent was given by another user of the provider than the one this connection belongs to."
-        raise StateForbids(mine.status, text, resource=connection_status.subject(mine))
+        raise StateForbids(mine.status, text, resource=connection_status.resource_name(mine))
     target = older or mine
     settings = fitting(domain, mine, grant, {**target.provider_settings, **mine.provider_settings})
     if target.id != mine.id:
@@ -107,8 +107,8 @@ async def give(
 
 
 async def _remove(tx: Transaction, row: ConnectionRow, *, into: ConnectionRow, now: datetime) -> None:
-    payload = {"connection": row.model_dump(mode="json"), "merged_into": connection_status.subject(into)}
-    kind, name = "CONNECTION_DISCONNECTED", connection_status.subject(row)
+    payload = {"connection": row.model_dump(mode="json"), "merged_into": connection_status.resource_name(into)}
+    kind, name = "CONNECTION_DISCONNECTED", connection_status.resource_name(row)
     await events.append(tx, row.location, type=kind, subject=name, payload=payload, now=now)
     await connections.remove(tx, row)
 

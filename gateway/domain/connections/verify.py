@@ -86,7 +86,7 @@ async def probe(domain: Domain, location: str, connection: str, *, background: b
         pair = await tokens.find(tx, location, connection)
     if row.status == "DISCONNECTED" or pair is None:
         text = "There is no grant to verify: the account's owner must consent first."
-        raise StateForbids(row.status, text, resource=connection_status.subject(row))
+        raise StateForbids(row.status, text, resource=connection_status.resource_name(row))
     try:
         findings = await _look(domain, row, background)
     except GrantRevoked:
@@ -262,7 +262,7 @@ def _next(again: timedelta) -> timedelta:
 def _judge(found: _Findings) -> tuple[str, str, str]:
     if found.failed is not None:
         return "ERROR", "UNKNOWN_ERROR", "The provider refused to answer for this connection."
-    status, code, message = connection_status.judge(found.capabilities, found.wanted)
+    status, code, message = connection_status.assess(found.capabilities, found.wanted)
     if status == "VALID" and ProfilePart.STATS in found.parts & (
         found.profile.missing if found.profile else frozenset()
     ):

@@ -87,5 +87,5 @@ async def unknown(domain: Domain, provider: str, webhook: Webhook) -> Result:
     for row in await result.live_connections(domain, provider, webhook):
         first.setdefault(row.location, row)
     payload = {"provider": provider, "event": webhook.event, "content": result.bounded(webhook.raw)}
-    notes = [Note(row.location, UNKNOWN, connection_status.subject(row), payload) for row in first.values()]
+    notes = [Note(row.location, UNKNOWN, connection_status.resource_name(row), payload) for row in first.values()]
     return Result(SHOWN if notes else NOT_OURS, notes)
