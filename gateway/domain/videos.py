@@ -108,7 +108,7 @@ async def query(domain: Domain, location: str, account: str, ids: Sequence[str])
 
 async def _attached(domain: Domain, location: str, account: str) -> AccountRow:
     """Return an account whose videos may be shown: of one without a grant nothing is, however young a copy may be."""
-    row = await read.known(domain, location, account)
+    row = await read.stored(domain, location, account)
     if row.state == "DETACHED":
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)

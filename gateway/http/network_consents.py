@@ -132,7 +132,7 @@ class NetworkConsents:
         domain, values = self.domain(), said or {}
         if domain is None:
             return None
-        row = await attach_consent.opened(domain, request.path_params["token"])
+        row = await attach_consent.of_token(domain, request.path_params["token"])
         if row.account and not done:
             raise AuthorizationStateInvalid()
         return Asked(domain, row, self.redirect_uris, values.get("authorizationId", ""), values.get("account", ""))
@@ -171,7 +171,7 @@ async def _attach(asked: Asked) -> Answer:
 
 
 async def _look(asked: Asked) -> Answer:
-    account = await attach_consent.look(asked.domain, asked.row)
+    account = await attach_consent.find_attached(asked.domain, asked.row)
     if account is not None:
         return 200, _connected(asked, account)
     text = f"Nothing new yet. Finish inside {asked.provider}, and look again."

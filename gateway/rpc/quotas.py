@@ -30,7 +30,7 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.enter(location)
         page = paging.read(request, secret=self._guard.page_secret)
-        row = await known(request.parent, read.known(self._domain, location, account))
+        row = await known(request.parent, read.stored(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
         shown, token = found[: page.size], ""

@@ -52,7 +52,7 @@ class Page:
 
 async def connected(domain: Domain, location: str, account: str) -> Reached:
     """Return an account; raises storage's NotFound, ReauthorizationRequired for one that no grant reaches."""
-    row = await read.known(domain, location, account)
+    row = await read.stored(domain, location, account)
     if row.state == "DETACHED":
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)

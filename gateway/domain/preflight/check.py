@@ -92,7 +92,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     media = [] if provider_rules.too_many(post, limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, table)]
     connected = list(_connection(post, account, connection, table))
-    if not connected and sync.unwell(account, domain.clock()):
+    if not connected and sync.is_unusable(account, domain.clock()):
         connected = [_unwell(account)]
     problems += connected
     problems += _of_media(domain, post, media, limits)
@@ -113,7 +113,7 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
     Raises DomainError when the post may no longer go out, a provider's Temporary when that cannot be said now.
     """
     account, _ = await _whose(domain, post)
-    if sync.unwell(account := await sync.current(domain, account), domain.clock()):
+    if sync.is_unusable(account := await sync.current(domain, account), domain.clock()):
         raise providers.GrantRevoked(AWAY, provider=post.provider, code="account_unusable")
     try:
         media = await _media(domain, post)
