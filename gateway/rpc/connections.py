@@ -133,7 +133,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Finish a consent whose callback the caller hosts itself."""
         caller = current_caller.get()
 
-        async def admit(location: str) -> RequestKey | None:
+        async def authorize(location: str) -> RequestKey | None:
             try:
                 await locations.authorize(self._guard.owners, caller, location)
             except LocationForbidden:
@@ -147,7 +147,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             code=request.code,
             error=request.error,
             error_description=request.error_description,
-            admit=admit,
+            authorize=authorize,
         )
         row = done.connection
         return self._changed(await read.get(self._domain, row.location, row.id))
