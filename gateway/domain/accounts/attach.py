@@ -170,6 +170,8 @@ def check_connection(domain: Domain, row: ConnectionRow) -> None:
 def _check_ids(authorization_id: str, provider_account_id: str = "") -> None:
     """Raise FieldInvalid for what cannot be a vendor's id."""
     if _AUTHORIZATION_ID.fullmatch(authorization_id) is None:
-        raise FieldInvalid("authorization_id", "must be what the vendor's page told: letters, digits, - and _")
+        raise FieldInvalid(
+            "authorization_id", "must be the id that the vendor's page returned: letters, digits, - and _"
+        )
     if len(provider_account_id) > MAX_ID or not provider_account_id.isprintable():
         raise FieldInvalid("provider_account_id", f"must be an id of at most {MAX_ID} characters")

@@ -149,7 +149,7 @@ async def upsert(
     was_active = existing is not None and existing.state == AccountState.ACTIVE
     values = {**_values(existing, entry, fetch_time), "connection": row.id, "state": AccountState.ACTIVE}
     if existing is None:
-        existing = await accounts.attach(tx, _new(domain, row, entry, now))
+        existing = await accounts.attach(tx, new_row(domain, row, entry.platform, entry.provider_account_id, now))
     account = await accounts.change(tx, row.location, existing.id, now, **values) or existing
     if not was_active:
         await record_event(tx, account, "ACCOUNT_ATTACHED", now)
@@ -181,14 +181,15 @@ async def _mark_unreachable(
             await record_event(tx, changed or account, "ACCOUNT_DETACHED", now)
 
 
-def _new(domain: Domain, row: ConnectionRow, entry: LinkedAccount, now: datetime) -> AccountRow:
+def new_row(domain: Domain, row: ConnectionRow, platform: str, provider_account_id: str, now: datetime) -> AccountRow:
+    """Return a new account of a connection."""
     return AccountRow(
         location=row.location,
         id=domain.new_id(),
         connection=row.id,
         provider=row.provider,
-        platform=entry.platform,
-        provider_account_id=entry.provider_account_id,
+        platform=platform,
+        provider_account_id=provider_account_id,
         create_time=now,
         update_time=now,
     )

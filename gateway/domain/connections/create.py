@@ -122,7 +122,7 @@ def _settings(domain: Domain, new: NewConnection, kind: GrantKind) -> dict[str, 
         raise FieldInvalid("connection.provider_settings", error.message) from None
 
 
-async def insert(tx: Transaction, row: ConnectionRow) -> None:
+async def _insert(tx: Transaction, row: ConnectionRow) -> None:
     """Add a connection; raises ResourceExists."""
     try:
         await rows.insert(tx, row)
@@ -137,7 +137,7 @@ async def _for_consent(
         await locations.claim_location(tx, owners, caller, new.location)
         first = await idempotency.claim(tx, key, new.id, row.create_time)
         if first is None:
-            await insert(tx, row)
+            await _insert(tx, row)
             await consent.start(domain, tx, row, caller, redirect_uri=new.redirect_uri, return_uri=new.return_uri)
     return first or new.id
 
@@ -180,7 +180,7 @@ async def _save_token(
             return first
         settings = grants.settings_with(domain, target, grant, {**target.provider_settings, **row.provider_settings})
         if existing is None:
-            await insert(tx, row)
+            await _insert(tx, row)
         await grants.assign(
             domain,
             tx,

@@ -14,7 +14,6 @@ from gateway.errors import StateForbids
 from providers.errors import Rejected
 from providers.models.grants import Grant, GrantKind
 from storage import accounts, connections, events
-from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
 from storage.states import ConnectionStatus, GrantOrigin
@@ -123,18 +122,6 @@ async def _remove(tx: Transaction, row: ConnectionRow, *, into: ConnectionRow, n
 async def _attach(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
     """Create the account of a grant that consists of one account, with its event, unless it exists."""
     now = domain.clock()
-    account = await accounts.attach(
-        tx,
-        AccountRow(
-            location=row.location,
-            id=domain.new_id(),
-            connection=row.id,
-            provider=row.provider,
-            platform=row.provider,
-            provider_account_id=row.provider_subject,
-            create_time=now,
-            update_time=now,
-        ),
-    )
+    account = await accounts.attach(tx, sync.new_row(domain, row, row.provider, row.provider_subject, now))
     if account.create_time == now:
         await sync.record_event(tx, account, "ACCOUNT_ATTACHED", now)
