@@ -166,7 +166,7 @@ async def build_domain(
     folder = settings.data_dir.expanduser() / "spills"
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
-        return await agencies.renewed(domain, connection)
+        return await agencies.derive_grant(domain, connection)
 
     tokens = Tokens(
         resources.db,
@@ -193,7 +193,7 @@ async def build_domain(
         providers=found,
         tokens=tokens,
         fetcher=fetcher,
-        post_signals=Watchers(listener, posts.TOPIC),
+        post_watchers=Watchers(listener, posts.TOPIC),
         clock=clock,
         new_id=new_id,
         public_url=public_url,

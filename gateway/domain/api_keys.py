@@ -1,7 +1,7 @@
-"""API keys: making them, knowing them again, taking them back.
+"""API keys: creating, authenticating and revoking them.
 
-Owns the key's form, its hash, the scopes there are, and what a replica may remember of a key. Does not know how a key
-travels (`gateway/interceptors/auth.py`) nor its columns (`storage/api_keys.py`).
+Owns the format of a key, its hash, the list of scopes, and what a replica may cache about a key. Does not know how a
+key is transmitted (`gateway/interceptors/auth.py`) nor its columns (`storage/api_keys.py`).
 """
 
 import base64
@@ -54,8 +54,8 @@ BOOTSTRAP = Caller(BOOTSTRAP_ID, DEFAULT_AGENCY, None, SCOPES)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What a replica remembers of one valid key."""
+class ValidKey:
+    """What a replica caches about one valid key."""
 
     caller: Caller
     expire_time: datetime | None = None
@@ -63,7 +63,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A key at the one moment when it can be seen."""
+    """A new key, at the only moment when its secret is available."""
 
     key_id: str
     secret: Secret
@@ -71,12 +71,12 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyStore:
-    """What checking a key takes. Refused digests stand apart, so that guessing pushes no good key out."""
+    """What authentication needs. Refused digests have a cache of their own: guessing must not evict valid keys."""
 
     database: Database
     pepper: bytes = field(repr=False)
     clock: Clock
-    known: CoherentCache[str, Known]
+    valid: CoherentCache[str, ValidKey]
     refused: CoherentCache[str, bool]
     bootstrap: bytes | None = field(default=None, repr=False)
 
@@ -84,28 +84,28 @@ class KeyStore:
 def open_store(
     database: Database, listener: Invalidations, *, pepper: bytes, clock: Clock, bootstrap_key: Secret | None = None
 ) -> KeyStore:
-    """Make the store. The bootstrap key lives in the configuration alone: taking it out there takes it back."""
+    """Return the store. The bootstrap key exists only in the configuration: removing it there revokes it."""
     return KeyStore(
         database=database,
         pepper=pepper,
         clock=clock,
-        known=CoherentCache(listener, api_keys.TOPIC, size=20_000),
+        valid=CoherentCache(listener, api_keys.TOPIC, size=20_000),
         refused=CoherentCache(listener, api_keys.TOPIC, size=4_096),
         bootstrap=digest_of(pepper, bootstrap_key.reveal()) if bootstrap_key else None,
     )
 
 
 def digest_of(pepper: bytes, key: str) -> bytes:
-    """Hash a key: HMAC-SHA256 with a secret of this installation, so that a stolen table proves nothing."""
+    """Return a key's HMAC-SHA256 with a secret of this installation, so that a stolen table is of no use."""
     return hmac.digest(pepper, key.encode("utf-8", "surrogateescape"), hashlib.sha256)
 
 
 async def authenticate(store: KeyStore, key: str) -> Caller:
-    """Return the caller behind a key; raises Unauthenticated, without saying why, for a key that is not valid now."""
+    """Return the caller of a key; raises Unauthenticated, without a reason, for a key that is not valid now."""
     digest = digest_of(store.pepper, key)
     if store.bootstrap is not None and hmac.compare_digest(digest, store.bootstrap):
         return BOOTSTRAP
-    # Only the operator's own key may be longer than those that are made here.
+    # Only the operator's bootstrap key may be longer than the keys that are created here.
     if not MIN_LENGTH <= len(key) <= MAX_LENGTH:
         raise Unauthenticated()
     found = await _look_up(store, digest)
@@ -125,9 +125,9 @@ async def create(
     redirect_uris: Sequence[str] = (),
     display_name: str = "",
 ) -> NewKey:
-    """Make a key and keep its hash; the answer is the only place where the key itself is ever seen.
+    """Create a key and store its hash; the return value is the only copy of the key itself.
 
-    `locations` None means every location of the agency, now and later. Raises FieldInvalid.
+    `locations` None means every location of the agency, including future ones. Raises FieldInvalid.
     """
     _check(agency, locations, scopes)
     key = PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode()
@@ -149,17 +149,17 @@ async def create(
 
 
 async def revoke(store: KeyStore, key_id: str) -> None:
-    """Take a key back, on every replica at once; raises ResourceNotFound."""
+    """Revoke a key, on every replica at once; raises ResourceNotFound."""
     try:
         async with store.database.transaction() as tx:
             row = await api_keys.revoke(tx, key_id, store.clock())
     except storage_errors.NotFound:
         raise ResourceNotFound(names.API_KEY.format(key_id)) from None
-    store.known.invalidate(row.digest.hex())
+    store.valid.invalidate(row.digest.hex())
 
 
 def _check(agency: str, locations: Collection[str] | None, scopes: Collection[str]) -> None:
-    """Refuse a key that could never be used, or that names what does not exist."""
+    """Raise FieldInvalid for a key that could never be used, or that has an unknown scope."""
     names.LOCATION.parse(f"locations/{agency}", path="agency")
     for location in locations or ():
         names.LOCATION.parse(f"locations/{location}", path="locations")
@@ -170,37 +170,37 @@ def _check(agency: str, locations: Collection[str] | None, scopes: Collection[st
         raise FieldInvalid("scopes", f"must be some of {', '.join(sorted(SCOPES))}")
 
 
-async def _look_up(store: KeyStore, digest: bytes) -> Known:
-    """Return what is known of a digest: from memory while notifications arrive, else from the table."""
+async def _look_up(store: KeyStore, digest: bytes) -> ValidKey:
+    """Return the key of a digest: from the cache while notifications arrive, else from the table."""
     key = digest.hex()
-    found = store.known.get(key)
+    found = store.valid.get(key)
     if found is not None:
         return found
     if store.refused.get(key):
         raise Unauthenticated()
     try:
-        return await store.known.load(key, lambda: _read(store, digest))
+        return await store.valid.load(key, lambda: _read(store, digest))
     except Unauthenticated:
         await store.refused.load(key, _refusal)
         raise
 
 
-async def _read(store: KeyStore, digest: bytes) -> Known:
-    """Read the key from the table; raises Unauthenticated when there is none, or no longer one."""
+async def _read(store: KeyStore, digest: bytes) -> ValidKey:
+    """Return the key from the table; raises Unauthenticated when it does not exist or was revoked."""
     async with store.database.read() as tx:
         row = await api_keys.by_digest(tx, digest)
     if row is None or row.revoke_time is not None:
         raise Unauthenticated()
-    return _known(row)
+    return _valid_key(row)
 
 
 async def _refusal() -> bool:
-    """Remember a refusal. One that is out of date at once does no harm: a new key is random, nobody tried it before."""
+    """Return the cache entry of a refusal. A stale one does no harm: a new key is random, nobody tried it before."""
     return True
 
 
-def _known(row: ApiKeyRow) -> Known:
-    """Turn a row into what is remembered of it."""
+def _valid_key(row: ApiKeyRow) -> ValidKey:
+    """Return what is cached about a row."""
     caller = Caller(
         key_id=row.id,
         agency=row.agency,
@@ -208,4 +208,4 @@ def _known(row: ApiKeyRow) -> Known:
         scopes=frozenset(row.scopes),
         redirect_uris=frozenset(row.redirect_uris),
     )
-    return Known(caller, row.expire_time)
+    return ValidKey(caller, row.expire_time)

@@ -1,6 +1,6 @@
-"""What a provider cannot do, as an error of ours.
+"""Missing capabilities of a provider, as errors.
 
-Owns the translation of a cell of the capability table. Does not know who asks, nor what for.
+Owns the translation of a cell of the capability table into CapabilityMissing. Does not know what it is needed for.
 """
 
 from gateway.errors import CapabilityMissing
@@ -14,6 +14,6 @@ def missing(table: CapabilityTable, capability: Capability) -> CapabilityMissing
 
 
 def require(table: CapabilityTable, capability: Capability) -> None:
-    """Raise CapabilityMissing unless the table promises the capability."""
+    """Raise CapabilityMissing unless the table has the capability."""
     if not table.can(capability):
         raise missing(table, capability)

@@ -1,6 +1,7 @@
-"""What every rule needs at hand: storage, seals, blobs, providers, tokens, time. Built once in `gateway/app.py`.
+"""The dependencies of the domain's functions: database, sealer, blobs, providers, tokens, clock.
 
-Owns only the bundle. Knows no transport; a rule takes it as its first argument.
+Owns only the bundle, which `gateway/app.py` builds once and each function gets as its first argument. Knows no
+transport.
 """
 
 import asyncio
@@ -24,7 +25,7 @@ from storage.listener import Listener
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """Where a person consents, and until when; the address carries the one-time state."""
+    """The address of an open consent page, which carries the one-time state, and its expiry."""
 
     uri: Secret
     expire_time: datetime
@@ -32,7 +33,7 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionView:
-    """A connection as callers see it: its row, the expiries of its tokens and its open consent, read together."""
+    """A connection as callers see it: its row, the expiries of its tokens and its open consent."""
 
     row: ConnectionRow
     access_expire_time: datetime | None = None
@@ -42,7 +43,7 @@ class ConnectionView:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The rules' surroundings; `new_id` gives a fresh id, `oauth_secret` signs states."""
+    """The dependencies; `new_id` returns a fresh id, `oauth_secret` signs OAuth states."""
 
     db: Database
     sealer: Sealer
@@ -51,7 +52,7 @@ class Domain:
     providers: Mapping[str, Provider]
     tokens: Tokens
     fetcher: Fetcher
-    post_signals: Watchers
+    post_watchers: Watchers
     clock: Clock
     new_id: Callable[[], str]
     public_url: str

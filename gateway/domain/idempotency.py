@@ -1,8 +1,8 @@
-"""Request ids: the same change asked twice is made once.
+"""Request ids: a change that is requested twice is made once.
 
-Owns the rule of the contract: same id and same body give the first call's resource as it is today, another body is
-refused. A key belongs to an agency, not to an API key: one that was rotated in the middle of a retry must not double
-a post.
+Owns the rule of the contract: the same id with the same body returns the first call's resource as it is today, with
+another body it is refused. A key belongs to an agency, not to an API key: rotating the API key between a call and its
+retry must not create a second post.
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from storage.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A caller's `request_id` with all that it is unique within, and the hash of the request's body."""
+    """A caller's `request_id`, the scope in which it is unique, and the hash of the request's body."""
 
     agency: str
     location: str
@@ -25,8 +25,7 @@ class RequestKey:
 
 
 async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: datetime) -> str | None:
-    """Claim the key for `resource` with this transaction: None when the change is ours to make, else the first
-    resource.
+    """Claim the key for `resource` within `tx`; return None if this call is the first, else the first call's resource.
 
     Waits while another transaction makes the same change. Raises RequestIdReused for another body.
     """
@@ -41,25 +40,25 @@ async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: dat
         resource=resource,
         create_time=now,
     )
-    return _first(key, await idempotency.claim(tx, row))
+    return _resource_of(key, await idempotency.claim(tx, row))
 
 
 async def earlier(db: Database, key: RequestKey | None) -> str | None:
-    """Return the resource that an earlier call with this key made, claiming nothing; raises RequestIdReused."""
+    """Return the resource of an earlier call with this key, without claiming it; raises RequestIdReused."""
     if key is None:
         return None
     async with db.read() as tx:
         row = await idempotency.find(tx, key.agency, key.location, key.method, key.request_id)
-    return _first(key, row)
+    return _resource_of(key, row)
 
 
 async def release(tx: Transaction, key: RequestKey | None) -> None:
-    """Free the key with this transaction: the change was committed as begun, and certainly did not happen."""
+    """Release the key within `tx`: the call that claimed it certainly made no change."""
     if key is not None:
         await idempotency.release(tx, key.agency, key.location, key.method, key.request_id)
 
 
-def _first(key: RequestKey, row: idempotency.IdempotencyRow | None) -> str | None:
+def _resource_of(key: RequestKey, row: idempotency.IdempotencyRow | None) -> str | None:
     if row is None:
         return None
     if row.body_hash != key.body_hash:

@@ -1,7 +1,7 @@
-"""Locations: who may use one, and whose it becomes at its first use.
+"""Locations: who may use one, and which agency comes to own one at its first use.
 
-Owns the check that every method makes before it looks at anything: another agency's location and an absent resource
-must not be told apart. Does not know what lives in a location.
+Owns the check that every method makes before it reads anything, so that callers cannot distinguish another agency's
+location from a missing resource. Does not know what is inside a location.
 """
 
 from dataclasses import dataclass, field
@@ -12,32 +12,32 @@ from gateway.errors import LocationForbidden
 from storage import locations
 from storage.database import Database, Transaction
 
-REMEMBERED = 100_000
+MAX_CACHED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Which agency owns a location. An owner never changes, so what was read once is remembered for good."""
+    """Which agency owns a location. An owner never changes, so entries are cached without an expiry."""
 
     database: Database
     clock: Clock
-    known: dict[str, str] = field(default_factory=dict)
+    cached: dict[str, str] = field(default_factory=dict)
 
 
 async def authorize(owners: Owners, caller: Caller, location: str) -> None:
-    """Let the caller into the location or raise LocationForbidden, before anything is looked for inside.
+    """Raise LocationForbidden unless the caller may use the location; called before anything inside is read.
 
-    A location that nobody owns yet may be read by whoever may use it: there is nothing in it.
+    A location without an owner may be read by any caller whose key allows it: it is empty.
     """
     if not caller.may_use(location):
         raise LocationForbidden(location)
-    owner = owners.known.get(location) or await _owner(owners, location)
+    owner = owners.cached.get(location) or await _owner(owners, location)
     if owner is not None and owner != caller.agency:
         raise LocationForbidden(location)
 
 
 async def claim_location(tx: Transaction, owners: Owners, caller: Caller, location: str) -> None:
-    """Make the location the caller's agency's within `tx`, with whatever else it does; raises LocationForbidden."""
+    """Make the caller's agency the owner of the location within `tx`; raises LocationForbidden."""
     if not caller.may_use(location):
         raise LocationForbidden(location)
     if await locations.claim(tx, location, caller.agency, owners.clock()) != caller.agency:
@@ -45,16 +45,16 @@ async def claim_location(tx: Transaction, owners: Owners, caller: Caller, locati
 
 
 async def _owner(owners: Owners, location: str) -> str | None:
-    """Read the owner; only what is committed is remembered."""
+    """Return the owner from the database; only a committed owner is cached."""
     async with owners.database.read() as tx:
         owner: str | None = await locations.owner(tx, location)
     if owner is not None:
-        _remember(owners.known, location, owner)
+        _cache(owners.cached, location, owner)
     return owner
 
 
-def _remember(known: dict[str, str], location: str, owner: str) -> None:
-    """Keep an owner; the oldest makes room."""
-    if len(known) >= REMEMBERED:
-        known.pop(next(iter(known)), None)
-    known[location] = owner
+def _cache(cached: dict[str, str], location: str, owner: str) -> None:
+    """Add an owner, evicting the oldest entry of a full cache."""
+    if len(cached) >= MAX_CACHED:
+        cached.pop(next(iter(cached)), None)
+    cached[location] = owner

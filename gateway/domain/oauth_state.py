@@ -1,4 +1,4 @@
-"""The OAuth state parameter: a one-time id with a signature, and the addresses around it.
+"""The OAuth state parameter, a signed one-time id, and the URIs of the authorization flow.
 
 Owns signing, verifying and the allow-list of redirect URIs. Makes no call and reads no row.
 """
@@ -15,15 +15,13 @@ STATE = b"oauth-state"
 
 
 def sign(secret: bytes, id: str, purpose: bytes = STATE) -> str:
-    """Return the state that goes to the vendor and comes back: the id, and a signature that only we can make. One that
-    was made for another purpose is none.
-    """
+    """Return the state that the vendor passes back to us: the id and our signature, which is valid for one purpose."""
     digest = hmac.digest(secret, purpose + b"\0" + id.encode(), hashlib.sha256)
     return f"{id}.{base64.urlsafe_b64encode(digest[:18]).decode()}"
 
 
 def verify(secret: bytes, state: str, purpose: bytes = STATE) -> str:
-    """Return the id inside a state of ours; raises AuthorizationStateInvalid for any other text."""
+    """Return the id inside a state that we signed for this purpose; raises AuthorizationStateInvalid."""
     id, _, _ = state.partition(".")
     if len(state) > 200 or not state.isascii() or not hmac.compare_digest(sign(secret, id, purpose), state):
         raise AuthorizationStateInvalid()
@@ -31,12 +29,12 @@ def verify(secret: bytes, state: str, purpose: bytes = STATE) -> str:
 
 
 def callback_uri(domain: Domain, provider: str) -> str:
-    """Return the gateway's own callback of a provider, which an operator registers there."""
+    """Return the gateway's own callback URI of a provider, which an operator registers there."""
     return f"{domain.public_url.rstrip('/')}/oauth/{provider}/callback"
 
 
 def check_uris(domain: Domain, caller: Caller, provider: str, *, return_uri: str, redirect_uri: str) -> None:
-    """Let a browser be sent only where the key or the settings allow it, letter by letter; raises FieldInvalid."""
+    """Raise FieldInvalid unless the API key or the settings list both URIs; they must match exactly."""
     allowed = caller.redirect_uris | domain.allowed_redirect_uris
     if return_uri and return_uri not in allowed:
         raise FieldInvalid("return_uri", "is not on the allow-list of this key or of the gateway")

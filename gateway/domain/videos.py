@@ -115,7 +115,7 @@ async def query(
 
 async def _connected(domain: Domain, location: str, account: str) -> AccountRow:
     """Return an account that has a grant: without one nothing is shown, not even a recent cached response."""
-    row = await read.known(domain, location, account)
+    row = await read.stored(domain, location, account)
     if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)

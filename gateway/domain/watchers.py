@@ -1,6 +1,6 @@
-"""Waking whoever waits for a change of one row.
+"""Watchers: tasks that wait for a change of one row.
 
-Owns events by key over one subscription of the listener. Knows nothing of what changed: the waiter reads it.
+Owns the events by key, fed by one subscription of the listener. Does not know what changed: the waiter reads the row.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ from storage.listener import Listener
 
 
 class Watchers:
-    """Wakes the waiters of a key at each notification of one topic, and all of them after a reconnect."""
+    """Wakes the waiters of a key at each notification of one topic, and all waiters after a reconnect."""
 
     def __init__(self, listener: Listener, topic: str) -> None:
         """Subscribe to the topic."""

@@ -120,7 +120,7 @@ def to_json(row: ConnectionRow) -> dict[str, Any]:
     return {
         f"{row.provider}_open_id": row.provider_subject or None,
         "status": STATUSES[row.status],
-        "capabilities": {name: bool(connection_status.usable(row).get(name)) for name in CAPABILITIES},
+        "capabilities": {name: bool(connection_status.usable_capabilities(row).get(name)) for name in CAPABILITIES},
         "reason_code": row.reason_code or None,
         "reason_message": row.reason_message or None,
         "last_verified_at": _format_optional(row.last_verify_time),

@@ -136,7 +136,7 @@ class NetworkConsents:
         domain, values = self.domain(), values or {}
         if domain is None:
             return None
-        row = await attach_consent.opened(domain, request.path_params["token"])
+        row = await attach_consent.of_token(domain, request.path_params["token"])
         if row.account and not done:
             raise AuthorizationStateInvalid()
         return ConsentRequest(
@@ -177,7 +177,7 @@ async def _attach(consent: ConsentRequest) -> Answer:
 
 
 async def _look(consent: ConsentRequest) -> Answer:
-    account = await attach_consent.look(consent.domain, consent.row)
+    account = await attach_consent.find_attached(consent.domain, consent.row)
     if account is not None:
         return 200, _connected(consent, account)
     text = f"Nothing new yet. Finish inside {consent.provider}, and look again."

@@ -62,7 +62,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         connection, unreachable = _connection(request, location), []
         if request.HasField("max_staleness") and not page.after:
             age = max_staleness(request, timedelta(0))
-            unreachable = await sync.refresh_old(self._domain, location, age, connection)
+            unreachable = await sync.refresh_stale(self._domain, location, age, connection)
         found = await read.page(
             self._domain,
             location,

@@ -128,7 +128,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Complete a consent whose callback the caller hosts itself."""
         caller = current_caller.get()
 
-        async def admit(location: str) -> RequestKey | None:
+        async def authorize(location: str) -> RequestKey | None:
             try:
                 await locations.authorize(self._guard.owners, caller, location)
             except LocationForbidden:
@@ -142,7 +142,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
             code=request.code,
             error=request.error,
             error_description=request.error_description,
-            admit=admit,
+            authorize=authorize,
         )
         row = done.connection
         return self._changed(await read.get(self._domain, row.location, row.id))
@@ -198,7 +198,7 @@ def to_proto(view: ConnectionView) -> connection_pb2.Connection:
         requested_scopes=row.requested_scopes,
         provider_settings=row.provider_settings,
         status=row.status,
-        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable(row)),
+        capabilities=connection_pb2.Connection.Capabilities(**connection_status.usable_capabilities(row)),
         reason_code=f"REASON_CODE_{row.reason_code}" if row.reason_code else "REASON_CODE_UNSPECIFIED",
         reason_message=row.reason_message,
         last_error_code=row.last_error_code,

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.aip import names
 from gateway.domain.accounts import attach, attach_consent
-from gateway.domain.accounts.attach_consent import Started
+from gateway.domain.accounts.attach_consent import StartedConsent
 from gateway.domain.context import Domain
 from gateway.rpc import accounts
 from gateway.rpc.convert import write_times
@@ -78,7 +78,7 @@ class NetworkMethods:
         return accounts.to_proto(row, self._domain.clock())
 
 
-def _started(started: Started) -> connection_pb2.AccountAuthorization:
+def _started(started: StartedConsent) -> connection_pb2.AccountAuthorization:
     message = connection_pb2.AccountAuthorization(uri=started.page.reveal(), provider_uri=started.vendor_page.reveal())
     write_times(message, expire_time=started.expire_time)
     return message

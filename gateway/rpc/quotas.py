@@ -30,7 +30,7 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
         page = self._guard.read_page(request)
-        row = await or_not_found(request.parent, read.known(self._domain, location, account))
+        row = await or_not_found(request.parent, read.stored(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
         items, token = self._guard.split_page(request, page, found, lambda each: (each.rule.metric,))
@@ -54,7 +54,7 @@ def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:
 
 
 def _source(standing: Standing) -> quota_pb2.Quota.Source:
-    if standing.told:
+    if standing.reported:
         return quota_pb2.Quota.HEADER
     return quota_pb2.Quota.LEARNED if standing.learned else quota_pb2.Quota.DOCUMENTED
 

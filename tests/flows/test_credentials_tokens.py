@@ -300,7 +300,7 @@ async def test_a_refresh_that_ends_after_a_disconnect_brings_nothing_back(gatewa
         async with gateway.domain.db.transaction() as tx:
             location, connection = id_of(made)
             row = await connections.get(tx, location, connection, lock=True)
-            await gateway.domain.tokens.forget(tx, location, connection)
+            await gateway.domain.tokens.wipe(tx, location, connection)
             await connection_status.move(tx, row, gateway.clock(), status="DISCONNECTED")
 
     with pytest.raises(GrantRevoked):
@@ -328,7 +328,7 @@ async def test_a_new_consent_wins_over_a_refresh_that_was_faster(gateway: World)
     """A pair that was saved between the consent's exchange and its save is replaced, not kept."""
     made = await gateway.connect()
     held = await gateway.domain.providers["tiktok"].authorization.refresh(await refresh_token(gateway, made))
-    await gateway.domain.tokens.keep(*id_of(made), held, read_version=1)
+    await gateway.domain.tokens.save(*id_of(made), held, read_version=1)
     newer = await gateway.domain.providers["tiktok"].authorization.refresh(await refresh_token(gateway, made))
 
     await gateway.domain.tokens.adopt(await seal_of(gateway, made), made.name.split("/")[-1], newer)
@@ -508,7 +508,7 @@ async def test_a_pair_saved_within_the_grace_is_adopted(gateway: World) -> None:
     async with gateway.another("successor") as successor:
         flying = asyncio.ensure_future(fresh(gateway, made))
         await until(lambda: "invalid_grant" in gateway.exchanges())
-        await successor.domain.tokens.keep(*id_of(made), lost, read_version=1)
+        await successor.domain.tokens.save(*id_of(made), lost, read_version=1)
         token = await flying
 
     assert lost.access_token == token.value

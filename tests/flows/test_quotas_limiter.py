@@ -245,7 +245,7 @@ async def test_headers_that_say_what_we_count_are_heard_once(agencies: Agencies)
         row, shown = await agencies.row(metric), await agencies.standing(metric)
         first = (row.told_limit, row.told_left)
         assert (limit, limit - 1 - 30) == first
-        assert (True, 31, limit) == (shown.told, shown.used, shown.limit)
+        assert (True, 31, limit) == (shown.reported, shown.used, shown.limit)
         assert quota_pb2.Quota.HEADER == to_proto("name", shown).source
 
 
@@ -281,7 +281,7 @@ async def test_callers_pause_when_hardly_anything_is_left(small: Agencies) -> No
 
     assert TEN + SKEW == caught.value.retry_after
     shown = await small.standing()
-    assert (12, 9, small.clock() + TEN + SKEW, True) == (shown.limit, shown.used, shown.reset_time, shown.told)
+    assert (12, 9, small.clock() + TEN + SKEW, True) == (shown.limit, shown.used, shown.reset_time, shown.reported)
     small.clock.advance(TEN + SECOND)
     await small.asks(9)
     assert [200] * 18 == small.statuses()
@@ -312,7 +312,7 @@ async def test_background_work_stops_when_the_day_is_nearly_used_up(agencies: Ag
     assert (DAY, HOUR) == (caught.value.metadata["quota"], caught.value.retry_after)
     await agencies.ask()
     shown = await agencies.standing(DAY)
-    assert (200_000, 198_501, True, None) == (shown.limit, shown.used, shown.told, shown.reset_time)
+    assert (200_000, 198_501, True, None) == (shown.limit, shown.used, shown.reported, shown.reset_time)
     agencies.clock.advance(HOUR + SECOND)
     await agencies.ask(background=True)
     with pytest.raises(QuotaUsedUp):

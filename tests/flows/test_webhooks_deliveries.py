@@ -586,7 +586,7 @@ async def test_a_grant_that_was_given_again_since_is_left_alone(telling: Telling
     removed = telling.stage.clock()
     telling.stage.clock.advance(timedelta(minutes=10))
     grant = as_grant(telling.stage.vendor.grant(), telling.stage.clock())
-    await telling.stage.domain.tokens.keep(LOCATION, "c1", grant, read_version=1)
+    await telling.stage.domain.tokens.save(LOCATION, "c1", grant, read_version=1)
     telling.stage.clock.advance(timedelta(hours=70))
 
     assert ["stale"] == await telling.tell("authorization.removed", {"reason": 1}, at=removed)

@@ -289,7 +289,7 @@ async def test_each_days_verification_brings_the_accounts_up_to_date(high: HighW
     await connect(high)
     high.vendor.accounts.add(location_id=BAKERY, platform="instagram", origin_id="i", type="page")
     asked = high.calls("accounts.list")
-    high.world.clock.advance(verify.EVERY)
+    high.world.clock.advance(verify.INTERVAL)
 
     await high.sweep()
 

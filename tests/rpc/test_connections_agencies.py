@@ -12,7 +12,7 @@ import grpc
 import pytest
 
 from gateway.domain.access import ConnectionAccess
-from gateway.domain.connections import agencies
+from gateway.domain.connections import agencies, derived_grants
 from providers.errors import GrantRevoked, Unavailable
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY, COMPANY, GARAGE
@@ -328,7 +328,7 @@ async def test_many_locations_are_served_in_rounds(high: HighWorld) -> None:
     """More than one round's worth, and more than the vendor allows in ten seconds: each gets its grant once, and the
     next round goes on with the rest as soon as it may.
     """
-    places = [f"place-{number}" for number in range(agencies.BATCH + 20)]
+    places = [f"place-{number}" for number in range(derived_grants.BATCH + 20)]
     for place in places:
         high.vendor.tenants.set_location(place)
     await high.connect_agency(BAKERY, BAKERY, *places)
@@ -338,7 +338,7 @@ async def test_many_locations_are_served_in_rounds(high: HighWorld) -> None:
     await high.sweep()
 
     found = await derived(high)
-    assert agencies.BATCH <= first < len(places)
+    assert derived_grants.BATCH <= first < len(places)
     assert (len(places) + 1, {VALID}) == (len(found), {each.status for each in found})
     assert len(places) + 1 == len(high.exchanges("location_token"))
 

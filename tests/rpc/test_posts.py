@@ -587,17 +587,17 @@ async def test_a_watch_that_is_left_leaves_nothing_behind(served: Served) -> Non
     made = await served.create()
     watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
     await watching.read()
-    watched = len(served.stage.domain.post_signals._waiters)
+    watched = len(served.stage.domain.post_watchers._waiters)
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching.read()
     for _ in range(200):
-        if not served.stage.domain.post_signals._waiters:
+        if not served.stage.domain.post_watchers._waiters:
             break
         await asyncio.sleep(0.01)
 
     assert 1 == watched
-    assert {} == served.stage.domain.post_signals._waiters
+    assert {} == served.stage.domain.post_watchers._waiters
 
 
 async def test_a_read_after_a_change_elsewhere_is_never_old(served: Served) -> None:

@@ -1,11 +1,11 @@
 """What a connection's status is: the documented model as a table.
 
-Owns the judgement over capabilities; how they are found out is in tests/rpc/test_connections.
+Owns the status that follows from capabilities; how these are found out is in tests/rpc/test_connections.
 """
 
 import pytest
 
-from gateway.domain.credentials.connection_status import REASONS, judge
+from gateway.domain.credentials.connection_status import REASONS, assess
 from providers.tiktok import TABLE
 
 ALL = dict.fromkeys(REASONS, True)
@@ -13,7 +13,7 @@ ALL = dict.fromkeys(REASONS, True)
 
 def test_everything_works_is_valid() -> None:
     """All capabilities together are VALID, with VERIFICATION_OK."""
-    assert ("VALID", "VERIFICATION_OK") == judge(ALL)[:2]
+    assert ("VALID", "VERIFICATION_OK") == assess(ALL)[:2]
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_everything_works_is_valid() -> None:
 )
 def test_one_missing_capability_limits_and_is_named(missing: str, reason: str) -> None:
     """Each capability that is missing alone makes the connection LIMITED for its own reason."""
-    status, code, message = judge(ALL | {missing: False})
+    status, code, message = assess(ALL | {missing: False})
 
     assert ("LIMITED", reason) == (status, code)
     assert "scope" in message
@@ -36,17 +36,17 @@ def test_one_missing_capability_limits_and_is_named(missing: str, reason: str) -
 
 def test_the_first_of_several_names_the_reason() -> None:
     """Of several missing scopes, the one that a page needs first is the reason."""
-    assert "MISSING_PROFILE_SCOPE" == judge({})[1]
-    assert "MISSING_VIDEO_LIST_SCOPE" == judge({"can_read_profile": True})[1]
+    assert "MISSING_PROFILE_SCOPE" == assess({})[1]
+    assert "MISSING_VIDEO_LIST_SCOPE" == assess({"can_read_profile": True})[1]
 
 
 def test_what_was_not_asked_for_is_not_missing() -> None:
     """A connection for reading only is VALID without publishing, and LIMITED without what it asked for."""
     reading = {"can_read_profile": True, "can_list_videos": True, "can_read_video_metrics": True}
 
-    assert "VALID" == judge(reading, wanted=reading)[0]
-    assert "MISSING_PUBLISH_SCOPE" == judge(reading, wanted=ALL)[1]
-    assert "VALID" == judge({}, wanted={})[0]
+    assert "VALID" == assess(reading, wanted=reading)[0]
+    assert "MISSING_PUBLISH_SCOPE" == assess(reading, wanted=ALL)[1]
+    assert "VALID" == assess({}, wanted={})[0]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from gateway.domain.quotas import bucketed_window, sliding_window
 from providers.http import exchange
 
 WINDOW = 86_400.0
-SLICE = WINDOW / bucketed_window.SLICES
+BUCKET = WINDOW / bucketed_window.BUCKETS
 SKEW = 0.125
 """How far the clock of one process may be wrong."""
 
@@ -30,7 +30,7 @@ class Call:
 CALLS = st.lists(
     st.builds(
         Call,
-        gap=st.sampled_from([0.0, SLICE, SLICE - 0.1, WINDOW, WINDOW + SLICE]) | st.floats(0, 2 * WINDOW),
+        gap=st.sampled_from([0.0, BUCKET, BUCKET - 0.1, WINDOW, WINDOW + BUCKET]) | st.floats(0, 2 * WINDOW),
         seen=st.floats(0, exchange.SECONDS),
         skew=st.sampled_from([-SKEW, SKEW]),
     ),
@@ -42,13 +42,13 @@ CALLS = st.lists(
 @settings(max_examples=500)
 @given(CALLS, st.integers(1, 4))
 def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call], limit: int) -> None:
-    """Calls that begin anywhen in a slice, take any time, and come from processes with wrong clocks."""
+    """Calls that begin anywhen in a bucket, take any time, and come from processes with wrong clocks."""
     time, counts, seen = 1.7e9, dict[str, int](), list[float]()
     for call in calls:
         time += call.gap
         now = time + call.skew
         if bucketed_window.free_at(counts, limit, now, WINDOW) <= now:
-            counts = bucketed_window.added(counts, now, WINDOW)
+            counts = bucketed_window.add_call(counts, now, WINDOW)
             seen.append(time + call.seen)
 
     seen.sort()
@@ -63,7 +63,7 @@ def test_the_time_given_is_the_first_that_is_free(calls: list[Call], limit: int)
     now, counts = 1.7e9, dict[str, int]()
     for call in calls:
         now += call.gap
-        counts = bucketed_window.added(counts, now, WINDOW)
+        counts = bucketed_window.add_call(counts, now, WINDOW)
 
     at = bucketed_window.free_at(counts, limit, now, WINDOW)
 
@@ -78,10 +78,10 @@ def test_nothing_counts_for_longer_than_a_slice_too_long(calls: list[Call]) -> N
     now, counts = 1.7e9, dict[str, int]()
     for call in calls:
         now += call.gap
-        counts = bucketed_window.added(counts, now, WINDOW)
+        counts = bucketed_window.add_call(counts, now, WINDOW)
         times.append(now)
 
-    most = WINDOW + SLICE + sliding_window.CALL_SECONDS + sliding_window.SKEW_SECONDS
+    most = WINDOW + BUCKET + sliding_window.CALL_SECONDS + sliding_window.SKEW_SECONDS
     sliding = sum(now - time < WINDOW for time in times)
     assert sliding <= bucketed_window.used(counts, now, WINDOW) <= sum(now - time <= most for time in times)
 
@@ -91,11 +91,11 @@ def test_ten_thousand_calls_are_no_more_than_a_hundred() -> None:
     counts: dict[str, int] = {}
     sizes = set()
     for number in range(10_000):
-        counts = bucketed_window.added(counts, 1.7e9 + number * 26, WINDOW)
+        counts = bucketed_window.add_call(counts, 1.7e9 + number * 26, WINDOW)
         sizes.add(len(counts))
 
     assert 26 == max(sizes)
-    assert WINDOW / 26 <= sum(counts.values()) <= (WINDOW + SLICE + 51) / 26 + 1
+    assert WINDOW / 26 <= sum(counts.values()) <= (WINDOW + BUCKET + 51) / 26 + 1
 
 
 def test_no_limit_is_always_free() -> None:

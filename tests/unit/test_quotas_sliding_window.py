@@ -52,7 +52,7 @@ def played(calls: list[Call], limit: int) -> list[float]:
         time += call.gap
         stamps = [stamp_of(began, each, time) for began, each in admitted]
         now = time + call.skew
-        if sliding_window.free_at(sliding_window.kept(stamps, now, WINDOW), limit, now, WINDOW) <= now:
+        if sliding_window.free_at(sliding_window.prune(stamps, now, WINDOW), limit, now, WINDOW) <= now:
             admitted.append((time, call))
             seen.append(time + call.seen * call.seconds)
     return sorted(seen)

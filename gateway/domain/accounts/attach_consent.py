@@ -1,6 +1,6 @@
-"""Consents on networks: started for one network of one connection, found again by the address of the gateway's page.
+"""The consent of an account's owner on a network: started for one connection, completed on the gateway's own page.
 
-Owns that address, which is signed and good once, and what a person does behind it. Attaching itself is `networks`.
+Owns the signed one-time URL of that page and what happens behind it. Attaching itself is in `attach`.
 """
 
 import secrets
@@ -26,8 +26,8 @@ PATH = "connect"
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A consent that was started: the page of ours, the vendor's own behind it, and until when ours opens."""
+class StartedConsent:
+    """A consent that was started: our page, the vendor's page behind it, and the expiry of ours."""
 
     page: Secret
     vendor_page: Secret
@@ -44,31 +44,31 @@ async def start(
     reconnect: bool = False,
     return_uri: str = "",
     key: RequestKey | None = None,
-) -> Started:
+) -> StartedConsent:
     """Start the consent of an account's owner on a network: one vendor call.
 
     Raises storage's NotFound, FieldInvalid, CapabilityMissing, ProviderError (OptionUnsupported for a network that is
-    not connected here), AuthorizationStateInvalid when the page of the key's first call is over.
+    not connected here), AuthorizationStateInvalid when the page of the key's first call has expired.
     """
     first = await idempotency.earlier(domain.db, key)
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
-        known = sync.usable(await accounts.of_connection(tx, location, connection), platform, domain.clock())
+        usable = sync.usable(await accounts.of_connection(tx, location, connection), platform, domain.clock())
     if first is not None:
-        return await _again(domain, first)
+        return await _started(domain, first)
     attach.check_connection(domain, row)
     oauth_state.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri="")
     access = ConnectionAccess(domain, row.provider, location, connection)
     uri = await domain.providers[row.provider].networks.start(access, platform, reconnect=reconnect)
-    made = _row(domain, row, platform, return_uri, caller)
-    made.known = {id: each.expire_time.isoformat() if each.expire_time else "" for id, each in known.items()}
+    new = _row(domain, row, platform, return_uri, caller)
+    new.known = {id: each.expire_time.isoformat() if each.expire_time else "" for id, each in usable.items()}
     async with domain.db.transaction() as tx:
-        first = await idempotency.claim(tx, key, made.id, made.create_time)
+        first = await idempotency.claim(tx, key, new.id, new.create_time)
         if first is None:
             seal = await domain.sealer.for_location(tx, location)
-            made.uri_sealed = seal.seal("network_consents", made.id, "uri", 1, uri.encode())
-            await network_consents.insert(tx, made)
-    return await _again(domain, first or made.id)
+            new.uri_sealed = seal.seal("network_consents", new.id, "uri", 1, uri.encode())
+            await network_consents.insert(tx, new)
+    return await _started(domain, first or new.id)
 
 
 def _row(domain: Domain, row: ConnectionRow, platform: str, return_uri: str, caller: Caller) -> NetworkConsentRow:
@@ -87,15 +87,15 @@ def _row(domain: Domain, row: ConnectionRow, platform: str, return_uri: str, cal
     )
 
 
-async def _again(domain: Domain, id: str) -> Started:
-    """Return a page that was started."""
+async def _started(domain: Domain, id: str) -> StartedConsent:
+    """Return the pages of a consent; raises AuthorizationStateInvalid when it was completed or has expired."""
     async with domain.db.read() as tx:
         row = await network_consents.find(tx, id)
     if row is None or row.account or row.expire_time <= domain.clock():
         raise AuthorizationStateInvalid("The page that this request_id made is over: use another one.")
     token = oauth_state.sign(domain.oauth_secret, row.id, PURPOSE)
     page = Secret(f"{domain.public_url.rstrip('/')}/{PATH}/{token}")
-    return Started(page, await vendor_page(domain, row), row.expire_time)
+    return StartedConsent(page, await vendor_page(domain, row), row.expire_time)
 
 
 async def vendor_page(domain: Domain, row: NetworkConsentRow) -> Secret:
@@ -105,8 +105,10 @@ async def vendor_page(domain: Domain, row: NetworkConsentRow) -> Secret:
     return Secret(seal.open("network_consents", row.id, "uri", 1, row.uri_sealed).decode())
 
 
-async def opened(domain: Domain, token: str) -> NetworkConsentRow:
-    """Return the consent whose page has this address, done or not; raises AuthorizationStateInvalid when it is over."""
+async def of_token(domain: Domain, token: str) -> NetworkConsentRow:
+    """Return the consent whose page has this token in its URL, completed or not; raises AuthorizationStateInvalid when
+    the page has expired.
+    """
     id = oauth_state.verify(domain.oauth_secret, token, PURPOSE)
     async with domain.db.read() as tx:
         row = await network_consents.find(tx, id)
@@ -115,10 +117,11 @@ async def opened(domain: Domain, token: str) -> NetworkConsentRow:
     return row
 
 
-async def look(domain: Domain, row: NetworkConsentRow) -> AccountRow | None:
-    """Look whether the consent led to an account, wherever it was finished: one vendor call, none when it is known.
+async def find_attached(domain: Domain, row: NetworkConsentRow) -> AccountRow | None:
+    """Return the account that the consent led to, wherever it was completed: one vendor call, none once it is recorded.
 
-    That is one which works, and did not at the start, or has a later end than then. Raises what `linked.refresh` does.
+    It is the one that is usable now and was not at the start, or expires later than it did then. Raises what
+    `sync.refresh` raises.
     """
     if not row.account:
         await sync.refresh(domain, row.location, row.connection)
@@ -126,15 +129,15 @@ async def look(domain: Domain, row: NetworkConsentRow) -> AccountRow | None:
         if row.account:
             return await accounts.find(tx, row.location, row.account)
         listed = await accounts.of_connection(tx, row.location, row.connection)
-        found = sync.usable(listed, row.platform, domain.clock())
-        new = next((each for id, each in found.items() if _is_news(row.known, id, each)), None)
+        usable = sync.usable(listed, row.platform, domain.clock())
+        new = next((each for id, each in usable.items() if _is_new_or_renewed(row.known, id, each)), None)
         if new is not None:
             await network_consents.finish(tx, row.id, new.id)
         return new
 
 
 async def choose(domain: Domain, row: NetworkConsentRow, authorization_id: str, chosen: str) -> AccountRow:
-    """Attach on the page what a person chose; the page is over then. Raises what `attach` does."""
+    """Attach the account that a person chose on the page, which completes the consent. Raises what `attach` raises."""
     account = await attach.attach(
         domain,
         row.location,
@@ -148,7 +151,8 @@ async def choose(domain: Domain, row: NetworkConsentRow, authorization_id: str, 
     return account
 
 
-def _is_news(known: dict[str, str], id: str, row: AccountRow) -> bool:
-    if id not in known:
+def _is_new_or_renewed(expiries: dict[str, str], id: str, row: AccountRow) -> bool:
+    if id not in expiries:
         return True
-    return bool(known[id]) and row.expire_time is not None and row.expire_time > datetime.fromisoformat(known[id])
+    before = expiries[id]
+    return bool(before) and row.expire_time is not None and row.expire_time > datetime.fromisoformat(before)

@@ -1,6 +1,6 @@
-"""What a creator may post now: asked of the vendor, kept for a moment, shared by all replicas.
+"""Creator info: what a creator may post now, fetched from the vendor and cached for a moment for all replicas.
 
-Owns how old an answer may be. A vendor wants the latest on every page its user sees, so nothing is kept for long.
+Owns how old a copy may be: vendors require current values on every page that their user sees. Does not know posts.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from storage import accounts
 from storage.accounts import AccountRow, CreatorInfoRow
 
 MAX_AGE = timedelta(seconds=60)
-_PLAIN = (
+_PLAIN_FIELDS = (
     "nickname",
     "username",
     "avatar_uri",
@@ -36,19 +36,19 @@ async def fresh(
 ) -> CreatorInfo:
     """Return creator info at most `max_age` old: one vendor call when it is older, none otherwise.
 
-    A blocked creator is an answer, which the quota ledger remembers. Raises ProviderError when the vendor cannot say.
+    That a creator cannot post is a result, not an error, and is recorded in the quota ledger. Raises ProviderError.
     """
     if max_age > timedelta(0):
         async with domain.db.read() as tx:
             row = await accounts.find_creator_info(tx, account.location, account.id)
         if row is not None and domain.clock() - row.fetch_time < max_age:
-            return read(row)
+            return _from_row(row)
     access = ConnectionAccess(domain, account.provider, account.location, account.connection, background)
     reach("publish.before-call.creator-info")
     info = await domain.providers[account.provider].accounts.creator_info(access)
     reach("publish.after-call.creator-info")
     if info.can_post:
-        await daily_caps.allowed(domain, account.provider, account.location, account.id)
+        await daily_caps.clear_learned(domain, account.provider, account.location, account.id)
     elif info.cap:
         until = await daily_caps.learn(domain, account.provider, account.location, account.id, info.cap)
         info = replace(info, cap_reset=until)
@@ -59,7 +59,7 @@ async def fresh(
 
 
 def _to_json(info: CreatorInfo) -> dict[str, Any]:
-    values: dict[str, Any] = {name: getattr(info, name) for name in _PLAIN}
+    values: dict[str, Any] = {name: getattr(info, name) for name in _PLAIN_FIELDS}
     values["privacy_levels"] = [level.value for level in info.privacy_levels]
     duration = info.max_video_duration
     values["max_video_seconds"] = None if duration is None else duration.total_seconds()
@@ -67,12 +67,11 @@ def _to_json(info: CreatorInfo) -> dict[str, Any]:
     return values
 
 
-def read(row: CreatorInfoRow) -> CreatorInfo:
-    """Read what was asked for and kept."""
+def _from_row(row: CreatorInfoRow) -> CreatorInfo:
     payload, fetch_time = row.payload, row.fetch_time
     seconds = payload.get("max_video_seconds")
     return CreatorInfo(
-        **{name: payload[name] for name in _PLAIN if name in payload},
+        **{name: payload[name] for name in _PLAIN_FIELDS if name in payload},
         privacy_levels=tuple(PrivacyLevel(level) for level in payload.get("privacy_levels", ())),
         cap_reset=datetime.fromisoformat(payload["cap_reset"]) if payload.get("cap_reset") else None,
         max_video_duration=None if seconds is None else timedelta(seconds=seconds),

@@ -1,6 +1,6 @@
-"""Profiles: the vendor's own words about an account, copied with the time they were fetched.
+"""Profiles: what the vendor states about an account, copied with the time of each fetch.
 
-Owns which fields belong to which part, because each part costs a scope of its own. Asks no vendor.
+Owns which fields belong to which part, because each part needs a different scope. Calls no vendor.
 """
 
 from collections.abc import Iterable
@@ -12,6 +12,7 @@ from storage import accounts
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
+from storage.states import AccountState
 
 FIELDS: dict[ProfilePart, tuple[str, ...]] = {
     ProfilePart.BASIC: ("union_id", "display_name", "avatar_uri", "avatar_uris"),
@@ -20,9 +21,9 @@ FIELDS: dict[ProfilePart, tuple[str, ...]] = {
 }
 
 MISSING = "no "
-"""Marks, among the times of an account's parts, when one was found to be out of reach."""
+"""Prefix of a part's key in `fetch_times`: the time at which that part turned out not to be granted."""
 
-_NOTHING = Profile(provider_account_id="", platform="")
+_EMPTY = Profile(provider_account_id="", platform="")
 
 
 async def save(
@@ -32,8 +33,8 @@ async def save(
     now: datetime,
     parts: frozenset[ProfilePart] = frozenset(ProfilePart),
 ) -> AccountRow | None:
-    """Copy the parts that were asked and granted into the account of the grant's user; None when there is none."""
-    # A vendor that may not tell whose profile it is tells of the grant's own user.
+    """Copy the requested and granted parts into the account of the grant's user; return None when there is none."""
+    # A vendor that may not state whose profile it is returns that of the grant's own user.
     subject = profile.provider_account_id or connection.provider_subject
     for row in await accounts.of_connection(tx, connection.location, connection.id):
         if row.provider_account_id == subject:
@@ -41,16 +42,21 @@ async def save(
     return None
 
 
-def _values(row: AccountRow, profile: Profile, asked: frozenset[ProfilePart], now: datetime) -> dict[str, Any]:
-    parts = asked - profile.missing
+def _values(row: AccountRow, profile: Profile, requested: frozenset[ProfilePart], now: datetime) -> dict[str, Any]:
+    parts = requested - profile.missing
     values: dict[str, Any] = {name: getattr(profile, name) for part in parts for name in FIELDS[part]}
-    # What may no longer be seen is not kept: the person took that permission back.
-    gone: dict[str, Any] = {name: getattr(_NOTHING, name) for part in profile.missing for name in FIELDS[part]}
-    old = {key: time for key, time in row.fetch_times.items() if key.removeprefix(MISSING) not in asked}
-    return {**values, **gone, "fetch_times": old | stamps(parts, profile.missing, now), "state": "ACTIVE"}
+    # Parts that are no longer granted are erased: the person withdrew that permission.
+    erased: dict[str, Any] = {name: getattr(_EMPTY, name) for part in profile.missing for name in FIELDS[part]}
+    old = {key: time for key, time in row.fetch_times.items() if key.removeprefix(MISSING) not in requested}
+    return {
+        **values,
+        **erased,
+        "fetch_times": old | fetch_times(parts, profile.missing, now),
+        "state": AccountState.ACTIVE,
+    }
 
 
-def stamps(fetched: Iterable[ProfilePart], missing: Iterable[ProfilePart], now: datetime) -> dict[str, str]:
-    """Return the times of an account's parts: of those that were fetched, and of those that were found out of reach."""
+def fetch_times(fetched: Iterable[ProfilePart], missing: Iterable[ProfilePart], now: datetime) -> dict[str, str]:
+    """Return the fetch time of each part that was fetched, and of each that turned out not to be granted."""
     found = {part.value: now.isoformat() for part in fetched}
     return found | {f"{MISSING}{part.value}": now.isoformat() for part in missing}

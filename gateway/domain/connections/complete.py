@@ -1,7 +1,7 @@
-"""Consent: from a signed one-time state to a grant that is kept, verified and told of.
+"""CompleteConnection: from the code and state of a consent to a grant that is saved and verified.
 
-Owns the walk through a vendor's consent page. The RPC and the browser's callback are two doors to `complete`. Knows no
-transport; tokens are handed to `gateway/domain/credentials/tokens.py` as soon as they are there.
+Owns the steps after a vendor's consent page, for the RPC and for the browser's callback alike. Knows no transport;
+tokens are passed to `gateway/domain/credentials/tokens.py` at once.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ from providers.models.secret import Secret
 from storage import authorizations, connections, events, posts
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
-from storage.database import DatabaseUnavailable, Transaction
+from storage.database import DatabaseUnavailable
 from storage.keys import LocationSealer
 from storage.states import AuthorizationOutcome
 
 log = structlog.get_logger(__name__)
 
-MAX_CODE = 4096
-MAX_SAID = 300
+MAX_CODE_LENGTH = 4096
+MAX_DESCRIPTION_LENGTH = 300
 SAVE_RETRY = timedelta(seconds=1)
-FIRST_CALL_SECONDS = 60.0
+FIRST_CALL_TIMEOUT_SECONDS = 60.0
 FIRST_CALL_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """A consent that led to a grant, where its caller wanted the browser to go afterwards, and whose pages may have
-    opened the consent page.
+    """A consent that led to a grant: its connection, the URI to send the browser to, and those whose pages may have
+    opened the consent page in a window.
     """
 
     connection: ConnectionRow
@@ -51,10 +51,10 @@ class Completed:
 
 
 class ConsentFailed(Exception):
-    """A consent whose state was good did not lead to a grant: why, and where its browser came from."""
+    """A consent with a valid state that did not lead to a grant: the reason, and where its browser came from."""
 
     def __init__(self, error: Exception, row: AuthorizationRow) -> None:
-        """`error` is what went wrong; the rest is for the page that the person sees."""
+        """`error` is the reason; `row` provides what the page shown to the person needs."""
         super().__init__(str(error))
         self.error = error
         self.connection = _name(row)
@@ -62,21 +62,21 @@ class ConsentFailed(Exception):
         self.openers: Sequence[str] = row.openers
 
 
-Admit = Callable[[str], Awaitable[RequestKey | None]]
+Authorize = Callable[[str], Awaitable[RequestKey | None]]
 """Raises unless the caller may use the location, and returns the key of its request."""
 
 
 async def complete(
-    domain: Domain, *, state: str, code: str, error: str, error_description: str, admit: Admit
+    domain: Domain, *, state: str, code: str, error: str, error_description: str, authorize: Authorize
 ) -> Completed:
-    """Finish a consent for CompleteConnection: one vendor call for the grant, and up to three to verify it.
+    """Complete a consent for CompleteConnection: one vendor call for the grant, and up to three to verify it.
 
-    A caller that goes away in the middle loses nothing. Raises AuthorizationStateInvalid (unknown, used, expired, not
+    Cancelling the caller does not cancel the exchange. Raises AuthorizationStateInvalid (unknown, used, expired, not
     ours, or not this caller's: nothing changes), FieldInvalid (neither code nor error), AuthorizationDenied,
-    StateForbids (another user, or another place, of the vendor than the connection's), ProviderError.
+    StateForbids (the vendor's user or sub-account is not the connection's), ProviderError.
     """
     try:
-        return await _complete(domain, state, code, error, error_description, admit=admit)
+        return await _complete(domain, state, code, error, error_description, authorize=authorize)
     except ConsentFailed as failed:
         raise failed.error from failed.error.__cause__
 
@@ -84,9 +84,9 @@ async def complete(
 async def complete_callback(
     domain: Domain, provider: str, *, state: str, code: str = "", error: str = "", error_description: str = ""
 ) -> Completed:
-    """Finish a consent for a browser on the callback of `provider`, which has no caller and is let in by the state.
+    """Complete a consent for a browser on the callback of `provider`, authorised by the state instead of an API key.
 
-    Raises as `complete` does while no state was found, ConsentFailed afterwards.
+    Raises what `complete` raises before the state is found, ConsentFailed afterwards.
     """
     return await _complete(domain, state, code, error, error_description, provider=provider)
 
@@ -99,15 +99,15 @@ async def _complete(
     error_description: str,
     *,
     provider: str = "",
-    admit: Admit | None = None,
+    authorize: Authorize | None = None,
 ) -> Completed:
     id = oauth_state.verify(domain.oauth_secret, state)
     async with domain.db.read() as tx:
         row = await authorizations.find(tx, id)
     if row is None or provider not in ("", row.provider):
         raise AuthorizationStateInvalid()
-    key = None if admit is None else await admit(row.location)
-    if (not code and not error) or len(code) > MAX_CODE:
+    key = None if authorize is None else await authorize(row.location)
+    if (not code and not error) or len(code) > MAX_CODE_LENGTH:
         raise FieldInvalid("code", "is required unless the consent was refused, which `error` says")
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
@@ -115,32 +115,36 @@ async def _complete(
         if first is None and used is None:
             raise AuthorizationStateInvalid()
     if used is None:
-        return await _first_answer(domain, row)
+        return await _result_of_first_call(domain, row)
     try:
         if error:
-            await _denied(domain, used, error, error_description)
-            raise AuthorizationDenied(metadata=_said(used, error, error_description), resource=_name(used))
+            await _record_denial(domain, used, error, error_description)
+            raise AuthorizationDenied(metadata=_error_metadata(used, error, error_description), resource=_name(used))
         return await domain.tokens.guard(_finish(domain, used, code))
-    except Exception as refusal:
-        raise ConsentFailed(refusal, used) from refusal
+    except Exception as failure:
+        raise ConsentFailed(failure, used) from failure
 
 
 def _name(row: AuthorizationRow) -> str:
     return names.CONNECTION.format(row.location, row.connection)
 
 
-def _said(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
-    told = {"provider": row.provider, "providerCode": code[:100], "providerMessage": message[:MAX_SAID]}
-    return {key: value for key, value in told.items() if value}
+def _error_metadata(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
+    metadata = {
+        "provider": row.provider,
+        "providerCode": code[:100],
+        "providerMessage": message[:MAX_DESCRIPTION_LENGTH],
+    }
+    return {key: value for key, value in metadata.items() if value}
 
 
-async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
-    """Return the result of the first call with this request id, waiting for it while it runs."""
+async def _result_of_first_call(domain: Domain, row: AuthorizationRow) -> Completed:
+    """Return the result of the first call with this request id, waiting while that call runs."""
     waited = 0.0
     while True:
         async with domain.db.read() as tx:
             row = await authorizations.find(tx, row.id) or row
-        if row.outcome or row.consume_time is None or waited >= FIRST_CALL_SECONDS:
+        if row.outcome or row.consume_time is None or waited >= FIRST_CALL_TIMEOUT_SECONDS:
             break
         await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
         waited += FIRST_CALL_POLL_SECONDS
@@ -152,13 +156,13 @@ async def _first_answer(domain: Domain, row: AuthorizationRow) -> Completed:
         return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
 
 
-async def _denied(domain: Domain, row: AuthorizationRow, code: str, said: str) -> None:
-    """Keep the refusal with the connection and in an event; the connection stays what it was."""
-    now, code, said = domain.clock(), code[:100], said[:MAX_SAID]
-    payload = {"connection_id": row.connection, "error": code, "error_description": said}
+async def _record_denial(domain: Domain, row: AuthorizationRow, code: str, text: str) -> None:
+    """Record the denial with the connection and in an event; the connection's status does not change."""
+    now, code, text = domain.clock(), code[:100], text[:MAX_DESCRIPTION_LENGTH]
+    payload = {"connection_id": row.connection, "error": code, "error_description": text}
     async with domain.db.transaction() as tx:
         await authorizations.finish(tx, row.id, AuthorizationOutcome.DENIED, row.connection)
-        await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=said)
+        await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=text)
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
 
 
@@ -171,35 +175,38 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
         connection = await _claim(domain, row, grant)
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
-        verified = await _served(domain, row, connection)
+        verified = await _verify(domain, row, connection)
     except Exception:
-        await _end(domain, row, AuthorizationOutcome.FAILED, row.connection)
+        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
         raise
-    await _end(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
+    await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
     return Completed(verified, row.return_uri, row.openers)
 
 
-async def _served(domain: Domain, row: AuthorizationRow, holder: ConnectionRow) -> ConnectionRow:
-    """Verify the connection that was consented for, after getting its own grant where an agency's came.
+async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow) -> ConnectionRow:
+    """Verify the connection for which the consent was opened; if an agency consented, derive its own grant before.
 
-    The agency's connection is verified by the sweeper, which then serves the agency's other places too.
+    The agency's connection, which is `granted` then, is verified by the sweeper, which also connects the agency's other
+    sub-accounts.
     """
-    mine = holder
-    if holder.grant_kind == GrantKind.COMPANY and await _is_place(domain, row):
-        mine = await agencies.serve(domain, holder, row.location, row.connection)
-    if not mine.grant_origin:
-        return mine
-    return await verify.probe(domain, mine.location, mine.id)
+    requested = granted
+    if granted.grant_kind == GrantKind.COMPANY and await _is_for_sub_account(domain, row):
+        requested = await agencies.connect(domain, granted, row.location, row.connection)
+    if not requested.grant_origin:
+        return requested
+    return await verify.probe(domain, requested.location, requested.id)
 
 
-async def _is_place(domain: Domain, row: AuthorizationRow) -> bool:
-    """Return whether the consent was opened for a place, and not for an agency."""
+async def _is_for_sub_account(domain: Domain, row: AuthorizationRow) -> bool:
+    """Return whether the consent was opened for a sub-account's connection, and not for an agency's."""
     async with domain.db.read() as tx:
-        asked = await connections.find(tx, row.location, row.connection)
-    return asked is not None and grants.kind_of(domain, asked) is not GrantKind.COMPANY
+        requested = await connections.find(tx, row.location, row.connection)
+    return requested is not None and grants.kind_of(domain, requested) is not GrantKind.COMPANY
 
 
-async def _end(domain: Domain, row: AuthorizationRow, outcome: AuthorizationOutcome, connection: str) -> None:
+async def _record_outcome(
+    domain: Domain, row: AuthorizationRow, outcome: AuthorizationOutcome, connection: str
+) -> None:
     async with domain.db.transaction() as tx:
         await authorizations.finish(tx, row.id, outcome, connection)
         if outcome == AuthorizationOutcome.COMPLETED:
@@ -213,17 +220,17 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
     try:
         return await provider.authorization.exchange(code, verifier=verifier, redirect_uri=row.redirect_uri)
     except Temporary:
-        # Nothing was sent, so the code is still good: the same page may be loaded again.
+        # Nothing was sent, so the code is still valid: the same page may be loaded again.
         async with domain.db.transaction() as tx:
             await authorizations.release(tx, row.id)
         raise
     except ProviderError as error:
-        await _end(domain, row, AuthorizationOutcome.FAILED, row.connection)
-        raise await _refused(domain, row, error) from None
+        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
+        raise await _record_exchange_error(domain, row, error) from None
 
 
-async def _refused(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
-    """Say in our words what the vendor said to the code, and keep it with the connection."""
+async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
+    """Record the vendor's error with the connection, and return the error to raise for it."""
     async with domain.db.transaction() as tx:
         await connections.change(
             tx,
@@ -242,20 +249,16 @@ async def _refused(domain: Domain, row: AuthorizationRow, error: ProviderError) 
 
 
 async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    """Find whose grant it is, however long the database is away: the vendor issues this grant only once."""
+    """Assign the grant to its connection, however long the database is unavailable: the vendor issues it only once."""
 
     async def claim() -> ConnectionRow:
         async with domain.db.transaction() as tx:
-            return await _claim_in(domain, tx, row, grant)
+            requested = await connections.get(tx, row.location, row.connection)
+            if agencies.is_agency_grant(domain, requested, grant):
+                return await agencies.claim(domain, tx, requested, grant)
+            return await grants.claim(domain, tx, requested, grant)
 
     def report(_: DatabaseUnavailable) -> None:
         log.error("consent.save_failed", location=row.location, connection=row.connection)
 
     return await until_stored(claim, pause=SAVE_RETRY, report=report)
-
-
-async def _claim_in(domain: Domain, tx: Transaction, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    mine = await connections.get(tx, row.location, row.connection)
-    if agencies.is_agencys(domain, mine, grant):
-        return await agencies.claim(domain, tx, mine, grant)
-    return await grants.claim(domain, tx, mine, grant)

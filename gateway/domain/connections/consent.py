@@ -1,7 +1,7 @@
-"""Consent pages: opened with a signed one-time state, found again by it.
+"""Consent pages: opened with a signed one-time state, and looked up by it.
 
-Owns the state, what is kept beside it, and where a browser may be sent afterwards. What happens when the browser comes
-back is `authorization`.
+Owns the state, what is stored with it, and where a browser may be sent afterwards. What happens when the browser
+returns is in `complete`.
 """
 
 import secrets
@@ -21,14 +21,14 @@ from storage.connections import ConnectionRow
 from storage.database import Transaction
 
 LIFETIME = timedelta(minutes=10)
-SEVERAL = "More than one consent is open in this browser."
+SEVERAL_OPEN = "More than one consent is open in this browser."
 
 
 async def start(
     domain: Domain, tx: Transaction, row: ConnectionRow, caller: Caller, *, redirect_uri: str, return_uri: str
 ) -> None:
-    """Open a consent for a connection within `tx`; an earlier one that is still open ends with it. The pages that the
-    caller's key may send a browser to may also open the consent page, and hear how it ended.
+    """Open a consent for a connection within `tx`, which ends an earlier one that is still open. The pages to which the
+    caller's key may send a browser may also open the consent page in a window and be notified of its outcome.
 
     Raises Misconfigured when the operator's application at the provider is not set up.
     """
@@ -59,8 +59,8 @@ async def start(
 
 
 async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
-    """Return the page of a consent that is open: the vendor's, or ours that leads there, so that the browser is known
-    again when the vendor sends it to our callback without the state.
+    """Return the page of an open consent: the vendor's, or ours that redirects there and sets a cookie, for a vendor
+    that redirects to our callback without the state.
     """
     provider = domain.providers[row.provider].authorization
     if provider.returns_state or row.redirect_uri != oauth_state.callback_uri(domain, row.provider):
@@ -86,9 +86,9 @@ async def page_behind(domain: Domain, provider: str, state: str) -> str:
 
 
 async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
-    """Return the one state of these whose consent is open, for a vendor that did not send it back.
+    """Return the only one of these states whose consent is open, for a vendor that does not send the state back.
 
-    With two nobody knows which of them was given, and one may have been slipped in: raises AuthorizationStateInvalid,
+    With two it is unknown which one was granted, and an attacker may have added one: raises AuthorizationStateInvalid,
     as with none.
     """
     if domain.providers[provider].authorization.returns_state:
@@ -101,7 +101,7 @@ async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str
                 if row is not None and row.provider == provider and _is_open(domain, row):
                     found.add(state)
     if len(found) != 1:
-        raise AuthorizationStateInvalid(SEVERAL if found else "")
+        raise AuthorizationStateInvalid(SEVERAL_OPEN if found else "")
     return found.pop()
 
 

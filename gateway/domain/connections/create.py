@@ -1,7 +1,7 @@
-"""New connections: one that waits for a consent, or one whose token a person brings from the vendor's own page.
+"""CreateConnection: one that waits for a consent, or one with a static token from the vendor's own page.
 
-Owns what a caller may ask for. A static token is proved before anything is written; then the connection, its sealed
-token and the request's id are one transaction, so that nothing half made can be left behind.
+Owns what a caller may request. A static token is checked with the vendor before anything is written; the connection,
+its sealed token and the request id are then written in one transaction. Does not know what the grant is used for.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ NO_TOKEN = Secret("")
 
 @dataclass(frozen=True, slots=True)
 class NewConnection:
-    """What a caller asks for; empty `scopes` are all that the provider knows, an empty `grant_kind` its usual one."""
+    """What a caller requests; empty `scopes` mean all of the provider's, an empty `grant_kind` means its default."""
 
     location: str
     id: str
@@ -49,13 +49,13 @@ class NewConnection:
 async def create(
     domain: Domain, owners: Owners, caller: Caller, new: NewConnection, key: RequestKey | None
 ) -> ConnectionView:
-    """Make a connection; all of it, the location's claim too, or nothing. Without a static token it waits for its
-    consent and costs no vendor call.
+    """Create a connection, and claim its location, in one transaction. Without a static token it waits for its consent
+    and costs no vendor call.
 
-    With one it is proved by one vendor call and verified by up to four; a location that is connected to the same place
-    of the vendor keeps that connection, which gets the token. Raises LocationForbidden, CapabilityMissing, FieldInvalid
+    A static token is checked by one vendor call and verified by up to four; if the location already has a connection to
+    the token's sub-account, that connection gets the token. Raises LocationForbidden, CapabilityMissing, FieldInvalid
     (kind, scopes, settings, URIs, token), ResourceNotFound (the provider), ResourceExists, Misconfigured (no
-    application set up), and of the token AuthorizationDenied, ScopeNotGranted, Temporary, ContractBroken.
+    application set up), and for the token AuthorizationDenied, ScopeNotGranted, Temporary, ContractBroken.
     """
     _check(domain, new)
     oauth_state.check_uris(domain, caller, new.provider, return_uri=new.return_uri, redirect_uri=new.redirect_uri)
@@ -87,9 +87,9 @@ def _check(domain: Domain, new: NewConnection) -> None:
         _check_token(new, kinds[0])
 
 
-def _check_token(new: NewConnection, usual: GrantKind) -> None:
-    if new.grant_kind not in ("", usual):
-        raise FieldInvalid("connection.grant_kind", f"a static token is of the kind GRANT_KIND_{usual}")
+def _check_token(new: NewConnection, default: GrantKind) -> None:
+    if new.grant_kind not in ("", default):
+        raise FieldInvalid("connection.grant_kind", f"a static token is of the kind GRANT_KIND_{default}")
     if len(new.static_token.reveal()) > MAX_TOKEN:
         raise FieldInvalid("static_token", f"must have at most {MAX_TOKEN} characters")
     for name, uri in (("return_uri", new.return_uri), ("redirect_uri", new.redirect_uri)):
@@ -99,14 +99,14 @@ def _check_token(new: NewConnection, usual: GrantKind) -> None:
 
 def _row(domain: Domain, new: NewConnection) -> ConnectionRow:
     now, provider = domain.clock(), domain.providers[new.provider]
-    known = provider.authorization.scopes
+    all_scopes = provider.authorization.scopes
     kind = GrantKind(new.grant_kind) if new.grant_kind else provider.table.kinds[0]
     return ConnectionRow(
         location=new.location,
         id=new.id,
         provider=new.provider,
         grant_kind=kind.value,
-        requested_scopes=[scope for scope in known if scope in new.scopes or not new.scopes],
+        requested_scopes=[scope for scope in all_scopes if scope in new.scopes or not new.scopes],
         provider_settings=_settings(domain, new, kind),
         reason_code="AWAITING_AUTHORIZATION",
         reason_message="The account's owner has not consented yet.",
@@ -122,12 +122,12 @@ def _settings(domain: Domain, new: NewConnection, kind: GrantKind) -> dict[str, 
         raise FieldInvalid("connection.provider_settings", error.message) from None
 
 
-async def insert(tx: Transaction, row: ConnectionRow) -> None:
+async def _insert(tx: Transaction, row: ConnectionRow) -> None:
     """Add a connection; raises ResourceExists."""
     try:
         await rows.insert(tx, row)
     except AlreadyExists:
-        raise ResourceExists(connection_status.subject(row)) from None
+        raise ResourceExists(connection_status.resource_name(row)) from None
 
 
 async def _for_consent(
@@ -137,7 +137,7 @@ async def _for_consent(
         await locations.claim_location(tx, owners, caller, new.location)
         first = await idempotency.claim(tx, key, new.id, row.create_time)
         if first is None:
-            await insert(tx, row)
+            await _insert(tx, row)
             await consent.start(domain, tx, row, caller, redirect_uri=new.redirect_uri, return_uri=new.return_uri)
     return first or new.id
 
@@ -145,15 +145,15 @@ async def _for_consent(
 async def _from_token(
     domain: Domain, owners: Owners, caller: Caller, new: NewConnection, row: ConnectionRow, key: RequestKey | None
 ) -> str:
-    seen = await idempotency.earlier(domain.db, key)
-    if seen is not None:
-        return seen
-    grant = await _proved(domain, new, row)
-    return await domain.tokens.guard(_take(domain, owners, caller, row, grant, key))
+    earlier = await idempotency.earlier(domain.db, key)
+    if earlier is not None:
+        return earlier
+    grant = await _check_with_vendor(domain, new, row)
+    return await domain.tokens.guard(_save_token(domain, owners, caller, row, grant, key))
 
 
-async def _proved(domain: Domain, new: NewConnection, row: ConnectionRow) -> Grant:
-    """Ask the vendor whether the token opens the place it is for."""
+async def _check_with_vendor(domain: Domain, new: NewConnection, row: ConnectionRow) -> Grant:
+    """Return the grant of a static token that the vendor accepts for its sub-account: one vendor call."""
     authorization = domain.providers[new.provider].authorization
     try:
         return await authorization.static(
@@ -167,24 +167,31 @@ async def _proved(domain: Domain, new: NewConnection, row: ConnectionRow) -> Gra
         raise AuthorizationDenied(metadata=reasons.metadata_of(error)) from None
 
 
-async def _take(
+async def _save_token(
     domain: Domain, owners: Owners, caller: Caller, row: ConnectionRow, grant: Grant, key: RequestKey | None
 ) -> str:
-    """Keep the proved token, and verify at once; when this process dies in between, the sweeper does."""
+    """Save the checked token and verify the connection; if this process dies in between, the sweeper verifies it."""
     async with domain.db.transaction() as tx:
         await locations.claim_location(tx, owners, caller, row.location)
-        older = await grants.held(tx, row.location, row.provider, grant.subject)
-        target = older or row
+        existing = await grants.lock_subject(tx, row.location, row.provider, grant.subject)
+        target = existing or row
         first = await idempotency.claim(tx, key, target.id, row.create_time)
         if first is not None:
             return first
-        settings = grants.fitting(domain, target, grant, {**target.provider_settings, **row.provider_settings})
-        if older is None:
-            await insert(tx, row)
-        scopes = row.requested_scopes
-        await grants.give(domain, tx, target, grant, settings=settings, scopes=scopes, origin=GrantOrigin.STATIC_TOKEN)
+        settings = grants.settings_with(domain, target, grant, {**target.provider_settings, **row.provider_settings})
+        if existing is None:
+            await _insert(tx, row)
+        await grants.assign(
+            domain,
+            tx,
+            target,
+            grant,
+            settings=settings,
+            scopes=row.requested_scopes,
+            origin=GrantOrigin.STATIC_TOKEN,
+        )
         await domain.tokens.put(tx, await domain.sealer.for_location(tx, row.location), target.id, grant)
         await posts.wake_connection(tx, row.location, target.id, domain.clock())
-    domain.tokens.replaced(row.location, target.id)
+    domain.tokens.invalidate(row.location, target.id)
     await verify.probe(domain, row.location, target.id)
     return target.id

@@ -1,6 +1,6 @@
-"""DisconnectConnection and DeleteConnection: revoke at the vendor, wipe here, keep the history.
+"""DisconnectConnection and DeleteConnection: revoke at the vendor, wipe the tokens here, keep the history.
 
-Owns the order of revoking and wiping. Knows no consent.
+Owns the order of revoking and wiping. Does not know how a grant was obtained.
 """
 
 from gateway.aip import names
@@ -16,25 +16,25 @@ from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
 from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
 from storage.database import Transaction
-from storage.states import AccountState
+from storage.states import AccountState, ConnectionStatus
 
 NOT_REVOCABLE = (
     "GRANT_REMAINS",
     "The connection was disconnected here; the provider has no call that ends a grant: end it there, too.",
 )
 DISCONNECT_TRIES = 5
-"""How often a pair that came in the middle of a disconnect is given back too, before the caller is told."""
+"""How often a pair that was saved during a disconnect is revoked too, before the caller gets a Conflict."""
 
 
 async def disconnect(domain: Domain, location: str, connection: str, key: RequestKey | None) -> ConnectionView:
     """Revoke the grant at the vendor, wipe the tokens, keep the history; a second call changes nothing.
 
-    A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. One that
-    refuses for good does not keep the tokens here; the connection then says that the vendor was not told. A caller
-    that goes away in the middle stops nothing. Raises storage's NotFound, Temporary, ContractBroken, Conflict.
+    A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. If the
+    vendor refuses permanently, the tokens are wiped anyway and the connection's reason states the refusal. Cancelling
+    the caller does not cancel the disconnect. Raises storage's NotFound, Temporary, ContractBroken, Conflict.
     """
-    seen = await idempotency.earlier(domain.db, key)
-    if seen is None:
+    earlier = await idempotency.earlier(domain.db, key)
+    if earlier is None:
         await domain.tokens.guard(_disconnect(domain, location, connection, key))
     return await read.get(domain, location, connection)
 
@@ -46,20 +46,23 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
             pair = await tokens.find(tx, location, connection)
         version, refused = (0, None) if pair is None else await _revoke(domain, row, pair.version)
         async with domain.db.transaction() as tx:
-            held = await connections.get(tx, location, connection, lock=True)
+            current = await connections.get(tx, location, connection, lock=True)
             newer = await tokens.find(tx, location, connection)
             if newer is not None and newer.version > version:
-                # A consent brought another pair meanwhile, which nobody has given back yet.
+                # A consent saved another pair meanwhile, which is not revoked yet.
                 continue
-            if await idempotency.claim(tx, key, connection, domain.clock()) is None and held.status != "DISCONNECTED":
-                await _wipe(domain, tx, held, refused)
+            first = await idempotency.claim(tx, key, connection, domain.clock())
+            if first is None and current.status != ConnectionStatus.DISCONNECTED:
+                await _wipe(domain, tx, current, refused)
             return
-    raise Conflict(resource=connection_status.subject(row))
+    raise Conflict(resource=connection_status.resource_name(row))
 
 
 async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int, ProviderError | None]:
-    """Revoke, after renewing an expired token: a vendor may refuse to revoke by one. Gives the version of the pair that
-    is given back, and a refusal that will last. A vendor that has no call for it is not asked.
+    """Revoke the grant, with a refreshed token because a vendor may refuse an expired one.
+
+    Return the version of the revoked pair, and the vendor's error if it refused permanently. Makes no call if the
+    provider cannot revoke.
     """
     if not domain.providers[row.provider].table.can(Capability.REVOKE):
         return version, None
@@ -72,44 +75,44 @@ async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int
     except Rejected as error:
         return version, error
     except Ambiguous as error:
-        # Revoking twice does no harm, so the caller may simply try again.
+        # Revoking twice does no harm, so the caller may simply retry.
         raise vendor_errors.safe_to_repeat(error, error.message) from None
     return version, None
 
 
 async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: ProviderError | None) -> None:
     now = domain.clock()
-    await domain.tokens.forget(tx, row.location, row.id)
+    await domain.tokens.wipe(tx, row.location, row.id)
     await authorizations.remove_for(tx, row.location, row.id)
     await network_consents.remove_for(tx, row.location, row.id)
-    await _detach(tx, row, domain)
-    told = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
+    await _detach_accounts(domain, tx, row)
+    reason = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
     if not domain.providers[row.provider].table.can(Capability.REVOKE):
-        told = NOT_REVOCABLE
+        reason = NOT_REVOCABLE
     if refused is not None:
-        told = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
+        reason = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
     await connection_status.move(
         tx,
         row,
         now,
-        status="DISCONNECTED",
+        status=ConnectionStatus.DISCONNECTED,
         capabilities={},
         granted_scopes=[],
-        reason_code=told[0],
-        reason_message=told[1],
+        reason_code=reason[0],
+        reason_message=reason[1],
         last_error_code=refused.code if refused else "",
         last_error_message=refused.message if refused else "",
         verify_at=None,
     )
 
 
-async def _detach(tx: Transaction, row: ConnectionRow, domain: Domain) -> None:
+async def _detach_accounts(domain: Domain, tx: Transaction, row: ConnectionRow) -> None:
     now = domain.clock()
     for account in await accounts.of_connection(tx, row.location, row.id):
-        if account.state == "DETACHED":
+        if account.state == AccountState.DETACHED:
             continue
         name = names.ACCOUNT.format(row.location, account.id)
-        payload = {"account": account.model_dump(mode="json") | {"state": "DETACHED"}}
+        payload = {"account": account.model_dump(mode="json") | {"state": AccountState.DETACHED}}
         await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
         await videos.remove(tx, row.location, account.id)
     await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
@@ -124,19 +127,19 @@ async def delete(domain: Domain, location: str, connection: str, key: RequestKey
         return
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
-        await _check_free(tx, row)
+        await _check_no_unfinished_posts(tx, row)
     if etag and etag != str(row.version):
-        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=connection_status.subject(row))
+        raise EtagMismatch(metadata={"etag": str(row.version)}, resource=connection_status.resource_name(row))
     await domain.tokens.guard(_disconnect(domain, location, connection))
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, connection, domain.clock()) is None:
             await _remove(tx, location, connection)
 
 
-async def _check_free(tx: Transaction, row: ConnectionRow) -> None:
+async def _check_no_unfinished_posts(tx: Transaction, row: ConnectionRow) -> None:
     if await posts.any_unfinished(tx, row.location, row.id):
         raise StateForbids(
-            row.status, "Posts of this connection are under way.", resource=connection_status.subject(row)
+            row.status, "Posts of this connection are under way.", resource=connection_status.resource_name(row)
         )
 
 

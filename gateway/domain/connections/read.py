@@ -1,7 +1,6 @@
-"""Connections as callers see them: read, authorised again, verified, disconnected, deleted.
+"""Reading connections: one by name, a location's current one, a page of them.
 
-Owns what may be done with a connection and when. How one is made is `new_connections`, the consent itself
-`authorization`, its health `health` and `verification`, its tokens `tokens`.
+Owns what callers see beside the row: token expiries and the open consent. Changes nothing.
 """
 
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ async def get(domain: Domain, location: str, connection: str) -> ConnectionView:
 
 
 async def status(domain: Domain, location: str, provider: str) -> ConnectionView:
-    """Return the connection that speaks for a provider in a location; raises ResourceNotFound."""
+    """Return the connection that a location currently uses for a provider; raises ResourceNotFound."""
     async with domain.db.read() as tx:
         row = await connections.current(tx, location, provider)
         if row is None:
@@ -33,7 +32,7 @@ async def status(domain: Domain, location: str, provider: str) -> ConnectionView
 
 
 def _not_connected(location: str, provider: str) -> ResourceNotFound:
-    """Say that the location has none, with the code that pages show for it."""
+    """Return the error that the location has no connection, with the reason code that pages show for it."""
     error = ResourceNotFound(f"locations/{location}/connections?provider={provider}")
     error.metadata["reasonCode"] = "CONNECTION_NOT_FOUND"
     return error
@@ -46,7 +45,7 @@ async def page(domain: Domain, **filters: Any) -> list[ConnectionView]:
 
 
 async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow]) -> list[ConnectionView]:
-    """Put beside each row what its caller sees with it: two queries, however many rows."""
+    """Return the views of the rows: two queries, however many rows."""
     if not rows:
         return []
     keys = [(row.location, row.id) for row in rows]
@@ -56,7 +55,7 @@ async def _views(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow])
     for row, key in zip(rows, keys, strict=True):
         access, refresh = expiries.get(key, (None, None))
         if row.grant_origin == GrantOrigin.STATIC_TOKEN:
-            # It lives until somebody ends it.
+            # A static token has no expiry; it is valid until somebody revokes it.
             access = None
         page = await consent.page_of(domain, tx, consents[key]) if key in consents else None
         views.append(ConnectionView(row, access, refresh, page))

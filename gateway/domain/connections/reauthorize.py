@@ -1,6 +1,6 @@
-"""ReauthorizeConnection: a new consent for a connection that exists.
+"""ReauthorizeConnection: a new consent for an existing connection.
 
-Owns which connections may have one. The consent itself is `consent`.
+Owns which connections may have one. The consent page itself is in `consent`.
 """
 
 from gateway.caller import Caller
@@ -26,7 +26,7 @@ async def reauthorize(
     redirect_uri: str = "",
     return_uri: str = "",
 ) -> ConnectionView:
-    """Open a new consent for a connection in any state; nothing else changes until that is completed.
+    """Open a new consent for a connection in any state; nothing else changes until it is completed.
 
     Raises storage's NotFound, CapabilityMissing (a static token has no page), FieldInvalid, Misconfigured.
     """
@@ -38,6 +38,6 @@ async def reauthorize(
         oauth_state.check_uris(domain, caller, row.provider, return_uri=return_uri, redirect_uri=redirect_uri)
         if await idempotency.claim(tx, key, connection, now) is None:
             await consent.start(domain, tx, row, caller, redirect_uri=redirect_uri, return_uri=return_uri)
-            # Nothing of the row changes, but what callers see beside it does.
+            # No column changes, but callers see the new consent, so the version (their etag) must change.
             await connections.change(tx, location, connection, now)
     return await read.get(domain, location, connection)

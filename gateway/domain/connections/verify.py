@@ -1,8 +1,8 @@
-"""Verification: what a connection can really do, by doing it.
+"""VerifyConnection and the periodic verification: what a connection can really do, found out by calling the vendor.
 
-Owns the calls that prove a grant (profile, video list, metrics, each under its scope; the list of its accounts, where
-it holds several; an agency's by its places) and what their answers make of the status. A vendor that cannot answer now
-changes no status; the connection says that it could not be asked.
+Owns the calls that prove a grant (profile, video list, metrics, each if its scope was granted; the account list of a
+grant that holds several; the sub-accounts of an agency) and the status that follows. A vendor that cannot answer now
+does not change the status, only its reason.
 """
 
 import asyncio
@@ -40,16 +40,17 @@ from storage import connections, tokens
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
 from storage.errors import NotFound
+from storage.states import ConnectionStatus
 
 log = structlog.get_logger(__name__)
 
-EVERY = timedelta(days=1)
-SPREAD = timedelta(hours=2)
-AGAIN = timedelta(minutes=5)
+INTERVAL = timedelta(days=1)
+JITTER = timedelta(hours=2)
+RETRY_AFTER = timedelta(minutes=5)
 LEASE = timedelta(minutes=5)
 """How long a sweeper's verification may take before another replica tries."""
 
-AT_ONCE = 4
+MAX_CONCURRENT = 4
 NO_COUNTS = ("MISSING_PROFILE_SCOPE", "The profile's counts cannot be read: their scope was not granted.")
 NO_USER = ("MISSING_ACTING_USER", "There is nobody in whose name posts could be made, or nobody may be asked for.")
 INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics for this kind of account.")
@@ -57,58 +58,61 @@ INELIGIBLE = ("ACCOUNT_NOT_ELIGIBLE_FOR_METRICS", "The provider gives no metrics
 
 @dataclass(slots=True)
 class _Findings:
-    """What the calls found: capabilities that hold, the profile of which `parts` were asked of its owner, the accounts
-    as listed at `ask_time`, settings that nobody had said, the first error of each weight, and when to come again if
-    sooner than usual.
+    """What the calls found: the proven capabilities, the profile, the accounts as listed at `fetch_time`, settings that
+    the provider found, one error of each kind, and when to verify again.
+
+    `parts` are the parts of the profile whose scopes were requested. `no_user` means that no acting user was found,
+    `ineligible` that the kind of account has no metrics, `refused` that something is wrong, `unanswered` that the
+    vendor cannot answer now.
     """
 
     capabilities: dict[str, bool]
     wanted: dict[str, bool]
     parts: frozenset[ProfilePart]
-    ask_time: datetime
+    fetch_time: datetime
     profile: Profile | None = None
     accounts: tuple[LinkedAccount, ...] | None = None
-    settled: dict[str, str] = field(default_factory=dict)
-    again: timedelta = EVERY
-    lacking: ProviderError | None = None
+    found_settings: dict[str, str] = field(default_factory=dict)
+    next_after: timedelta = INTERVAL
+    no_user: ProviderError | None = None
     ineligible: ProviderError | None = None
-    failed: ProviderError | None = None
+    refused: ProviderError | None = None
     unanswered: ProviderError | None = None
 
 
 async def probe(domain: Domain, location: str, connection: str, *, background: bool = False) -> ConnectionRow:
-    """Verify a connection: up to three vendor calls; give it as it is then, EXPIRED when the grant turns out dead.
+    """Verify a connection: up to three vendor calls; return it afterwards, EXPIRED if the grant was revoked.
 
     Raises storage's NotFound, and StateForbids when there is no grant to verify.
     """
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
         pair = await tokens.find(tx, location, connection)
-    if row.status == "DISCONNECTED" or pair is None:
+    if row.status == ConnectionStatus.DISCONNECTED or pair is None:
         text = "There is no grant to verify: the account's owner must consent first."
-        raise StateForbids(row.status, text, resource=connection_status.subject(row))
+        raise StateForbids(row.status, text, resource=connection_status.resource_name(row))
     try:
-        findings = await _look(domain, row, background)
+        findings = await _call_vendor(domain, row, background)
     except GrantRevoked:
-        # The tokens' rules have said so already, with the event; or somebody disconnected in the meantime.
+        # The refresh has set the status already, with its event; or somebody disconnected in the meantime.
         async with domain.db.read() as tx:
             return await connections.get(tx, location, connection)
-    return await _conclude(domain, row, findings)
+    return await _save(domain, row, findings)
 
 
 async def sweep(domain: Domain, limit: int = 50) -> int:
-    """Verify the connections whose time has come, a few at once; give how many. Any number of replicas may sweep."""
+    """Verify the connections that are due, a few at once; return how many. Any number of replicas may sweep."""
     now = domain.clock()
     async with domain.db.transaction() as tx:
         due = await connections.take_due(tx, now, now + LEASE, limit)
-    slots = asyncio.Semaphore(AT_ONCE)
+    slots = asyncio.Semaphore(MAX_CONCURRENT)
 
     async def one(location: str, connection: str) -> None:
         async with slots:
             try:
                 await probe(domain, location, connection, background=True)
             except (NotFound, StateForbids):
-                await _forget(domain, location, connection)
+                await _unschedule(domain, location, connection)
             except (ProviderError, DatabaseUnavailable) as error:
                 log.warning("verification.failed", location=location, connection=connection, error=type(error).__name__)
 
@@ -116,81 +120,81 @@ async def sweep(domain: Domain, limit: int = 50) -> int:
     return len(due)
 
 
-async def _forget(domain: Domain, location: str, connection: str) -> None:
-    """Nothing to verify: do not come back until there is."""
+async def _unschedule(domain: Domain, location: str, connection: str) -> None:
+    """Take a connection without a grant out of the schedule; a new grant schedules it again."""
     async with domain.db.transaction() as tx:
         await connections.change(tx, location, connection, domain.clock(), verify_at=None)
 
 
-async def _look(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
+async def _call_vendor(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
     if row.grant_kind == GrantKind.COMPANY:
-        return await _look_at_agency(domain, row, background)
+        return await _list_sub_accounts(domain, row, background)
     provider = domain.providers[row.provider]
     table = provider.table
-    asked = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
+    parts = frozenset(ProfilePart(part) for part in table.profile_parts(row.requested_scopes))
     granted, wanted = table.granted(row.granted_scopes), table.granted(row.requested_scopes)
-    found = _Findings(granted, wanted, asked, domain.clock())
+    found = _Findings(granted, wanted, parts, domain.clock())
     access = ConnectionAccess(domain, row.provider, row.location, row.id, background)
     if sync.is_list(domain, row.provider):
         found.accounts = await _try(found, "can_read_profile", lambda: provider.networks.linked(access))
     else:
-        await _look_at_profile(found, provider, access)
+        await _read_profile(found, provider, access)
     for name, metrics in (("can_list_videos", False), ("can_read_video_metrics", True)):
         if found.capabilities[name] and found.unanswered is None:
             await _try(found, name, partial(provider.videos.list_videos, access, limit=1, metrics=metrics))
-    if found.unanswered is None and found.failed is None:
-        await _settle(found, provider, access)
+    if found.unanswered is None and found.refused is None:
+        await _find_settings(found, provider, access)
     return found
 
 
-async def _look_at_profile(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
+async def _read_profile(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
     parts = set(ProfilePart)
-    # The provider itself leaves out the parts that were not granted, and makes no call when that is all of them.
+    # The provider leaves out the parts that were not granted, and makes no call if none was.
     found.profile = await _try(found, "can_read_profile", lambda: provider.accounts.profile(access, parts))
-    # A part that the provider never has is nothing that this grant lacks.
-    had = {ProfilePart(part) for part in provider.table.profile_scopes} - {ProfilePart.STATS}
-    if found.profile is not None and found.profile.missing & had:
+    # A part that the provider never offers is not missing from this grant.
+    offered = {ProfilePart(part) for part in provider.table.profile_scopes} - {ProfilePart.STATS}
+    if found.profile is not None and found.profile.missing & offered:
         found.capabilities["can_read_profile"] = False
 
 
-async def _settle(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
-    """Let the provider find what its calls need and nobody said."""
+async def _find_settings(found: _Findings, provider: Provider, access: ConnectionAccess) -> None:
+    """Let the provider find the settings that its calls need and that the caller left out."""
     try:
-        found.settled = await provider.authorization.discover_settings(access)
+        found.found_settings = await provider.authorization.discover_settings(access)
     except (ScopeNotGranted, NotFoundThere) as error:
-        found.lacking = error
+        found.no_user = error
     except GrantRevoked:
         raise
     except Rejected as error:
-        found.failed = error
+        found.refused = error
     except ProviderError as error:
         found.unanswered = error
 
 
-async def _look_at_agency(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
-    """An agency's grant is proved by the list of its places; in the background what it serves is brought up to date."""
+async def _list_sub_accounts(domain: Domain, row: ConnectionRow, background: bool) -> _Findings:
+    """Prove an agency's grant by listing its sub-accounts; in the background, reconcile their connections too."""
     found = _Findings({}, {}, frozenset(), domain.clock())
     try:
         if background:
-            again = (await agencies.reconcile(domain, row)).again
-            found.again = EVERY if again is None else again
+            next_after = await agencies.reconcile(domain, row)
+            found.next_after = INTERVAL if next_after is None else next_after
         else:
             access = ConnectionAccess(domain, row.provider, row.location, row.id)
             await domain.providers[row.provider].authorization.places(access)
-            found.again = timedelta(0)
+            found.next_after = timedelta(0)
     except GrantRevoked:
         raise
     except Misconfigured as error:
         found.unanswered = error
     except Rejected as error:
-        found.failed = error
+        found.refused = error
     except ProviderError as error:
         found.unanswered = error
     return found
 
 
 async def _try(found: _Findings, capability: str, call: Callable[[], Awaitable[Any]]) -> Any:
-    """Make one call; keep what it may not, or cannot say now."""
+    """Return the result of one call, None after recording what its error says about the capability."""
     try:
         return await call()
     except GrantRevoked:
@@ -198,39 +202,39 @@ async def _try(found: _Findings, capability: str, call: Callable[[], Awaitable[A
     except ScopeNotGranted:
         found.capabilities[capability] = False
     except Misconfigured as error:
-        # The operator's application is wrong, which says nothing about this grant.
+        # The operator's application is misconfigured, which says nothing about this grant.
         found.unanswered = error
     except Rejected as error:
         found.capabilities[capability] = False
-        _refused(found, capability, error)
+        _record_refusal(found, capability, error)
     except ProviderError as error:
         found.unanswered = error
     return None
 
 
-def _refused(found: _Findings, capability: str, error: Rejected) -> None:
-    """A vendor that refuses metrics alone means this kind of account, anything else that something is wrong."""
+def _record_refusal(found: _Findings, capability: str, error: Rejected) -> None:
+    """Record why the vendor refused: for metrics it is the kind of account, for anything else something is wrong."""
     if capability == "can_read_video_metrics" and isinstance(error, ContentRefused | CreatorBlocked):
         found.ineligible = error
     else:
-        found.failed = found.failed or error
+        found.refused = found.refused or error
 
 
-async def _conclude(domain: Domain, row: ConnectionRow, found: _Findings) -> ConnectionRow:
+async def _save(domain: Domain, row: ConnectionRow, found: _Findings) -> ConnectionRow:
     now = domain.clock()
     async with domain.db.transaction() as tx:
         current = await connections.get(tx, row.location, row.id, lock=True)
-        if current.status in ("DISCONNECTED", "EXPIRED"):
+        if current.status in connection_status.UNUSABLE:
             return current
         if found.profile is not None:
             await profiles.save(tx, current, found.profile, now)
         if found.accounts is not None:
-            # Who attached or let go of one meanwhile has saved a newer list.
-            await sync.save(domain, tx, row, found.accounts, found.ask_time)
+            # Ignored if an account was attached or detached meanwhile: that saved a newer list.
+            await sync.save(domain, tx, row, found.accounts, found.fetch_time)
         values = _values(found, now)
-        if not found.settled.items() <= current.provider_settings.items():
-            # What was said meanwhile wins.
-            values["provider_settings"] = {**found.settled, **current.provider_settings}
+        if not found.found_settings.items() <= current.provider_settings.items():
+            # Settings that were stored meanwhile win.
+            values["provider_settings"] = {**found.found_settings, **current.provider_settings}
         return await connection_status.move(tx, current, now, **values)
 
 
@@ -240,52 +244,51 @@ def _values(found: _Findings, now: datetime) -> dict[str, Any]:
             **_error(found.unanswered),
             "reason_code": "TEMPORARY_API_FAILURE",
             "reason_message": "The provider could not answer just now; the status is the last one known.",
-            "verify_at": now + AGAIN,
+            "verify_at": now + RETRY_AFTER,
         }
-    status, code, message = _judge(found)
+    status, code, message = _status(found)
     return {
-        **_error(found.failed or found.lacking or found.ineligible),
+        **_error(found.refused or found.no_user or found.ineligible),
         "status": status,
         "capabilities": found.capabilities,
         "reason_code": code,
         "reason_message": message,
         "last_verify_time": now,
-        "verify_at": now + _next(found.again),
+        "verify_at": now + _jittered(found.next_after),
     }
 
 
-def _next(again: timedelta) -> timedelta:
-    """Spread the usual span, so that connections made together are not verified together for ever."""
-    return again - SPREAD * random.random() if again == EVERY else again  # noqa: S311 - no secret
+def _jittered(span: timedelta) -> timedelta:
+    """Shorten the usual interval at random, so that connections made together are not verified together for ever."""
+    return span - JITTER * random.random() if span == INTERVAL else span  # noqa: S311 - no secret
 
 
-def _judge(found: _Findings) -> tuple[str, str, str]:
-    if found.failed is not None:
-        return "ERROR", "UNKNOWN_ERROR", "The provider refused to answer for this connection."
-    status, code, message = connection_status.judge(found.capabilities, found.wanted)
-    if status == "VALID" and ProfilePart.STATS in found.parts & (
-        found.profile.missing if found.profile else frozenset()
-    ):
-        return "LIMITED", *NO_COUNTS
-    if status == "VALID" and found.lacking is not None:
-        return "LIMITED", *NO_USER
+def _status(found: _Findings) -> tuple[ConnectionStatus, str, str]:
+    if found.refused is not None:
+        return ConnectionStatus.ERROR, "UNKNOWN_ERROR", "The provider refused to answer for this connection."
+    status, code, message = connection_status.assess(found.capabilities, found.wanted)
+    missing = found.profile.missing if found.profile else frozenset()
+    if status == ConnectionStatus.VALID and ProfilePart.STATS in found.parts & missing:
+        return ConnectionStatus.LIMITED, *NO_COUNTS
+    if status == ConnectionStatus.VALID and found.no_user is not None:
+        return ConnectionStatus.LIMITED, *NO_USER
     return (status, *INELIGIBLE) if found.ineligible is not None else (status, code, message)
 
 
 def _error(error: ProviderError | None) -> dict[str, str]:
     if error is None:
         return {"last_error_code": "", "last_error_message": ""}
-    said = error.metadata.get("provider_message") or error.message
-    return {"last_error_code": error.code, "last_error_message": said}
+    message = error.metadata.get("provider_message") or error.message
+    return {"last_error_code": error.code, "last_error_message": message}
 
 
 async def verify(domain: Domain, location: str, connection: str, key: RequestKey | None) -> ConnectionView:
-    """Verify a connection now: up to three vendor calls, none when the key's first call made them already.
+    """Verify a connection now: up to three vendor calls, none if the key's first call made them already.
 
     Raises storage's NotFound, StateForbids when there is no grant that could be verified.
     """
-    seen = await idempotency.earlier(domain.db, key)
-    if seen is None:
+    earlier = await idempotency.earlier(domain.db, key)
+    if earlier is None:
         await probe(domain, location, connection)
         async with domain.db.transaction() as tx:
             await idempotency.claim(tx, key, connection, domain.clock())

@@ -1,4 +1,4 @@
-"""Credentials: the token pairs behind a connection, and the status that follows from them.
+"""Credentials: the tokens behind a connection, and the connection status that follows from them.
 
-Owns refreshing, storing and lending tokens. Does not know connections as callers see them.
+Owns lending, refreshing and storing tokens. Does not know connections as callers see them.
 """

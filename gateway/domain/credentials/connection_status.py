@@ -1,7 +1,7 @@
-"""What a connection's status is, and the moves that tokens and verification make it do.
+"""The status of a connection, and the changes that tokens and verification make to it.
 
 Owns the documented model: PENDING, VALID, LIMITED, ERROR, EXPIRED, DISCONNECTED, each with its reason. Every change
-of status writes its event in the same transaction. Knows no vendor's scopes: the provider's table does.
+of status writes its event in the same transaction. The provider's table knows which scopes a capability needs.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,8 +13,9 @@ from providers.errors import ProviderError
 from storage import connections, events, posts, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
+from storage.states import ConnectionStatus
 
-# The first missing capability names the reason; comments and ads are no part of what every connection should have.
+# The first missing capability determines the reason; comments and ads are optional for every connection.
 REASONS = {
     "can_read_profile": ("MISSING_PROFILE_SCOPE", "The profile cannot be read: its scope was not granted."),
     "can_list_videos": ("MISSING_VIDEO_LIST_SCOPE", "Videos cannot be listed: their scope was not granted."),
@@ -29,47 +30,52 @@ REASONS = {
     ),
 }
 OK = ("VERIFICATION_OK", "The connection was verified.")
-GIVEN_UP = "The provider no longer accepts the grant: the account's owner must authorise it again."
-NEW_ONE_NEEDED = "The provider no longer accepts the token: create the connection again with a new one."
+GRANT_EXPIRED = "The provider no longer accepts the grant: the account's owner must authorise it again."
+STATIC_TOKEN_EXPIRED = "The provider no longer accepts the token: create the connection again with a new one."  # noqa: S105
+UNUSABLE = frozenset({ConnectionStatus.EXPIRED, ConnectionStatus.DISCONNECTED})
+"""The statuses of a connection that must be authorised again before anything can be done with it."""
 
 
-def subject(row: ConnectionRow) -> str:
+def resource_name(row: ConnectionRow) -> str:
     """Return the connection's resource name."""
     return names.CONNECTION.format(row.location, row.id)
 
 
-def usable(row: ConnectionRow) -> dict[str, bool]:
-    """Return what can be done with a connection now: nothing while it must be authorised again."""
-    return {} if row.status in ("EXPIRED", "DISCONNECTED") else dict(row.capabilities)
+def usable_capabilities(row: ConnectionRow) -> dict[str, bool]:
+    """Return the connection's capabilities, none while it must be authorised again."""
+    return {} if row.status in UNUSABLE else dict(row.capabilities)
 
 
-def judge(capabilities: Mapping[str, bool], wanted: Mapping[str, bool] | None = None) -> tuple[str, str, str]:
+def assess(
+    capabilities: Mapping[str, bool], wanted: Mapping[str, bool] | None = None
+) -> tuple[ConnectionStatus, str, str]:
     """Return (status, reason code, reason message) of a verified connection with these capabilities.
 
-    `wanted` says which of them were asked for, None for all: who never asked for drafts misses nothing without them.
+    Only a missing capability that is `wanted` limits the connection; None means that all are.
     """
     for name, (code, message) in REASONS.items():
         if not capabilities.get(name) and (wanted is None or wanted.get(name)):
-            return "LIMITED", code, message
-    return "VALID", *OK
+            return ConnectionStatus.LIMITED, code, message
+    return ConnectionStatus.VALID, *OK
 
 
-async def announce(tx: Transaction, row: ConnectionRow, before: str, now: datetime) -> None:
-    """Write the event of a status that changed; nothing when it did not."""
+async def _record_event(tx: Transaction, row: ConnectionRow, before: ConnectionStatus, now: datetime) -> None:
+    """Write the event of a changed status; nothing if it is the same as before."""
     if row.status == before:
         return
-    kind = "CONNECTION_DISCONNECTED" if row.status == "DISCONNECTED" else "CONNECTION_STATUS_CHANGED"
+    disconnected = row.status == ConnectionStatus.DISCONNECTED
+    kind = "CONNECTION_DISCONNECTED" if disconnected else "CONNECTION_STATUS_CHANGED"
     payload: dict[str, Any] = {"connection": row.model_dump(mode="json"), "previous_status": before}
-    await events.append(tx, row.location, type=kind, subject=subject(row), payload=payload, now=now)
+    await events.append(tx, row.location, type=kind, subject=resource_name(row), payload=payload, now=now)
 
 
 async def move(tx: Transaction, row: ConnectionRow, now: datetime, **values: Any) -> ConnectionRow:
-    """Change a connection that this transaction holds, with its event when the status changes."""
+    """Change a connection that `tx` has locked, and write an event if the status changes."""
     before = row.status
     changed = await connections.change(tx, row.location, row.id, now, **values)
     if changed is None:
         return row
-    await announce(tx, changed, before, now)
+    await _record_event(tx, changed, before, now)
     return changed
 
 
@@ -82,23 +88,23 @@ async def expire(
     now: datetime,
     *,
     at_version: int,
-    message: str = GIVEN_UP,
+    message: str = GRANT_EXPIRED,
 ) -> bool:
-    """Say that only a human can bring the connection back; its pair is kept until then, its posts wait.
+    """Set the connection to EXPIRED: only a human can authorise it again; its token pair is kept, its posts wait.
 
-    False, and nothing happens, when the pair is no longer the one of `at_version`: it is the old one that was refused.
+    Return False, and change nothing, when the stored pair is not `at_version`: the vendor refused an older one.
     """
     row = await connections.find(tx, location, connection, lock=True)
     pair = await tokens.find(tx, location, connection)
     if pair is not None and pair.version != at_version:
         return False
-    if row is None or row.status in ("EXPIRED", "DISCONNECTED"):
+    if row is None or row.status in UNUSABLE:
         return True
     await move(
         tx,
         row,
         now,
-        status="EXPIRED",
+        status=ConnectionStatus.EXPIRED,
         reason_code=reason,
         reason_message=message,
         last_error_code=error.code,
@@ -110,9 +116,11 @@ async def expire(
     return True
 
 
-async def revive(tx: Transaction, location: str, connection: str, scopes: Iterable[str], now: datetime) -> None:
-    """A new pair was saved: a connection given up for EXPIRED lives again and its posts go on; one that nobody
-    verified yet, or whose permissions changed, is verified soon.
+async def reactivate(tx: Transaction, location: str, connection: str, scopes: Iterable[str], now: datetime) -> None:
+    """Update a connection for which a new pair was saved.
+
+    An EXPIRED one becomes usable and its posts continue; one that is PENDING, or whose scopes changed, is verified
+    soon.
     """
     row = await connections.find(tx, location, connection, lock=True)
     if row is None:
@@ -121,12 +129,12 @@ async def revive(tx: Transaction, location: str, connection: str, scopes: Iterab
     granted = sorted(scopes)
     if granted and granted != sorted(row.granted_scopes):
         values |= {"granted_scopes": granted, "verify_at": now}
-    if row.status == "PENDING":
+    if row.status == ConnectionStatus.PENDING:
         values["verify_at"] = now
-    if row.status == "EXPIRED":
-        # Who has all that was asked for misses nothing; what was granted decides otherwise.
-        asked = bool(row.requested_scopes) and set(row.requested_scopes) <= set(granted or row.granted_scopes)
-        status, code, message = ("VALID", *OK) if asked else judge(row.capabilities)
+    if row.status == ConnectionStatus.EXPIRED:
+        # VALID if all requested scopes were granted, otherwise what the known capabilities amount to.
+        complete = bool(row.requested_scopes) and set(row.requested_scopes) <= set(granted or row.granted_scopes)
+        status, code, message = (ConnectionStatus.VALID, *OK) if complete else assess(row.capabilities)
         values |= {"status": status, "reason_code": code, "reason_message": message, "verify_at": now}
         await posts.wake_connection(tx, location, connection, now)
     if values:

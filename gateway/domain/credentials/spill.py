@@ -1,7 +1,7 @@
-"""The last net under a rotating token: the sealed pair on disk before it is saved in the database.
+"""The safety net of a rotated refresh token: the sealed pair is on disk before it is saved in the database.
 
-Owns files of sealed pairs in one folder, each written with fsync. Holds nothing in clear; knows neither vendor nor
-lease.
+Owns the spill files, one sealed pair each, in one folder and written with fsync. Contains no plaintext; knows neither
+vendor nor lease.
 """
 
 import base64
@@ -20,7 +20,7 @@ from storage.tokens import SealedPair
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """One pair that may not have been saved: for whom, over which version, and in which file it lies."""
+    """A pair that may not have been saved: its connection, the version that it replaces, and its file."""
 
     location: str
     connection: str
@@ -33,10 +33,10 @@ class Spill:
 def write(
     folder: Path, location: str, connection: str, read_version: int, pair: SealedPair, scopes: tuple[str, ...]
 ) -> Path:
-    """Write a pair and return only when the disk has it; blocking, meant for a thread."""
+    """Write a pair and return its file once it is durable; blocks, so call it in a thread."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     digest = hashlib.sha256(f"{location}|{connection}".encode()).hexdigest()[:32]
-    # Two consents of one user may spill at the same moment: each pair has a file of its own.
+    # Two consents of one user may spill at the same moment, so every pair gets a separate file.
     path = folder / f"{digest}-{pair.version}-{secrets.token_hex(6)}.json"
     document = {
         "location": location,
@@ -56,7 +56,7 @@ def write(
 
 
 def pending(folder: Path) -> Iterator[Spill]:
-    """Yield every spill in the folder, oldest pair first; a torn file was never complete and is skipped."""
+    """Yield every spill in the folder, oldest first; a truncated file was never completely written and is skipped."""
     for path in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns):
         try:
             document = json.loads(path.read_text())

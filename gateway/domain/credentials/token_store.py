@@ -1,7 +1,7 @@
-"""Pairs of tokens: from a vendor's answer into the database, whatever happens on the way.
+"""The token store: saves a token pair from a vendor's response in the database, even through crashes and outages.
 
-Owns the sealing of a pair, the spill on disk before the save, and who wins when two pairs meet. Knows neither vendor
-nor lease.
+Owns the sealing of a pair, the spill on disk before the save, and which pair wins when two are saved at once. Knows
+neither vendor nor lease.
 """
 
 import asyncio
@@ -27,18 +27,19 @@ from storage import connections
 from storage import tokens as rows
 from storage.database import Database, Transaction
 from storage.keys import LocationSealer, Sealer
+from storage.states import ConnectionStatus
 from storage.tokens import SealedPair
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-JITTER = 10
-"""Renewals ahead of time spread over this part of a token's lifetime: grants made together do not renew together."""
+JITTER_DIVISOR = 10
+"""Proactive refreshes spread over a tenth of a token's lifetime: grants made together are not refreshed together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """The protocol's spans; the lease is longer than a vendor call and the commit after it."""
+    """The durations of the refresh protocol; the lease outlasts a vendor call and the commit after it."""
 
     lease: timedelta = timedelta(seconds=60)
     lease_poll: timedelta = timedelta(milliseconds=50)
@@ -49,35 +50,40 @@ class Timing:
     save_retry: timedelta = timedelta(seconds=1)
 
     def margin(self, lifetime: timedelta) -> timedelta:
-        """Return how much time a token must have left to be lent."""
+        """Return how much time a token must have left to be used."""
         return min(self.margin_max, lifetime / 6)
 
 
-USUAL = Timing()
+DEFAULT_TIMING = Timing()
 
 
 class TokenStore:
-    """Saves pairs so that one that a vendor gave is never lost once it is on disk."""
+    """Saves token pairs; a pair is never lost once it is on disk."""
 
     def __init__(
-        self, db: Database, sealer: Sealer, *, clock: Clock, folder: Path, timing: Timing, saved: Callable[[str], None]
+        self,
+        db: Database,
+        sealer: Sealer,
+        *,
+        clock: Clock,
+        folder: Path,
+        timing: Timing,
+        on_saved: Callable[[str], None],
     ) -> None:
-        """`folder` takes the spills; `saved` is told the cache key of each pair that was saved."""
+        """`folder` contains the spills; `on_saved` is called with the cache key of each pair that was saved."""
         self._db = db
         self._sealer = sealer
         self._clock = clock
         self._folder = folder
         self._timing = timing
-        self._saved = saved
+        self._on_saved = on_saved
 
     async def seal_for(self, location: str) -> LocationSealer:
-        """Return what seals a location's pairs: fetched before a vendor is asked, whose answer then waits for
-        nothing.
-        """
+        """Return the sealer of a location's pairs; fetched before the vendor call, whose response must not wait."""
         async with self._db.read() as tx:
             return await self._sealer.for_location(tx, location)
 
-    async def keep(
+    async def save(
         self,
         seal: LocationSealer,
         connection: str,
@@ -85,50 +91,56 @@ class TokenStore:
         *,
         read_version: int,
         previous: Secret | None,
-        ahead: bool = False,
+        renewable: bool = False,
     ) -> None:
         """Save a pair over the version that was read, unless another one was saved over it meanwhile.
 
-        The save is tried until the database says yes or no; until then the spill keeps the pair. `previous` is kept
-        when no new refresh token came; `ahead` lets a pair without any be renewed ahead of its end.
+        Retries until the database responds; until then the spill preserves the pair. `previous` is the refresh token to
+        keep if the grant has no new one; `renewable` pairs are refreshed proactively even without a refresh token.
         """
-        spill = await self._spill(seal, connection, grant, read_version, previous, ahead)
-        await self._until_stored(partial(self._save, spill))
+        spill = await self._spill(seal, connection, grant, read_version, previous, renewable)
+        await self._until_stored(partial(self._save_spill, spill))
         await self._drop(spill)
 
     async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
-        """Save the pair of a new consent over whatever is there.
+        """Save the pair of a new consent over any stored pair.
 
-        The connection's row must be there and not DISCONNECTED, else the pair is dropped.
+        The pair is dropped if the connection's row does not exist or is DISCONNECTED.
         """
-        before: Spill | None = None
+        earlier: Spill | None = None
         while True:
             version = await self._until_stored(lambda: self._version(seal.location, connection))
             spill = await self._spill(seal, connection, grant, version, None)
-            if before is not None:
-                await self._drop(before)
-            if await self._until_stored(partial(self._save, spill)) is not None:
+            if earlier is not None:
+                await self._drop(earlier)
+            if await self._until_stored(partial(self._save_spill, spill)) is not None:
                 return await self._drop(spill)
-            before = spill
+            earlier = spill
 
-    async def put(self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, ahead: bool) -> None:
-        """Save a pair over whatever is there within `tx`, which holds the connection: for one that its giver still has,
-        so that nothing is lost with the transaction.
+    async def put(
+        self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, renewable: bool
+    ) -> None:
+        """Save a pair over any stored pair within `tx`, which has locked the connection.
+
+        Without a spill: for a pair that can be obtained again, so that nothing is lost when the transaction fails.
         """
         location = seal.location
         row = await rows.find(tx, location, connection)
         version = 0 if row is None else row.version
-        pair = self._seal(seal, connection, grant, version + 1, grant.refresh_token, ahead)
+        pair = self._seal(seal, connection, grant, version + 1, grant.refresh_token, renewable)
         if not await rows.save(tx, location, connection, pair, read_version=version):
-            raise RuntimeError("a pair was saved while its connection was held")
-        await connection_status.revive(tx, location, connection, grant.scopes, self._clock())
+            raise RuntimeError("a pair was saved while its connection was locked")
+        await connection_status.reactivate(tx, location, connection, grant.scopes, self._clock())
 
-    async def replay(self, *of: str) -> int:
-        """Save every pair that was spilled and may not have been saved, or those of one (location, connection)."""
+    async def replay(self, *connection: str) -> int:
+        """Save every spilled pair that may not have been saved, or only those of one (location, connection).
+
+        Return how many there were.
+        """
         found = await asyncio.to_thread(lambda: list(token_spill.pending(self._folder)))
-        wanted = [spill for spill in found if not of or (spill.location, spill.connection) == of]
+        wanted = [spill for spill in found if not connection or (spill.location, spill.connection) == connection]
         for spill in wanted:
-            await self._save(spill)
+            await self._save_spill(spill)
             await self._drop(spill)
         return len(wanted)
 
@@ -144,11 +156,11 @@ class TokenStore:
         grant: Grant,
         read_version: int,
         previous: Secret | None,
-        ahead: bool = False,
+        renewable: bool = False,
     ) -> Spill:
-        """Seal the pair as the next version and put it on disk; the database is not needed for that."""
+        """Seal the pair as the next version and write it to disk, without using the database."""
         location = seal.location
-        pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous, ahead)
+        pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous, renewable)
         path = await asyncio.to_thread(
             token_spill.write, self._folder, location, connection, read_version, pair, grant.scopes
         )
@@ -156,7 +168,7 @@ class TokenStore:
         return Spill(location, connection, read_version, pair, grant.scopes, path)
 
     def _seal(
-        self, seal: LocationSealer, connection: str, grant: Grant, version: int, refresh: Secret | None, ahead: bool
+        self, seal: LocationSealer, connection: str, grant: Grant, version: int, refresh: Secret | None, renewable: bool
     ) -> SealedPair:
         now = self._clock()
 
@@ -170,40 +182,40 @@ class TokenStore:
             access_expire_time=grant.access_expire_time,
             access_issue_time=now,
             refresh_expire_time=grant.refresh_expire_time,
-            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh or ahead else None,
+            refresh_at=self._refresh_at(now, grant.access_expire_time - now) if refresh or renewable else None,
         )
 
     def _refresh_at(self, now: datetime, lifetime: timedelta) -> datetime:
-        """Ahead of the margin by up to a tenth of the lifetime."""
-        jitter = lifetime / JITTER * (secrets.randbelow(1000) / 1000)
+        """Return the time of the proactive refresh: before the margin by a random part of a tenth of the lifetime."""
+        jitter = lifetime / JITTER_DIVISOR * (secrets.randbelow(1000) / 1000)
         return now + lifetime - self._timing.margin(lifetime) - jitter
 
     async def _until_stored(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Return what `work` returns, however long the database is away: a pair must not be lost."""
+        """Return what `work` returns, however long the database is unavailable: a pair must not be lost."""
         return await until_stored(
             work,
             pause=self._timing.save_retry,
             report=lambda error: log.error("token.save_failed", error=str(error)),
         )
 
-    async def _save(self, spill: Spill) -> bool | None:
-        """Save a spilled pair: True when it is there, None when another was saved over the same version meanwhile,
-        False when nobody wants it any more because the connection was disconnected or deleted.
+    async def _save_spill(self, spill: Spill) -> bool | None:
+        """Save a spilled pair. Return True when it is stored, None when another was saved over the same version
+        meanwhile, False when it is obsolete because the connection was disconnected or deleted.
         """
-        now, place = self._clock(), (spill.location, spill.connection)
+        now, key = self._clock(), (spill.location, spill.connection)
         async with self._db.transaction() as tx:
-            # The connection first, as everywhere: two that lock in different orders wait for each other for ever.
-            parent = await connections.find(tx, *place, lock=True)
-            if parent is None or parent.status == "DISCONNECTED":
+            # The connection is locked first, as everywhere: locking in different orders would deadlock.
+            row = await connections.find(tx, *key, lock=True)
+            if row is None or row.status == ConnectionStatus.DISCONNECTED:
                 return False
-            saved = await rows.save(tx, *place, spill.pair, read_version=spill.read_version)
+            saved = await rows.save(tx, *key, spill.pair, read_version=spill.read_version)
             if saved:
-                await connection_status.revive(tx, *place, spill.scopes, now)
-        self._saved(rows.cache_key(*place))
+                await connection_status.reactivate(tx, *key, spill.scopes, now)
+        self._on_saved(rows.cache_key(*key))
         return True if saved or await self._is_saved(spill) else None
 
     async def _is_saved(self, spill: Spill) -> bool:
-        """Return whether this very pair stands in the database: the answer to an earlier commit may have been lost."""
+        """Return whether this very pair is stored: the response to an earlier commit may have been lost."""
         async with self._db.read() as tx:
             row = await rows.find(tx, spill.location, spill.connection)
         return row is not None and row.access_sealed == spill.pair.access_sealed

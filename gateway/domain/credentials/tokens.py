@@ -1,62 +1,30 @@
-"""Valid access tokens: the only place where a token is opened and renewed.
+"""Valid access tokens: lent to every call, refreshed at most once at a time per connection.
 
-Owns the refresh protocol: one flight per connection in the process, one lease in the database, one exchange. How a new
-pair is saved is `pairs`. Knows no transport and no vendor beyond `Authorization`.
+Owns the refreshes under way in this process, and work that must complete when its caller goes away. The refresh itself
+is in `refresh`, opening and caching in `token_cache`, saving in `token_store`. Knows no transport.
 """
 
 import asyncio
-import contextlib
-import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import structlog
-
-from gateway.aip import names
 from gateway.clock import Clock
-from gateway.domain import vendor_errors
-from gateway.domain.concurrency import backoff
-from gateway.domain.credentials import connection_status
-from gateway.domain.credentials.token_store import JITTER, USUAL, Timing, TokenStore
-from gateway.failpoints import reach
-from providers.errors import Ambiguous, GrantRevoked, ProviderError, Unavailable
+from gateway.domain.credentials.refresh import Refresher, RenewFromParent, TokenRequest
+from gateway.domain.credentials.token_cache import TokenCache
+from gateway.domain.credentials.token_store import DEFAULT_TIMING, Timing, TokenStore
 from providers.interface import Provider
 from providers.models.grants import AccessToken, Grant
-from providers.models.secret import Secret
-from storage import connections as connection_rows
 from storage import tokens as rows
-from storage.cache import CoherentCache
-from storage.connections import ConnectionRow
-from storage.database import Database, DatabaseUnavailable, Transaction
+from storage.database import Database, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.listener import Listener
-from storage.states import GrantOrigin
-from storage.tokens import TokenRow
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
-
-NOT_NOW = "The provider could not renew the token just now."
-UNRENEWABLE = "The provider refused the token, or its time is over, and nothing renews it."
-
-RenewFromParent = Callable[[ConnectionRow], Awaitable[Grant]]
-"""Fetches a new grant for a connection from the agency's grant that it comes from: `agencies.renewed`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """A token as read: the row, its connection, and the token itself."""
-
-    row: TokenRow
-    connection: ConnectionRow
-    token: AccessToken
 
 
 class Tokens:
-    """Lends access tokens of any connection; holds the flights under way and a coherent cache."""
+    """Lends access tokens of any connection."""
 
     def __init__(
         self,
@@ -68,55 +36,74 @@ class Tokens:
         clock: Clock,
         spill_folder: Path,
         renew_from_parent: RenewFromParent | None = None,
-        timing: Timing = USUAL,
+        timing: Timing = DEFAULT_TIMING,
         cache_size: int = 20_000,
     ) -> None:
         """Nothing happens before the first `fresh`; call `replay` before serving and `close` at the end.
 
-        Without `renew_from_parent` a grant that comes from an agency's cannot be renewed there.
+        Without `renew_from_parent` a grant that comes from an agency's cannot be renewed from there.
         """
         self._db = db
-        self._sealer = sealer
-        self._providers = providers
         self._clock = clock
-        self._timing = timing
-        self._flights: dict[str, asyncio.Task[AccessToken]] = {}
+        self._refreshes: dict[str, asyncio.Task[AccessToken]] = {}
         self._guarded: set[asyncio.Task[Any]] = set()
-        self._cache: CoherentCache[str, AccessToken] = CoherentCache(listener, rows.TOPIC, size=cache_size)
-        self._renew_from_parent = renew_from_parent
-        self._pairs = TokenStore(
-            db, sealer, clock=clock, folder=spill_folder, timing=timing, saved=self._cache.invalidate
+        self._cache = TokenCache(db, sealer, listener, size=cache_size)
+        self._store = TokenStore(
+            db, sealer, clock=clock, folder=spill_folder, timing=timing, on_saved=self._cache.invalidate
+        )
+        self._refresher = Refresher(
+            db,
+            providers,
+            self._cache,
+            self._store,
+            clock=clock,
+            timing=timing,
+            renew_from_parent=renew_from_parent,
         )
 
     async def fresh(self, location: str, connection: str, used_version: int | None = None) -> AccessToken:
         """Return a token with time left, or a newer one than `used_version`, which the vendor refused.
 
-        A caller that is cancelled here leaves the exchange running to its end. Raises GrantRevoked (a human must
-        consent again), Unavailable (the vendor cannot renew it now), DatabaseUnavailable.
+        Cancelling the caller does not cancel the refresh. Raises GrantRevoked (a human must consent again),
+        Unavailable (the vendor cannot renew it now), DatabaseUnavailable.
         """
         key = rows.cache_key(location, connection)
         while True:
             cached = self._cache.get(key)
-            if cached is not None and self._good(cached, used_version):
+            if cached is not None and self._refresher.has_time_left(cached, used_version):
                 return cached
-            token = await asyncio.shield(self._flight(key, location, connection, used_version))
+            token = await asyncio.shield(self._refresh(key, TokenRequest(location, connection, used_version)))
             if used_version is None or token.version > used_version:
                 return token
 
     async def renew_due(self, limit: int = 100) -> int:
-        """Renew the tokens whose time has come, ahead of their end; give how many were due. Raises DatabaseUnavailable.
+        """Refresh the tokens that are due, before they expire; return how many were due. Raises DatabaseUnavailable.
 
-        One that cannot be renewed now is left to its cool-down, one whose grant is dead makes its connection EXPIRED.
+        One that cannot be refreshed now waits for its cool-down; a connection whose grant was revoked becomes EXPIRED.
         """
         async with self._db.transaction() as tx:
             due = await rows.due_for_refresh(tx, self._clock(), limit)
-        flights = [self._flight(rows.cache_key(*each), *each, None, ahead=True) for each in due]
-        if flights:
-            await asyncio.wait(flights)
+        refreshes = [self._refresh(rows.cache_key(*each), TokenRequest(*each, proactive=True)) for each in due]
+        if refreshes:
+            await asyncio.wait(refreshes)
         return len(due)
 
+    def _refresh(self, key: str, wanted: TokenRequest) -> asyncio.Task[AccessToken]:
+        """Return the refresh of this connection that is under way, else start one."""
+        task = self._refreshes.get(key)
+        if task is None:
+            task = asyncio.create_task(self._refresher.refresh(wanted), name=f"token {key}")
+            self._refreshes[key] = task
+            task.add_done_callback(lambda done: self._refreshed(key, done))
+        return task
+
+    def _refreshed(self, key: str, task: asyncio.Task[AccessToken]) -> None:
+        if self._refreshes.get(key) is task:
+            del self._refreshes[key]
+        _retrieve_exception(task)
+
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run work that must come to its end even when its caller goes away; `close` waits for it."""
+        """Run work that must complete even when its caller is cancelled; `close` waits for it."""
         task = asyncio.create_task(work)
         self._watch(task)
         return await asyncio.shield(task)
@@ -127,269 +114,58 @@ class Tokens:
 
     def _unguard(self, task: asyncio.Task[Any]) -> None:
         self._guarded.discard(task)
-        if not task.cancelled():
-            task.exception()
+        _retrieve_exception(task)
 
-    def _flight(
-        self, key: str, location: str, connection: str, used: int | None, *, ahead: bool = False
-    ) -> asyncio.Task[AccessToken]:
-        flight = self._flights.get(key)
-        if flight is None:
-            flight = asyncio.create_task(self._renew(location, connection, used, ahead), name=f"token {key}")
-            self._flights[key] = flight
-            flight.add_done_callback(lambda done: self._landed(key, done))
-        return flight
+    async def save(self, location: str, connection: str, grant: Grant, *, read_version: int) -> AccessToken:
+        """Save a pair that a vendor just issued over the version that was read (0: none); it survives this process.
 
-    def _landed(self, key: str, flight: asyncio.Task[AccessToken]) -> None:
-        if self._flights.get(key) is flight:
-            del self._flights[key]
-        # A flight whose callers all went away must not be reported as an exception nobody fetched.
-        if not flight.cancelled():
-            flight.exception()
-
-    def _good(self, token: AccessToken, used: int | None, ahead: bool = False) -> bool:
-        if used is not None and token.version <= used:
-            return False
-        early = token.lifetime / JITTER if ahead else timedelta(0)
-        return token.expire_time - self._clock() > self._timing.margin(token.lifetime) + early
-
-    def _alive(self, token: AccessToken, used: int | None) -> bool:
-        return (used is None or token.version > used) and token.expire_time > self._clock()
-
-    async def _read(self, location: str, connection: str) -> _Held:
-        key = rows.cache_key(location, connection)
-        held: list[_Held] = []
-
-        async def load() -> AccessToken:
-            async with self._db.read() as tx:
-                held.append(await self._open(tx, location, connection))
-            return held[0].token
-
-        await self._cache.load(key, load)
-        return held[0]
-
-    async def _open(self, tx: Transaction, location: str, connection: str) -> _Held:
-        row = await rows.find(tx, location, connection)
-        parent = await connection_rows.find(tx, location, connection)
-        if row is None or parent is None:
-            raise _dead("The connection holds no tokens: authorise it again.", location, connection)
-        if parent.status == "EXPIRED":
-            raise _dead("The grant is no longer valid: authorise the connection again.", location, connection)
-        seal = await self._sealer.for_location(tx, location)
-        value = seal.open("tokens", connection, "access", row.version, row.access_sealed).decode()
-        lifetime = row.access_expire_time - row.access_issue_time
-        scopes = frozenset(parent.granted_scopes)
-        token = AccessToken(
-            Secret(value),
-            row.version,
-            scopes,
-            row.access_expire_time,
-            lifetime,
-            subject=parent.provider_subject,
-            settings=dict(parent.provider_settings),
-        )
-        return _Held(row, parent, token)
-
-    async def _renew(self, location: str, connection: str, used: int | None, ahead: bool) -> AccessToken:
-        await self._pairs.replay(location, connection)
-        owner = secrets.token_hex(12)
-        while True:
-            held = await self._read(location, connection)
-            if self._good(held.token, used, ahead):
-                return held.token
-            if self._cooling(held):
-                return self._make_do(held, used, Unavailable(NOT_NOW))
-            async with self._db.transaction() as tx:
-                lease = await rows.take_lease(tx, location, connection, owner, self._timing.lease)
-            if lease is not None:
-                return await self._leased(location, connection, used, ahead, owner, lease.abandoned)
-            await asyncio.sleep(self._timing.lease_poll.total_seconds())
-
-    def _cooling(self, held: _Held) -> bool:
-        return held.row.cooldown_until is not None and held.row.cooldown_until > self._clock()
-
-    def _make_do(self, held: _Held, used: int | None, error: ProviderError) -> AccessToken:
-        """Use the old token while it lives; a temporary failure never changes the connection's status."""
-        if self._alive(held.token, used):
-            return held.token
-        error.retry_at = error.retry_at or held.row.cooldown_until
-        raise error
-
-    async def _leased(
-        self, location: str, connection: str, used: int | None, ahead: bool, owner: str, abandoned: bool
-    ) -> AccessToken:
-        renewing = asyncio.create_task(self._keep_lease(location, connection, owner))
-        try:
-            # The row as it stands after the lease: whoever held it before may have saved a newer pair, or was refused.
-            held = await self._read(location, connection)
-            if self._good(held.token, used, ahead):
-                return held.token
-            if self._cooling(held):
-                return self._make_do(held, used, Unavailable(NOT_NOW))
-            return await self._exchange(held, used, abandoned)
-        finally:
-            renewing.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DatabaseUnavailable):
-                await renewing
-            with contextlib.suppress(DatabaseUnavailable):
-                async with self._db.transaction() as tx:
-                    await rows.release_lease(tx, location, connection, owner)
-
-    async def _keep_lease(self, location: str, connection: str, owner: str) -> None:
-        while True:
-            await asyncio.sleep(self._timing.lease.total_seconds() / 3)
-            with contextlib.suppress(DatabaseUnavailable):
-                async with self._db.transaction() as tx:
-                    await rows.renew_lease(tx, location, connection, owner, self._timing.lease)
-
-    async def _exchange(self, held: _Held, used: int | None, abandoned: bool) -> AccessToken:
-        location, connection = held.row.location, held.row.connection
-        try:
-            seal = await self._pairs.seal_for(location)
-            refresh = self._refresh_token(held, seal)
-            reach("token.before-exchange")
-            grant, previous = await self._renewed(held.connection, refresh)
-            reach("token.after-exchange")
-        except GrantRevoked as error:
-            return await self._refused(held, used, abandoned, error)
-        except ProviderError as error:
-            await self._cool_down(held)
-            log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
-            # A consent may have brought another pair while the vendor was asked.
-            now = await self._read(location, connection)
-            return now.token if self._good(now.token, used) else self._make_do(held, used, _for_borrower(error))
-        ahead = bool(held.connection.parent_connection)
-        await self._pairs.keep(seal, connection, grant, read_version=held.row.version, previous=previous, ahead=ahead)
-        reach("token.after-save")
-        return (await self._read(location, connection)).token
-
-    async def _renewed(self, connection: ConnectionRow, refresh: Secret | None) -> tuple[Grant, Secret | None]:
-        """Exchange the refresh token, and give what to keep when no new one came; a grant that comes from an agency's,
-        and whose token is refused or that never had one, is got from there again.
+        Return its token, or that of another pair that was saved meanwhile.
         """
-        try:
-            if refresh is None:
-                raise _dead(UNRENEWABLE, connection.location, connection.id)
-            return await self._providers[connection.provider].authorization.refresh(refresh), refresh
-        except GrantRevoked:
-            if not connection.parent_connection or self._renew_from_parent is None:
-                raise
-            return await self._renew_from_parent(connection), None
-
-    def _refresh_token(self, held: _Held, seal: LocationSealer) -> Secret | None:
-        row = held.row
-        if row.refresh_sealed is None:
-            return None
-        if row.refresh_expire_time is not None and row.refresh_expire_time <= self._clock():
-            return None
-        return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
-
-    async def keep(self, location: str, connection: str, grant: Grant, *, read_version: int) -> AccessToken:
-        """Save a pair that a vendor just gave, over the version that was read (0: none); it survives this process.
-
-        When another pair was saved meanwhile, that one is given.
-        """
-        seal = await self._pairs.seal_for(location)
-        await self._pairs.keep(seal, connection, grant, read_version=read_version, previous=None)
-        return (await self._read(location, connection)).token
+        seal = await self._store.seal_for(location)
+        await self._store.save(seal, connection, grant, read_version=read_version, previous=None)
+        return (await self._cache.read(location, connection)).token
 
     async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
-        """Save the pair of a new consent over whatever is there: a refresh of the old grant that is under way loses.
+        """Save the pair of a new consent over any stored pair: a refresh of the old grant that is under way loses.
 
-        `seal` is the location's, fetched before the vendor was asked: its answer must not wait for the database.
+        `seal` is the location's, fetched before the vendor call, whose response must not wait for the database.
         """
-        await self._pairs.adopt(seal, connection, grant)
-        self.replaced(seal.location, connection)
+        await self._store.adopt(seal, connection, grant)
+        self.invalidate(seal.location, connection)
 
     async def put(
-        self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, ahead: bool = False
+        self, tx: Transaction, seal: LocationSealer, connection: str, grant: Grant, *, renewable: bool = False
     ) -> None:
-        """Save a pair over whatever is there with this transaction, which holds the connection; `replaced` follows.
+        """Save a pair over any stored pair within `tx`, which has locked the connection; call `invalidate` afterwards.
 
-        `ahead` lets one without refresh token be renewed ahead of its end.
+        A `renewable` pair is refreshed proactively even without a refresh token.
         """
-        await self._pairs.put(tx, seal, connection, grant, ahead=ahead)
+        await self._store.put(tx, seal, connection, grant, renewable=renewable)
 
-    def replaced(self, location: str, connection: str) -> None:
-        """Forget the old pair here at once. Nobody waits any longer for what the vendor says about the old grant; its
-        flight ends by itself.
+    def invalidate(self, location: str, connection: str) -> None:
+        """Drop the old pair from this process at once; callers no longer wait for a refresh of the old grant, which
+        ends by itself.
         """
         self._cache.invalidate(rows.cache_key(location, connection))
-        flight = self._flights.pop(rows.cache_key(location, connection), None)
-        if flight is not None:
-            self._watch(flight)
+        refresh = self._refreshes.pop(rows.cache_key(location, connection), None)
+        if refresh is not None:
+            self._watch(refresh)
 
     async def replay(self) -> int:
-        """Save every pair that a process before us spilled and may not have saved; give how many files there were."""
-        return await self._pairs.replay()
+        """Save every pair that an earlier process spilled and may not have saved; return how many files there were."""
+        return await self._store.replay()
 
-    async def _cool_down(self, held: _Held) -> None:
-        row = held.row
-        span = backoff(self._timing.cooldown, row.failures, self._timing.cooldown_max)
-        until = self._clock() + span
-        async with self._db.transaction() as tx:
-            await rows.cool_down(tx, row.location, row.connection, until=until, read_version=row.version)
-        row.cooldown_until = until
-
-    async def _refused(self, held: _Held, used: int | None, abandoned: bool, error: GrantRevoked) -> AccessToken:
-        """Believe the vendor's refusal only when no newer pair is, or can still come to be, saved."""
-        row = held.row
-        waited = timedelta(0)
-        while True:
-            await self._pairs.replay(row.location, row.connection)
-            again = await self._read(row.location, row.connection)
-            if again.row.version != row.version:
-                log.info("token.adopted", location=row.location, connection=row.connection)
-                return again.token
-            if not abandoned or waited >= self._timing.grace:
-                break
-            await asyncio.sleep(self._timing.save_retry.total_seconds())
-            waited += self._timing.save_retry
-        if not await self._expire(held, error):
-            return (await self._read(row.location, row.connection)).token
-        error.metadata["connection"] = _name(row.location, row.connection)
-        raise error
-
-    async def _expire(self, held: _Held, error: GrantRevoked) -> bool:
-        """Mark the connection EXPIRED, unless a newer pair was saved at the same moment."""
-        row, now = held.row, self._clock()
-        expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
-        reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"
-        message = _given_up(held.connection, error)
-        async with self._db.transaction() as tx:
-            return await connection_status.expire(
-                tx, row.location, row.connection, reason, error, now, at_version=row.version, message=message
-            )
-
-    async def forget(self, tx: Transaction, location: str, connection: str) -> None:
-        """Wipe the pair for good, with this transaction."""
+    async def wipe(self, tx: Transaction, location: str, connection: str) -> None:
+        """Delete the pair for good within `tx`."""
         await rows.wipe(tx, location, connection)
 
     async def close(self) -> None:
-        """Wait for the exchanges and the guarded work under way: a token that was paid for is saved."""
-        while self._flights or self._guarded:
-            await asyncio.gather(*self._flights.values(), *self._guarded, return_exceptions=True)
+        """Wait for the refreshes and the guarded work under way: a pair that the vendor issued is saved."""
+        while self._refreshes or self._guarded:
+            await asyncio.gather(*self._refreshes.values(), *self._guarded, return_exceptions=True)
 
 
-def _given_up(connection: ConnectionRow, error: GrantRevoked) -> str:
-    """Say what must be done; the word about a grant that comes from an agency's is the rules' of agencies."""
-    if connection.parent_connection:
-        return error.message
-    return (
-        connection_status.NEW_ONE_NEEDED
-        if connection.grant_origin == GrantOrigin.STATIC_TOKEN
-        else connection_status.GIVEN_UP
-    )
-
-
-def _name(location: str, connection: str) -> str:
-    return names.CONNECTION.format(location, connection)
-
-
-def _dead(message: str, location: str, connection: str) -> GrantRevoked:
-    return GrantRevoked(message, metadata={"connection": _name(location, connection)})
-
-
-def _for_borrower(error: ProviderError) -> ProviderError:
-    """Return the error for whoever wanted a token: a lost answer to a refresh only means that they ask again later."""
-    return vendor_errors.safe_to_repeat(error, error.message) if isinstance(error, Ambiguous) else error
+def _retrieve_exception(task: asyncio.Task[Any]) -> None:
+    """Mark the exception of a task as retrieved: asyncio logs those that nobody awaited, as when all callers left."""
+    if not task.cancelled():
+        task.exception()

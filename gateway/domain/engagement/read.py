@@ -53,7 +53,7 @@ class Page:
 
 async def connected(domain: Domain, location: str, account: str) -> ConnectedAccount:
     """Return an account with its access; raises storage's NotFound, ReauthorizationRequired if it has no grant."""
-    row = await read.known(domain, location, account)
+    row = await read.stored(domain, location, account)
     if row.state == AccountState.DETACHED:
         name = names.CONNECTION.format(row.location, row.connection)
         raise ReauthorizationRequired(metadata={"connection": name}, resource=name)

@@ -21,7 +21,7 @@ async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostR
 
     None is a sign of life after a silence. Progress within a state may be skipped, states never are.
     """
-    with domain.post_signals.watch(posts.cache_key(location, post)) as changed:
+    with domain.post_watchers.watch(posts.cache_key(location, post)) as changed:
         async with domain.db.read() as tx:
             cursor = await events.last(tx, location)
             row = await posts.get(tx, location, post)

@@ -97,7 +97,7 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     media = [] if has_too_many_photos(request, limits) else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, request, provider.table)]
     connection_problems = list(_check_connection(post, account, connection, provider.table))
-    if not connection_problems and sync.unwell(account, domain.clock()):
+    if not connection_problems and sync.is_unusable(account, domain.clock()):
         connection_problems = [_unusable(account)]
     problems += connection_problems
     problems += _check_media(domain, post, media, limits)
@@ -117,7 +117,7 @@ async def ready(domain: Domain, post: PostRow) -> Ready:
     Raises DomainError if the post may no longer be submitted, a provider's Temporary if that is not known now.
     """
     account, _ = await _owner(domain, post)
-    if sync.unwell(account := await sync.current(domain, account), domain.clock()):
+    if sync.is_unusable(account := await sync.current(domain, account), domain.clock()):
         raise providers.GrantRevoked(RECONNECT, provider=post.provider, code="account_unusable")
     try:
         media = await _media(domain, post)

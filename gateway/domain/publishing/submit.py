@@ -70,7 +70,7 @@ async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Aga
             return await moves.rest(domain, work, back)
         await moves.access_of(domain, work.post).token()
         ready = await check.ready(domain, work.post)
-        await daily_caps.ready(domain, work.post)
+        await daily_caps.require_capacity(domain, work.post)
         work = await media_handoff.store(domain, work, ready.files)
     except QuotaExceeded as error:
         other = await routing.switch(domain, work, error)

@@ -152,7 +152,7 @@ async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[st
         return {}
     post, stamp = work.post, moves.stamp(work)
     whose = post.provider, post.location, post.account
-    until = await daily_caps.learn(domain, *whose, status.fail_quota, vain=stamp)
+    until = await daily_caps.learn(domain, *whose, status.fail_quota, refused_stamp=stamp)
     return {"quota": status.fail_quota, "retryAt": "" if until is None else until.isoformat()}
 
 

@@ -1,4 +1,4 @@
 """Quotas: how many calls and posts a vendor allows, and how many were used.
 
-Owns the rate limiter, the daily caps and their ledger. Does not know why a call is made.
+Owns the rate limiter, the daily caps and the ledger behind both. Does not know why a call is made.
 """

@@ -1,7 +1,7 @@
-"""One row of the quota ledger under its rule: what counts now, what is left, and when the next may be used.
+"""The arithmetic of one row of the quota ledger: what counts now, what is left, and when the next call may be made.
 
-Owns the three things that a row knows: what we sent, what the vendor refused, what its headers said. Pure: whoever
-calls holds the row. Knows no provider and no caller.
+Combines the three things that a row records: the calls we made, the vendor's refusals, and its rate-limit headers. Pure
+functions: the caller locks the row. Knows no provider and no caller.
 """
 
 from dataclasses import dataclass
@@ -11,144 +11,140 @@ from gateway.domain.quotas import bucketed_window, sliding_window
 from providers.capabilities import QuotaRule
 from storage.quotas import QuotaRow
 
-EXACT = 1_000
-"""Up to this limit the time of each call is kept, eight bytes each; beyond it calls are counted by slices of time."""
+MAX_STAMPED_LIMIT = 1_000
+"""Up to this limit each call has a stamp of eight bytes; above it calls are counted per time bucket."""
 
-MARGIN = 20
-"""What a vendor counts otherwise than we do is news when it differs by more than a 20th of the limit."""
+MARGIN_DIVISOR = 20
+"""The vendor's count is stored when it differs from ours by more than a 20th of the limit."""
 
-TRUST = 10
-"""A header may raise a documented limit, up to ten times: more is taken for nonsense."""
+MAX_RAISE = 10
+"""A header may raise a documented limit up to tenfold; anything above is ignored as nonsense."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reckoning:
-    """What the ledger believes at one moment: the limit if a header told it, what is left by our count and by theirs.
+class QuotaEstimate:
+    """The ledger's view of a quota at one moment: what is left by our own count and by the vendor's.
 
-    `told` is None when no header has spoken that still holds.
+    `limit` is the one from a header, None if none stated it. `reported_left` is None unless a header's count still
+    holds.
     """
 
     limit: int | None
-    own: int
-    told: int | None
+    counted_left: int
+    reported_left: int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What the headers of one answer say of a quota; `remaining` is right for `holds` at most."""
+class QuotaReport:
+    """What the headers of one response state about a quota; `remaining` is valid for at most `valid_for`."""
 
     limit: int | None
     remaining: int | None
-    holds: timedelta
+    valid_for: timedelta
 
 
 def limit(row: QuotaRow, rule: QuotaRule) -> int:
-    """Return the limit as far as it is known, 0 when it is not: what the vendor's headers say, else its
-    documentation.
-    """
+    """Return the limit: the one in the vendor's headers, else the documented one; 0 when neither is known."""
     return row.told_limit or rule.limit
 
 
 def used(row: QuotaRow, rule: QuotaRule, now: datetime) -> int:
-    """Return how many count within the window that ends now, by our own count or, when that is more, by the
-    vendor's.
-    """
-    told = 0 if (left := _told(row, now)) is None else limit(row, rule) - left
-    return max(told, _own(row, rule, now))
+    """Return how many calls count within the window that ends now: our own count, or the vendor's if that is higher."""
+    reported = 0 if (left := _reported_left(row, now)) is None else limit(row, rule) - left
+    return max(reported, _counted(row, rule, now))
 
 
 def next_at(row: QuotaRow, rule: QuotaRule, now: datetime, *, background: bool = False) -> float:
-    """Return when the next one may be used, in seconds since 1970; now or earlier when at once."""
+    """Return when the next call may be made, in seconds since 1970; a time up to now means at once."""
     most = limit(row, rule)
-    kept = min(rule.low + (rule.reserve if background else 0), max(most - 1, 0))
+    reserved = min(rule.low + (rule.reserve if background else 0), max(most - 1, 0))
     at = row.blocked_until.timestamp() if row.blocked_until is not None else 0.0
-    told = _told(row, now)
-    if told is not None and told <= kept and row.told_until is not None:
+    left = _reported_left(row, now)
+    if left is not None and left <= reserved and row.told_until is not None:
         at = max(at, row.told_until.timestamp())
     seconds, window = now.timestamp(), rule.window.total_seconds()
-    if _tallied(rule):
-        return max(at, bucketed_window.free_at(row.counts, most - kept, seconds, window))
-    return max(at, sliding_window.free_at(row.stamps, most - kept, seconds, window))
+    if _is_bucketed(rule):
+        return max(at, bucketed_window.free_at(row.counts, most - reserved, seconds, window))
+    return max(at, sliding_window.free_at(row.stamps, most - reserved, seconds, window))
 
 
-def take(row: QuotaRow, rule: QuotaRule, now: datetime) -> float | None:
-    """Count a call that begins now; give its stamp, to be replaced when the call ends, None when there is none.
+def record_call(row: QuotaRow, rule: QuotaRule, now: datetime) -> float | None:
+    """Count a call that begins now; return its stamp, to be replaced when the call ends, None when it has none.
 
-    A tally needs no end: it counts everything as if it took as long as it may.
+    A bucketed call needs no end: each is counted as if it took the longest possible time.
     """
-    if _told(row, now):
+    if _reported_left(row, now):
         row.told_left = (row.told_left or 0) - 1
     seconds, window = now.timestamp(), rule.window.total_seconds()
-    if _tallied(rule):
-        row.counts = bucketed_window.added(row.counts, seconds, window)
+    if _is_bucketed(rule):
+        row.counts = bucketed_window.add_call(row.counts, seconds, window)
         return None
     stamp = seconds + sliding_window.CALL_SECONDS
-    add(row, rule, now, stamp)
+    add_stamp(row, rule, now, stamp)
     return stamp
 
 
-def add(row: QuotaRow, rule: QuotaRule, now: datetime, stamp: float) -> None:
-    """Keep the time of one more use."""
-    row.stamps = sliding_window.kept([*row.stamps, stamp], now.timestamp(), rule.window.total_seconds())
+def add_stamp(row: QuotaRow, rule: QuotaRule, now: datetime, stamp: float) -> None:
+    """Record the time of one more use."""
+    row.stamps = sliding_window.prune([*row.stamps, stamp], now.timestamp(), rule.window.total_seconds())
 
 
 def live(row: QuotaRow, rule: QuotaRule, now: datetime) -> list[float]:
-    """Return the times that count within the window that ends now, oldest first."""
+    """Return the stamps that count within the window that ends now, oldest first."""
     return sliding_window.live(row.stamps, now.timestamp(), rule.window.total_seconds())
 
 
-def reckon(row: QuotaRow, rule: QuotaRule, now: datetime) -> Reckoning:
-    """Say what the ledger believes now."""
-    own = max(0, limit(row, rule) - _own(row, rule, now))
-    return Reckoning(row.told_limit, own, _told(row, now))
+def estimate(row: QuotaRow, rule: QuotaRule, now: datetime) -> QuotaEstimate:
+    """Return the ledger's view of the quota now."""
+    counted_left = max(0, limit(row, rule) - _counted(row, rule, now))
+    return QuotaEstimate(row.told_limit, counted_left, _reported_left(row, now))
 
 
-def sensible(rule: QuotaRule, said: Said) -> Said:
-    """Take out what no vendor means: no limit at all, one far above the documented, more left than there is.
+def plausible(rule: QuotaRule, report: QuotaReport) -> QuotaReport:
+    """Return the report without impossible values: no limit at all, one far above the documented, more left than it.
 
-    After a whole window nothing counts any more that was counted now, so nothing holds for longer.
+    After a whole window nothing that was counted now counts any more, so no report is valid for longer than that.
     """
-    most = said.limit if said.limit is not None and 0 < said.limit <= rule.limit * TRUST else None
-    left = said.remaining if said.remaining is not None and 0 <= said.remaining <= (most or rule.limit) else None
-    holds = said.holds if timedelta(0) < said.holds <= rule.window else rule.window
-    return Said(most, left, holds)
+    most = report.limit if report.limit is not None and 0 < report.limit <= rule.limit * MAX_RAISE else None
+    left = report.remaining if report.remaining is not None and 0 <= report.remaining <= (most or rule.limit) else None
+    valid_for = report.valid_for if timedelta(0) < report.valid_for <= rule.window else rule.window
+    return QuotaReport(most, left, valid_for)
 
 
-def is_news(rule: QuotaRule, thought: Reckoning, said: Said) -> bool:
-    """Return whether the ledger must hear it: each time is a write, and most answers say what we have counted
-    ourselves.
+def is_worth_storing(rule: QuotaRule, current: QuotaEstimate, report: QuotaReport) -> bool:
+    """Return whether the report must be stored: that costs a write, and most responses state what we counted ourselves.
 
-    News is a limit that was not told before, too little left for somebody when we thought there was more, a count that
-    is far from ours, and a vendor that takes back what it said.
+    It must be for a changed limit, for too little left where we expected more, for a count far from ours, and for a
+    vendor that corrects its earlier count.
     """
-    if said.limit is not None and said.limit != thought.limit:
+    if report.limit is not None and report.limit != current.limit:
         return True
-    if said.remaining is None:
+    if report.remaining is None:
         return False
-    margin = (said.limit or thought.limit or rule.limit) // MARGIN
-    if thought.told is not None and said.remaining > thought.told + margin:
+    margin = (report.limit or current.limit or rule.limit) // MARGIN_DIVISOR
+    if current.reported_left is not None and report.remaining > current.reported_left + margin:
         return True
-    believed = thought.own if thought.told is None else min(thought.own, thought.told)
-    scarce = said.remaining <= rule.low + rule.reserve and said.remaining < believed
-    return said.remaining <= rule.low or scarce or said.remaining < believed - margin
+    left = current.counted_left if current.reported_left is None else min(current.counted_left, current.reported_left)
+    scarce = report.remaining <= rule.low + rule.reserve and report.remaining < left
+    return report.remaining <= rule.low or scarce or report.remaining < left - margin
 
 
-def hear(row: QuotaRow, said: Said, now: datetime) -> None:
-    """Keep what the headers said."""
-    row.told_limit = said.limit or row.told_limit
-    if said.remaining is not None:
-        row.told_left, row.told_until = said.remaining, now + said.holds
+def store_report(row: QuotaRow, report: QuotaReport, now: datetime) -> None:
+    """Record what the headers stated."""
+    row.told_limit = report.limit or row.told_limit
+    if report.remaining is not None:
+        row.told_left, row.told_until = report.remaining, now + report.valid_for
 
 
-def _tallied(rule: QuotaRule) -> bool:
-    return rule.limit > EXACT
+def _is_bucketed(rule: QuotaRule) -> bool:
+    return rule.limit > MAX_STAMPED_LIMIT
 
 
-def _own(row: QuotaRow, rule: QuotaRule, now: datetime) -> int:
+def _counted(row: QuotaRow, rule: QuotaRule, now: datetime) -> int:
     seconds, window = now.timestamp(), rule.window.total_seconds()
-    return bucketed_window.used(row.counts, seconds, window) if _tallied(rule) else len(live(row, rule, now))
+    return bucketed_window.used(row.counts, seconds, window) if _is_bucketed(rule) else len(live(row, rule, now))
 
 
-def _told(row: QuotaRow, now: datetime) -> int | None:
-    """Return what the vendor said is left, less what was used since, while that holds."""
+def _reported_left(row: QuotaRow, now: datetime) -> int | None:
+    """Return what the vendor reported as left, minus what was used since; None when no report is valid."""
     return row.told_left if row.told_until is not None and row.told_until > now else None

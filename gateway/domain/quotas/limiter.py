@@ -1,7 +1,7 @@
-"""Slots in a vendor's quotas: each call holds one, waits for one that is near, or is refused before it is sent.
+"""The rate limiter: each vendor call occupies a slot of a quota, waits for one that is near, or is refused unsent.
 
-Owns waiting, and what each call leaves in the ledger: that it was made, that the vendor refused it, what its headers
-said. The arithmetic is `ledger`'s; caps of a day are `quotas`'.
+Owns the waiting, and writing to the ledger that a call was made, that the vendor refused it, and what its headers
+stated. The arithmetic is in `ledger`, the daily caps are in `daily_caps`.
 """
 
 from collections.abc import AsyncIterator, Awaitable
@@ -14,7 +14,7 @@ import structlog
 from gateway import deadline
 from gateway.domain.context import Domain
 from gateway.domain.quotas import ledger, sliding_window
-from gateway.domain.quotas.ledger import Reckoning, Said
+from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
 from providers.capabilities import QuotaRule
 from providers.errors import QuotaUsedUp
@@ -23,81 +23,85 @@ from storage.database import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
-PATIENCE_SECONDS = 10.0
-BACKGROUND_PATIENCE_SECONDS = 1.0
-ANSWER_SECONDS = 1.0
-"""What is left of a caller's time for the call itself."""
+MAX_WAIT_SECONDS = 10.0
+MAX_BACKGROUND_WAIT_SECONDS = 1.0
+CALL_RESERVE_SECONDS = 1.0
+"""The part of a caller's deadline that is left for the call itself."""
 
-NAP_SECONDS = 0.001
-"""The shortest wait: less would be lost in the arithmetic of times."""
+MIN_WAIT_SECONDS = 0.001
+"""The shortest wait: a shorter one would be lost to rounding."""
 
 
 @asynccontextmanager
-async def slot(domain: Domain, subject: Subject, metric: str, *, background: bool) -> AsyncIterator[Reckoning | None]:
-    """Hold a slot around one vendor call; it counts from the end of the call, when the vendor has surely seen it.
+async def slot(
+    domain: Domain, subject: Subject, metric: str, *, background: bool
+) -> AsyncIterator[QuotaEstimate | None]:
+    """Occupy a slot during one vendor call; it counts from the end of the call, when the vendor has certainly seen it.
 
-    Waits while a slot is near and the caller has time. Gives what the ledger believes then, None without a rule. Raises
-    QuotaUsedUp, DatabaseUnavailable: then nothing was sent.
+    Waits while a slot is near and the caller has time. Yields the ledger's estimate at that moment, None without a
+    rule. Raises QuotaUsedUp, DatabaseUnavailable; nothing was sent then.
     """
     rule = domain.providers[subject.provider].table.quota(metric)
     if rule is None:
         yield None
         return
-    stamp, thought = await _take(domain, subject, rule, background)
+    stamp, estimate = await _acquire(domain, subject, rule, background)
     try:
-        yield thought
+        yield estimate
     finally:
         if stamp is not None:
-            # A process that dies here, or a database that fails, leaves the slot used for longer than it was.
+            # A process that dies here, or a database that fails, leaves the slot occupied for longer than it was.
             restamp = _restamp(domain, subject.key(rule), metric, stamp, domain.clock().timestamp())
-            await _told_afterwards("quota.not_restamped", subject, metric, domain.tokens.guard(restamp))
+            await _log_failure("quota.not_restamped", subject, metric, domain.tokens.guard(restamp))
 
 
-async def _told_afterwards(event: str, subject: Subject, metric: str, telling: Awaitable[None]) -> None:
-    """Tell the ledger of a call that was made; what the vendor answered counts more than whether that succeeds."""
+async def _log_failure(event: str, subject: Subject, metric: str, write: Awaitable[None]) -> None:
+    """Await a write to the ledger after a call and log its failure: the vendor's response matters more."""
     try:
-        await telling
+        await write
     except Exception as error:
         log.warning(event, provider=subject.provider, metric=metric, error=type(error).__name__)
 
 
-async def _take(domain: Domain, subject: Subject, rule: QuotaRule, background: bool) -> tuple[float | None, Reckoning]:
+async def _acquire(
+    domain: Domain, subject: Subject, rule: QuotaRule, background: bool
+) -> tuple[float | None, QuotaEstimate]:
     waited = 0.0
     while True:
-        taken, delay = await _try(domain, subject, rule, background)
-        if taken is not None:
-            return taken
-        if delay > _patience(background, waited):
+        acquired, delay = await _try_acquire(domain, subject, rule, background)
+        if acquired is not None:
+            return acquired
+        if delay > _wait_left(background, waited):
             raise used_up(domain, subject.provider, subject.name(rule), rule, delay)
         await domain.sleep(delay)
         waited += delay
 
 
-async def _try(
+async def _try_acquire(
     domain: Domain, subject: Subject, rule: QuotaRule, background: bool
-) -> tuple[tuple[float | None, Reckoning] | None, float]:
-    """Take a slot that is free; give its stamp and what is left, or the seconds until one may be."""
+) -> tuple[tuple[float | None, QuotaEstimate] | None, float]:
+    """Occupy a free slot and return its stamp and an estimate, or return the seconds until one may be free."""
     async with domain.db.transaction() as tx:
         row = await quotas.lock(tx, subject.key(rule), rule.metric, domain.clock())
-        # Only now: the row may have been held by others for a while.
+        # The clock is read only now: waiting for the row's lock may have taken a while.
         now = domain.clock()
         at = ledger.next_at(row, rule, now, background=background)
         if at > now.timestamp():
-            return None, max(at - now.timestamp(), NAP_SECONDS)
-        stamp = ledger.take(row, rule, now)
-        return (stamp, ledger.reckon(row, rule, now)), 0.0
+            return None, max(at - now.timestamp(), MIN_WAIT_SECONDS)
+        stamp = ledger.record_call(row, rule, now)
+        return (stamp, ledger.estimate(row, rule, now)), 0.0
 
 
-def _patience(background: bool, waited: float) -> float:
-    """Return how many seconds more a caller waits for a slot."""
-    most = (BACKGROUND_PATIENCE_SECONDS if background else PATIENCE_SECONDS) - waited
+def _wait_left(background: bool, waited: float) -> float:
+    """Return how many more seconds a caller may wait for a slot."""
+    most = (MAX_BACKGROUND_WAIT_SECONDS if background else MAX_WAIT_SECONDS) - waited
     left = deadline.left()
-    return most if left is None else min(most, left - ANSWER_SECONDS)
+    return most if left is None else min(most, left - CALL_RESERVE_SECONDS)
 
 
 def used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay: float) -> QuotaUsedUp:
-    """Say that there is no slot for so many seconds."""
-    # Rounded up: who comes back after exactly this long finds the slot free.
+    """Return the error that no slot is free for `delay` seconds."""
+    # Rounded up, so that a retry after exactly this long finds the slot free.
     after = timedelta(milliseconds=ceil(delay * 1000))
     at = domain.clock() + after
     return QuotaUsedUp(
@@ -106,17 +110,18 @@ def used_up(domain: Domain, provider: str, subject: str, rule: QuotaRule, delay:
 
 
 async def _restamp(domain: Domain, key: str, metric: str, stamp: float, at: float) -> None:
-    """Put another time in the place of a stamp."""
+    """Replace a stamp by another time."""
     async with domain.db.transaction() as tx:
         row = await quotas.lock(tx, key, metric, domain.clock())
-        # Also when the stamp is gone, because a frozen process took its call for over: the vendor has seen it.
+        # Also when the stamp is gone, because this process was frozen for longer than a call may take: the vendor has
+        # seen the call.
         row.stamps = sorted([*sliding_window.without(row.stamps, stamp), at])
 
 
-async def limited(domain: Domain, subject: Subject, metric: str, retry_after: timedelta) -> None:
-    """The vendor refused although a slot was held: nobody calls before it said that one may.
+async def record_refusal(domain: Domain, subject: Subject, metric: str, retry_after: timedelta) -> None:
+    """Record that the vendor refused a call although it had a slot: no call is made before `retry_after`.
 
-    A database that is away changes nothing about the vendor's answer, so it is not raised.
+    An unavailable database changes nothing about the vendor's response, so the error is not raised.
     """
     log.warning("quota.limited", provider=subject.provider, metric=metric)
     rule = domain.providers[subject.provider].table.quota(metric)
@@ -129,20 +134,22 @@ async def limited(domain: Domain, subject: Subject, metric: str, retry_after: ti
             row.blocked_until = max(row.blocked_until or until, until)
 
 
-async def observed(domain: Domain, subject: Subject, metric: str, said: Said, thought: Reckoning | None) -> None:
-    """Tell the ledger what an answer's headers said, if that is news to what it `thought` when the slot was taken."""
+async def record_report(
+    domain: Domain, subject: Subject, metric: str, report: QuotaReport, estimate: QuotaEstimate | None
+) -> None:
+    """Record what a response's headers stated, unless the `estimate` of when the slot was occupied agrees with it."""
     rule = domain.providers[subject.provider].table.quota(metric)
-    if rule is None or thought is None:
+    if rule is None or estimate is None:
         return
-    said = ledger.sensible(rule, said)
-    if ledger.is_news(rule, thought, said):
-        await _told_afterwards("quota.not_heard", subject, metric, _hear(domain, subject, rule, said))
+    report = ledger.plausible(rule, report)
+    if ledger.is_worth_storing(rule, estimate, report):
+        await _log_failure("quota.not_heard", subject, metric, _store_report(domain, subject, rule, report))
 
 
-async def _hear(domain: Domain, subject: Subject, rule: QuotaRule, said: Said) -> None:
+async def _store_report(domain: Domain, subject: Subject, rule: QuotaRule, report: QuotaReport) -> None:
     async with domain.db.transaction() as tx:
         row = await quotas.lock(tx, subject.key(rule), rule.metric, domain.clock())
         now = domain.clock()
-        # Held by others meanwhile, who may have told the same.
-        if ledger.is_news(rule, ledger.reckon(row, rule, now), said):
-            ledger.hear(row, said, now)
+        # Others may have stored the same while this waited for the row's lock.
+        if ledger.is_worth_storing(rule, ledger.estimate(row, rule, now), report):
+            ledger.store_report(row, report, now)

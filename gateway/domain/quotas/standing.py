@@ -1,6 +1,6 @@
-"""How each quota stands now: its limit, what is used, and when the next one is free.
+"""The current standing of each quota: its limit, how much is used, and when the next use is free.
 
-Owns reading the ledger. Counts nothing and refuses nothing.
+Reads the ledger. Counts nothing and refuses nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,16 +17,16 @@ from storage.accounts import AccountRow
 from storage.posts import PostRow
 from storage.quotas import QuotaRow
 
-OF_DAYS = frozenset({"account", "provider"})
-"""Whose quotas posts use up for a day; the others are about single calls, which wait."""
+DAILY_SCOPES = frozenset({"account", "provider"})
+"""The scopes (`QuotaRule.per`) of daily caps, which posts use up; the other scopes limit single calls, which wait."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a quota stands now: `limit` 0 is not known, `reset_time` None says that one is free.
+    """The standing of a quota now: a `limit` of 0 is unknown, a `reset_time` of None means that one use is free.
 
-    `subject` is what a caller is shown, `key` what the ledger counts by. `learned` is what a refusal showed, `told`
-    what the vendor's headers say.
+    `subject` is the name shown to callers, `key` the one the ledger counts by. `learned` says that a refusal revealed
+    the limit, `reported` that the vendor's headers stated it.
     """
 
     rule: QuotaRule
@@ -36,34 +36,36 @@ class Standing:
     used: int
     reset_time: datetime | None
     learned: bool
-    told: bool
+    reported: bool
 
 
 def spent_by(domain: Domain, post: PostRow) -> list[QuotaRule]:
-    """Return the quotas that a post uses."""
+    """Return the rules of the quotas that a post uses."""
     use = f"{post.mode}:{post_content.kind(post)}"
     return [rule for rule in domain.providers[post.provider].table.quotas if use in rule.spent_by]
 
 
 async def costs(domain: Domain, post: PostRow) -> list[Standing]:
-    """Return how each quota stands of which the post would use one."""
-    return needed(await standings(domain, spent_by(domain, post), await subjects.of_post(domain, post)))
+    """Return the standing of each quota of which the post would use one."""
+    return without_counted_creator(
+        await standings(domain, spent_by(domain, post), await subjects.of_post(domain, post))
+    )
 
 
-def needed(standings: Sequence[Standing]) -> list[Standing]:
-    """Leave out what all accounts share and this one has its part of, because it posted already within the window."""
+def without_counted_creator(standings: Sequence[Standing]) -> list[Standing]:
+    """Leave out caps on how many creators post, when this one posted within the window and so counts already."""
     counted = {each.rule.spent_by for each in standings if each.rule.per == "account" and each.used}
     return [each for each in standings if each.rule.per != "provider" or each.rule.spent_by not in counted]
 
 
 async def of_account(domain: Domain, account: AccountRow) -> list[Standing]:
-    """Return every quota that bears on an account, by metric."""
+    """Return the standing of every quota that applies to an account, by metric."""
     rules = sorted(domain.providers[account.provider].table.quotas, key=lambda rule: rule.metric)
     return await standings(domain, rules, await subjects.of_account(domain, account))
 
 
 async def standings(domain: Domain, rules: Sequence[QuotaRule], subject: Subject) -> list[Standing]:
-    """Return how the quotas of these rules stand for a subject, in the order of the rules."""
+    """Return the standing of each rule's quota for a subject, in the order of the rules."""
     async with domain.db.read() as tx:
         rows = await quotas.find(tx, sorted({subject.key(rule) for rule in rules}))
     now = domain.clock()
@@ -74,14 +76,14 @@ def _standing(rule: QuotaRule, subject: Subject, rows: Mapping[tuple[str, str], 
     name, key = subject.name(rule), subject.key(rule)
     row = rows.get((key, rule.metric))
     if row is None:
-        return Standing(rule, name, key, rule.limit, 0, None, learned=False, told=False)
+        return Standing(rule, name, key, rule.limit, 0, None, learned=False, reported=False)
     used = ledger.used(row, rule, now)
     at = ledger.next_at(row, rule, now)
     reset = datetime.fromtimestamp(at, UTC) if at > now.timestamp() else None
     blocked = row.blocked_until is not None and row.blocked_until > now
-    # What once did not fit and now does has told nothing about today.
-    shown = row.learned_limit or 0
-    learned = shown if not rule.limit and (blocked or shown > used) else 0
+    # A learned limit that has since been exceeded says nothing about today.
+    last_learned = row.learned_limit or 0
+    learned = last_learned if not rule.limit and (blocked or last_learned > used) else 0
     return Standing(
         rule,
         name,
@@ -90,5 +92,5 @@ def _standing(rule: QuotaRule, subject: Subject, rows: Mapping[tuple[str, str], 
         used,
         reset,
         learned=blocked or learned > 0,
-        told=row.told_limit is not None,
+        reported=row.told_limit is not None,
     )

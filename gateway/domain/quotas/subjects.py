@@ -1,6 +1,6 @@
-"""On whose behalf a quota is counted: a connection, whom its grant speaks for, an account, or a whole provider.
+"""The subject of a quota: a connection, the vendor's user or agency behind its grant, an account, or a whole provider.
 
-Owns both names of it: the ledger's, which all share who share the limit, and the one that a caller is shown. Counts
+Owns a subject's two names: the ledger's key, which all who share the limit share, and the name shown to callers. Counts
 nothing.
 """
 
@@ -15,25 +15,25 @@ from storage.posts import PostRow
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Who uses a quota; `granted` is the vendor's name of whom the connection's grant speaks for, empty if not known.
+    """Who uses a quota; `grant_subject` is the vendor's id of the user or agency behind the connection's grant.
 
-    `granted` is looked up only where the provider has a rule that counts by it.
+    `grant_subject` is looked up only where the provider has a rule that counts by it; empty if unknown.
     """
 
     provider: str
     location: str
     account: str = ""
     connection: str = ""
-    granted: str = ""
+    grant_subject: str = ""
 
     def key(self, rule: QuotaRule) -> str:
-        """Name it in the ledger: connections of any location whose grants speak for one and the same share a count."""
-        if rule.per == "subject" and self.granted:
-            return f"providers/{self.provider}/subjects/{self.granted}"
+        """Return the ledger's key: connections of any location whose grants have the same subject share a count."""
+        if rule.per == "subject" and self.grant_subject:
+            return f"providers/{self.provider}/subjects/{self.grant_subject}"
         return self.name(rule)
 
     def name(self, rule: QuotaRule) -> str:
-        """Name it to its own caller, who does not learn from it that others share the count."""
+        """Return the name shown to the subject's own caller, which does not reveal that others share the count."""
         if rule.per == "provider":
             return f"providers/{self.provider}"
         kind, id = ("accounts", self.account) if rule.per == "account" else ("connections", self.connection)
@@ -41,17 +41,17 @@ class Subject:
 
 
 async def of_connection(domain: Domain, provider: str, location: str, connection: str, *, account: str = "") -> Subject:
-    """Return the subject of one connection's calls; one read where the provider counts by whom a grant speaks for."""
-    granted = ""
+    """Return the subject of one connection's calls; reads the connection if the provider counts by grant subject."""
+    grant_subject = ""
     if any(rule.per == "subject" for rule in domain.providers[provider].table.quotas):
         async with domain.db.read() as tx:
             row = await connections.find(tx, location, connection)
-        granted = row.provider_subject if row is not None else ""
-    return Subject(provider, location, account, connection, granted)
+        grant_subject = row.provider_subject if row is not None else ""
+    return Subject(provider, location, account, connection, grant_subject)
 
 
 async def of_account(domain: Domain, row: AccountRow) -> Subject:
-    """Return the subject of what is done with an account."""
+    """Return the subject of calls for an account."""
     return await of_connection(domain, row.provider, row.location, row.connection, account=row.id)
 
 

@@ -90,6 +90,7 @@ async def unknown(domain: Domain, provider: str, webhook: Webhook) -> Result:
         first.setdefault(row.location, row)
     payload = {"provider": provider, "event": webhook.event, "content": result.truncated(webhook.raw)}
     events = [
-        PendingEvent(row.location, UNKNOWN_EVENT, connection_status.subject(row), payload) for row in first.values()
+        PendingEvent(row.location, UNKNOWN_EVENT, connection_status.resource_name(row), payload)
+        for row in first.values()
     ]
     return Result(SHOWN if events else NOT_OURS, events)
