@@ -18,11 +18,11 @@ from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, Sc
 from storage import attempts, posts
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.states import PostState
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
-NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
+NOTHING_PUBLIC = (AttemptState.INTENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.ABANDONED)
 """States of an attempt from which nothing gets published unless we go on; INIT_SENT too, when a file is to be sent."""
 
 PLANNED = ("planner_draft", "planner_review")
@@ -40,7 +40,7 @@ async def cancel(domain: Domain, location: str, post: str, key: RequestKey | Non
     first = await idempotency.earlier(domain.db, key)
     async with domain.db.read() as tx:
         row = await posts.get(tx, location, post)
-    if first is not None or row.state in ("CANCELLED", "CANCELLING"):
+    if first is not None or row.state in (PostState.CANCELLED, PostState.CANCELLING):
         return row
     work = await _commit_soon(domain, location, post, key)
     if work is not None and work.attempt.publish_id:
@@ -78,7 +78,7 @@ async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
     if row.state not in expect:
         raise _forbidden(row)
     changed = await posts.change(
-        tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state="CANCELLED", **_ENDED
+        tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state=PostState.CANCELLED, **_ENDED
     )
     if changed is None:
         # A worker begins it in this very moment, or somebody else ends it: the next look says which.
@@ -89,21 +89,25 @@ async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     row, attempt, now = work.post, work.attempt, domain.clock()
     acts = moves.acts_at_once(domain, row)
-    if row.state == "AWAITING_CREATOR" and row.mode in PLANNED and attempt.publish_id:
+    if row.state == PostState.AWAITING_CREATOR and row.mode in PLANNED and attempt.publish_id:
         capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
-        return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
+        return await journal.move_with(
+            tx, work, AttemptState.PROCESSING, now, post_state=PostState.CANCELLING, post={"due_at": now}
+        )
     if row.state in journal.FINAL:
         raise _forbidden(row)
-    if attempt.state in NOTHING_PUBLIC or (attempt.state == "INIT_SENT" and not acts):
-        await journal.move_with(tx, work, "CANCELLED", now, post_state="CANCELLED", post=_ENDED)
+    if attempt.state in NOTHING_PUBLIC or (attempt.state == AttemptState.INIT_SENT and not acts):
+        await journal.move_with(tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_ENDED)
         return None
-    if attempt.state == "INIT_SENT":
+    if attempt.state == AttemptState.INIT_SENT:
         # The one call that may publish is under way: in a moment its answer says what can be called back.
         raise Superseded
-    if attempt.state != "PROCESSING" or not acts:
+    if attempt.state != AttemptState.PROCESSING or not acts:
         raise _forbidden(row)
     capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
-    return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
+    return await journal.move_with(
+        tx, work, AttemptState.PROCESSING, now, post_state=PostState.CANCELLING, post={"due_at": now}
+    )
 
 
 def _forbidden(row: PostRow) -> StateForbids:
@@ -136,10 +140,12 @@ async def _put_back(domain: Domain, work: Work) -> PostRow | None:
     """
     try:
         due = {"due_at": domain.clock()}
-        return (await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=due)).post
+        return (
+            await journal.move(domain, work, AttemptState.PROCESSING, post_state=PostState.PROCESSING, post=due)
+        ).post
     except Superseded:
         async with domain.db.read() as tx:
             row = await posts.get(tx, work.post.location, work.post.id)
-        if row.state in ("CANCELLED", "CANCELLING"):
+        if row.state in (PostState.CANCELLED, PostState.CANCELLING):
             return None
         raise _forbidden(row) from None

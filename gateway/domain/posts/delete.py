@@ -13,8 +13,9 @@ from storage import attempts
 from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.posts import PostRow
+from storage.states import PostState
 
-REMOVABLE = ("FAILED", "CANCELLED", "AWAITING_CREATOR")
+REMOVABLE = (PostState.FAILED, PostState.CANCELLED, PostState.AWAITING_CREATOR)
 STAYS = "A published post stays on its network, where only its owner can delete it; `force` removes the records of it."
 OPEN = "Whether it was published is not known; `force` removes the record, and nobody looks for proof any more."
 UNDER_WAY = "A post that is under way is called back first: CancelPost."
@@ -43,9 +44,9 @@ async def delete(
 
 
 def _check(row: PostRow, force: bool) -> None:
-    if row.state in REMOVABLE or (force and row.state in ("PUBLISHED", "INDETERMINATE")):
+    if row.state in REMOVABLE or (force and row.state in (PostState.PUBLISHED, PostState.INDETERMINATE)):
         return
-    text = {"PUBLISHED": STAYS, "INDETERMINATE": OPEN}.get(row.state, UNDER_WAY)
+    text = {PostState.PUBLISHED: STAYS, PostState.INDETERMINATE: OPEN}.get(row.state, UNDER_WAY)
     raise StateForbids(row.state, text, resource=journal.subject(row))
 
 

@@ -13,6 +13,7 @@ from gateway.domain.publishing import journal, moves, reconcile, vendor_lookup, 
 from gateway.domain.publishing.journal import Work
 from storage import posts
 from storage.posts import PostRow
+from storage.states import AttemptState
 
 
 async def get(domain: Domain, location: str, post: str) -> PostRow:
@@ -36,7 +37,7 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
     if row is None or attempt is None or attempt.state not in _ASKABLE:
         return await get(domain, location, post)
     if not attempt.publish_id:
-        look = vendor_lookup.seek if attempt.state == "PROCESSING" else reconcile.look
+        look = vendor_lookup.seek if attempt.state == AttemptState.PROCESSING else reconcile.look
         with contextlib.suppress(Superseded):
             await look(domain, Work(row, attempt))
         return await get(domain, location, post)
@@ -48,4 +49,4 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
         return await posts.get(tx, location, post)
 
 
-_ASKABLE = ("PROCESSING", "PUBLISHED", "AWAITING_CREATOR", "INDETERMINATE")
+_ASKABLE = (AttemptState.PROCESSING, AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR, AttemptState.INDETERMINATE)

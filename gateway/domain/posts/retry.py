@@ -25,7 +25,7 @@ from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.states import AttemptState
+from storage.states import AttemptState, PostState
 
 
 async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
@@ -51,8 +51,10 @@ def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
     """Return whether the newest attempt may have posted, whatever is said here: the vendor never said that it
     failed.
     """
-    failed_here = row.state == "FAILED" and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
-    return row.state == "INDETERMINATE" or bool(failed_here)
+    failed_here = (
+        row.state == PostState.FAILED and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
+    )
+    return row.state == PostState.INDETERMINATE or bool(failed_here)
 
 
 async def _reconcile(domain: Domain, work: Work) -> None:
@@ -66,7 +68,10 @@ async def _reconcile(domain: Domain, work: Work) -> None:
         status = await moves.ask(domain, work, "asked-status", background=False)
     except NotFound:
         return
-    if work.post.state == "FAILED" and status.phase not in (PublishPhase.PUBLISHED, PublishPhase.AWAITING_CREATOR):
+    if work.post.state == PostState.FAILED and status.phase not in (
+        PublishPhase.PUBLISHED,
+        PublishPhase.AWAITING_CREATOR,
+    ):
         return
     with contextlib.suppress(Superseded):
         await vendor_status.learn(domain, work, status)
@@ -75,7 +80,7 @@ async def _reconcile(domain: Domain, work: Work) -> None:
 async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
     now = domain.clock()
     row = await rows.get(tx, location, post, lock=True)
-    if row.state not in ("FAILED", "INDETERMINATE"):
+    if row.state not in (PostState.FAILED, PostState.INDETERMINATE):
         raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
     media_of = await _media_again(tx, row)
     number = row.attempt + 1
@@ -86,7 +91,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         now,
         expect=[row.state],
         at_attempt=row.attempt,
-        state="QUEUED",
+        state=PostState.QUEUED,
         attempt=number,
         round_start=number,
         queue_time=now,

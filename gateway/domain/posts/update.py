@@ -23,9 +23,10 @@ from storage import accounts
 from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
-WAITING = ("QUEUED", "SCHEDULED")
-PLANNED = ("SCHEDULED", "AWAITING_CREATOR")
+WAITING = (PostState.QUEUED, PostState.SCHEDULED)
+PLANNED = (PostState.SCHEDULED, PostState.AWAITING_CREATOR)
 """States in which a planner may hold a post that is not published."""
 
 
@@ -81,7 +82,7 @@ async def _update(
 
 def _waits(row: PostRow, attempt: AttemptRow | None) -> bool:
     """Return whether no vendor has anything of it."""
-    return row.state in WAITING and (attempt is None or attempt.state in ("INTENT", "ABANDONED"))
+    return row.state in WAITING and (attempt is None or attempt.state in (AttemptState.INTENT, AttemptState.ABANDONED))
 
 
 async def _change_there(domain: Domain, work: Work) -> None:
@@ -111,13 +112,13 @@ async def _keep(
 ) -> PostRow:
     """Commit the change. Whoever is about to hand the post over as it was finds its attempt replaced."""
     now = domain.clock()
-    if not held and attempt is not None and attempt.state == "INTENT":
-        work = await journal.open_attempt(domain, row, attempt, state="QUEUED", due_at=now)
+    if not held and attempt is not None and attempt.state == AttemptState.INTENT:
+        work = await journal.open_attempt(domain, row, attempt, state=PostState.QUEUED, due_at=now)
         row = work.post
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            due = {} if row.state == "AWAITING_CREATOR" else {"due_at": now}
+            due = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
             changed = await rows.change(
                 tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
             )

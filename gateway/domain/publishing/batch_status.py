@@ -17,6 +17,7 @@ from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.queue import POLLED
 from providers.errors import ProviderError
 from storage import posts as rows
+from storage.states import AttemptState
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +37,7 @@ async def ask(domain: Domain, location: str, connection: str, *, stopping: Calla
     together = [
         Work(row, attempt)
         for row, attempt in found
-        if row is not None and attempt is not None and attempt.state == "PROCESSING" and attempt.publish_id
+        if row is not None and attempt is not None and attempt.state == AttemptState.PROCESSING and attempt.publish_id
     ]
     settled = await _settled(domain, together) if len(together) > 1 else set()
     for id in ids:

@@ -19,9 +19,15 @@ from storage import attempts, events, posts
 from storage.attempts import AttemptRow
 from storage.database import Transaction, advisory_lock
 from storage.posts import PostRow
-from storage.states import AttemptState
+from storage.states import AttemptState, PostState
 
-FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE")
+FINAL = (
+    PostState.PUBLISHED,
+    PostState.AWAITING_CREATOR,
+    PostState.FAILED,
+    PostState.CANCELLED,
+    PostState.INDETERMINATE,
+)
 HANDING_OVER = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
 STEP_BACK = timedelta(seconds=1)
 """How long a post waits that may not be handed over yet."""
@@ -30,7 +36,7 @@ MOST_BEFORE = 15
 ORDER_KEPT = timedelta(hours=1)
 """How long the younger posts of an account wait for an older one that does not move at all."""
 
-_ENDED = ("FAILED", "CANCELLED", "INDETERMINATE", "ABANDONED")
+_ENDED = (AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.INDETERMINATE, AttemptState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +80,7 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
     reach("publish.before-commit.INTENT")
     async with domain.db.transaction() as tx:
         if replaced is not None:
-            await _swap(tx, replaced, "ABANDONED", now)
+            await _swap(tx, replaced, AttemptState.ABANDONED, now)
         number = post.attempt + 1
         changed = await posts.change(
             tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, attempt=number, **values
@@ -101,9 +107,9 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
 async def move(
     domain: Domain,
     work: Work,
-    to: str,
+    to: AttemptState,
     *,
-    post_state: str | None = None,
+    post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
     first: Callable[[Transaction], Awaitable[None]] | None = None,
     **attempt_values: Any,
@@ -125,10 +131,10 @@ async def move(
 async def move_with(
     tx: Transaction,
     work: Work,
-    to: str,
+    to: AttemptState,
     now: datetime,
     *,
-    post_state: str | None = None,
+    post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
     **attempt_values: Any,
 ) -> Work:
@@ -151,8 +157,8 @@ async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> 
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
         if await _before(tx, work.post, now):
             return None
-        attempt = await _swap(tx, work.attempt, "INIT_SENT", now, announce_time=now, **attempt_values)
-        row = await _change_post(tx, work.post, now, "TRANSFERRING", {"error": None, "next_attempt_time": None})
+        attempt = await _swap(tx, work.attempt, AttemptState.INIT_SENT, now, announce_time=now, **attempt_values)
+        row = await _change_post(tx, work.post, now, PostState.TRANSFERRING, {"error": None, "next_attempt_time": None})
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
 
@@ -166,7 +172,7 @@ async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
             return
         if await attempts.move(tx, attempt, attempt.state, domain.clock(), publish_id=publish_id) is None:
             return
-        if attempt.state == "INDETERMINATE":
+        if attempt.state == AttemptState.INDETERMINATE:
             await posts.set_due(tx, location, id, domain.clock(), also_idle=True)
 
 
@@ -210,14 +216,16 @@ async def put_off(domain: Domain, post: PostRow, until: datetime) -> None:
         await posts.set_due(tx, post.location, post.id, until)
 
 
-async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **values: Any) -> AttemptRow:
-    moved = await attempts.move(tx, attempt, AttemptState(to), now, **values)
+async def _swap(tx: Transaction, attempt: AttemptRow, to: AttemptState, now: datetime, **values: Any) -> AttemptRow:
+    moved = await attempts.move(tx, attempt, to, now, **values)
     if moved is None:
         raise Superseded
     return moved
 
 
-async def _change_post(tx: Transaction, post: PostRow, now: datetime, state: str, values: dict[str, Any]) -> PostRow:
+async def _change_post(
+    tx: Transaction, post: PostRow, now: datetime, state: PostState, values: dict[str, Any]
+) -> PostRow:
     # Read in this very session it is one object with what comes back: the state from before is kept beside it.
     before = post.state
     changed = await posts.change(

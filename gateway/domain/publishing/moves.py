@@ -18,6 +18,7 @@ from providers.interface import Publishing
 from providers.models.publishing import PublishStatus
 from storage.attempts import AttemptRow
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 T = TypeVar("T")
 Again = Work | None
@@ -64,7 +65,7 @@ async def wait_for_human(domain: Domain, work: Work, error: ProviderError) -> Ag
 async def again(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any] | None) -> Again:
     """Put a new attempt in this one's place, to begin after `delay`."""
     fresh = await journal.open_attempt(
-        domain, work.post, work.attempt, state="QUEUED", sent_bytes=0, error=kept, due_at=domain.clock() + delay
+        domain, work.post, work.attempt, state=PostState.QUEUED, sent_bytes=0, error=kept, due_at=domain.clock() + delay
     )
     return await rest(domain, fresh, delay) if delay > timedelta(0) else fresh
 
@@ -90,11 +91,11 @@ async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
 
 
 async def fail(
-    domain: Domain, work: Work, kept: dict[str, Any] | None, *, state: str = "FAILED", **values: Any
+    domain: Domain, work: Work, kept: dict[str, Any] | None, *, state: PostState = PostState.FAILED, **values: Any
 ) -> Again:
     """End the attempt and the post, with the error that callers see; `values` are further columns of the attempt."""
     post = {"error": kept, "due_at": None, "next_attempt_time": None}
-    await journal.move(domain, work, "FAILED", post_state=state, post=post, **values)
+    await journal.move(domain, work, AttemptState.FAILED, post_state=state, post=post, **values)
     return None
 
 

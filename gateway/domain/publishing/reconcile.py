@@ -20,6 +20,7 @@ from providers.models.webhooks import Webhook, WebhookKind
 from storage import attempts, posts, webhooks
 from storage.database import advisory_lock
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
@@ -101,7 +102,11 @@ async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
             return False
         [attempt] = candidates
         post = await posts.get(tx, attempt.location, attempt.post)
-        in_doubt = (post.state, post.attempt, attempt.state) == ("INDETERMINATE", attempt.number, "INDETERMINATE")
+        in_doubt = (post.state, post.attempt, attempt.state) == (
+            PostState.INDETERMINATE,
+            attempt.number,
+            AttemptState.INDETERMINATE,
+        )
         if not in_doubt or webhook.mode not in ("", post.mode):
             return False
         await journal.move_with(tx, Work(post, attempt), attempt.state, domain.clock(), publish_id=webhook.publish_id)

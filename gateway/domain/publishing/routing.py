@@ -19,6 +19,7 @@ from providers.errors import ProviderError
 from storage import accounts, attempts
 from storage.accounts import AccountRow
 from storage.posts import PostRow
+from storage.states import PostState
 
 log = structlog.get_logger(__name__)
 
@@ -77,7 +78,7 @@ async def switch(domain: Domain, work: Work, refusal: DomainError | ProviderErro
     columns = ("account", "connection", "provider", "named_account", "route_reason")
     values = {name: getattr(wanted, name) for name in columns}
     log.info("publish.rerouted", location=post.location, post=post.id, provider=wanted.provider)
-    return await journal.open_attempt(domain, post, work.attempt, state="QUEUED", error=None, **values)
+    return await journal.open_attempt(domain, post, work.attempt, state=PostState.QUEUED, error=None, **values)
 
 
 async def _other(domain: Domain, post: PostRow, known: Sequence[Problem]) -> tuple[AccountRow, Checked] | None:

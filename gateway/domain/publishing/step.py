@@ -32,6 +32,7 @@ from providers.models.publishing import PublishPhase, PublishStatus
 from storage.attempts import AttemptRow
 from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
@@ -49,7 +50,7 @@ async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[
             if stopping():
                 await journal.rest(domain, work, domain.clock())
                 return
-            if work.attempt.state == "INTENT":
+            if work.attempt.state == AttemptState.INTENT:
                 work = await submit.begin(domain, work, stopping)
             else:
                 work = await _HANDLERS[work.attempt.state](domain, work)
@@ -73,7 +74,7 @@ async def _after_fault(domain: Domain, location: str, post: str) -> None:
     if row is None or row.due_at is None:
         return
     kept = vendor_errors.stored_error("INTERNAL", "The gateway met a fault of its own; its log has the cause.")
-    if attempt is None or row.state in journal.FINAL or attempt.state in ("FAILED", "ABANDONED"):
+    if attempt is None or row.state in journal.FINAL or attempt.state in (AttemptState.FAILED, AttemptState.ABANDONED):
         await journal.put_off(domain, row, domain.clock() + retry_policy.RETRY_MAX)
         return
     work = await journal.move(domain, Work(row, attempt), attempt.state, faults=attempt.faults + 1)
@@ -93,22 +94,22 @@ async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> W
         return await _after_the_end(domain, Work(post, attempt))
     if post.state in journal.FINAL:
         return None
-    if attempt is None or attempt.state == "ABANDONED":
-        return await journal.open_attempt(domain, post, attempt, state="QUEUED")
-    if attempt.state == "INIT_SENT":
+    if attempt is None or attempt.state == AttemptState.ABANDONED:
+        return await journal.open_attempt(domain, post, attempt, state=PostState.QUEUED)
+    if attempt.state == AttemptState.INIT_SENT:
         lost = reconcile.lost if moves.acts_at_once(domain, post) else submit.lost_init
         return await lost(domain, Work(post, attempt))
-    if attempt.state == "FINAL_SENT":
+    if attempt.state == AttemptState.FINAL_SENT:
         return await transfer.doubt(domain, Work(post, attempt))
-    known = attempt.state == "INTENT" or attempt.state in _HANDLERS
+    known = attempt.state == AttemptState.INTENT or attempt.state in _HANDLERS
     return Work(post, attempt) if known else None
 
 
 async def _after_the_end(domain: Domain, work: Work) -> Again:
     """Ask what may still be learnt: a public id, a draft's fate, or how an open outcome ended."""
-    if work.post.state in ("PUBLISHED", "AWAITING_CREATOR"):
+    if work.post.state in (PostState.PUBLISHED, PostState.AWAITING_CREATOR):
         return await _watch_late(domain, work)
-    if work.post.state == "INDETERMINATE":
+    if work.post.state == PostState.INDETERMINATE:
         return await reconcile.look(domain, work)
     return None
 
@@ -121,7 +122,7 @@ async def _poll(domain: Domain, work: Work) -> Again:
         status = await moves.ask(domain, work, "status")
     except ProviderError as error:
         return await vendor_status.status_unknown(domain, work, error)
-    if work.post.state == "CANCELLING" and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
+    if work.post.state == PostState.CANCELLING and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
         await vendor_cancel.repeat_cancel(domain, work)
     return await vendor_status.settle(domain, work, status)
 
@@ -138,8 +139,8 @@ async def _watch_late(domain: Domain, work: Work) -> Again:
 
 
 _HANDLERS = {
-    "INIT_OK": transfer.send,
-    "UPLOADING": transfer.send,
-    "FINAL_SENT": transfer.send,
-    "PROCESSING": _poll,
+    AttemptState.INIT_OK: transfer.send,
+    AttemptState.UPLOADING: transfer.send,
+    AttemptState.FINAL_SENT: transfer.send,
+    AttemptState.PROCESSING: _poll,
 }

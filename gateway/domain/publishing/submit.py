@@ -43,6 +43,7 @@ from providers.models.publishing import Begun, ChunkPlan, Content
 from providers.models.secret import Secret
 from storage import attempts, webhooks
 from storage.database import DatabaseUnavailable, Transaction
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -213,7 +214,7 @@ async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
     return await journal.move(
         domain,
         work,
-        "INIT_OK",
+        AttemptState.INIT_OK,
         post={"total_bytes": size, "sent_bytes": 0},
         publish_id=begun.publish_id,
         upload_url_sealed=seal.seal("attempts", moves.row_id(work.attempt), "upload_url", work.attempt.number, url),
@@ -233,8 +234,8 @@ async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
     await journal.move(
         domain,
         work,
-        "PROCESSING",
-        post_state="PROCESSING",
+        AttemptState.PROCESSING,
+        post_state=PostState.PROCESSING,
         post=shown,
         publish_id=begun.publish_id,
         **taken,
@@ -263,7 +264,9 @@ async def _back_to_intent(domain: Domain, work: Work) -> Work:
         if work.post.mode == "creator_inbox":
             await daily_caps.free(tx, domain, work.post, moves.stamp(work))
 
-    return await journal.move(domain, work, "INTENT", post_state="QUEUED", first=free, final_sent_time=None)
+    return await journal.move(
+        domain, work, AttemptState.INTENT, post_state=PostState.QUEUED, first=free, final_sent_time=None
+    )
 
 
 async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
@@ -284,7 +287,7 @@ async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
 
 async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any]) -> Again:
     """Try again after `delay`, and after a longer one the next time."""
-    moved = await journal.move(domain, work, "INTENT", failures=work.attempt.failures + 1)
+    moved = await journal.move(domain, work, AttemptState.INTENT, failures=work.attempt.failures + 1)
     return await moves.rest(domain, moved, delay, error=kept)
 
 

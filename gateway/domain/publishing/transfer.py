@@ -20,6 +20,7 @@ from gateway.errors import DomainError, GatewayUnavailable
 from providers.errors import Ambiguous, ContractBroken, ProviderError, Rejected, Temporary, Unavailable, UploadGone
 from providers.models.publishing import ChunkPlan, PublishPhase, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
+from storage.states import AttemptState
 
 log = structlog.get_logger(__name__)
 
@@ -27,19 +28,19 @@ log = structlog.get_logger(__name__)
 async def send(domain: Domain, work: Work) -> Again:
     """INIT_OK, UPLOADING, FINAL_SENT: send the next chunk; before the last one leaves, FINAL_SENT is committed."""
     attempt = work.attempt
-    if attempt.state != "FINAL_SENT" and _is_over(domain, work):
+    if attempt.state != AttemptState.FINAL_SENT and _is_over(domain, work):
         return await moves.begin_anew(domain, work, "The upload address expired before all bytes were sent.")
     first, end, last = ChunkPlan(attempt.size, attempt.chunk_size, attempt.chunk_count).chunk_at(attempt.confirmed)
-    if last and attempt.state != "FINAL_SENT":
-        work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
-    elif attempt.state == "INIT_OK":
-        work = await journal.move(domain, work, "UPLOADING")
+    if last and attempt.state != AttemptState.FINAL_SENT:
+        work = await journal.move(domain, work, AttemptState.FINAL_SENT, final_sent_time=domain.clock())
+    elif attempt.state == AttemptState.INIT_OK:
+        work = await journal.move(domain, work, AttemptState.UPLOADING)
     try:
         answer = await _send_range(domain, work, first, end, "final-chunk" if last else "chunk")
     except DomainError as error:
         return await _unread(domain, work, error)
     except ProviderError as error:
-        final = work.attempt.state == "FINAL_SENT"
+        final = work.attempt.state == AttemptState.FINAL_SENT
         return await (doubt(domain, work, error) if final else _unsent(domain, work, error))
     return await _confirmed(domain, work, answer)
 
@@ -54,7 +55,7 @@ async def _unread(domain: Domain, work: Work, error: DomainError) -> Again:
     """Our own bytes could not be read. Of a last chunk that left before, that says nothing: the vendor is asked."""
     lasting = not isinstance(error, GatewayUnavailable)
     told = (Rejected if lasting else Unavailable)(error.message, provider=work.post.provider)
-    if work.attempt.state == "FINAL_SENT":
+    if work.attempt.state == AttemptState.FINAL_SENT:
         return await doubt(domain, work, told, vendor_errors.as_stored(error))
     return await (moves.fail(domain, work, vendor_errors.as_stored(error)) if lasting else _unsent(domain, work, told))
 
@@ -83,21 +84,21 @@ async def _confirmed(domain: Domain, work: Work, answer: Transferred) -> Again:
         return await _ask_how_much(domain, work)
     received = answer.received or 0
     if answer.complete or received >= attempt.size:
-        if attempt.state != "FINAL_SENT":
-            work = await journal.move(domain, work, "FINAL_SENT", final_sent_time=domain.clock())
+        if attempt.state != AttemptState.FINAL_SENT:
+            work = await journal.move(domain, work, AttemptState.FINAL_SENT, final_sent_time=domain.clock())
         return await vendor_status.processing(domain, work)
     failures = 0 if received > attempt.confirmed else attempt.failures + 1
     shown = {"sent_bytes": received, "due_at": domain.clock() + LEASE}
     # A last chunk that the vendor wants in part again leaves the attempt in FINAL_SENT: there is no way back from it.
     moved = await journal.move(domain, work, attempt.state, post=shown, confirmed=received, failures=failures)
-    if failures > retry_policy.MAX_CHUNK_FAILURES and attempt.state != "FINAL_SENT":
+    if failures > retry_policy.MAX_CHUNK_FAILURES and attempt.state != AttemptState.FINAL_SENT:
         return await moves.begin_anew(domain, moved, "The provider did not take the file.")
     return await moves.rest(domain, moved, retry_policy.retry_delay(failures - 1)) if failures else moved
 
 
 async def _ask_how_much(domain: Domain, work: Work) -> Again:
     """The vendor refused the range without saying what it has: its status may say so."""
-    if work.attempt.state == "FINAL_SENT":
+    if work.attempt.state == AttemptState.FINAL_SENT:
         error = Unavailable("The provider did not say how much of the file it has.", provider=work.post.provider)
         return await doubt(domain, work, error)
     try:
@@ -156,7 +157,7 @@ async def _send_rest(domain: Domain, work: Work, error: ProviderError | None, st
     failures = attempt.failures + 1
     # A number that still changes is no proof of anything: what was seen of a dead address counts no more.
     anew = {"gone_time": None} if first != attempt.confirmed else {}
-    moved = await journal.move(domain, work, "FINAL_SENT", confirmed=first, failures=failures, **anew)
+    moved = await journal.move(domain, work, AttemptState.FINAL_SENT, confirmed=first, failures=failures, **anew)
     return moved if error is None else await moves.rest(domain, moved, retry_policy.retry_delay(failures - 1, error))
 
 
@@ -172,12 +173,14 @@ async def _settle(domain: Domain, work: Work, error: UploadGone, status: Publish
     if status.received is None:
         return await vendor_status.processing(domain, work)
     if attempt.gone_time is None or status.received != attempt.confirmed:
-        work = await journal.move(domain, work, "FINAL_SENT", confirmed=status.received, gone_time=now, polls=1)
+        work = await journal.move(
+            domain, work, AttemptState.FINAL_SENT, confirmed=status.received, gone_time=now, polls=1
+        )
         return await moves.rest(domain, work, retry_policy.POLL_FIRST)
     expired = error.http_status == 403 or (attempt.upload_expire_time or now) <= now
     needed = retry_policy.SETTLE_EXPIRED if expired else retry_policy.SETTLE_UNKNOWN
     if attempt.polls < retry_policy.SETTLE_LOOKS or now - attempt.gone_time < needed:
-        work = await journal.move(domain, work, "FINAL_SENT", polls=attempt.polls + 1)
+        work = await journal.move(domain, work, AttemptState.FINAL_SENT, polls=attempt.polls + 1)
         return await moves.rest(domain, work, retry_policy.POLL_FIRST)
     if moves.tries(work) >= retry_policy.MAX_INITS:
         text = "The provider closed the upload again and again without saying that it has all bytes."

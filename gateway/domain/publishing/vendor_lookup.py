@@ -21,6 +21,7 @@ from providers.models.publishing import PublishPhase, PublishStatus, Sighting
 from storage import accounts, attempts, post_matching
 from storage import media as links
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 CLOCK_SLACK = timedelta(seconds=30)
 """How much earlier than our announcement a vendor's clock may say that the post was made."""
@@ -41,7 +42,16 @@ TAKEN = "taken"
 async def begin(domain: Domain, work: Work) -> Again:
     """INIT_SENT without an answer, of a vendor that shows what it has: look for it there, from a moment later on."""
     shown = {"due_at": domain.clock() + retry_policy.SEEK_FIRST, "next_attempt_time": None}
-    await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=shown, polls=0, denials=0, failures=0)
+    await journal.move(
+        domain,
+        work,
+        AttemptState.PROCESSING,
+        post_state=PostState.PROCESSING,
+        post=shown,
+        polls=0,
+        denials=0,
+        failures=0,
+    )
     return None
 
 
@@ -77,8 +87,8 @@ async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
 async def _never_made(domain: Domain, work: Work) -> Again:
     # What a late call of this attempt would let the vendor fetch opens nothing any more.
     await media_links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
-    if work.post.state == "CANCELLING":
-        return await moves.fail(domain, work, None, state="CANCELLED")
+    if work.post.state == PostState.CANCELLING:
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     text = "The announcement never reached the provider."
     return await moves.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
 

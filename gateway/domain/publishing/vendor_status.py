@@ -20,6 +20,7 @@ from providers.errors import Ambiguous, GrantRevoked, NotFound, ProviderError, T
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,14 @@ async def processing(domain: Domain, work: Work, status: PublishStatus | None = 
     """All bytes are with the vendor: from here on it is only asked."""
     sent = {"sent_bytes": work.attempt.size, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
     moved = await journal.move(
-        domain, work, "PROCESSING", post_state="PROCESSING", post=sent, confirmed=work.attempt.size, failures=0, polls=0
+        domain,
+        work,
+        AttemptState.PROCESSING,
+        post_state=PostState.PROCESSING,
+        post=sent,
+        confirmed=work.attempt.size,
+        failures=0,
+        polls=0,
     )
     return None if status is None else await settle(domain, moved, status)
 
@@ -50,7 +58,7 @@ async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
     if now - since(work) > retry_policy.OUTCOME_LIMIT:
         error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
         return await indeterminate(domain, work, error)
-    begun = "PROCESSING" if work.post.state == "SCHEDULED" else None
+    begun = PostState.PROCESSING if work.post.state == PostState.SCHEDULED else None
     calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
     moved = await journal.move(domain, work, attempt.state, post_state=begun, **calm)
     return await moves.rest(domain, moved, retry_policy.poll_delay(attempt.polls))
@@ -66,14 +74,16 @@ def since(work: Work) -> datetime:
 async def _scheduled(domain: Domain, work: Work) -> Again:
     """The vendor keeps it until its time: nothing to ask before that, and then ever more seldom."""
     attempt, due = work.attempt, since(work) + retry_policy.AFTER_SCHEDULE
-    state = "SCHEDULED" if work.post.state != "CANCELLING" else None
+    state = PostState.SCHEDULED if work.post.state != PostState.CANCELLING else None
     calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
     wait = due - domain.clock() if state else timedelta(0)
     if wait < -retry_policy.OVERDUE:
-        return await _overdue(domain, await journal.move(domain, work, "PROCESSING", post_state=state, **calm))
+        return await _overdue(
+            domain, await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **calm)
+        )
     # One whose outcome was unknown waits for its time again like any other.
     calm["post"] = {"error": None} if work.post.error else None
-    moved = await journal.move(domain, work, "PROCESSING", post_state=state, **calm)
+    moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **calm)
     return await moves.rest(domain, moved, max(wait, retry_policy.poll_delay(attempt.polls)))
 
 
@@ -93,7 +103,16 @@ async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
     due = None if values.get("provider_post_id") or not public else now + retry_policy.POLL_FIRST
     values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
     free = _freeing_draft(domain, work)
-    await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, first=free, polls=0, failures=0)
+    await journal.move(
+        domain,
+        work,
+        AttemptState.PUBLISHED,
+        post_state=PostState.PUBLISHED,
+        post=values,
+        first=free,
+        polls=0,
+        failures=0,
+    )
     return None
 
 
@@ -120,7 +139,13 @@ def _freeing_draft(domain: Domain, work: Work) -> Callable[[Transaction], Awaita
 async def _awaiting(domain: Domain, work: Work) -> Again:
     values = {"error": None, "due_at": domain.clock() + retry_policy.POST_ID_POLL_MAX, "next_attempt_time": None}
     await journal.move(
-        domain, work, "AWAITING_CREATOR", post_state="AWAITING_CREATOR", post=values, polls=0, failures=0
+        domain,
+        work,
+        AttemptState.AWAITING_CREATOR,
+        post_state=PostState.AWAITING_CREATOR,
+        post=values,
+        polls=0,
+        failures=0,
     )
     return None
 
@@ -135,14 +160,14 @@ async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Ag
     kept = vendor_errors.stored_error(
         reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata
     )
-    retryable = kind is not None and kind.value == "retryable" and work.post.state != "CANCELLING"
+    retryable = kind is not None and kind.value == "retryable" and work.post.state != PostState.CANCELLING
     if retryable and moves.tries(work) < retry_policy.MAX_INITS:
         log.info("publish.again", location=work.post.location, post=work.post.id, code=status.fail_code)
         return await moves.again(domain, work, retry_policy.retry_delay(moves.tries(work) - 1), kept)
     # What was called back and did not get through is cancelled, whatever the vendor gives as its reason.
-    cancelled = work.post.state == "CANCELLING" or (kind is not None and kind.value == "cancelled")
+    cancelled = work.post.state == PostState.CANCELLING or (kind is not None and kind.value == "cancelled")
     if cancelled:
-        return await moves.fail(domain, work, None, state="CANCELLED", fail_code=status.fail_code)
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED, fail_code=status.fail_code)
     return await moves.fail(domain, work, kept, fail_code=status.fail_code)
 
 
@@ -159,9 +184,9 @@ async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[st
 async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
     """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
     now, attempt = domain.clock(), work.attempt
-    if isinstance(error, NotFound) and work.post.state == "CANCELLING" and _is_planner(domain, work.post):
+    if isinstance(error, NotFound) and work.post.state == PostState.CANCELLING and _is_planner(domain, work.post):
         # Its record is gone, which is how a planner calls a post back.
-        return await moves.fail(domain, work, None, state="CANCELLED")
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     denials = attempt.denials + isinstance(error, NotFound)
     denied = denials > retry_policy.MAX_UNKNOWN_ID
     # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
@@ -178,7 +203,9 @@ async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Aga
     """Say that nobody knows how it ended; proof is looked for, ever more seldom, and without it a human decides."""
     kept = vendor_errors.as_stored(error, "OUTCOME_UNKNOWN")
     shown = {"error": kept, "due_at": domain.clock() + LOOK_FIRST, "next_attempt_time": None}
-    await journal.move(domain, work, "INDETERMINATE", post_state="INDETERMINATE", post=shown, polls=0, failures=0)
+    await journal.move(
+        domain, work, AttemptState.INDETERMINATE, post_state=PostState.INDETERMINATE, post=shown, polls=0, failures=0
+    )
     return None
 
 
@@ -193,9 +220,9 @@ def _is_planner(domain: Domain, post: PostRow) -> bool:
 async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> Again:
     """Take over what a vendor says after the end: an id that was missing, or a draft its creator published."""
     post, now = work.post, domain.clock()
-    if status.phase is PublishPhase.PUBLISHED and post.state == "AWAITING_CREATOR":
+    if status.phase is PublishPhase.PUBLISHED and post.state == PostState.AWAITING_CREATOR:
         return await published(domain, work, status)
-    if post.state == "AWAITING_CREATOR" and _is_planner(domain, post) and status.phase in _DECIDED:
+    if post.state == PostState.AWAITING_CREATOR and _is_planner(domain, post) and status.phase in _DECIDED:
         return await settle(domain, work, status)
     found = await _found(domain, post, status) if not post.provider_post_id else {}
     delay = retry_policy.poll_delay(work.attempt.polls, retry_policy.POST_ID_POLL_MAX)
@@ -206,7 +233,7 @@ async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over:
 
 async def learn(domain: Domain, work: Work, status: PublishStatus) -> None:
     """Take over an answer that somebody asked for beside the polls; one that says nothing new changes nothing."""
-    if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
+    if work.attempt.state in (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR):
         await learn_late(domain, work, status)
     elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING, PublishPhase.SCHEDULED):
         await settle(domain, work, status)

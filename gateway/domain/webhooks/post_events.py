@@ -22,6 +22,7 @@ from storage import attempts, connections, posts
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 from storage.webhooks import UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
@@ -116,7 +117,7 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
         values = {"publish_id": old.attempt.publish_id, "final_sent_time": old.attempt.final_sent_time or now}
         shown = {"due_at": now, "error": None}
         moved = await journal.move_with(
-            tx, Work(post, newest), "PROCESSING", now, post_state="PROCESSING", post=shown, **values
+            tx, Work(post, newest), AttemptState.PROCESSING, now, post_state=PostState.PROCESSING, post=shown, **values
         )
     await vendor_status.settle(domain, moved, status)
     return True
