@@ -25,7 +25,7 @@ def kind(post: PostRow) -> str:
     return "pull" if any(source.vendor_pull for source in sources_of(post)) else "file"
 
 
-def acts_at_once(post: PostRow, table: CapabilityTable) -> bool:
+def publishes_on_submit(post: PostRow, table: CapabilityTable) -> bool:
     """Return whether the one announcing call may publish by itself, so that a lost answer leaves the outcome open."""
     return table.library or kind(post) != "file"
 
@@ -70,7 +70,7 @@ _LINK = Secret("https://media.example/link")
 """Stands for the address of a medium, of which some are made only when the post goes out."""
 
 
-def stand_in(post: PostRow, count: int | None = None) -> Content:
+def placeholder(post: PostRow, count: int | None = None) -> Content:
     """Return content of the post's kind under addresses that lead nowhere: for what is asked without its media."""
     return linked_content(post, [_LINK] * (len(sources_of(post)) if count is None else count))
 
@@ -93,7 +93,7 @@ class Source:
     vendor_pull: bool = False
 
     @property
-    def to_fetch(self) -> bool:
+    def needs_fetch(self) -> bool:
         """Return whether its bytes must still be fetched by us."""
         return bool(self.uri) and not self.upload and not self.vendor_pull
 

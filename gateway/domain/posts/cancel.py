@@ -88,7 +88,7 @@ async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
 
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
     row, attempt, now = work.post, work.attempt, domain.clock()
-    acts = moves.acts_at_once(domain, row)
+    acts = moves.publishes_on_submit(domain, row)
     if row.state == PostState.AWAITING_CREATOR and row.mode in PLANNED and attempt.publish_id:
         capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
         return await journal.move_with(

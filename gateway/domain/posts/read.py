@@ -37,14 +37,14 @@ async def refresh(domain: Domain, location: str, post: str) -> PostRow:
     if row is None or attempt is None or attempt.state not in _ASKABLE:
         return await get(domain, location, post)
     if not attempt.publish_id:
-        look = vendor_lookup.seek if attempt.state == AttemptState.PROCESSING else reconcile.look
+        look = vendor_lookup.search if attempt.state == AttemptState.PROCESSING else reconcile.look_for_proof
         with contextlib.suppress(Superseded):
             await look(domain, Work(row, attempt))
         return await get(domain, location, post)
     work = Work(row, attempt)
-    status = await moves.ask(domain, work, "asked-status", background=False)
+    status = await moves.fetch_status(domain, work, "asked-status", background=False)
     with contextlib.suppress(Superseded):
-        await vendor_status.learn(domain, work, status)
+        await vendor_status.apply_requested(domain, work, status)
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
 

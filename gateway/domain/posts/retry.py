@@ -61,11 +61,11 @@ async def _reconcile(domain: Domain, work: Work) -> None:
     """Look for proof once more; what could still be fetched for the old attempt dies, so that it cannot post late."""
     if not work.attempt.publish_id:
         with contextlib.suppress(Superseded):
-            await reconcile.look(domain, work)
+            await reconcile.look_for_proof(domain, work)
         await links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
         return
     try:
-        status = await moves.ask(domain, work, "asked-status", background=False)
+        status = await moves.fetch_status(domain, work, "asked-status", background=False)
     except NotFound:
         return
     if work.post.state == PostState.FAILED and status.phase not in (
@@ -74,7 +74,7 @@ async def _reconcile(domain: Domain, work: Work) -> None:
     ):
         return
     with contextlib.suppress(Superseded):
-        await vendor_status.learn(domain, work, status)
+        await vendor_status.apply_requested(domain, work, status)
 
 
 async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:

@@ -92,7 +92,7 @@ async def _change_there(domain: Domain, work: Work) -> None:
     capabilities.require(provider.table, Capability.POST_EDIT)
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
-    order = post_content.publish_request(post, account, post_content.stand_in(post))
+    order = post_content.publish_request(post, account, post_content.placeholder(post))
     access = moves.access_of(domain, post, background=False)
     try:
         await provider.records.edit(access, work.attempt.publish_id, order)

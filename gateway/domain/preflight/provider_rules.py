@@ -111,7 +111,7 @@ def _question(post: PostRow, account: AccountRow, table: CapabilityTable) -> Pub
         content = VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
     else:
         count = min(len(post_content.sources_of(post)), limits.max_photos or MAX_LINKS) if kind == "photos" else 1
-        content = post_content.stand_in(post, count)
+        content = post_content.placeholder(post, count)
     if isinstance(content, Photos):
         content = replace(content, cover_index=0, title=content.title[:1])
     order = post_content.publish_request(post, account, content)

@@ -26,7 +26,7 @@ ASK_AHEAD = timedelta(seconds=30)
 """Who is due this soon is asked for along with those that are due: the same call tells both."""
 
 
-async def ask(domain: Domain, location: str, connection: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
+async def poll(domain: Domain, location: str, connection: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
     """Ask for every post of the connection that is due: one call for a page of them.
 
     Safe to call at any time and by several at once. Raises DatabaseUnavailable.
@@ -49,8 +49,8 @@ async def _settled(domain: Domain, together: Sequence[Work]) -> set[str]:
     """Ask for them all; give those whose answer came, each applied."""
     first = together[0].post
     now = domain.clock()
-    since = min(moves.announced(work) for work in together) - vendor_lookup.CLOCK_SLACK
-    until = max([now, *(work.post.schedule_time or now for work in together)]) + vendor_lookup.PLAN_SLACK
+    since = min(moves.submit_time(work) for work in together) - vendor_lookup.CLOCK_SLACK
+    until = max([now, *(work.post.schedule_time or now for work in together)]) + vendor_lookup.SCHEDULE_SLACK
     asking = domain.providers[first.provider].records.statuses(
         moves.access_of(domain, first), [work.attempt.publish_id for work in together], since=since, until=until
     )
@@ -64,6 +64,6 @@ async def _settled(domain: Domain, together: Sequence[Work]) -> set[str]:
         status = answers.get(work.attempt.publish_id)
         if status is not None:
             with contextlib.suppress(Superseded):
-                await vendor_status.settle(domain, work, status)
+                await vendor_status.apply(domain, work, status)
             settled.add(work.post.id)
     return settled

@@ -29,7 +29,7 @@ FINAL = (
     PostState.INDETERMINATE,
 )
 HANDING_OVER = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
-STEP_BACK = timedelta(seconds=1)
+TURN_DELAY = timedelta(seconds=1)
 """How long a post waits that may not be handed over yet."""
 
 MOST_BEFORE = 15
@@ -146,7 +146,7 @@ async def move_with(
     return Work(row, attempt)
 
 
-async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
+async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
     """Announce an init, unless another post of the account is being handed over now, or comes first: then None.
 
     Posts of one account go out in the order in which they were made; one that waits for something lets others pass.
@@ -163,7 +163,7 @@ async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> 
     return Work(row, attempt)
 
 
-async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
+async def save_publish_id(domain: Domain, work: Work, publish_id: str) -> None:
     """Keep a publish id with an attempt that somebody else moved on without one, and let the vendor be asked by it."""
     location, id, number = work.attempt.location, work.attempt.post, work.attempt.number
     async with domain.db.transaction() as tx:
@@ -176,13 +176,13 @@ async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
             await posts.set_due(tx, location, id, domain.clock(), also_idle=True)
 
 
-async def step_back(domain: Domain, post: PostRow) -> timedelta:
+async def turn_delay(domain: Domain, post: PostRow) -> timedelta:
     """Return how long a post waits for those of its account that come before it; 0 when it may be handed over now.
 
     Only a look, which spares the work before the hand-over. Who stands further behind looks more seldom.
     """
     async with domain.db.read() as tx:
-        return STEP_BACK * await _before(tx, post, domain.clock())
+        return TURN_DELAY * await _before(tx, post, domain.clock())
 
 
 async def _before(tx: Transaction, post: PostRow, now: datetime) -> int:
@@ -192,7 +192,7 @@ async def _before(tx: Transaction, post: PostRow, now: datetime) -> int:
     return min(older + under_way, MOST_BEFORE)
 
 
-async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
+async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
     """Look at the post again at `until`; `post_values` are shown to callers, such as the error it waits for."""
     async with domain.db.transaction() as tx:
         if post_values:
@@ -210,7 +210,7 @@ async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) 
             await posts.set_due(tx, work.post.location, work.post.id, until)
 
 
-async def put_off(domain: Domain, post: PostRow, until: datetime) -> None:
+async def set_due(domain: Domain, post: PostRow, until: datetime) -> None:
     """Look at a post again at `until`, whatever its attempt says."""
     async with domain.db.transaction() as tx:
         await posts.set_due(tx, post.location, post.id, until)

@@ -80,12 +80,12 @@ async def _links(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list
     return await media_links.links(domain, post, work.attempt.number, files, now, waits + limit + LINK_SLACK)
 
 
-def by_links(domain: Domain, post: PostRow) -> bool:
+def uses_links(domain: Domain, post: PostRow) -> bool:
     """Return whether the vendor gets at least one medium by a link of ours, and none before that is opened."""
     return any(source.upload and not _by_library(domain, post, source) for source in post_content.sources_of(post))
 
 
-def own(work: Work) -> frozenset[str]:
+def own_addresses(work: Work) -> frozenset[str]:
     """Return the addresses in the vendor's library that only this attempt used."""
     return frozenset(_stored(work).values())
 

@@ -13,7 +13,7 @@ from gateway.domain.context import Domain
 from gateway.domain.media import links
 from gateway.domain.publishing import journal, media_handoff, moves, retry_policy, vendor_lookup, vendor_status
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from providers.models.webhooks import Webhook, WebhookKind
@@ -29,24 +29,24 @@ LOOK_MAX = timedelta(minutes=15)
 CLOCK_SLACK = vendor_lookup.CLOCK_SLACK
 
 
-async def lost(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
+async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
     """INIT_SENT of a call that may publish, without an answer: prove that nothing came of it, or say INDETERMINATE."""
     error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
     if domain.providers[work.post.provider].table.library:
-        return await vendor_lookup.begin(domain, work)
+        return await vendor_lookup.start(domain, work)
     if await _cannot_be_fetched(domain, work.post):
-        return await moves.announce_again(domain, work, error)
-    return await vendor_status.indeterminate(domain, work, error)
+        return await moves.resubmit(domain, work, error)
+    return await vendor_status.mark_indeterminate(domain, work, error)
 
 
 async def _cannot_be_fetched(domain: Domain, post: PostRow) -> bool:
     """Close the attempt's links unless one was used: true when the vendor never had, and never gets, all the media."""
-    if not media_handoff.by_links(domain, post):
+    if not media_handoff.uses_links(domain, post):
         return False
     return await links.revoke_unfetched(domain, post.location, post.id, post.attempt)
 
 
-async def look(domain: Domain, work: Work) -> Again:
+async def look_for_proof(domain: Domain, work: Work) -> NextWork:
     """INDETERMINATE: look for proof once more, ever more seldom, for a day; then it is left to a human."""
     attempt, now = work.attempt, domain.clock()
     try:
@@ -55,7 +55,7 @@ async def look(domain: Domain, work: Work) -> Again:
         log.info("publish.no_proof_yet", location=work.post.location, post=work.post.id, code=error.code)
         status = None
     if status is not None:
-        return await vendor_status.settle(domain, work, status)
+        return await vendor_status.apply(domain, work, status)
     over = now - (attempt.final_sent_time or attempt.create_time) > retry_policy.OUTCOME_LIMIT
     delay = backoff(LOOK_FIRST, attempt.polls, LOOK_MAX)
     await journal.move(
@@ -68,19 +68,19 @@ async def _proof(domain: Domain, work: Work) -> PublishStatus | None:
     """Ask the vendor by the publish id if there is one, else find the post in its list."""
     post, attempt = work.post, work.attempt
     if attempt.publish_id:
-        status = await moves.ask(domain, work, "doubt-status")
+        status = await moves.fetch_status(domain, work, "doubt-status")
         return status if status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING) else None
     async with domain.db.transaction() as tx:
         # A delivery that nobody could place when it came may be about this very attempt.
         subject = await attempts.subject_of(tx, attempt)
         since = (attempt.final_sent_time or attempt.create_time) - CLOCK_SLACK
         await webhooks.look_again(tx, post.provider, subject, since)
-    found, _ = await vendor_lookup.look(domain, work)
+    found, _ = await vendor_lookup.find(domain, work)
     if found is None:
         return None
     if found.publish_id:
         work = await journal.move(domain, work, attempt.state, publish_id=found.publish_id)
-        return await moves.ask(domain, work, "doubt-status")
+        return await moves.fetch_status(domain, work, "doubt-status")
     return PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
 
 

@@ -27,26 +27,26 @@ AFTER_SCHEDULE = timedelta(seconds=30)
 OVERDUE = timedelta(minutes=5)
 """How long after its time a planner may keep a post before callers are told."""
 
-SEEK_FIRST = timedelta(seconds=5)
-SEEK_MAX = timedelta(minutes=1)
+LOOKUP_FIRST = timedelta(seconds=5)
+LOOKUP_MAX = timedelta(minutes=1)
 """Looks for a post whose announcement was not answered, in the vendor's list: after 5, 10, 20, 40, 60 s, and so on."""
 
-SEEK_SPAN = timedelta(minutes=2)
-SEEK_LOOKS = 4
+LOOKUP_SPAN = timedelta(minutes=2)
+LOOKUP_MISSES = 4
 """How long, and how often in a row, the vendor's list must be without a post before it counts as never made. A vendor
 that cuts its own calls after some 100 seconds has none under way by then.
 """
 
-LEAVES_WITHIN = timedelta(seconds=20)
+SUBMIT_WITHIN = timedelta(seconds=20)
 """How long after its announcement was written down a call that may publish may still leave. A worker that was frozen
 in between must not make it when it wakes: another has looked for the post in vain by then, and made it. The rest of
-SEEK_SPAN is the vendor's.
+LOOKUP_SPAN is the vendor's.
 """
 
 OUTCOME_LIMIT = timedelta(hours=24)
 """After this long without a word from the vendor the outcome is for a human to decide."""
 
-LAST_QUESTIONS = 2
+MIN_FAILED_POLLS = 2
 """How many questions in a row must have gone wrong before that limit ends a post."""
 
 POST_ID_LIMIT = timedelta(hours=24)
@@ -55,30 +55,30 @@ POST_ID_POLL_MAX = timedelta(minutes=15)
 day.
 """
 
-MAX_INITS = 3
+MAX_SUBMITS = 3
 """How many announcements may follow bytes that were sent in vain, or lost answers that cost a pending draft."""
 
-MAX_LOST = 30
+MAX_LOST_SUBMITS = 30
 """How many announcements may follow lost answers of which it is sure that nothing came."""
 
 MAX_CHUNK_FAILURES = 8
 EXPIRY_SLACK = timedelta(minutes=5)
 """How much later than announced an upload address may still work."""
 
-SETTLE_EXPIRED = timedelta(seconds=10)
-SETTLE_UNKNOWN = timedelta(seconds=30)
+CONFIRM_EXPIRED = timedelta(seconds=10)
+CONFIRM_UNKNOWN = timedelta(seconds=30)
 """How long a vendor must go on saying "incomplete" after its upload address died, before it is believed."""
 
-SETTLE_LOOKS = 4
+CONFIRM_POLLS = 4
 """How often in a row it must have said so, each time with the same number of bytes."""
 
-MAX_REFUSED = 3
+MAX_FINAL_REJECTIONS = 3
 """How often a last chunk may be refused for good, by a vendor that says it lacks bytes, before the post fails."""
 
 MAX_FAULTS = 8
 """How often in a row a step may meet a fault of our own, before the post is given up."""
 
-MAX_UNKNOWN_ID = 10
+MAX_DENIALS = 10
 """How often in a row a vendor may deny an id that it gave, before the outcome counts as unknown."""
 
 FAIL_REASONS: dict[FailureKind, str] = {

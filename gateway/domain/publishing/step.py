@@ -26,7 +26,7 @@ from gateway.domain.publishing import (
     vendor_status,
 )
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage.attempts import AttemptRow
@@ -48,10 +48,10 @@ async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[
         work = None if row is None else await _enter(domain, row, attempt)
         while work is not None:
             if stopping():
-                await journal.rest(domain, work, domain.clock())
+                await journal.defer(domain, work, domain.clock())
                 return
             if work.attempt.state == AttemptState.INTENT:
-                work = await submit.begin(domain, work, stopping)
+                work = await submit.submit(domain, work, stopping)
             else:
                 work = await _HANDLERS[work.attempt.state](domain, work)
     except Superseded:
@@ -75,15 +75,15 @@ async def _after_fault(domain: Domain, location: str, post: str) -> None:
         return
     kept = vendor_errors.stored_error("INTERNAL", "The gateway met a fault of its own; its log has the cause.")
     if attempt is None or row.state in journal.FINAL or attempt.state in (AttemptState.FAILED, AttemptState.ABANDONED):
-        await journal.put_off(domain, row, domain.clock() + retry_policy.RETRY_MAX)
+        await journal.set_due(domain, row, domain.clock() + retry_policy.RETRY_MAX)
         return
     work = await journal.move(domain, Work(row, attempt), attempt.state, faults=attempt.faults + 1)
     if work.attempt.faults <= retry_policy.MAX_FAULTS:
-        await moves.rest(domain, work, retry_policy.retry_delay(attempt.faults), error=kept)
+        await moves.defer(domain, work, retry_policy.retry_delay(attempt.faults), error=kept)
     elif attempt.final_sent_time is None:
         await moves.fail(domain, work, kept)
     else:
-        await vendor_status.indeterminate(domain, work, Ambiguous(kept["message"], provider=row.provider))
+        await vendor_status.mark_indeterminate(domain, work, Ambiguous(kept["message"], provider=row.provider))
 
 
 async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> Work | None:
@@ -97,50 +97,50 @@ async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> W
     if attempt is None or attempt.state == AttemptState.ABANDONED:
         return await journal.open_attempt(domain, post, attempt, state=PostState.QUEUED)
     if attempt.state == AttemptState.INIT_SENT:
-        lost = reconcile.lost if moves.acts_at_once(domain, post) else submit.lost_init
+        lost = reconcile.lost_response if moves.publishes_on_submit(domain, post) else submit.lost_response
         return await lost(domain, Work(post, attempt))
     if attempt.state == AttemptState.FINAL_SENT:
-        return await transfer.doubt(domain, Work(post, attempt))
+        return await transfer.resolve(domain, Work(post, attempt))
     known = attempt.state == AttemptState.INTENT or attempt.state in _HANDLERS
     return Work(post, attempt) if known else None
 
 
-async def _after_the_end(domain: Domain, work: Work) -> Again:
+async def _after_the_end(domain: Domain, work: Work) -> NextWork:
     """Ask what may still be learnt: a public id, a draft's fate, or how an open outcome ended."""
     if work.post.state in (PostState.PUBLISHED, PostState.AWAITING_CREATOR):
         return await _watch_late(domain, work)
     if work.post.state == PostState.INDETERMINATE:
-        return await reconcile.look(domain, work)
+        return await reconcile.look_for_proof(domain, work)
     return None
 
 
-async def _poll(domain: Domain, work: Work) -> Again:
+async def _poll(domain: Domain, work: Work) -> NextWork:
     """PROCESSING: one question to the vendor; while the post is being called back, one more request to stop."""
     if not work.attempt.publish_id:
-        return await vendor_lookup.seek(domain, work)
+        return await vendor_lookup.search(domain, work)
     try:
-        status = await moves.ask(domain, work, "status")
+        status = await moves.fetch_status(domain, work, "status")
     except ProviderError as error:
-        return await vendor_status.status_unknown(domain, work, error)
+        return await vendor_status.poll_failed(domain, work, error)
     if work.post.state == PostState.CANCELLING and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
         await vendor_cancel.repeat_cancel(domain, work)
-    return await vendor_status.settle(domain, work, status)
+    return await vendor_status.apply(domain, work, status)
 
 
-async def _watch_late(domain: Domain, work: Work) -> Again:
+async def _watch_late(domain: Domain, work: Work) -> NextWork:
     """PUBLISHED without an id, or AWAITING_CREATOR: ask ever more seldom whether the vendor knows more, for a day."""
     now = domain.clock()
-    over = now - vendor_status.since(work) > retry_policy.POST_ID_LIMIT
+    over = now - vendor_status.outcome_since(work) > retry_policy.POST_ID_LIMIT
     try:
-        status = await moves.ask(domain, work, "late-status")
+        status = await moves.fetch_status(domain, work, "late-status")
     except ProviderError:
         status = PublishStatus(PublishPhase.RUNNING)
-    return await vendor_status.learn_late(domain, work, status, over=over)
+    return await vendor_status.apply_late(domain, work, status, over=over)
 
 
 _HANDLERS = {
-    AttemptState.INIT_OK: transfer.send,
-    AttemptState.UPLOADING: transfer.send,
-    AttemptState.FINAL_SENT: transfer.send,
+    AttemptState.INIT_OK: transfer.send_chunk,
+    AttemptState.UPLOADING: transfer.send_chunk,
+    AttemptState.FINAL_SENT: transfer.send_chunk,
     AttemptState.PROCESSING: _poll,
 }

@@ -26,7 +26,7 @@ from gateway.domain.publishing import (
     vendor_lookup,
 )
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from gateway.domain.quotas import daily_caps
 from gateway.errors import DomainError, QuotaExceeded
 from providers.errors import (
@@ -55,20 +55,20 @@ KEEP_PAUSE = timedelta(seconds=1)
 NOT_SENT = "The gateway's database was away; nothing was sent."
 
 
-async def begin(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Again:
+async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> NextWork:
     """INTENT: bring the media here, check again what the creator allows, announce, and keep what the vendor answers."""
     if _too_late(domain, work):
         return await _give_up(domain, work)
     try:
-        if any(source.to_fetch for source in post_content.sources_of(work.post)):
+        if any(source.needs_fetch for source in post_content.sources_of(work.post)):
             work = await _with_media(domain, work, stopping)
             if stopping():
-                await journal.rest(domain, work, domain.clock())
+                await journal.defer(domain, work, domain.clock())
                 return None
             if _too_late(domain, work):
                 return await _give_up(domain, work)
-        if back := await journal.step_back(domain, work.post):
-            return await moves.rest(domain, work, back)
+        if back := await journal.turn_delay(domain, work.post):
+            return await moves.defer(domain, work, back)
         await moves.access_of(domain, work.post).token()
         ready = await check.ready(domain, work.post)
         await daily_caps.ready(domain, work.post)
@@ -91,7 +91,7 @@ def _too_late(domain: Domain, work: Work) -> bool:
     return retry_policy.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock())
 
 
-async def _give_up(domain: Domain, work: Work) -> Again:
+async def _give_up(domain: Domain, work: Work) -> NextWork:
     """The post's time is over: what it waited for is the reason, if it waited for something."""
     late = vendor_errors.stored_error("DEADLINE_EXCEEDED", "The post could not go out in time.")
     return await moves.fail(domain, work, work.post.error or late)
@@ -104,7 +104,7 @@ async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) 
     await moves.access_of(domain, post).token()
     await check.ready(domain, post)
     for position, source in enumerate(post_content.sources_of(post)):
-        if source.to_fetch and not stopping():
+        if source.needs_fetch and not stopping():
             try:
                 post = await fetch_media.fetch(domain, post, position, stopping=stopping)
             except (DomainError, ProviderError) as error:
@@ -119,24 +119,24 @@ def _named(error: DomainError | ProviderError, path: str) -> DomainError | Provi
     return error
 
 
-async def _announce(domain: Domain, work: Work, ready: Ready) -> Again:
-    acts = moves.acts_at_once(domain, work.post)
+async def _announce(domain: Domain, work: Work, ready: Ready) -> NextWork:
+    acts = moves.publishes_on_submit(domain, work.post)
     sent = {"final_sent_time": domain.clock()} if acts else {}
-    claimed = await journal.claim_hand_over(domain, work, **sent)
+    claimed = await journal.claim_submit(domain, work, **sent)
     if claimed is None:
-        return await moves.rest(domain, work, journal.STEP_BACK)
+        return await moves.defer(domain, work, journal.TURN_DELAY)
     # Whoever is cut off in the middle would lose an answer that comes only once: from here to its commit it goes on.
     return await domain.tokens.guard(_announced(domain, claimed, ready))
 
 
-async def _announced(domain: Domain, work: Work, ready: Ready) -> Again:
+async def _announced(domain: Domain, work: Work, ready: Ready) -> NextWork:
     """INIT_SENT: make the call, and keep what comes of it."""
-    acts = moves.acts_at_once(domain, work.post)
+    acts = moves.publishes_on_submit(domain, work.post)
     try:
         await _count_draft(domain, work)
         begun = await moves.call("init", _call(domain, work, ready))
     except (Ambiguous, ContractBroken) as error:
-        return await (reconcile.lost(domain, work, error) if acts else lost_init(domain, work, error))
+        return await (reconcile.lost_response(domain, work, error) if acts else lost_response(domain, work, error))
     except ProviderError as error:
         back = await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
         await _learn(domain, work, error)
@@ -145,7 +145,7 @@ async def _announced(domain: Domain, work: Work, ready: Ready) -> Again:
     keep = _acting if acts else _begun
     kept = await _kept(domain, work, begun, lambda: keep(domain, work, begun, size))
     if work.post.mode != "creator_inbox":
-        await daily_caps.use(domain, work.post, moves.stamp(work))
+        await daily_caps.use(domain, work.post, moves.quota_time(work))
     return kept
 
 
@@ -154,19 +154,19 @@ async def _count_draft(domain: Domain, work: Work) -> None:
     if work.post.mode != "creator_inbox":
         return
     try:
-        await daily_caps.use(domain, work.post, moves.stamp(work))
+        await daily_caps.use(domain, work.post, moves.quota_time(work))
     except DatabaseUnavailable as error:
         raise Unavailable(NOT_SENT, provider=work.post.provider) from error
 
 
-async def _kept(domain: Domain, work: Work, begun: Begun, keep: Callable[[], Awaitable[Again]]) -> Again:
+async def _kept(domain: Domain, work: Work, begun: Begun, keep: Callable[[], Awaitable[NextWork]]) -> NextWork:
     """Commit the vendor's answer. When another worker gave the attempt up meanwhile, the id is still kept with it: by
     it the vendor can be asked what became of the publish. Raises Overtaken then.
     """
     try:
         return await _until_stored(domain, work, keep)
     except Superseded:
-        await journal.give_id(domain, work, begun.publish_id)
+        await journal.save_publish_id(domain, work, begun.publish_id)
         raise
 
 
@@ -194,10 +194,10 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
     post = work.post
     content: Content
     until = None
-    if not moves.acts_at_once(domain, post):
+    if not moves.publishes_on_submit(domain, post):
         content = post_content.video_file(ready.files[0])
     else:
-        until = moves.announced(work) + retry_policy.LEAVES_WITHIN
+        until = moves.submit_time(work) + retry_policy.SUBMIT_WITHIN
         try:
             content = await media_handoff.content(domain, work, ready.files)
         except DatabaseUnavailable as error:
@@ -206,7 +206,7 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
     return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), order)
 
 
-async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
+async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
     plan = begun.plan or ChunkPlan(size, size, 1)
     async with domain.db.read() as tx:
         seal = await domain.sealer.for_location(tx, work.post.location)
@@ -227,10 +227,10 @@ async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
     )
 
 
-async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> Again:
+async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
     """The vendor fetches the media and publishes by itself: from here on it is only asked."""
     shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
-    taken = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.TAKEN: True}}
+    taken = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
     await journal.move(
         domain,
         work,
@@ -252,7 +252,7 @@ def _placing(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[No
 
     async def again(tx: Transaction) -> None:
         subject = await attempts.subject_of(tx, work.attempt)
-        await webhooks.look_again(tx, work.post.provider, subject, moves.announced(work) - reconcile.CLOCK_SLACK)
+        await webhooks.look_again(tx, work.post.provider, subject, moves.submit_time(work) - reconcile.CLOCK_SLACK)
 
     return again
 
@@ -262,19 +262,19 @@ async def _back_to_intent(domain: Domain, work: Work) -> Work:
 
     async def free(tx: Transaction) -> None:
         if work.post.mode == "creator_inbox":
-            await daily_caps.free(tx, domain, work.post, moves.stamp(work))
+            await daily_caps.free(tx, domain, work.post, moves.quota_time(work))
 
     return await journal.move(
         domain, work, AttemptState.INTENT, post_state=PostState.QUEUED, first=free, final_sent_time=None
     )
 
 
-async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
+async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> NextWork:
     """Nothing was begun: go another way if there is one, wait when waiting can help, else fail."""
     if (other := await routing.switch(domain, work, error)) is not None:
         return other
     if isinstance(error, GrantRevoked | TokenRefused):
-        return await moves.wait_for_human(domain, work, error)
+        return await moves.wait_for_reauthorization(domain, work, error)
     if isinstance(error, Temporary | Ambiguous | ContractBroken):
         return await _put_off(
             domain,
@@ -285,12 +285,12 @@ async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> Again:
     return await moves.fail(domain, work, vendor_errors.as_stored(error))
 
 
-async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any]) -> Again:
+async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any]) -> NextWork:
     """Try again after `delay`, and after a longer one the next time."""
     moved = await journal.move(domain, work, AttemptState.INTENT, failures=work.attempt.failures + 1)
-    return await moves.rest(domain, moved, delay, error=kept)
+    return await moves.defer(domain, moved, delay, error=kept)
 
 
-async def lost_init(domain: Domain, work: Work, error: ProviderError | None = None) -> Again:
+async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
     """The answer to an init was lost: with a file to be sent it posted nothing."""
-    return await moves.announce_again(domain, work, error or Ambiguous("The answer to the announcement was lost."))
+    return await moves.resubmit(domain, work, error or Ambiguous("The answer to the announcement was lost."))

@@ -14,7 +14,7 @@ from gateway.domain.context import Domain
 from gateway.domain.media import links as media_links
 from gateway.domain.publishing import journal, media_handoff, moves, retry_policy, vendor_status
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus, Sighting
@@ -32,16 +32,16 @@ PLANNER_SLACK = timedelta(minutes=5)
 MADE_WITHIN = timedelta(minutes=5)
 """How long after its announcement a post may have been made, whatever its words are by now."""
 
-PLAN_SLACK = timedelta(days=1)
+SCHEDULE_SLACK = timedelta(days=1)
 """How much later than its time a planner may show a post."""
 
-TAKEN = "taken"
+ACCEPTED = "taken"
 """Marks an attempt that the vendor took for sure, without saying under which id."""
 
 
-async def begin(domain: Domain, work: Work) -> Again:
+async def start(domain: Domain, work: Work) -> NextWork:
     """INIT_SENT without an answer, of a vendor that shows what it has: look for it there, from a moment later on."""
-    shown = {"due_at": domain.clock() + retry_policy.SEEK_FIRST, "next_attempt_time": None}
+    shown = {"due_at": domain.clock() + retry_policy.LOOKUP_FIRST, "next_attempt_time": None}
     await journal.move(
         domain,
         work,
@@ -55,45 +55,45 @@ async def begin(domain: Domain, work: Work) -> Again:
     return None
 
 
-async def seek(domain: Domain, work: Work) -> Again:
+async def search(domain: Domain, work: Work) -> NextWork:
     """PROCESSING without an id: look once more; what is found goes on as if its answer had come."""
     try:
-        found, alike = await look(domain, work)
+        found, alike = await find(domain, work)
     except ProviderError as error:
-        return await vendor_status.status_unknown(domain, work, error)
+        return await vendor_status.poll_failed(domain, work, error)
     if found is not None:
         return await _found(domain, work, found)
     now, attempt = domain.clock(), work.attempt
-    over = now - moves.announced(work) > retry_policy.OUTCOME_LIMIT
-    without = 0 if alike or attempt.media.get(TAKEN) else attempt.denials + 1
-    if without >= retry_policy.SEEK_LOOKS and now - moves.announced(work) >= retry_policy.SEEK_SPAN:
+    over = now - moves.submit_time(work) > retry_policy.OUTCOME_LIMIT
+    without = 0 if alike or attempt.media.get(ACCEPTED) else attempt.denials + 1
+    if without >= retry_policy.LOOKUP_MISSES and now - moves.submit_time(work) >= retry_policy.LOOKUP_SPAN:
         return await _never_made(domain, work)
     if over:
         text = "The provider's list never showed which post it is."
-        return await vendor_status.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
+        return await vendor_status.mark_indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
     polls = attempt.polls + 1
     moved = await journal.move(domain, work, attempt.state, polls=polls, denials=without, failures=0, faults=0)
-    return await moves.rest(domain, moved, backoff(retry_policy.SEEK_FIRST, polls, retry_policy.SEEK_MAX))
+    return await moves.defer(domain, moved, backoff(retry_policy.LOOKUP_FIRST, polls, retry_policy.LOOKUP_MAX))
 
 
-async def _found(domain: Domain, work: Work, found: Sighting) -> Again:
+async def _found(domain: Domain, work: Work, found: Sighting) -> NextWork:
     if found.publish_id:
         id = found.publish_id
         return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)
     status = PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
-    return await vendor_status.settle(domain, work, status)
+    return await vendor_status.apply(domain, work, status)
 
 
-async def _never_made(domain: Domain, work: Work) -> Again:
+async def _never_made(domain: Domain, work: Work) -> NextWork:
     # What a late call of this attempt would let the vendor fetch opens nothing any more.
     await media_links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
     if work.post.state == PostState.CANCELLING:
         return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     text = "The announcement never reached the provider."
-    return await moves.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
+    return await moves.resubmit(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
-async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
+async def find(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     """Return the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
 
     Raises ProviderError when the vendor cannot say.
@@ -110,13 +110,13 @@ async def look(domain: Domain, work: Work) -> tuple[Sighting | None, bool]:
     async with domain.db.read() as tx:
         twins = await post_matching.has_duplicate(tx, post, _from(domain, work), without_publish_id=_has_ids(free))
     only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
-    return only, any(each.made is None or each.made <= moves.announced(work) + MADE_WITHIN for each in about_then)
+    return only, any(each.made is None or each.made <= moves.submit_time(work) + MADE_WITHIN for each in about_then)
 
 
 def _from(domain: Domain, work: Work) -> datetime:
     """Return the earliest time at which the vendor may say that the post was made."""
     planner = domain.providers[work.post.provider].table.library
-    return moves.announced(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
+    return moves.submit_time(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
 
 
 def _shown(domain: Domain, post: PostRow) -> bool:
@@ -133,7 +133,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
     since = _from(domain, work)
-    until = max(now, post.schedule_time or now) + PLAN_SLACK
+    until = max(now, post.schedule_time or now) + SCHEDULE_SLACK
     finding = moves.publishing_of(domain, post).find(
         moves.access_of(domain, post), account.provider_account_id, since=since, until=until
     )
@@ -142,7 +142,7 @@ async def _listed(domain: Domain, work: Work) -> tuple[Sighting, ...]:
 
 async def _ours(domain: Domain, work: Work, sighting: Sighting) -> bool:
     """Return whether a post names a medium by an address that no other attempt was given."""
-    own = media_handoff.own(work)
+    own = media_handoff.own_addresses(work)
     uris = [uri.reveal() for uri in sighting.uris]
     if own.intersection(uris):
         return True

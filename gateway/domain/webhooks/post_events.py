@@ -94,7 +94,7 @@ async def _move(domain: Domain, told: AttemptRow, webhook: Webhook) -> str:
     if post.attempt == attempt.number and attempt.state in HANDED_OVER:
         return await _ahead(domain, work, status)
     if post.attempt == attempt.number and attempt.state in OPEN:
-        await vendor_status.settle(domain, work, status)
+        await vendor_status.apply(domain, work, status)
         return APPLIED
     if post.attempt == attempt.number and attempt.state in LATE:
         return await _late(domain, work, status)
@@ -119,22 +119,22 @@ async def _instead(domain: Domain, old: Work, status: PublishStatus) -> bool:
         moved = await journal.move_with(
             tx, Work(post, newest), AttemptState.PROCESSING, now, post_state=PostState.PROCESSING, post=shown, **values
         )
-    await vendor_status.settle(domain, moved, status)
+    await vendor_status.apply(domain, moved, status)
     return True
 
 
 def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
     """Return whether nothing gets published by an attempt whose worker finds it moved on."""
     waiting = newest.state in ("INTENT", "INIT_OK", "UPLOADING")
-    return waiting or (newest.state == "INIT_SENT" and not moves.acts_at_once(domain, post))
+    return waiting or (newest.state == "INIT_SENT" and not moves.publishes_on_submit(domain, post))
 
 
 async def _ahead(domain: Domain, work: Work, status: PublishStatus) -> str:
     """The vendor is done before its answer to the last bytes was seen."""
     if status.phase is PublishPhase.FAILED:
-        await vendor_status.settle(domain, work, status)
+        await vendor_status.apply(domain, work, status)
     else:
-        await vendor_status.processing(domain, work, status)
+        await vendor_status.start_polling(domain, work, status)
     return APPLIED
 
 
@@ -145,7 +145,7 @@ async def _late(domain: Domain, work: Work, status: PublishStatus) -> str:
     published = status.phase is PublishPhase.PUBLISHED and work.post.state == "AWAITING_CREATOR"
     if not published and (not status.post_ids or work.post.provider_post_id):
         return KNOWN
-    await vendor_status.learn_late(domain, work, status)
+    await vendor_status.apply_late(domain, work, status)
     return APPLIED
 
 
