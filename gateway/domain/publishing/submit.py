@@ -1,7 +1,7 @@
-"""The announcement of a post to its vendor: what comes before it, the one call, and what its answer makes of it.
+"""Submitting a post to its vendor: the checks before, the one call, and storing its answer.
 
-Owns the hand-over from INTENT to INIT_OK, or to PROCESSING when the vendor fetches the media itself and the one call
-may publish. Before the call INIT_SENT is committed; a lost answer to a call that may publish is `reconciling`'s.
+Owns the way from INTENT to INIT_OK, or to PROCESSING if the vendor fetches the media itself and the submit call may
+publish. INIT_SENT is committed before the call; a lost answer to a call that may publish is left to `reconcile`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -48,27 +48,27 @@ from storage.states import AttemptState, PostState
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
-KEEP_TRYING = timedelta(minutes=1)
-KEEP_PAUSE = timedelta(seconds=1)
-"""How long, and how often, the answer to an announcement is tried to be kept while the database is away."""
+STORE_LIMIT = timedelta(minutes=1)
+STORE_PAUSE = timedelta(seconds=1)
+"""How long, and with which pauses, storing the answer is retried while the database is unavailable."""
 
 NOT_SENT = "The gateway's database was away; nothing was sent."
 
 
 async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> NextWork:
-    """INTENT: bring the media here, check again what the creator allows, announce, and keep what the vendor answers."""
+    """INTENT: fetch the media, repeat the checks, submit, and store the vendor's answer."""
     if _too_late(domain, work):
-        return await _give_up(domain, work)
+        return await _expire(domain, work)
     try:
         if any(source.needs_fetch for source in post_content.sources_of(work.post)):
-            work = await _with_media(domain, work, stopping)
+            work = await _fetch_media(domain, work, stopping)
             if stopping():
                 await journal.defer(domain, work, domain.clock())
                 return None
             if _too_late(domain, work):
-                return await _give_up(domain, work)
-        if back := await journal.turn_delay(domain, work.post):
-            return await moves.defer(domain, work, back)
+                return await _expire(domain, work)
+        if delay := await journal.turn_delay(domain, work.post):
+            return await moves.defer(domain, work, delay)
         await moves.access_of(domain, work.post).token()
         ready = await check.ready(domain, work.post)
         await daily_caps.ready(domain, work.post)
@@ -76,14 +76,14 @@ async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Ne
     except QuotaExceeded as error:
         other = await routing.switch(domain, work, error)
         delay = retry_policy.retry_delay(work.attempt.failures)
-        return other or await _put_off(domain, work, delay, vendor_errors.as_stored(error))
+        return other or await _retry_later(domain, work, delay, vendor_errors.as_stored(error))
     except DomainError as error:
         return await routing.switch(domain, work, error) or await moves.fail(
             domain, work, vendor_errors.as_stored(error)
         )
     except ProviderError as error:
-        return await _not_begun(domain, work, error)
-    return await _announce(domain, work, ready)
+        return await _handle_refusal(domain, work, error)
+    return await _claim_and_call(domain, work, ready)
 
 
 def _too_late(domain: Domain, work: Work) -> bool:
@@ -91,16 +91,16 @@ def _too_late(domain: Domain, work: Work) -> bool:
     return retry_policy.too_late(post.schedule_time or post.queue_time, post.late_tolerance_seconds, domain.clock())
 
 
-async def _give_up(domain: Domain, work: Work) -> NextWork:
-    """The post's time is over: what it waited for is the reason, if it waited for something."""
+async def _expire(domain: Domain, work: Work) -> NextWork:
+    """The post is too late: fail with the error that it waited for, if there is one."""
     late = vendor_errors.stored_error("DEADLINE_EXCEEDED", "The post could not go out in time.")
     return await moves.fail(domain, work, work.post.error or late)
 
 
-async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Work:
-    """Fetch what the caller gave as addresses, one after the other; a post remembers each that is here."""
+async def _fetch_media(domain: Domain, work: Work, stopping: Callable[[], bool]) -> Work:
+    """Fetch the media that the caller gave as addresses, one after the other; each is recorded in the post."""
     post = work.post
-    # First what may make it wait, or end it: nothing is fetched for a post that cannot go out.
+    # Check first whether the post must wait or fail: nothing is fetched for a post that cannot go out.
     await moves.access_of(domain, post).token()
     await check.ready(domain, post)
     for position, source in enumerate(post_content.sources_of(post)):
@@ -108,50 +108,52 @@ async def _with_media(domain: Domain, work: Work, stopping: Callable[[], bool]) 
             try:
                 post = await fetch_media.fetch(domain, post, position, stopping=stopping)
             except (DomainError, ProviderError) as error:
-                raise _named(error, post_content.field_path(post, position)) from None
+                raise _with_field(error, post_content.field_path(post, position)) from None
     return Work(post, work.attempt)
 
 
-def _named(error: DomainError | ProviderError, path: str) -> DomainError | ProviderError:
-    """Say in an error which of a post's media it is about."""
+def _with_field(error: DomainError | ProviderError, path: str) -> DomainError | ProviderError:
+    """Return the error with the field path of the media file that it concerns."""
     error.args = (f"{path}: {error.message}",)
     error.metadata["field"] = path
     return error
 
 
-async def _announce(domain: Domain, work: Work, ready: Ready) -> NextWork:
-    acts = moves.publishes_on_submit(domain, work.post)
-    sent = {"final_sent_time": domain.clock()} if acts else {}
+async def _claim_and_call(domain: Domain, work: Work, ready: Ready) -> NextWork:
+    may_publish = moves.publishes_on_submit(domain, work.post)
+    sent = {"final_sent_time": domain.clock()} if may_publish else {}
     claimed = await journal.claim_submit(domain, work, **sent)
     if claimed is None:
         return await moves.defer(domain, work, journal.TURN_DELAY)
-    # Whoever is cut off in the middle would lose an answer that comes only once: from here to its commit it goes on.
-    return await domain.tokens.guard(_announced(domain, claimed, ready))
+    # The answer comes only once: from here until it is committed the task must not be cancelled.
+    return await domain.tokens.guard(_call_and_store(domain, claimed, ready))
 
 
-async def _announced(domain: Domain, work: Work, ready: Ready) -> NextWork:
-    """INIT_SENT: make the call, and keep what comes of it."""
-    acts = moves.publishes_on_submit(domain, work.post)
+async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
+    """INIT_SENT: make the submit call and store its answer."""
+    may_publish = moves.publishes_on_submit(domain, work.post)
     try:
         await _count_draft(domain, work)
         begun = await moves.call("init", _call(domain, work, ready))
     except (Ambiguous, ContractBroken) as error:
-        return await (reconcile.lost_response(domain, work, error) if acts else lost_response(domain, work, error))
+        return await (
+            reconcile.lost_response(domain, work, error) if may_publish else lost_response(domain, work, error)
+        )
     except ProviderError as error:
-        back = await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
-        await _learn(domain, work, error)
-        return await _not_begun(domain, back, error)
+        intent = await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
+        await _learn_cap(domain, work, error)
+        return await _handle_refusal(domain, intent, error)
     size = sum(file.size_bytes for file in ready.files)
-    keep = _acting if acts else _begun
-    kept = await _kept(domain, work, begun, lambda: keep(domain, work, begun, size))
-    if work.post.mode != "creator_inbox":
+    store = _store_processing if may_publish else _store_upload
+    next_work = await _store_answer(domain, work, begun, lambda: store(domain, work, begun, size))
+    if not moves.is_inbox_draft(work.post):
         await daily_caps.use(domain, work.post, moves.quota_time(work))
-    return kept
+    return next_work
 
 
 async def _count_draft(domain: Domain, work: Work) -> None:
-    """Count a draft before the call: one whose answer is lost may hold a place in the creator's inbox all the same."""
-    if work.post.mode != "creator_inbox":
+    """Count a draft before the call, because it may occupy the creator's inbox even if the answer is lost."""
+    if not moves.is_inbox_draft(work.post):
         return
     try:
         await daily_caps.use(domain, work.post, moves.quota_time(work))
@@ -159,30 +161,32 @@ async def _count_draft(domain: Domain, work: Work) -> None:
         raise Unavailable(NOT_SENT, provider=work.post.provider) from error
 
 
-async def _kept(domain: Domain, work: Work, begun: Begun, keep: Callable[[], Awaitable[NextWork]]) -> NextWork:
-    """Commit the vendor's answer. When another worker gave the attempt up meanwhile, the id is still kept with it: by
-    it the vendor can be asked what became of the publish. Raises Overtaken then.
+async def _store_answer(
+    domain: Domain, work: Work, begun: Begun, commit: Callable[[], Awaitable[NextWork]]
+) -> NextWork:
+    """Commit the vendor's answer; if another worker moved the attempt on meanwhile, store at least the publish id, by
+    which the vendor can be polled, and raise Superseded.
     """
     try:
-        return await _until_stored(domain, work, keep)
+        return await _until_stored(domain, work, commit)
     except Superseded:
         await journal.save_publish_id(domain, work, begun.publish_id)
         raise
 
 
 async def _until_stored(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
-    """Commit what is known here and to nobody else, also while the database is away; raises DatabaseUnavailable after
-    KEEP_TRYING.
+    """Commit what only this process knows, retrying while the database is unavailable; raises DatabaseUnavailable
+    after STORE_LIMIT.
     """
 
     def report(_: DatabaseUnavailable) -> None:
         log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
 
-    return await until_stored(commit, pause=KEEP_PAUSE, report=report, limit=KEEP_TRYING, sleep=domain.sleep)
+    return await until_stored(commit, pause=STORE_PAUSE, report=report, limit=STORE_LIMIT, sleep=domain.sleep)
 
 
-async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
-    """Keep in the ledger what a refusal for a day's cap shows, and when it is worth trying again."""
+async def _learn_cap(domain: Domain, work: Work, error: ProviderError) -> None:
+    """Record a daily cap that caused the refusal in the quota ledger, and in the error when to retry."""
     metric = error.metadata.get("quota", "")
     if isinstance(error, DailyCapReached) and metric:
         post = work.post
@@ -190,7 +194,7 @@ async def _learn(domain: Domain, work: Work, error: ProviderError) -> None:
 
 
 async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
-    """Make the one vendor call that announces the post; one that may publish leaves soon or not at all."""
+    """Make the submit call; one that may publish must start within SUBMIT_WITHIN, else it is not made."""
     post = work.post
     content: Content
     until = None
@@ -202,11 +206,12 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
             content = await media_handoff.content(domain, work, ready.files)
         except DatabaseUnavailable as error:
             raise Unavailable(NOT_SENT, provider=post.provider) from error
-    order = post_content.publish_request(post, ready.account, content)
-    return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), order)
+    request = post_content.publish_request(post, ready.account, content)
+    return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), request)
 
 
-async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
+async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
+    """Store the upload address; the bytes are sent from here on."""
     plan = begun.plan or ChunkPlan(size, size, 1)
     async with domain.db.read() as tx:
         seal = await domain.sealer.for_location(tx, work.post.location)
@@ -223,14 +228,14 @@ async def _begun(domain: Domain, work: Work, begun: Begun, size: int) -> NextWor
         chunk_size=plan.chunk_size,
         chunk_count=plan.count,
         failures=0,
-        first=_placing(domain, work),
+        before_move=_reapply_webhooks(domain, work),
     )
 
 
-async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
-    """The vendor fetches the media and publishes by itself: from here on it is only asked."""
+async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
+    """Store that the vendor fetches the media and publishes by itself: from here on it is only polled."""
     shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
-    taken = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
+    accepted = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
     await journal.move(
         domain,
         work,
@@ -238,45 +243,45 @@ async def _acting(domain: Domain, work: Work, begun: Begun, size: int) -> NextWo
         post_state=PostState.PROCESSING,
         post=shown,
         publish_id=begun.publish_id,
-        **taken,
+        **accepted,
         size=size,
         failures=0,
         polls=0,
-        first=_placing(domain, work),
+        before_move=_reapply_webhooks(domain, work),
     )
     return None
 
 
-def _placing(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """Let deliveries that overtook the answer, and that nobody could place, be looked at once more."""
+def _reapply_webhooks(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
+    """Return a function that makes webhooks due again which arrived before the answer and matched no attempt."""
 
-    async def again(tx: Transaction) -> None:
+    async def reapply(tx: Transaction) -> None:
         subject = await attempts.subject_of(tx, work.attempt)
         await webhooks.look_again(tx, work.post.provider, subject, moves.submit_time(work) - reconcile.CLOCK_SLACK)
 
-    return again
+    return reapply
 
 
 async def _back_to_intent(domain: Domain, work: Work) -> Work:
-    """The vendor did nothing: the announcement is taken back, and the account is free for another hand-over."""
-
-    async def free(tx: Transaction) -> None:
-        if work.post.mode == "creator_inbox":
-            await daily_caps.free(tx, domain, work.post, moves.quota_time(work))
-
+    """Return to INTENT, because the vendor did nothing: another post of the account may be submitted."""
     return await journal.move(
-        domain, work, AttemptState.INTENT, post_state=PostState.QUEUED, first=free, final_sent_time=None
+        domain,
+        work,
+        AttemptState.INTENT,
+        post_state=PostState.QUEUED,
+        before_move=moves.release_draft(domain, work),
+        final_sent_time=None,
     )
 
 
-async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> NextWork:
-    """Nothing was begun: go another way if there is one, wait when waiting can help, else fail."""
+async def _handle_refusal(domain: Domain, work: Work, error: ProviderError) -> NextWork:
+    """Nothing was submitted: reroute the post if possible, retry if that can help, else fail."""
     if (other := await routing.switch(domain, work, error)) is not None:
         return other
     if isinstance(error, GrantRevoked | TokenRefused):
         return await moves.wait_for_reauthorization(domain, work, error)
     if isinstance(error, Temporary | Ambiguous | ContractBroken):
-        return await _put_off(
+        return await _retry_later(
             domain,
             work,
             retry_policy.retry_delay(work.attempt.failures, error),
@@ -285,12 +290,12 @@ async def _not_begun(domain: Domain, work: Work, error: ProviderError) -> NextWo
     return await moves.fail(domain, work, vendor_errors.as_stored(error))
 
 
-async def _put_off(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any]) -> NextWork:
-    """Try again after `delay`, and after a longer one the next time."""
+async def _retry_later(domain: Domain, work: Work, delay: timedelta, error: dict[str, Any]) -> NextWork:
+    """Retry after `delay`, the next time after a longer one; callers see `error` until then."""
     moved = await journal.move(domain, work, AttemptState.INTENT, failures=work.attempt.failures + 1)
-    return await moves.defer(domain, moved, delay, error=kept)
+    return await moves.defer(domain, moved, delay, error=error)
 
 
 async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
-    """The answer to an init was lost: with a file to be sent it posted nothing."""
+    """The answer to the submit was lost; as the file is still to be sent, it published nothing."""
     return await moves.resubmit(domain, work, error or Ambiguous("The answer to the announcement was lost."))
