@@ -22,8 +22,6 @@ from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
-CLOCK_SLACK = vendor_lookup.CLOCK_SLACK
-
 
 async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
     """INIT_SENT of a call that may publish, without an answer: prove that it had no effect, else INDETERMINATE."""
@@ -69,7 +67,7 @@ async def _find_proof(domain: Domain, work: Work) -> PublishStatus | None:
     async with domain.db.transaction() as tx:
         # A webhook that matched no attempt when it arrived may be about this one.
         subject = await attempts.subject_of(tx, attempt)
-        since = (attempt.final_sent_time or attempt.create_time) - CLOCK_SLACK
+        since = (attempt.final_sent_time or attempt.create_time) - vendor_lookup.CLOCK_SLACK
         await webhooks.look_again(tx, post.provider, subject, since)
     found, _ = await vendor_lookup.find(domain, work)
     if found is None:
@@ -93,7 +91,7 @@ async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
     async with domain.db.transaction() as tx:
         # Of two concurrent deliveries the second must see that the attempt, or the id, is taken.
         await advisory_lock(tx, f"adopt|{provider}|{webhook.subject}")
-        candidates = await attempts.without_id(tx, provider, webhook.subject, reported + CLOCK_SLACK)
+        candidates = await attempts.without_id(tx, provider, webhook.subject, reported + vendor_lookup.CLOCK_SLACK)
         if len(candidates) != 1 or await attempts.by_publish_id(tx, webhook.publish_id):
             return False
         [attempt] = candidates

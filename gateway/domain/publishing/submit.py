@@ -1,17 +1,14 @@
-"""Submitting a post to its vendor: the checks before, the one call, and storing its answer.
+"""Submitting a post to its vendor: the checks before the call, the call, and what follows from a refusal.
 
-Owns the way from INTENT to INIT_OK, or to PROCESSING if the vendor fetches the media itself and the submit call may
-publish. INIT_SENT is committed before the call; a lost answer to a call that may publish is left to `reconcile`.
+Owns the way from INTENT to INIT_SENT, which is committed before the call. The answer is stored by `submit_response`; a
+lost answer to a call that may publish is left to `reconcile`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
-
-import structlog
+from typing import Any
 
 from gateway.domain import post_content, vendor_errors
-from gateway.domain.concurrency import Superseded, until_stored
 from gateway.domain.context import Domain
 from gateway.domain.preflight import check
 from gateway.domain.preflight.check import Ready
@@ -23,7 +20,7 @@ from gateway.domain.publishing import (
     reconcile,
     retry_policy,
     routing,
-    vendor_lookup,
+    submit_response,
 )
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
@@ -39,18 +36,9 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from providers.models.publishing import Begun, ChunkPlan, Content
-from providers.models.secret import Secret
-from storage import attempts, webhooks
-from storage.database import DatabaseUnavailable, Transaction
-from storage.states import AttemptState, PostState
-
-log = structlog.get_logger(__name__)
-T = TypeVar("T")
-
-STORE_LIMIT = timedelta(minutes=1)
-STORE_PAUSE = timedelta(seconds=1)
-"""How long, and with which pauses, storing the answer is retried while the database is unavailable."""
+from providers.models.publishing import Begun, Content
+from storage.database import DatabaseUnavailable
+from storage.states import AttemptState
 
 NOT_SENT = "The gateway's database was away; nothing was sent."
 
@@ -131,21 +119,17 @@ async def _claim_and_call(domain: Domain, work: Work, ready: Ready) -> NextWork:
 
 async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
     """INIT_SENT: make the submit call and store its answer."""
-    may_publish = moves.publishes_on_submit(domain, work.post)
     try:
         await _count_draft(domain, work)
         begun = await moves.call("init", _call(domain, work, ready))
     except (Ambiguous, ContractBroken) as error:
-        return await (
-            reconcile.lost_response(domain, work, error) if may_publish else lost_response(domain, work, error)
-        )
+        lost = reconcile.lost_response if moves.publishes_on_submit(domain, work.post) else lost_response
+        return await lost(domain, work, error)
     except ProviderError as error:
-        intent = await _until_stored(domain, work, lambda: _back_to_intent(domain, work))
+        intent = await submit_response.revert(domain, work)
         await _learn_cap(domain, work, error)
         return await _handle_refusal(domain, intent, error)
-    size = sum(file.size_bytes for file in ready.files)
-    store = _store_processing if may_publish else _store_upload
-    next_work = await _store_answer(domain, work, begun, lambda: store(domain, work, begun, size))
+    next_work = await submit_response.store(domain, work, begun, sum(file.size_bytes for file in ready.files))
     if not moves.is_inbox_draft(work.post):
         await daily_caps.use(domain, work.post, moves.quota_time(work))
     return next_work
@@ -159,30 +143,6 @@ async def _count_draft(domain: Domain, work: Work) -> None:
         await daily_caps.use(domain, work.post, moves.quota_time(work))
     except DatabaseUnavailable as error:
         raise Unavailable(NOT_SENT, provider=work.post.provider) from error
-
-
-async def _store_answer(
-    domain: Domain, work: Work, begun: Begun, commit: Callable[[], Awaitable[NextWork]]
-) -> NextWork:
-    """Commit the vendor's answer; if another worker moved the attempt on meanwhile, store at least the publish id, by
-    which the vendor can be polled, and raise Superseded.
-    """
-    try:
-        return await _until_stored(domain, work, commit)
-    except Superseded:
-        await journal.save_publish_id(domain, work, begun.publish_id)
-        raise
-
-
-async def _until_stored(domain: Domain, work: Work, commit: Callable[[], Awaitable[T]]) -> T:
-    """Commit what only this process knows, retrying while the database is unavailable; raises DatabaseUnavailable
-    after STORE_LIMIT.
-    """
-
-    def report(_: DatabaseUnavailable) -> None:
-        log.error("publish.answer_not_kept", location=work.post.location, post=work.post.id)
-
-    return await until_stored(commit, pause=STORE_PAUSE, report=report, limit=STORE_LIMIT, sleep=domain.sleep)
 
 
 async def _learn_cap(domain: Domain, work: Work, error: ProviderError) -> None:
@@ -208,70 +168,6 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
             raise Unavailable(NOT_SENT, provider=post.provider) from error
     request = post_content.publish_request(post, ready.account, content)
     return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), request)
-
-
-async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
-    """Store the upload address; the bytes are sent from here on."""
-    plan = begun.plan or ChunkPlan(size, size, 1)
-    async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, work.post.location)
-    url = (begun.upload_url or Secret("")).reveal().encode()
-    return await journal.move(
-        domain,
-        work,
-        AttemptState.INIT_OK,
-        post={"total_bytes": size, "sent_bytes": 0},
-        publish_id=begun.publish_id,
-        upload_url_sealed=seal.seal("attempts", moves.row_id(work.attempt), "upload_url", work.attempt.number, url),
-        upload_expire_time=begun.upload_expire_time,
-        size=size,
-        chunk_size=plan.chunk_size,
-        chunk_count=plan.count,
-        failures=0,
-        before_move=_reapply_webhooks(domain, work),
-    )
-
-
-async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
-    """Store that the vendor fetches the media and publishes by itself: from here on it is only polled."""
-    shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
-    accepted = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
-    await journal.move(
-        domain,
-        work,
-        AttemptState.PROCESSING,
-        post_state=PostState.PROCESSING,
-        post=shown,
-        publish_id=begun.publish_id,
-        **accepted,
-        size=size,
-        failures=0,
-        polls=0,
-        before_move=_reapply_webhooks(domain, work),
-    )
-    return None
-
-
-def _reapply_webhooks(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """Return a function that makes webhooks due again which arrived before the answer and matched no attempt."""
-
-    async def reapply(tx: Transaction) -> None:
-        subject = await attempts.subject_of(tx, work.attempt)
-        await webhooks.look_again(tx, work.post.provider, subject, moves.submit_time(work) - reconcile.CLOCK_SLACK)
-
-    return reapply
-
-
-async def _back_to_intent(domain: Domain, work: Work) -> Work:
-    """Return to INTENT, because the vendor did nothing: another post of the account may be submitted."""
-    return await journal.move(
-        domain,
-        work,
-        AttemptState.INTENT,
-        post_state=PostState.QUEUED,
-        before_move=moves.release_draft(domain, work),
-        final_sent_time=None,
-    )
 
 
 async def _handle_refusal(domain: Domain, work: Work, error: ProviderError) -> NextWork:
