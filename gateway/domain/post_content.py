@@ -26,7 +26,7 @@ def kind(post: PostRow) -> str:
 
 
 def publishes_on_submit(post: PostRow, table: CapabilityTable) -> bool:
-    """Return whether the submit call alone may publish, so that a lost answer leaves the outcome unknown."""
+    """Return whether the submit call alone may publish, so that a lost response leaves the outcome unknown."""
     return table.library or kind(post) != "file"
 
 

@@ -1,7 +1,7 @@
 """Vendor errors as callers see them and as rows store them.
 
-Owns the stored form of an error, and the error for a lost answer to a call that is safe to repeat. Does not know how a
-lost answer is resolved when the call must not be repeated.
+Owns the stored form of an error, and the error for a lost response to a call that is safe to repeat. Does not know what
+follows if the call must not be repeated.
 """
 
 from dataclasses import asdict
@@ -11,11 +11,11 @@ from gateway import reasons
 from gateway.errors import DomainError
 from providers.errors import ProviderError, Unavailable
 
-ANSWER_LOST = "The vendor's answer was lost; asking again does no harm."
+RESPONSE_LOST = "The vendor's answer was lost; asking again does no harm."
 
 
-def safe_to_repeat(error: ProviderError, text: str = ANSWER_LOST) -> Unavailable:
-    """Return the error for callers if the answer to an idempotent call was lost: they may retry."""
+def safe_to_repeat(error: ProviderError, text: str = RESPONSE_LOST) -> Unavailable:
+    """Return the error for callers if the response to an idempotent call was lost: they may retry."""
     return Unavailable(
         text,
         provider=error.provider,

@@ -100,7 +100,7 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
         await journal.move_with(tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_CLEARED)
         return None
     if submitting:
-        # The call that may publish is in progress; its answer, due in a moment, decides what can be cancelled.
+        # The call that may publish is in progress; its response, due in a moment, decides what can be cancelled.
         raise Superseded
     if attempt.state != AttemptState.PROCESSING or not may_publish:
         raise _forbidden(row)
@@ -121,7 +121,7 @@ def _forbidden(row: PostRow) -> StateForbids:
 
 
 async def _request_cancel(domain: Domain, work: Work) -> None:
-    """Ask the vendor to cancel. A refusal restores the post; if no answer comes, the next poll repeats the request."""
+    """Ask the vendor to cancel: a refusal restores the post; without a response the next poll repeats the request."""
     try:
         await vendor_cancel.request_cancel(domain, work)
     except (TokenRefused, NotFound) as error:

@@ -1,6 +1,6 @@
 """GetPost, ListPosts and RefreshPost.
 
-Owns when the vendor is asked on behalf of a caller. Changes nothing itself: `publishing` applies the vendor's answer.
+Owns when the vendor is asked on behalf of a caller. Changes nothing itself: `publishing` applies the vendor's response.
 """
 
 import contextlib
@@ -36,7 +36,7 @@ async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
 
 
 async def refresh(domain: Domain, location: str, post: str) -> PostRow:
-    """Ask the vendor for news of a post: one vendor call, or none if the vendor cannot know more than we do.
+    """Ask the vendor for the status of a post: one vendor call, or none if it cannot know more than we do.
 
     Raises storage's NotFound, and ProviderError if the vendor cannot say.
     """

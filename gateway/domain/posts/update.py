@@ -1,7 +1,7 @@
 """UpdatePost: changes caption, options and time, here while no vendor has the post, else also in the vendor's planner.
 
 Owns which states allow it. The planner is changed before the row: repeating the edit is harmless, so a caller who got
-no answer, because it was lost or the process died, repeats the call.
+no response, because it was lost or the process died, repeats the call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +86,7 @@ def _is_waiting(row: PostRow, attempt: AttemptRow | None) -> bool:
 
 
 async def _edit_in_planner(domain: Domain, work: Work) -> None:
-    """Edit the post in the planner; a lost answer becomes Unavailable, because repeating the edit is safe."""
+    """Edit the post in the planner; a lost response becomes Unavailable, because repeating the edit is safe."""
     post = work.post
     provider = domain.providers[post.provider]
     capabilities.require(provider.table, Capability.POST_EDIT)

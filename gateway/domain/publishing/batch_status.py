@@ -1,6 +1,6 @@
 """Polling many posts with one call, where the vendor supports it: one call for a connection.
 
-Owns which posts are polled together. What a status means for a post is `vendor_status`; a post without an answer takes
+Owns which posts are polled together. What a status means for a post is `vendor_status`; a post without a response takes
 its own step.
 """
 
@@ -55,13 +55,13 @@ async def _poll_together(domain: Domain, works: Sequence[Work]) -> set[str]:
         moves.access_of(domain, first), [work.attempt.publish_id for work in works], since=since, until=until
     )
     try:
-        answers = await moves.call("status", request)
+        statuses = await moves.call("status", request)
     except ProviderError as error:
         log.info("publish.list_unanswered", location=first.location, code=error.code)
         return set()
     settled = set()
     for work in works:
-        status = answers.get(work.attempt.publish_id)
+        status = statuses.get(work.attempt.publish_id)
         if status is not None:
             with contextlib.suppress(Superseded):
                 await vendor_status.apply(domain, work, status)

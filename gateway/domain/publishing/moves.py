@@ -52,9 +52,9 @@ def access_of(
 async def call(name: str, call: Awaitable[T]) -> T:
     """Make one vendor call between its two failpoints."""
     reach(f"publish.before-call.{name}")
-    answer = await call
+    response = await call
     reach(f"publish.after-call.{name}")
-    return answer
+    return response
 
 
 async def fetch_status(domain: Domain, work: Work, name: str, *, background: bool = True) -> PublishStatus:

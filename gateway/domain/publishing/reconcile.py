@@ -1,4 +1,4 @@
-"""Reconciling a submit whose answer was lost, of a post that the vendor may have published from that call alone.
+"""Reconciling a submit whose response was lost, of a post that the vendor may have published from that call alone.
 
 Owns the search for proof: our media links (what was not fetched, and no longer can be, was not published), the vendor's
 list (`vendor_lookup`), and a publish id from a webhook. Without proof nothing is sent again: a person decides.
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
-    """INIT_SENT of a call that may publish, without an answer: prove that it had no effect, else INDETERMINATE."""
+    """INIT_SENT of a call that may publish, without a response: prove that it had no effect, else INDETERMINATE."""
     error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
     if domain.providers[work.post.provider].table.library:
         return await vendor_lookup.start(domain, work)

@@ -29,7 +29,7 @@ OVERDUE = timedelta(minutes=5)
 
 LOOKUP_FIRST = timedelta(seconds=5)
 LOOKUP_MAX = timedelta(minutes=1)
-"""Searches of the vendor's list for a post whose submit was not answered: after 5, 10, 20, 40, 60, 60 … s."""
+"""Searches of the vendor's list for a post whose submit got no response: after 5, 10, 20, 40, 60, 60 … s."""
 
 LOOKUP_SPAN = timedelta(minutes=2)
 LOOKUP_MISSES = 4
@@ -60,7 +60,7 @@ growing delays.
 """
 
 MAX_SUBMITS = 3
-"""How many submits a round may make if uploads fail, or if lost answers may each occupy a pending draft."""
+"""How many submits a round may make if uploads fail, or if lost responses may each occupy a pending draft."""
 
 MAX_LOST_SUBMITS = 30
 """How many submits a round may make if the lost ones certainly had no effect."""

@@ -1,7 +1,7 @@
 """Submitting a post to its vendor: the checks before the call, the call, and what follows from a refusal.
 
-Owns the way from INTENT to INIT_SENT, which is committed before the call. The answer is stored by `submit_response`; a
-lost answer to a call that may publish is left to `reconcile`.
+Owns the way from INTENT to INIT_SENT, which is committed before the call. `submit_response` stores the response; a lost
+response to a call that may publish is left to `reconcile`.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ NOT_SENT = "The gateway's database was away; nothing was sent."
 
 
 async def submit(domain: Domain, work: Work, stopping: Callable[[], bool]) -> NextWork:
-    """INTENT: fetch the media, repeat the checks, submit, and store the vendor's answer."""
+    """INTENT: fetch the media, repeat the checks, submit, and store the vendor's response."""
     if _too_late(domain, work):
         return await _expire(domain, work)
     try:
@@ -113,12 +113,12 @@ async def _claim_and_call(domain: Domain, work: Work, ready: Ready) -> NextWork:
     claimed = await journal.claim_submit(domain, work, **sent)
     if claimed is None:
         return await moves.defer(domain, work, journal.TURN_DELAY)
-    # The answer comes only once: from here until it is committed the task must not be cancelled.
+    # The response comes only once: from here until it is committed the task must not be cancelled.
     return await domain.tokens.guard(_call_and_store(domain, claimed, ready))
 
 
 async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
-    """INIT_SENT: make the submit call and store its answer."""
+    """INIT_SENT: make the submit call and store its response."""
     try:
         await _count_draft(domain, work)
         begun = await moves.call("init", _call(domain, work, ready))
@@ -136,7 +136,7 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
 
 
 async def _count_draft(domain: Domain, work: Work) -> None:
-    """Count a draft before the call, because it may occupy the creator's inbox even if the answer is lost."""
+    """Count a draft before the call, because it may occupy the creator's inbox even if the response is lost."""
     if not moves.is_inbox_draft(work.post):
         return
     try:
@@ -193,5 +193,5 @@ async def _retry_later(domain: Domain, work: Work, delay: timedelta, error: dict
 
 
 async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
-    """The answer to the submit was lost; as the file is still to be sent, it published nothing."""
+    """The response to the submit was lost; as the file is still to be sent, it published nothing."""
     return await moves.resubmit(domain, work, error or Ambiguous("The answer to the announcement was lost."))

@@ -1,4 +1,4 @@
-"""Storing the vendor's answer to a submit, which comes only once: also while the database is unavailable.
+"""Storing the vendor's response to a submit, which comes only once: also while the database is unavailable.
 
 Owns the moves from INIT_SENT to INIT_OK, to PROCESSING if the vendor fetches the media itself and the submit may
 publish, and back to INTENT. Makes no vendor call.
@@ -26,11 +26,11 @@ T = TypeVar("T")
 
 STORE_LIMIT = timedelta(minutes=1)
 STORE_PAUSE = timedelta(seconds=1)
-"""How long, and with which pauses, storing the answer is retried while the database is unavailable."""
+"""How long, and with which pauses, storing the response is retried while the database is unavailable."""
 
 
 async def store(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
-    """Commit the vendor's answer to the submit of media of `size` bytes.
+    """Commit the vendor's response to the submit of media of `size` bytes.
 
     If another worker moved the attempt on meanwhile, store at least the publish id, by which the vendor can be polled,
     and raise Superseded. Raises DatabaseUnavailable after STORE_LIMIT.
@@ -101,7 +101,7 @@ async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int)
 
 
 def _reapply_webhooks(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """Return a function that makes webhooks due again which arrived before the answer and matched no attempt."""
+    """Return a function that makes webhooks due again which arrived before the response and matched no attempt."""
 
     async def reapply(tx: Transaction) -> None:
         subject = await attempts.subject_of(tx, work.attempt)

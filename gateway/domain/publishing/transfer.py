@@ -1,4 +1,4 @@
-"""Sending the bytes: chunk by chunk, resumable after each, and what follows from a lost answer.
+"""Sending the bytes: chunk by chunk, resumable after each, and what follows from a lost response.
 
 Owns the transfer from INIT_OK to the last chunk. Resending a chunk to its own address is safe; FINAL_SENT is committed
 before the last one is sent, and from then on the vendor is asked in case of doubt.
@@ -36,13 +36,13 @@ async def send_chunk(domain: Domain, work: Work) -> NextWork:
     elif attempt.state == AttemptState.INIT_OK:
         work = await journal.move(domain, work, AttemptState.UPLOADING)
     try:
-        answer = await _send_range(domain, work, first, end, "final-chunk" if last else "chunk")
+        response = await _send_range(domain, work, first, end, "final-chunk" if last else "chunk")
     except DomainError as error:
         return await _apply_read_error(domain, work, error)
     except ProviderError as error:
         final = work.attempt.state == AttemptState.FINAL_SENT
         return await (resolve(domain, work, error) if final else _retry_chunk(domain, work, error))
-    return await _apply_progress(domain, work, answer)
+    return await _apply_progress(domain, work, response)
 
 
 def _has_expired(domain: Domain, work: Work) -> bool:
@@ -79,13 +79,13 @@ async def _send_range(domain: Domain, work: Work, first: int, end: int, name: st
     return await moves.call(name, request)
 
 
-async def _apply_progress(domain: Domain, work: Work, answer: Transferred) -> NextWork:
-    """Continue at the vendor's offset; an answer without progress counts as a failure."""
+async def _apply_progress(domain: Domain, work: Work, response: Transferred) -> NextWork:
+    """Continue at the vendor's offset; a response without progress counts as a failure."""
     attempt = work.attempt
-    if answer.received is None and not answer.complete:
+    if response.received is None and not response.complete:
         return await _fetch_offset(domain, work)
-    received = answer.received or 0
-    if answer.complete or received >= attempt.size:
+    received = response.received or 0
+    if response.complete or received >= attempt.size:
         if attempt.state != AttemptState.FINAL_SENT:
             work = await journal.move(domain, work, AttemptState.FINAL_SENT, final_sent_time=domain.clock())
         return await vendor_status.start_polling(domain, work)
@@ -128,7 +128,7 @@ async def _retry_chunk(domain: Domain, work: Work, error: ProviderError) -> Next
 async def resolve(
     domain: Domain, work: Work, error: ProviderError | None = None, shown: dict[str, Any] | None = None
 ) -> NextWork:
-    """FINAL_SENT: ask the vendor, whose answer alone counts now, and resend missing bytes to the same address.
+    """FINAL_SENT: ask the vendor, whose response alone counts now, and resend missing bytes to the same address.
 
     `shown` is the error that callers see if that is permanently impossible; by default `error` itself.
     """

@@ -1,4 +1,4 @@
-"""Finding a post in the vendor's list after a submit without an answer, or with an answer without an id.
+"""Finding a post in the vendor's list after a submit without a response, or with a response without an id.
 
 Owns what proves that a listed post is ours: a media address that only its attempt used; else its caption, if no other
 post of ours has the same one. If a planner's list does not show the post for a while, it was never created; until then
@@ -30,7 +30,7 @@ PLANNER_SLACK = timedelta(minutes=5)
 """The same for a planner, where a wrong clock could make us create a post twice."""
 
 CREATED_WITHIN = timedelta(minutes=5)
-"""How long after its submit a post may have been created."""
+"""How long after its submit a post may have been created; its caption may have been changed since."""
 
 SCHEDULE_SLACK = timedelta(days=1)
 """How much later than its scheduled time a planner may list a post."""
@@ -40,7 +40,7 @@ ACCEPTED = "taken"
 
 
 async def start(domain: Domain, work: Work) -> NextWork:
-    """INIT_SENT without an answer, of a vendor that lists its posts: schedule the first search of the list."""
+    """INIT_SENT without a response, of a vendor that lists its posts: schedule the first search of the list."""
     shown = {"due_at": domain.clock() + retry_policy.LOOKUP_FIRST, "next_attempt_time": None}
     await journal.move(
         domain,
@@ -56,13 +56,13 @@ async def start(domain: Domain, work: Work) -> NextWork:
 
 
 async def search(domain: Domain, work: Work) -> NextWork:
-    """PROCESSING without an id: search the list once; if the post is found, continue as if the answer had arrived."""
+    """PROCESSING without an id: search the list once; if the post is found, continue as if the response had arrived."""
     try:
         found, possible = await find(domain, work)
     except ProviderError as error:
         return await vendor_status.poll_failed(domain, work, error)
     if found is not None:
-        return await _found(domain, work, found)
+        return await _apply_found(domain, work, found)
     now, attempt = domain.clock(), work.attempt
     over = now - moves.submit_time(work) > retry_policy.OUTCOME_LIMIT
     misses = 0 if possible or attempt.media.get(ACCEPTED) else attempt.denials + 1
@@ -76,7 +76,7 @@ async def search(domain: Domain, work: Work) -> NextWork:
     return await moves.defer(domain, moved, backoff(retry_policy.LOOKUP_FIRST, polls, retry_policy.LOOKUP_MAX))
 
 
-async def _found(domain: Domain, work: Work, found: Sighting) -> NextWork:
+async def _apply_found(domain: Domain, work: Work, found: Sighting) -> NextWork:
     if found.publish_id:
         id = found.publish_id
         return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)

@@ -1,6 +1,6 @@
 """The vendor's status of a publish, and what follows for the post: published, awaiting, failed, or unknown.
 
-Owns every move from PROCESSING on. Makes no status call itself: callers pass the answer.
+Owns every move from PROCESSING on. Makes no status call itself: callers pass the response.
 """
 
 from datetime import datetime, timedelta
@@ -64,7 +64,7 @@ async def apply(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
 
 
 def _polled(attempt: AttemptRow) -> dict[str, Any]:
-    """Return the counters of an attempt after a poll that was answered."""
+    """Return the counters of an attempt after a successful poll."""
     return {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
 
 
@@ -85,7 +85,7 @@ async def _apply_scheduled(domain: Domain, work: Work) -> NextWork:
         return await _defer_overdue(
             domain, await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
         )
-    # A post whose outcome was unknown is simply scheduled again.
+    # The outcome may have been unknown before: now that the post is scheduled again, its error is obsolete.
     values["post"] = {"error": None} if work.post.error else None
     moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
     return await moves.defer(domain, moved, max(wait, retry_policy.poll_delay(attempt.polls)))
@@ -220,7 +220,7 @@ async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over:
 
 
 async def apply_requested(domain: Domain, work: Work, status: PublishStatus) -> None:
-    """Apply a status that a caller requested between two polls; one without news changes nothing."""
+    """Apply a status that a caller requested between two polls; an unfinished one changes nothing."""
     if work.attempt.state in (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR):
         await apply_late(domain, work, status)
     elif status.phase not in _PENDING:
