@@ -1,7 +1,7 @@
-"""Several workers on one row: who may go on, for how long, and what happens when another was faster.
+"""Several workers on one row: the lease, and what to do after a lost compare-and-swap.
 
-Owns the lease, the back-off between tries, the retry until the database answers, and the second look after a lost
-compare-and-swap. Knows no noun, no row and no vendor.
+Owns the lease, the backoff, the retry while the database is unavailable, and the retry after a lost compare-and-swap.
+Knows no resource, no row and no vendor.
 """
 
 import asyncio
@@ -15,19 +15,19 @@ T = TypeVar("T")
 Sleep = Callable[[float], Awaitable[None]]
 
 LEASE = timedelta(seconds=30)
-"""How long a worker may leave a due row alone before the sweeper puts it into the queue again."""
+"""How long a worker keeps a due row to itself before the sweeper enqueues it again."""
 
 TRIES = 5
 PAUSE_SECONDS = 0.2
-"""How often a row is looked at whose worker was faster, and how long after each look."""
+"""How many times a superseded change is tried, and the pause after each."""
 
 
 class Superseded(Exception):
-    """Another worker moved this attempt on: stop, and leave the rest to it."""
+    """Another worker changed the row first: stop, and leave the rest to it."""
 
 
 def backoff(first: timedelta, failures: int, maximum: timedelta) -> timedelta:
-    """Return the pause after `failures` in a row: `first` doubled for each of them, at most `maximum`."""
+    """Return the pause after `failures` in a row: `first`, doubled for each of them, at most `maximum`."""
     return min(first * 2.0 ** min(failures, 20), maximum)
 
 
@@ -39,9 +39,9 @@ async def until_stored(
     limit: timedelta | None = None,
     sleep: Sleep = asyncio.sleep,
 ) -> T:
-    """Return what `work` returns, once the database answers; `report` hears of every failure before the pause.
+    """Return what `work` returns, retrying while the database is unavailable; `report` gets every failure.
 
-    For what is known here and to nobody else. After `limit`, if there is one, raises DatabaseUnavailable.
+    For results that would be lost with this process. Raises DatabaseUnavailable after `limit`, if there is one.
     """
     waited = timedelta(0)
     while True:
@@ -56,9 +56,9 @@ async def until_stored(
 
 
 async def retry_superseded(work: Callable[[], Awaitable[T]], sleep: Sleep | None = None) -> T:
-    """Return what `work` returns, tried again while another worker is faster; raises Superseded after TRIES of them.
+    """Return what `work` returns, retrying while it raises Superseded; raises Superseded after TRIES tries.
 
-    Without `sleep` the next look follows at once.
+    Without `sleep` the retries follow at once.
     """
     for _ in range(TRIES - 1):
         try:

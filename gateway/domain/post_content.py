@@ -1,6 +1,6 @@
-"""The content of a post: its sources as they are stored in the row, and the publish request made of them.
+"""The content of a post: its sources as stored in the row, and the publish request built from them.
 
-Owns both translations. Decides nothing and makes no call: whether a post may go out is `preflight`.
+Owns both conversions. Decides nothing and makes no call: whether a post may go out is `preflight`.
 """
 
 from collections.abc import Sequence
@@ -18,20 +18,20 @@ from storage.uploads import UploadRow
 
 
 def kind(post: PostRow) -> str:
-    """Return how a post is handed over: `file`, `pull` (the vendor fetches a video), `photos`, or `text`."""
-    shown = post.content.get("kind")
-    if shown in ("photos", "text"):
-        return str(shown)
+    """Return how the vendor gets the content: `file`, `pull` (it fetches a video), `photos`, or `text`."""
+    stored = post.content.get("kind")
+    if stored in ("photos", "text"):
+        return str(stored)
     return "pull" if any(source.vendor_pull for source in sources_of(post)) else "file"
 
 
-def acts_at_once(post: PostRow, table: CapabilityTable) -> bool:
-    """Return whether the one announcing call may publish by itself, so that a lost answer leaves the outcome open."""
+def publishes_on_submit(post: PostRow, table: CapabilityTable) -> bool:
+    """Return whether the submit call alone may publish, so that a lost response leaves the outcome unknown."""
     return table.library or kind(post) != "file"
 
 
 def publish_request(post: PostRow, account: AccountRow, content: Content) -> PublishRequest:
-    """Return the order of a post that goes out with this account and content."""
+    """Return the request that publishes a post with this account and content."""
     offset = post.content.get("cover_offset_ms")
     return PublishRequest(
         mode=PostMode(post.mode),
@@ -47,12 +47,12 @@ def publish_request(post: PostRow, account: AccountRow, content: Content) -> Pub
 
 
 def video_file(upload: UploadRow) -> VideoFile:
-    """Return a video that is sent as a file."""
+    """Return the description of an uploaded video that we send."""
     return VideoFile(upload.size_bytes, upload.mime_type, upload.sha256)
 
 
 def linked_content(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[str] = ()) -> Content:
-    """Return what the vendor fetches from `uris`: photos, or the one video; nothing for a post of words."""
+    """Return the content that the vendor fetches from `uris`: photos, or one video; None for a text post."""
     if kind(post) == "text":
         return None
     if kind(post) != "photos":
@@ -66,17 +66,17 @@ def linked_content(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[s
     )
 
 
-_LINK = Secret("https://media.example/link")
-"""Stands for the address of a medium, of which some are made only when the post goes out."""
+_PLACEHOLDER_LINK = Secret("https://media.example/link")
+"""Used before the post goes out, when some media have no address yet."""
 
 
-def stand_in(post: PostRow, count: int | None = None) -> Content:
-    """Return content of the post's kind under addresses that lead nowhere: for what is asked without its media."""
-    return linked_content(post, [_LINK] * (len(sources_of(post)) if count is None else count))
+def placeholder(post: PostRow, count: int | None = None) -> Content:
+    """Return content of the post's kind with placeholder links, for calls that do not use the media."""
+    return linked_content(post, [_PLACEHOLDER_LINK] * (len(sources_of(post)) if count is None else count))
 
 
 def options_of(post: PostRow) -> PostOptions:
-    """Return the caller's choices back from the row."""
+    """Return the caller's options from the row."""
     values = dict(post.options)
     level = values.pop("privacy_level", None)
     return PostOptions(privacy_level=None if level is None else PrivacyLevel(level), **values)
@@ -84,8 +84,9 @@ def options_of(post: PostRow) -> PostOptions:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One medium: `upload` is the id of an upload (also of one that we made by fetching `uri`), `vendor_pull` says that
-    the vendor fetches it, from `uri` if there is one, else from a link of ours.
+    """One media file: `upload` is the id of an upload, also of one that we created by fetching `uri`.
+
+    With `vendor_pull` the vendor fetches it, from `uri` if there is one, else from one of our media links.
     """
 
     upload: str = ""
@@ -93,44 +94,44 @@ class Source:
     vendor_pull: bool = False
 
     @property
-    def to_fetch(self) -> bool:
-        """Return whether its bytes must still be fetched by us."""
+    def needs_fetch(self) -> bool:
+        """Whether we still have to fetch its bytes."""
         return bool(self.uri) and not self.upload and not self.vendor_pull
 
 
 def sources_of(post: PostRow) -> tuple[Source, ...]:
-    """Return the sources of a post in order; a post of the first version holds its one upload only."""
-    kept = post.content.get("sources")
-    if kept is None:
+    """Return the sources of a post in order; posts of the first schema version have only their uploads."""
+    stored = post.content.get("sources")
+    if stored is None:
         return tuple(Source(upload=upload) for upload in post.uploads)
-    return tuple(Source(**source) for source in kept)
+    return tuple(Source(**source) for source in stored)
 
 
 def field_path(post: PostRow, position: int) -> str:
-    """Return the contract's path of a source."""
+    """Return the API's field path of a source."""
     return f"post.photos.sources[{position}]" if post.content.get("kind") == "photos" else "post.video.source"
 
 
 def build_content(kind: str, sources: Sequence[Source], **values: Any) -> dict[str, Any]:
-    """Write the content of a post: `kind` is `video` or `photos`; what is empty is left out."""
-    kept = [{name: value for name, value in asdict(source).items() if value} for source in sources]
-    return {"kind": kind, "sources": kept, **values}
+    """Return the content column of a post: `kind` is `video` or `photos`; empty fields of sources are left out."""
+    stored = [{name: value for name, value in asdict(source).items() if value} for source in sources]
+    return {"kind": kind, "sources": stored, **values}
 
 
 def upload_ids(sources: Sequence[Source]) -> list[str]:
-    """Return the uploads that the sources need, each once."""
+    """Return the ids of the uploads that the sources use, without duplicates."""
     return list(dict.fromkeys(source.upload for source in sources if source.upload))
 
 
 def with_upload(post: PostRow, position: int, upload: str) -> dict[str, Any]:
-    """Return the post's columns after the bytes at `position` were fetched into an upload."""
+    """Return the changed columns of a post whose source at `position` was fetched into an upload."""
     sources = list(sources_of(post))
     sources[position] = Source(upload=upload, uri=sources[position].uri)
     return with_sources(post, sources)
 
 
 def with_sources(post: PostRow, sources: Sequence[Source]) -> dict[str, Any]:
-    """Return the post's columns with other sources and everything else as it was."""
+    """Return the changed columns of a post that gets other sources."""
     rest = {name: value for name, value in post.content.items() if name not in ("kind", "sources")}
     return {
         "content": build_content(post.content.get("kind", "video"), sources, **rest),

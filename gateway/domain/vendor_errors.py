@@ -1,7 +1,7 @@
-"""Vendor errors as callers and rows get to see them.
+"""Vendor errors as callers see them and as rows store them.
 
-Owns how an error is stored with a resource, and which lost answers are harmless because the call may be repeated.
-A call that must not be made twice never comes here.
+Owns the stored form of an error, and the error for a lost response to a call that is safe to repeat. Does not know what
+follows if the call must not be repeated.
 """
 
 from dataclasses import asdict
@@ -11,11 +11,11 @@ from gateway import reasons
 from gateway.errors import DomainError
 from providers.errors import ProviderError, Unavailable
 
-REPEAT = "The vendor's answer was lost; asking again does no harm."
+RESPONSE_LOST = "The vendor's answer was lost; asking again does no harm."
 
 
-def safe_to_repeat(error: ProviderError, text: str = REPEAT) -> Unavailable:
-    """Return the error that callers get when the answer to a repeatable call was lost: try again."""
+def safe_to_repeat(error: ProviderError, text: str = RESPONSE_LOST) -> Unavailable:
+    """Return the error for callers if the response to an idempotent call was lost: they may retry."""
     return Unavailable(
         text,
         provider=error.provider,
@@ -26,14 +26,14 @@ def safe_to_repeat(error: ProviderError, text: str = REPEAT) -> Unavailable:
 
 
 def stored_error(reason: str, message: str, **metadata: str) -> dict[str, Any]:
-    """Return an error as it is stored with a resource; empty metadata is left out."""
+    """Return an error in its stored form; empty metadata is left out."""
     return {"reason": reason, "message": message, "metadata": {key: value for key, value in metadata.items() if value}}
 
 
 def as_stored(error: DomainError | ProviderError, reason: str = "") -> dict[str, Any]:
-    """Return an error as it is stored with a resource; `reason` replaces the error's own.
+    """Return an error in its stored form; `reason` replaces the error's own.
 
-    One of ours keeps every violation, a vendor's keeps what the vendor said.
+    Our own errors keep their violations, a vendor's keeps the vendor's codes.
     """
     if isinstance(error, DomainError):
         stored = stored_error(reason or error.reason, error.message, **error.metadata)

@@ -20,4 +20,4 @@ def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
 
     @app.task(name=queue.POLL_TASK)
     async def poll(location: str, connection: str) -> None:
-        await batch_status.ask(domain, location, connection, stopping=stopping)
+        await batch_status.poll(domain, location, connection, stopping=stopping)

@@ -21,7 +21,7 @@ from tests.fixtures import media
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
-LOST_SECONDS = (retry_policy.SEEK_SPAN + retry_policy.SEEK_MAX).total_seconds()
+LOST_SECONDS = (retry_policy.LOOKUP_SPAN + retry_policy.LOOKUP_MAX).total_seconds()
 """After so long a post that the planner's list lacks has been announced again."""
 
 

@@ -104,7 +104,7 @@ async def test_a_waiting_post_is_changed_here(database_url: str, tmp_path: Path)
         await change(stage, post, caption="After")
         asked = len(stage.planner.requests) - calls
         with pytest.raises(Superseded):
-            await journal.claim_hand_over(stage.domain, Work(work.post, work.attempt))
+            await journal.claim_submit(stage.domain, Work(work.post, work.attempt))
         post = await stage.finish(post)
 
     assert (0, "PUBLISHED", ["After"]) == (asked, post.state, [each.summary for each in stage.published])
@@ -164,7 +164,7 @@ async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: 
         made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(12)]
         stage.clock.advance(2 * HOURS)
         calls = len(stage.planner.requests)
-        await batch_status.ask(stage.domain, LOCATION, "c1")
+        await batch_status.poll(stage.domain, LOCATION, "c1")
         asked = [call.operation for call in stage.planner.requests[calls:]]
         states = {(await stage.read(post)).state for post in made}
 
@@ -178,7 +178,7 @@ async def test_a_list_that_fails_holds_nobody_up(database_url: str, tmp_path: Pa
         made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(2)]
         stage.clock.advance(2 * HOURS)
         stage.fail("posts.list", "html", times=2)
-        await batch_status.ask(stage.domain, LOCATION, "c1")
+        await batch_status.poll(stage.domain, LOCATION, "c1")
         states = {(await stage.read(post)).state for post in made}
 
     assert {"PUBLISHED"} == states

@@ -324,7 +324,7 @@ async def test_a_stop_ends_it_and_leaves_nothing(stage: Stage) -> None:
         assert post == await fetch
 
     assert NOTHING == await kept(stage)
-    assert post_content.sources_of(await stage.read(post))[0].to_fetch
+    assert post_content.sources_of(await stage.read(post))[0].needs_fetch
 
 
 async def test_a_fetch_that_is_cut_off_leaves_nothing(stage: Stage) -> None:

@@ -76,7 +76,7 @@ async def test_an_announcement_that_did_not_leave_soon_never_leaves(
 
         def stand_still(place: str) -> None:
             if place == "publish.before-call.init":
-                stage.clock.advance(retry_policy.LEAVES_WITHIN + timedelta(milliseconds=1))
+                stage.clock.advance(retry_policy.SUBMIT_WITHIN + timedelta(milliseconds=1))
 
         with monkeypatch.context() as patch:
             patch.setattr(moves, "reach", stand_still)

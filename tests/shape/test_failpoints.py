@@ -55,8 +55,10 @@ def texts(source: Source, node: ast.expr) -> set[str]:
         return {pattern.format(text) for text in texts(source, variable.value)}
     if isinstance(node, ast.Name):
         return given(source, holder(source, node), node.id)
-    # `attempt.state`: a move that stays where it is, and comes by the place that led there.
     assert isinstance(node, ast.Attribute), f"{source.path}: {ast.unparse(node)}"
+    if ast.unparse(node.value) == "AttemptState":
+        return {node.attr}
+    # `attempt.state`: a move that stays where it is, and comes by the place that led there.
     assert node.attr == "state", f"{source.path}: {ast.unparse(node)}"
     return set()
 

@@ -1,4 +1,4 @@
-"""Posts as callers see them: the verb of the RPC is the file.
+"""Posts as callers see them: one file per RPC, named after its verb.
 
-Owns what may be done with a post, and in which state. Carrying a post to its vendor is `publishing`.
+Owns which operations a post allows, and in which state. Delivering a post to its vendor is `publishing`.
 """

@@ -1,6 +1,6 @@
-"""Calling a post back: at once while nothing gets published by itself, else by asking the vendor.
+"""CancelPost: at once while nothing can be published without us, else by asking the vendor to cancel.
 
-Owns which state allows it. A post that the vendor is fetching is CANCELLING until the vendor says how it ended.
+Owns which states allow it. A post that the vendor is working on is CANCELLING until the vendor reports its outcome.
 """
 
 import structlog
@@ -10,47 +10,48 @@ from gateway.domain import capabilities, idempotency
 from gateway.domain.concurrency import Superseded, retry_superseded
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.posts import read
 from gateway.domain.publishing import journal, moves, vendor_cancel
 from gateway.domain.publishing.journal import Work
 from gateway.errors import Conflict, StateForbids
 from providers.capabilities import Capability
 from providers.errors import GrantRevoked, NotFound, ProviderError, Rejected, ScopeNotGranted, TokenRefused
+from providers.models.publishing import PostMode
 from storage import attempts, posts
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.states import PostState
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
-NOTHING_PUBLIC = ("INTENT", "INIT_OK", "UPLOADING", "ABANDONED")
-"""States of an attempt from which nothing gets published unless we go on; INIT_SENT too, when a file is to be sent."""
+NOT_PUBLISHED_YET = (AttemptState.INTENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.ABANDONED)
+"""States in which an attempt publishes nothing unless we continue; also INIT_SENT, if a file is still to be sent."""
 
-PLANNED = ("planner_draft", "planner_review")
-"""Posts that wait in a planner for a person: their records can be taken away."""
+PLANNER_MODES = (PostMode.PLANNER_DRAFT, PostMode.PLANNER_REVIEW)
+"""Modes whose posts wait in a planner for a person: their records can be deleted there."""
 
-_ENDED = {"error": None, "due_at": None, "next_attempt_time": None}
+_CANCELLED = (PostState.CANCELLED, PostState.CANCELLING)
+_CLEARED = {"error": None, "due_at": None, "next_attempt_time": None}
 
 
 async def cancel(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
-    """Call a post back; give it as it is then, CANCELLED or CANCELLING. One that is so already is given as it is.
+    """Cancel a post and return it, CANCELLED or CANCELLING; a post already in one of these is returned unchanged.
 
-    Raises storage's NotFound, StateForbids, Conflict (the hand-over moved on in this very moment), CapabilityMissing,
-    and GrantRevoked or ScopeNotGranted where the vendor could not be asked.
+    Raises storage's NotFound, StateForbids, Conflict (a worker kept changing the post), CapabilityMissing, and
+    GrantRevoked or ScopeNotGranted if the vendor could not be asked.
     """
     first = await idempotency.earlier(domain.db, key)
-    async with domain.db.read() as tx:
-        row = await posts.get(tx, location, post)
-    if first is not None or row.state in ("CANCELLED", "CANCELLING"):
+    row = await read.get(domain, location, post)
+    if first is not None or row.state in _CANCELLED:
         return row
-    work = await _commit_soon(domain, location, post, key)
+    work = await _commit_with_retry(domain, location, post, key)
     if work is not None and work.attempt.publish_id:
-        await _ask(domain, work)
-    async with domain.db.read() as tx:
-        return await posts.get(tx, location, post)
+        await _request_cancel(domain, work)
+    return await read.get(domain, location, post)
 
 
-async def _commit_soon(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
-    """Commit, and look again for a moment when a worker moved the post on; raises Conflict when it keeps doing so."""
+async def _commit_with_retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
+    """Commit, a few times if a worker moves the post meanwhile; raises Conflict if it keeps doing so."""
     name = names.POST.format(location, post)
     try:
         return await retry_superseded(lambda: _commit(domain, location, post, key), domain.sleep)
@@ -59,51 +60,59 @@ async def _commit_soon(domain: Domain, location: str, post: str, key: RequestKey
 
 
 async def _commit(domain: Domain, location: str, post: str, key: RequestKey | None) -> Work | None:
-    """Move the post by what its attempt allows; give the work when the vendor must be asked."""
+    """Move the post as its attempt allows; return the work if the vendor must be asked."""
     async with domain.db.transaction() as tx:
-        # Nothing is held here: every move holds the attempt first and the post then, and so does this one.
+        # No row is locked here: every move locks the attempt before the post, and so must this one.
         row = await posts.get(tx, location, post)
         attempt = await attempts.find(tx, location, post, row.attempt)
         if await idempotency.claim(tx, key, post, domain.clock()) is not None:
             return None
         if attempt is None:
-            await _end_unbegun(domain, tx, row)
+            await _cancel_unstarted(domain, tx, row)
             return None
         return await _move(domain, tx, Work(row, attempt))
 
 
-async def _end_unbegun(domain: Domain, tx: Transaction, row: PostRow) -> None:
+async def _cancel_unstarted(domain: Domain, tx: Transaction, row: PostRow) -> None:
     now = domain.clock()
     expect = (PostState.SCHEDULED, PostState.QUEUED)
     if row.state not in expect:
         raise _forbidden(row)
     changed = await posts.change(
-        tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state="CANCELLED", **_ENDED
+        tx, row.location, row.id, now, expect=expect, at_attempt=row.attempt, state=PostState.CANCELLED, **_CLEARED
     )
     if changed is None:
-        # A worker begins it in this very moment, or somebody else ends it: the next look says which.
+        # A worker has just started the post, or another call has ended it: the retry will see which.
         raise Superseded
     await journal.record_event(tx, changed, now)
 
 
 async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
-    row, attempt, now = work.post, work.attempt, domain.clock()
-    acts = moves.acts_at_once(domain, row)
-    if row.state == "AWAITING_CREATOR" and row.mode in PLANNED and attempt.publish_id:
-        capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
-        return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
+    row, attempt = work.post, work.attempt
+    may_publish = moves.publishes_on_submit(domain, row)
+    if row.state == PostState.AWAITING_CREATOR and row.mode in PLANNER_MODES and attempt.publish_id:
+        return await _start_cancelling(domain, tx, work)
     if row.state in journal.FINAL:
         raise _forbidden(row)
-    if attempt.state in NOTHING_PUBLIC or (attempt.state == "INIT_SENT" and not acts):
-        await journal.move_with(tx, work, "CANCELLED", now, post_state="CANCELLED", post=_ENDED)
+    submitting = attempt.state == AttemptState.INIT_SENT
+    if attempt.state in NOT_PUBLISHED_YET or (submitting and not may_publish):
+        now = domain.clock()
+        await journal.move_with(tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_CLEARED)
         return None
-    if attempt.state == "INIT_SENT":
-        # The one call that may publish is under way: in a moment its answer says what can be called back.
+    if submitting:
+        # The call that may publish is in progress; its response, due in a moment, decides what can be cancelled.
         raise Superseded
-    if attempt.state != "PROCESSING" or not acts:
+    if attempt.state != AttemptState.PROCESSING or not may_publish:
         raise _forbidden(row)
-    capabilities.require(domain.providers[row.provider].table, Capability.POST_CANCEL)
-    return await journal.move_with(tx, work, "PROCESSING", now, post_state="CANCELLING", post={"due_at": now})
+    return await _start_cancelling(domain, tx, work)
+
+
+async def _start_cancelling(domain: Domain, tx: Transaction, work: Work) -> Work:
+    capabilities.require(domain.providers[work.post.provider].table, Capability.POST_CANCEL)
+    now = domain.clock()
+    return await journal.move_with(
+        tx, work, AttemptState.PROCESSING, now, post_state=PostState.CANCELLING, post={"due_at": now}
+    )
 
 
 def _forbidden(row: PostRow) -> StateForbids:
@@ -111,35 +120,35 @@ def _forbidden(row: PostRow) -> StateForbids:
     return StateForbids(row.state, text, resource=journal.subject(row))
 
 
-async def _ask(domain: Domain, work: Work) -> None:
-    """Ask the vendor to stop. A refusal puts the post back; without an answer the next poll asks again."""
+async def _request_cancel(domain: Domain, work: Work) -> None:
+    """Ask the vendor to cancel: a refusal restores the post; without a response the next poll repeats the request."""
     try:
         await vendor_cancel.request_cancel(domain, work)
     except (TokenRefused, NotFound) as error:
         log.info("publish.cancel_refused", location=work.post.location, post=work.post.id, code=error.code)
     except Rejected as error:
-        back = await _put_back(domain, work)
-        if back is None:
+        restored = await _restore(domain, work)
+        if restored is None:
             return
         if isinstance(error, GrantRevoked | ScopeNotGranted):
-            # Not the vendor's last word on the post: somebody else must consent first.
+            # This is not the vendor's decision about the post: the user must consent first.
             raise
-        raise _forbidden(back) from None
+        raise _forbidden(restored) from None
     except ProviderError as error:
         log.info("publish.cancel_unanswered", location=work.post.location, post=work.post.id, code=error.code)
 
 
-async def _put_back(domain: Domain, work: Work) -> PostRow | None:
-    """Let the post go on as if nobody had asked; None when it is called back after all.
+async def _restore(domain: Domain, work: Work) -> PostRow | None:
+    """Return the post to PROCESSING; None if it is being cancelled after all.
 
-    Raises StateForbids when it has ended otherwise in this very moment.
+    Raises StateForbids if it has ended otherwise meanwhile.
     """
+    due = {"due_at": domain.clock()}
     try:
-        due = {"due_at": domain.clock()}
-        return (await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=due)).post
+        moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=PostState.PROCESSING, post=due)
     except Superseded:
-        async with domain.db.read() as tx:
-            row = await posts.get(tx, work.post.location, work.post.id)
-        if row.state in ("CANCELLED", "CANCELLING"):
+        row = await read.get(domain, work.post.location, work.post.id)
+        if row.state in _CANCELLED:
             return None
         raise _forbidden(row) from None
+    return moved.post

@@ -1,7 +1,6 @@
-"""Posts as callers see them: created, read, listed, watched, asked about, tried again.
+"""CreatePost: one transaction (post, event, job) that returns at once.
 
-Owns what may be done with a post and when. Creating one is one transaction (post, event, job) and returns at once;
-carrying it to the vendor is `gateway/domain/publishing/step.py`.
+Owns the checks before it and the new row. Delivering the post to the vendor is `gateway/domain/publishing/step.py`.
 """
 
 from collections.abc import Sequence
@@ -27,10 +26,10 @@ from storage.states import PostState
 
 @dataclass(frozen=True, slots=True)
 class NewPost:
-    """What a caller asks for.
+    """A caller's request for a post.
 
-    `content` is as `post_content.build_content` makes it: for a video with `cover_offset_ms` or `cover`, for
-    photos with `cover_index`, `title` and `auto_add_music`, each only when given.
+    `content` comes from `post_content.build_content`: a video may have `cover_offset_ms` or `cover`, photos may have
+    `cover_index`, `title` and `auto_add_music`, each only if given.
     """
 
     location: str
@@ -57,11 +56,11 @@ async def create(
     faults: Sequence[FieldInvalid] = (),
     validate_only: bool = False,
 ) -> PostRow:
-    """Check everything that can be checked, then queue the post: at most one vendor call (creator info, when it is
-    old).
+    """Check the post and queue it: at most one vendor call, for creator info that is missing or old.
 
-    `faults` are fields that could not be read: they are told with everything else that is wrong. With a `request_id`
-    that made a post before, that post is given as it is now. Raises what `preflight.check` raises.
+    `faults` are fields that could not be parsed; they are reported together with all other violations. If the key's
+    `request_id` already created a post, return that post. Raises what `preflight.check` and `uploads.hold` raise, and
+    ResourceExists.
     """
     first = await idempotency.earlier(domain.db, key)
     if first is not None:

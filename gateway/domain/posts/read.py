@@ -1,6 +1,6 @@
 """GetPost, ListPosts and RefreshPost.
 
-Owns when the vendor is asked on behalf of a caller. Changes nothing by itself.
+Owns when the vendor is asked on behalf of a caller. Changes nothing itself: `publishing` applies the vendor's response.
 """
 
 import contextlib
@@ -13,10 +13,18 @@ from gateway.domain.publishing import journal, moves, reconcile, vendor_lookup, 
 from gateway.domain.publishing.journal import Work
 from storage import posts
 from storage.posts import PostRow
+from storage.states import AttemptState
+
+_REFRESHABLE = (
+    AttemptState.PROCESSING,
+    AttemptState.PUBLISHED,
+    AttemptState.AWAITING_CREATOR,
+    AttemptState.INDETERMINATE,
+)
 
 
 async def get(domain: Domain, location: str, post: str) -> PostRow:
-    """Return the post as it is in the database; raises storage's NotFound."""
+    """Return the post as stored; raises storage's NotFound."""
     async with domain.db.read() as tx:
         return await posts.get(tx, location, post)
 
@@ -28,24 +36,20 @@ async def page(domain: Domain, **filters: Any) -> Sequence[PostRow]:
 
 
 async def refresh(domain: Domain, location: str, post: str) -> PostRow:
-    """Ask the vendor now, where it can know more than we do: one vendor call, or none for a post it was never given.
+    """Ask the vendor for the status of a post: one vendor call, or none if it cannot know more than we do.
 
-    Raises ProviderError when the vendor cannot say.
+    Raises storage's NotFound, and ProviderError if the vendor cannot say.
     """
     row, attempt = await journal.read(domain, location, post)
-    if row is None or attempt is None or attempt.state not in _ASKABLE:
-        return await get(domain, location, post)
-    if not attempt.publish_id:
-        look = vendor_lookup.seek if attempt.state == "PROCESSING" else reconcile.look
-        with contextlib.suppress(Superseded):
-            await look(domain, Work(row, attempt))
+    if row is None or attempt is None or attempt.state not in _REFRESHABLE:
         return await get(domain, location, post)
     work = Work(row, attempt)
-    status = await moves.ask(domain, work, "asked-status", background=False)
+    if not attempt.publish_id:
+        look_up = vendor_lookup.search if attempt.state == AttemptState.PROCESSING else reconcile.look_for_proof
+        with contextlib.suppress(Superseded):
+            await look_up(domain, work)
+        return await get(domain, location, post)
+    status = await moves.fetch_status(domain, work, "asked-status", background=False)
     with contextlib.suppress(Superseded):
-        await vendor_status.learn(domain, work, status)
-    async with domain.db.read() as tx:
-        return await posts.get(tx, location, post)
-
-
-_ASKABLE = ("PROCESSING", "PUBLISHED", "AWAITING_CREATOR", "INDETERMINATE")
+        await vendor_status.apply_requested(domain, work, status)
+    return await get(domain, location, post)

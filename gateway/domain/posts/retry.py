@@ -1,7 +1,6 @@
-"""Trying a post again, because somebody asks for it: the one place where a second announcement may follow a first one
-that may have worked.
+"""RetryPost: the only place where a post may be submitted again although an earlier submit may have succeeded.
 
-Owns what is asked of the vendor before, and what the new round begins with. Who may post at all is `preflight`.
+Owns what the vendor is asked before, and what the new round starts with. Whether a post may go out is `preflight`.
 """
 
 import contextlib
@@ -25,14 +24,14 @@ from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.database import Transaction
 from storage.posts import PostRow
-from storage.states import AttemptState
+from storage.states import AttemptState, PostState
 
 
 async def retry(domain: Domain, location: str, post: str, key: RequestKey | None) -> PostRow:
-    """Queue a post again that FAILED, or whose outcome is unknown and stays so after asking the vendor once more.
+    """Queue a post again that FAILED, or whose outcome is unknown and still is after asking the vendor once more.
 
-    The caller decides: only here may a post be announced again although the first announcement may have worked. Raises
-    StateForbids for any other state, and when the vendor says that the post was published after all.
+    This is the caller's decision: the earlier submit may have succeeded. Raises storage's NotFound, and StateForbids
+    for any other state or if the vendor reports that the post was published after all.
     """
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
@@ -48,36 +47,39 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
 
 
 def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
-    """Return whether the newest attempt may have posted, whatever is said here: the vendor never said that it
-    failed.
-    """
-    failed_here = row.state == "FAILED" and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
-    return row.state == "INDETERMINATE" or bool(failed_here)
+    """Return whether the newest attempt may have published: it was sent in full, and the vendor reported no failure."""
+    failed_unconfirmed = (
+        row.state == PostState.FAILED and attempt.publish_id and attempt.final_sent_time and not attempt.fail_code
+    )
+    return row.state == PostState.INDETERMINATE or bool(failed_unconfirmed)
 
 
 async def _reconcile(domain: Domain, work: Work) -> None:
-    """Look for proof once more; what could still be fetched for the old attempt dies, so that it cannot post late."""
+    """Look for proof once more; without a publish id also revoke the media links, so that nothing is published late."""
     if not work.attempt.publish_id:
         with contextlib.suppress(Superseded):
-            await reconcile.look(domain, work)
+            await reconcile.look_for_proof(domain, work)
         await links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
         return
     try:
-        status = await moves.ask(domain, work, "asked-status", background=False)
+        status = await moves.fetch_status(domain, work, "asked-status", background=False)
     except NotFound:
         return
-    if work.post.state == "FAILED" and status.phase not in (PublishPhase.PUBLISHED, PublishPhase.AWAITING_CREATOR):
+    if work.post.state == PostState.FAILED and status.phase not in (
+        PublishPhase.PUBLISHED,
+        PublishPhase.AWAITING_CREATOR,
+    ):
         return
     with contextlib.suppress(Superseded):
-        await vendor_status.learn(domain, work, status)
+        await vendor_status.apply_requested(domain, work, status)
 
 
 async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) -> PostRow:
     now = domain.clock()
     row = await rows.get(tx, location, post, lock=True)
-    if row.state not in ("FAILED", "INDETERMINATE"):
+    if row.state not in (PostState.FAILED, PostState.INDETERMINATE):
         raise StateForbids(row.state, "Only a post that failed, or whose outcome is unknown, can be tried again.")
-    media_of = await _media_again(tx, row)
+    media = await _restore_media(tx, row)
     number = row.attempt + 1
     changed = await rows.change(
         tx,
@@ -86,7 +88,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         now,
         expect=[row.state],
         at_attempt=row.attempt,
-        state="QUEUED",
+        state=PostState.QUEUED,
         attempt=number,
         round_start=number,
         queue_time=now,
@@ -94,7 +96,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         sent_bytes=0,
         schedule_time=None,
         due_at=now + LEASE,
-        **media_of,
+        **media,
     )
     fresh = AttemptRow(
         location=location, post=post, number=number, state=AttemptState.INTENT, create_time=now, update_time=now
@@ -106,13 +108,13 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
     return changed
 
 
-async def _media_again(tx: Transaction, row: PostRow) -> dict[str, Any]:
-    """Hold the post's uploads; give the columns that let what we had fetched, and no longer have, be fetched again."""
-    kept: list[Source] = []
+async def _restore_media(tx: Transaction, row: PostRow) -> dict[str, Any]:
+    """Lock the post's uploads and return the columns after which expired copies of linked media are fetched again."""
+    sources: list[Source] = []
     for source in post_content.sources_of(row):
         if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
             source = Source(uri=source.uri)
-        kept.append(source)
-    changed = post_content.with_sources(row, kept)
-    await upload_rules.hold(tx, row.location, changed["uploads"])
-    return changed
+        sources.append(source)
+    columns = post_content.with_sources(row, sources)
+    await upload_rules.hold(tx, row.location, columns["uploads"])
+    return columns

@@ -1,7 +1,7 @@
-"""Changing a post: its words, choices and time, here while no vendor has it, else in the vendor's planner.
+"""UpdatePost: changes caption, options and time, here while no vendor has the post, else also in the vendor's planner.
 
-Owns which state allows it. The planner is asked before the change is kept: asking it again, after a lost answer or a
-death, does no harm, so whoever does not hear that it worked asks again.
+Owns which states allow it. The planner is changed before the row: repeating the edit is harmless, so a caller who got
+no response, because it was lost or the process died, repeats the call.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,10 +23,11 @@ from storage import accounts
 from storage import posts as rows
 from storage.attempts import AttemptRow
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
-WAITING = ("QUEUED", "SCHEDULED")
-PLANNED = ("SCHEDULED", "AWAITING_CREATOR")
-"""States in which a planner may hold a post that is not published."""
+WAITING = (PostState.QUEUED, PostState.SCHEDULED)
+IN_PLANNER = (PostState.SCHEDULED, PostState.AWAITING_CREATOR)
+"""States in which a planner may hold an unpublished post."""
 
 
 async def update(
@@ -41,9 +42,9 @@ async def update(
 ) -> PostRow:
     """Change columns of a post: `caption options schedule_time provider_extra labels late_tolerance_seconds`.
 
-    Everything is checked as for a new post: up to one vendor call, and up to five where a planner has the post. Raises
-    storage's NotFound, EtagMismatch, StateForbids, CapabilityMissing, what `preflight.check` raises, Rejected (the
-    planner's word), Unavailable (asking again is safe), Conflict.
+    The changed post is checked like a new one: up to one vendor call, and up to five if it is in a planner. Raises
+    storage's NotFound, EtagMismatch, StateForbids, CapabilityMissing, what `preflight.check` raises, Rejected (by the
+    planner), Unavailable (repeating the call is safe), Conflict.
     """
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
@@ -69,55 +70,55 @@ async def _update(
         return await read.get(domain, location, post)
     if etag and etag != str(row.version):
         raise EtagMismatch(metadata={"etag": str(row.version)}, resource=journal.subject(row))
-    wanted = PostRow(**{**row.model_dump(), **values})
-    held = attempt is not None and bool(attempt.publish_id) and row.state in PLANNED
-    if not held and not _waits(row, attempt):
+    updated = PostRow(**{**row.model_dump(), **values})
+    in_planner = attempt is not None and bool(attempt.publish_id) and row.state in IN_PLANNER
+    if not in_planner and not _is_waiting(row, attempt):
         raise StateForbids(row.state, "What the vendor already has, or what has ended, cannot be changed.")
-    await check.check(domain, wanted, faults)
-    if held and attempt is not None:
-        await _change_there(domain, Work(wanted, attempt))
-    return await _keep(domain, row, attempt, dict(values), key, held=held)
+    await check.check(domain, updated, faults)
+    if in_planner and attempt is not None:
+        await _edit_in_planner(domain, Work(updated, attempt))
+    return await _store(domain, row, attempt, dict(values), key, in_planner=in_planner)
 
 
-def _waits(row: PostRow, attempt: AttemptRow | None) -> bool:
-    """Return whether no vendor has anything of it."""
-    return row.state in WAITING and (attempt is None or attempt.state in ("INTENT", "ABANDONED"))
+def _is_waiting(row: PostRow, attempt: AttemptRow | None) -> bool:
+    """Return whether the post waits here and no vendor has any part of it."""
+    return row.state in WAITING and (attempt is None or attempt.state in (AttemptState.INTENT, AttemptState.ABANDONED))
 
 
-async def _change_there(domain: Domain, work: Work) -> None:
-    """Let the planner change it. A second question follows a lost answer, because it does no harm."""
+async def _edit_in_planner(domain: Domain, work: Work) -> None:
+    """Edit the post in the planner; a lost response becomes Unavailable, because repeating the edit is safe."""
     post = work.post
     provider = domain.providers[post.provider]
     capabilities.require(provider.table, Capability.POST_EDIT)
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
-    order = post_content.publish_request(post, account, post_content.stand_in(post))
+    request = post_content.publish_request(post, account, post_content.placeholder(post))
     access = moves.access_of(domain, post, background=False)
     try:
-        await provider.records.edit(access, work.attempt.publish_id, order)
+        await provider.records.edit(access, work.attempt.publish_id, request)
     except Ambiguous as error:
         text = "Whether the provider changed the post is not known; asking again is safe."
         raise vendor_errors.safe_to_repeat(error, text) from None
 
 
-async def _keep(
+async def _store(
     domain: Domain,
     row: PostRow,
     attempt: AttemptRow | None,
     values: dict[str, Any],
     key: RequestKey | None,
     *,
-    held: bool,
+    in_planner: bool,
 ) -> PostRow:
-    """Commit the change. Whoever is about to hand the post over as it was finds its attempt replaced."""
+    """Commit the change. A worker about to submit the unchanged post finds its attempt replaced."""
     now = domain.clock()
-    if not held and attempt is not None and attempt.state == "INTENT":
-        work = await journal.open_attempt(domain, row, attempt, state="QUEUED", due_at=now)
+    if not in_planner and attempt is not None and attempt.state == AttemptState.INTENT:
+        work = await journal.open_attempt(domain, row, attempt, state=PostState.QUEUED, due_at=now)
         row = work.post
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            due = {} if row.state == "AWAITING_CREATOR" else {"due_at": now}
+            due = {} if row.state == PostState.AWAITING_CREATOR else {"due_at": now}
             changed = await rows.change(
                 tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
             )

@@ -1,6 +1,6 @@
-"""WatchPost: a post as it is, then every state in order.
+"""WatchPost: the current post, then every state in order.
 
-Owns the order of the states and the signs of life. Changes nothing.
+Owns the order of the states and the heartbeats between them. Changes nothing.
 """
 
 import asyncio
@@ -13,13 +13,17 @@ from storage import events, posts
 from storage.posts import PostRow
 
 FALLBACK_SECONDS = 5.0
+"""How often the database is read when no notification arrives."""
+
 CHECKPOINT_SECONDS = 30.0
+"""After how long without a change a heartbeat is sent."""
 
 
 async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostRow | None]:
-    """Yield the post as it is, then after every change, each state in the order it came; ends at a final one.
+    """Yield the current post, then each later state in order; the stream ends with a final state.
 
-    None is a sign of life after a silence. Progress within a state may be skipped, states never are.
+    None is a heartbeat after a silence. Progress within a state may be skipped, states never are. Raises storage's
+    NotFound.
     """
     with domain.post_watchers.watch(posts.cache_key(location, post)) as changed:
         async with domain.db.read() as tx:
@@ -28,11 +32,11 @@ async def watch(domain: Domain, location: str, post: str) -> AsyncIterator[PostR
         yield row
         silence = 0.0
         while row.state not in FINAL:
-            woken = await _wait(changed, FALLBACK_SECONDS)
+            notified = await _wait(changed, FALLBACK_SECONDS)
             changed.clear()
-            cursor, news = await _news(domain, row, cursor)
-            silence = 0.0 if news else silence + (0.0 if woken else FALLBACK_SECONDS)
-            for row in news:
+            cursor, changes = await _changes_since(domain, row, cursor)
+            silence = 0.0 if changes else silence + (0.0 if notified else FALLBACK_SECONDS)
+            for row in changes:
                 yield row
                 if row.state in FINAL:
                     return
@@ -49,21 +53,16 @@ async def _wait(changed: asyncio.Event, seconds: float) -> bool:
     return True
 
 
-async def _news(domain: Domain, seen: PostRow, cursor: int) -> tuple[int, list[PostRow]]:
-    """Return the states that came after `seen`, from their events, and the post as it is now if that is newer still."""
-    name, news = journal.subject(seen), []
+async def _changes_since(domain: Domain, last: PostRow, cursor: int) -> tuple[int, list[PostRow]]:
+    """Return the new event cursor and the states after `last`: those of the events, and the row if that is newer."""
+    name, recorded = journal.subject(last), list[PostRow]()
     async with domain.db.read() as tx:
-        # The row first: every state up to it is then among the events, so none is passed over.
-        now = await posts.find(tx, seen.location, seen.id)
-        while found := await events.after(tx, seen.location, cursor, subject=name, limit=100):
+        # The row is read first: every state up to it is then among the events, so that none is skipped.
+        current = await posts.find(tx, last.location, last.id)
+        while found := await events.after(tx, last.location, cursor, subject=name, limit=100):
             cursor = found[-1].number
-            news += [PostRow.model_validate(event.payload["post"]) for event in found]
-    version = seen.version
-    fresh = [row for row in news if row.version > version]
-    if now is not None and now.version > max([version, *(row.version for row in fresh)]):
-        fresh.append(now)
-    return cursor, _in_order(fresh)
-
-
-def _in_order(rows: list[PostRow]) -> list[PostRow]:
-    return sorted(rows, key=lambda row: row.version)
+            recorded += [PostRow.model_validate(event.payload["post"]) for event in found]
+    changes = [row for row in recorded if row.version > last.version]
+    if current is not None and current.version > max([last.version, *(row.version for row in changes)]):
+        changes.append(current)
+    return cursor, sorted(changes, key=lambda row: row.version)

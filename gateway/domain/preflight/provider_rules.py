@@ -45,7 +45,7 @@ def placeholder_request(post: PostRow, account: AccountRow, limits: Limits) -> P
     if kind == "file":
         content = VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
     else:
-        content = post_content.stand_in(post, len(post_content.sources_of(post)) if kind == "photos" else 1)
+        content = post_content.placeholder(post, len(post_content.sources_of(post)) if kind == "photos" else 1)
     return post_content.publish_request(post, account, content)
 
 

@@ -1,8 +1,8 @@
-"""A medium from a caller's address becomes an upload of the post's location, which the post then points to.
+"""Fetches a media file from a caller's address into an upload of the post's location, to which the post then refers.
 
-Owns the order (bytes first, then in one transaction the end of the upload and the post that needs it), what a stop or
-another worker leaves behind, and which kind of file is taken. How strangers are asked is `providers/http/fetch.py`'s,
-how parts are stored `gateway/domain/media/upload_stream.py`'s.
+Owns the order (bytes first, then one transaction that completes the upload and changes the post), the cleanup after an
+interruption, and the accepted media types. Does not know how foreign servers are called (`providers/http/fetch.py`) or
+how parts are stored (`gateway/domain/media/upload_stream.py`).
 """
 
 import asyncio
@@ -29,16 +29,16 @@ from storage.uploads import UploadRow
 
 log = structlog.get_logger(__name__)
 
-OPEN_KEPT = timedelta(hours=2)
-"""How long what a dead worker had fetched is kept: nobody goes on with it."""
+OPEN_LIFETIME = timedelta(hours=2)
+"""After how long an unfinished upload expires; no other worker continues it."""
 
-PUSH = timedelta(seconds=10)
-"""How often the sweeper is told that the post is being worked on."""
+RENEW_EVERY = timedelta(seconds=10)
+"""How often the lease on the post is renewed."""
 
-BEAT_SECONDS = 0.25
-"""How often a stop is looked for."""
+STOP_CHECK_SECONDS = 0.25
+"""How often `stopping` is checked."""
 
-# Servers that were told nothing say these; then the name of the file speaks.
+# Servers without a configured media type send these; then the suffix of the file name decides.
 _UNKNOWN = ("", "application/octet-stream", "binary/octet-stream")
 _ALIASES = {"image/jpg": "image/jpeg"}
 _BY_SUFFIX = {
@@ -55,15 +55,15 @@ _BY_SUFFIX = {
 async def fetch(
     domain: Domain, post: PostRow, position: int, *, stopping: Callable[[], bool] = lambda: False
 ) -> PostRow:
-    """Fetch the source at `position` into a new upload, and give the post that points to it.
+    """Fetch the source at `position` into a new upload, and return the post that refers to it.
 
-    When `stopping` turns true, nothing is kept and the post is given as it was. Raises Overtaken when the post moved on
-    meanwhile, MediaUnavailable when waiting can help; MediaUnreachable, MediaTooLarge, MediaInvalid and QuotaExceeded
-    when it cannot.
+    If `stopping` becomes true, discard the bytes and return the post unchanged. Raises Superseded if the post changed
+    meanwhile, MediaUnavailable if a retry may help; MediaUnreachable, MediaTooLarge, MediaInvalid and QuotaExceeded if
+    not.
     """
     transfer = asyncio.create_task(_transfer(domain, post, position))
     try:
-        await _tend(domain, post, position, transfer, stopping)
+        await _supervise(domain, post, position, transfer, stopping)
     finally:
         transfer.cancel()
         await asyncio.wait([transfer])
@@ -73,31 +73,31 @@ async def fetch(
     return post if transfer.cancelled() else transfer.result()
 
 
-async def _tend(
+async def _supervise(
     domain: Domain, post: PostRow, position: int, transfer: asyncio.Task[PostRow], stopping: Callable[[], bool]
 ) -> None:
-    """Keep the sweeper away until the transfer is done or is to be stopped."""
-    pushed = domain.clock() - PUSH
+    """Renew the lease until the transfer is done or must stop."""
+    renewed = domain.clock() - RENEW_EVERY
     while not transfer.done():
         if stopping():
             return
-        if domain.clock() - pushed >= PUSH:
-            await _push(domain, post, position)
-            pushed = domain.clock()
-        await asyncio.wait([transfer], timeout=BEAT_SECONDS)
+        if domain.clock() - renewed >= RENEW_EVERY:
+            await _renew_lease(domain, post, position)
+            renewed = domain.clock()
+        await asyncio.wait([transfer], timeout=STOP_CHECK_SECONDS)
 
 
-async def _push(domain: Domain, post: PostRow, position: int) -> None:
-    """Say that the post is being worked on; raises Overtaken when it no longer waits for this medium."""
+async def _renew_lease(domain: Domain, post: PostRow, position: int) -> None:
+    """Extend the lease on the post; raises Superseded if it no longer waits for this media file."""
     async with domain.db.transaction() as tx:
         row = await posts.find(tx, post.location, post.id, lock=True)
-        if not _waits(row, post, position):
+        if not _still_needs(row, post, position):
             raise Superseded
         await posts.set_due(tx, post.location, post.id, domain.clock() + LEASE)
 
 
-def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:
-    """Return whether a post still stands where it was read, and wants the same medium."""
+def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:
+    """Return whether the post is unchanged in state and attempt, and has the same source at `position`."""
     if row is None or (row.state, row.attempt) != (post.state, post.attempt):
         return False
     return post_content.sources_of(row)[position : position + 1] == (post_content.sources_of(post)[position],)
@@ -106,22 +106,22 @@ def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     uri = post_content.sources_of(post)[position].uri
     max_bytes, mime_types = _limits(domain, post)
-    async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as medium:
-        mime_type = _mime_type(medium, uri, mime_types)
-        upload = await _announce(domain, post, medium, mime_type)
-        writer = Writer(domain, UploadSlots(), upload, "", lifetime=OPEN_KEPT)
+    async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as media:
+        mime_type = _mime_type(media, uri, mime_types)
+        upload = await _create_upload(domain, post, media, mime_type)
+        writer = Writer(domain, UploadSlots(), upload, "", lifetime=OPEN_LIFETIME)
         try:
-            await _write(writer, medium)
-            row = await _point(domain, post, position, writer)
+            await _write(writer, media)
+            row = await _attach(domain, post, position, writer)
         except BaseException:
-            await _drop(writer)
+            await _discard(writer)
             raise
     log.info("media.fetched", post=f"{post.location}/{post.id}", host=urlsplit(uri).hostname, size=writer.end)
     return row
 
 
 def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
-    """Return how many bytes, and which types, the provider takes of such a medium."""
+    """Return the maximum size in bytes and the media types that the provider accepts for the post's kind."""
     limits = domain.providers[post.provider].table.limits
     if post.content.get("kind") == "photos":
         size, types = limits.max_photo_bytes, limits.photo_mime_types
@@ -130,12 +130,12 @@ def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
     return min(size or upload_rules.MAX_SIZE, upload_rules.MAX_SIZE), types or upload_rules.MIME_TYPES
 
 
-def _mime_type(medium: Media, uri: str, allowed: tuple[str, ...]) -> str:
-    """Return the medium's type as its server says, else by the suffix of its address; raises MediaInvalid."""
-    found = _ALIASES.get(medium.mime_type, medium.mime_type)
+def _mime_type(media: Media, uri: str, allowed: tuple[str, ...]) -> str:
+    """Return the media type that the server states, else the one of the file's suffix; raises MediaInvalid."""
+    found = _ALIASES.get(media.mime_type, media.mime_type)
     if found in _UNKNOWN:
         suffix = PurePosixPath(urlsplit(uri).path).suffix.lower()
-        found = _BY_SUFFIX.get(suffix) or _BY_SUFFIX.get(medium.suffix) or found
+        found = _BY_SUFFIX.get(suffix) or _BY_SUFFIX.get(media.suffix) or found
     if found in allowed:
         return found
     metadata = {"rule": "mimeType", "value": found, "allowed": ",".join(allowed)}
@@ -145,34 +145,34 @@ def _mime_type(medium: Media, uri: str, allowed: tuple[str, ...]) -> str:
     )
 
 
-async def _announce(domain: Domain, post: PostRow, medium: Media, mime_type: str) -> UploadRow:
-    """Make the upload, when the location has room for it. Raises MediaInvalid, QuotaExceeded."""
-    if medium.size == 0:
-        raise _empty()
+async def _create_upload(domain: Domain, post: PostRow, media: Media, mime_type: str) -> UploadRow:
+    """Create the upload if the location has room for it. Raises MediaInvalid, QuotaExceeded."""
+    if media.size == 0:
+        raise _empty_file()
     now = domain.clock()
     row = UploadRow(
         location=post.location,
         id=domain.new_id(),
         mime_type=mime_type,
-        size_bytes=medium.size or 0,
+        size_bytes=media.size or 0,
         create_time=now,
-        expire_time=now + OPEN_KEPT,
+        expire_time=now + OPEN_LIFETIME,
     )
     async with domain.db.transaction() as tx:
         await upload_rules.check_room(tx, post.location, row.size_bytes)
         return await uploads.insert(tx, row)
 
 
-async def _write(writer: Writer, medium: Media) -> None:
-    """Store the bytes as they come, one part while the next is gathered; raises QuotaExceeded when they do not fit.
+async def _write(writer: Writer, media: Media) -> None:
+    """Store the bytes as they arrive, one part while the next is received; raises QuotaExceeded if they do not fit.
 
-    A fault of our own storage is no fault of the medium: MediaUnavailable, so that it is fetched again later.
+    A failure of our own storage becomes MediaUnavailable, so that the file is fetched again later.
     """
     try:
-        async for piece in medium.pieces:
+        async for piece in media.pieces:
             await writer.write(Piece(writer.end, piece, None, finish=False))
         if writer.end == 0:
-            raise _empty()
+            raise _empty_file()
         await writer.finish()
     except (MediaInvalid, QuotaExceeded):
         raise
@@ -180,8 +180,8 @@ async def _write(writer: Writer, medium: Media) -> None:
         raise MediaUnavailable("The medium was fetched, but could not be stored.") from error
 
 
-async def _point(domain: Domain, post: PostRow, position: int, writer: Writer) -> PostRow:
-    """Close the upload and make the post point to it, both or none; raises Overtaken."""
+async def _attach(domain: Domain, post: PostRow, position: int, writer: Writer) -> PostRow:
+    """Complete the upload and make the post refer to it, in one transaction; raises Superseded."""
     now = domain.clock()
     sha256 = str(writer.hasher.hexdigest())
     async with domain.db.transaction() as tx:
@@ -194,7 +194,7 @@ async def _point(domain: Domain, post: PostRow, position: int, writer: Writer) -
             expire_time=now + upload_rules.COMPLETE_LIFETIME,
         )
         row = await posts.find(tx, post.location, post.id, lock=True)
-        if not done or row is None or not _waits(row, post, position):
+        if not done or row is None or not _still_needs(row, post, position):
             raise Superseded
         values = post_content.with_upload(row, position, writer.upload)
         changed = await posts.change(
@@ -205,8 +205,8 @@ async def _point(domain: Domain, post: PostRow, position: int, writer: Writer) -
     return changed
 
 
-async def _drop(writer: Writer) -> None:
-    """Remove what was fetched, unless the post points to it after all; what fails here expires by itself."""
+async def _discard(writer: Writer) -> None:
+    """Delete the upload, unless the post refers to it after all; if that fails, it expires."""
     domain, keys = writer.domain, list[str]()
     try:
         await writer.abandon()
@@ -221,5 +221,5 @@ async def _drop(writer: Writer) -> None:
         log.warning("media.not_dropped", upload=writer.name, error=type(error).__name__)
 
 
-def _empty() -> MediaInvalid:
+def _empty_file() -> MediaInvalid:
     return MediaInvalid("Its address gives an empty file.", metadata={"rule": "sizeBytes", "value": "0"})

@@ -1,8 +1,7 @@
-"""The moves of the publish journal: each commits before the call that it announces, with the post's state and its
-event.
+"""The moves of the publish journal: each is committed, with the post's state and event, before the call it records.
 
-Owns the transactions of publishing. Every move is a compare-and-swap on (attempt, state, confirmed offset): who loses
-it has been overtaken, and must neither announce nor send. What to do next is decided in
+Owns the transactions of publishing. Every move is a compare-and-swap on (attempt, state, confirmed offset): a worker
+that loses it is superseded and must not call the vendor. What to do next is decided in
 `gateway/domain/publishing/step.py`.
 """
 
@@ -19,23 +18,29 @@ from storage import attempts, events, posts
 from storage.attempts import AttemptRow
 from storage.database import Transaction, advisory_lock
 from storage.posts import PostRow
-from storage.states import AttemptState
+from storage.states import AttemptState, PostState
 
-FINAL = ("PUBLISHED", "AWAITING_CREATOR", "FAILED", "CANCELLED", "INDETERMINATE")
-HANDING_OVER = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
-STEP_BACK = timedelta(seconds=1)
-"""How long a post waits that may not be handed over yet."""
+FINAL = (
+    PostState.PUBLISHED,
+    PostState.AWAITING_CREATOR,
+    PostState.FAILED,
+    PostState.CANCELLED,
+    PostState.INDETERMINATE,
+)
+SUBMITTING = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
+TURN_DELAY = timedelta(seconds=1)
+"""How long a post waits for its turn, for each post of the account ahead of it."""
 
-MOST_BEFORE = 15
-ORDER_KEPT = timedelta(hours=1)
-"""How long the younger posts of an account wait for an older one that does not move at all."""
+MAX_AHEAD = 15
+ORDER_TIMEOUT = timedelta(hours=1)
+"""How long the younger posts of an account wait for an older one that makes no progress."""
 
-_ENDED = ("FAILED", "CANCELLED", "INDETERMINATE", "ABANDONED")
+_ENDED = (AttemptState.FAILED, AttemptState.CANCELLED, AttemptState.INDETERMINATE, AttemptState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A post and the attempt at hand, as last read."""
+    """A post and its current attempt, as last read."""
 
     post: PostRow
     attempt: AttemptRow
@@ -47,18 +52,18 @@ def subject(post: PostRow) -> str:
 
 
 def snapshot(post: PostRow) -> dict[str, Any]:
-    """Return the post as an event keeps it: all that a caller may see of it."""
+    """Return the post as stored in an event: everything that callers may see."""
     return post.model_dump(mode="json", exclude={"due_at"})
 
 
 async def record_event(tx: Transaction, post: PostRow, now: datetime) -> None:
-    """Write the event of a post's new state, with the post as it is then."""
+    """Append the event of a post's new state, with a snapshot of the post."""
     payload = {"post": snapshot(post)}
     await events.append(tx, post.location, type="POST_STATE_CHANGED", subject=subject(post), payload=payload, now=now)
 
 
 async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None, AttemptRow | None]:
-    """Return the post and its newest attempt as they stand now."""
+    """Return the current post and its newest attempt; None for each that does not exist."""
     async with domain.db.read() as tx:
         row = await posts.find(tx, location, post)
         attempt = None if row is None else await attempts.find(tx, location, post, row.attempt)
@@ -66,7 +71,10 @@ async def read(domain: Domain, location: str, post: str) -> tuple[PostRow | None
 
 
 async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | None, **values: Any) -> Work:
-    """Begin a new attempt in place of the previous one; the post goes back to QUEUED when it was further."""
+    """Start a new attempt in place of the previous one; `values` are columns of the post, such as its state.
+
+    Raises Superseded.
+    """
     now = domain.clock()
     replaced = previous if previous is not None and previous.state not in _ENDED else None
     if replaced is not None:
@@ -74,7 +82,7 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
     reach("publish.before-commit.INTENT")
     async with domain.db.transaction() as tx:
         if replaced is not None:
-            await _swap(tx, replaced, "ABANDONED", now)
+            await _move_attempt(tx, replaced, AttemptState.ABANDONED, now)
         number = post.attempt + 1
         changed = await posts.change(
             tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, attempt=number, **values
@@ -101,22 +109,22 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
 async def move(
     domain: Domain,
     work: Work,
-    to: str,
+    to: AttemptState,
     *,
-    post_state: str | None = None,
+    post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
-    first: Callable[[Transaction], Awaitable[None]] | None = None,
+    before_move: Callable[[Transaction], Awaitable[None]] | None = None,
     **attempt_values: Any,
 ) -> Work:
-    """Move the attempt, and with it the post; raises Overtaken when the attempt is no longer where it was read.
+    """Move the attempt, and the post with it; raises Superseded if the attempt has changed since it was read.
 
-    `post` are further columns of the post; an event is written when the post's state changes. `first` is done in the
-    same transaction.
+    `post` are further columns of the post; an event is recorded if the post's state changes. `before_move` runs first,
+    in the same transaction.
     """
     reach(f"publish.before-commit.{to}")
     async with domain.db.transaction() as tx:
-        if first is not None:
-            await first(tx)
+        if before_move is not None:
+            await before_move(tx)
         moved = await move_with(tx, work, to, domain.clock(), post_state=post_state, post=post, **attempt_values)
     reach(f"publish.after-commit.{to}")
     return moved
@@ -125,40 +133,42 @@ async def move(
 async def move_with(
     tx: Transaction,
     work: Work,
-    to: str,
+    to: AttemptState,
     now: datetime,
     *,
-    post_state: str | None = None,
+    post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
     **attempt_values: Any,
 ) -> Work:
-    """Move as `move` does, with this transaction and whatever else it does."""
-    attempt = await _swap(tx, work.attempt, to, now, **attempt_values)
+    """Move as `move` does, within the given transaction."""
+    attempt = await _move_attempt(tx, work.attempt, to, now, **attempt_values)
     row = work.post
     if post_state is not None or post:
         row = await _change_post(tx, work.post, now, post_state or work.post.state, post or {})
     return Work(row, attempt)
 
 
-async def claim_hand_over(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
-    """Announce an init, unless another post of the account is being handed over now, or comes first: then None.
+async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
+    """Move to INIT_SENT; None if another post of the account is being submitted or comes first.
 
-    Posts of one account go out in the order in which they were made; one that waits for something lets others pass.
+    Posts of one account go out in the order of their creation, but a post that waits for something lets others pass.
     """
     now = domain.clock()
     reach("publish.before-commit.INIT_SENT")
     async with domain.db.transaction() as tx:
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
-        if await _before(tx, work.post, now):
+        if await _count_ahead(tx, work.post, now):
             return None
-        attempt = await _swap(tx, work.attempt, "INIT_SENT", now, announce_time=now, **attempt_values)
-        row = await _change_post(tx, work.post, now, "TRANSFERRING", {"error": None, "next_attempt_time": None})
+        attempt = await _move_attempt(
+            tx, work.attempt, AttemptState.INIT_SENT, now, announce_time=now, **attempt_values
+        )
+        row = await _change_post(tx, work.post, now, PostState.TRANSFERRING, {"error": None, "next_attempt_time": None})
     reach("publish.after-commit.INIT_SENT")
     return Work(row, attempt)
 
 
-async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
-    """Keep a publish id with an attempt that somebody else moved on without one, and let the vendor be asked by it."""
+async def save_publish_id(domain: Domain, work: Work, publish_id: str) -> None:
+    """Store a publish id with an attempt that another worker moved on without one, so that it can be polled."""
     location, id, number = work.attempt.location, work.attempt.post, work.attempt.number
     async with domain.db.transaction() as tx:
         attempt = await attempts.find(tx, location, id, number)
@@ -166,28 +176,29 @@ async def give_id(domain: Domain, work: Work, publish_id: str) -> None:
             return
         if await attempts.move(tx, attempt, attempt.state, domain.clock(), publish_id=publish_id) is None:
             return
-        if attempt.state == "INDETERMINATE":
+        if attempt.state == AttemptState.INDETERMINATE:
             await posts.set_due(tx, location, id, domain.clock(), also_idle=True)
 
 
-async def step_back(domain: Domain, post: PostRow) -> timedelta:
-    """Return how long a post waits for those of its account that come before it; 0 when it may be handed over now.
+async def turn_delay(domain: Domain, post: PostRow) -> timedelta:
+    """Return how long a post waits for the posts of its account ahead of it; 0 if it may be submitted now.
 
-    Only a look, which spares the work before the hand-over. Who stands further behind looks more seldom.
+    Only a check that saves the work before the submit; `claim_submit` decides. The more posts are ahead, the longer the
+    delay.
     """
     async with domain.db.read() as tx:
-        return STEP_BACK * await _before(tx, post, domain.clock())
+        return TURN_DELAY * await _count_ahead(tx, post, domain.clock())
 
 
-async def _before(tx: Transaction, post: PostRow, now: datetime) -> int:
-    """Count whom a post of the account waits for."""
-    older = await posts.count_older_ready(tx, post, now, now - ORDER_KEPT, MOST_BEFORE)
-    under_way = await attempts.another_transferring(tx, post.location, post.account, post.id, HANDING_OVER)
-    return min(older + under_way, MOST_BEFORE)
+async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
+    """Count the posts of the account ahead of this one, up to MAX_AHEAD."""
+    older = await posts.count_older_ready(tx, post, now, now - ORDER_TIMEOUT, MAX_AHEAD)
+    submitting = await attempts.another_transferring(tx, post.location, post.account, post.id, SUBMITTING)
+    return min(older + submitting, MAX_AHEAD)
 
 
-async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
-    """Look at the post again at `until`; `post_values` are shown to callers, such as the error it waits for."""
+async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:
+    """Make the post due at `until`; `post_values` are columns that callers see, such as the error it waits for."""
     async with domain.db.transaction() as tx:
         if post_values:
             await posts.change(
@@ -204,21 +215,25 @@ async def rest(domain: Domain, work: Work, until: datetime, **post_values: Any) 
             await posts.set_due(tx, work.post.location, work.post.id, until)
 
 
-async def put_off(domain: Domain, post: PostRow, until: datetime) -> None:
-    """Look at a post again at `until`, whatever its attempt says."""
+async def set_due(domain: Domain, post: PostRow, until: datetime) -> None:
+    """Make a post due at `until`, whatever the state of its attempt."""
     async with domain.db.transaction() as tx:
         await posts.set_due(tx, post.location, post.id, until)
 
 
-async def _swap(tx: Transaction, attempt: AttemptRow, to: str, now: datetime, **values: Any) -> AttemptRow:
-    moved = await attempts.move(tx, attempt, AttemptState(to), now, **values)
+async def _move_attempt(
+    tx: Transaction, attempt: AttemptRow, to: AttemptState, now: datetime, **values: Any
+) -> AttemptRow:
+    moved = await attempts.move(tx, attempt, to, now, **values)
     if moved is None:
         raise Superseded
     return moved
 
 
-async def _change_post(tx: Transaction, post: PostRow, now: datetime, state: str, values: dict[str, Any]) -> PostRow:
-    # Read in this very session it is one object with what comes back: the state from before is kept beside it.
+async def _change_post(
+    tx: Transaction, post: PostRow, now: datetime, state: PostState, values: dict[str, Any]
+) -> PostRow:
+    # If the row was read in this session, the update changes this very object: remember the state before it.
     before = post.state
     changed = await posts.change(
         tx, post.location, post.id, now, expect=[before], at_attempt=post.attempt, state=state, **values

@@ -1,7 +1,7 @@
-"""Where a vendor takes the media of one attempt from: its own library, a fresh link of ours, or the caller's address.
+"""Where a vendor gets the media of one attempt from: its own library, one of our media links, or the caller's address.
 
-Owns which of them a medium goes by, and that an attempt's own are told apart from every other attempt's. Serving links
-is `media`; the announcement itself is `announcing`.
+Owns that choice, and that an attempt's addresses differ from those of every other attempt. Serving links is `media`;
+the submit call is `submit`.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -21,24 +21,25 @@ from storage.posts import PostRow
 from storage.uploads import UploadRow
 
 LINK_SLACK = timedelta(minutes=5)
-"""How much longer than the vendor's own time limit a media link lives."""
+"""How much longer than the vendor's own time limit a media link is valid."""
 
 STORED = "stored"
-"""The attempt's own addresses in the vendor's library, by position."""
+"""The key in `AttemptRow.media` of the attempt's addresses in the vendor's library, by position."""
 
 
 async def store(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Work:
-    """Put what goes by the vendor's library there, one medium after the other; each is remembered before the next.
+    """Store the media that belong in the vendor's library there, one after the other; each is recorded before the next.
 
-    Nothing is posted by it: who is cut off in the middle leaves a file too many. Raises ProviderError, DomainError.
+    This publishes nothing: an interruption at worst leaves an unused file. Raises ProviderError, DomainError.
     """
     post = work.post
-    for position, (source, file) in enumerate(_with_files(post, files)):
-        if not _by_library(domain, post, source) or file is None or str(position) in _stored(work):
+    for position, (source, file) in enumerate(_pair_with_uploads(post, files)):
+        if not _goes_to_library(domain, post, source) or file is None or str(position) in _stored(work):
             continue
         address = await _store_one(domain, work, position, file)
-        kept = {**work.attempt.media, STORED: {**_stored(work), str(position): address.reveal()}}
-        work = await journal.move(domain, work, work.attempt.state, post={"due_at": domain.clock() + LEASE}, media=kept)
+        media = {**work.attempt.media, STORED: {**_stored(work), str(position): address.reveal()}}
+        due = {"due_at": domain.clock() + LEASE}
+        work = await journal.move(domain, work, work.attempt.state, post=due, media=media)
     return work
 
 
@@ -48,24 +49,24 @@ async def _store_one(domain: Domain, work: Work, position: int, file: UploadRow)
     def body() -> AsyncIterator[bytes]:
         return uploads.read(domain, post.location, file.id, 0, file.size_bytes)
 
-    # Nobody else's: by its address the vendor's list tells this attempt from every other.
+    # A unique name gives a unique address, by which this attempt is recognized in the vendor's list.
     name = f"{post.id}-{work.attempt.number}-{position}"
     access = moves.access_of(domain, post)
-    storing = moves.publishing_of(domain, post).store(access, post_content.video_file(file), body, name=name)
-    return await moves.call("store", storing)
+    request = moves.publishing_of(domain, post).store(access, post_content.video_file(file), body, name=name)
+    return await moves.call("store", request)
 
 
 async def content(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Content:
-    """Return what the vendor fetches, in order, each medium under its address."""
+    """Return the content of the submit call: every media file with its address, in order."""
     post = work.post
-    pairs = _with_files(post, files)
-    linked = [file for source, file in pairs if file is not None and not _by_library(domain, post, source)]
+    pairs = _pair_with_uploads(post, files)
+    linked = [file for source, file in pairs if file is not None and not _goes_to_library(domain, post, source)]
     links = iter(await _links(domain, work, linked) if linked else [])
     uris = []
     for position, (source, file) in enumerate(pairs):
         if file is None:
             uris.append(Secret(source.uri))
-        elif _by_library(domain, post, source):
+        elif _goes_to_library(domain, post, source):
             uris.append(Secret(_stored(work)[str(position)]))
         else:
             uris.append(next(links))
@@ -75,18 +76,18 @@ async def content(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Con
 async def _links(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list[Secret]:
     now, post = domain.clock(), work.post
     limit = domain.providers[post.provider].table.limits.pull_timeout or timedelta(hours=1)
-    # A vendor that publishes later may fetch only then.
-    waits = max(timedelta(0), (post.schedule_time or now) - now)
-    return await media_links.create(domain, post, work.attempt.number, files, now, waits + limit + LINK_SLACK)
+    # A vendor that publishes later may fetch the media only then.
+    wait = max(timedelta(0), (post.schedule_time or now) - now)
+    return await media_links.create(domain, post, work.attempt.number, files, now, wait + limit + LINK_SLACK)
 
 
-def by_links(domain: Domain, post: PostRow) -> bool:
-    """Return whether the vendor gets at least one medium by a link of ours, and none before that is opened."""
-    return any(source.upload and not _by_library(domain, post, source) for source in post_content.sources_of(post))
+def uses_links(domain: Domain, post: PostRow) -> bool:
+    """Return whether the vendor gets at least one media file by one of our links, so that it cannot publish before."""
+    return any(source.upload and not _goes_to_library(domain, post, source) for source in post_content.sources_of(post))
 
 
-def own(work: Work) -> frozenset[str]:
-    """Return the addresses in the vendor's library that only this attempt used."""
+def own_addresses(work: Work) -> frozenset[str]:
+    """Return the addresses in the vendor's library that only this attempt uses."""
     return frozenset(_stored(work).values())
 
 
@@ -94,11 +95,11 @@ def _stored(work: Work) -> dict[str, str]:
     return dict(work.attempt.media.get(STORED, {}))
 
 
-def _by_library(domain: Domain, post: PostRow, source: Source) -> bool:
+def _goes_to_library(domain: Domain, post: PostRow, source: Source) -> bool:
     return domain.providers[post.provider].table.library and not source.vendor_pull
 
 
-def _with_files(post: PostRow, files: Sequence[UploadRow]) -> list[tuple[Source, UploadRow | None]]:
-    """Put beside each source its upload, None for one that the vendor fetches from the caller."""
-    left = iter(files)
-    return [(source, next(left) if source.upload else None) for source in post_content.sources_of(post)]
+def _pair_with_uploads(post: PostRow, files: Sequence[UploadRow]) -> list[tuple[Source, UploadRow | None]]:
+    """Pair each source with its upload, None if the vendor fetches it from the caller's address."""
+    remaining = iter(files)
+    return [(source, next(remaining) if source.upload else None) for source in post_content.sources_of(post)]

@@ -1,9 +1,9 @@
-"""The small moves that every part of publishing makes: one vendor call, one rest, one failure, one new attempt.
+"""The building blocks of every publish step: one vendor call, one deferral, one failure, one new attempt.
 
-Owns nothing but them. What comes when is decided in `publishing`, `handover` and `verdicts`.
+Owns only these. Which one comes next is decided in `submit`, `transfer`, `vendor_lookup` and `vendor_status`.
 """
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -12,16 +12,19 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, retry_policy
 from gateway.domain.publishing.journal import Work
+from gateway.domain.quotas import daily_caps
 from gateway.failpoints import reach
 from providers.errors import ProviderError
 from providers.interface import Publishing
-from providers.models.publishing import PublishStatus
+from providers.models.publishing import PostMode, PublishStatus
 from storage.attempts import AttemptRow
+from storage.database import Transaction
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 T = TypeVar("T")
-Again = Work | None
-"""What a handler gives: the work to go on with at once, or None when the post rests or is done."""
+NextWork = Work | None
+"""What a handler returns: the work to continue with at once, or None if the post is deferred or done."""
 
 
 def publishing_of(domain: Domain, post: PostRow) -> Publishing:
@@ -29,99 +32,120 @@ def publishing_of(domain: Domain, post: PostRow) -> Publishing:
     return domain.providers[post.provider].publishing
 
 
-def acts_at_once(domain: Domain, post: PostRow) -> bool:
-    """Return whether the one announcing call of the post may publish by itself."""
-    return post_content.acts_at_once(post, domain.providers[post.provider].table)
+def publishes_on_submit(domain: Domain, post: PostRow) -> bool:
+    """Return whether the submit call of the post alone may publish it."""
+    return post_content.publishes_on_submit(post, domain.providers[post.provider].table)
+
+
+def is_inbox_draft(post: PostRow) -> bool:
+    """Return whether the post is delivered to the creator's inbox as a draft."""
+    return post.mode == PostMode.CREATOR_INBOX
 
 
 def access_of(
     domain: Domain, post: PostRow, *, background: bool = True, until: datetime | None = None
 ) -> ConnectionAccess:
-    """Return access to the grant that the post goes out with; after `until` it lets no call out."""
+    """Return access to the grant that publishes the post; after `until` it allows no more calls."""
     return ConnectionAccess(domain, post.provider, post.location, post.connection, background, until)
 
 
 async def call(name: str, call: Awaitable[T]) -> T:
     """Make one vendor call between its two failpoints."""
     reach(f"publish.before-call.{name}")
-    answer = await call
+    response = await call
     reach(f"publish.after-call.{name}")
-    return answer
+    return response
 
 
-async def ask(domain: Domain, work: Work, name: str, *, background: bool = True) -> PublishStatus:
-    """Ask the vendor how the publish stands: one call, called `name` among the failpoints."""
+async def fetch_status(domain: Domain, work: Work, name: str, *, background: bool = True) -> PublishStatus:
+    """Ask the vendor for the status of the publish: one call, `name` in its failpoints."""
     access = access_of(domain, work.post, background=background)
     return await call(name, publishing_of(domain, work.post).status(access, work.attempt.publish_id))
 
 
-async def wait_for_human(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """Wait until the connection is authorised again, and show callers that it waits for that."""
-    kept = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
-    return await rest(domain, work, retry_policy.REAUTHORIZATION_WAIT, error=kept)
+async def wait_for_reauthorization(domain: Domain, work: Work, error: ProviderError) -> NextWork:
+    """Defer the post until the connection is authorized again, and show callers that it waits for that."""
+    stored = vendor_errors.as_stored(error, "REAUTHORIZATION_REQUIRED")
+    return await defer(domain, work, retry_policy.REAUTHORIZATION_WAIT, error=stored)
 
 
-async def again(domain: Domain, work: Work, delay: timedelta, kept: dict[str, Any] | None) -> Again:
-    """Put a new attempt in this one's place, to begin after `delay`."""
+async def new_attempt(domain: Domain, work: Work, delay: timedelta, error: dict[str, Any] | None) -> NextWork:
+    """Replace the attempt by a new one that starts after `delay`; callers see `error` until then."""
     fresh = await journal.open_attempt(
-        domain, work.post, work.attempt, state="QUEUED", sent_bytes=0, error=kept, due_at=domain.clock() + delay
+        domain,
+        work.post,
+        work.attempt,
+        state=PostState.QUEUED,
+        sent_bytes=0,
+        error=error,
+        due_at=domain.clock() + delay,
     )
-    return await rest(domain, fresh, delay) if delay > timedelta(0) else fresh
+    return await defer(domain, fresh, delay) if delay > timedelta(0) else fresh
 
 
-async def announce_again(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """The answer to an announcement was lost, and it is sure that nothing came of it: announce again, after a pause.
+async def resubmit(domain: Domain, work: Work, error: ProviderError) -> NextWork:
+    """Submit again after a pause, because the lost submit certainly had no effect.
 
-    A lost announcement of a draft may hold one of the creator's few pending places, so those are tried less often.
+    A lost submit of a draft may still occupy one of the creator's few pending drafts, so drafts are tried less often.
     """
-    limit = retry_policy.MAX_INITS if work.post.mode == "creator_inbox" else retry_policy.MAX_LOST
-    kept = vendor_errors.as_stored(error, "PROVIDER_UNAVAILABLE")
-    if tries(work) >= limit:
-        return await fail(domain, work, kept)
-    return await again(domain, work, retry_policy.retry_delay(tries(work) - 1, error), kept)
+    limit = retry_policy.MAX_SUBMITS if is_inbox_draft(work.post) else retry_policy.MAX_LOST_SUBMITS
+    stored = vendor_errors.as_stored(error, "PROVIDER_UNAVAILABLE")
+    if submit_count(work) >= limit:
+        return await fail(domain, work, stored)
+    return await new_attempt(domain, work, retry_policy.retry_delay(submit_count(work) - 1, error), stored)
 
 
-async def begin_anew(domain: Domain, work: Work, message: str) -> Again:
-    """This attempt can no longer be finished, and the vendor holds less than the file: begin anew, a few times."""
-    kept = vendor_errors.stored_error("PROVIDER_UNAVAILABLE", message, provider=work.post.provider)
-    if tries(work) >= retry_policy.MAX_INITS:
-        return await fail(domain, work, kept)
-    return await again(domain, work, retry_policy.retry_delay(tries(work) - 1), kept)
+async def restart(domain: Domain, work: Work, message: str) -> NextWork:
+    """Start a new attempt, a few times, because this one cannot be finished and the vendor does not have all bytes."""
+    stored = vendor_errors.stored_error("PROVIDER_UNAVAILABLE", message, provider=work.post.provider)
+    if submit_count(work) >= retry_policy.MAX_SUBMITS:
+        return await fail(domain, work, stored)
+    return await new_attempt(domain, work, retry_policy.retry_delay(submit_count(work) - 1), stored)
 
 
 async def fail(
-    domain: Domain, work: Work, kept: dict[str, Any] | None, *, state: str = "FAILED", **values: Any
-) -> Again:
-    """End the attempt and the post, with the error that callers see; `values` are further columns of the attempt."""
-    post = {"error": kept, "due_at": None, "next_attempt_time": None}
-    await journal.move(domain, work, "FAILED", post_state=state, post=post, **values)
+    domain: Domain, work: Work, error: dict[str, Any] | None, *, state: PostState = PostState.FAILED, **values: Any
+) -> NextWork:
+    """End the attempt and the post with the error that callers see; `values` are further columns of the attempt."""
+    post = {"error": error, "due_at": None, "next_attempt_time": None}
+    await journal.move(domain, work, AttemptState.FAILED, post_state=state, post=post, **values)
     return None
 
 
-async def rest(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> Again:
-    """Come back after `delay`; a wait of more than a few seconds is shown to callers."""
+async def defer(domain: Domain, work: Work, delay: timedelta, **shown: Any) -> NextWork:
+    """Continue after `delay`; callers see a wait of more than a few seconds, and the columns in `shown`."""
     until = domain.clock() + delay
     if delay > timedelta(seconds=5) or shown:
         shown["next_attempt_time"] = until
-    await journal.rest(domain, work, until, **shown)
+    await journal.defer(domain, work, until, **shown)
     return None
 
 
-def tries(work: Work) -> int:
-    """Return how many announcements this round has made."""
+def release_draft(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
+    """Return a function that frees the quota of a draft which does not, or no longer, occupy the creator's inbox."""
+
+    async def release(tx: Transaction) -> None:
+        if is_inbox_draft(work.post):
+            await daily_caps.free(tx, domain, work.post, quota_time(work))
+
+    return release
+
+
+def submit_count(work: Work) -> int:
+    """Return how many submits this round has made."""
     return work.attempt.number - work.post.round_start + 1
 
 
-def stamp(work: Work) -> float:
-    """Return by which time an attempt counts in the quota ledger, in seconds since 1970."""
-    return announced(work).timestamp()
+def quota_time(work: Work) -> float:
+    """Return the time that counts for an attempt in the quota ledger, in seconds since 1970."""
+    return submit_time(work).timestamp()
 
 
-def announced(work: Work) -> datetime:
-    """Return when an attempt was announced."""
+def submit_time(work: Work) -> datetime:
+    """Return when the attempt was submitted, or created if it was not submitted yet."""
     return work.attempt.announce_time or work.attempt.create_time
 
 
 def row_id(attempt: AttemptRow) -> str:
-    """Name the attempt among its kind, for the seal of its address."""
+    """Return the attempt's row id, to which its sealed upload address is bound."""
     return f"{attempt.post}/{attempt.number}"

@@ -1,6 +1,6 @@
-"""What follows from a vendor's answer while publishing: pure tables and arithmetic, no calls and no rows.
+"""The retry policy of publishing: pure tables and arithmetic, no calls and no rows.
 
-Owns the delays, the limits of trying, and which failure of a publish is which reason.
+Owns the delays, the limits of retrying, and the reason for each kind of publish failure.
 """
 
 from datetime import datetime, timedelta
@@ -11,75 +11,79 @@ from providers.models.publishing import FailureKind
 
 POLL_FIRST = timedelta(seconds=2)
 POLL_MAX = timedelta(seconds=60)
-"""Polls at 2, 4, 8 … 60 s: far inside a vendor's limit per minute."""
+"""Polls after 2, 4, 8 … 60 s: far below a vendor's limit per minute."""
 
 RETRY_FIRST = timedelta(seconds=2)
 RETRY_MAX = timedelta(minutes=5)
 REAUTHORIZATION_WAIT = timedelta(minutes=10)
-"""How often a post looks for its connection again; a new authorisation wakes it at once."""
+"""How often a post checks its connection again; a new authorization makes it due at once."""
 
 LATE_TOLERANCE = timedelta(hours=24)
-"""How late a post may still go out when the caller did not say."""
+"""How late a post may still go out if the caller set no tolerance."""
 
 AFTER_SCHEDULE = timedelta(seconds=30)
-"""How long after its time a post that the vendor keeps is first asked for."""
+"""How long after its scheduled time a post that the vendor schedules is first polled."""
 
 OVERDUE = timedelta(minutes=5)
-"""How long after its time a planner may keep a post before callers are told."""
+"""How long after its scheduled time a planner may keep a post before callers see an error."""
 
-SEEK_FIRST = timedelta(seconds=5)
-SEEK_MAX = timedelta(minutes=1)
-"""Looks for a post whose announcement was not answered, in the vendor's list: after 5, 10, 20, 40, 60 s, and so on."""
+LOOKUP_FIRST = timedelta(seconds=5)
+LOOKUP_MAX = timedelta(minutes=1)
+"""Searches of the vendor's list for a post whose submit got no response: after 5, 10, 20, 40, 60, 60 … s."""
 
-SEEK_SPAN = timedelta(minutes=2)
-SEEK_LOOKS = 4
-"""How long, and how often in a row, the vendor's list must be without a post before it counts as never made. A vendor
-that cuts its own calls after some 100 seconds has none under way by then.
+LOOKUP_SPAN = timedelta(minutes=2)
+LOOKUP_MISSES = 4
+"""How long, and how often in a row, a post must be missing from the vendor's list before it counts as never created. A
+vendor that aborts its own calls after some 100 seconds has none in progress by then.
 """
 
-LEAVES_WITHIN = timedelta(seconds=20)
-"""How long after its announcement was written down a call that may publish may still leave. A worker that was frozen
-in between must not make it when it wakes: another has looked for the post in vain by then, and made it. The rest of
-SEEK_SPAN is the vendor's.
+SUBMIT_WITHIN = timedelta(seconds=20)
+"""How long after INIT_SENT was committed a call that may publish may still start. A worker that was frozen in between
+must not make it when it wakes up: by then another worker has searched for the post without success and submitted it.
+The rest of LOOKUP_SPAN is the vendor's.
 """
+
+PROOF_FIRST = timedelta(seconds=10)
+PROOF_MAX = timedelta(minutes=15)
+"""Searches for proof of an unknown outcome: after 10, 20, 40 s … 15 min."""
 
 OUTCOME_LIMIT = timedelta(hours=24)
-"""After this long without a word from the vendor the outcome is for a human to decide."""
+"""After this long without an outcome from the vendor, a person has to decide."""
 
-LAST_QUESTIONS = 2
-"""How many questions in a row must have gone wrong before that limit ends a post."""
+MIN_FAILED_POLLS = 2
+"""How many polls in a row must have failed before that limit ends a post."""
 
 POST_ID_LIMIT = timedelta(hours=24)
 POST_ID_POLL_MAX = timedelta(minutes=15)
-"""A published post's id may come late (moderation), or a creator may finish a draft: asked ever more seldom, for a
-day.
+"""A published post's id may come late (moderation), and a creator may still publish a draft: polled for a day, with
+growing delays.
 """
 
-MAX_INITS = 3
-"""How many announcements may follow bytes that were sent in vain, or lost answers that cost a pending draft."""
+MAX_SUBMITS = 3
+"""How many submits a round may make if uploads fail, or if lost responses may each occupy a pending draft."""
 
-MAX_LOST = 30
-"""How many announcements may follow lost answers of which it is sure that nothing came."""
+MAX_LOST_SUBMITS = 30
+"""How many submits a round may make if the lost ones certainly had no effect."""
 
 MAX_CHUNK_FAILURES = 8
 EXPIRY_SLACK = timedelta(minutes=5)
-"""How much later than announced an upload address may still work."""
+"""How long an upload address may still work after its stated expiry."""
 
-SETTLE_EXPIRED = timedelta(seconds=10)
-SETTLE_UNKNOWN = timedelta(seconds=30)
-"""How long a vendor must go on saying "incomplete" after its upload address died, before it is believed."""
+CONFIRM_EXPIRED = timedelta(seconds=10)
+CONFIRM_UNKNOWN = timedelta(seconds=30)
+"""How long a vendor must keep reporting "incomplete" after its upload address stopped working, to be believed."""
 
-SETTLE_LOOKS = 4
-"""How often in a row it must have said so, each time with the same number of bytes."""
+CONFIRM_POLLS = 4
+"""How often in a row it must have reported so, each time with the same number of bytes."""
 
-MAX_REFUSED = 3
-"""How often a last chunk may be refused for good, by a vendor that says it lacks bytes, before the post fails."""
+MAX_FINAL_REJECTIONS = 3
+"""How often the last chunk may be rejected, by a vendor that reports missing bytes, before the post fails."""
 
 MAX_FAULTS = 8
-"""How often in a row a step may meet a fault of our own, before the post is given up."""
+"""How many steps in a row may end with an internal error before the post is given up."""
 
-MAX_UNKNOWN_ID = 10
-"""How often in a row a vendor may deny an id that it gave, before the outcome counts as unknown."""
+MAX_DENIALS = 10
+"""How often in a row a vendor may deny a publish id that it issued before the outcome counts as unknown."""
 
 FAIL_REASONS: dict[FailureKind, str] = {
     FailureKind.RETRYABLE: "PROVIDER_UNAVAILABLE",
@@ -94,18 +98,18 @@ FAIL_REASONS: dict[FailureKind, str] = {
 
 
 def poll_delay(polls: int, maximum: timedelta = POLL_MAX) -> timedelta:
-    """Return the time until the next poll after `polls` of them."""
+    """Return the delay before the next poll after `polls` of them."""
     return backoff(POLL_FIRST, polls, maximum)
 
 
 def retry_delay(failures: int, error: ProviderError | None = None) -> timedelta:
-    """Return the time until the next try after `failures` in a row; the vendor's own word goes first."""
+    """Return the delay before the next try after `failures` in a row; the vendor's `retry_after` takes precedence."""
     if error is not None and error.retry_after is not None:
         return min(max(error.retry_after, timedelta(seconds=1)), timedelta(hours=1))
     return backoff(RETRY_FIRST, failures, RETRY_MAX)
 
 
 def too_late(due: datetime, tolerance_seconds: int | None, now: datetime) -> bool:
-    """Return whether a post that was due then may no longer go out."""
+    """Return whether a post that was due at `due` may no longer go out."""
     tolerance = LATE_TOLERANCE if tolerance_seconds is None else timedelta(seconds=tolerance_seconds)
     return now - due > tolerance

@@ -1,7 +1,7 @@
-"""Two routes to one network user: which account carries a post, and why.
+"""Routing: which of several accounts of one network user publishes a post, and why.
 
-Owns who counts as the same user, and that a post changes its route only while nothing of it could have been posted. An
-account that can carry it at all is what `preflight` says: capability, health and quota.
+Owns which accounts are the same user, and that a post is rerouted only while nothing of it can have been published.
+Whether an account can publish it at all (capability, health, quota) is `preflight`.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,13 @@ from providers.errors import ProviderError
 from storage import accounts, attempts
 from storage.accounts import AccountRow
 from storage.posts import PostRow
+from storage.states import PostState
 
 log = structlog.get_logger(__name__)
 
 ANY = "ANY"
 NAMED = "The account that the caller named."
-AWAY = frozenset(
+REROUTE_REASONS = frozenset(
     {
         "REAUTHORIZATION_REQUIRED",
         "SCOPE_NOT_GRANTED",
@@ -34,67 +35,69 @@ AWAY = frozenset(
         "PROVIDER_DAILY_CAP",
     }
 )
-"""Reasons of the route, not of the post: another account may carry it."""
+"""Reasons that concern the account, not the post: another account may be able to publish it."""
 
-MAX_OTHERS = 5
+MAX_ALTERNATIVES = 5
 
 
-async def choose(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) -> Checked:
-    """Check a post that is to be created, and let another account of the same user carry it if the named one cannot
-    and the caller lets it: up to one vendor call for each account that is looked at.
+async def choose(domain: Domain, post: PostRow, faults: Sequence[Problem] = ()) -> Checked:
+    """Check a new post, and route it to another account of the same user if the named one cannot publish it and the
+    caller allows that: up to one vendor call per checked account.
 
-    Raises what `preflight.check` raises for the named account.
+    `faults` are problems found before. Raises what `preflight.check` raises for the named account.
     """
     try:
-        return await check.check(domain, post, known)
+        return await check.check(domain, post, faults)
     except (DomainError, ProviderError) as refusal:
         if post.route_policy != ANY:
             raise
-        found = await _other(domain, post, known)
+        found = await _find_alternative(domain, post, faults)
         if found is None:
             raise
         other, checked = found
-        _carry(post, other, refusal)
+        _reroute(post, other, refusal)
         return checked
 
 
 async def switch(domain: Domain, work: Work, refusal: DomainError | ProviderError) -> Work | None:
-    """INTENT, and the account cannot carry the post now: go another way, once a round; None when there is none.
+    """INTENT, and the account cannot publish the post now: reroute it, once a round; None if that is not possible.
 
-    Nothing was announced by this attempt; of those before it is known that they posted nothing.
+    This attempt has submitted nothing, and the earlier ones are known to have published nothing.
     """
     post = work.post
-    if post.route_policy != ANY or post.named_account or _reason(refusal) not in AWAY:
+    if post.route_policy != ANY or post.named_account or _reason(refusal) not in REROUTE_REASONS:
         return None
     async with domain.db.read() as tx:
         if await attempts.in_doubt(tx, post.location, post.id):
             return None
-    wanted = PostRow(**post.model_dump())
-    found = await _other(domain, wanted, ())
+    rerouted = PostRow(**post.model_dump())
+    found = await _find_alternative(domain, rerouted, ())
     if found is None:
         return None
-    _carry(wanted, found[0], refusal)
+    _reroute(rerouted, found[0], refusal)
     columns = ("account", "connection", "provider", "named_account", "route_reason")
-    values = {name: getattr(wanted, name) for name in columns}
-    log.info("publish.rerouted", location=post.location, post=post.id, provider=wanted.provider)
-    return await journal.open_attempt(domain, post, work.attempt, state="QUEUED", error=None, **values)
+    values = {name: getattr(rerouted, name) for name in columns}
+    log.info("publish.rerouted", location=post.location, post=post.id, provider=rerouted.provider)
+    return await journal.open_attempt(domain, post, work.attempt, state=PostState.QUEUED, error=None, **values)
 
 
-async def _other(domain: Domain, post: PostRow, known: Sequence[Problem]) -> tuple[AccountRow, Checked] | None:
-    """Find the first other account of the same user that could carry the post now."""
+async def _find_alternative(
+    domain: Domain, post: PostRow, faults: Sequence[Problem]
+) -> tuple[AccountRow, Checked] | None:
+    """Return the first other account of the same user that can publish the post now, with the result of its check."""
     for other in await _same_user(domain, post):
-        tried = PostRow(**{**post.model_dump(), "account": other.id})
+        candidate = PostRow(**{**post.model_dump(), "account": other.id})
         try:
-            checked = await check.check(domain, tried, known)
+            checked = await check.check(domain, candidate, faults)
         except (DomainError, ProviderError) as error:
             log.info("publish.no_route", location=post.location, post=post.id, reason=_reason(error))
             continue
-        post.connection, post.provider = tried.connection, tried.provider
+        post.connection, post.provider = candidate.connection, candidate.provider
         return other, checked
     return None
 
 
-def _carry(post: PostRow, other: AccountRow, refusal: DomainError | ProviderError) -> None:
+def _reroute(post: PostRow, other: AccountRow, refusal: DomainError | ProviderError) -> None:
     post.named_account, post.account = post.account, other.id
     post.route_reason = f"The account that the caller named could not carry it: {_reason(refusal)}."
 
@@ -104,12 +107,12 @@ async def _same_user(domain: Domain, post: PostRow) -> list[AccountRow]:
         named = await accounts.find(tx, post.location, post.account)
         if named is None or not named.username:
             return []
-        alike = await accounts.by_username(tx, post.location, named.username)
-    return [each for each in alike if each.id != named.id and same_user(each, named)][:MAX_OTHERS]
+        namesakes = await accounts.by_username(tx, post.location, named.username)
+    return [each for each in namesakes if each.id != named.id and same_user(each, named)][:MAX_ALTERNATIVES]
 
 
 def same_user(one: AccountRow, other: AccountRow) -> bool:
-    """Return whether two accounts are one user of one network: their vendors' ids differ, the handle is one.
+    """Return whether two accounts are the same user of one network: vendors' ids differ, so the handle decides.
 
     A handle is unique on its network at any time; accounts of different networks are never the same.
     """
@@ -118,7 +121,7 @@ def same_user(one: AccountRow, other: AccountRow) -> bool:
 
 
 def network(platform: str) -> str:
-    """Return the network that a platform is on: a planner tells a network's business accounts apart from the others."""
+    """Return the network of a platform: planners list a network's business accounts as a platform of their own."""
     return platform.removesuffix("_business") if platform.startswith("tiktok") else platform
 
 

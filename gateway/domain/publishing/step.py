@@ -1,9 +1,9 @@
-"""The publish state machine: from a queued post to the vendor's last word, resumable after every line.
+"""The publish state machine: from a queued post to its outcome, resumable after every line.
 
-Owns the one rule that keeps a post from being published twice: a publish id posts at most once, and sending a chunk
-again on its own address is safe, so only a second *init* can double. Up to UPLOADING a new attempt may begin; from
-FINAL_SENT, or from an init that acts by itself, every doubt is put to the vendor. Knows no job queue: `step` is called
-until it says when to come back.
+Owns the rule that keeps a post from being published twice: a publish id publishes at most once, and resending a chunk
+to its own address is safe, so only a second *submit* can publish twice. Up to UPLOADING a new attempt may start; from
+FINAL_SENT on, or from a submit that publishes by itself, the vendor is asked in case of doubt. Knows no job queue:
+`step` stores in `due_at` when it is to be called again.
 """
 
 from collections.abc import Callable
@@ -26,120 +26,121 @@ from gateway.domain.publishing import (
     vendor_status,
 )
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage.attempts import AttemptRow
 from storage.database import DatabaseUnavailable
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
 
 async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
-    """Carry a post as far as it goes now, then say in `due_at` when to look at it again.
+    """Advance a post as far as possible now, then store in `due_at` when the next step is due.
 
-    Safe to call at any time and by several at once: whoever is overtaken stops. `stopping` ends it at the next safe
-    place.
+    Safe to call at any time and concurrently: a superseded worker stops. If `stopping` becomes true, stop at the next
+    safe point. Raises DatabaseUnavailable.
     """
     try:
         row, attempt = await journal.read(domain, location, post)
-        work = None if row is None else await _enter(domain, row, attempt)
+        work = None if row is None else await _resume(domain, row, attempt)
         while work is not None:
             if stopping():
-                await journal.rest(domain, work, domain.clock())
+                await journal.defer(domain, work, domain.clock())
                 return
-            if work.attempt.state == "INTENT":
-                work = await submit.begin(domain, work, stopping)
+            if work.attempt.state == AttemptState.INTENT:
+                work = await submit.submit(domain, work, stopping)
             else:
                 work = await _HANDLERS[work.attempt.state](domain, work)
     except Superseded:
         log.info("publish.overtaken", location=location, post=post)
     except DatabaseUnavailable:
-        # Nothing can be written down now: the post is due again, and goes on where its journal says.
+        # Nothing can be stored now: the post becomes due again and continues where its journal says.
         raise
     except Exception as error:
         log.error("publish.fault", location=location, post=post, exc_info=error)
         with suppress(Superseded):
-            await _after_fault(domain, location, post)
+            await _handle_fault(domain, location, post)
 
 
-async def _after_fault(domain: Domain, location: str, post: str) -> None:
-    """Nobody foresaw this, and it may pass or not: try again, ever more seldom, show that, and give up in the end.
+async def _handle_fault(domain: Domain, location: str, post: str) -> None:
+    """Retry after an unexpected exception with growing delays, show callers the error, and give up in the end.
 
-    A post that may be with the vendor already is not failed, its outcome is unknown.
+    A post that the vendor may already have does not fail: its outcome is unknown.
     """
     row, attempt = await journal.read(domain, location, post)
     if row is None or row.due_at is None:
         return
-    kept = vendor_errors.stored_error("INTERNAL", "The gateway met a fault of its own; its log has the cause.")
-    if attempt is None or row.state in journal.FINAL or attempt.state in ("FAILED", "ABANDONED"):
-        await journal.put_off(domain, row, domain.clock() + retry_policy.RETRY_MAX)
+    error = vendor_errors.stored_error("INTERNAL", "The gateway met a fault of its own; its log has the cause.")
+    if attempt is None or row.state in journal.FINAL or attempt.state in (AttemptState.FAILED, AttemptState.ABANDONED):
+        await journal.set_due(domain, row, domain.clock() + retry_policy.RETRY_MAX)
         return
     work = await journal.move(domain, Work(row, attempt), attempt.state, faults=attempt.faults + 1)
     if work.attempt.faults <= retry_policy.MAX_FAULTS:
-        await moves.rest(domain, work, retry_policy.retry_delay(attempt.faults), error=kept)
+        await moves.defer(domain, work, retry_policy.retry_delay(attempt.faults), error=error)
     elif attempt.final_sent_time is None:
-        await moves.fail(domain, work, kept)
+        await moves.fail(domain, work, error)
     else:
-        await vendor_status.indeterminate(domain, work, Ambiguous(kept["message"], provider=row.provider))
+        await vendor_status.mark_indeterminate(domain, work, Ambiguous(error["message"], provider=row.provider))
 
 
-async def _enter(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> Work | None:
-    """Find where a post stands; one that crashed between states is taken up where its journal says."""
+async def _resume(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> Work | None:
+    """Return the work to continue with; after a crash between two states, first resolve what the journal left open."""
     if post.due_at is None:
         return None
     if attempt is not None and post.state in journal.FINAL:
-        return await _after_the_end(domain, Work(post, attempt))
+        return await _follow_up(domain, Work(post, attempt))
     if post.state in journal.FINAL:
         return None
-    if attempt is None or attempt.state == "ABANDONED":
-        return await journal.open_attempt(domain, post, attempt, state="QUEUED")
-    if attempt.state == "INIT_SENT":
-        lost = reconcile.lost if moves.acts_at_once(domain, post) else submit.lost_init
-        return await lost(domain, Work(post, attempt))
-    if attempt.state == "FINAL_SENT":
-        return await transfer.doubt(domain, Work(post, attempt))
-    known = attempt.state == "INTENT" or attempt.state in _HANDLERS
-    return Work(post, attempt) if known else None
+    if attempt is None or attempt.state == AttemptState.ABANDONED:
+        return await journal.open_attempt(domain, post, attempt, state=PostState.QUEUED)
+    if attempt.state == AttemptState.INIT_SENT:
+        lost_response = reconcile.lost_response if moves.publishes_on_submit(domain, post) else submit.lost_response
+        return await lost_response(domain, Work(post, attempt))
+    if attempt.state == AttemptState.FINAL_SENT:
+        return await transfer.resolve(domain, Work(post, attempt))
+    runnable = attempt.state == AttemptState.INTENT or attempt.state in _HANDLERS
+    return Work(post, attempt) if runnable else None
 
 
-async def _after_the_end(domain: Domain, work: Work) -> Again:
-    """Ask what may still be learnt: a public id, a draft's fate, or how an open outcome ended."""
-    if work.post.state in ("PUBLISHED", "AWAITING_CREATOR"):
-        return await _watch_late(domain, work)
-    if work.post.state == "INDETERMINATE":
-        return await reconcile.look(domain, work)
+async def _follow_up(domain: Domain, work: Work) -> NextWork:
+    """Look for what may still be missing after a final state: the public id, a draft's outcome, an unknown outcome."""
+    if work.post.state in (PostState.PUBLISHED, PostState.AWAITING_CREATOR):
+        return await _poll_late(domain, work)
+    if work.post.state == PostState.INDETERMINATE:
+        return await reconcile.look_for_proof(domain, work)
     return None
 
 
-async def _poll(domain: Domain, work: Work) -> Again:
-    """PROCESSING: one question to the vendor; while the post is being called back, one more request to stop."""
+async def _poll(domain: Domain, work: Work) -> NextWork:
+    """PROCESSING: poll the vendor once; while the post is CANCELLING, also repeat the cancel request."""
     if not work.attempt.publish_id:
-        return await vendor_lookup.seek(domain, work)
+        return await vendor_lookup.search(domain, work)
     try:
-        status = await moves.ask(domain, work, "status")
+        status = await moves.fetch_status(domain, work, "status")
     except ProviderError as error:
-        return await vendor_status.status_unknown(domain, work, error)
-    if work.post.state == "CANCELLING" and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
+        return await vendor_status.poll_failed(domain, work, error)
+    if work.post.state == PostState.CANCELLING and status.phase in (PublishPhase.RECEIVING, PublishPhase.SCHEDULED):
         await vendor_cancel.repeat_cancel(domain, work)
-    return await vendor_status.settle(domain, work, status)
+    return await vendor_status.apply(domain, work, status)
 
 
-async def _watch_late(domain: Domain, work: Work) -> Again:
-    """PUBLISHED without an id, or AWAITING_CREATOR: ask ever more seldom whether the vendor knows more, for a day."""
+async def _poll_late(domain: Domain, work: Work) -> NextWork:
+    """PUBLISHED without an id, or AWAITING_CREATOR: poll for a day, with growing delays."""
     now = domain.clock()
-    over = now - vendor_status.since(work) > retry_policy.POST_ID_LIMIT
+    over = now - vendor_status.outcome_since(work) > retry_policy.POST_ID_LIMIT
     try:
-        status = await moves.ask(domain, work, "late-status")
+        status = await moves.fetch_status(domain, work, "late-status")
     except ProviderError:
         status = PublishStatus(PublishPhase.RUNNING)
-    return await vendor_status.learn_late(domain, work, status, over=over)
+    return await vendor_status.apply_late(domain, work, status, over=over)
 
 
 _HANDLERS = {
-    "INIT_OK": transfer.send,
-    "UPLOADING": transfer.send,
-    "FINAL_SENT": transfer.send,
-    "PROCESSING": _poll,
+    AttemptState.INIT_OK: transfer.send_chunk,
+    AttemptState.UPLOADING: transfer.send_chunk,
+    AttemptState.FINAL_SENT: transfer.send_chunk,
+    AttemptState.PROCESSING: _poll,
 }

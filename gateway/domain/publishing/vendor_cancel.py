@@ -1,6 +1,6 @@
-"""Asking the vendor to cancel a publish that it is working on.
+"""The request to the vendor to cancel a publish that it is working on.
 
-Owns the one call and its repetition. Whether a post may be cancelled is `gateway/domain/posts/cancel.py`.
+Owns the call and its repetition. Whether a post may be cancelled is `gateway/domain/posts/cancel.py`.
 """
 
 import structlog
@@ -14,13 +14,13 @@ log = structlog.get_logger(__name__)
 
 
 async def request_cancel(domain: Domain, work: Work) -> None:
-    """Make the one call; asking twice does no harm."""
+    """Ask the vendor to cancel: one call, safe to repeat."""
     access = moves.access_of(domain, work.post)
     await moves.call("cancel", moves.publishing_of(domain, work.post).cancel(access, work.attempt.publish_id))
 
 
 async def repeat_cancel(domain: Domain, work: Work) -> None:
-    """Ask once more while the vendor is still fetching; whatever it answers, its status has the last word."""
+    """Repeat the request while the vendor is still fetching; a refusal is only logged, because its status decides."""
     try:
         await request_cancel(domain, work)
     except ProviderError as error:

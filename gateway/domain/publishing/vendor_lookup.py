@@ -1,8 +1,8 @@
-"""Finding a post in the vendor's own list: one whose announcement was not answered, or answered without an id.
+"""Finding a post in the vendor's list after a submit without a response, or with a response without an id.
 
-Owns what proves that a post there is ours: a media address that only its attempt used; else its words, when no other
-post of ours can be meant. A planner's list that goes on lacking a post for a while proves that it was never made; any
-post of the account that was made about then, and is nobody's here, may be the one, whatever it says by now.
+Owns what proves that a listed post is ours: a media address that only its attempt used; else its caption, if no other
+post of ours has the same one. If a planner's list does not show the post for a while, it was never created; until then
+any unclaimed post of the account from about that time may be the one, whatever its caption is by now.
 """
 
 from collections.abc import Iterable
@@ -14,105 +14,117 @@ from gateway.domain.context import Domain
 from gateway.domain.media import links as media_links
 from gateway.domain.publishing import journal, media_handoff, moves, retry_policy, vendor_status
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from providers.capabilities import Capability
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import FoundPost, PublishPhase, PublishStatus
 from storage import accounts, attempts, post_matching
 from storage import media as links
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 CLOCK_SLACK = timedelta(seconds=30)
-"""How much earlier than our announcement a vendor's clock may say that the post was made."""
+"""How much earlier than our submit the vendor's clock may date the post."""
 
 PLANNER_SLACK = timedelta(minutes=5)
-"""The same of a planner, where a wrong clock would let a post be made twice."""
+"""The same for a planner, where a wrong clock could make us create a post twice."""
 
-MADE_WITHIN = timedelta(minutes=5)
-"""How long after its announcement a post may have been made, whatever its words are by now."""
+CREATED_WITHIN = timedelta(minutes=5)
+"""How long after its submit a post may have been created; its caption may have been changed since."""
 
-PLAN_SLACK = timedelta(days=1)
-"""How much later than its time a planner may show a post."""
+SCHEDULE_SLACK = timedelta(days=1)
+"""How much later than its scheduled time a planner may list a post."""
 
-TAKEN = "taken"
-"""Marks an attempt that the vendor took for sure, without saying under which id."""
+ACCEPTED = "taken"
+"""The key in `AttemptRow.media` that marks an attempt which the vendor accepted without returning an id."""
 
 
-async def begin(domain: Domain, work: Work) -> Again:
-    """INIT_SENT without an answer, of a vendor that shows what it has: look for it there, from a moment later on."""
-    shown = {"due_at": domain.clock() + retry_policy.SEEK_FIRST, "next_attempt_time": None}
-    await journal.move(domain, work, "PROCESSING", post_state="PROCESSING", post=shown, polls=0, denials=0, failures=0)
+async def start(domain: Domain, work: Work) -> NextWork:
+    """INIT_SENT without a response, of a vendor that lists its posts: schedule the first search of the list."""
+    shown = {"due_at": domain.clock() + retry_policy.LOOKUP_FIRST, "next_attempt_time": None}
+    await journal.move(
+        domain,
+        work,
+        AttemptState.PROCESSING,
+        post_state=PostState.PROCESSING,
+        post=shown,
+        polls=0,
+        denials=0,
+        failures=0,
+    )
     return None
 
 
-async def seek(domain: Domain, work: Work) -> Again:
-    """PROCESSING without an id: look once more; what is found goes on as if its answer had come."""
+async def search(domain: Domain, work: Work) -> NextWork:
+    """PROCESSING without an id: search the list once; if the post is found, continue as if the response had arrived."""
     try:
-        found, alike = await look(domain, work)
+        found, possible = await find(domain, work)
     except ProviderError as error:
-        return await vendor_status.status_unknown(domain, work, error)
+        return await vendor_status.poll_failed(domain, work, error)
     if found is not None:
-        return await _found(domain, work, found)
+        return await _apply_found(domain, work, found)
     now, attempt = domain.clock(), work.attempt
-    over = now - moves.announced(work) > retry_policy.OUTCOME_LIMIT
-    without = 0 if alike or attempt.media.get(TAKEN) else attempt.denials + 1
-    if without >= retry_policy.SEEK_LOOKS and now - moves.announced(work) >= retry_policy.SEEK_SPAN:
-        return await _never_made(domain, work)
+    over = now - moves.submit_time(work) > retry_policy.OUTCOME_LIMIT
+    misses = 0 if possible or attempt.media.get(ACCEPTED) else attempt.denials + 1
+    if misses >= retry_policy.LOOKUP_MISSES and now - moves.submit_time(work) >= retry_policy.LOOKUP_SPAN:
+        return await _never_created(domain, work)
     if over:
         text = "The provider's list never showed which post it is."
-        return await vendor_status.indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
+        return await vendor_status.mark_indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
     polls = attempt.polls + 1
-    moved = await journal.move(domain, work, attempt.state, polls=polls, denials=without, failures=0, faults=0)
-    return await moves.rest(domain, moved, backoff(retry_policy.SEEK_FIRST, polls, retry_policy.SEEK_MAX))
+    moved = await journal.move(domain, work, attempt.state, polls=polls, denials=misses, failures=0, faults=0)
+    return await moves.defer(domain, moved, backoff(retry_policy.LOOKUP_FIRST, polls, retry_policy.LOOKUP_MAX))
 
 
-async def _found(domain: Domain, work: Work, found: FoundPost) -> Again:
+async def _apply_found(domain: Domain, work: Work, found: FoundPost) -> NextWork:
     if found.publish_id:
         id = found.publish_id
         return await journal.move(domain, work, work.attempt.state, publish_id=id, polls=0, denials=0, failures=0)
     status = PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
-    return await vendor_status.settle(domain, work, status)
+    return await vendor_status.apply(domain, work, status)
 
 
-async def _never_made(domain: Domain, work: Work) -> Again:
-    # What a late call of this attempt would let the vendor fetch opens nothing any more.
+async def _never_created(domain: Domain, work: Work) -> NextWork:
+    # A late call of this attempt must not let the vendor fetch anything.
     await media_links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
-    if work.post.state == "CANCELLING":
-        return await moves.fail(domain, work, None, state="CANCELLED")
+    if work.post.state == PostState.CANCELLING:
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     text = "The announcement never reached the provider."
-    return await moves.announce_again(domain, work, Ambiguous(text, provider=work.post.provider))
+    return await moves.resubmit(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
-async def look(domain: Domain, work: Work) -> tuple[FoundPost | None, bool]:
-    """Return the one post at the vendor that can only be this one, and whether there is anything that may be it at all.
+async def find(domain: Domain, work: Work) -> tuple[FoundPost | None, bool]:
+    """Return the listed post that can only be this one, and whether any listed post may be this one.
 
-    Raises ProviderError when the vendor cannot say.
+    Raises ProviderError if the vendor cannot say.
     """
     post = work.post
-    if not _shown(domain, post):
+    if not _is_listed(domain, post):
         return None, True
-    listed = await _listed(domain, work)
-    certain = [each for each in listed if await _ours(domain, work, each)]
+    listed = await _fetch_list(domain, work)
+    certain = [each for each in listed if await _has_own_media(domain, work, each)]
     if certain:
         return (certain[0] if len(certain) == 1 else None), True
-    about_then = await _unclaimed(domain, post, listed)
-    free = [each for each in about_then if _says(each, post.caption)]
+    unclaimed = await _unclaimed(domain, post, listed)
+    alike = [each for each in unclaimed if _has_caption(each, post.caption)]
     async with domain.db.read() as tx:
-        twins = await post_matching.has_duplicate(tx, post, _from(domain, work), without_publish_id=_has_ids(free))
-    only = free[0] if len(free) == 1 and post.caption.strip() and not twins else None
+        duplicate = await post_matching.has_duplicate(
+            tx, post, _earliest(domain, work), without_publish_id=_has_ids(alike)
+        )
+    only = alike[0] if len(alike) == 1 and post.caption.strip() and not duplicate else None
     return only, any(
-        each.create_time is None or each.create_time <= moves.announced(work) + MADE_WITHIN for each in about_then
+        each.create_time is None or each.create_time <= moves.submit_time(work) + CREATED_WITHIN for each in unclaimed
     )
 
 
-def _from(domain: Domain, work: Work) -> datetime:
-    """Return the earliest time at which the vendor may say that the post was made."""
+def _earliest(domain: Domain, work: Work) -> datetime:
+    """Return the earliest creation time that the vendor may state for the post."""
     planner = domain.providers[work.post.provider].table.library
-    return moves.announced(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
+    return moves.submit_time(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
 
 
-def _shown(domain: Domain, post: PostRow) -> bool:
-    """Return whether the vendor's list can show the post: a planner's shows all, any other only what is public."""
+def _is_listed(domain: Domain, post: PostRow) -> bool:
+    """Return whether the vendor lists the post: a planner lists all, any other vendor only public posts."""
     table = domain.providers[post.provider].table
     if table.library:
         return True
@@ -120,22 +132,22 @@ def _shown(domain: Domain, post: PostRow) -> bool:
     return public and bool(post.caption) and table.can(Capability.VIDEO_LIST)
 
 
-async def _listed(domain: Domain, work: Work) -> tuple[FoundPost, ...]:
+async def _fetch_list(domain: Domain, work: Work) -> tuple[FoundPost, ...]:
     post, now = work.post, domain.clock()
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
-    since = _from(domain, work)
-    until = max(now, post.schedule_time or now) + PLAN_SLACK
-    finding = moves.publishing_of(domain, post).find(
+    since = _earliest(domain, work)
+    until = max(now, post.schedule_time or now) + SCHEDULE_SLACK
+    request = moves.publishing_of(domain, post).find(
         moves.access_of(domain, post), account.provider_account_id, since=since, until=until
     )
-    return await moves.call("list", finding)
+    return await moves.call("list", request)
 
 
-async def _ours(domain: Domain, work: Work, sighting: FoundPost) -> bool:
-    """Return whether a post names a medium by an address that no other attempt was given."""
-    own = media_handoff.own(work)
-    uris = [uri.reveal() for uri in sighting.uris]
+async def _has_own_media(domain: Domain, work: Work, found_post: FoundPost) -> bool:
+    """Return whether a listed post has a media address that only this attempt used."""
+    own = media_handoff.own_addresses(work)
+    uris = [uri.reveal() for uri in found_post.uris]
     if own.intersection(uris):
         return True
     digests = [media_links.digest_of(urlsplit(uri).path.rpartition("/")[2]) for uri in uris if domain.public_url in uri]
@@ -145,17 +157,17 @@ async def _ours(domain: Domain, work: Work, sighting: FoundPost) -> bool:
         return await links.any_of_attempt(tx, work.post.location, work.post.id, work.attempt.number, digests)
 
 
-def _says(sighting: FoundPost, caption: str) -> bool:
-    return caption.strip() in [text.strip() for text in sighting.texts]
+def _has_caption(found_post: FoundPost, caption: str) -> bool:
+    return caption.strip() in [text.strip() for text in found_post.texts]
 
 
 async def _unclaimed(domain: Domain, post: PostRow, found: Iterable[FoundPost]) -> list[FoundPost]:
-    """Leave out what other posts of ours became."""
+    """Return the listed posts that belong to no other post of ours."""
     found = list(found)
     async with domain.db.read() as tx:
-        taken = await post_matching.claimed_post_ids(tx, post, [id for each in found for id in each.post_ids])
-        claimed = await attempts.known_ids(tx, [each.publish_id for each in found if each.publish_id])
-    return [each for each in found if not taken.intersection(each.post_ids) and each.publish_id not in claimed]
+        claimed = await post_matching.claimed_post_ids(tx, post, [id for each in found for id in each.post_ids])
+        known = await attempts.known_ids(tx, [each.publish_id for each in found if each.publish_id])
+    return [each for each in found if not claimed.intersection(each.post_ids) and each.publish_id not in known]
 
 
 def _has_ids(found: Iterable[FoundPost]) -> bool:

@@ -1,9 +1,8 @@
-"""The vendor's word on a publish, and what it makes of the post: published, awaiting, failed, or unknown.
+"""The vendor's status of a publish, and what follows for the post: published, awaiting, failed, or unknown.
 
-Owns every move from PROCESSING on. Asks nothing itself; who asked hands over the answer.
+Owns every move from PROCESSING on. Makes no status call itself: callers pass the response.
 """
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,91 +13,114 @@ from gateway.domain.accounts import read
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, moves, retry_policy
 from gateway.domain.publishing.journal import Work
-from gateway.domain.publishing.moves import Again
+from gateway.domain.publishing.moves import NextWork
 from gateway.domain.quotas import daily_caps
 from providers.errors import Ambiguous, GrantRevoked, NotFound, ProviderError, TokenRefused
-from providers.models.publishing import PublishPhase, PublishStatus
-from storage.database import Transaction
+from providers.models.publishing import FailureKind, PublishPhase, PublishStatus
+from storage.attempts import AttemptRow
 from storage.posts import PostRow
+from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
 
-LOOK_FIRST = timedelta(seconds=10)
-"""When proof of an outcome that nobody knows is first looked for."""
+_PENDING = (PublishPhase.RECEIVING, PublishPhase.RUNNING, PublishPhase.SCHEDULED)
+_AFTER_REVIEW = (PublishPhase.SCHEDULED, PublishPhase.FAILED)
+"""What may become of a draft, or of a post in review, apart from being published."""
 
 
-async def processing(domain: Domain, work: Work, status: PublishStatus | None = None) -> Again:
-    """All bytes are with the vendor: from here on it is only asked."""
-    sent = {"sent_bytes": work.attempt.size, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
+async def start_polling(domain: Domain, work: Work, status: PublishStatus | None = None) -> NextWork:
+    """The vendor has all bytes: move to PROCESSING, where it is only polled."""
+    post = {"sent_bytes": work.attempt.size, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
     moved = await journal.move(
-        domain, work, "PROCESSING", post_state="PROCESSING", post=sent, confirmed=work.attempt.size, failures=0, polls=0
+        domain,
+        work,
+        AttemptState.PROCESSING,
+        post_state=PostState.PROCESSING,
+        post=post,
+        confirmed=work.attempt.size,
+        failures=0,
+        polls=0,
     )
-    return None if status is None else await settle(domain, moved, status)
+    return None if status is None else await apply(domain, moved, status)
 
 
-async def settle(domain: Domain, work: Work, status: PublishStatus) -> Again:
-    """Apply the vendor's word to a post that waits for it; None when there is nothing to do now."""
+async def apply(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
+    """Apply a status to a post that waits for it."""
     if status.phase is PublishPhase.PUBLISHED:
-        return await published(domain, work, status)
+        return await mark_published(domain, work, status)
     if status.phase is PublishPhase.AWAITING_CREATOR:
-        return await _awaiting(domain, work)
+        return await _mark_awaiting(domain, work)
     if status.phase is PublishPhase.FAILED:
-        return await _failed_there(domain, work, status)
+        return await _apply_failure(domain, work, status)
     if status.phase is PublishPhase.SCHEDULED:
-        return await _scheduled(domain, work)
+        return await _apply_scheduled(domain, work)
     now, attempt = domain.clock(), work.attempt
-    if now - since(work) > retry_policy.OUTCOME_LIMIT:
+    if now - outcome_since(work) > retry_policy.OUTCOME_LIMIT:
         error = Ambiguous("The provider never said how the publish ended.", code=status.vendor_status)
-        return await indeterminate(domain, work, error)
-    begun = "PROCESSING" if work.post.state == "SCHEDULED" else None
-    calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
-    moved = await journal.move(domain, work, attempt.state, post_state=begun, **calm)
-    return await moves.rest(domain, moved, retry_policy.poll_delay(attempt.polls))
+        return await mark_indeterminate(domain, work, error)
+    started = PostState.PROCESSING if work.post.state == PostState.SCHEDULED else None
+    moved = await journal.move(domain, work, attempt.state, post_state=started, **_polled(attempt))
+    return await moves.defer(domain, moved, retry_policy.poll_delay(attempt.polls))
 
 
-def since(work: Work) -> datetime:
-    """Return from when on the outcome is the vendor's: when it got everything, or later, when it is to publish."""
+def _polled(attempt: AttemptRow) -> dict[str, Any]:
+    """Return the counters of an attempt after a successful poll."""
+    return {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
+
+
+def outcome_since(work: Work) -> datetime:
+    """Return from when the outcome is the vendor's: when it got everything, or the scheduled time if that is later."""
     attempt = work.attempt
     sent = attempt.final_sent_time or attempt.create_time
     return max(sent, work.post.schedule_time or sent)
 
 
-async def _scheduled(domain: Domain, work: Work) -> Again:
-    """The vendor keeps it until its time: nothing to ask before that, and then ever more seldom."""
-    attempt, due = work.attempt, since(work) + retry_policy.AFTER_SCHEDULE
-    state = "SCHEDULED" if work.post.state != "CANCELLING" else None
-    calm: dict[str, Any] = {"polls": attempt.polls + 1, "failures": 0, "denials": 0, "faults": 0}
+async def _apply_scheduled(domain: Domain, work: Work) -> NextWork:
+    """Defer a post that the vendor has scheduled until its time, then poll with growing delays."""
+    attempt, due = work.attempt, outcome_since(work) + retry_policy.AFTER_SCHEDULE
+    state = PostState.SCHEDULED if work.post.state != PostState.CANCELLING else None
+    values = _polled(attempt)
     wait = due - domain.clock() if state else timedelta(0)
     if wait < -retry_policy.OVERDUE:
-        return await _overdue(domain, await journal.move(domain, work, "PROCESSING", post_state=state, **calm))
-    # One whose outcome was unknown waits for its time again like any other.
-    calm["post"] = {"error": None} if work.post.error else None
-    moved = await journal.move(domain, work, "PROCESSING", post_state=state, **calm)
-    return await moves.rest(domain, moved, max(wait, retry_policy.poll_delay(attempt.polls)))
+        return await _defer_overdue(
+            domain, await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
+        )
+    # The outcome may have been unknown before: now that the post is scheduled again, its error is obsolete.
+    values["post"] = {"error": None} if work.post.error else None
+    moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
+    return await moves.defer(domain, moved, max(wait, retry_policy.poll_delay(attempt.polls)))
 
 
-async def _overdue(domain: Domain, work: Work) -> Again:
-    """Its time is over and the vendor still keeps it: say so, and ask more seldom."""
+async def _defer_overdue(domain: Domain, work: Work) -> NextWork:
+    """The vendor keeps the post beyond its time: show callers an error, and poll less often."""
     text = "The provider keeps the post beyond its time: its account there may have to be connected again."
-    kept = vendor_errors.stored_error("PROVIDER_UNAVAILABLE", text, provider=work.post.provider)
+    error = vendor_errors.stored_error("PROVIDER_UNAVAILABLE", text, provider=work.post.provider)
     delay = retry_policy.poll_delay(work.attempt.polls, retry_policy.POST_ID_POLL_MAX)
-    return await moves.rest(domain, work, delay, error=kept)
+    return await moves.defer(domain, work, delay, error=error)
 
 
-async def published(domain: Domain, work: Work, status: PublishStatus) -> Again:
-    """End well; the public id of a post that others may see can come later and is asked for until it does."""
+async def mark_published(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
+    """Move to PUBLISHED; the id of a public post may come later and is polled for until then."""
     now = domain.clock()
-    values = await _found(domain, work.post, status)
+    values = await _public_columns(domain, work.post, status)
     public = work.post.options.get("privacy_level") != "only_me"
     due = None if values.get("provider_post_id") or not public else now + retry_policy.POLL_FIRST
     values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
-    free = _freeing_draft(domain, work)
-    await journal.move(domain, work, "PUBLISHED", post_state="PUBLISHED", post=values, first=free, polls=0, failures=0)
+    await journal.move(
+        domain,
+        work,
+        AttemptState.PUBLISHED,
+        post_state=PostState.PUBLISHED,
+        post=values,
+        before_move=moves.release_draft(domain, work),
+        polls=0,
+        failures=0,
+    )
     return None
 
 
-async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
-    """Return the post's id and page as far as the vendor told them."""
+async def _public_columns(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
+    """Return the columns for the post's vendor id and public address, as far as the status has them."""
     if not status.post_ids:
         return {"public_uri": status.public_uri} if status.public_uri else {}
     username = await read.username(domain, post)
@@ -107,106 +129,101 @@ async def _found(domain: Domain, post: PostRow, status: PublishStatus) -> dict[s
     return {"provider_post_id": status.post_ids[0], "public_uri": uri}
 
 
-def _freeing_draft(domain: Domain, work: Work) -> Callable[[Transaction], Awaitable[None]]:
-    """A draft that was published, or given up, no longer holds a place in the creator's inbox."""
-
-    async def free(tx: Transaction) -> None:
-        if work.post.mode == "creator_inbox":
-            await daily_caps.free(tx, domain, work.post, moves.stamp(work))
-
-    return free
-
-
-async def _awaiting(domain: Domain, work: Work) -> Again:
+async def _mark_awaiting(domain: Domain, work: Work) -> NextWork:
     values = {"error": None, "due_at": domain.clock() + retry_policy.POST_ID_POLL_MAX, "next_attempt_time": None}
     await journal.move(
-        domain, work, "AWAITING_CREATOR", post_state="AWAITING_CREATOR", post=values, polls=0, failures=0
+        domain,
+        work,
+        AttemptState.AWAITING_CREATOR,
+        post_state=PostState.AWAITING_CREATOR,
+        post=values,
+        polls=0,
+        failures=0,
     )
     return None
 
 
-async def _failed_there(domain: Domain, work: Work, status: PublishStatus) -> Again:
+async def _apply_failure(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
     async with domain.db.transaction() as tx:
-        await _freeing_draft(domain, work)(tx)
+        await moves.release_draft(domain, work)(tx)
     kind = status.fail_kind
     metadata = {"provider": work.post.provider, "providerCode": status.fail_code, "providerLogId": status.log_id}
     reason = retry_policy.FAIL_REASONS[kind] if kind is not None else "CONTENT_REJECTED"
-    metadata |= await _cap_met(domain, work, status)
-    kept = vendor_errors.stored_error(
+    metadata |= await _learn_cap(domain, work, status)
+    error = vendor_errors.stored_error(
         reason, f"The provider gave the publish up: {status.fail_code or 'no reason'}.", **metadata
     )
-    retryable = kind is not None and kind.value == "retryable" and work.post.state != "CANCELLING"
-    if retryable and moves.tries(work) < retry_policy.MAX_INITS:
+    retryable = kind is FailureKind.RETRYABLE and work.post.state != PostState.CANCELLING
+    if retryable and moves.submit_count(work) < retry_policy.MAX_SUBMITS:
         log.info("publish.again", location=work.post.location, post=work.post.id, code=status.fail_code)
-        return await moves.again(domain, work, retry_policy.retry_delay(moves.tries(work) - 1), kept)
-    # What was called back and did not get through is cancelled, whatever the vendor gives as its reason.
-    cancelled = work.post.state == "CANCELLING" or (kind is not None and kind.value == "cancelled")
+        return await moves.new_attempt(domain, work, retry_policy.retry_delay(moves.submit_count(work) - 1), error)
+    # A failed post that was CANCELLING is cancelled, whatever the vendor states as the reason.
+    cancelled = work.post.state == PostState.CANCELLING or kind is FailureKind.CANCELLED
     if cancelled:
-        return await moves.fail(domain, work, None, state="CANCELLED", fail_code=status.fail_code)
-    return await moves.fail(domain, work, kept, fail_code=status.fail_code)
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED, fail_code=status.fail_code)
+    return await moves.fail(domain, work, error, fail_code=status.fail_code)
 
 
-async def _cap_met(domain: Domain, work: Work, status: PublishStatus) -> dict[str, str]:
-    """A cap of the day that shows only now: keep what it teaches, and say when it is worth trying again."""
+async def _learn_cap(domain: Domain, work: Work, status: PublishStatus) -> dict[str, str]:
+    """Record a daily cap that the vendor reports only now; return the error metadata that says when to retry."""
     if not status.fail_quota:
         return {}
-    post, stamp = work.post, moves.stamp(work)
-    whose = post.provider, post.location, post.account
-    until = await daily_caps.learn(domain, *whose, status.fail_quota, refused_stamp=stamp)
+    post, counted = work.post, moves.quota_time(work)
+    until = await daily_caps.learn(
+        domain, post.provider, post.location, post.account, status.fail_quota, refused_stamp=counted
+    )
     return {"quota": status.fail_quota, "retryAt": "" if until is None else until.isoformat()}
 
 
-async def status_unknown(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """The vendor could not say: ask again later, for a day; an id it denies again and again is an outcome unknown."""
+async def poll_failed(domain: Domain, work: Work, error: ProviderError) -> NextWork:
+    """A poll failed: repeat it later, for a day; if the vendor keeps denying the id, the outcome is unknown."""
     now, attempt = domain.clock(), work.attempt
-    if isinstance(error, NotFound) and work.post.state == "CANCELLING" and _is_planner(domain, work.post):
-        # Its record is gone, which is how a planner calls a post back.
-        return await moves.fail(domain, work, None, state="CANCELLED")
+    if isinstance(error, NotFound) and work.post.state == PostState.CANCELLING and _is_planner(domain, work.post):
+        # A planner cancels a post by deleting its record.
+        return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     denials = attempt.denials + isinstance(error, NotFound)
-    denied = denials > retry_policy.MAX_UNKNOWN_ID
-    # After a day of our own absence one bad answer proves nothing: the vendor is asked a few times more.
-    over = attempt.failures >= retry_policy.LAST_QUESTIONS and now - since(work) > retry_policy.OUTCOME_LIMIT
+    denied = denials > retry_policy.MAX_DENIALS
+    # After a day of our own downtime one failed poll proves nothing: poll a few more times.
+    over = attempt.failures >= retry_policy.MIN_FAILED_POLLS and now - outcome_since(work) > retry_policy.OUTCOME_LIMIT
     if denied or over:
-        return await indeterminate(domain, work, error)
+        return await mark_indeterminate(domain, work, error)
     moved = await journal.move(domain, work, attempt.state, failures=attempt.failures + 1, denials=denials)
     if isinstance(error, GrantRevoked | TokenRefused):
-        return await moves.wait_for_human(domain, moved, error)
-    return await moves.rest(domain, moved, retry_policy.retry_delay(attempt.failures, error))
+        return await moves.wait_for_reauthorization(domain, moved, error)
+    return await moves.defer(domain, moved, retry_policy.retry_delay(attempt.failures, error))
 
 
-async def indeterminate(domain: Domain, work: Work, error: ProviderError) -> Again:
-    """Say that nobody knows how it ended; proof is looked for, ever more seldom, and without it a human decides."""
-    kept = vendor_errors.as_stored(error, "OUTCOME_UNKNOWN")
-    shown = {"error": kept, "due_at": domain.clock() + LOOK_FIRST, "next_attempt_time": None}
-    await journal.move(domain, work, "INDETERMINATE", post_state="INDETERMINATE", post=shown, polls=0, failures=0)
+async def mark_indeterminate(domain: Domain, work: Work, error: ProviderError) -> NextWork:
+    """Move to INDETERMINATE: proof is searched for with growing delays, and without it a person decides."""
+    stored = vendor_errors.as_stored(error, "OUTCOME_UNKNOWN")
+    shown = {"error": stored, "due_at": domain.clock() + retry_policy.PROOF_FIRST, "next_attempt_time": None}
+    await journal.move(
+        domain, work, AttemptState.INDETERMINATE, post_state=PostState.INDETERMINATE, post=shown, polls=0, failures=0
+    )
     return None
-
-
-_DECIDED = (PublishPhase.SCHEDULED, PublishPhase.FAILED)
-"""What may become of a draft, or of a post in review, beside being published."""
 
 
 def _is_planner(domain: Domain, post: PostRow) -> bool:
     return domain.providers[post.provider].table.library
 
 
-async def learn_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> Again:
-    """Take over what a vendor says after the end: an id that was missing, or a draft its creator published."""
+async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> NextWork:
+    """Apply a status after a final state: it may bring a missing id, or the outcome of a draft."""
     post, now = work.post, domain.clock()
-    if status.phase is PublishPhase.PUBLISHED and post.state == "AWAITING_CREATOR":
-        return await published(domain, work, status)
-    if post.state == "AWAITING_CREATOR" and _is_planner(domain, post) and status.phase in _DECIDED:
-        return await settle(domain, work, status)
-    found = await _found(domain, post, status) if not post.provider_post_id else {}
+    if status.phase is PublishPhase.PUBLISHED and post.state == PostState.AWAITING_CREATOR:
+        return await mark_published(domain, work, status)
+    if post.state == PostState.AWAITING_CREATOR and _is_planner(domain, post) and status.phase in _AFTER_REVIEW:
+        return await apply(domain, work, status)
+    found = await _public_columns(domain, post, status) if not post.provider_post_id else {}
     delay = retry_policy.poll_delay(work.attempt.polls, retry_policy.POST_ID_POLL_MAX)
     due = None if over or found or post.provider_post_id else now + delay
     await journal.move(domain, work, work.attempt.state, post={**found, "due_at": due}, polls=work.attempt.polls + 1)
     return None
 
 
-async def learn(domain: Domain, work: Work, status: PublishStatus) -> None:
-    """Take over an answer that somebody asked for beside the polls; one that says nothing new changes nothing."""
-    if work.attempt.state in ("PUBLISHED", "AWAITING_CREATOR"):
-        await learn_late(domain, work, status)
-    elif status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING, PublishPhase.SCHEDULED):
-        await settle(domain, work, status)
+async def apply_requested(domain: Domain, work: Work, status: PublishStatus) -> None:
+    """Apply a status that a caller requested between two polls; an unfinished one changes nothing."""
+    if work.attempt.state in (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR):
+        await apply_late(domain, work, status)
+    elif status.phase not in _PENDING:
+        await apply(domain, work, status)

@@ -107,7 +107,7 @@ async def _move(domain: Domain, found: AttemptRow, webhook: Webhook) -> str:
     if post.attempt == attempt.number and attempt.state in TRANSFERRING:
         return await _during_transfer(domain, work, status)
     if post.attempt == attempt.number and attempt.state in UNDECIDED:
-        await vendor_status.settle(domain, work, status)
+        await vendor_status.apply(domain, work, status)
         return APPLIED
     if post.attempt == attempt.number and attempt.state in ENDED:
         return await _after_end(domain, work, status)
@@ -138,22 +138,22 @@ async def _restore(domain: Domain, old: Work, status: PublishStatus) -> bool:
             post=columns,
             **values,
         )
-    await vendor_status.settle(domain, moved, status)
+    await vendor_status.apply(domain, moved, status)
     return True
 
 
 def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
     """Return whether an attempt publishes nothing once its worker finds that it was moved."""
     not_submitted = newest.state in (AttemptState.INTENT, AttemptState.INIT_OK, AttemptState.UPLOADING)
-    return not_submitted or (newest.state == AttemptState.INIT_SENT and not moves.acts_at_once(domain, post))
+    return not_submitted or (newest.state == AttemptState.INIT_SENT and not moves.publishes_on_submit(domain, post))
 
 
 async def _during_transfer(domain: Domain, work: Work, status: PublishStatus) -> str:
     """Apply a report that arrived before the vendor's answer to the last bytes."""
     if status.phase is PublishPhase.FAILED:
-        await vendor_status.settle(domain, work, status)
+        await vendor_status.apply(domain, work, status)
     else:
-        await vendor_status.processing(domain, work, status)
+        await vendor_status.start_polling(domain, work, status)
     return APPLIED
 
 
@@ -164,7 +164,7 @@ async def _after_end(domain: Domain, work: Work, status: PublishStatus) -> str:
     published = status.phase is PublishPhase.PUBLISHED and work.post.state == PostState.AWAITING_CREATOR
     if not published and (not status.post_ids or work.post.provider_post_id):
         return KNOWN
-    await vendor_status.learn_late(domain, work, status)
+    await vendor_status.apply_late(domain, work, status)
     return APPLIED
 
 
