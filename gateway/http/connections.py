@@ -27,19 +27,20 @@ from gateway.interceptors import auth
 from gateway.interceptors.deadline import within
 from gateway.interceptors.pipeline import CallPolicy
 from storage.connections import ConnectionRow
+from storage.states import ConnectionStatus as Status
 
 SCOPE = "connections.read"
 STARTING = "It is starting."
 STOPPING = "It is stopping."
 
 STATUSES = {
-    "PENDING": "PENDING",
-    "VALID": "VALID",
-    "LIMITED": "LIMITED",
-    "ERROR": "ERROR",
+    Status.PENDING: Status.PENDING,
+    Status.VALID: Status.VALID,
+    Status.LIMITED: Status.LIMITED,
+    Status.ERROR: Status.ERROR,
     # Pages know only four states. For these two, `reason_code` says what a person must do.
-    "EXPIRED": "ERROR",
-    "DISCONNECTED": "ERROR",
+    Status.EXPIRED: Status.ERROR,
+    Status.DISCONNECTED: Status.ERROR,
 }
 CAPABILITIES = ("can_read_profile", "can_list_videos", "can_read_video_metrics")
 

@@ -181,7 +181,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             raise
         except grpc.aio.InternalError:
             # gRPC could not send the response: the client disconnected in that moment.
-            call.code = "CANCELLED"
+            call.code = grpc.StatusCode.CANCELLED.name
             raise asyncio.CancelledError from None
         except grpc.aio.AbortError:
             call.code = call.code if call.code != "OK" else calls.code_name(context.code())
@@ -210,7 +210,8 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             _task().uncancel()
             await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._policy.clock)
         remaining = context.time_remaining()
-        call.code = "DEADLINE_EXCEEDED" if remaining is not None and remaining <= 0 else "CANCELLED"
+        expired = remaining is not None and remaining <= 0
+        call.code = (grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED).name
 
     def _end(self, method: Method, call: Call) -> None:
         """Release the call's slot and log its line."""
