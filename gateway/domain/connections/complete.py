@@ -184,17 +184,17 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
 
 
 async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow) -> ConnectionRow:
-    """Verify the connection for which the consent was opened; if an agency consented, derive its own grant before.
+    """Verify and return the connection that got the grant.
 
-    The agency's connection, which is `granted` then, is verified by the sweeper, which also connects the agency's other
-    sub-accounts.
+    If an agency consented on the page of a sub-account's connection, derive that connection's grant and verify it
+    instead: the sweeper verifies the agency's connection, and connects its other sub-accounts.
     """
-    requested = granted
+    connection = granted
     if granted.grant_kind == GrantKind.COMPANY and await _is_for_sub_account(domain, row):
-        requested = await agencies.connect(domain, granted, row.location, row.connection)
-    if not requested.grant_origin:
-        return requested
-    return await verify.probe(domain, requested.location, requested.id)
+        connection = await agencies.connect(domain, granted, row.location, row.connection)
+    if not connection.grant_origin:
+        return connection
+    return await verify.probe(domain, connection.location, connection.id)
 
 
 async def _is_for_sub_account(domain: Domain, row: AuthorizationRow) -> bool:
