@@ -181,8 +181,6 @@ class AuthorizationDenied(DomainError):
     """The user, or the provider, did not grant the authorisation."""
 
     reason = "AUTHORIZATION_DENIED"
-    connection = ""
-    return_uri = ""
 
 
 class OutcomeUnknown(DomainError):

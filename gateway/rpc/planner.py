@@ -3,6 +3,7 @@
 Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
@@ -37,12 +38,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         self, request: planner_service_pb2.ListCategoriesRequest, context: Any
     ) -> planner_service_pb2.ListCategoriesResponse:
         """List categories, page by page."""
-        location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        search = _search(request)
-        listing = labels.categories(self._domain, location, connection, search=search, cursor=cursor, limit=size)
-        found = await or_not_found(request.parent, listing, KINDS)
+        location, connection, found = await self._list(request, labels.categories)
         return planner_service_pb2.ListCategoriesResponse(
             categories=[_category(location, connection, each) for each in found.labels],
             next_page_token=self._guard.vendor_token(request, found.next_cursor),
@@ -52,16 +48,23 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         self, request: planner_service_pb2.ListTagsRequest, context: Any
     ) -> planner_service_pb2.ListTagsResponse:
         """List tags, page by page."""
-        location, connection = names.CONNECTION.parse(request.parent, path="parent")
-        await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        search = _search(request)
-        listing = labels.tags(self._domain, location, connection, search=search, cursor=cursor, limit=size)
-        found = await or_not_found(request.parent, listing, KINDS)
+        location, connection, found = await self._list(request, labels.tags)
         return planner_service_pb2.ListTagsResponse(
             tags=[_tag(location, connection, each) for each in found.labels],
             next_page_token=self._guard.vendor_token(request, found.next_cursor),
         )
+
+    async def _list(
+        self,
+        request: planner_service_pb2.ListCategoriesRequest | planner_service_pb2.ListTagsRequest,
+        fetch: Callable[..., Awaitable[models.LabelPage]],
+    ) -> tuple[str, str, models.LabelPage]:
+        """Fetch one page of labels of the connection that the request names: one vendor call."""
+        location, connection = names.CONNECTION.parse(request.parent, path="parent")
+        await self._guard.authorize(location)
+        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        listing = fetch(self._domain, location, connection, search=_search(request), cursor=cursor, limit=size)
+        return location, connection, await or_not_found(request.parent, listing, KINDS)
 
     async def CreatePostImport(
         self, request: planner_service_pb2.CreatePostImportRequest, context: Any
