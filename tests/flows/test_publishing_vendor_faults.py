@@ -80,6 +80,14 @@ def name(fault: Fault) -> str:
     return f"{fault.match}-{fault.kind}-x{fault.times}"
 
 
+async def test_a_lost_response_to_an_init_posts_once(stage: Stage) -> None:
+    """The vendor began a publish but its response was lost: the post is submitted again, and one video is public."""
+    state = await publish(stage, SMALL, Fault(match="video.init", kind="drop_after"))
+
+    assert "PUBLISHED" == state
+    assert [("one", sha256(SMALL).hexdigest())] == posted(stage)
+
+
 @pytest.mark.parametrize("fault", FAULTS, ids=name)
 async def test_a_fault_with_one_chunk_neither_loses_nor_doubles(stage: Stage, fault: Fault) -> None:
     """With a file of one chunk, whose only chunk is the last one, every fault ends in exactly one post."""
