@@ -79,7 +79,7 @@ FEWEST = {
 }
 """How many commits each path has at least: fewer would mean that some are not seen any more."""
 
-FETCHED = ("media.open_link", "media.note")
+FETCHED = ("links.open_link", "links.record_refused")
 """Commits that are made while the vendor fetches from the gateway."""
 
 ENDED = ("PUBLISHED", "CANCELLED")
