@@ -20,8 +20,6 @@ COSTS: dict[str, dict[str, int]] = {
     },
     "test_what_cannot_be_stopped_is_refused": {"video/init": 1, "cancel": 1, "upload that is never finished": 1},
 }
-ONCE = {"oauth/token (refresh)": 1}
-POSTING = ("test_a_file_is_posted_when_its_last_byte_is_there", "test_what_cannot_be_stopped_is_refused")
 
 HIGHLEVEL_TRACES = {
     "draft in the planner, deleted again": 1,
@@ -45,7 +43,6 @@ HIGHLEVEL_COSTS: dict[str, dict[str, int]] = {
         **HIGHLEVEL_TRACES,
     },
 }
-HIGHLEVEL_POSTING = ("test_a_draft_is_made_found_and_taken_away",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +87,8 @@ TIKTOK = Suite(
     ("TIKTOK_LIVE_CLIENT_KEY", "TIKTOK_LIVE_CLIENT_SECRET", "TIKTOK_LIVE_TOKEN_FILE"),
     "TIKTOK_LIVE_POST",
     COSTS,
-    ONCE,
-    POSTING,
+    {"oauth/token (refresh)": 1},
+    ("test_a_file_is_posted_when_its_last_byte_is_there", "test_what_cannot_be_stopped_is_refused"),
 )
 HIGHLEVEL = Suite(
     "HighLevel",
@@ -99,7 +96,7 @@ HIGHLEVEL = Suite(
     "HIGHLEVEL_LIVE_POST",
     HIGHLEVEL_COSTS,
     {},
-    HIGHLEVEL_POSTING,
+    ("test_a_draft_is_made_found_and_taken_away",),
 )
 
 

@@ -1,10 +1,10 @@
-"""A fake vendor that returns prepared answers and records requests, and a fake Access that records its calls.
+"""Fakes for the providers' tests: vendors that return prepared answers, Access on a grant, a file without an end.
 
-Owns the fakes that are independent of a vendor's formats. Knows nothing of a provider's code.
+Owns the fakes and values that are independent of a vendor's formats. Knows nothing of a provider's code.
 """
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,7 +15,13 @@ import httpx
 
 from providers.interface import Authorization
 from providers.models.grants import AccessToken, Grant
+from providers.models.secret import Secret
+from tests.fixtures.clock import START
 
+NOW = START
+VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
+"""The PKCE verifier of RFC 7636, appendix B."""
+PIECE = bytes(range(256)) * 4096
 Answering = httpx.Response | Exception | Callable[[httpx.Request], httpx.Response]
 
 
@@ -64,6 +70,20 @@ class Line(httpx.AsyncBaseTransport):
         return await self.inner.handle_async_request(request)
 
 
+class Recording(Line):
+    """A connection that records the requests."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        super().__init__(inner)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Record a request and forward it."""
+        await request.aread()
+        self.requests.append(request)
+        return await super().handle_async_request(request)
+
+
 class Counting:
     """The quota part of an Access: lets every call through and records its metric."""
 
@@ -87,6 +107,29 @@ class Counting:
     ) -> None:
         """Record what an answer's headers reported."""
         self.heard.append((metric, limit, remaining, resets_in))
+
+
+class FakeAccess(Counting):
+    """An Access whose token ends in `-1`, and in the next number each time one is refused."""
+
+    prefix = "canary-token"
+    all_scopes: tuple[str, ...] = ()
+    settings: Mapping[str, str] = {}
+
+    def __init__(self, *scopes: str) -> None:
+        super().__init__()
+        self.scopes = frozenset(scopes or self.all_scopes)
+        self.version = 1
+
+    async def token(self) -> AccessToken:
+        """Return the current token."""
+        value, expire_time = Secret(f"{self.prefix}-{self.version}"), NOW + timedelta(hours=24)
+        return AccessToken(value, self.version, self.scopes, expire_time, settings=self.settings)
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Return the next token."""
+        self.version = used.version + 1
+        return await self.token()
 
 
 class Renewing(Counting):
@@ -116,3 +159,12 @@ class Renewing(Counting):
         self.grant = await self.authorization.refresh(self.grant.refresh_token)
         self.version += 1
         return await self.token()
+
+
+async def content(first: int, end: int) -> AsyncIterator[bytes]:
+    """Yield bytes [first, end) of the endless file that all tests send."""
+    while first < end:
+        start = first % len(PIECE)
+        piece = PIECE[start : start + end - first]
+        first += len(piece)
+        yield piece

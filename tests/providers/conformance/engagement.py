@@ -6,8 +6,8 @@ Owns the contract of `providers/interface/engagement.py`.
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import Ambiguous, ContentRefused, ContractBroken, NotFound, RateLimited, Temporary, Unavailable
-from tests.providers.conformance.harness import Contract, Power, assert_silent
+from providers.errors import Ambiguous, ContentRefused, NotFound, Temporary
+from tests.providers.conformance.harness import FAILED_READS, Contract, Power, assert_silent, read_pages
 
 FAR = 100_000
 """More characters than any network accepts in a comment."""
@@ -27,10 +27,7 @@ class EngagementContract(Contract):
         assert all(isinstance(each.total, int) for each in figures.series)
         assert figures.span is None or figures.span.start < figures.span.end
 
-    @pytest.mark.parametrize(
-        ("how", "kind"),
-        [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
-    )
+    @pytest.mark.parametrize(("how", "kind"), FAILED_READS)
     async def test_figures_that_fail_say_how(self, how: str, kind: type[Exception]) -> None:
         """A lost read of metrics is temporary, and no token is in the error."""
         self.needs(Capability.ACCOUNT_METRICS)
@@ -49,17 +46,13 @@ class EngagementContract(Contract):
         self.can(Power.POSTS)
         access, account, post = await self.harness.access(), self.harness.commented(), self.harness.post_to_comment()
         expected = self.harness.add_comments(post, 5)
-        ids: list[str] = []
-        cursor = ""
-        for _ in range(10):
-            page = await self.harness.provider.engagement.list_comments(access, account, cursor=cursor, limit=2)
-            ids += [each.id for each in page.comments]
-            assert all(each.publish_time is None or each.publish_time.tzinfo for each in page.comments)
-            cursor = page.next_cursor
-            if not cursor:
-                break
+        list_comments = self.harness.provider.engagement.list_comments
 
-        assert ("", sorted(expected)) == (cursor, sorted(ids))
+        pages = await read_pages(lambda cursor: list_comments(access, account, cursor=cursor, limit=2))
+
+        found = [each for page in pages for each in page.comments]
+        assert sorted(expected) == sorted(each.id for each in found)
+        assert all(each.publish_time is None or each.publish_time.tzinfo for each in found)
 
     async def test_a_comment_stands_where_it_was_written(self) -> None:
         """A comment below a post and a reply below it are each written once, verbatim."""

@@ -1,24 +1,37 @@
 """What a contract test needs of a provider: a grant, bytes to send, and control over the vendor behind it.
 
-Owns the powers and the skips. Knows no vendor: each provider has its own harness.
+Owns the powers, the skips, and what the harnesses over simulators have in common. Knows no vendor.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Set
-from datetime import datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import replace
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, ClassVar
 
 import pytest
 
 from providers.capabilities import Capability, Support
-from providers.errors import ProviderError
+from providers.checked import checked
+from providers.errors import ContractBroken, ProviderError, RateLimited, Unavailable
 from providers.interface import Access, Provider
-from providers.models.accounts import ProfilePart
-from providers.models.engagement import AccountRef
-from providers.models.grants import Grant
-from providers.models.publishing import PublishRequest
+from providers.models.accounts import PrivacyLevel, ProfilePart
+from providers.models.publishing import FailureKind, PostOptions, PublishPhase, PublishRequest
 from providers.models.secret import Secret
-from tests.providers.faking import Renewing
+from providers.simulators.faults import Fault
+from tests.providers import faking
+from tests.providers.faking import NOW, Renewing
+
+FAULTS: dict[str, dict[str, Any]] = {
+    "before": {"kind": "drop_before"},
+    "after": {"kind": "drop_after"},
+    "status": {"kind": "status", "status": 503},
+    "html": {"kind": "html"},
+}
+FAILED_READS = (("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable))
+"""How a read fails, and the error that says so."""
+ONLY_ME = PostOptions(privacy_level=PrivacyLevel.ONLY_ME)
+VIDEO_URI = Secret("https://media.example/canary.mp4")
+PHOTO_URIS = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(2))
 
 
 class Power(Enum):
@@ -32,185 +45,110 @@ class Power(Enum):
     WEBHOOKS = "no delivery can be signed here"
 
 
-class Harness(Protocol):
-    """One provider over one vendor; `now` is the time for both.
+class Harness:
+    """A provider over a simulator that can be made to fail; `now` is the time for both.
 
-    A grant of `narrow` has as few scopes as possible: `narrow_missing` are the parts of a profile that it cannot read.
-    `unknown_publish` is an id that the vendor never issued; `agency_places` are the places that the grant of `agency`
-    covers, and `unknown_place` is not one; `place` are the settings of a connection with a static token.
+    A vendor's harness adds the requests that it supports (`video_request`, `draft_request` …), posts that can still be
+    cancelled and those that cannot (`stoppable`, `unstoppable`), and what its powers need (`add_videos`, `delivery` …).
     """
 
-    provider: Provider
-    powers: frozenset[Power]
-    now: datetime
-    verifier: Secret
-    redirect_uri: str
-    narrow_missing: Set[ProfilePart]
-    unknown_publish: str
-    agency_places: Collection[str]
-    unknown_place: str
-    place: Mapping[str, str]
+    now = NOW
+    powers: ClassVar[frozenset[Power]]
+    verifier = faking.VERIFIER
+    redirect_uri: ClassVar[str]
+    unknown_publish: ClassVar[str]
+    """An id that the vendor never issued."""
+    narrow_missing = frozenset({ProfilePart.PROFILE, ProfilePart.STATS})
+    """The parts of a profile that a grant of `narrow` cannot read."""
+    operations: ClassVar[Mapping[str, str]]
+    """The simulator's name of each operation (`profile`, `chunk`, `status`, `refresh` …)."""
+    refusals: ClassVar[Mapping[str, dict[str, Any]]]
+    """The faults `rate` (a rate limit) and `unknown` (a refusal with an undocumented code)."""
+    strange: ClassVar[Mapping[str, dict[str, Any]]]
+    """For some operations an answer with an undocumented value."""
+
+    def __init__(self, sandbox: Any) -> None:
+        self.sandbox = sandbox
+
+    @property
+    def provider(self) -> Provider:
+        """The provider as the gateway uses it, with its capability table enforced."""
+        return checked(self.sandbox.provider)
 
     @property
     def unchecked(self) -> Any:
-        """The provider without the check of its capability table: a dataclass with a `table`."""
-        ...
+        """The provider without that check: a dataclass with a `table`."""
+        return self.sandbox.provider
+
+    # Grants
 
     async def access(self) -> Renewing:
         """Connect, with everything granted."""
-        ...
+        access: Renewing = await self.sandbox.connect()
+        return access
 
     async def narrow(self) -> Renewing:
-        """Connect, with as few scopes granted as possible."""
-        ...
-
-    async def agency(self) -> Renewing:
-        """Connect an agency, for all its places."""
-        ...
+        """Connect, with as few scopes granted as the vendor's consent page allows."""
+        return await self.access()
 
     async def code(self) -> str:
         """Complete the consent page; return the code of the redirect."""
-        ...
+        code: str = await self.sandbox.code()
+        return code
 
-    async def static(self) -> Grant:
-        """Create a token at the vendor that needs no consent, and return its grant."""
-        ...
-
-    async def consent(self, access: Renewing, platform: str) -> str:
-        """Complete a network's consent page; return the id in its signal."""
-        ...
-
-    def video_request(self, **changes: Any) -> PublishRequest:
-        """Return a request with the file that `content` returns."""
-        ...
+    # Posts
 
     def pull_request(self) -> PublishRequest:
-        """Return a request with a video that the vendor fetches."""
-        ...
-
-    def photo_request(self) -> PublishRequest:
-        """Return a request with photos that the vendor fetches."""
-        ...
-
-    def draft_request(self) -> PublishRequest:
-        """Return a request for a draft in the creator's inbox with the file that `content` returns."""
-        ...
-
-    def planner_request(self, kind: str) -> PublishRequest:
-        """Return a request for a planner's `draft`, or for a post in `review` there."""
-        ...
-
-    def text_request(self) -> PublishRequest:
-        """Return a request for a text post."""
-        ...
-
-    def scheduled_request(self) -> PublishRequest:
-        """Return a request that is scheduled for tomorrow."""
-        ...
+        """Return a request with a private video that the vendor fetches."""
+        raise NotImplementedError
 
     def public_request(self, caption: str) -> PublishRequest:
         """Return a request for a public video that the vendor fetches."""
-        ...
+        return replace(self.pull_request(), caption=caption, options=PostOptions(privacy_level=PrivacyLevel.PUBLIC))
 
-    def around(self) -> tuple[datetime, datetime]:
-        """Return two times between which all posts are made or planned."""
-        ...
-
-    async def stoppable(self, access: Access) -> str:
-        """Submit a post that can still be cancelled; return its publish id."""
-        ...
+    def content(self, first: int, end: int) -> AsyncIterator[bytes]:
+        """Return bytes [first, end) of the file of `video_request`."""
+        return faking.content(first, end)
 
     async def is_stopped(self, access: Access, publish_id: str) -> bool:
         """Return whether the vendor reports the post as cancelled."""
-        ...
-
-    async def unstoppable(self, access: Access) -> str:
-        """Submit a post that can no longer be cancelled; return its publish id."""
-        ...
-
-    def content(self, first: int, end: int) -> AsyncIterator[bytes]:
-        """Return bytes [first, end) of the file."""
-        ...
-
-    def fail(self, operation: str, how: str, **values: Any) -> None:
-        """Make the next call of an operation (`profile`, `videos`, `creator`, `chunk`, `status`, `refresh` …) fail.
-
-        `how` is `before` (the call never arrives), `after` (its answer is lost), `status`, `html`, `rate`, `unknown` (a
-        refusal with an undocumented code) or `strange` (an answer with an undocumented value).
-        """
-        ...
-
-    def calls(self, operation: str) -> int:
-        """Return the number of calls of an operation that reached the vendor."""
-        ...
-
-    def sent(self) -> int:
-        """Return the number of all calls that reached the vendor."""
-        ...
-
-    def cut_off(self) -> None:
-        """Make every connection to the vendor fail from now on."""
-        ...
-
-    def fail_publish(self, reason: str) -> None:
-        """Make the next publish fail with this reason of the vendor's."""
-        ...
+        status = await self.provider.publishing.status(access, publish_id)
+        return (PublishPhase.FAILED, FailureKind.CANCELLED) == (status.phase, status.fail_kind)
 
     def posted(self) -> int:
         """Return the number of posts that the vendor has published."""
-        ...
+        return len(self.sandbox.vendor.posts)
+
+    # Faults and calls
+
+    def fail(self, operation: str, how: str, **values: Any) -> None:
+        """Make the next call of an operation fail.
+
+        `how` is `before` (the call never arrives), `after` (its answer is lost), `status`, `html`, or one of `refusals`
+        and `strange`.
+        """
+        fault = self.strange[operation] if how == "strange" else {**FAULTS, **self.refusals}[how]
+        self.sandbox.vendor.faults.add(Fault(match=self.operations[operation], **{**fault, **values}))
+
+    def fail_publish(self, reason: str) -> None:
+        """Make the next publish fail with this reason of the vendor's."""
+        self.sandbox.vendor.fail_next_publish(reason)
+
+    def cut_off(self) -> None:
+        """Make every connection to the vendor fail from now on."""
+        self.sandbox.line.down = True
 
     def expire_tokens(self) -> None:
         """Make the vendor refuse the access tokens that it issued."""
-        ...
+        self.sandbox.vendor.expire_access_tokens()
 
-    def add_videos(self, count: int) -> list[str]:
-        """Add public videos to the account, the newest last; return their ids."""
-        ...
+    def calls(self, operation: str) -> int:
+        """Return the number of calls of an operation that reached the vendor."""
+        return sum(call.operation == self.operations[operation] for call in self.sandbox.vendor.requests)
 
-    def show_empty_page(self) -> None:
-        """Make the next list of videos an empty page that is not the last."""
-        ...
-
-    def show_bare_video(self) -> None:
-        """Make the next list of videos one video with nothing but its id."""
-        ...
-
-    def measured(self) -> AccountRef:
-        """Return an account for which the vendor has metrics."""
-        ...
-
-    def commented(self) -> AccountRef:
-        """Return an account whose posts have comments, and for which posts can be imported."""
-        ...
-
-    def post_to_comment(self) -> str:
-        """Add a post of the account that can be commented on; return its id."""
-        ...
-
-    def add_comments(self, post: str, count: int) -> list[str]:
-        """Add comments to a post; return their ids."""
-        ...
-
-    def label_names(self, kind: str) -> list[str]:
-        """Return the names of all `categories`, or of all `tags`."""
-        ...
-
-    def sheet(self) -> bytes:
-        """Return a file of two posts, of which the second is invalid."""
-        ...
-
-    def planned(self) -> int:
-        """Return the number of posts in the planner."""
-        ...
-
-    def wait(self) -> None:
-        """Give the vendor time to finish its work."""
-        ...
-
-    def delivery(self, **changes: Any) -> tuple[dict[str, str], bytes]:
-        """Return headers and body of an authentic webhook; `changes` make it invalid (`age`, `secret`, `body` …)."""
-        ...
+    def sent(self) -> int:
+        """Return the number of all calls that reached the vendor."""
+        return len(self.sandbox.vendor.requests)
 
 
 class Contract:
@@ -233,6 +171,15 @@ class Contract:
         for power in powers:
             if power not in self.harness.powers:
                 pytest.skip(power.value)
+
+
+async def read_pages(read: Callable[[str], Awaitable[Any]], most: int = 10) -> list[Any]:
+    """Return the pages of a list, each read by its cursor; fail if the last of `most` pages is not the end."""
+    pages = [await read("")]
+    while pages[-1].next_cursor:
+        assert len(pages) < most, f"no end after {most} pages"
+        pages.append(await read(pages[-1].next_cursor))
+    return pages
 
 
 def assert_silent(error: BaseException, *secrets: Secret | None) -> None:

@@ -4,8 +4,9 @@ Owns the contract of `providers/interface/publishing.py`, for vendors that recei
 for those that store it in a media library before.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -179,46 +180,25 @@ class PublishingContract(Contract):
         """A draft in the creator's inbox is not posted; it awaits the creator."""
         self.needs(Capability.POST_INBOX)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.draft_request()
-        begun = await self._begin(access, request)
-        await self._send(begun, request)
-
-        status = await self._status(access, begun, request)
-
-        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+        await self._waits(self.harness.draft_request(), PublishPhase.AWAITING_CREATOR)
 
     async def test_a_draft_in_a_planner_waits_there(self) -> None:
         """A draft in the planner is not posted; it awaits a person."""
         self.needs(Capability.POST_PLANNER_DRAFT)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.planner_request("draft")
-        begun = await self._begin(access, request)
-
-        status = await self._status(access, begun, request)
-
-        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+        await self._waits(self.harness.planner_request("draft"), PublishPhase.AWAITING_CREATOR)
 
     async def test_a_post_in_review_waits_for_its_approver(self) -> None:
         """A post in review is not posted before it is approved."""
         self.needs(Capability.POST_PLANNER_REVIEW)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.planner_request("review")
-        begun = await self._begin(access, request)
-
-        status = await self._status(access, begun, request)
-
-        assert (PublishPhase.AWAITING_CREATOR, 0) == (status.phase, self.harness.posted())
+        await self._waits(self.harness.planner_request("review"), PublishPhase.AWAITING_CREATOR)
 
     async def test_a_scheduled_post_waits_for_its_time(self) -> None:
         """A scheduled post is published by the vendor at its time, not before."""
         self.needs(Capability.POST_SCHEDULE)
         self.can(Power.POSTS, Power.FAULTS)
-        access, request = await self.harness.access(), self.harness.scheduled_request()
-        begun = await self._begin(access, request)
-
-        status = await self._status(access, begun, request)
-
-        assert (PublishPhase.SCHEDULED, 0) == (status.phase, self.harness.posted())
+        await self._waits(self.harness.scheduled_request(), PublishPhase.SCHEDULED)
 
     async def test_what_can_never_be_handed_over_is_refused_without_a_call(self) -> None:
         """An oversized caption is refused before anything is sent, by `check` and by `begin`."""
@@ -318,9 +298,8 @@ class PublishingContract(Contract):
 
     async def _begin(self, access: Access, request: PublishRequest) -> Begun:
         """Submit a post; a file is stored in the library first, if the vendor has one."""
-        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
-            request = replace(request, content=await self._stored(access, request))
-        begun: Begun = await self.harness.provider.publishing.begin(access, request)
+        stored = await self._with_media(access, request)
+        begun: Begun = await self.harness.provider.publishing.begin(access, stored)
         return begun
 
     async def _publish_id(self, access: Access, begun: Begun, request: PublishRequest) -> str:
@@ -337,10 +316,16 @@ class PublishingContract(Contract):
         status: PublishStatus = await self.harness.provider.publishing.status(access, publish_id)
         return status
 
+    async def _with_media(self, access: Access, request: PublishRequest) -> PublishRequest:
+        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
+            return replace(request, content=await self._stored(access, request))
+        return request
+
     async def _stored(self, access: Access, request: PublishRequest) -> VideoLink:
         file = request.content
         assert isinstance(file, VideoFile)
-        uri = await self.harness.provider.publishing.store(access, file, self._body(0, file.size), name="canary")
+        body = partial(self.harness.content, 0, file.size)
+        uri = await self.harness.provider.publishing.store(access, file, body, name="canary")
         return VideoLink(uri, file.mime_type)
 
     async def _send(self, begun: Begun, request: PublishRequest, offset: int = 0) -> None:
@@ -354,15 +339,8 @@ class PublishingContract(Contract):
     async def _chunk(self, begun: Begun, request: PublishRequest, first: int, end: int) -> Any:
         assert begun.upload_url is not None
         return await self.harness.provider.publishing.send_chunk(
-            begun.upload_url, request.content, first=first, end=end, body=self._body(first, end)
+            begun.upload_url, request.content, first=first, end=end, body=partial(self.harness.content, first, end)
         )
-
-    def _body(self, first: int, end: int) -> Callable[[], AsyncIterator[bytes]]:
-        def body() -> AsyncIterator[bytes]:
-            stream: AsyncIterator[bytes] = self.harness.content(first, end)
-            return stream
-
-        return body
 
     async def _first_bytes(self, access: Access, request: PublishRequest) -> Callable[[], Any]:
         """Return a function that sends the first bytes of a file: its first chunk, or all of it to a library."""
@@ -376,8 +354,7 @@ class PublishingContract(Contract):
     async def _lost(self, operation: str, request: PublishRequest, how: str) -> None:
         """Submit a post whose answer is lost, and assert that it is Ambiguous and sent once."""
         access = await self.harness.access()
-        if isinstance(request.content, VideoFile) and self.harness.provider.table.library:
-            request = replace(request, content=await self._stored(access, request))
+        request = await self._with_media(access, request)
         self.harness.fail(operation, how)
 
         with pytest.raises(Ambiguous) as caught:
@@ -385,6 +362,16 @@ class PublishingContract(Contract):
 
         assert 1 == self.harness.calls(operation)
         assert_silent(caught.value, *_addresses(request), access.grant.access_token)
+
+    async def _waits(self, request: PublishRequest, phase: PublishPhase) -> None:
+        """Submit a post, and assert that it is in this phase and not posted."""
+        access = await self.harness.access()
+        begun = await self._begin(access, request)
+        await self._send(begun, request)
+
+        status = await self._status(access, begun, request)
+
+        assert (phase, 0) == (status.phase, self.harness.posted())
 
     async def _acts(self, request: PublishRequest) -> None:
         access = await self.harness.access()

@@ -85,15 +85,12 @@ class RefusalsContract(Contract):
         """Each missing capability is refused with its support and note if all others are promised; no call is made."""
         self.needs()
         access = await self.harness.access()
-        before = self.harness.sent()
+        before, cells = self.harness.sent(), missing(self.harness.provider.table)
 
-        refused = {each: await self._refusal(each, cell, access) for each, cell in self._missing().items()}
+        refused = {each: await self._refusal(each, cell, access) for each, cell in cells.items()}
 
-        assert {each: (cell.support, cell.note) for each, cell in self._missing().items()} == refused
+        assert {each: (cell.support, cell.note) for each, cell in cells.items()} == refused
         assert before == self.harness.sent()
-
-    def _missing(self) -> dict[Capability, Cell]:
-        return missing(self.harness.provider.table)
 
     async def _refusal(self, capability: Capability, cell: Cell, access: Access) -> tuple[Support, str]:
         """Use one capability and return how it is refused: by its facet, or by the table if no facet has it."""

@@ -8,24 +8,18 @@ from dataclasses import astuple
 import pytest
 
 from providers.capabilities import Capability
-from providers.errors import ContractBroken, RateLimited, Unavailable
 from providers.models.videos import VideoMetrics
-from tests.providers.conformance.harness import Contract, Power, assert_silent
+from tests.providers.conformance.harness import FAILED_READS, Contract, Power, assert_silent, read_pages
 
 
 class VideosContract(Contract):
     """Videos."""
 
-    async def _ids(self, pages: int = 10) -> list[str]:
-        """Read all pages."""
-        access, ids, cursor = await self.harness.access(), list[str](), ""
-        for _ in range(pages):
-            page = await self.harness.provider.videos.list_videos(access, cursor=cursor, limit=20)
-            ids += [video.provider_video_id for video in page.videos]
-            cursor = page.next_cursor
-            if not cursor:
-                return ids
-        raise AssertionError(f"no end after {pages} pages")
+    async def _ids(self) -> list[str]:
+        """Return the ids on all pages."""
+        access, list_videos = await self.harness.access(), self.harness.provider.videos.list_videos
+        pages = await read_pages(lambda cursor: list_videos(access, cursor=cursor, limit=20))
+        return [video.provider_video_id for page in pages for video in page.videos]
 
     async def test_pages_end_and_repeat_nothing(self) -> None:
         """Every video comes once, newest first, and the last page has no cursor."""
@@ -91,10 +85,7 @@ class VideosContract(Contract):
 
         assert {ids[0], ids[2]} == {video.provider_video_id for video in found}
 
-    @pytest.mark.parametrize(
-        ("how", "kind"),
-        [("status", Unavailable), ("html", ContractBroken), ("rate", RateLimited), ("after", Unavailable)],
-    )
+    @pytest.mark.parametrize(("how", "kind"), FAILED_READS)
     async def test_a_list_that_fails_says_how(self, how: str, kind: type[Exception]) -> None:
         """A lost read is temporary, and no token is in the error."""
         self.needs(Capability.VIDEO_LIST)

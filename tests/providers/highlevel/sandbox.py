@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import httpx
 
@@ -19,25 +18,11 @@ from providers.models.grants import ConsentRequest
 from providers.simulators.highlevel import SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.posts import new_record
 from providers.simulators.highlevel.tenants import BAKERY, OWNER
-from tests.providers.faking import Renewing
+from tests.fixtures.consent import decide, query_of
+from tests.providers.faking import Recording, Renewing
 from tests.providers.highlevel.support import NOW, VERIFIER
 
 REDIRECT = "https://gateway.example/oauth/highlevel/callback"
-AGENT = "browser-of-tests/1"
-
-
-class Recording(httpx.AsyncBaseTransport):
-    """A transport that records the requests it passes on."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self.inner = inner
-        self.requests: list[httpx.Request] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Record a request and pass it on."""
-        await request.aread()
-        self.requests.append(request)
-        return await self.inner.handle_async_request(request)
 
 
 @dataclass
@@ -47,19 +32,15 @@ class Sandbox:
     provider: HighLevel
     vendor: Vendor
     browser: httpx.AsyncClient
-    wire: Recording = field(repr=False)
+    line: Recording = field(repr=False)
 
     async def code(self, *locations: str, agency: bool = False) -> str:
         """Pick locations on the consent page, and return the code of the callback."""
         asked = ConsentRequest("st", VERIFIER, REDIRECT, self.provider.authorization.scopes)
-        page = await self.browser.get(self.provider.authorization.consent_uri(asked))
-        consent = re.search(r'name=consent value="([^"]+)"', page.text)
-        assert consent is not None, page.text
-        form = {"consent": consent[1], "decision": "approve", "location": list(locations or (BAKERY,))}
-        if agency:
-            form["agency"] = "true"
-        back = await self.browser.post(page.url.join("/_sim/consent"), data=form)
-        return parse_qs(urlsplit(back.headers["location"]).query)["code"][0]
+        more = {"agency": "true"} if agency else {}
+        uri = self.provider.authorization.consent_uri(asked)
+        back = await decide(self.browser, uri, location=list(locations or (BAKERY,)), **more)
+        return query_of(back)["code"]
 
     async def connect(self, *locations: str, agency: bool = False) -> Renewing:
         """Connect a location or an agency."""
@@ -95,7 +76,7 @@ async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIter
     settings = SimulatorConfig(**config)
     app = create_app(settings, clock=lambda: NOW)
     transport = httpx.ASGITransport(app)
-    wire = Recording(transport)
+    line = Recording(transport)
     named = {
         "client_id": settings.client_id,
         "client_secret": settings.client_secret,
@@ -103,8 +84,9 @@ async def in_process(*, version: str = "2021-07-28", **config: Any) -> AsyncIter
         "webhook_keys": (app.state.vendor.webhooks.public_key,),
         "webhook_window_seconds": 300,
     }
-    provider = build(named, clock=lambda: NOW, transport=wire)
-    async with httpx.AsyncClient(transport=transport, headers={"User-Agent": AGENT}) as browser:
-        yield Sandbox(provider, app.state.vendor, browser, wire)
+    provider = build(named, clock=lambda: NOW, transport=line)
+    agent = {"User-Agent": "browser-of-tests/1"}
+    async with httpx.AsyncClient(transport=transport, headers=agent) as browser:
+        yield Sandbox(provider, app.state.vendor, browser, line)
     await provider.close()
     await app.state.vendor.aclose()

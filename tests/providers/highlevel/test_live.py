@@ -17,7 +17,7 @@ TESTS = {name: test for name, test in vars(test_highlevel).items() if name.start
 def test_every_test_has_a_cost() -> None:
     """Calls of a test that is not in the table would not be announced."""
     assert TESTS.keys() == costs.HIGHLEVEL_COSTS.keys()
-    assert set(costs.HIGHLEVEL_POSTING) <= TESTS.keys()
+    assert set(costs.HIGHLEVEL.posting) <= TESTS.keys()
 
 
 @pytest.mark.parametrize("version", ["2021-07-28", "v3"])

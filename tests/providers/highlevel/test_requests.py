@@ -225,7 +225,7 @@ async def test_every_request_fits_the_specification(spec: str) -> None:
         await _posts(sandbox)
         await _networks(sandbox)
         await _library(sandbox)
-        sent = sandbox.wire.requests
+        sent = sandbox.line.requests
 
     assert [] == [each for request in sent for each in specification.wrong(spec, request)]
     assert EXPECTED[spec] == {_name(spec, request) for request in sent}

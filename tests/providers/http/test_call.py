@@ -3,11 +3,9 @@
 Owns the counts. Knows no vendor.
 """
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-import stamina
 
 from providers.errors import GrantRevoked, ProviderError, RateLimited, ScopeNotGranted, TokenRefused, Unavailable
 from providers.http.call import with_access
@@ -54,14 +52,6 @@ class Calls:
     async def bare(self) -> str:
         """Call without a token."""
         return await self(AccessToken(Secret("a"), 0, frozenset(), datetime(2026, 11, 21, tzinfo=UTC)))
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting() -> Iterator[None]:
-    """Keep the number of attempts but remove the delays."""
-    stamina.set_testing(True, attempts=2, cap=True)
-    yield
-    stamina.set_testing(False)
 
 
 async def test_a_refused_token_is_replaced_once_and_the_call_made_once_more() -> None:

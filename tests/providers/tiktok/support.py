@@ -4,25 +4,22 @@ Owns literal answers in TikTok's format. Knows nothing of the provider's code bu
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
 from providers.models.accounts import PrivacyLevel
-from providers.models.grants import AccessToken
 from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoFile
 from providers.models.secret import Secret
 from providers.tiktok import TikTok, build
 from providers.tiktok.authorization import SCOPES
-from tests.providers.faking import Answering, Counting, FakeVendor
+from tests.providers import faking
+from tests.providers.faking import Answering, FakeVendor
 
-NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+NOW, VERIFIER = faking.NOW, faking.VERIFIER
 SETTINGS = {"client_key": "ck_test", "client_secret": Secret("canary-client-secret")}
 UPLOAD_URL = "https://open-upload.tiktokapis.com/video/?upload_id=67890&upload_token=canary-upload"
 PUBLISH_ID = "v_pub_file~v2-1.123456789"
-# The verifier of RFC 7636, with TikTok's challenge for it.
-VERIFIER = Secret("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk")
 
 
 def ok(data: Mapping[str, Any]) -> httpx.Response:
@@ -49,23 +46,10 @@ def tiktok(*answers: Answering, **settings: Any) -> tuple[TikTok, FakeVendor]:
     return provider, vendor
 
 
-class Lender(Counting):
-    """An Access that returns `canary-token-1`, and the next number each time one is refused."""
+class FakeAccess(faking.FakeAccess):
+    """An Access with all scopes unless some are named."""
 
-    def __init__(self, *scopes: str) -> None:
-        super().__init__()
-        self.scopes = frozenset(scopes or SCOPES)
-        self.version = 1
-
-    async def token(self) -> AccessToken:
-        """Return the current token."""
-        value = Secret(f"act.canary-token-{self.version}")
-        return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24))
-
-    async def refused(self, used: AccessToken) -> AccessToken:
-        """Return the next token."""
-        self.version = used.version + 1
-        return await self.token()
+    all_scopes, prefix = SCOPES, "act.canary-token"
 
 
 def publish_request(mode: PostMode = PostMode.DIRECT, size: int = 50_000_123, **changes: Any) -> PublishRequest:

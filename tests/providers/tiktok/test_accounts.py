@@ -14,7 +14,7 @@ from providers.errors import ContractBroken, ScopeNotGranted, TokenRefused
 from providers.models.accounts import PrivacyLevel, ProfilePart
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
-from tests.providers.tiktok.support import NOW, Lender, ok, refused, tiktok
+from tests.providers.tiktok.support import NOW, FakeAccess, ok, refused, tiktok
 
 USER = {
     "open_id": "-000open",
@@ -40,7 +40,7 @@ async def test_a_profile_is_read_in_one_call() -> None:
     """All parts are read with one GET, with the fields in the query and the token in the header."""
     provider, vendor = tiktok(ok({"user": USER}))
 
-    profile = await provider.accounts.profile(Lender(), ALL_PARTS)
+    profile = await provider.accounts.profile(FakeAccess(), ALL_PARTS)
 
     assert 1 == len(vendor.requests)
     assert "GET" == vendor.last.method
@@ -82,7 +82,7 @@ async def test_parts_without_a_scope_are_left_out_and_named() -> None:
     """Only granted fields are requested: TikTok refuses the whole call for one field too many."""
     provider, vendor = tiktok(ok({"user": {"open_id": "o", "display_name": "d"}}))
 
-    profile = await provider.accounts.profile(Lender("user.info.basic"), ALL_PARTS)
+    profile = await provider.accounts.profile(FakeAccess("user.info.basic"), ALL_PARTS)
 
     assert (
         "open_id,union_id,avatar_url,avatar_url_100,avatar_large_url,display_name" == vendor.last.url.params["fields"]
@@ -95,7 +95,7 @@ async def test_one_part_brings_the_id_along() -> None:
     """A part that is requested alone is still tied to its account."""
     provider, vendor = tiktok(ok({"user": {"open_id": "o", "follower_count": 5}}))
 
-    profile = await provider.accounts.profile(Lender(), {ProfilePart.STATS})
+    profile = await provider.accounts.profile(FakeAccess(), {ProfilePart.STATS})
 
     assert "open_id,follower_count,following_count,likes_count,video_count" == vendor.last.url.params["fields"]
     assert ("o", 5) == (profile.provider_account_id, profile.follower_count)
@@ -106,7 +106,7 @@ async def test_nothing_granted_is_refused_without_a_call() -> None:
     provider, vendor = tiktok(ok({"user": USER}))
 
     with pytest.raises(ScopeNotGranted):
-        await provider.accounts.profile(Lender("video.list"), ALL_PARTS)
+        await provider.accounts.profile(FakeAccess("video.list"), ALL_PARTS)
     assert [] == vendor.requests
 
 
@@ -115,14 +115,14 @@ async def test_an_odd_count_is_absent(value: Any) -> None:
     """A malformed count is None, never 0."""
     provider, _ = tiktok(ok({"user": {**USER, "follower_count": value}}))
 
-    assert (await provider.accounts.profile(Lender(), ALL_PARTS)).follower_count is None
+    assert (await provider.accounts.profile(FakeAccess(), ALL_PARTS)).follower_count is None
 
 
 async def test_a_refused_token_is_replaced_once() -> None:
     """After a 401 the fields are requested for the scopes of the newer token."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"), ok({"user": USER}))
 
-    await provider.accounts.profile(Lender(), ALL_PARTS)
+    await provider.accounts.profile(FakeAccess(), ALL_PARTS)
 
     assert ["Bearer act.canary-token-1", "Bearer act.canary-token-2"] == [
         request.headers["authorization"] for request in vendor.requests
@@ -134,7 +134,7 @@ async def test_a_token_refused_twice_is_an_error() -> None:
     provider, vendor = tiktok(refused(401, "access_token_invalid"))
 
     with pytest.raises(TokenRefused):
-        await provider.accounts.profile(Lender(), ALL_PARTS)
+        await provider.accounts.profile(FakeAccess(), ALL_PARTS)
     assert 2 == len(vendor.requests)
 
 
@@ -142,11 +142,11 @@ async def test_a_token_refused_twice_is_an_error() -> None:
 async def test_a_missing_scope_asks_for_no_new_token(code: str) -> None:
     """`scope_not_authorized` comes with 401 and still causes no refresh."""
     provider, vendor = tiktok(refused(401, code))
-    lender = Lender()
+    access = FakeAccess()
 
     with pytest.raises(ScopeNotGranted):
-        await provider.accounts.profile(lender, {ProfilePart.STATS})
-    assert (1, 1) == (lender.version, len(vendor.requests))
+        await provider.accounts.profile(access, {ProfilePart.STATS})
+    assert (1, 1) == (access.version, len(vendor.requests))
 
 
 async def test_a_scope_that_was_taken_back_hides_its_own_part_alone() -> None:
@@ -157,11 +157,11 @@ async def test_a_scope_that_was_taken_back_hides_its_own_part_alone() -> None:
         refused(400, "scope_permission_missed"),
         ok({"user": {"follower_count": 7}}),
     )
-    lender = Lender()
+    access = FakeAccess()
 
-    profile = await provider.accounts.profile(lender, ALL_PARTS)
+    profile = await provider.accounts.profile(access, ALL_PARTS)
 
-    assert (1, 4) == (lender.version, len(vendor.requests))
+    assert (1, 4) == (access.version, len(vendor.requests))
     assert ("-000abc", "Ann", 7) == (profile.provider_account_id, profile.display_name, profile.follower_count)
     assert {ProfilePart.PROFILE} == profile.missing
 
@@ -171,11 +171,11 @@ async def test_a_profile_without_user_is_a_broken_contract() -> None:
     provider, _ = tiktok(ok({}))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.accounts.profile(Lender(), ALL_PARTS)
+        await provider.accounts.profile(FakeAccess(), ALL_PARTS)
     assert "2026log" == raised.value.log_id
 
 
-class Garbled(Lender):
+class Garbled(FakeAccess):
     """An Access whose first token was corrupted in storage."""
 
     async def token(self) -> AccessToken:
@@ -209,7 +209,7 @@ async def test_creator_info_is_read() -> None:
     """Privacy options are translated, an unknown one is only in `raw`, and the fetch time is kept."""
     provider, vendor = tiktok(ok(CREATOR))
 
-    creator = await provider.accounts.creator_info(Lender())
+    creator = await provider.accounts.creator_info(FakeAccess())
 
     assert "https://open.tiktokapis.com/v2/post/publish/creator_info/query/" == str(vendor.last.url)
     assert ("POST", b"") == (vendor.last.method, vendor.last.content)
@@ -229,7 +229,7 @@ async def test_a_private_accounts_options_are_read() -> None:
     options = ["FOLLOWER_OF_CREATOR", "MUTUAL_FOLLOW_FRIENDS", "SELF_ONLY"]
     provider, _ = tiktok(ok({**CREATOR, "privacy_level_options": options}))
 
-    creator = await provider.accounts.creator_info(Lender())
+    creator = await provider.accounts.creator_info(FakeAccess())
 
     assert (PrivacyLevel.FOLLOWERS, PrivacyLevel.FRIENDS, PrivacyLevel.ONLY_ME) == creator.privacy_levels
 
@@ -249,7 +249,7 @@ async def test_a_blocked_creator_is_an_answer(status: int, code: str) -> None:
     """The refusals that TikTok sends with HTTP 200, and unknown ones like them, mean that the creator cannot post."""
     provider, vendor = tiktok(refused(status, code, "Cap reached."))
 
-    creator = await provider.accounts.creator_info(Lender())
+    creator = await provider.accounts.creator_info(FakeAccess())
 
     assert (False, code, "Cap reached.") == (
         creator.can_post,
@@ -265,7 +265,7 @@ async def test_an_empty_creator_info_is_a_broken_contract() -> None:
     provider, _ = tiktok(ok({}))
 
     with pytest.raises(ContractBroken):
-        await provider.accounts.creator_info(Lender())
+        await provider.accounts.creator_info(FakeAccess())
 
 
 async def test_html_is_no_creator_info() -> None:
@@ -273,4 +273,4 @@ async def test_html_is_no_creator_info() -> None:
     provider, _ = tiktok(httpx.Response(200, html="<html>Login</html>"))
 
     with pytest.raises(ContractBroken):
-        await provider.accounts.creator_info(Lender())
+        await provider.accounts.creator_info(FakeAccess())

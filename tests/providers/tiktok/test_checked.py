@@ -17,7 +17,7 @@ from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
 from providers.tiktok.capabilities import TABLE
 from providers.utf16 import utf16_units
-from tests.providers.tiktok.support import NOW, SETTINGS, Lender, begun, publish_request, tiktok
+from tests.providers.tiktok.support import NOW, SETTINGS, FakeAccess, begun, publish_request, tiktok
 
 
 def test_every_capability_has_a_cell_and_every_gap_a_note() -> None:
@@ -44,7 +44,7 @@ async def test_what_is_promised_passes() -> None:
     provider, vendor = tiktok(begun())
     wrapped: Provider = checked(provider)
 
-    await wrapped.publishing.begin(Lender(), publish_request())
+    await wrapped.publishing.begin(FakeAccess(), publish_request())
 
     assert 1 == len(vendor.requests)
     assert (provider.name, provider.table, provider.authorization.scopes) == (
@@ -60,7 +60,7 @@ async def test_what_is_not_promised_is_refused_before_the_network() -> None:
     provider, vendor = tiktok(begun())
 
     with pytest.raises(CapabilityMissing) as raised:
-        await checked(provider).publishing.begin(Lender(), publish_request(PostMode.PLANNER_DRAFT))
+        await checked(provider).publishing.begin(FakeAccess(), publish_request(PostMode.PLANNER_DRAFT))
 
     assert (Capability.POST_PLANNER_DRAFT, Support.IMPOSSIBLE, "TikTok has no planner.") == (
         raised.value.capability,
@@ -75,12 +75,12 @@ async def test_a_grant_that_is_one_account_has_no_networks() -> None:
     provider, vendor = tiktok()
     networks = checked(provider).networks
     calls = (
-        networks.linked(Lender()),
-        networks.start(Lender(), "tiktok"),
-        networks.choices(Lender(), "tiktok", "a"),
-        networks.attach(Lender(), "tiktok", "a", "b"),
-        networks.detach(Lender(), "a"),
-        checked(provider).accounts.profile(Lender(), frozenset(ProfilePart), "a"),
+        networks.linked(FakeAccess()),
+        networks.start(FakeAccess(), "tiktok"),
+        networks.choices(FakeAccess(), "tiktok", "a"),
+        networks.attach(FakeAccess(), "tiktok", "a", "b"),
+        networks.detach(FakeAccess(), "a"),
+        checked(provider).accounts.profile(FakeAccess(), frozenset(ProfilePart), "a"),
     )
 
     for call in calls:

@@ -19,7 +19,7 @@ from tests.providers.conformance.refusals import RefusalsContract
 from tests.providers.conformance.videos import VideosContract
 from tests.providers.conformance.webhooks import WebhooksContract
 from tests.providers.tiktok.harness import Simulated
-from tests.providers.tiktok.journeys import in_process
+from tests.providers.tiktok.sandbox import in_process
 
 
 class OverTheSimulator:
@@ -30,8 +30,8 @@ class OverTheSimulator:
 
     @pytest.fixture(autouse=True)
     async def _over_the_simulator(self) -> AsyncIterator[None]:
-        async with in_process(rate_limits=False) as journey:
-            self.harness = Simulated(journey)
+        async with in_process(rate_limits=False) as sandbox:
+            self.harness = Simulated(sandbox)
             yield
 
 

@@ -36,7 +36,7 @@ from providers.models.publishing import FailureKind, PostMode, PublishPhase
 from providers.models.secret import Secret
 from providers.tiktok import TikTok
 from tests.fixtures import reference
-from tests.providers.tiktok.support import VERIFIER, Lender, ok, publish_request, refused, tiktok
+from tests.providers.tiktok.support import VERIFIER, FakeAccess, ok, publish_request, refused, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 from tests.providers.tiktok.test_upload import send
 
@@ -49,17 +49,17 @@ Case = tuple[str, int, str, type[ProviderError], str]
 CALLS: dict[str, Callable[[TikTok], Awaitable[Any]]] = {
     "oauth/token, code": lambda it: it.authorization.exchange("the-code", verifier=VERIFIER, redirect_uri="https://x/"),
     "oauth/token, refresh": lambda it: it.authorization.refresh(Secret("rft.token")),
-    "user/info": lambda it: it.accounts.profile(Lender(), {ProfilePart.BASIC}),
-    "video/list": lambda it: it.videos.list_videos(Lender()),
-    "video/query": lambda it: it.videos.query_videos(Lender(), ["1"]),
-    "creator_info": lambda it: it.accounts.creator_info(Lender()),
-    "video/init": lambda it: it.publishing.begin(Lender(), publish_request()),
-    "video/init, pull": lambda it: it.publishing.begin(Lender(), pull()),
-    "inbox/video/init": lambda it: it.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX)),
-    "content/init": lambda it: it.publishing.begin(Lender(), photos()),
-    "content/init, draft": lambda it: it.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX)),
-    "cancel": lambda it: it.publishing.cancel(Lender(), "p"),
-    "status/fetch": lambda it: it.publishing.status(Lender(), "p"),
+    "user/info": lambda it: it.accounts.profile(FakeAccess(), {ProfilePart.BASIC}),
+    "video/list": lambda it: it.videos.list_videos(FakeAccess()),
+    "video/query": lambda it: it.videos.query_videos(FakeAccess(), ["1"]),
+    "creator_info": lambda it: it.accounts.creator_info(FakeAccess()),
+    "video/init": lambda it: it.publishing.begin(FakeAccess(), publish_request()),
+    "video/init, pull": lambda it: it.publishing.begin(FakeAccess(), pull()),
+    "inbox/video/init": lambda it: it.publishing.begin(FakeAccess(), publish_request(PostMode.CREATOR_INBOX)),
+    "content/init": lambda it: it.publishing.begin(FakeAccess(), photos()),
+    "content/init, draft": lambda it: it.publishing.begin(FakeAccess(), photos(PostMode.CREATOR_INBOX)),
+    "cancel": lambda it: it.publishing.cancel(FakeAccess(), "p"),
+    "status/fetch": lambda it: it.publishing.status(FakeAccess(), "p"),
 }
 READS = ("user/info", "video/list", "video/query", "creator_info", "status/fetch")
 WRITES = ("video/init", "video/init, pull", "inbox/video/init", "content/init", "content/init, draft", "cancel")
@@ -218,7 +218,7 @@ async def test_codes_of_a_call(call: str, http: int, code: str, kind: type[Provi
 async def test_creators_that_are_blocked(http: int, code: str, cap: str) -> None:
     """A creator who cannot post now is a result with the reason and the cap."""
     provider, _ = tiktok(refused(http, code))
-    found = await provider.accounts.creator_info(Lender())
+    found = await provider.accounts.creator_info(FakeAccess())
     assert (False, code, cap, bool(cap)) == (found.can_post, found.cannot_post_reason, found.cap, found.daily_cap)
 
 
@@ -226,7 +226,7 @@ async def test_creators_that_are_blocked(http: int, code: str, cap: str) -> None
 async def test_fail_reasons(code: str, kind: FailureKind, reason: str) -> None:
     """A failed post is a result; its reason decides the failure kind and what its caller sees."""
     provider, _ = tiktok(ok({"status": "FAILED", "fail_reason": code}))
-    found = await provider.publishing.status(Lender(), "p")
+    found = await provider.publishing.status(FakeAccess(), "p")
     assert (PublishPhase.FAILED, code, kind) == (found.phase, found.fail_code, found.fail_kind)
     assert reason == retry_policy.FAIL_REASONS[kind]
     assert CODES_OF_GRPC[reason] is status.REASONS[reason].code

@@ -23,7 +23,7 @@ from providers.errors import (
     TokenRefused,
     Unavailable,
 )
-from tests.providers.tiktok.support import Lender, ok, publish_request, refused, tiktok
+from tests.providers.tiktok.support import FakeAccess, ok, publish_request, refused, tiktok
 
 READS: list[tuple[int, str, type[ProviderError]]] = [
     (401, "access_token_invalid", TokenRefused),
@@ -85,7 +85,7 @@ async def test_codes_of_reads(status: int, code: str, error: type[ProviderError]
     provider, _ = tiktok(refused(status, code, "Said by TikTok."))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")
 
     assert error is type(raised.value)
     assert ("tiktok", code, "2026refused", status) == (
@@ -104,7 +104,7 @@ async def test_codes_of_an_init(status: int, code: str, error: type[ProviderErro
     provider, _ = tiktok(refused(status, code))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.begin(Lender(), publish_request())
+        await provider.publishing.begin(FakeAccess(), publish_request())
     assert (error, code) == (type(raised.value), raised.value.code)
 
 
@@ -114,7 +114,7 @@ async def test_answers_without_an_envelope(status: int, error: type[ProviderErro
     provider, _ = tiktok(httpx.Response(status, content=b"<html>", headers={"x-tt-logid": "edge"}))
 
     with pytest.raises(error) as raised:
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")
     assert (error, "edge", status) == (type(raised.value), raised.value.log_id, raised.value.http_status)
 
 
@@ -124,7 +124,7 @@ async def test_ok_with_a_failing_status_is_no_success() -> None:
     provider, _ = tiktok(httpx.Response(500, content=answer.content))
 
     with pytest.raises(Unavailable):
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")
 
 
 async def test_logid_is_read_where_the_tables_promise_it() -> None:
@@ -133,7 +133,7 @@ async def test_logid_is_read_where_the_tables_promise_it() -> None:
     provider, _ = tiktok(httpx.Response(400, json=body))
 
     with pytest.raises(ContentRefused) as raised:
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")
     assert "spelled so" == raised.value.log_id
 
 
@@ -146,7 +146,7 @@ async def test_a_rate_limit_says_when_to_come_back(header: str, seconds: int) ->
     provider, _ = tiktok(httpx.Response(429, content=answer.content, headers={"retry-after": header}))
 
     with pytest.raises(RateLimited) as raised:
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")
     assert timedelta(seconds=seconds) == raised.value.retry_after
 
 
@@ -155,7 +155,7 @@ async def test_unstorable_characters_are_replaced() -> None:
     body = b'{"data":{"status":"FAILED","fail_reason":"a\\u0000b\\ud800c"},"error":{"code":"ok","log_id":"l\\u0000"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
-    found = await provider.publishing.status(Lender(), "p")
+    found = await provider.publishing.status(FakeAccess(), "p")
 
     assert ("a\ufffdb\ufffdc", "l\ufffd") == (found.fail_code, found.log_id)
 
@@ -167,4 +167,4 @@ async def test_numbers_that_cannot_be_kept_break_the_contract(number: str) -> No
     provider, _ = tiktok(httpx.Response(200, content=body.encode()))
 
     with pytest.raises(ContractBroken):
-        await provider.publishing.status(Lender(), "p")
+        await provider.publishing.status(FakeAccess(), "p")

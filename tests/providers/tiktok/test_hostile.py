@@ -23,7 +23,7 @@ from providers.models.webhooks import Webhook
 from providers.simulators.tiktok.webhooks import signature
 from providers.tiktok import TikTok
 from providers.tiktok.webhooks import HEADER, KINDS
-from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, Lender, publish_request, tiktok
+from tests.providers.tiktok.support import NOW, UPLOAD_URL, VERIFIER, FakeAccess, publish_request, tiktok
 from tests.providers.tiktok.test_photos_and_pulls import photos, pull
 
 pytestmark = pytest.mark.chaos
@@ -50,15 +50,15 @@ CALLS: dict[str, Call] = {
     "exchange": lambda t: t.authorization.exchange("canary-code", verifier=VERIFIER, redirect_uri="https://r.example/"),
     "refresh": lambda t: t.authorization.refresh(Secret("rft.canary-refresh")),
     "revoke": lambda t: t.authorization.revoke(Secret("act.canary-access")),
-    "profile": lambda t: t.accounts.profile(Lender(), frozenset(ProfilePart)),
-    "creator_info": lambda t: t.accounts.creator_info(Lender()),
-    "list_videos": lambda t: t.videos.list_videos(Lender()),
-    "query_videos": lambda t: t.videos.query_videos(Lender(), ["7602997517160123666", "2"]),
-    "begin_video": lambda t: t.publishing.begin(Lender(), publish_request()),
-    "begin_pull": lambda t: t.publishing.begin(Lender(), pull()),
-    "begin_photos": lambda t: t.publishing.begin(Lender(), photos()),
-    "cancel": lambda t: t.publishing.cancel(Lender(), "p"),
-    "status": lambda t: t.publishing.status(Lender(), "p"),
+    "profile": lambda t: t.accounts.profile(FakeAccess(), frozenset(ProfilePart)),
+    "creator_info": lambda t: t.accounts.creator_info(FakeAccess()),
+    "list_videos": lambda t: t.videos.list_videos(FakeAccess()),
+    "query_videos": lambda t: t.videos.query_videos(FakeAccess(), ["7602997517160123666", "2"]),
+    "begin_video": lambda t: t.publishing.begin(FakeAccess(), publish_request()),
+    "begin_pull": lambda t: t.publishing.begin(FakeAccess(), pull()),
+    "begin_photos": lambda t: t.publishing.begin(FakeAccess(), photos()),
+    "cancel": lambda t: t.publishing.cancel(FakeAccess(), "p"),
+    "status": lambda t: t.publishing.status(FakeAccess(), "p"),
     "send_chunk": lambda t: t.publishing.send_chunk(
         Secret(UPLOAD_URL), VideoFile(10, "video/mp4"), first=0, end=10, body=body
     ),

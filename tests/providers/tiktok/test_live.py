@@ -33,7 +33,7 @@ def test_every_priced_test_is_one() -> None:
     """Every row of the cost table names an existing test."""
     known = {name for contract in (AccountsContract, VideosContract, PublishingContract) for name in dir(contract)}
     assert set() == set(costs.COSTS) - known
-    assert set(costs.POSTING) <= set(costs.COSTS)
+    assert set(costs.TIKTOK.posting) <= set(costs.COSTS)
 
 
 def test_the_price_is_said_before_it_is_paid() -> None:

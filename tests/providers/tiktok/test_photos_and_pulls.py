@@ -24,7 +24,7 @@ from providers.errors import (
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import Photos, PostMode, PostOptions, PublishRequest, VideoLink
 from providers.models.secret import Secret
-from tests.providers.tiktok.support import Lender, ok, refused, tiktok
+from tests.providers.tiktok.support import FakeAccess, ok, refused, tiktok
 
 URI = "https://media.example/canary-link.mp4"
 PHOTOS = tuple(Secret(f"https://media.example/canary-{number}.jpg") for number in range(3))
@@ -54,7 +54,7 @@ async def test_a_pull_names_the_address_and_no_sizes() -> None:
     """The URL is sent verbatim, with the same options as for a file."""
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin(Lender(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
+    begun = await provider.publishing.begin(FakeAccess(), pull(caption="hi", cover_offset=timedelta(seconds=2)))
 
     assert "https://open.tiktokapis.com/v2/post/publish/video/init/" == str(vendor.last.url)
     assert {"source": "PULL_FROM_URL", "video_url": URI} == vendor.sent()["source_info"]
@@ -76,7 +76,7 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
     """The inbox endpoint has no post_info for pulls either."""
     provider, vendor = tiktok(accepted())
 
-    await provider.publishing.begin(Lender(), pull(PostMode.CREATOR_INBOX))
+    await provider.publishing.begin(FakeAccess(), pull(PostMode.CREATOR_INBOX))
 
     assert "https://open.tiktokapis.com/v2/post/publish/inbox/video/init/" == str(vendor.last.url)
     assert {"source_info": {"source": "PULL_FROM_URL", "video_url": URI}} == vendor.sent()
@@ -88,7 +88,7 @@ async def test_photos_are_announced_in_order() -> None:
     request = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)
     provider, vendor = tiktok(accepted())
 
-    begun = await provider.publishing.begin(Lender(), request)
+    begun = await provider.publishing.begin(FakeAccess(), request)
 
     assert "https://open.tiktokapis.com/v2/post/publish/content/init/" == str(vendor.last.url)
     assert {
@@ -116,7 +116,7 @@ async def test_photos_to_the_inbox_carry_title_and_description_alone() -> None:
     """MEDIA_UPLOAD has the texts for the editor, and nothing else."""
     provider, vendor = tiktok(accepted())
 
-    await provider.publishing.begin(Lender(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
+    await provider.publishing.begin(FakeAccess(), photos(PostMode.CREATOR_INBOX, title="T", caption="D"))
 
     assert "MEDIA_UPLOAD" == vendor.sent()["post_mode"]
     assert {"title": "T", "description": "D"} == vendor.sent()["post_info"]
@@ -168,7 +168,7 @@ async def test_photos_that_can_never_go_out_are_refused(wanted: PublishRequest, 
     provider, vendor = tiktok(accepted())
 
     with pytest.raises(ContentRefused) as caught:
-        await provider.publishing.begin(Lender(), wanted)
+        await provider.publishing.begin(FakeAccess(), wanted)
 
     assert code == caught.value.code
     assert [] == vendor.requests
@@ -204,7 +204,7 @@ async def test_a_refusal_and_a_lost_answer_are_told_apart(
     ]
     for begin, request in calls:
         with pytest.raises(kind) as caught:
-            await begin(Lender(), request)
+            await begin(FakeAccess(), request)
         assert "canary" not in repr(caught.value) + caught.value.message + str(caught.value.metadata)
 
     assert 2 == len(vendor.requests)
@@ -214,7 +214,7 @@ async def test_a_cancel_names_the_publish_and_expects_no_data() -> None:
     """The answer to a cancel may have no `data`."""
     provider, vendor = tiktok(httpx.Response(200, json={"error": {"code": "ok", "message": "", "log_id": "l"}}))
 
-    await provider.publishing.cancel(Lender(), PUBLISH_ID)
+    await provider.publishing.cancel(FakeAccess(), PUBLISH_ID)
 
     assert "https://open.tiktokapis.com/v2/post/publish/cancel/" == str(vendor.last.url)
     assert {"publish_id": PUBLISH_ID} == vendor.sent()
@@ -235,7 +235,7 @@ async def test_a_cancel_that_did_not_work_says_why(answer: httpx.Response, kind:
     provider, _ = tiktok(answer)
 
     with pytest.raises(kind) as caught:
-        await provider.publishing.cancel(Lender(), PUBLISH_ID)
+        await provider.publishing.cancel(FakeAccess(), PUBLISH_ID)
 
     assert kind is type(caught.value)
 

@@ -26,7 +26,7 @@ from tests.providers.tiktok.support import (
     NOW,
     PUBLISH_ID,
     UPLOAD_URL,
-    Lender,
+    FakeAccess,
     begun,
     ok,
     publish_request,
@@ -39,7 +39,7 @@ async def test_a_direct_post_is_announced() -> None:
     """Every boolean is sent, nothing is allowed that was not chosen, and the chunk plan is the documented one."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), publish_request(caption="Hello #world 🎬"))
+    answer = await provider.publishing.begin(FakeAccess(), publish_request(caption="Hello #world 🎬"))
 
     assert "https://open.tiktokapis.com/v2/post/publish/video/init/" == str(vendor.last.url)
     assert "application/json; charset=UTF-8" == vendor.last.headers["content-type"]
@@ -80,7 +80,7 @@ async def test_what_the_user_chose_is_said() -> None:
     )
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), publish_request(options=options, cover_offset=timedelta(seconds=1.5)))
+    await provider.publishing.begin(FakeAccess(), publish_request(options=options, cover_offset=timedelta(seconds=1.5)))
 
     assert {
         "privacy_level": "PUBLIC_TO_EVERYONE",
@@ -107,7 +107,7 @@ async def test_every_privacy_level_has_its_name(level: PrivacyLevel, name: str) 
     """Our four privacy levels are TikTok's four."""
     provider, vendor = tiktok(begun())
 
-    await provider.publishing.begin(Lender(), publish_request(options=PostOptions(privacy_level=level)))
+    await provider.publishing.begin(FakeAccess(), publish_request(options=PostOptions(privacy_level=level)))
 
     assert name == vendor.sent()["post_info"]["privacy_level"]
 
@@ -116,7 +116,7 @@ async def test_an_inbox_draft_carries_the_video_alone() -> None:
     """The inbox endpoint has no post_info."""
     provider, vendor = tiktok(begun())
 
-    answer = await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, size=66_259_900))
+    answer = await provider.publishing.begin(FakeAccess(), publish_request(PostMode.CREATOR_INBOX, size=66_259_900))
 
     assert "/v2/post/publish/inbox/video/init/" == vendor.last.url.path
     assert {
@@ -144,7 +144,7 @@ async def test_an_option_that_the_inbox_would_drop_is_refused(changes: dict[str,
     provider, vendor = tiktok(begun())
 
     with pytest.raises(OptionUnsupported) as raised:
-        await provider.publishing.begin(Lender(), publish_request(PostMode.CREATOR_INBOX, **changes))
+        await provider.publishing.begin(FakeAccess(), publish_request(PostMode.CREATOR_INBOX, **changes))
     assert (field, {"field": field}, []) == (raised.value.field, raised.value.metadata, vendor.requests)
 
 
@@ -167,7 +167,7 @@ async def test_what_cannot_be_posted_is_refused_before_any_call(
     with pytest.raises(error):
         provider.publishing.check(publish_request(**changes))
     with pytest.raises(error):
-        await provider.publishing.begin(Lender(), publish_request(**changes))
+        await provider.publishing.begin(FakeAccess(), publish_request(**changes))
     assert [] == vendor.requests
 
 
@@ -196,7 +196,7 @@ async def test_an_init_whose_answer_is_lost_is_ambiguous(answer: httpx.Response 
     provider, vendor = tiktok(answer)
 
     with pytest.raises(Ambiguous):
-        await provider.publishing.begin(Lender(), publish_request())
+        await provider.publishing.begin(FakeAccess(), publish_request())
     assert 1 == len(vendor.requests)
 
 
@@ -206,7 +206,7 @@ async def test_an_init_refused_by_the_edge_did_not_happen(status: int) -> None:
     provider, vendor = tiktok(httpx.Response(status, html="<html>"))
 
     with pytest.raises(ContractBroken) as raised:
-        await provider.publishing.begin(Lender(), publish_request())
+        await provider.publishing.begin(FakeAccess(), publish_request())
     assert (status, 1) == (raised.value.http_status, len(vendor.requests))
 
 
@@ -215,7 +215,7 @@ async def test_an_init_that_never_left_is_temporary() -> None:
     provider, vendor = tiktok(httpx.ConnectError("refused"))
 
     with pytest.raises(Unavailable):
-        await provider.publishing.begin(Lender(), publish_request())
+        await provider.publishing.begin(FakeAccess(), publish_request())
     assert 1 == len(vendor.requests)
 
 
@@ -223,7 +223,7 @@ async def test_an_init_with_a_dead_token_is_made_once_more() -> None:
     """After a refused token the init is sent again with a newer one."""
     provider, vendor = tiktok(refused(401, "access_token_invalid"), begun())
 
-    await provider.publishing.begin(Lender(), publish_request())
+    await provider.publishing.begin(FakeAccess(), publish_request())
 
     assert 2 == len(vendor.requests)
 
@@ -243,7 +243,7 @@ async def test_an_upload_address_outside_the_allow_list_is_not_kept(url: str) ->
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}))
 
     with pytest.raises(Misconfigured) as raised:
-        await provider.publishing.begin(Lender(), publish_request())
+        await provider.publishing.begin(FakeAccess(), publish_request())
     assert "canary" not in str(raised.value)
 
 
@@ -252,7 +252,7 @@ async def test_the_operator_names_the_upload_hosts() -> None:
     url = "https://upload.tiktok-eu.example/video/"
     provider, _ = tiktok(ok({"publish_id": PUBLISH_ID, "upload_url": url}), upload_hosts=("tiktok-eu.example",))
 
-    assert Secret(url) == (await provider.publishing.begin(Lender(), publish_request())).upload_url
+    assert Secret(url) == (await provider.publishing.begin(FakeAccess(), publish_request())).upload_url
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ async def test_every_status_has_its_phase(status: str, phase: PublishPhase) -> N
     """Documented states are translated, any other is RUNNING; the vendor's own name is kept."""
     provider, vendor = tiktok(ok({"status": status, "uploaded_bytes": 10000}))
 
-    found = await provider.publishing.status(Lender(), PUBLISH_ID)
+    found = await provider.publishing.status(FakeAccess(), PUBLISH_ID)
 
     assert "/v2/post/publish/status/fetch/" == vendor.last.url.path
     assert {"publish_id": PUBLISH_ID} == vendor.sent()
@@ -303,7 +303,7 @@ async def test_every_fail_reason_has_its_kind(reason: str, kind: FailureKind) ->
     """A failed post is a result; its reason is kept verbatim."""
     provider, _ = tiktok(ok({"status": "FAILED", "fail_reason": reason}))
 
-    found = await provider.publishing.status(Lender(), PUBLISH_ID)
+    found = await provider.publishing.status(FakeAccess(), PUBLISH_ID)
 
     assert (PublishPhase.FAILED, kind, reason) == (found.phase, found.fail_kind, found.fail_code)
 
@@ -327,7 +327,7 @@ async def test_post_ids_are_exact_strings(field: bytes, expected: tuple[str, ...
     body = b'{"data":{"status":"PUBLISH_COMPLETE",' + field + b'},"error":{"code":"ok"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
-    assert expected == (await provider.publishing.status(Lender(), PUBLISH_ID)).post_ids
+    assert expected == (await provider.publishing.status(FakeAccess(), PUBLISH_ID)).post_ids
 
 
 async def test_a_status_is_asked_once() -> None:
@@ -335,7 +335,7 @@ async def test_a_status_is_asked_once() -> None:
     provider, vendor = tiktok(httpx.Response(503))
 
     with pytest.raises(Unavailable):
-        await provider.publishing.status(Lender(), PUBLISH_ID)
+        await provider.publishing.status(FakeAccess(), PUBLISH_ID)
     assert 1 == len(vendor.requests)
 
 
@@ -345,7 +345,7 @@ async def test_an_unknown_publish_is_not_found(code: str) -> None:
     provider, _ = tiktok(refused(400, code))
 
     with pytest.raises(NotFound):
-        await provider.publishing.status(Lender(), "nope")
+        await provider.publishing.status(FakeAccess(), "nope")
 
 
 @pytest.mark.parametrize("data", [{}, {"status": ""}, {"status": 5}])
@@ -354,7 +354,7 @@ async def test_a_status_without_status_is_a_broken_contract(data: dict[str, Any]
     provider, _ = tiktok(ok(data))
 
     with pytest.raises(ContractBroken):
-        await provider.publishing.status(Lender(), PUBLISH_ID)
+        await provider.publishing.status(FakeAccess(), PUBLISH_ID)
 
 
 def test_the_page_of_a_post() -> None:

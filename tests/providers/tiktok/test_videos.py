@@ -12,7 +12,7 @@ import pytest
 from providers.errors import ContractBroken, Rejected
 from providers.models.videos import VideoMetrics
 from providers.tiktok import video_uri
-from tests.providers.tiktok.support import NOW, Lender, ok, tiktok
+from tests.providers.tiktok.support import NOW, FakeAccess, ok, tiktok
 
 VIDEO: dict[str, Any] = {
     "id": "7602997517160123666",
@@ -35,7 +35,7 @@ async def test_a_page_is_read() -> None:
     """A list is a POST with fields in the query and the page size in the body; an absent count is None, 0 is 0."""
     provider, vendor = tiktok(ok({"videos": [VIDEO], "cursor": 1643332803000, "has_more": True}))
 
-    page = await provider.videos.list_videos(Lender())
+    page = await provider.videos.list_videos(FakeAccess())
 
     assert "POST" == vendor.last.method
     assert "/v2/video/list/" == vendor.last.url.path
@@ -58,7 +58,7 @@ async def test_the_next_page_is_asked_with_tiktoks_cursor() -> None:
     """The cursor is sent back as a number, and the page size is clamped to 20."""
     provider, vendor = tiktok(ok({"videos": [], "cursor": 1643332802000, "has_more": False}))
 
-    page = await provider.videos.list_videos(Lender(), cursor="1643332803000", limit=500, metrics=False)
+    page = await provider.videos.list_videos(FakeAccess(), cursor="1643332803000", limit=500, metrics=False)
 
     assert {"max_count": 20, "cursor": 1643332803000} == vendor.sent()
     assert "view_count" not in vendor.last.url.params["fields"]
@@ -69,7 +69,7 @@ async def test_an_empty_page_in_the_middle_does_not_end_the_list() -> None:
     """An empty page may be followed by others."""
     provider, _ = tiktok(ok({"videos": [], "cursor": 1643332802000, "has_more": True}))
 
-    assert "1643332802000" == (await provider.videos.list_videos(Lender())).next_cursor
+    assert "1643332802000" == (await provider.videos.list_videos(FakeAccess())).next_cursor
 
 
 @pytest.mark.parametrize("cursor", [1643332803000, 0, None, "soon", -5])
@@ -77,7 +77,7 @@ async def test_a_cursor_that_does_not_move_on_ends_the_list(cursor: Any) -> None
     """`has_more` with the same cursor, or with none, ends the list, which would otherwise never end."""
     provider, _ = tiktok(ok({"videos": [VIDEO], "cursor": cursor, "has_more": True}))
 
-    assert "" == (await provider.videos.list_videos(Lender(), cursor="1643332803000")).next_cursor
+    assert "" == (await provider.videos.list_videos(FakeAccess(), cursor="1643332803000")).next_cursor
 
 
 async def test_ids_sent_as_numbers_stay_exact() -> None:
@@ -85,7 +85,7 @@ async def test_ids_sent_as_numbers_stay_exact() -> None:
     body = b'{"data":{"videos":[{"id":7602997517160123666}],"has_more":false},"error":{"code":"ok"}}'
     provider, _ = tiktok(httpx.Response(200, content=body))
 
-    page = await provider.videos.list_videos(Lender())
+    page = await provider.videos.list_videos(FakeAccess())
 
     assert "7602997517160123666" == page.videos[0].provider_video_id
 
@@ -96,7 +96,7 @@ async def test_a_video_without_an_exact_id_is_a_broken_contract(item: Any) -> No
     provider, _ = tiktok(ok({"videos": [item], "has_more": False}))
 
     with pytest.raises(ContractBroken):
-        await provider.videos.list_videos(Lender())
+        await provider.videos.list_videos(FakeAccess())
 
 
 @pytest.mark.parametrize("cursor", ["abc", "-1", "9" * 40, "1.5", "٣"])
@@ -105,7 +105,7 @@ async def test_a_cursor_that_tiktok_never_gave_is_refused(cursor: str) -> None:
     provider, vendor = tiktok(ok({}))
 
     with pytest.raises(Rejected) as raised:
-        await provider.videos.list_videos(Lender(), cursor=cursor)
+        await provider.videos.list_videos(FakeAccess(), cursor=cursor)
     assert ("cursor_invalid", []) == (raised.value.code, vendor.requests)
 
 
@@ -114,7 +114,7 @@ async def test_an_odd_time_is_absent(create_time: Any) -> None:
     """A time out of range is None."""
     provider, _ = tiktok(ok({"videos": [{"id": "1", "create_time": create_time}], "has_more": False}))
 
-    assert (await provider.videos.list_videos(Lender())).videos[0].publish_time is None
+    assert (await provider.videos.list_videos(FakeAccess())).videos[0].publish_time is None
 
 
 @pytest.mark.parametrize(

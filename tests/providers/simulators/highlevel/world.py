@@ -64,7 +64,7 @@ class World:
     @property
     def tiktok(self) -> SimAccount:
         """The bakery's personal TikTok account."""
-        return next(each for each in self.vendor.accounts.of(BAKERY) if each.platform == "tiktok")
+        return self.account("tiktok")
 
     def account(self, platform: str) -> SimAccount:
         """Return the bakery's account on a network."""
@@ -169,10 +169,6 @@ class World:
         assert 200 == answer.status_code, answer.text
         pair: dict[str, Any] = answer.json()
         return pair
-
-    async def company_token(self) -> str:
-        """Return an access token of the agency."""
-        return self.grant(None)
 
 
 @asynccontextmanager

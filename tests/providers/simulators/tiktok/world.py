@@ -83,8 +83,6 @@ class World:
     async def call(self, path: str, body: object = None, *, token: str | None = None) -> httpx.Response:
         """Send a POST with a JSON body and a bearer token."""
         headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
-        if body is None:
-            return await self.http.post(path, headers=headers)
         return await self.http.post(path, json=body, headers=headers)
 
     async def get(self, path: str, *, token: str | None = None) -> httpx.Response:

@@ -3,8 +3,6 @@
 Owns the wiring and the loop that uploads a file. Knows only what a gateway would know.
 """
 
-import hashlib
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,15 +16,15 @@ from providers.models.publishing import Begun, PublishRequest, Transferred, Vide
 from providers.simulators.serving import serve
 from providers.simulators.tiktok import SimulatorConfig, Vendor, create_app
 from providers.tiktok import TikTok, build
-from tests.providers.faking import Line, Renewing
+from tests.fixtures.consent import decide
+from tests.providers.faking import Line, Renewing, content
 from tests.providers.tiktok.support import NOW, VERIFIER
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
-PIECE = bytes(range(256)) * 4096
 
 
 @dataclass
-class Journey:
+class Sandbox:
     """A provider, the simulated vendor behind it, and a browser."""
 
     provider: TikTok
@@ -38,23 +36,18 @@ class Journey:
     async def consent(self, *, scopes: tuple[str, ...] | None = None, approve: bool = True) -> dict[str, list[str]]:
         """Complete the consent page and return the callback's query; `scopes` are those the user grants."""
         requested = self.provider.authorization.scopes
-        page = await self.browser.get(
-            self.provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, requested))
-        )
-        consent = re.search(r'name=consent value="([^"]+)"', page.text)
-        assert consent is not None, page.text
-        form = {
-            "consent": consent[1],
-            "decision": "approve" if approve else "deny",
-            "scope": list(requested if scopes is None else scopes),
-        }
-        back = await self.browser.post(page.url.join("/_sim/consent"), data=form)
-        return parse_qs(urlsplit(back.headers["location"]).query)
+        uri = self.provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, requested))
+        back = await decide(self.browser, uri, "approve" if approve else "deny", scopes=scopes)
+        return parse_qs(urlsplit(back).query)
+
+    async def code(self, *scopes: str) -> str:
+        """Complete the consent page and return the callback's code."""
+        return (await self.consent(scopes=scopes or None))["code"][0]
 
     async def connect(self, *scopes: str) -> Renewing:
         """Connect an account."""
-        query = await self.consent(scopes=scopes or None)
-        grant = await self.provider.authorization.exchange(query["code"][0], verifier=VERIFIER, redirect_uri=REDIRECT)
+        code = await self.code(*scopes)
+        grant = await self.provider.authorization.exchange(code, verifier=VERIFIER, redirect_uri=REDIRECT)
         return Renewing(self.provider.authorization, grant)
 
     async def chunk(self, begun: Begun, request: PublishRequest, offset: int) -> Transferred:
@@ -76,31 +69,12 @@ class Journey:
             answer = await self.chunk(begun, request, answer.received)
 
 
-async def content(first: int, end: int) -> AsyncIterator[bytes]:
-    """Yield bytes [first, end) of the endless file that all tests send."""
-    while first < end:
-        start = first % len(PIECE)
-        piece = PIECE[start : start + end - first]
-        first += len(piece)
-        yield piece
-
-
-def sha256(size: int) -> str:
-    """Return the hash of the first `size` bytes of that file."""
-    whole, rest = divmod(size, len(PIECE))
-    digest = hashlib.sha256()
-    for _ in range(whole):
-        digest.update(PIECE)
-    digest.update(PIECE[:rest])
-    return digest.hexdigest()
-
-
 def _settings(config: SimulatorConfig, **more: Any) -> dict[str, Any]:
     return {"client_key": config.client_key, "client_secret": config.client_secret, **more}
 
 
 @asynccontextmanager
-async def in_process(**config: Any) -> AsyncIterator[Journey]:
+async def in_process(**config: Any) -> AsyncIterator[Sandbox]:
     """Yield a provider that calls the simulator without a socket; time stands still at NOW."""
     settings = SimulatorConfig(processing_seconds=0, moderation_seconds=0, **config)
     app = create_app(settings, clock=lambda: NOW)
@@ -108,17 +82,17 @@ async def in_process(**config: Any) -> AsyncIterator[Journey]:
     line = Line(transport)
     provider = build(_settings(settings), clock=lambda: NOW, transport=line)
     async with httpx.AsyncClient(transport=transport) as browser:
-        yield Journey(provider, app.state.vendor, browser, line)
+        yield Sandbox(provider, app.state.vendor, browser, line)
     await provider.close()
 
 
 @asynccontextmanager
-async def on_a_socket(**config: Any) -> AsyncIterator[Journey]:
+async def on_a_socket(**config: Any) -> AsyncIterator[Sandbox]:
     """Yield a provider that calls the simulator over a real socket, through the real transport."""
     settings = SimulatorConfig(processing_seconds=0, moderation_seconds=0, **config)
     app = create_app(settings, clock=lambda: NOW)
     async with serve(app) as url, httpx.AsyncClient(trust_env=False) as browser:
         urls = {"api_url": url, "authorize_url": f"{url}/v2/auth/authorize/", "allow_loopback": True}
         provider = build(_settings(settings, **urls), clock=lambda: NOW)
-        yield Journey(provider, app.state.vendor, browser)
+        yield Sandbox(provider, app.state.vendor, browser)
         await provider.close()
