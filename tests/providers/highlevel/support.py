@@ -60,7 +60,7 @@ class FakeAccess(Counting):
         value = Secret(f"canary-token-{self.version}")
         return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24), settings=CONNECTION_SETTINGS)
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Return the next token."""
         self.version = used.version + 1
         return await self.token()

@@ -62,7 +62,7 @@ class Lender(Counting):
         value = Secret(f"act.canary-token-{self.version}")
         return AccessToken(value, self.version, self.scopes, NOW + timedelta(hours=24))
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Return the next token."""
         self.version = used.version + 1
         return await self.token()

@@ -311,7 +311,7 @@ async def test_a_refresh_whose_answer_was_lost_is_in_doubt(where: Where) -> None
         journey.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
-            await access.refused(await access.token())
+            await access.renew_refused_token(await access.token())
 
         assert [("authorization_code", "ok"), ("refresh_token", "ok")] == exchanges(journey)
 
