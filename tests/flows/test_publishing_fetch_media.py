@@ -158,7 +158,7 @@ async def test_photos_keep_their_order(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "path", "kind", "mime_type"),
+    ("content_type", "path", "kind", "mime_type"),
     [
         ("video/webm", "/v.mp4", "video", "video/webm"),
         ("application/octet-stream", "/a/v.MOV?x=.mp4", "video", "video/quicktime"),
@@ -169,10 +169,10 @@ async def test_photos_keep_their_order(stage: Stage) -> None:
     ],
 )
 async def test_the_type_comes_from_the_server_or_else_the_suffix(
-    stage: Stage, told: str, path: str, kind: str, mime_type: str
+    stage: Stage, content_type: str, path: str, kind: str, mime_type: str
 ) -> None:
-    """The server's Content-Type counts; without one, the suffix of the address."""
-    async with serving(answering(video(b"abc", told) if told else reply("200 OK", b"abc"))) as heard:
+    """The server's Content-Type counts; if it names no type, the suffix of the address."""
+    async with serving(answering(video(b"abc", content_type) if content_type else reply("200 OK", b"abc"))) as heard:
         await fetch_media.fetch(stage.domain, await posted(stage, heard.url + path, kind), 0)
 
     [upload], _, _ = await kept(stage)
@@ -180,7 +180,7 @@ async def test_the_type_comes_from_the_server_or_else_the_suffix(
 
 
 @pytest.mark.parametrize(
-    ("told", "kind", "named"),
+    ("content_type", "kind", "named"),
     [
         ("text/html; charset=utf-8", "video", "text/html"),
         ("image/jpeg", "video", "image/jpeg"),
@@ -190,9 +190,9 @@ async def test_the_type_comes_from_the_server_or_else_the_suffix(
         ("video/mp4\x01<script>", "video", "?"),
     ],
 )
-async def test_another_type_of_file_is_refused_by_name(stage: Stage, told: str, kind: str, named: str) -> None:
+async def test_another_type_of_file_is_refused_by_name(stage: Stage, content_type: str, kind: str, named: str) -> None:
     """An error page is not a video: nothing of it is stored, and the error names the type that came."""
-    async with serving(answering(video(b"abc", told))) as heard:
+    async with serving(answering(video(b"abc", content_type))) as heard:
         post = await posted(stage, f"{heard.url}/page.html", kind)
         with pytest.raises(MediaInvalid) as caught:
             await fetch_media.fetch(stage.domain, post, 0)
@@ -222,8 +222,8 @@ async def test_more_than_the_provider_accepts_is_refused(stage: Stage) -> None:
     large = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {limit + 1}\r\n\r\n".encode()
     piece = b"%x\r\n" % (4 * MIB) + b"x" * (4 * MIB) + b"\r\n"
     endless = CHUNKED.replace(b"video/mp4", b"image/jpeg") + piece * 6
-    async with serving(answering(large)) as announced, serving(answering(endless)) as chunked:
-        post = await posted(stage, announced.url, "photos")
+    async with serving(answering(large)) as sized, serving(answering(endless)) as chunked:
+        post = await posted(stage, sized.url, "photos")
         with pytest.raises(MediaTooLarge) as caught:
             await fetch_media.fetch(stage.domain, post, 0)
         async with stage.domain.db.transaction() as tx:

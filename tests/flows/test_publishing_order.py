@@ -93,7 +93,7 @@ async def test_an_older_deferred_post_lets_others_pass(stage: Stage) -> None:
 @pytest.mark.chaos
 @pytest.mark.parametrize("count", [8, pytest.param(50, marks=pytest.mark.chaos)])
 async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stage: Stage, count: int) -> None:
-    """Whatever the order of the workers, all posts are published in order, and the vendor refuses no call for its rate."""
+    """Whatever the order of the workers, posts are published in order, and the vendor refuses no call for its rate."""
     posts = await made(stage, count)
 
     ended = await carried(stage, posts, random.Random(7))
@@ -162,8 +162,8 @@ async def test_fifty_files_uploaded_at_once_are_published_in_order(database_url:
 async def sent(world: gateway.World, account: str, title: str, data: bytes) -> post_pb2.Post:
     """Upload and post one file, as a caller does."""
     upload = upload_pb2.Upload(mime_type="video/mp4", size_bytes=len(data))
-    announced = upload_service_pb2.CreateUploadRequest(parent="locations/l1", upload=upload)
-    name = (await world.api.uploads.CreateUpload(announced)).name
+    request = upload_service_pb2.CreateUploadRequest(parent="locations/l1", upload=upload)
+    name = (await world.api.uploads.CreateUpload(request)).name
     await world.api.uploads.WriteUpload(iter(messages(name, data, piece=10_000)))
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=title)
     post.video.source.upload = name

@@ -167,15 +167,15 @@ async def test_a_webhook_gives_a_lost_publish_its_id(stage: Stage) -> None:
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     post = await stage.step(await pulled(stage, account, caption=""))
     made = next(iter(stage.vendor.publisher.publications.values()))
-    told = Webhook(
+    webhook = Webhook(
         WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", stage.clock(), publish_id=made.publish_id
     )
 
-    assert await reconcile.adopt(stage.domain, told, "tiktok")
+    assert await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert made.publish_id == (await attempt_of(stage, post)).publish_id
     stage.clock.advance(timedelta(minutes=1))
     assert "PUBLISHED" == (await stage.step(post)).state
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
 
 
 @pytest.mark.parametrize("kind", [WebhookKind.PUBLISH_FAILED, WebhookKind.NO_LONGER_AVAILABLE, WebhookKind.UNKNOWN])
@@ -184,9 +184,9 @@ async def test_a_webhook_about_a_failed_unknown_publish_is_not_adopted(stage: St
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     post = await stage.step(await pulled(stage, account))
-    told = Webhook(kind, "post.publish.failed", next(iter(stage.vendor.users)), "key", publish_id="v")
+    webhook = Webhook(kind, "post.publish.failed", next(iter(stage.vendor.users)), "key", publish_id="v")
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert "" == (await attempt_of(stage, post)).publish_id
 
 
@@ -197,9 +197,9 @@ async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
     for caption in ("one", "two"):
         await stage.step(await pulled(stage, account, caption))
     made = next(iter(stage.vendor.publisher.publications.values()))
-    told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
+    webhook = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,10 @@ from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.flows.faults import (
     PUBLIC,
-    announced,
     attempt_of,
     during,
     pulled,
+    submitted,
     with_store,
 )
 from tests.flows.test_webhooks_deliveries import telling_of
@@ -92,7 +92,7 @@ def outcome(stage: Stage) -> tuple[int, list[str]]:
 ONCE = (1, [sha256(SMALL).hexdigest()])
 
 
-# A dead address after the last bytes
+# An address that dies after the last bytes
 
 
 @pytest.mark.parametrize("http", [403, 404, 405])
@@ -164,7 +164,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
 
 
 async def test_an_address_that_always_dies_leaves_the_outcome_open(stage: Stage) -> None:
-    """After three submits there is no further one and the post does not fail: a late report of the vendor still counts."""
+    """After three submits there is no further one and the post does not fail: a late report still counts."""
     stage.vendor.faults.add(dead(403))
     post = await stage.finish(await small(stage), attempt=3)
     stage.vendor.faults.clear()
@@ -212,7 +212,7 @@ async def test_a_refused_resend_of_what_the_vendor_has_fails_nothing(stage: Stag
 async def test_an_unreadable_resend_proves_nothing_about_the_bytes_sent_before(
     stage: Stage, tmp_path: Path, error: Exception
 ) -> None:
-    """The last chunk was sent, and the store fails when it is to be sent again: the vendor is polled, and publishes it."""
+    """The last chunk was sent, and the store fails when it is to be sent again: the vendor is polled, and has it."""
     reads = iter([True])
 
     def once() -> None:
@@ -228,8 +228,8 @@ async def test_an_unreadable_resend_proves_nothing_about_the_bytes_sent_before(
 
 
 async def test_an_expired_address_is_not_used(stage: Stage) -> None:
-    """No worker ran for longer than the address is valid: a new one is requested, and nothing is sent to the old one."""
-    post = await announced(stage, await small(stage))
+    """No worker ran while the address was valid: a new one is requested, and nothing is sent to the old one."""
+    post = await submitted(stage, await small(stage))
     stage.clock.advance(timedelta(minutes=66))
 
     assert "PUBLISHED" == (await stage.finish(post)).state
@@ -237,19 +237,19 @@ async def test_an_expired_address_is_not_used(stage: Stage) -> None:
     assert (2, [sha256(SMALL).hexdigest()]) == outcome(stage)
 
 
-# News of an attempt that was given up
+# Webhooks about an abandoned attempt
 
 
 @pytest.mark.parametrize("state", ["INIT_SENT", "INIT_OK", "UPLOADING"])
 async def test_a_webhook_that_the_older_attempt_was_published_stops_the_newer_one(stage: Stage, state: str) -> None:
-    """A file that was not sent completely can be stopped: no byte of the newer attempt follows, and there is one post."""
+    """A file that was not sent completely can be stopped: no byte of the newer attempt follows, one post is made."""
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL)))
     first = (await attempt_of(stage, post)).publish_id
     async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         stage.clock.advance(timedelta(seconds=10))
-        newer = await announced(stage, post)
+        newer = await submitted(stage, post)
         async with stage.domain.db.transaction() as tx:
             # As it stands while a worker is at it.
             await tx.execute(text("UPDATE attempts SET state = :to WHERE number = 2"), {"to": state})
@@ -286,7 +286,7 @@ async def test_further_webhooks_about_the_revived_attempt_contradict_nothing(sta
     assert ("PUBLISHED", "7") == (found.state, found.provider_post_id)
 
 
-# A person who tries again, or calls back
+# A person who retries or cancels
 
 
 async def refused_though_taken(stage: Stage) -> PostRow:
@@ -350,7 +350,7 @@ async def test_a_retry_during_the_webhook_reports_that_it_was_published(stage: S
 
 
 async def test_a_cancel_during_the_last_poll_reports_that_it_was_published(stage: Stage) -> None:
-    """While the vendor is asked to cancel, a poll finds the post published: the call is STATE_FORBIDS with PUBLISHED."""
+    """While the vendor is asked to cancel, a poll finds the post published: STATE_FORBIDS with PUBLISHED."""
     post = await stage.step(await pulled(stage, await stage.connect()))
     publish_id = (await attempt_of(stage, post)).publish_id
 

@@ -29,7 +29,7 @@ from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.faults import PUBLIC, Outage, announced, attempt_of, during, pulled
+from tests.flows.faults import PUBLIC, Outage, attempt_of, during, pulled, submitted
 from tests.flows.test_webhooks_deliveries import telling_of
 
 pytestmark = pytest.mark.chaos
@@ -118,7 +118,7 @@ async def ended(stage: Stage, post: PostRow) -> PostRow:
     raise AssertionError(f"still {post.state}")
 
 
-# Whose a publish is that nobody here knows
+# Which attempt an unknown publish belongs to
 
 
 async def test_a_retried_attempt_is_a_candidate_too(stage: Stage) -> None:
@@ -191,9 +191,11 @@ async def test_an_id_of_one_attempt_is_not_given_to_another(stage: Stage) -> Non
     own = await stage.step(await pulled(stage, account, "first"))
     post = await in_doubt(stage, account, "second")
     id = (await attempt_of(stage, own)).publish_id
-    told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", next(iter(stage.vendor.users)), "k", publish_id=id)
+    webhook = Webhook(
+        WebhookKind.PUBLISHED, "post.publish.complete", next(iter(stage.vendor.users)), "k", publish_id=id
+    )
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert "" == (await attempt_of(stage, post)).publish_id
 
 
@@ -211,14 +213,14 @@ async def test_a_webhook_that_overtook_the_response_by_minutes_is_applied_with_i
         data = {"publish_id": MINE, "upload_url": "http://127.0.0.1/video/?upload_id=1&upload_token=2"}
         answer = json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "1"}})
         stage.vendor.faults.add(Fault(match="video.init", kind="body", body=answer))
-        post = await (stage.step(post) if kind == "pull" else announced(stage, post))
+        post = await (stage.step(post) if kind == "pull" else submitted(stage, post))
 
         assert ["applied"] == await vendor.apply()
 
     assert "PUBLISHED" == (await stage.read(post)).state
 
 
-# The database is away when the answer comes
+# The database is away when the response comes
 
 
 @pytest.mark.parametrize("kind", ["pull", "file", "draft", "link"])
