@@ -158,6 +158,7 @@ async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Wor
     now = domain.clock()
     reach("publish.before-commit.INIT_SENT")
     async with domain.db.transaction() as tx:
+        # Replicas of different versions share this lock: its key must not change.
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
         if await _count_ahead(tx, work.post, now):
             return None

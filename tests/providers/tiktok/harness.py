@@ -150,7 +150,7 @@ class Simulated:
         return (PublishPhase.FAILED, FailureKind.CANCELLED) == (status.phase, status.fail_kind)
 
     async def unstoppable(self, access: Access) -> str:
-        """Announce a file: TikTok calls back only what it fetches itself."""
+        """Submit a file: TikTok cancels only what it fetches itself."""
         return (await self.provider.publishing.begin(access, self.video_request())).publish_id
 
     def fail_publish(self, reason: str) -> None:
