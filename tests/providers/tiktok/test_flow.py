@@ -259,7 +259,7 @@ async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
         assert [sha256(66_259_900)] == [post.sha256 for post in journey.vendor.posts]
 
 
-async def test_lost_progress_is_told() -> None:
+async def test_lost_progress_is_reported() -> None:
     """If the vendor has fewer bytes than expected, its answer says from where to resume."""
     async with in_process() as journey:
         access = await journey.connect()
