@@ -133,9 +133,9 @@ class CapabilityTable:
     is for. `kinds` are the kinds of its grants, the usual one first. `platform_limits` are the limits of single
     networks inside a planner, where they differ.
 
-    `library` means that files are uploaded to the vendor's media library before the one call that submits the post,
-    and that this call may publish immediately. `statuses_at_once` means that one call can return the status of many
-    posts.
+    `library` means that the vendor is a planner: files are uploaded to its media library before the one call that
+    submits the post, this call may publish immediately, and its list has every post. `statuses_at_once` means that one
+    call can return the status of many posts.
     """
 
     provider: str

@@ -11,7 +11,7 @@
     │   │   └── OptionUnsupported    the vendor has no such option and would silently ignore it
     │   ├── SettingInvalid       a setting of a connection is not valid; refused before any call
     │   ├── CapabilityMissing    the provider's table does not promise this; refused before any call
-    │   ├── UploadGone           the upload URL expired or its task is unknown: a new init is needed
+    │   ├── UploadGone           the upload URL expired or its task is unknown: a new submit is needed
     │   ├── NotFound             the vendor does not know this id
     │   ├── MediaUnreachable     a caller's URL does not serve the medium, or points to a host we do not connect to
     │   ├── MediaTooLarge        a caller's URL serves more bytes than can be used

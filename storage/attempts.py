@@ -1,8 +1,8 @@
 """The publish journal: one row per attempt, each state committed before the vendor call that it stands for.
 
-Owns the table `attempts`. Every transition is a compare-and-swap on (attempt, state): a worker that was frozen and
-wakes up finds that its attempt has moved on, and can neither submit nor transfer. What follows from a state is decided
-in `gateway/domain`.
+Owns the table `attempts`. Every transition is a compare-and-swap on (attempt, state, confirmed): a worker that was
+frozen and wakes up finds that its attempt has moved on, and can neither submit nor transfer. What follows from a state
+is decided in `gateway/domain`.
 
     INTENT → INIT_SENT → INIT_OK → UPLOADING → FINAL_SENT → PROCESSING → PUBLISHED | AWAITING_CREATOR | FAILED |
     CANCELLED | INDETERMINATE
@@ -10,8 +10,9 @@ in `gateway/domain`.
     and from any unfinished state → ABANDONED, when a new attempt replaces this one
 
 `gone_time` is when the upload URL was first found invalid; `confirmed` is how much the vendor had received then.
-`announce_time` is when INIT_SENT was committed, the last time if more than once. `final_sent_time` is when the vendor
-could first publish: set before the last bytes are sent, or before a call that may publish by itself.
+`announce_time` is the time of the submit: when INIT_SENT was committed, the last time if more than once.
+`final_sent_time` is when the vendor could first publish: set before the last bytes are sent, or before a call that may
+publish by itself.
 """
 
 from collections.abc import Sequence
@@ -32,9 +33,11 @@ from storage.types import json_field, state_field, time_field
 class AttemptRow(SQLModel, table=True):
     """One attempt: what was submitted to the vendor and how much of it is confirmed; sizes in bytes.
 
-    `failures` counts consecutive failed polls and chunks, `denials` all answers that the vendor does not know the id,
-    `faults` consecutive steps that an error of the gateway itself ended. `media` says where the vendor stores the media
-    of this attempt.
+    `failures` counts consecutive failed polls and chunks, `faults` consecutive steps that an error of the gateway
+    itself ended. `denials` counts the polls since the last successful one in which the vendor denied knowing the
+    publish id; without an id, the consecutive searches of the vendor's list in which the post was missing. `media` has
+    under `stored` the addresses of the attempt's media in the vendor's library, by position, and under `taken` true if
+    the vendor accepted the submit without returning an id.
     """
 
     __tablename__ = "attempts"

@@ -40,7 +40,7 @@ class ConnectionAccess:
         with self._nothing_sent():
             return self._with_subject(await self.domain.tokens.fresh(self.location, self.connection))
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Return a newer token than the one the vendor refused."""
         with self._nothing_sent():
             fresh = await self.domain.tokens.fresh(self.location, self.connection, used_version=used.version)
@@ -80,11 +80,11 @@ class ConnectionAccess:
                 raise
             raise Unavailable("The gateway's database was away; nothing was sent.", provider=self.provider) from error
 
-    async def limited(self, metric: str, retry_after: timedelta) -> None:
+    async def report_rate_limited(self, metric: str, retry_after: timedelta) -> None:
         """Record that the vendor refused a call for its rate."""
         await limiter.record_refusal(self.domain, await self._subject(), metric, retry_after)
 
-    async def observed(
+    async def report_rate_headers(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
         """Record what the vendor's headers stated, if the ledger does not know it yet."""

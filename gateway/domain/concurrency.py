@@ -18,8 +18,10 @@ LEASE = timedelta(seconds=30)
 """How long a worker keeps a due row to itself before the sweeper enqueues it again."""
 
 TRIES = 5
+"""How many times a change is tried that other workers keep superseding."""
+
 PAUSE_SECONDS = 0.2
-"""How many times a superseded change is tried, and the pause after each."""
+"""The pause after each such try, in seconds."""
 
 
 class Superseded(Exception):

@@ -205,7 +205,9 @@ async def _rate_limited(access: Access) -> AsyncIterator[_AnswerRecorder]:
         try:
             yield recorder
         except RateLimited as error:
-            await access.limited(error.metadata.get("quota", limits.BURST), error.retry_after or limits.WINDOW)
+            await access.report_rate_limited(
+                error.metadata.get("quota", limits.BURST), error.retry_after or limits.WINDOW
+            )
             raise
         finally:
             if recorder.answer is not None:
@@ -220,7 +222,7 @@ async def _report(access: Access, rates: limits.Rates) -> None:
         (limits.DAY, day, limits.DAY_WAIT),
     ):
         if limit is not None or remaining is not None:
-            await access.observed(metric, limit=limit, remaining=remaining, resets_in=resets_in)
+            await access.report_rate_headers(metric, limit=limit, remaining=remaining, resets_in=resets_in)
 
 
 def parse_envelope(answer: Answer, call: Call, token: Secret) -> wire.Envelope:

@@ -22,5 +22,5 @@ async def with_access(access: Access, call: Callable[[AccessToken], Awaitable[T]
     try:
         return await call(token)
     except TokenRefused:
-        newer = await access.refused(token)
+        newer = await access.renew_refused_token(token)
     return await call(newer)

@@ -1,6 +1,6 @@
 """The retry of a read that failed with Unavailable: once, after a short delay.
 
-Owns the only automatic retry of vendor calls. Never used for a token, an init or a chunk.
+Owns the only automatic retry of vendor calls. Never used for a token, a submit or a chunk.
 """
 
 from collections.abc import Awaitable, Callable

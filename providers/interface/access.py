@@ -1,4 +1,4 @@
-"""What a provider needs from the layers above: a valid token, a way to report that it was refused, and quota slots.
+"""What a provider needs from the layers above: a valid token, a way to replace one that was refused, and quota slots.
 
 Implemented by the gateway on its tokens and quotas; the only dependency inversion in the system.
 """
@@ -17,7 +17,7 @@ class Access(Protocol):
         """Return a token that is valid now; raises GrantRevoked if the user must consent again, else Temporary."""
         ...
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Report that the vendor refused `used` before it expired; return a newer token or raise GrantRevoked.
 
         Used at most once per vendor call: if the newer token is refused too, the caller raises TokenRefused.
@@ -33,11 +33,11 @@ class Access(Protocol):
         """
         ...
 
-    async def limited(self, metric: str, retry_after: timedelta) -> None:
+    async def report_rate_limited(self, metric: str, retry_after: timedelta) -> None:
         """Report that the vendor rate-limited a call of `metric` although a slot was taken."""
         ...
 
-    async def observed(
+    async def report_rate_headers(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
         """Report what an answer's headers say about `metric`: the limit and what remains, None where they are silent.

@@ -126,7 +126,7 @@ class ChunkPlan:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The vendor's answer to an init: its id of the publish, and the upload URL (secret: it carries a token).
+    """The vendor's response to a submit: its id of the publish, and the upload URL (secret: it carries a token).
 
     `publish_id` is empty if the vendor accepted the post without returning an id.
     """

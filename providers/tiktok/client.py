@@ -134,7 +134,7 @@ async def _counted(access: Access, path: str) -> AsyncIterator[None]:
         try:
             yield
         except RateLimited as error:
-            await access.limited(metric, error.retry_after or RATE_WINDOW)
+            await access.report_rate_limited(metric, error.retry_after or RATE_WINDOW)
             raise
         except ScopeNotGranted as error:
             if path in SCOPES:

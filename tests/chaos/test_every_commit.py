@@ -1,5 +1,5 @@
-"""A gateway that dies before and after every commit there is: of a file, a draft, photos, a pull, one called back, and
-of posts through a planner.
+"""A gateway that dies before and after every commit: of a file, a draft, photos, a pull, a cancelled post, and of posts
+through a planner.
 
 Owns the deaths at commits that have no name of their own, the quota ledger's and the links' among them. The clock is
 moved by hand and the death is an exception that nothing catches; after each, a fresh step goes on, as another process
@@ -178,8 +178,8 @@ class Route:
             await fetching_over(self.stage)
         return post
 
-    async def announced(self, id: str) -> bool:
-        """Return whether the one call may have been made, and its answer is nowhere."""
+    async def in_submit(self, id: str) -> bool:
+        """Return whether the submit may have been made, and its response is lost."""
         post = await self.read(id)
         async with self.stage.domain.db.read() as tx:
             attempt = await attempts.find(tx, LOCATION, id, post.attempt)
@@ -216,7 +216,7 @@ class PlannerRoute(Route):
 
 
 async def fetching_over(stage: Stage) -> None:
-    """Let the vendor fetch what it was told to."""
+    """Let the vendor fetch the media of its pulls."""
     for _ in range(200):
         if not stage.vendor.publisher._pulling:
             break
@@ -226,7 +226,7 @@ async def fetching_over(stage: Stage) -> None:
 async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
     """Take the path once to its end, and return the post, how many were made, and whether its outcome may be open."""
     stage, made, open_ = route.stage, route.posted, False
-    # A place in the inbox that a lost announcement holds is free the next day.
+    # A slot of the inbox that a lost submit occupies is free the next day.
     stage.clock.advance(timedelta(hours=25))
     try:
         post = await route.made(id)
@@ -237,7 +237,7 @@ async def take(route: Route, id: str) -> tuple[PostRow, int, bool]:
         try:
             post = await route.act(post)
         except Death:
-            open_ = await route.announced(id)
+            open_ = await route.in_submit(id)
             post = await route.act(await route.read(id))
         if post.state in ENDED or post.due_at is None:
             break

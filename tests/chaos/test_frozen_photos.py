@@ -1,4 +1,4 @@
-"""A gateway frozen between its decision to announce photos and the announcement, and woken when they are posted.
+"""A gateway frozen between the commit of a submit of photos and the call, and woken when they are posted.
 
 Owns the proof that a proof that nobody can fetch an attempt's media holds against whoever makes its links later.
 """
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(200)]
 
 @pytest.mark.parametrize("place", ["publish.after-commit.INIT_SENT", "publish.before-call.init"])
 async def test_a_woken_worker_gives_the_vendor_nothing_to_fetch(place: str, database_url: str, tmp_path: Path) -> None:
-    """The post is made once, by the one that took over; what the woken one announces late can be fetched by nobody."""
+    """The post is made once, by the one that took over; nobody can fetch what the woken one submits late."""
     (tmp_path / "other").mkdir()
     sleeper = processes.Gateway(database_url, "", tmp_path)
     blobs = {"GATEWAY_BLOB_URL": (tmp_path / "blobs").as_uri()}

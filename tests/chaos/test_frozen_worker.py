@@ -1,6 +1,6 @@
 """A gateway frozen in the middle of a publish while another takes its work over, and then woken.
 
-Owns the proof that what is fenced is the journal, not the queue: the sleeper can neither announce nor post again.
+Owns the proof that what is fenced is the journal, not the queue: the sleeper can neither submit nor post again.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """A gateway killed around every commit and every call of a post through HighLevel's planner: none lost, doubled, stuck.
 
-Owns the list of deaths, each proved to be died, and what the planner has of the post by then. An announcement that
-never arrived is made again only after the planner's list lacked it for two minutes: those posts wait side by side.
+Owns the list of deaths, each proved to be died, and what the planner has of the post by then. A submit that never
+arrived is repeated only after the post was missing in the planner's list for two minutes: those posts wait in parallel.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from tests.fixtures import media
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 
 LOST_SECONDS = (retry_policy.LOOKUP_SPAN + retry_policy.LOOKUP_MAX).total_seconds()
-"""After so long a post that the planner's list lacks has been announced again."""
+"""After so many seconds a post that is missing in the planner's list has been resubmitted."""
 
 
 @dataclass(frozen=True)

@@ -305,7 +305,7 @@ async def test_kills_while_a_caller_waits_for_the_vendor_lose_double_and_stick_n
             request.post.video.source.uri, request.post.video.source.vendor_pull = URI, True
             async with processes.running(gateway, failpoint=f"{place}=kill"):
                 await processes.create_post(gateway, request)
-                # Who finds a post that is called back asks the vendor by itself.
+                # A worker that finds a cancelling post asks the vendor by itself.
                 if place != "publish.after-call.cancel":
                     await asked(gateway, call, names[call])
                 assert KILLED == await gateway.died(20), f"{place} was not reached"

@@ -41,8 +41,8 @@ async def attempt_of(stage: Stage, post: PostRow, number: int = 1) -> AttemptRow
     return found
 
 
-async def announced(stage: Stage, post: PostRow) -> PostRow:
-    """Publish a post up to INIT_OK: its worker stops once the init call is answered."""
+async def submitted(stage: Stage, post: PostRow) -> PostRow:
+    """Publish a post up to INIT_OK: its worker stops once the submit has its response."""
     await step.step(stage.domain, post.location, post.id, stopping=iter([False, True]).__next__)
     row = await stage.read(post)
     assert "INIT_OK" == (await attempt_of(stage, row, row.attempt)).state

@@ -56,7 +56,7 @@ def small(folder: Path) -> Path:
 
 
 @pytest.mark.chaos
-def test_a_newcomer_sees_a_video_arrive(temporary: Path) -> None:
+def test_the_demo_publishes_a_video(temporary: Path) -> None:
     """It ends with 0 after 20 MB of real video arrived, and shows profile, states, id and URL on the way."""
     done = subprocess.run(DEMO, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert 0 == done.returncode, done.stdout + done.stderr
@@ -126,7 +126,7 @@ def test_an_interrupted_demo_leaves_nothing(temporary: Path, how: signal.Signals
 @pytest.mark.chaos
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's word to children of a killed process is Linux's")
 def test_a_killed_demo_leaves_no_process(tmp_path: Path) -> None:
-    """After kill -9 nobody can clean the folder up, but every process hears of it and ends."""
+    """After kill -9 nothing removes the folder, but every process notices it and ends."""
     with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         with started(TMPDIR=name) as process:
@@ -138,14 +138,14 @@ def test_a_killed_demo_leaves_no_process(tmp_path: Path) -> None:
         assert [] == left_running(name)
 
 
-def test_a_file_that_is_not_there_is_said_at_once(temporary: Path) -> None:
-    """Before anything is started."""
+def test_a_missing_file_is_reported_at_once(temporary: Path) -> None:
+    """The error comes before anything is started."""
     done = subprocess.run([*DEMO, "--file", "/nowhere.mp4"], capture_output=True, text=True, timeout=30, check=False)
     assert (1, "social-gateway: there is no file /nowhere.mp4") == (done.returncode, done.stderr.strip())
 
 
-def test_the_video_is_what_it_says(tmp_path: Path) -> None:
-    """H.264, upright, long enough for the vendor, at a frame rate that it takes."""
+def test_the_video_is_valid(tmp_path: Path) -> None:
+    """H.264, upright, long enough for the vendor, at a frame rate that it accepts."""
     import av
 
     path = small(tmp_path)

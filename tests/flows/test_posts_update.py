@@ -1,4 +1,4 @@
-"""What is done with a post that a planner holds: changed, removed, asked for together with others."""
+"""What happens to posts that a planner has: changed, deleted, polled together."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -22,7 +22,7 @@ HOURS = timedelta(hours=1)
 
 
 async def scheduled(stage: PlannerStage, caption: str = "Later", *, account: str = "", after: int = 3) -> PostRow:
-    """Return a post that the planner holds until its time."""
+    """Return a post that the planner keeps until its time."""
     account = account or await stage.connect()
     time = stage.clock() + after * HOURS
     post = await stage.planned(account, await stage.upload(VIDEO), caption, schedule_time=time)
@@ -56,8 +56,8 @@ async def test_a_planned_post_is_changed_in_the_planner(database_url: str, tmp_p
 
 
 @pytest.mark.parametrize("lost", ["drop_before", "drop_after"])
-async def test_a_change_whose_answer_is_lost_is_asked_for_again(lost: str, database_url: str, tmp_path: Path) -> None:
-    """A lost answer is an error that allows repeating the call; nothing is changed here before."""
+async def test_a_change_whose_response_is_lost_can_be_repeated(lost: str, database_url: str, tmp_path: Path) -> None:
+    """A lost response is an error that allows repeating the call; nothing is changed here before."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.fail("posts.update", lost)
@@ -70,7 +70,7 @@ async def test_a_change_whose_answer_is_lost_is_asked_for_again(lost: str, datab
     assert ("Later", "Changed", "Changed") == (kept, post.caption, record.summary)
 
 
-async def test_what_the_planner_would_lose_is_not_changed(database_url: str, tmp_path: Path) -> None:
+async def test_a_record_without_media_is_not_changed(database_url: str, tmp_path: Path) -> None:
     """A record that shows no media is left as it is, with the reason."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
@@ -83,7 +83,7 @@ async def test_what_the_planner_would_lose_is_not_changed(database_url: str, tmp
     assert ("media_would_be_lost", "Later") == (caught.value.code, record_after)
 
 
-async def test_a_change_is_checked_as_a_new_post_is(database_url: str, tmp_path: Path) -> None:
+async def test_a_change_is_checked_like_a_new_post(database_url: str, tmp_path: Path) -> None:
     """An option that the network does not support is refused without a vendor call."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
@@ -96,7 +96,7 @@ async def test_a_change_is_checked_as_a_new_post_is(database_url: str, tmp_path:
 
 
 async def test_a_waiting_post_is_changed_here(database_url: str, tmp_path: Path) -> None:
-    """No vendor is asked, and whoever was about to hand it over as it was is overtaken."""
+    """There is no vendor call, and a worker that was about to submit the old content is superseded."""
     async with planning(database_url, tmp_path) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Before")
         work = await journal.open_attempt(stage.domain, post, None, state="QUEUED")
@@ -110,8 +110,8 @@ async def test_a_waiting_post_is_changed_here(database_url: str, tmp_path: Path)
     assert (0, "PUBLISHED", ["After"]) == (asked, post.state, [each.summary for each in stage.published])
 
 
-async def test_a_post_that_is_out_or_changed_since_is_not_changed(database_url: str, tmp_path: Path) -> None:
-    """STATE_FORBIDS after its end, ETAG_MISMATCH for what somebody else changed."""
+async def test_a_final_or_changed_post_is_not_changed(database_url: str, tmp_path: Path) -> None:
+    """STATE_FORBIDS once the post is final, ETAG_MISMATCH after another change."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         with pytest.raises(EtagMismatch):
@@ -123,8 +123,8 @@ async def test_a_post_that_is_out_or_changed_since_is_not_changed(database_url: 
     assert ["Later"] == [each.summary for each in stage.published]
 
 
-async def test_a_draft_is_removed_from_the_planner_too(database_url: str, tmp_path: Path) -> None:
-    """Its record and its row are gone."""
+async def test_a_draft_is_deleted_from_the_planner_too(database_url: str, tmp_path: Path) -> None:
+    """Its record and its row are deleted."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         post = await stage.finish(await stage.planned(account, upload, "Draft", mode="planner_draft"))
@@ -135,8 +135,8 @@ async def test_a_draft_is_removed_from_the_planner_too(database_url: str, tmp_pa
     assert ["deleted"] == [record.status for record in stage.planner.planner.records.values()]
 
 
-async def test_a_published_post_stays_where_it_is(database_url: str, tmp_path: Path) -> None:
-    """Removing it is refused with the reason; by force its records go, and the post on the network stays."""
+async def test_a_published_post_stays_on_its_network(database_url: str, tmp_path: Path) -> None:
+    """DeletePost is refused with the reason; with `force` its records are deleted, the post on the network stays."""
     async with planning(database_url, tmp_path) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Out")
         post = await stage.finish(post)
@@ -149,16 +149,16 @@ async def test_a_published_post_stays_where_it_is(database_url: str, tmp_path: P
     assert 1 == len(stage.published)
 
 
-async def test_a_post_under_way_is_not_removed(database_url: str, tmp_path: Path) -> None:
-    """It is called back first."""
+async def test_an_unfinished_post_is_not_deleted(database_url: str, tmp_path: Path) -> None:
+    """It must be cancelled first."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         with pytest.raises(StateForbids, match="CancelPost"):
             await delete.delete(stage.domain, LOCATION, post.id, None, force=True)
 
 
-async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: Path) -> None:
-    """Twelve posts are out: one question settles them all."""
+async def test_one_call_returns_the_statuses_of_many_posts(database_url: str, tmp_path: Path) -> None:
+    """Twelve posts are published: one call settles them all."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         made = [await scheduled(stage, f"Post {number}", account=account, after=1) for number in range(12)]
@@ -171,7 +171,7 @@ async def test_one_call_tells_how_many_posts_stand(database_url: str, tmp_path: 
     assert (["posts.list"], {"PUBLISHED"}) == (asked, states)
 
 
-async def test_a_list_that_fails_holds_nobody_up(database_url: str, tmp_path: Path) -> None:
+async def test_a_failing_list_delays_no_post(database_url: str, tmp_path: Path) -> None:
     """When the list fails, the status of each post is requested separately."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()

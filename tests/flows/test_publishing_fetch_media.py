@@ -1,7 +1,7 @@
-"""A medium from a caller's address becomes an upload that its post points to, or nothing at all is left of it.
+"""Media from a caller's address becomes an upload that its post points to, or nothing of it is left.
 
-Owns the proof of `gateway/domain/publishing/fetch_media.py`: quotas, kinds of files, stops, rivals. What
-strangers' servers may do is tried in `tests/providers/http/test_fetch.py`.
+Owns the proof of `gateway/domain/publishing/fetch_media.py`: quotas, types of files, stops, concurrent workers. What
+hostile servers may do is tested in `tests/providers/http/test_fetch.py`.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> PostRow:
-    """Keep a post whose medium must be fetched first."""
+    """Create a post whose media must be fetched first."""
     account, now = await stage.connect(), stage.clock()
     row = post_row(
         now,
@@ -71,7 +71,7 @@ async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> 
 
 
 def answering(answer: bytes) -> Callable[[Heard], Talk]:
-    """Answer every request alike."""
+    """Give every request the same answer."""
     return holding(answer, b"", asyncio.Event())
 
 
@@ -94,7 +94,7 @@ def holding(first: bytes, then: bytes, gate: asyncio.Event) -> Callable[[Heard],
 
 
 def video(data: bytes = DATA, mime_type: str = "video/mp4") -> bytes:
-    """Write an answer with a video."""
+    """Return an answer with a video."""
     return reply("200 OK", data, f"Content-Type: {mime_type}")
 
 
@@ -112,8 +112,8 @@ async def kept(stage: Stage) -> tuple[list[UploadRow], list[str], int]:
 NOTHING: tuple[list[UploadRow], list[str], int] = ([], [], 0)
 
 
-async def test_a_fetched_medium_is_an_upload_like_any_other(stage: Stage) -> None:
-    """Its bytes, hash and type are kept, the post points to it and remembers the address, and nothing else changed."""
+async def test_fetched_media_is_an_upload_like_any_other(stage: Stage) -> None:
+    """Its bytes, hash and type are stored; the post points to it and keeps the address; nothing else changed."""
     async with serving(answering(video())) as heard:
         post = await posted(stage, f"{heard.url}/v.mp4?secret=1")
         found = await fetch_media.fetch(stage.domain, post, 0)
@@ -139,7 +139,7 @@ async def test_a_fetched_medium_is_an_upload_like_any_other(stage: Stage) -> Non
     assert ("QUEUED", 0, post.version + 1) == (found.state, found.attempt, found.version)
 
 
-async def test_each_photo_finds_its_own_place(stage: Stage) -> None:
+async def test_photos_keep_their_order(stage: Stage) -> None:
     """Photos are fetched one by one; the order of the sources stays."""
     async with serving(answering(video(b"photo", "image/jpg"))) as heard:
         post = await posted(stage, f"{heard.url}/0", "photos")
@@ -158,7 +158,7 @@ async def test_each_photo_finds_its_own_place(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "path", "kind", "mime_type"),
+    ("content_type", "path", "kind", "mime_type"),
     [
         ("video/webm", "/v.mp4", "video", "video/webm"),
         ("application/octet-stream", "/a/v.MOV?x=.mp4", "video", "video/quicktime"),
@@ -168,11 +168,11 @@ async def test_each_photo_finds_its_own_place(stage: Stage) -> None:
         ("image/webp", "/p", "photos", "image/webp"),
     ],
 )
-async def test_the_server_says_the_type_or_else_the_address(
-    stage: Stage, told: str, path: str, kind: str, mime_type: str
+async def test_the_type_comes_from_the_server_or_else_the_suffix(
+    stage: Stage, content_type: str, path: str, kind: str, mime_type: str
 ) -> None:
-    """The server's word goes first; where it was told nothing, the suffix speaks."""
-    async with serving(answering(video(b"abc", told) if told else reply("200 OK", b"abc"))) as heard:
+    """The server's Content-Type counts; if it names no type, the suffix of the address."""
+    async with serving(answering(video(b"abc", content_type) if content_type else reply("200 OK", b"abc"))) as heard:
         await fetch_media.fetch(stage.domain, await posted(stage, heard.url + path, kind), 0)
 
     [upload], _, _ = await kept(stage)
@@ -180,7 +180,7 @@ async def test_the_server_says_the_type_or_else_the_address(
 
 
 @pytest.mark.parametrize(
-    ("told", "kind", "named"),
+    ("content_type", "kind", "named"),
     [
         ("text/html; charset=utf-8", "video", "text/html"),
         ("image/jpeg", "video", "image/jpeg"),
@@ -190,9 +190,9 @@ async def test_the_server_says_the_type_or_else_the_address(
         ("video/mp4\x01<script>", "video", "?"),
     ],
 )
-async def test_another_kind_of_file_is_refused_by_its_name(stage: Stage, told: str, kind: str, named: str) -> None:
-    """An error page is no video: nothing of it is kept, and the error says what came instead."""
-    async with serving(answering(video(b"abc", told))) as heard:
+async def test_another_type_of_file_is_refused_by_name(stage: Stage, content_type: str, kind: str, named: str) -> None:
+    """An error page is not a video: nothing of it is stored, and the error names the type that came."""
+    async with serving(answering(video(b"abc", content_type))) as heard:
         post = await posted(stage, f"{heard.url}/page.html", kind)
         with pytest.raises(MediaInvalid) as caught:
             await fetch_media.fetch(stage.domain, post, 0)
@@ -206,7 +206,7 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nTransfer-Encoding: chu
 
 @pytest.mark.parametrize("answer", [video(b""), CHUNKED + b"0\r\n\r\n"], ids=["announced", "chunked"])
 async def test_an_empty_file_is_refused(stage: Stage, answer: bytes) -> None:
-    """No bytes are no medium."""
+    """A file without bytes is invalid."""
     async with serving(answering(answer)) as heard:
         with pytest.raises(MediaInvalid):
             await fetch_media.fetch(stage.domain, await posted(stage, heard.url), 0)
@@ -214,14 +214,16 @@ async def test_an_empty_file_is_refused(stage: Stage, answer: bytes) -> None:
     assert NOTHING == await kept(stage)
 
 
-async def test_more_than_the_provider_takes_is_refused(stage: Stage) -> None:
-    """A photo larger than the provider's bound is invalid, announced or not, and nothing of it is kept."""
+async def test_more_than_the_provider_accepts_is_refused(stage: Stage) -> None:
+    """A photo above the provider's size limit is invalid, with or without a Content-Length, and nothing of it is
+    stored.
+    """
     limit = stage.domain.providers["tiktok"].table.limits.max_photo_bytes
     large = f"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {limit + 1}\r\n\r\n".encode()
     piece = b"%x\r\n" % (4 * MIB) + b"x" * (4 * MIB) + b"\r\n"
     endless = CHUNKED.replace(b"video/mp4", b"image/jpeg") + piece * 6
-    async with serving(answering(large)) as announced, serving(answering(endless)) as chunked:
-        post = await posted(stage, announced.url, "photos")
+    async with serving(answering(large)) as sized, serving(answering(endless)) as chunked:
+        post = await posted(stage, sized.url, "photos")
         with pytest.raises(MediaTooLarge) as caught:
             await fetch_media.fetch(stage.domain, post, 0)
         async with stage.domain.db.transaction() as tx:
@@ -238,8 +240,8 @@ async def test_more_than_the_provider_takes_is_refused(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "answer", [video(b"123456"), CHUNKED + b"6\r\n123456\r\n0\r\n\r\n"], ids=["announced", "chunked"]
 )
-async def test_a_location_has_no_more_room_than_for_its_own_uploads(stage: Stage, answer: bytes) -> None:
-    """What a location may hold is shared by uploads and fetched media; what does not fit is not kept."""
+async def test_fetched_media_counts_against_the_storage_limit(stage: Stage, answer: bytes) -> None:
+    """Uploads and fetched media share the location's storage limit; what does not fit is not stored."""
     promised = upload_rules.MAX_LOCATION_BYTES - 5
     async with serving(answering(answer)) as heard:
         post = await posted(stage, heard.url)
@@ -264,10 +266,10 @@ async def test_a_location_has_no_more_room_than_for_its_own_uploads(stage: Stage
     ],
     ids=["refused", "away", "cut"],
 )
-async def test_nothing_is_left_of_a_medium_that_did_not_come(
+async def test_nothing_is_left_of_a_failed_fetch(
     stage: Stage, answer: bytes, kind: type[Exception], reason: str
 ) -> None:
-    """Refused, away, or cut just before the last byte: no upload, no blob, and the post is as it was."""
+    """Refused, unreachable, or cut off before the last byte: no upload, no blob, and the post is as it was."""
     async with serving(answering(answer)) as heard:
         post = await posted(stage, f"{heard.url}/secret?secret=1")
         with pytest.raises(kind) as caught:
@@ -295,14 +297,14 @@ async def half_fetched(
 
 
 async def parts_stored(stage: Stage) -> bool:
-    """Return whether both parts are stored that are full while the rest is held back."""
+    """Return whether both full parts are stored while the rest is held back."""
     async with stage.domain.db.read() as tx:
         rows = (await tx.execute(select(UploadRow))).scalars().all()
     return [True] == [row.committed_size >= 16 * MIB for row in rows]
 
 
-async def test_the_sweeper_is_kept_away_while_bytes_come(stage: Stage) -> None:
-    """However long it takes, the post is never due while somebody works on it, and no caller sees a change."""
+async def test_a_post_is_not_due_while_its_media_is_fetched(stage: Stage) -> None:
+    """However long the fetch takes, the post never becomes due meanwhile, and callers see no change."""
     async with half_fetched(stage) as (post, gate, fetch):
         for _ in range(3):
             stage.clock.advance(timedelta(seconds=15))
@@ -316,8 +318,8 @@ async def test_the_sweeper_is_kept_away_while_bytes_come(stage: Stage) -> None:
         assert (await fetch).uploads
 
 
-async def test_a_stop_ends_it_and_leaves_nothing(stage: Stage) -> None:
-    """A process that is to end gives the post back as it was; whoever takes it up begins anew."""
+async def test_a_stop_ends_the_fetch_and_leaves_nothing(stage: Stage) -> None:
+    """A process that stops leaves the post as it was; the next worker starts over."""
     stopping = False
     async with half_fetched(stage, stopping=lambda: stopping) as (post, _, fetch):
         stopping = True
@@ -327,8 +329,8 @@ async def test_a_stop_ends_it_and_leaves_nothing(stage: Stage) -> None:
     assert post_content.sources_of(await stage.read(post))[0].needs_fetch
 
 
-async def test_a_fetch_that_is_cut_off_leaves_nothing(stage: Stage) -> None:
-    """A worker that gets no more grace cleans up behind itself."""
+async def test_a_cancelled_fetch_leaves_nothing(stage: Stage) -> None:
+    """A worker whose grace period is over removes what it stored."""
     async with half_fetched(stage) as (_, _, fetch):
         fetch.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -340,8 +342,8 @@ async def test_a_fetch_that_is_cut_off_leaves_nothing(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "values", [{"state": "CANCELLED", "due_at": None}, {"attempt": 1}, {"content": {"kind": "video"}}]
 )
-async def test_who_was_overtaken_leaves_nothing(stage: Stage, values: dict[str, Any]) -> None:
-    """A post that was called back, tried again or changed meanwhile is left alone, and its late medium goes."""
+async def test_a_superseded_fetch_leaves_nothing(stage: Stage, values: dict[str, Any]) -> None:
+    """A post that was cancelled, retried or changed meanwhile is left alone, and its late media is removed."""
     async with half_fetched(stage) as (post, gate, fetch):
         async with stage.domain.db.transaction() as tx:
             moved = await posts.change(tx, LOCATION, post.id, stage.clock(), expect=[PostState.QUEUED], **values)
@@ -355,8 +357,8 @@ async def test_who_was_overtaken_leaves_nothing(stage: Stage, values: dict[str, 
     assert NOTHING == await kept(stage)
 
 
-async def test_a_post_that_moved_on_is_noticed_before_the_bytes_are_there(stage: Stage) -> None:
-    """A post that was called back does not go on pulling gigabytes: the next sign of life finds out."""
+async def test_a_post_that_moved_on_ends_the_fetch(stage: Stage) -> None:
+    """A fetch for a cancelled post does not download gigabytes: the next renewal of the lease ends it."""
     async with half_fetched(stage) as (post, _, fetch):
         async with stage.domain.db.transaction() as tx:
             await posts.change(
@@ -370,7 +372,7 @@ async def test_a_post_that_moved_on_is_noticed_before_the_bytes_are_there(stage:
 
 
 async def test_of_two_workers_one_wins(stage: Stage) -> None:
-    """When a worker froze and another took over, the post points to one whole medium, and the other's is gone."""
+    """When a worker froze and another took over, the post points to one complete upload, and the other's is removed."""
     async with half_fetched(stage) as (post, gate, fetch):
         rival = asyncio.create_task(fetch_media.fetch(stage.domain, post, 0))
         gate.set()
@@ -384,7 +386,7 @@ async def test_of_two_workers_one_wins(stage: Stage) -> None:
 
 
 async def test_what_a_dead_worker_fetched_expires_by_itself(stage: Stage) -> None:
-    """An upload that nobody goes on with keeps its bytes for two hours, not for a day."""
+    """An upload that no worker continues is kept for two hours, not for a day."""
     async with half_fetched(stage) as (_, gate, fetch):
         [upload], _, _ = await kept(stage)
         assert stage.clock() + timedelta(hours=2) == upload.expire_time
@@ -397,8 +399,8 @@ async def test_what_a_dead_worker_fetched_expires_by_itself(stage: Stage) -> Non
     assert NOTHING == await kept(stage)
 
 
-async def test_a_store_that_fails_is_no_fault_of_the_medium(stage: Stage, tmp_path: Path) -> None:
-    """When the bytes cannot be kept, the medium is fetched again later, and the post does not fail."""
+async def test_a_failing_store_does_not_fail_the_post(stage: Stage, tmp_path: Path) -> None:
+    """When the bytes cannot be stored, the media is fetched again later, and the post does not fail."""
     (tmp_path / "blobs").rmdir()
     (tmp_path / "blobs").write_text("in the way")
     async with serving(answering(video())) as heard:
@@ -413,7 +415,7 @@ async def test_a_store_that_fails_is_no_fault_of_the_medium(stage: Stage, tmp_pa
 
 
 async def test_a_post_with_an_address_is_published(stage: Stage) -> None:
-    """Through the whole machine: the bytes that the vendor gets are those that the address gave."""
+    """End to end: the vendor gets exactly the bytes that the address returned."""
     async with serving(answering(video())) as heard:
         post = await stage.finish(await posted(stage, heard.url))
 
@@ -422,7 +424,7 @@ async def test_a_post_with_an_address_is_published(stage: Stage) -> None:
 
 
 async def test_a_post_whose_address_is_gone_fails(stage: Stage) -> None:
-    """A refusal of the server is the post's end, with a reason that says so."""
+    """A refusal of the server fails the post, with a reason that says so."""
     async with serving(answering(reply("410 Gone"))) as heard:
         post = await stage.finish(await posted(stage, f"{heard.url}/secret"))
 
@@ -433,7 +435,7 @@ async def test_a_post_whose_address_is_gone_fails(stage: Stage) -> None:
 
 
 async def two_photos(stage: Stage, first: str, second: str) -> PostRow:
-    """Keep a post of two photos that must be fetched first."""
+    """Create a post of two photos that must be fetched first."""
     post = await posted(stage, first, "photos")
     async with stage.domain.db.transaction() as tx:
         content = post_content.build_content("photos", [Source(uri=first), Source(uri=second)])
@@ -455,7 +457,7 @@ TOO_LARGE = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: 999
     ids=["gone", "too large", "a page"],
 )
 async def test_a_photo_whose_address_is_refused_is_named(stage: Stage, answer: bytes, reason: str) -> None:
-    """Of two photos the second cannot be had: the post's error begins with that one's path, and names it as `field`."""
+    """The second of two photos cannot be fetched: the error begins with its path, and names it as `field`."""
     async with serving(answering(video(media.jpeg(), "image/jpeg"))) as good, serving(answering(answer)) as bad:
         post = await stage.finish(await two_photos(stage, good.url, bad.url))
 
@@ -465,8 +467,8 @@ async def test_a_photo_whose_address_is_refused_is_named(stage: Stage, answer: b
     assert post.error["message"].startswith("post.photos.sources[1]: ")
 
 
-async def test_every_photo_that_is_refused_at_the_hand_over_is_named(stage: Stage) -> None:
-    """Two photos come with too many pixels: callers see one BadRequest that names both, as CreatePost would."""
+async def test_every_photo_that_is_refused_before_the_submit_is_named(stage: Stage) -> None:
+    """Two photos have too many pixels: callers see one BadRequest that names both, as CreatePost would."""
     async with serving(answering(video(media.jpeg(1200, 1300), "image/jpeg"))) as heard:
         post = await stage.finish(await two_photos(stage, f"{heard.url}/0", f"{heard.url}/1"))
 
@@ -477,8 +479,8 @@ async def test_every_photo_that_is_refused_at_the_hand_over_is_named(stage: Stag
     assert ["post.photos.sources[0]", "post.photos.sources[1]"] == [each.field for each in shown.field_violations]
 
 
-def test_an_address_is_judged_before_anybody_is_asked() -> None:
-    """CreatePost can refuse at once what would never be fetched."""
+def test_an_address_is_checked_before_any_request() -> None:
+    """CreatePost refuses at once what would never be fetched."""
     assert "" == public.trouble("https://media.example/v.mp4", allow_loopback=False)
     assert "" != public.trouble("http://127.0.0.1:8080/v.mp4", allow_loopback=False)
     assert "" == public.trouble("http://127.0.0.1:8080/v.mp4", allow_loopback=True)

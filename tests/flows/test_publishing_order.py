@@ -1,4 +1,4 @@
-"""Posts of one account go out in the order in which they were made, one hand-over at a time; fifty at once keep to it.
+"""Posts of one account go out in the order of their creation, one submit at a time, also fifty created at once.
 
 Owns the order. How many bytes fit at once is proved in test_media_upload_memory.py and in `tests/chaos`.
 """
@@ -45,7 +45,7 @@ async def made(stage: Stage, count: int) -> list[PostRow]:
 
 
 async def carried(stage: Stage, posts: list[PostRow], shuffle: random.Random) -> list[PostRow]:
-    """Carry all posts on, in any order of the workers, until each is final."""
+    """Step all posts, in any order of the workers, until each is final."""
     open_ones = {post.id: post for post in posts}
     for _ in range(400):
         due = [post for post in open_ones.values() if post.due_at is not None and post.due_at <= stage.clock()]
@@ -61,7 +61,7 @@ async def carried(stage: Stage, posts: list[PostRow], shuffle: random.Random) ->
 
 
 async def test_a_younger_post_waits_for_an_older_one(stage: Stage) -> None:
-    """Whichever worker comes first, the post that was made first goes out first."""
+    """Whichever worker comes first, the post that was created first is submitted first."""
     older, younger = await made(stage, 2)
 
     assert "QUEUED" == (await stage.step(younger)).state
@@ -71,8 +71,8 @@ async def test_a_younger_post_waits_for_an_older_one(stage: Stage) -> None:
     assert ["0", "1"] == [each.post_info["title"] for each in stage.vendor.publisher.publications.values()]
 
 
-async def test_who_stands_further_behind_looks_more_seldom(stage: Stage) -> None:
-    """A post that finds so many before it comes back after as many seconds, and after 15 at most."""
+async def test_the_further_behind_a_post_is_the_longer_it_waits(stage: Stage) -> None:
+    """A post with n posts ahead of it is due again after n seconds, and after 15 at most."""
     posts = await made(stage, 18)
 
     waits = [(await stage.step(posts[place])).due_at for place in (1, 3, 17)]
@@ -81,7 +81,7 @@ async def test_who_stands_further_behind_looks_more_seldom(stage: Stage) -> None
     assert [] == stage.vendor.inits
 
 
-async def test_an_older_post_that_was_put_off_lets_others_pass(stage: Stage) -> None:
+async def test_an_older_deferred_post_lets_others_pass(stage: Stage) -> None:
     """A post that waits for the vendor does not hold up the account."""
     older, younger = await made(stage, 2)
     stage.vendor.faults.add(Fault(match="creator_info", kind="status", status=503, times=2))
@@ -93,7 +93,7 @@ async def test_an_older_post_that_was_put_off_lets_others_pass(stage: Stage) -> 
 @pytest.mark.chaos
 @pytest.mark.parametrize("count", [8, pytest.param(50, marks=pytest.mark.chaos)])
 async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stage: Stage, count: int) -> None:
-    """However the workers take them up, all posts arrive in order, and the vendor refuses no call for its rate."""
+    """Whatever the order of the workers, posts are published in order, and the vendor refuses no call for its rate."""
     posts = await made(stage, count)
 
     ended = await carried(stage, posts, random.Random(7))
@@ -105,7 +105,7 @@ async def test_posts_of_one_account_keep_their_order_and_the_vendors_limits(stag
 
 @pytest.mark.chaos
 async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) -> None:
-    """Posts that lie in the queue, or in a worker's hands, are not overtaken: their lease is no wait."""
+    """Posts that are queued or leased are not overtaken: a lease does not count as waiting."""
     quiet = SimulatorConfig(rate_limits=False, posts_per_day=None, processing_seconds=0)
     async with opened(database_url, tmp_path, quiet) as stage:
         account, upload = await stage.connect(), await stage.upload(b"one file for all")
@@ -130,8 +130,8 @@ async def test_many_workers_keep_the_order(database_url: str, tmp_path: Path) ->
 
 
 @pytest.mark.chaos
-async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, tmp_path: Path) -> None:
-    """One caller sends and posts 50 files in parallel: all are published, byte for byte, as they were created."""
+async def test_fifty_files_uploaded_at_once_are_published_in_order(database_url: str, tmp_path: Path) -> None:
+    """One caller uploads and posts 50 files in parallel: all are published, byte for byte, in the order of creation."""
     files = {f"{number}": media.video(30_000, seed=number) for number in range(50)}
     async with gateway.opened(database_url, tmp_path, clock=RunningClock(START)) as world:
         await world.connect()
@@ -160,10 +160,10 @@ async def test_fifty_files_that_come_at_once_go_out_in_order(database_url: str, 
 
 
 async def sent(world: gateway.World, account: str, title: str, data: bytes) -> post_pb2.Post:
-    """Announce, send and post one file, as a caller does."""
+    """Upload and post one file, as a caller does."""
     upload = upload_pb2.Upload(mime_type="video/mp4", size_bytes=len(data))
-    announced = upload_service_pb2.CreateUploadRequest(parent="locations/l1", upload=upload)
-    name = (await world.api.uploads.CreateUpload(announced)).name
+    creating = upload_service_pb2.CreateUploadRequest(parent="locations/l1", upload=upload)
+    name = (await world.api.uploads.CreateUpload(creating)).name
     await world.api.uploads.WriteUpload(iter(messages(name, data, piece=10_000)))
     post = post_pb2.Post(account=account, mode=post_pb2.POST_MODE_DIRECT, caption=title)
     post.video.source.upload = name

@@ -1,7 +1,7 @@
-"""Photos, and videos that the vendor fetches from links of ours: what is fetched, what is proved by it, what is posted.
+"""Photos, and videos that the vendor fetches by our links: what is fetched, what that proves, what is posted.
 
-Owns the proofs of `announcing` and `reconciling` where our own media links are the witness. The vendor really fetches,
-from the gateway's real edge; its ledger says what was posted, and of which bytes.
+Owns the proofs of `submit` and `reconcile` that rest on our own media links. The vendor really fetches, from the
+gateway's real HTTP edge; its ledger says what was posted, and of which bytes.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ PUBLIC = {"privacy_level": "public"}
 
 @pytest.fixture
 async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
-    """Yield a stage whose vendor fetches what it is told to."""
+    """Yield a stage whose vendor fetches media itself."""
     async with opened(database_url, tmp_path, FETCHING) as opened_stage:
         yield opened_stage
 
@@ -54,7 +54,7 @@ async def photos(stage: Stage, account: str, **changes: Any) -> PostRow:
 
 
 async def settled(stage: Stage, post: PostRow) -> PostRow:
-    """Carry the post on until it is final, giving the vendor's own tasks their turns."""
+    """Step the post until it is final, letting the vendor's own tasks run."""
     for _ in range(60):
         post = await stage.step(post)
         if post.state in ("PUBLISHED", "FAILED", "INDETERMINATE", "AWAITING_CREATOR", "CANCELLED"):
@@ -107,8 +107,8 @@ async def test_an_uploaded_video_can_be_fetched_by_the_vendor(stage: Stage) -> N
     assert ["PULL_FROM_URL"] == [init.source for init in stage.vendor.inits]
 
 
-async def test_a_lost_announcement_that_nobody_followed_is_made_again(stage: Stage) -> None:
-    """The links were never used and are closed: nothing can come of that announcement, and one post of the next."""
+async def test_a_lost_submit_whose_links_were_never_fetched_is_repeated(stage: Stage) -> None:
+    """The unused links are revoked, so the lost submit can have no effect, and the next one makes the one post."""
     stage.vendor.faults.add(Fault(match="content.init", kind="drop_before"))
 
     post = await settled(stage, await photos(stage, await stage.connect()))
@@ -118,8 +118,10 @@ async def test_a_lost_announcement_that_nobody_followed_is_made_again(stage: Sta
     assert 0 == await links.count_fetched(stage.domain, LOCATION, post.id, 1)
 
 
-async def test_a_vendor_that_comes_late_finds_the_door_closed(stage: Stage) -> None:
-    """It took the announcement whose answer was lost and is slow to fetch: that fails, and the next one goes out."""
+async def test_a_vendor_that_fetches_late_finds_the_links_revoked(stage: Stage) -> None:
+    """The vendor got the submit whose response was lost and is slow to fetch: that publish fails, the next one
+    succeeds.
+    """
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="content.init", kind="drop_after"))
     stage.way.open.clear()
@@ -134,8 +136,8 @@ async def test_a_vendor_that_comes_late_finds_the_door_closed(stage: Stage) -> N
     assert {"FAILED", "PUBLISH_COMPLETE"} == {made.status for made in stage.vendor.publisher.publications.values()}
 
 
-async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage: Stage) -> None:
-    """Once a link was used the vendor may be posting: nothing is announced again until a human says so."""
+async def test_a_lost_response_after_a_fetch_leaves_the_outcome_open(stage: Stage) -> None:
+    """Once a link was fetched the vendor may be publishing: there is no further submit until a person decides."""
     post = await stage.step(await photos(stage, await stage.connect(), options={"privacy_level": "only_me"}))
     for _ in range(200):
         if 3 == await links.count_fetched(stage.domain, LOCATION, post.id, 1):
@@ -164,8 +166,8 @@ async def test_a_lost_answer_to_what_was_followed_leaves_the_outcome_open(stage:
 
 
 @pytest.mark.chaos
-async def test_a_photo_that_cannot_be_fetched_is_tried_again(stage: Stage) -> None:
-    """The vendor's own word that it failed proves that nothing was posted: another attempt, with links of its own."""
+async def test_a_photo_that_cannot_be_fetched_is_retried(stage: Stage) -> None:
+    """The vendor's report of a failure proves that nothing was posted: there is another attempt, with its own links."""
     account = await stage.connect()
     stage.vendor.fail_next_publish("photo_pull_failed")
 
@@ -177,7 +179,7 @@ async def test_a_photo_that_cannot_be_fetched_is_tried_again(stage: Stage) -> No
 
 @pytest.mark.parametrize("reason", ["picture_size_check_failed", "spam_risk_text", "auth_removed"])
 async def test_a_refusal_of_the_content_is_final(stage: Stage, reason: str) -> None:
-    """What another try cannot mend is not tried."""
+    """A failure that a retry cannot repair is not retried."""
     account = await stage.connect()
     stage.vendor.fail_next_publish(reason)
 

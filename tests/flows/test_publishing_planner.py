@@ -1,4 +1,4 @@
-"""Posts through a planner: at once, at a time, as drafts; answers that are lost; what is taken back."""
+"""Posts through a planner: at once, at a time, as drafts; lost responses; what is cancelled."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,8 +19,8 @@ VIDEO = b"v" * 5000
 
 
 @pytest.mark.parametrize("named", [True, False], ids=["with an id", "without an id"])
-async def test_a_post_goes_out_at_once(named: bool, database_url: str, tmp_path: Path) -> None:
-    """Its video is put into the library, the post is made, and found by its medium when the answer names no id."""
+async def test_a_post_is_published_at_once(named: bool, database_url: str, tmp_path: Path) -> None:
+    """Its video is uploaded to the library, the post is created, and found by its media if the response has no id."""
     async with planning(database_url, tmp_path, SimulatorConfig(publish_now_results=named)) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Hello")
         post = await stage.finish(post)
@@ -38,7 +38,7 @@ async def test_a_post_goes_out_at_once(named: bool, database_url: str, tmp_path:
 
 
 async def test_a_post_waits_at_the_planner_for_its_time(database_url: str, tmp_path: Path) -> None:
-    """It is handed over at once, shows as scheduled, is not asked for before its time, and is then published."""
+    """It is submitted at once, is SCHEDULED, is not polled before its time, and is then published."""
     async with planning(database_url, tmp_path) as stage:
         time = stage.clock() + timedelta(hours=3)
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Later", schedule_time=time)
@@ -57,8 +57,10 @@ async def test_a_post_waits_at_the_planner_for_its_time(database_url: str, tmp_p
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "status"])
-async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: Path) -> None:
-    """The planner's list says whether the post was made: what it has goes on, what it lacks for long is made again."""
+async def test_a_lost_response_posts_once(kind: str, database_url: str, tmp_path: Path) -> None:
+    """The planner's list shows whether the post was created: if so it continues, if it is missing for long it is
+    resubmitted.
+    """
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         stage.fail("posts.create", kind, **({"status": 502} if kind == "status" else {}))
@@ -67,10 +69,10 @@ async def test_a_lost_answer_posts_once(kind: str, database_url: str, tmp_path: 
     assert ("PUBLISHED", 1) == (post.state, len(stage.published)), post.error
 
 
-async def test_an_announcement_that_did_not_leave_soon_never_leaves(
+async def test_a_submit_that_was_not_sent_in_time_is_never_sent(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker that was suspended between the commit and the call makes no call: another may have made it."""
+    """A worker suspended between commit and call does not make the call: another one may have made it."""
     async with planning(database_url, tmp_path) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Slow")
 
@@ -88,8 +90,8 @@ async def test_an_announcement_that_did_not_leave_soon_never_leaves(
     assert ("PUBLISHED", 1, 1) == (post.state, len(stage.published), len(stage.planner.created))
 
 
-async def test_two_equal_posts_are_told_apart(database_url: str, tmp_path: Path) -> None:
-    """Both answers are lost: each post finds its own by the medium that only it was given."""
+async def test_two_equal_posts_are_distinguished(database_url: str, tmp_path: Path) -> None:
+    """Both responses are lost: each post is found by the media that only it uses."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         stage.fail("posts.create", "drop_after", times=2)
@@ -111,7 +113,7 @@ async def test_a_draft_waits_for_a_person(database_url: str, tmp_path: Path) -> 
     assert ["draft"] == [record.status for record in stage.planner.planner.records.values()]
 
 
-async def test_a_post_of_words_goes_out(database_url: str, tmp_path: Path) -> None:
+async def test_a_text_post_is_published(database_url: str, tmp_path: Path) -> None:
     """A network that supports text posts accepts a post without media."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
@@ -130,8 +132,8 @@ async def _scheduled(stage: PlannerStage) -> tuple[str, PostRow]:
 
 
 @pytest.mark.parametrize("lost", ["", "drop_before", "drop_after"])
-async def test_a_scheduled_post_is_called_back(lost: str, database_url: str, tmp_path: Path) -> None:
-    """Its record is taken away before its time, whatever becomes of the answer; nothing is published."""
+async def test_a_scheduled_post_is_cancelled(lost: str, database_url: str, tmp_path: Path) -> None:
+    """Its record is deleted before its time, also if the response is lost; nothing is published."""
     async with planning(database_url, tmp_path) as stage:
         id, post = await _scheduled(stage)
         if lost:
@@ -144,8 +146,8 @@ async def test_a_scheduled_post_is_called_back(lost: str, database_url: str, tmp
 
 
 @pytest.mark.parametrize("spoilt", ["words", "clock"])
-async def test_what_may_be_ours_is_not_made_again(spoilt: str, database_url: str, tmp_path: Path) -> None:
-    """A record whose words the planner changed, and one of a clock that is minutes behind, still stand in the way."""
+async def test_a_record_that_may_be_ours_prevents_a_resubmit(spoilt: str, database_url: str, tmp_path: Path) -> None:
+    """So does a record whose text the planner changed, and one dated by a clock that is minutes behind."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
         stage.fail("posts.create", "drop_after")
@@ -164,7 +166,7 @@ async def test_what_may_be_ours_is_not_made_again(spoilt: str, database_url: str
 
 
 async def test_a_record_that_is_gone_after_a_cancel_is_cancelled(database_url: str, tmp_path: Path) -> None:
-    """A planner that no longer knows the post has called it back."""
+    """A planner that no longer knows the post has cancelled it."""
     async with planning(database_url, tmp_path) as stage:
         id, post = await _scheduled(stage)
         gone = '{"statusCode": 404, "message": "Post not found"}'
@@ -185,8 +187,8 @@ async def _in_review(stage: PlannerStage) -> PostRow:
 
 
 @pytest.mark.parametrize("approve", [True, False])
-async def test_what_a_reviewer_decides_is_followed(approve: bool, database_url: str, tmp_path: Path) -> None:
-    """An approved post is SCHEDULED and goes out at its time; one that then fails says so."""
+async def test_the_decision_of_a_reviewer_is_applied(approve: bool, database_url: str, tmp_path: Path) -> None:
+    """An approved post is SCHEDULED and published at its time; one that then fails has the error."""
     async with planning(database_url, tmp_path) as stage:
         post = await _in_review(stage)
         [record] = stage.planner.planner.records.values()
@@ -201,7 +203,7 @@ async def test_what_a_reviewer_decides_is_followed(approve: bool, database_url: 
     assert ("SCHEDULED", "PUBLISHED" if approve else "FAILED") == (shown, post.state)
 
 
-async def test_a_draft_is_called_back(database_url: str, tmp_path: Path) -> None:
+async def test_a_draft_is_cancelled(database_url: str, tmp_path: Path) -> None:
     """A draft that waits for a person in the planner can be cancelled: its record is deleted."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
@@ -212,8 +214,8 @@ async def test_a_draft_is_called_back(database_url: str, tmp_path: Path) -> None
     assert ("CANCELLED", ["deleted"]) == (post.state, [each.status for each in stage.planner.planner.records.values()])
 
 
-async def test_a_post_that_the_planner_keeps_too_long_says_so(database_url: str, tmp_path: Path) -> None:
-    """Its account is expired there: callers see it, and it still goes out when that is mended."""
+async def test_a_post_that_the_planner_keeps_too_long_shows_an_error(database_url: str, tmp_path: Path) -> None:
+    """Its account is expired there: callers see it, and it is still published once that is repaired."""
     async with planning(database_url, tmp_path) as stage:
         _, post = await _scheduled(stage)
         account = next(each for each in stage.planner.accounts.of(BAKERY) if each.platform == "tiktok")
@@ -229,7 +231,7 @@ async def test_a_post_that_the_planner_keeps_too_long_says_so(database_url: str,
 async def test_a_post_for_an_expired_account_is_refused_until_it_is_connected_again(
     database_url: str, tmp_path: Path
 ) -> None:
-    """The copy is looked at again before anybody is refused; one that expires later makes its post wait."""
+    """The cached account is refreshed before a post is refused; an account that expires later makes its post wait."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         there = next(each for each in stage.planner.accounts.of(BAKERY) if each.platform == "tiktok")

@@ -1,7 +1,7 @@
-"""Posts whose media the vendor fetches itself: the one call may publish, so its lost answer is never simply repeated.
+"""Posts whose media the vendor fetches itself: one call may publish, so a lost response is never just repeated.
 
-Owns the proofs of `announcing`, `reconciling` and `cancelling` for pulls. The vendor's ledger says what was posted;
-time is moved by hand.
+Owns the proofs of `submit`, `reconcile` and `cancel` for pulls. The vendor's ledger says what was posted; time is moved
+by hand.
 """
 
 from collections.abc import AsyncIterator
@@ -61,7 +61,7 @@ async def attempt_of(stage: Stage, post: PostRow) -> attempts.AttemptRow:
 
 
 async def states(stage: Stage, post: PostRow) -> list[str]:
-    """Return the states that events told of a post, in order."""
+    """Return the states in the post's events, in order."""
     async with stage.domain.db.read() as tx:
         found = await events.after(tx, LOCATION, 0, subject=f"locations/{LOCATION}/posts/{post.id}", limit=100)
     return [event.payload["post"]["state"] for event in found if event.type == "POST_STATE_CHANGED"]
@@ -89,8 +89,8 @@ def _ledger(stage: Stage) -> list[tuple[Any, Any]]:
     ],
     ids=["dropped", "500", "corrupt"],
 )
-async def test_a_lost_answer_is_settled_by_the_vendors_list(stage: Stage, fault: Fault) -> None:
-    """The post is found among the account's videos and PUBLISHED with its id; it was announced once."""
+async def test_a_lost_response_is_resolved_by_the_vendors_list(stage: Stage, fault: Fault) -> None:
+    """The post is found among the account's videos and PUBLISHED with its id; it was submitted once."""
     account = await stage.connect()
     stage.vendor.faults.add(fault)
 
@@ -126,7 +126,7 @@ async def test_without_proof_nothing_is_sent_again(stage: Stage) -> None:
     assert ("PUBLISHED", 1) == (post.state, len(stage.vendor.posts))
 
 
-async def test_two_equal_posts_are_not_taken_for_each_other(stage: Stage) -> None:
+async def test_two_equal_posts_are_not_confused(stage: Stage) -> None:
     """When two posts of one text are in doubt, one video in the list proves neither of them."""
     account = await stage.connect()
     first = await pulled(stage, account)
@@ -141,7 +141,7 @@ async def test_two_equal_posts_are_not_taken_for_each_other(stage: Stage) -> Non
     assert 1 == len(stage.vendor.posts)
 
 
-async def test_a_dead_process_between_announcement_and_answer_announces_nothing_again(stage: Stage) -> None:
+async def test_a_process_that_died_before_the_response_does_not_submit_again(stage: Stage) -> None:
     """A worker that finds INIT_SENT in the journal of a pull asks the vendor instead of repeating the init call."""
     account = await stage.connect()
     post = await pulled(stage, account)
@@ -161,32 +161,32 @@ async def test_a_dead_process_between_announcement_and_answer_announces_nothing_
     assert 1 == len(stage.vendor.inits)
 
 
-async def test_a_delivery_gives_a_lost_publish_its_id(stage: Stage) -> None:
-    """An id that only the one attempt in doubt can have is taken over, and the vendor's word ends the doubt."""
+async def test_a_webhook_gives_a_lost_publish_its_id(stage: Stage) -> None:
+    """An id that only the one attempt in doubt can have is adopted, and the vendor's report ends the doubt."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     post = await stage.step(await pulled(stage, account, caption=""))
     made = next(iter(stage.vendor.publisher.publications.values()))
-    told = Webhook(
+    webhook = Webhook(
         WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", stage.clock(), publish_id=made.publish_id
     )
 
-    assert await reconcile.adopt(stage.domain, told, "tiktok")
+    assert await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert made.publish_id == (await attempt_of(stage, post)).publish_id
     stage.clock.advance(timedelta(minutes=1))
     assert "PUBLISHED" == (await stage.step(post)).state
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
 
 
 @pytest.mark.parametrize("kind", [WebhookKind.PUBLISH_FAILED, WebhookKind.NO_LONGER_AVAILABLE, WebhookKind.UNKNOWN])
-async def test_bad_news_of_an_unknown_publish_is_nobodys(stage: Stage, kind: WebhookKind) -> None:
-    """A failure may be that of an attempt given up long ago: it is not taken for the one in doubt."""
+async def test_a_webhook_about_a_failed_unknown_publish_is_not_adopted(stage: Stage, kind: WebhookKind) -> None:
+    """A failure may be that of an attempt abandoned long ago: it is not applied to the one in doubt."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_after"))
     post = await stage.step(await pulled(stage, account))
-    told = Webhook(kind, "post.publish.failed", next(iter(stage.vendor.users)), "key", publish_id="v")
+    webhook = Webhook(kind, "post.publish.failed", next(iter(stage.vendor.users)), "key", publish_id="v")
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert "" == (await attempt_of(stage, post)).publish_id
 
 
@@ -197,9 +197,9 @@ async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
     for caption in ("one", "two"):
         await stage.step(await pulled(stage, account, caption))
     made = next(iter(stage.vendor.publisher.publications.values()))
-    told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
+    webhook = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", made.open_id, "key", publish_id=made.publish_id)
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
 
 
 @pytest.mark.parametrize(
@@ -211,8 +211,8 @@ async def test_two_posts_in_doubt_adopt_nothing(stage: Stage) -> None:
         "https://[::1]/v.mp4",
     ],
 )
-async def test_what_only_a_vendor_of_this_machine_could_fetch_is_refused(stage: Stage, uri: str) -> None:
-    """Without the setting for simulators plain http, a port and this machine are named as the post's bad field."""
+async def test_an_address_that_only_a_local_vendor_could_fetch_is_refused(stage: Stage, uri: str) -> None:
+    """Without the setting for simulators plain http, a port and a loopback address are refused by the field's path."""
     account = await stage.connect()
     at_large = Stage(replace(stage.domain, loopback_vendors=False), stage.vendor, stage.clock)
     content = post_content.build_content("video", [Source(uri=uri, vendor_pull=True)])
@@ -231,8 +231,8 @@ async def test_with_the_setting_for_simulators_a_vendor_may_fetch_from_this_mach
     assert "QUEUED" == (await pulled(stage, await stage.connect(), content=content)).state
 
 
-async def test_a_running_pull_is_called_back(slow_stage: Stage) -> None:
-    """The vendor is asked to stop; the post is CANCELLING until the vendor says that it was cancelled."""
+async def test_a_running_pull_is_cancelled(slow_stage: Stage) -> None:
+    """The vendor is asked to stop; the post is CANCELLING until the vendor reports that it was cancelled."""
     post = await slow_stage.step(await pulled(slow_stage, await slow_stage.connect()))
     assert "PROCESSING" == post.state
 
@@ -246,7 +246,7 @@ async def test_a_running_pull_is_called_back(slow_stage: Stage) -> None:
     assert ["QUEUED", "TRANSFERRING", "PROCESSING", "CANCELLING", "CANCELLED"] == await states(slow_stage, post)
 
 
-async def test_a_cancel_without_an_answer_is_asked_again(slow_stage: Stage) -> None:
+async def test_a_cancel_without_a_response_is_repeated(slow_stage: Stage) -> None:
     """The post is CANCELLING, and the next poll repeats the vendor call."""
     post = await slow_stage.step(await pulled(slow_stage, await slow_stage.connect()))
     slow_stage.vendor.faults.add(Fault(match="cancel", kind="drop_before"))
@@ -256,8 +256,8 @@ async def test_a_cancel_without_an_answer_is_asked_again(slow_stage: Stage) -> N
     assert "CANCELLED" == (await slow_stage.finish(post)).state
 
 
-async def test_a_vendor_that_was_faster_has_the_last_word(stage: Stage) -> None:
-    """A pull that got through although it was called back is PUBLISHED."""
+async def test_a_vendor_that_published_first_decides(stage: Stage) -> None:
+    """A pull that was published despite the cancel is PUBLISHED."""
     account = await stage.connect()
     post = await stage.step(await pulled(stage, account))
     stage.vendor.faults.add(Fault(match="cancel", kind="drop_before"))
@@ -268,7 +268,7 @@ async def test_a_vendor_that_was_faster_has_the_last_word(stage: Stage) -> None:
     assert "PUBLISHED" == (await stage.finish(post)).state
 
 
-async def test_what_cannot_be_stopped_any_more_goes_on(stage: Stage) -> None:
+async def test_what_can_no_longer_be_stopped_continues(stage: Stage) -> None:
     """When the vendor refuses to cancel, the call is STATE_FORBIDS, and the post stays PROCESSING."""
     account = await stage.connect()
     post = await stage.step(await pulled(stage, account))
@@ -281,8 +281,8 @@ async def test_what_cannot_be_stopped_any_more_goes_on(stage: Stage) -> None:
     assert "PUBLISHED" == (await stage.finish(post)).state
 
 
-async def test_a_post_that_nobody_began_is_cancelled_at_once(stage: Stage) -> None:
-    """A queued post never reaches the vendor, and its worker stops where it is."""
+async def test_a_post_that_was_not_started_is_cancelled_at_once(stage: Stage) -> None:
+    """A queued post never reaches the vendor, and its worker stops."""
     post = await pulled(stage, await stage.connect())
 
     cancelled = await cancel.cancel(stage.domain, LOCATION, post.id, None)
@@ -293,7 +293,7 @@ async def test_a_post_that_nobody_began_is_cancelled_at_once(stage: Stage) -> No
 
 
 async def test_a_waiting_attempt_is_cancelled_at_once(stage: Stage) -> None:
-    """A post whose announcement was put off is cancelled, attempt and all."""
+    """A post whose submit was deferred is cancelled together with its attempt."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="error", code="rate_limit_exceeded"))
     post = await stage.step(await pulled(stage, account))
@@ -306,8 +306,8 @@ async def test_a_waiting_attempt_is_cancelled_at_once(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("state", ["PUBLISHED", "FAILED", "INDETERMINATE", "AWAITING_CREATOR"])
-async def test_what_has_ended_is_not_cancelled(stage: Stage, state: str) -> None:
-    """A final state stays what it is."""
+async def test_a_final_post_is_not_cancelled(stage: Stage, state: str) -> None:
+    """A final state does not change."""
     post = await stage.step(await pulled(stage, await stage.connect()))
     async with stage.domain.db.transaction() as tx:
         row = await rows.get(tx, LOCATION, post.id)
@@ -320,8 +320,8 @@ async def test_what_has_ended_is_not_cancelled(stage: Stage, state: str) -> None
     assert state == caught.value.metadata["state"]
 
 
-async def test_the_one_call_under_way_cannot_be_overtaken(stage: Stage) -> None:
-    """Between the announcement of a pull and its answer a cancel is a CONFLICT: a moment later it can be decided."""
+async def test_a_submit_in_progress_cannot_be_cancelled(stage: Stage) -> None:
+    """Between the submit of a pull and its response a cancel is a CONFLICT: a moment later it can be decided."""
     post = await stage.step(await pulled(stage, await stage.connect()))
     async with stage.domain.db.transaction() as tx:
         attempt = await attempts.find(tx, LOCATION, post.id, 1)

@@ -1,7 +1,7 @@
-"""What is believed when nobody knows whether a publish worked: which word of the vendor's counts, and how often said.
+"""Reconciling publishes of which nobody knows whether they worked: which report of the vendor counts, and when.
 
-Owns the doubt about last bytes, about what a vendor says of an attempt that was given up, and about a person's calls
-that come in the middle. The vendor's ledger says what was announced and posted; time is moved by hand.
+Owns the doubt about the last bytes, about what a vendor reports of an abandoned attempt, and about the calls of a
+person in between. The vendor's ledger says what was submitted and posted; time is moved by hand.
 """
 
 import json
@@ -24,10 +24,10 @@ from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.flows.faults import (
     PUBLIC,
-    announced,
     attempt_of,
     during,
     pulled,
+    submitted,
     with_store,
 )
 from tests.flows.test_webhooks_deliveries import telling_of
@@ -46,7 +46,7 @@ DENIED = "invalid_publish_id"
 
 
 def status(**data: Any) -> str:
-    """Return the vendor's answer that it is still receiving; `data` are further fields."""
+    """Return the vendor's response that it is still receiving; `data` are further fields."""
     answer = {"status": "PROCESSING_UPLOAD", "publicaly_available_post_id": [], **data}
     return json.dumps({"data": answer, "error": {"code": "ok", "message": "", "log_id": "1"}})
 
@@ -64,12 +64,12 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 def dead(http: int, times: int | None = None) -> Fault:
-    """Return an upload address that is no more."""
+    """Return a fault: the upload address no longer works."""
     return Fault(match="upload", kind="status", status=http, times=times)
 
 
 def said(text: str, times: int | None = None) -> Fault:
-    """Return what the vendor answers whoever asks how a publish stands."""
+    """Return a fault: the vendor answers status requests with this body."""
     return Fault(match="status", kind="body", body=text, times=times)
 
 
@@ -85,14 +85,14 @@ async def small(stage: Stage, caption: str = "one") -> PostRow:
 
 
 def outcome(stage: Stage) -> tuple[int, list[str]]:
-    """Return how often was announced, and the digest of what was posted each time."""
+    """Return how many submits there were, and the digest of each post."""
     return len(stage.vendor.inits), [made.sha256 for made in stage.vendor.posts]
 
 
 ONCE = (1, [sha256(SMALL).hexdigest()])
 
 
-# A dead address after the last bytes
+# An address that dies after the last bytes
 
 
 @pytest.mark.parametrize("http", [403, 404, 405])
@@ -101,10 +101,12 @@ ONCE = (1, [sha256(SMALL).hexdigest()])
     [(status(uploaded_bytes=0), 4), (status(), 40), (status(uploaded_bytes=len(SMALL) - 1), 40)],
     ids=["nothing", "no number", "the last index"],
 )
-async def test_a_slow_last_chunk_whose_answer_is_lost_is_announced_once(
+async def test_a_slow_last_chunk_whose_response_is_lost_is_submitted_once(
     stage: Stage, tmp_path: Path, http: int, word: str, times: int
 ) -> None:
-    """The vendor has all bytes, closes the address and lags behind with its word: it is waited for, and posts once."""
+    """The vendor has all bytes and closes the address, but its status lags behind: the gateway waits, and there is one
+    post.
+    """
     stage.vendor.faults.add(LOST, dead(http), said(word, times))
 
     final = await slowly(stage, tmp_path).finish(await small(stage))
@@ -114,10 +116,10 @@ async def test_a_slow_last_chunk_whose_answer_is_lost_is_announced_once(
 
 
 @pytest.mark.parametrize(("http", "seconds"), [(403, 10), (404, 30), (405, 30)])
-async def test_an_address_that_died_with_bytes_missing_is_replaced_when_it_is_sure(
+async def test_an_address_that_died_with_bytes_missing_is_replaced_after_confirmation(
     stage: Stage, tmp_path: Path, http: int, seconds: int
 ) -> None:
-    """However long the chunk took, a new announcement comes 10 s (403) or 30 s after the address was found dead."""
+    """However long the chunk took, the next submit comes 10 s (403) or 30 s after the address was found dead."""
     stage.vendor.faults.add(dead(http))
 
     post = await slowly(stage, tmp_path).finish(await small(stage), attempt=2)
@@ -131,8 +133,8 @@ async def test_an_address_that_died_with_bytes_missing_is_replaced_when_it_is_su
     assert (2, [sha256(SMALL).hexdigest()]) == outcome(stage)
 
 
-async def test_long_pauses_are_no_looks(stage: Stage) -> None:
-    """Hours without a worker prove nothing: the vendor must have said the same number four times over."""
+async def test_long_pauses_do_not_count_as_polls(stage: Stage) -> None:
+    """Hours without a worker prove nothing: the vendor must have reported the same number in four polls."""
     stage.vendor.faults.add(dead(404))
     post = await stage.step(await small(stage))
     attempts = []
@@ -146,7 +148,9 @@ async def test_long_pauses_are_no_looks(stage: Stage) -> None:
 
 
 async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
-    """Bytes that arrive late make the vendor's word worth nothing so far: looks and seconds are counted from there."""
+    """While late bytes change the reported number it proves nothing: polls and seconds are counted from the last
+    change.
+    """
     stage.vendor.faults.add(dead(404), said(status(uploaded_bytes=0), 25), said(status(uploaded_bytes=10_000)))
 
     post = await stage.finish(await small(stage), attempt=2)
@@ -160,7 +164,7 @@ async def test_a_number_that_still_changes_is_waited_for(stage: Stage) -> None:
 
 
 async def test_an_address_that_always_dies_leaves_the_outcome_open(stage: Stage) -> None:
-    """After three announcements nothing is announced again and nothing failed: the vendor's late word still counts."""
+    """After three submits there is no further one and the post does not fail: a late report still counts."""
     stage.vendor.faults.add(dead(403))
     post = await stage.finish(await small(stage), attempt=3)
     stage.vendor.faults.clear()
@@ -179,7 +183,9 @@ async def test_an_address_that_always_dies_leaves_the_outcome_open(stage: Stage)
 
 
 async def test_a_last_chunk_that_is_refused_for_good_fails_the_post(stage: Stage) -> None:
-    """Three times 400 from a vendor that says it lacks the bytes: the post fails with that, and is sent no more."""
+    """After three 400s from a vendor that reports missing bytes the post fails with that error, and nothing more is
+    sent.
+    """
     stage.vendor.faults.add(Fault(match="upload", kind="status", status=400, times=None))
 
     post = await stage.finish(await small(stage))
@@ -191,7 +197,7 @@ async def test_a_last_chunk_that_is_refused_for_good_fails_the_post(stage: Stage
 
 
 async def test_a_refused_resend_of_what_the_vendor_has_fails_nothing(stage: Stage) -> None:
-    """The vendor refuses because it has everything, and says so: the post is published."""
+    """The vendor refuses because it has everything, and reports so: the post is published."""
     stage.vendor.faults.add(LOST, Fault(match="upload", kind="status", status=400, times=None))
     stage.vendor.faults.add(said(status(uploaded_bytes=0), 2))
 
@@ -203,10 +209,10 @@ async def test_a_refused_resend_of_what_the_vendor_has_fails_nothing(stage: Stag
 
 
 @pytest.mark.parametrize("error", [NotFound("blob", "k"), OSError("ends early"), StoreUnavailable("GenericError")])
-async def test_bytes_that_cannot_be_read_again_say_nothing_of_those_that_left(
+async def test_an_unreadable_resend_proves_nothing_about_the_bytes_sent_before(
     stage: Stage, tmp_path: Path, error: Exception
 ) -> None:
-    """The last chunk left, and the store fails when it is to be sent again: the vendor is asked, and posts it."""
+    """The last chunk was sent, and the store fails when it is to be sent again: the vendor is polled, and has it."""
     reads = iter([True])
 
     def once() -> None:
@@ -221,9 +227,9 @@ async def test_bytes_that_cannot_be_read_again_say_nothing_of_those_that_left(
     assert ONCE == outcome(stage)
 
 
-async def test_an_expired_address_is_not_tried(stage: Stage) -> None:
-    """Nobody came for longer than the address lives: a new one is asked for, and nothing is sent to the old one."""
-    post = await announced(stage, await small(stage))
+async def test_an_expired_address_is_not_used(stage: Stage) -> None:
+    """No worker ran while the address was valid: a new one is requested, and nothing is sent to the old one."""
+    post = await submitted(stage, await small(stage))
     stage.clock.advance(timedelta(minutes=66))
 
     assert "PUBLISHED" == (await stage.finish(post)).state
@@ -231,19 +237,19 @@ async def test_an_expired_address_is_not_tried(stage: Stage) -> None:
     assert (2, [sha256(SMALL).hexdigest()]) == outcome(stage)
 
 
-# News of an attempt that was given up
+# Webhooks about an abandoned attempt
 
 
 @pytest.mark.parametrize("state", ["INIT_SENT", "INIT_OK", "UPLOADING"])
-async def test_news_that_the_older_attempt_went_out_stop_the_newer_one(stage: Stage, state: str) -> None:
-    """What of a file has not left entirely can be stopped: no byte of the newer attempt follows, one post is made."""
+async def test_a_webhook_that_the_older_attempt_was_published_stops_the_newer_one(stage: Stage, state: str) -> None:
+    """A file that was not sent completely can be stopped: no byte of the newer attempt follows, one post is made."""
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL)))
     first = (await attempt_of(stage, post)).publish_id
     async with telling_of(stage) as vendor:
         await vendor.tell("post.publish.failed", {"publish_id": first, "reason": "internal"})
         stage.clock.advance(timedelta(seconds=10))
-        newer = await announced(stage, post)
+        newer = await submitted(stage, post)
         async with stage.domain.db.transaction() as tx:
             # As it stands while a worker is at it.
             await tx.execute(text("UPDATE attempts SET state = :to WHERE number = 2"), {"to": state})
@@ -257,8 +263,10 @@ async def test_news_that_the_older_attempt_went_out_stop_the_newer_one(stage: St
     assert (2, [sha256(SMALL).hexdigest()]) == outcome(stage)
 
 
-async def test_further_news_of_the_attempt_that_counts_contradict_nothing(stage: Stage) -> None:
-    """Stopped for the older one, the newer attempt goes by its id: what else is told of that is no surprise."""
+async def test_further_webhooks_about_the_revived_attempt_contradict_nothing(stage: Stage) -> None:
+    """The newer attempt, stopped in favour of the older one, has its publish id: further webhooks about that id are no
+    contradiction.
+    """
     account = await stage.connect()
     post = await stage.step(await stage.post(account, await stage.upload(SMALL), options=PUBLIC))
     first = (await attempt_of(stage, post)).publish_id
@@ -278,7 +286,7 @@ async def test_further_news_of_the_attempt_that_counts_contradict_nothing(stage:
     assert ("PUBLISHED", "7") == (found.state, found.provider_post_id)
 
 
-# A person who tries again, or calls back
+# A person who retries or cancels
 
 
 async def refused_though_taken(stage: Stage) -> PostRow:
@@ -291,8 +299,8 @@ async def refused_though_taken(stage: Stage) -> PostRow:
     return post
 
 
-async def test_a_failed_post_that_went_out_is_not_tried_again(stage: Stage) -> None:
-    """RetryPost asks the vendor first: what was published is PUBLISHED, and no second post is made."""
+async def test_a_failed_post_that_was_published_is_not_retried(stage: Stage) -> None:
+    """RetryPost polls the vendor first: what was published is PUBLISHED, and no second post is made."""
     post = await refused_though_taken(stage)
     stage.clock.advance(timedelta(minutes=6))
 
@@ -305,8 +313,8 @@ async def test_a_failed_post_that_went_out_is_not_tried_again(stage: Stage) -> N
 
 
 @pytest.mark.parametrize("word", ["it lacks bytes", "it failed"])
-async def test_a_failed_post_that_did_not_go_out_is_tried_again(stage: Stage, word: str) -> None:
-    """The vendor is asked, knows of no post, and the person's word counts: one new attempt, and one post."""
+async def test_a_failed_post_that_was_not_published_is_retried(stage: Stage, word: str) -> None:
+    """RetryPost polls the vendor, which knows of no post: there is one new attempt, and one post."""
     stage.vendor.faults.add(Fault(match="upload", kind="status", status=400, times=None))
     post = await stage.finish(await small(stage))
     stage.vendor.faults.clear()
@@ -321,8 +329,10 @@ async def test_a_failed_post_that_did_not_go_out_is_tried_again(stage: Stage, wo
     assert (2, [sha256(SMALL).hexdigest()]) == outcome(stage)
 
 
-async def test_a_retry_in_the_moment_of_the_news_hears_that_it_was_published(stage: Stage) -> None:
-    """While RetryPost asks the vendor a webhook ends the doubt: STATE_FORBIDS with PUBLISHED, and no fault of ours."""
+async def test_a_retry_during_the_webhook_reports_that_it_was_published(stage: Stage) -> None:
+    """While RetryPost polls the vendor a webhook publishes the post: the call is STATE_FORBIDS with PUBLISHED, not
+    INTERNAL.
+    """
     stage.vendor.faults.add(Fault(match="status", kind="error", code=DENIED, times=11))
     post = await stage.finish(await small(stage))
     assert "INDETERMINATE" == post.state
@@ -339,8 +349,8 @@ async def test_a_retry_in_the_moment_of_the_news_hears_that_it_was_published(sta
     assert ONCE == outcome(stage)
 
 
-async def test_a_cancel_in_the_moment_of_the_end_hears_that_it_was_published(stage: Stage) -> None:
-    """While the vendor is asked to stop, a poll sees the post published: STATE_FORBIDS with PUBLISHED, no fault."""
+async def test_a_cancel_during_the_last_poll_reports_that_it_was_published(stage: Stage) -> None:
+    """While the vendor is asked to cancel, a poll finds the post published: STATE_FORBIDS with PUBLISHED."""
     post = await stage.step(await pulled(stage, await stage.connect()))
     publish_id = (await attempt_of(stage, post)).publish_id
 
@@ -382,7 +392,7 @@ async def test_only_denials_in_a_row_make_an_outcome_unknown(stage: Stage, fault
     assert ONCE == outcome(stage)
 
 
-async def test_an_unknown_outcome_is_looked_at_again_ever_more_seldom(stage: Stage) -> None:
+async def test_an_unknown_outcome_is_polled_with_growing_delays(stage: Stage) -> None:
     """An id that was denied eleven times leaves the post INDETERMINATE and due, until the vendor knows it again."""
     stage.vendor.faults.add(Fault(match="status", kind="error", code=DENIED, times=16))
     post = await stage.finish(await small(stage))

@@ -1,4 +1,4 @@
-"""Two routes to one user of TikTok: which account carries a post, why, and when that may still change."""
+"""Two accounts of one TikTok user: which of them publishes a post, why, and until when that may change."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ async def both(stage: PlannerStage, username: str = "Creator") -> tuple[str, str
 
 
 async def lose(stage: PlannerStage, connection: str) -> None:
-    """Let a grant be over, as every cache knows soon."""
+    """Expire a grant, in every cache too."""
     over = GrantRevoked("The grant is over.")
     async with stage.domain.db.transaction() as tx:
         await connection_status.expire(tx, LOCATION, connection, "TOKEN_REVOKED", over, stage.clock(), at_version=1)
@@ -42,18 +42,18 @@ async def lose(stage: PlannerStage, connection: str) -> None:
 
 
 async def anyway(stage: PlannerStage, account: str, **changes: Any) -> PostRow:
-    """Create a post that any account of the user may carry."""
+    """Create a post that any account of the user may publish."""
     values = {"options": PUBLIC, "route_policy": "ANY", **changes}
     return await stage.post(account, await stage.upload(VIDEO), "Anyway", **values)
 
 
 def out(stage: PlannerStage) -> tuple[int, int]:
-    """Count what went out directly, and through the planner."""
+    """Count the posts published directly, and through the planner."""
     return len(stage.vendor.posts), len(stage.published)
 
 
-async def test_the_named_account_carries_what_it_can(database_url: str, tmp_path: Path) -> None:
-    """Nothing is chosen for the caller that need not be."""
+async def test_the_named_account_publishes_what_it_can(database_url: str, tmp_path: Path) -> None:
+    """Another account is chosen only if the named one cannot publish the post."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
         post = await stage.finish(await anyway(stage, direct))
@@ -61,8 +61,10 @@ async def test_the_named_account_carries_what_it_can(database_url: str, tmp_path
     assert ("PUBLISHED", (1, 0), "") == (post.state, out(stage), post.named_account)
 
 
-async def test_another_account_of_the_user_carries_what_the_named_one_cannot(database_url: str, tmp_path: Path) -> None:
-    """The post says which, and why, and still names the account that the caller named."""
+async def test_another_account_of_the_user_publishes_what_the_named_one_cannot(
+    database_url: str, tmp_path: Path
+) -> None:
+    """The post has the chosen account and the reason, and still names the account that the caller named."""
     async with planning(database_url, tmp_path) as stage:
         direct, planned = await both(stage)
         await lose(stage, "direct")
@@ -78,7 +80,7 @@ async def test_another_account_of_the_user_carries_what_the_named_one_cannot(dat
     assert "" == shown.published_video
 
 
-async def test_without_leave_nobody_else_carries_it(database_url: str, tmp_path: Path) -> None:
+async def test_account_only_posts_are_not_rerouted(database_url: str, tmp_path: Path) -> None:
     """ACCOUNT_ONLY is the default: no other account publishes the post."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
@@ -88,8 +90,8 @@ async def test_without_leave_nobody_else_carries_it(database_url: str, tmp_path:
 
 
 @pytest.mark.parametrize("username", ["", "somebody_else"])
-async def test_another_user_never_carries_it(username: str, database_url: str, tmp_path: Path) -> None:
-    """An account whose handle is another, or not known, is not the same user."""
+async def test_another_user_never_publishes_it(username: str, database_url: str, tmp_path: Path) -> None:
+    """An account with another handle, or an unknown one, is not the same user."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage, username)
         await lose(stage, "direct")
@@ -97,8 +99,8 @@ async def test_another_user_never_carries_it(username: str, database_url: str, t
             await anyway(stage, direct)
 
 
-async def test_what_no_route_can_do_is_refused_for_the_named_one(database_url: str, tmp_path: Path) -> None:
-    """When no route can publish the post, the error is about the account that the caller named."""
+async def test_what_no_account_can_publish_is_refused_for_the_named_one(database_url: str, tmp_path: Path) -> None:
+    """When no account can publish the post, the error is about the account that the caller named."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
         with pytest.raises(DomainError) as caught:
@@ -107,8 +109,8 @@ async def test_what_no_route_can_do_is_refused_for_the_named_one(database_url: s
     assert isinstance(caught.value, OptionUnsupported)
 
 
-async def test_a_waiting_post_goes_another_way(database_url: str, tmp_path: Path) -> None:
-    """Its grant is over before the hand-over: nothing was sent, so the other account carries it, once."""
+async def test_a_waiting_post_is_rerouted(database_url: str, tmp_path: Path) -> None:
+    """Its grant expired before the submit: nothing was sent, so the other account publishes it, once."""
     async with planning(database_url, tmp_path) as stage:
         direct, _ = await both(stage)
         post = await anyway(stage, direct)
@@ -118,8 +120,10 @@ async def test_a_waiting_post_goes_another_way(database_url: str, tmp_path: Path
     assert ("PUBLISHED", (0, 1), direct) == (post.state, out(stage), post.named_account)
 
 
-async def test_a_post_that_may_be_out_goes_no_other_way(database_url: str, tmp_path: Path) -> None:
-    """The planner's answer is lost and its grant is over: it is sought there, and nothing is sent elsewhere."""
+async def test_a_post_that_may_be_published_is_not_rerouted(database_url: str, tmp_path: Path) -> None:
+    """The planner's response is lost and the grant expires: the post is searched for there, and not submitted
+    elsewhere.
+    """
     async with planning(database_url, tmp_path) as stage:
         _, planned = await both(stage)
         stage.fail("posts.create", "drop_after")

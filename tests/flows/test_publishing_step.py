@@ -1,7 +1,7 @@
-"""What a post survives of the gateway's own faults: a store that gives no bytes, an error that nobody foresaw.
+"""What a post survives of the gateway's own faults: a store that returns no bytes, an unexpected exception.
 
-Owns the proof that such a fault is counted, shown and ended, and that one that passes costs only time. A table that is
-not there stands for every error of which no rule knows.
+Owns the proof that such a fault is counted, shown and ended, and that a temporary one costs only time. A missing table
+stands for every unexpected error.
 """
 
 from collections.abc import AsyncIterator, Iterator
@@ -42,14 +42,14 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 @pytest.fixture(autouse=True)
 def _logged() -> Iterator[None]:
-    """Keep what is logged as it is: to draw each traceback of a fault would take longer than all else."""
+    """Log without rendering: formatting each fault's traceback would take longer than everything else."""
     with capture_logs():
         yield
 
 
 @asynccontextmanager
 async def without_quotas(stage: Stage) -> AsyncIterator[None]:
-    """Hide a table that every call to the vendor needs."""
+    """Hide a table that every vendor call needs."""
     async with stage.domain.db.transaction() as tx:
         await tx.execute(text("ALTER TABLE quotas RENAME TO hidden"))
     yield
@@ -58,7 +58,7 @@ async def without_quotas(stage: Stage) -> AsyncIterator[None]:
 
 
 async def faulty(stage: Stage, post: PostRow, most: int = 50) -> tuple[PostRow, list[float]]:
-    """Publish a post through its faults, checking what is shown meanwhile, and return it and the pauses in seconds."""
+    """Step a post through its faults, checking the shown error; return it and the delays in seconds."""
     state, pauses = post.state, []
     for _ in range(most):
         post = await stage.step(post)
@@ -76,8 +76,10 @@ async def faulty(stage: Stage, post: PostRow, most: int = 50) -> tuple[PostRow, 
 GROWING = [2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]
 
 
-async def test_a_fault_before_anything_was_sent_is_tried_again_then_fails_the_post(stage: Stage) -> None:
-    """Eight pauses, each longer, with the fault shown; the ninth time the post FAILED, and the vendor heard nothing."""
+async def test_a_fault_before_the_submit_is_retried_then_fails_the_post(stage: Stage) -> None:
+    """After eight growing delays with the fault shown, the ninth fault makes the post FAILED; the vendor was never
+    called.
+    """
     post = await stage.post(await stage.connect(), await stage.upload(SMALL))
     async with without_quotas(stage):
         post, pauses = await faulty(stage, post)
@@ -90,7 +92,7 @@ async def test_a_fault_before_anything_was_sent_is_tried_again_then_fails_the_po
 
 @pytest.mark.parametrize("kind", ["file", "pull"])
 async def test_a_fault_after_the_vendor_has_all_leaves_the_outcome_open(stage: Stage, kind: str) -> None:
-    """The ninth fault makes it INDETERMINATE, never FAILED; when the fault has passed the vendor's word ends it."""
+    """The ninth fault makes it INDETERMINATE, never FAILED; once the fault is over the vendor's status decides."""
     account = await stage.connect()
     made = await (pulled(stage, account) if kind == "pull" else stage.post(account, await stage.upload(SMALL)))
     post = await stage.step(made)
@@ -107,8 +109,8 @@ async def test_a_fault_after_the_vendor_has_all_leaves_the_outcome_open(stage: S
     assert (1, 1) == (len(stage.vendor.inits), len(stage.vendor.posts))
 
 
-async def test_a_fault_between_the_last_bytes_and_the_vendors_word_leaves_the_outcome_open(stage: Stage) -> None:
-    """FINAL_SENT: nothing is sent again and nothing failed."""
+async def test_a_fault_between_the_last_bytes_and_the_response_leaves_the_outcome_open(stage: Stage) -> None:
+    """In FINAL_SENT nothing is sent again and the post does not fail."""
     post = await stage.post(await stage.connect(), await stage.upload(SMALL))
     stage.vendor.faults.add(
         Fault(match="upload", kind="drop_after"), Fault(match="status", kind="status", status=503, times=1)
@@ -126,7 +128,7 @@ async def test_a_fault_between_the_last_bytes_and_the_vendors_word_leaves_the_ou
 
 
 async def test_a_fault_that_passes_costs_only_time(stage: Stage) -> None:
-    """After five faults the table is back: the post goes out, and no error stands on it any more."""
+    """After five faults the table is back: the post is published, and has no error any more."""
     post = await stage.post(await stage.connect(), await stage.upload(SMALL))
     async with without_quotas(stage):
         post, _ = await faulty(stage, post, most=5)
@@ -139,7 +141,7 @@ async def test_a_fault_that_passes_costs_only_time(stage: Stage) -> None:
 
 @pytest.mark.parametrize("when", ["waiting", "asking"])
 async def test_a_first_fault_after_many_failures_of_the_vendor_ends_nothing(stage: Stage, when: str) -> None:
-    """What the vendor could not do ten times over is no fault of ours: the first of those is one that passes."""
+    """Ten failures of the vendor do not count as internal faults: the first of those is retried."""
     post = await stage.post(await stage.connect(), await stage.upload(SMALL))
     stage.vendor.faults.add(
         Fault(match="video.init", kind="error", code="rate_limit_exceeded", times=None)
@@ -163,8 +165,8 @@ async def test_a_first_fault_after_many_failures_of_the_vendor_ends_nothing(stag
     assert 1 == len(stage.vendor.posts)
 
 
-async def test_a_fault_while_looking_for_proof_stops_no_looking(stage: Stage) -> None:
-    """INDETERMINATE stays what it is and says why, due again, however often the fault is met."""
+async def test_a_fault_during_reconciliation_does_not_end_it(stage: Stage) -> None:
+    """An INDETERMINATE post keeps its state and its error, and stays due, however often the fault occurs."""
     account = await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="drop_before"))
     post = await stage.step(await pulled(stage, account, options={"privacy_level": "public"}))
@@ -180,11 +182,11 @@ async def test_a_fault_while_looking_for_proof_stops_no_looking(stage: Stage) ->
     assert timedelta(0) < post.due_at - stage.clock() <= retry_policy.RETRY_MAX
 
 
-# The store of bytes
+# The blob store
 
 
 async def promised(stage: Stage, size: int) -> str:
-    """Keep an upload of which there is only the row, and return its id."""
+    """Insert an upload of which only the row exists, and return its id."""
     now = stage.clock()
     row = UploadRow(
         location=LOCATION,
@@ -205,10 +207,10 @@ async def promised(stage: Stage, size: int) -> str:
     return row.id
 
 
-async def test_a_store_that_gives_no_chunk_is_tried_eight_times_in_each_of_three_attempts(
-    stage: Stage, tmp_path: Path
-) -> None:
-    """Between the chunks nothing can be posted: the same chunk again, then the file from its beginning, then FAILED."""
+async def test_an_unreadable_chunk_is_tried_eight_times_in_each_of_three_attempts(stage: Stage, tmp_path: Path) -> None:
+    """Before the last chunk nothing can be published: the same chunk again, then the file from its beginning, then
+    FAILED.
+    """
     reads = 0
 
     def refuse() -> None:
@@ -227,7 +229,7 @@ async def test_a_store_that_gives_no_chunk_is_tried_eight_times_in_each_of_three
 
 
 async def test_bytes_that_are_lost_between_the_chunks_fail_the_post_at_once(stage: Stage, tmp_path: Path) -> None:
-    """No other try can mend that a blob is shorter than it was: the post says that its media is not whole."""
+    """A blob that became shorter cannot be repaired by a retry: the post's error says that its media is incomplete."""
 
     def short() -> None:
         raise OSError("the blob ends early")
@@ -241,10 +243,8 @@ async def test_bytes_that_are_lost_between_the_chunks_fail_the_post_at_once(stag
     assert "MEDIA_INVALID" == post.error["reason"]
 
 
-async def test_a_file_whose_bytes_are_lost_before_its_only_chunk_left_fails_with_that_reason(
-    stage: Stage, tmp_path: Path
-) -> None:
-    """The only chunk is the last one, so the vendor is asked first; it has nothing, and no other try can mend that."""
+async def test_a_file_lost_before_its_only_chunk_fails_with_that_reason(stage: Stage, tmp_path: Path) -> None:
+    """The only chunk is the last one, so the vendor is polled first; it has nothing, and a retry cannot help."""
 
     def short() -> None:
         raise OSError("the blob ends early")
@@ -258,9 +258,7 @@ async def test_a_file_whose_bytes_are_lost_before_its_only_chunk_left_fails_with
     assert "MEDIA_INVALID" == post.error["reason"]
 
 
-async def test_an_object_store_that_cannot_answer_is_told_from_one_that_lost_a_blob(
-    stage: Stage, tmp_path: Path
-) -> None:
+async def test_an_unavailable_object_store_is_distinguished_from_a_missing_blob(stage: Stage, tmp_path: Path) -> None:
     """Whatever the store's library raises that is not a missing blob is StoreUnavailable, without its text."""
     blobs = stage.domain.blobs
     await blobs.put("uploads/l1/file", b"a file, where a folder is asked for")

@@ -1,7 +1,7 @@
-"""Answers that come only once: what keeps the one to an announcement, and what is done without it.
+"""Responses that come only once: how the response to a submit is kept, and what happens without it.
 
-Owns the proofs that an answer outlives a database that is away, a worker that is cut off and one that is overtaken;
-that nothing is in doubt when nothing was sent; and whose a publish is of which only the vendor knows.
+Owns the proofs that a response survives a database that is away, a worker that is cancelled and one that is superseded;
+that nothing is in doubt when nothing was sent; and which attempt a publish belongs to that only the vendor knows.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from storage.posts import PostRow
 from tests.fixtures import media
 from tests.fixtures.domain import LOCATION, Stage, opened
 from tests.fixtures.waiting import until
-from tests.flows.faults import PUBLIC, Outage, announced, attempt_of, during, pulled
+from tests.flows.faults import PUBLIC, Outage, attempt_of, during, pulled, submitted
 from tests.flows.test_webhooks_deliveries import telling_of
 
 pytestmark = pytest.mark.chaos
@@ -88,7 +88,7 @@ async def stage(database_url: str, tmp_path: Path) -> AsyncIterator[Stage]:
 
 
 async def made(stage: Stage, kind: str, account: str, **changes: Any) -> PostRow:
-    """Create a post of one of the three kinds of announcement, or a draft."""
+    """Create a post of one of the three kinds of submit, or a draft."""
     if kind == "pull":
         return await pulled(stage, account, **changes)
     upload = await stage.upload(SMALL)
@@ -101,7 +101,7 @@ async def made(stage: Stage, kind: str, account: str, **changes: Any) -> PostRow
 
 
 async def in_doubt(stage: Stage, account: str, caption: str = "one", **changes: Any) -> PostRow:
-    """Return a post whose announcement may have published it, for all that is known here."""
+    """Return a post whose submit may have published it, as far as the gateway knows."""
     stage.vendor.faults.add(NEVER_SENT)
     post = await stage.step(await pulled(stage, account, caption, **changes))
     assert "INDETERMINATE" == post.state
@@ -109,7 +109,7 @@ async def in_doubt(stage: Stage, account: str, caption: str = "one", **changes: 
 
 
 async def ended(stage: Stage, post: PostRow) -> PostRow:
-    """Carry a post on until it is published or nobody looks at it any more."""
+    """Step a post until it is published or no longer due."""
     for _ in range(300):
         if post.due_at is None or post.state == "PUBLISHED":
             return post
@@ -118,10 +118,10 @@ async def ended(stage: Stage, post: PostRow) -> PostRow:
     raise AssertionError(f"still {post.state}")
 
 
-# Whose a publish is that nobody here knows
+# Which attempt an unknown publish belongs to
 
 
-async def test_an_attempt_that_was_tried_again_may_be_the_one_too(stage: Stage) -> None:
+async def test_a_retried_attempt_is_a_candidate_too(stage: Stage) -> None:
     """When neither init call of a post was answered, a webhook about one publish is applied to neither attempt."""
     post = await in_doubt(stage, await stage.connect())
     await retry.retry(stage.domain, LOCATION, post.id, None)
@@ -134,8 +134,10 @@ async def test_an_attempt_that_was_tried_again_may_be_the_one_too(stage: Stage) 
     assert ["", ""] == [(await attempt_of(stage, post, number)).publish_id for number in (1, 2)]
 
 
-async def test_an_announcement_under_way_may_be_the_one_too(stage: Stage) -> None:
-    """One post is in doubt and another is being announced: news that overtake its answer are not taken for the one."""
+async def test_a_submit_in_progress_is_a_candidate_too(stage: Stage) -> None:
+    """One post is in doubt and another is being submitted: a webhook that overtakes its response is not applied to the
+    first.
+    """
     account = await stage.connect()
     doubted, under_way = await in_doubt(stage, account, "first"), await pulled(stage, account, "second")
     outcomes: list[str] = []
@@ -160,8 +162,10 @@ async def test_an_announcement_under_way_may_be_the_one_too(stage: Stage) -> Non
         ("publicly_available", {"publish_type": "DIRECT_PUBLISH", "post_id": "7000000000000000001"}),
     ],
 )
-async def test_news_of_another_kind_of_publish_are_not_taken(stage: Stage, event: str, content: dict[str, str]) -> None:
-    """A draft's end is no direct post's, and what can be seen may have been made long ago."""
+async def test_a_webhook_about_another_kind_of_publish_is_not_adopted(
+    stage: Stage, event: str, content: dict[str, str]
+) -> None:
+    """The end of a draft is not that of a direct post, and a public post may have been made long ago."""
     post = await in_doubt(stage, await stage.connect())
 
     async with telling_of(stage) as vendor:
@@ -170,7 +174,7 @@ async def test_news_of_another_kind_of_publish_are_not_taken(stage: Stage, event
     assert ("INDETERMINATE", "") == ((await stage.read(post)).state, (await attempt_of(stage, post)).publish_id)
 
 
-async def test_news_of_the_right_kind_are_taken(stage: Stage) -> None:
+async def test_a_webhook_about_the_right_kind_is_adopted(stage: Stage) -> None:
     """A webhook about a publish that only the one attempt in doubt can have made resolves it."""
     post = await in_doubt(stage, await stage.connect())
 
@@ -181,21 +185,25 @@ async def test_news_of_the_right_kind_are_taken(stage: Stage) -> None:
     assert ("PUBLISHED", MINE) == ((await stage.read(post)).state, (await attempt_of(stage, post)).publish_id)
 
 
-async def test_an_id_that_has_an_attempt_is_given_to_no_other(stage: Stage) -> None:
-    """Its own attempt got it while the news were on their way here."""
+async def test_an_id_of_one_attempt_is_not_given_to_another(stage: Stage) -> None:
+    """Its own attempt got the id while the webhook was on its way."""
     account = await stage.connect()
     own = await stage.step(await pulled(stage, account, "first"))
     post = await in_doubt(stage, account, "second")
     id = (await attempt_of(stage, own)).publish_id
-    told = Webhook(WebhookKind.PUBLISHED, "post.publish.complete", next(iter(stage.vendor.users)), "k", publish_id=id)
+    webhook = Webhook(
+        WebhookKind.PUBLISHED, "post.publish.complete", next(iter(stage.vendor.users)), "k", publish_id=id
+    )
 
-    assert not await reconcile.adopt(stage.domain, told, "tiktok")
+    assert not await reconcile.adopt(stage.domain, webhook, "tiktok")
     assert "" == (await attempt_of(stage, post)).publish_id
 
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
-async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(stage: Stage, kind: str) -> None:
-    """Five times nobody knew the publish, and the news were put aside: with the id they are applied after all."""
+async def test_a_webhook_that_overtook_the_response_by_minutes_is_applied_with_it(stage: Stage, kind: str) -> None:
+    """Five tries found no attempt with the publish id, and the webhook was stored as unknown: once the id is stored it
+    is applied.
+    """
     post = await made(stage, kind, await stage.connect())
     async with telling_of(stage) as vendor:
         outcomes = await vendor.tell("post.publish.complete", {"publish_id": MINE})
@@ -205,19 +213,19 @@ async def test_news_that_overtook_an_answer_by_minutes_are_placed_when_it_comes(
         data = {"publish_id": MINE, "upload_url": "http://127.0.0.1/video/?upload_id=1&upload_token=2"}
         answer = json.dumps({"data": data, "error": {"code": "ok", "message": "", "log_id": "1"}})
         stage.vendor.faults.add(Fault(match="video.init", kind="body", body=answer))
-        post = await (stage.step(post) if kind == "pull" else announced(stage, post))
+        post = await (stage.step(post) if kind == "pull" else submitted(stage, post))
 
         assert ["applied"] == await vendor.apply()
 
     assert "PUBLISHED" == (await stage.read(post)).state
 
 
-# The database is away when the answer comes
+# The database is away when the response comes
 
 
 @pytest.mark.parametrize("kind", ["pull", "file", "draft", "link"])
-async def test_the_answer_to_an_announcement_outlives_an_outage(stage: Stage, database_url: str, kind: str) -> None:
-    """The database goes while the vendor answers and is back seconds later: the id is kept, nothing is in doubt."""
+async def test_the_response_to_a_submit_survives_an_outage(stage: Stage, database_url: str, kind: str) -> None:
+    """The database goes away during the call and is back seconds later: the id is stored, and nothing is in doubt."""
     post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=5)
     away = outage.survived(stage)
 
@@ -239,7 +247,7 @@ async def test_the_answer_to_an_announcement_outlives_an_outage(stage: Stage, da
 async def test_an_outage_before_the_call_leaves_no_doubt(
     stage: Stage, database_url: str, monkeypatch: pytest.MonkeyPatch, kind: str, place: str
 ) -> None:
-    """Nothing was sent, so the announcement is taken back with the place that a draft held; later the post goes out."""
+    """Nothing was sent, so the submit is reverted together with the draft's slot; the post is submitted later."""
     post, outage = await made(stage, kind, await stage.connect()), CountedOutage(database_url, pauses=3)
     away = outage.survived(stage)
     for module in (journal, moves):
@@ -258,7 +266,7 @@ async def test_an_outage_before_the_call_leaves_no_doubt(
 
 
 async def pending_drafts(stage: Stage) -> int:
-    """Return how many places of the creator's inbox are counted as taken."""
+    """Return how many slots of the creator's inbox are counted as occupied."""
     async with stage.domain.db.read() as tx:
         account = await accounts.get(tx, LOCATION, "a1")
     [found] = [
@@ -268,7 +276,7 @@ async def pending_drafts(stage: Stage) -> int:
 
 
 async def test_a_worker_without_a_token_sent_nothing(stage: Stage, database_url: str) -> None:
-    """In the background a database that is away before the call is a reason to come back; a caller hears what it is."""
+    """Background work retries when the database is away before the call; a caller gets the error."""
     await stage.connect()
     stage.clock.advance(timedelta(hours=25))
     outage = Outage(database_url)
@@ -285,8 +293,8 @@ async def test_a_worker_without_a_token_sent_nothing(stage: Stage, database_url:
 
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
-async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_it(stage: Stage, kind: str) -> None:
-    """The answer to a worker that lost its lease still resolves the publish, in one post."""
+async def test_a_response_after_the_attempt_was_abandoned_is_stored_with_it(stage: Stage, kind: str) -> None:
+    """The response to a worker that lost its lease still resolves the publish, in one post."""
     post = await made(stage, kind, await stage.connect())
     states = []
 
@@ -306,8 +314,8 @@ async def test_an_answer_that_comes_after_the_attempt_was_given_up_is_kept_with_
 
 
 @pytest.mark.parametrize("kind", ["pull", "file"])
-async def test_a_worker_that_is_cut_off_in_the_call_loses_nothing(stage: Stage, kind: str) -> None:
-    """When the job is cancelled during the call, the call completes, and its answer is stored."""
+async def test_a_worker_cancelled_during_the_call_loses_nothing(stage: Stage, kind: str) -> None:
+    """When the job is cancelled during the call, the call completes, and its response is stored."""
     post, gate = await made(stage, kind, await stage.connect()), asyncio.Event()
     during(stage, gate.wait)
     slow = Fault(match="video.init", kind="slow")
@@ -345,7 +353,7 @@ async def test_equal_posts_of_one_user_are_not_taken_for_each_other_in_any_locat
 
 
 async def test_a_video_that_is_another_locations_post_proves_nothing(stage: Stage) -> None:
-    """The same text went out for another location a moment ago, with its id known: a lost one is not that."""
+    """The same text was published for another location a moment ago, with a known id: that is not the lost post."""
     account, other = await stage.connect(), await stage.connect(location="l2")
     went_out = await stage.step(await pulled(stage, other, location="l2", options=PUBLIC))
     lost = await in_doubt(stage, account, options=PUBLIC)

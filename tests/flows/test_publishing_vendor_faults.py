@@ -1,4 +1,4 @@
-"""What a publish survives: lost answers, failing vendors, dead addresses; and that nothing is posted twice or lost.
+"""What a publish survives: lost responses, failing vendors, expired addresses; nothing is posted twice or lost.
 
 Owns the faults at every call of a publish. The vendor's ledger says what was posted; time is moved by hand.
 """
@@ -38,14 +38,14 @@ async def publish(stage: Stage, data: bytes, *faults: Fault) -> str:
     upload = await stage.upload(data)
     post = await stage.post(account, upload, "one")
     stage.vendor.faults.add(*faults)
-    # What the creator allows is asked again at the hand-over only when the answer has aged.
+    # What the creator allows is asked again before the submit only if the cached answer is old.
     stage.clock.advance(timedelta(minutes=2))
     final = await stage.finish(post)
     assert all(hits > 0 for hits in stage.vendor.faults.hits.values()), "a fault was never met"
     return final.state
 
 
-async def test_a_quiet_publish_posts_the_very_bytes(stage: Stage) -> None:
+async def test_without_faults_the_very_bytes_are_published(stage: Stage) -> None:
     """Without any fault the post is published and the vendor has the bytes that were uploaded."""
     state = await publish(stage, SMALL)
 
@@ -90,7 +90,7 @@ async def test_a_lost_response_to_an_init_posts_once(stage: Stage) -> None:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=name)
 async def test_a_fault_with_one_chunk_neither_loses_nor_doubles(stage: Stage, fault: Fault) -> None:
-    """With a file of one chunk, whose only chunk is the last one, every fault ends in exactly one post."""
+    """For a file of one chunk, which is also the last one, every fault ends in exactly one post."""
     state = await publish(stage, SMALL, fault)
 
     assert "PUBLISHED" == state
@@ -109,8 +109,8 @@ async def test_a_fault_at_any_chunk_neither_loses_nor_doubles(stage: Stage, faul
     assert [("one", sha256(LARGE).hexdigest())] == posted(stage)
 
 
-async def test_the_last_answer_and_the_next_questions_may_all_be_lost(stage: Stage) -> None:
-    """The bytes arrived, the answer did not, and the vendor cannot be asked for a while: still one post."""
+async def test_the_last_response_and_the_next_polls_may_all_be_lost(stage: Stage) -> None:
+    """The bytes arrived, the response did not, and polls fail for a while: still one post."""
     state = await publish(
         stage,
         SMALL,
@@ -153,7 +153,7 @@ async def test_a_dead_address_is_not_believed_before_the_vendor_has_settled(stag
     ],
 )
 async def test_a_refused_publish_fails_once_with_the_vendors_reason(stage: Stage, reason: str, expected: str) -> None:
-    """A permanent fail reason ends the post, is kept verbatim, and is not tried again."""
+    """A permanent fail reason ends the post, is stored verbatim, and is not retried."""
     stage.vendor.fail_next_publish(reason)
     account = await stage.connect()
     post = await stage.finish(await stage.post(account, await stage.upload(SMALL), "one"))
@@ -165,8 +165,8 @@ async def test_a_refused_publish_fails_once_with_the_vendors_reason(stage: Stage
     assert 1 == len(stage.vendor.inits)
 
 
-async def test_a_fault_of_the_vendors_own_is_tried_again(stage: Stage) -> None:
-    """The fail reason `internal`, which the vendor calls retryable, leads to a second announcement and one post."""
+async def test_a_retryable_failure_of_the_vendor_is_retried(stage: Stage) -> None:
+    """The fail reason `internal`, which the vendor calls retryable, leads to a second submit and one post."""
     stage.vendor.fail_next_publish("internal")
     state = await publish(stage, SMALL)
 
@@ -175,8 +175,8 @@ async def test_a_fault_of_the_vendors_own_is_tried_again(stage: Stage) -> None:
     assert 1 == len(stage.vendor.posts)
 
 
-async def test_faults_without_end_fail_the_post_and_say_why(stage: Stage) -> None:
-    """A vendor that fails every publish is announced to three times, not for ever."""
+async def test_endless_failures_fail_the_post_with_the_reason(stage: Stage) -> None:
+    """To a vendor that fails every publish the post is submitted three times, not for ever."""
     for _ in range(9):
         stage.vendor.fail_next_publish("internal")
     account = await stage.connect()
@@ -188,8 +188,8 @@ async def test_faults_without_end_fail_the_post_and_say_why(stage: Stage) -> Non
     assert "internal" == post.error["metadata"]["providerCode"]
 
 
-async def test_a_vendor_that_never_says_how_it_ended_leaves_it_to_a_human(stage: Stage) -> None:
-    """After a day of silence the outcome is INDETERMINATE, and nothing was announced again."""
+async def test_a_vendor_that_never_reports_the_outcome_leaves_it_to_a_person(stage: Stage) -> None:
+    """After a day without an outcome the post is INDETERMINATE, and was not submitted again."""
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
@@ -203,8 +203,8 @@ async def test_a_vendor_that_never_says_how_it_ended_leaves_it_to_a_human(stage:
     assert 1 == len(stage.vendor.inits)
 
 
-async def test_a_post_waits_visibly_for_a_dead_grant_and_goes_out_after_it_lives_again(stage: Stage) -> None:
-    """A revoked grant fails nothing: the post waits, says for what, and is published once the grant is back."""
+async def test_a_post_waits_visibly_for_a_revoked_grant_until_it_is_renewed(stage: Stage) -> None:
+    """A revoked grant fails nothing: the post waits, shows for what, and is published once the grant is renewed."""
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one")
     stage.vendor.revoke(next(iter(stage.vendor.users)))
@@ -220,7 +220,7 @@ async def test_a_post_waits_visibly_for_a_dead_grant_and_goes_out_after_it_lives
 
 
 async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(stage: Stage) -> None:
-    """Past its late tolerance a waiting post fails, with the reason it waited for, and is never sent."""
+    """Past its late tolerance a waiting post fails with the error that it waited for, and is never sent."""
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), "one", late_tolerance_seconds=1800)
     stage.vendor.revoke(next(iter(stage.vendor.users)))
@@ -232,8 +232,8 @@ async def test_a_post_that_waited_too_long_fails_with_what_it_waited_for(stage: 
     assert [] == stage.vendor.inits
 
 
-async def test_two_posts_of_one_account_are_handed_over_one_after_the_other(stage: Stage) -> None:
-    """While one post of an account is between init and its last chunk, no other one is started."""
+async def test_two_posts_of_one_account_are_submitted_one_after_the_other(stage: Stage) -> None:
+    """While one post of an account is between its submit and its last chunk, no other one is submitted."""
     account = await stage.connect()
     upload = await stage.upload(LARGE)
     first = await stage.post(account, upload, "first")
@@ -242,17 +242,17 @@ async def test_two_posts_of_one_account_are_handed_over_one_after_the_other(stag
 
     await stage.step(first)
     waiting = await stage.step(second)
-    announced = len(stage.vendor.inits)
+    submits = len(stage.vendor.inits)
     await stage.finish(first)
     await stage.finish(second)
 
     assert "QUEUED" == waiting.state
-    assert 1 == announced
+    assert 1 == submits
     assert ["first", "second"] == [post.title for post in stage.vendor.posts]
 
 
-async def test_an_inbox_draft_ends_with_the_creator(stage: Stage) -> None:
-    """A draft is delivered to the inbox and waits there for a human, as a final state of its own."""
+async def test_an_inbox_draft_ends_as_awaiting_creator(stage: Stage) -> None:
+    """A draft is delivered to the inbox and waits there for its creator, in a final state."""
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(SMALL), mode="creator_inbox", options={})
     final = await stage.finish(post)
@@ -262,8 +262,8 @@ async def test_an_inbox_draft_ends_with_the_creator(stage: Stage) -> None:
     assert 1 == len(stage.vendor.pending_drafts(next(iter(stage.vendor.users))))
 
 
-async def test_a_public_post_learns_its_id_after_moderation(stage: Stage) -> None:
-    """A public post is PUBLISHED before its id is known; the id comes later, exact, with its page."""
+async def test_a_public_post_gets_its_id_after_moderation(stage: Stage) -> None:
+    """A public post is PUBLISHED before its id is known; the exact id comes later, with the URL."""
     account = await stage.connect()
     upload = await stage.upload(SMALL)
     post = await stage.finish(await stage.post(account, upload, "one", options={"privacy_level": "public"}))

@@ -1,8 +1,8 @@
-"""What could make a post through a planner go out twice, never, or hang: deaths, late answers, twins, other
-hands.
+"""What could make a post through a planner be published twice, never, or hang: crashes, late responses, equal posts,
+edits by others.
 
-Owns the doubt about posts that the planner may hold. The usual course is in test_publishing_planner.py; the
-planner's ledger says what went out.
+Owns the doubt about posts that the planner may have. The usual course is in test_publishing_planner.py; the planner's
+ledger says what was published.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ async def scheduled(stage: PlannerStage, after: timedelta = HOUR) -> PostRow:
 
 
 async def until(stage: PlannerStage, post: PostRow, state: str) -> PostRow:
-    """Carry a post on until it is in this state."""
+    """Step a post until it is in this state."""
     for _ in range(60):
         if post.state == state:
             return post
@@ -57,7 +57,7 @@ async def until(stage: PlannerStage, post: PostRow, state: str) -> PostRow:
     raise AssertionError(f"still {post.state}")
 
 
-# Deaths
+# Crashes
 
 
 class Died(BaseException):
@@ -65,7 +65,7 @@ class Died(BaseException):
 
 
 def dying_at(place: str) -> Callable[[str], None]:
-    """Return what stands where `reach` is called, and ends the process at its first visit to the place."""
+    """Return a stand-in for `reach` that ends the process at the first visit to the place."""
     armed = [place]
 
     def reach(name: str) -> None:
@@ -90,12 +90,11 @@ def dying_at(place: str) -> Callable[[str], None]:
         "before-commit.PUBLISHED",
     ],
 )
-async def test_a_death_at_any_place_posts_once(
+async def test_a_crash_at_any_failpoint_posts_once(
     place: str, named: bool, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever takes the post up finds in the journal, or in the planner's list, how far it came.
-
-    A death right before a call is one right after the commit, or the call, before it.
+    """The next worker finds in the journal, or in the planner's list, how far the post came. A crash right before a
+    call is one right after the commit, or the call, before it.
     """
     async with planning(database_url, tmp_path, SimulatorConfig(publish_now_results=named)) as stage:
         post = await stage.planned(await stage.connect(), await stage.upload(VIDEO), "Once")
@@ -110,7 +109,7 @@ async def test_a_death_at_any_place_posts_once(
 
 
 @pytest.mark.parametrize("place", ["after-call.list", "before-commit.INTENT", "after-commit.INTENT"])
-async def test_a_death_while_a_lost_post_is_looked_for_posts_once(
+async def test_a_crash_while_a_lost_post_is_searched_for_posts_once(
     place: str, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A create call that never reached the planner is resolved by any worker that continues the search."""
@@ -127,11 +126,11 @@ async def test_a_death_while_a_lost_post_is_looked_for_posts_once(
     assert ("PUBLISHED", 1, 2) == (post.state, len(stage.published), post.attempt), post.error
 
 
-# Answers that are lost
+# Lost responses
 
 
-async def test_a_post_that_the_list_shows_late_is_not_made_again(database_url: str, tmp_path: Path) -> None:
-    """It was lacking in four looks within ninety seconds: that is no proof yet."""
+async def test_a_post_that_the_list_shows_late_is_not_resubmitted(database_url: str, tmp_path: Path) -> None:
+    """It was missing in four searches within ninety seconds: that is no proof yet."""
     async with planning(database_url, tmp_path) as stage:
         stage.fail("posts.create", "drop_after")
         begun = stage.clock()
@@ -149,9 +148,7 @@ async def test_a_post_that_the_list_shows_late_is_not_made_again(database_url: s
 
 
 @pytest.mark.parametrize("kinds", [("drop_after", "drop_after"), ("drop_after", "drop_before")])
-async def test_twins_of_words_alone_are_not_made_again(
-    kinds: tuple[str, str], database_url: str, tmp_path: Path
-) -> None:
+async def test_equal_text_posts_are_not_resubmitted(kinds: tuple[str, str], database_url: str, tmp_path: Path) -> None:
     """When either of two posts may be the planner's record, both wait for proof, and neither is sent again."""
     async with planning(database_url, tmp_path) as stage:
         await stage.connect()
@@ -164,7 +161,7 @@ async def test_twins_of_words_alone_are_not_made_again(
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-async def test_a_video_at_the_callers_address_is_found_by_its_words(
+async def test_a_video_at_the_callers_address_is_found_by_its_caption(
     kind: str, database_url: str, tmp_path: Path
 ) -> None:
     """A URL may belong to many posts; text that no other post has identifies the record."""
@@ -177,7 +174,7 @@ async def test_a_video_at_the_callers_address_is_found_by_its_words(
     assert ("PUBLISHED", 1) == (post.state, len(stage.published)), post.error
 
 
-async def test_a_post_whose_address_the_planner_changed_is_found_by_its_words(
+async def test_a_post_whose_address_the_planner_changed_is_found_by_its_caption(
     database_url: str, tmp_path: Path
 ) -> None:
     """The planner may store media under its own URLs: the post is then found by its text."""
@@ -190,8 +187,8 @@ async def test_a_post_whose_address_the_planner_changed_is_found_by_its_words(
     assert ("PUBLISHED", 1) == (post.state, len(stage.published)), post.error
 
 
-async def test_a_scheduled_post_that_was_denied_for_a_while_goes_on(database_url: str, tmp_path: Path) -> None:
-    """Its outcome counted as unknown; found again in the planner, it waits for its time and ends as it does."""
+async def test_a_scheduled_post_that_was_denied_for_a_while_continues(database_url: str, tmp_path: Path) -> None:
+    """Its outcome counted as unknown; found again in the planner, it waits for its time and is published."""
     async with planning(database_url, tmp_path) as stage:
         account, upload, time = await stage.connect(), await stage.upload(VIDEO), stage.clock() + 3 * HOUR
         stage.fail("posts.get", "status", status=404, times=11, body='{"statusCode": 404, "message": "Not found"}')
@@ -208,7 +205,7 @@ async def test_a_scheduled_post_that_was_denied_for_a_while_goes_on(database_url
 
 
 async def test_a_planner_whose_clock_is_ahead_gets_the_post_late(database_url: str, tmp_path: Path) -> None:
-    """A time that is over there is refused; it is asked again until our clock says so too, and nothing fails."""
+    """It refuses a time that is past there; the submit is retried until our clock is past it too, and nothing fails."""
     async with planning(database_url, tmp_path) as stage:
         stage.planner.advance_clock(180)
         time = stage.clock() + timedelta(seconds=100)
@@ -219,14 +216,14 @@ async def test_a_planner_whose_clock_is_ahead_gets_the_post_late(database_url: s
     assert stage.published[0].time - timedelta(seconds=180) >= time
 
 
-# Other hands
+# Edits in the planner
 
 
 @pytest.mark.parametrize(("moved", "early"), [(timedelta(hours=6), 0), (timedelta(minutes=-30), 1)])
-async def test_a_time_that_somebody_moved_in_the_planner_counts(
+async def test_a_time_changed_in_the_planner_counts(
     moved: timedelta, early: int, database_url: str, tmp_path: Path
 ) -> None:
-    """Later or earlier, it goes out once, and its post says so."""
+    """Earlier or later, it is published once, and the post shows it."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         record = record_of(stage)
@@ -240,8 +237,8 @@ async def test_a_time_that_somebody_moved_in_the_planner_counts(
     assert (early, "PUBLISHED", 1) == (out, post.state, len(stage.published))
 
 
-async def test_a_record_that_somebody_deleted_ends_its_post(database_url: str, tmp_path: Path) -> None:
-    """As cancelled, which it is, and it is not made again."""
+async def test_a_record_deleted_in_the_planner_cancels_its_post(database_url: str, tmp_path: Path) -> None:
+    """It is CANCELLED, and not resubmitted."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.planner.planner.delete(record_of(stage))
@@ -250,10 +247,8 @@ async def test_a_record_that_somebody_deleted_ends_its_post(database_url: str, t
     assert ("CANCELLED", [], 1) == (post.state, stage.published, post.attempt)
 
 
-async def test_a_record_that_somebody_deleted_afterwards_leaves_its_post_published(
-    database_url: str, tmp_path: Path
-) -> None:
-    """Only the planner forgot it."""
+async def test_a_record_deleted_after_publication_leaves_its_post_published(database_url: str, tmp_path: Path) -> None:
+    """Only the planner's record is gone."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         stage.clock.advance(HOUR + timedelta(seconds=20))
@@ -279,7 +274,7 @@ async def test_a_post_whose_account_expired_waits_for_it(database_url: str, tmp_
     assert ("PUBLISHED", 1, 1) == (post.state, len(stage.published), post.attempt)
 
 
-async def test_what_may_be_going_out_is_not_called_back(database_url: str, tmp_path: Path) -> None:
+async def test_a_post_that_may_be_publishing_is_not_cancelled(database_url: str, tmp_path: Path) -> None:
     """Ten seconds before its time a post cannot be cancelled: the call is refused, and the post is published."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
@@ -291,8 +286,8 @@ async def test_what_may_be_going_out_is_not_called_back(database_url: str, tmp_p
     assert ("PUBLISHED", 1) == (post.state, len(stage.published))
 
 
-async def test_what_waits_for_its_account_is_called_back(database_url: str, tmp_path: Path) -> None:
-    """Twenty minutes after its time nothing is going out, and nothing does when the account comes back."""
+async def test_a_post_that_waits_for_its_account_is_cancelled(database_url: str, tmp_path: Path) -> None:
+    """Twenty minutes after its time nothing is being published, nor when the account comes back."""
     async with planning(database_url, tmp_path) as stage:
         post = await scheduled(stage)
         account = stage.planner.accounts.of(BAKERY)[0].id
@@ -309,7 +304,7 @@ async def test_what_waits_for_its_account_is_called_back(database_url: str, tmp_
 # Limits
 
 
-async def test_an_account_that_expired_fails_a_post_for_now(database_url: str, tmp_path: Path) -> None:
+async def test_an_expired_account_fails_a_post_for_now(database_url: str, tmp_path: Path) -> None:
     """An expired account fails the post for now, and the error says who can help."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
@@ -329,8 +324,8 @@ async def test_a_post_beyond_the_days_limit_fails_once(database_url: str, tmp_pa
     assert ("PROVIDER_DAILY_CAP", 1, 2) == (posts[2].error["reason"], posts[2].attempt, len(stage.published))  # type: ignore[index]
 
 
-async def test_a_caption_goes_out_whole_or_not_at_all(database_url: str, tmp_path: Path) -> None:
-    """A personal TikTok account has 150 units, which the planner would cut to without a word; two make an emoji."""
+async def test_a_caption_is_published_whole_or_not_at_all(database_url: str, tmp_path: Path) -> None:
+    """A personal TikTok account allows 150 units, to which the planner would silently cut; an emoji has two."""
     async with planning(database_url, tmp_path) as stage:
         account, upload = await stage.connect(), await stage.upload(VIDEO)
         with pytest.raises(DomainError, match="150"):

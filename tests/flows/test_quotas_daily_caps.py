@@ -1,7 +1,6 @@
-"""The quota ledger at work: calls that wait or are refused before the vendor would refuse, caps learned from
-refusals.
+"""The quota ledger at work: calls that wait or are refused before the vendor would refuse, caps learned from refusals.
 
-Owns the proof of `gateway/domain/quotas/daily_caps.py` with the stepped clock; real processes are in
+Owns the proof of `gateway/domain/quotas/daily_caps.py` with a stepped clock; real processes are in
 test_quotas_limiter_processes.
 """
 
@@ -82,14 +81,14 @@ async def take(domain: Domain, metric: str = "video_init", times: int = 1, *, ba
 
 
 async def refused(domain: Domain, metric: str = "video_init", *, background: bool = False) -> QuotaUsedUp:
-    """Expect that there is no slot, and return what is said then."""
+    """Expect that no slot is free, and return the error."""
     with pytest.raises(QuotaUsedUp) as caught:
         await take(domain, metric, background=background)
     return caught.value
 
 
 async def standing(stage: Stage, metric: str, account: str = "a1") -> Standing:
-    """Return how one quota of an account stands."""
+    """Return the standing of one quota of an account."""
     async with stage.domain.db.read() as tx:
         row = await accounts.get(tx, LOCATION, account)
     return next(each for each in await quota_standing.of_account(stage.domain, row) if each.rule.metric == metric)
@@ -106,15 +105,15 @@ async def draft(stage: Stage) -> PostRow:
     return await pulled(stage, mode="creator_inbox", options={})
 
 
-async def told(stage: Stage, post: PostRow) -> list[str]:
-    """Return the states that events told of a post."""
+async def event_states(stage: Stage, post: PostRow) -> list[str]:
+    """Return the states in the post's events."""
     async with stage.domain.db.read() as tx:
         found = await events.after(tx, LOCATION, 0, subject=f"locations/{LOCATION}/posts/{post.id}", limit=100)
     return [event.payload["post"]["state"] for event in found]
 
 
 async def until_final(stage: Stage, post: PostRow) -> PostRow:
-    """Carry a post to its end."""
+    """Step a post until it is final."""
     return await stage.finish(post, within=timedelta(minutes=30))
 
 
@@ -122,7 +121,7 @@ async def until_final(stage: Stage, post: PostRow) -> PostRow:
 
 
 async def test_a_slot_counts_from_the_end_of_its_call(stage: Stage) -> None:
-    """A call of 40 seconds is seen by the vendor anywhen within: the minute begins when it has ended."""
+    """The vendor may count a call of 40 seconds at any time within: its minute begins when the call ends."""
     await take(stage.domain, times=5)
     async with access(stage.domain).slot("video_init"):
         stage.clock.advance(timedelta(seconds=40))
@@ -135,8 +134,8 @@ async def test_a_slot_counts_from_the_end_of_its_call(stage: Stage) -> None:
     await take(stage.domain)
 
 
-async def test_a_call_that_failed_counts_as_well(stage: Stage) -> None:
-    """Whatever came of the call, the vendor may have counted it."""
+async def test_a_failed_call_counts_too(stage: Stage) -> None:
+    """Whatever the result of the call, the vendor may have counted it."""
     for _ in range(6):
         with pytest.raises(ValueError, match="no"):
             async with access(stage.domain).slot("video_init"):
@@ -145,8 +144,8 @@ async def test_a_call_that_failed_counts_as_well(stage: Stage) -> None:
     await refused(stage.domain)
 
 
-async def test_a_call_that_was_cancelled_counts_from_its_end(stage: Stage) -> None:
-    """A caller that goes away leaves no slot behind that counts for longer than its call took."""
+async def test_a_cancelled_call_counts_from_its_end(stage: Stage) -> None:
+    """A caller that goes away leaves no slot that counts for longer than its call took."""
     entered = asyncio.Event()
 
     async def hang() -> None:
@@ -166,14 +165,14 @@ async def test_a_call_that_was_cancelled_counts_from_its_end(stage: Stage) -> No
     await take(stage.domain, times=6)
 
 
-async def test_of_thirty_callers_at_once_six_are_let_through(stage: Stage) -> None:
+async def test_of_thirty_concurrent_callers_six_get_a_slot(stage: Stage) -> None:
     """Exactly six get a slot; all others receive QuotaUsedUp."""
-    told = await asyncio.gather(*(take(stage.domain) for _ in range(30)), return_exceptions=True)
+    results = await asyncio.gather(*(take(stage.domain) for _ in range(30)), return_exceptions=True)
 
-    assert (6, 24) == (told.count(None), sum(isinstance(each, QuotaUsedUp) for each in told))
+    assert (6, 24) == (results.count(None), sum(isinstance(each, QuotaUsedUp) for each in results))
 
 
-async def test_a_process_that_died_in_its_call_used_the_slot_as_long_as_it_may_run(stage: Stage) -> None:
+async def test_a_process_that_died_in_its_call_keeps_the_slot_as_long_as_a_call_may_take(stage: Stage) -> None:
     """Six calls that never end block the window until the last moment at which the vendor can have seen them."""
     async with AsyncExitStack() as calls:
         for _ in range(6):
@@ -187,7 +186,7 @@ async def test_a_process_that_died_in_its_call_used_the_slot_as_long_as_it_may_r
 
 
 async def test_a_frozen_process_that_wakes_up_counts_its_call_at_its_end(stage: Stage) -> None:
-    """Longer away than any call may take, its slot was given to others; its call happened all the same."""
+    """It was frozen for longer than a call may take and its slot went to others; its call was made all the same."""
     await stage.connect()
     async with access(stage.domain).slot("video_init"):
         stage.clock.advance(timedelta(seconds=sliding_window.CALL_SECONDS) + MINUTE * 2)
@@ -197,7 +196,7 @@ async def test_a_frozen_process_that_wakes_up_counts_its_call_at_its_end(stage: 
 
 
 async def test_connections_and_metrics_do_not_share_a_window(stage: Stage) -> None:
-    """The vendor counts per token and per call: another connection, and another call, have their own."""
+    """The vendor counts per token and per operation: another connection, and another metric, have their own window."""
     await take(stage.domain, times=6)
 
     await take(stage.domain, "inbox_init", times=6)
@@ -208,15 +207,15 @@ async def test_connections_and_metrics_do_not_share_a_window(stage: Stage) -> No
 
 
 async def test_a_metric_without_a_rule_has_no_limit(stage: Stage) -> None:
-    """The table does not name it, so nothing is counted."""
+    """It is not in the table, so nothing is counted."""
     await take(stage.domain, "cancel", times=50)
 
 
 # Waiting
 
 
-async def test_a_caller_waits_for_a_slot_that_is_near(stage: Stage, patient: Patience) -> None:
-    """Up to ten seconds, then the call goes out in its window."""
+async def test_a_caller_waits_for_a_slot_that_is_free_soon(stage: Stage, patient: Patience) -> None:
+    """It waits up to ten seconds, then the call is made."""
     await take(patient.domain, times=6)
     stage.clock.advance(MINUTE - timedelta(seconds=8))
     before = stage.clock()
@@ -227,8 +226,8 @@ async def test_a_caller_waits_for_a_slot_that_is_near(stage: Stage, patient: Pat
     assert timedelta(seconds=8.25) <= stage.clock() - before < timedelta(seconds=8.3)
 
 
-async def test_a_caller_does_not_wait_for_what_is_far(stage: Stage, patient: Patience) -> None:
-    """Eleven seconds are too many: the refusal says whose quota it is, and when to come back."""
+async def test_a_caller_does_not_wait_for_a_slot_that_is_free_late(stage: Stage, patient: Patience) -> None:
+    """Eleven seconds are too many: the error says whose quota it is, and when to retry."""
     await take(patient.domain, times=6)
     stage.clock.advance(MINUTE - timedelta(seconds=11))
 
@@ -260,8 +259,8 @@ async def test_a_caller_waits_no_longer_than_its_deadline_allows(
     assert waits == bool(patient.naps)
 
 
-async def test_background_work_leaves_a_part_to_callers_and_hardly_waits(stage: Stage, patient: Patience) -> None:
-    """Of thirty questions a minute the last six are for callers; background work comes back later."""
+async def test_background_work_leaves_a_reserve_to_callers(stage: Stage, patient: Patience) -> None:
+    """Of thirty status calls a minute the last six are for callers; background work is deferred."""
     await take(patient.domain, "status", times=24, background=True)
     await refused(patient.domain, "status", background=True)
     await take(patient.domain, "status", times=6)
@@ -272,8 +271,8 @@ async def test_background_work_leaves_a_part_to_callers_and_hardly_waits(stage: 
     await take(patient.domain, "status")
 
 
-async def test_a_vendor_that_refuses_for_its_rate_is_left_alone(stage: Stage) -> None:
-    """Others may use the same token: after a 429 nobody asks before its window is over."""
+async def test_after_a_429_no_call_is_made_until_the_window_ends(stage: Stage) -> None:
+    """Others may use the same token: after a 429 there is no call before its window is over."""
     await stage.connect()
     stage.vendor.faults.add(Fault(match="user.info", kind="error", code="rate_limit_exceeded", status=429))
     provider = stage.domain.providers["tiktok"]
@@ -296,14 +295,14 @@ async def test_a_vendor_that_refuses_for_its_rate_is_left_alone(stage: Stage) ->
 
 
 @pytest.mark.chaos
-async def test_a_seventh_init_of_a_minute_rests_visibly_and_goes_out_when_the_window_frees(stage: Stage) -> None:
-    """The vendor is not asked, callers see why and until when, and the post goes out with its first attempt."""
+async def test_a_seventh_submit_of_a_minute_waits_visibly_for_the_window(stage: Stage) -> None:
+    """The vendor is not called, callers see why and until when, and the post is submitted with its first attempt."""
     await stage.connect()
     made = [await pulled(stage) for _ in range(7)]
     first, *_, seventh = [await stage.step(post) for post in made]
     assert 6 == len(stage.vendor.inits)
 
-    assert ["QUEUED"] == await told(stage, seventh)
+    assert ["QUEUED"] == await event_states(stage, seventh)
     assert ("QUEUED", 1) == (seventh.state, seventh.attempt)
     assert seventh.error is not None
     assert ("QUOTA_EXCEEDED", "video_init") == (seventh.error["reason"], seventh.error["metadata"]["quota"])
@@ -321,7 +320,7 @@ async def test_a_seventh_init_of_a_minute_rests_visibly_and_goes_out_when_the_wi
 
 @pytest.mark.chaos
 async def test_a_cap_of_posts_is_learned_and_ends_a_day_after_the_first_of_them(stage: Stage) -> None:
-    """Fifteen fit, the vendor refuses the sixteenth: the limit is fifteen, until the first of them is a day old."""
+    """Fifteen fit, the vendor refuses the sixteenth: the limit is fifteen until the first of them is a day old."""
     account = await stage.connect()
     began = stage.clock()
     for _ in range(15):
@@ -342,8 +341,8 @@ async def test_a_cap_of_posts_is_learned_and_ends_a_day_after_the_first_of_them(
     assert (after.reset_time, "posts_per_day") == (error.retry_at, error.metadata["quota"])
 
 
-async def test_a_creator_who_may_post_again_frees_the_cap(stage: Stage) -> None:
-    """A learned limit that the vendor's answers disprove is forgotten."""
+async def test_a_learned_cap_ends_when_the_creator_may_post_again(stage: Stage) -> None:
+    """A learned limit that the vendor's answers disprove is removed."""
     account = await stage.connect()
     subject = next(iter(stage.vendor.users))
     stage.vendor.set_creator(subject, too_many_posts=True)
@@ -360,8 +359,8 @@ async def test_a_creator_who_may_post_again_frees_the_cap(stage: Stage) -> None:
     assert (0, 1, False, None) == (freed.limit, freed.used, freed.learned, freed.reset_time)
 
 
-async def test_an_init_that_meets_a_cap_teaches_it_too(stage: Stage) -> None:
-    """What the creator could still do a moment ago is over: the post fails, and callers see until when."""
+async def test_a_submit_refused_for_a_cap_teaches_it_too(stage: Stage) -> None:
+    """The check passed a moment ago, the submit is refused: the post fails, and callers see until when."""
     await stage.connect()
     stage.vendor.faults.add(Fault(match="video.init", kind="error", code="spam_risk_too_many_posts", status=403))
 
@@ -377,7 +376,7 @@ async def test_an_init_that_meets_a_cap_teaches_it_too(stage: Stage) -> None:
 async def test_active_creators_are_counted_once_and_a_cap_stops_only_new_ones(
     database_url: str, tmp_path: Path
 ) -> None:
-    """One creator a day is allowed: the first may go on, the second is refused until the first's day is over."""
+    """With one creator a day the first may continue; the second is refused until the first's day is over."""
     async with opened(database_url, tmp_path, replace(CONFIG, active_creators=1)) as stage:
         stage.vendor.add_user(open_id="second", username="second", display_name="Second")
         one, two = await stage.connect(), await stage.connect("c2", "a2", user=-1)
@@ -397,8 +396,8 @@ async def test_active_creators_are_counted_once_and_a_cap_stops_only_new_ones(
         assert ["active_creators"] == [each.metadata["quota"] for each in await _check(stage, two)]
 
 
-async def test_a_sixth_pending_draft_is_refused_before_the_vendor_is_asked(stage: Stage) -> None:
-    """Five wait in the creator's inbox: the sixth hears when the first is a day old; one that is posted frees it."""
+async def test_a_sixth_pending_draft_is_refused_without_a_call(stage: Stage) -> None:
+    """Five are in the inbox: the sixth's error says when the first is a day old; a posted one frees a slot."""
     await stage.connect()
     began = stage.clock()
     made = [await stage.step(await draft(stage)) for _ in range(5)]
@@ -427,8 +426,10 @@ FULL = Fault(match="inbox.init", kind="error", code="spam_risk_too_many_pending_
 
 
 @pytest.mark.parametrize("freed_by", ["its creator", "a failure"])
-async def test_a_draft_that_leaves_the_inbox_ends_what_a_full_one_taught(stage: Stage, freed_by: str) -> None:
-    """The vendor refuses a draft for its pending ones: no other is taken until one of them leaves, and then at once."""
+async def test_a_draft_that_leaves_the_inbox_ends_the_learned_cap(stage: Stage, freed_by: str) -> None:
+    """The vendor refuses a draft for too many pending ones: no other is accepted until one of them leaves, then at
+    once.
+    """
     await stage.connect()
     waiting = await stage.step(await draft(stage))
     if freed_by == "its creator":
@@ -453,8 +454,10 @@ async def test_a_draft_that_leaves_the_inbox_ends_what_a_full_one_taught(stage: 
     assert "PROCESSING" == (await stage.step(await draft(stage))).state
 
 
-async def test_a_sixth_draft_that_waits_in_the_queue_rests_until_a_place_is_free(stage: Stage) -> None:
-    """Six were made before any went out: the sixth shows what it waits for, without a call, and goes out afterwards."""
+async def test_a_sixth_queued_draft_waits_until_a_slot_is_free(stage: Stage) -> None:
+    """Six were created before any was submitted: the sixth shows what it waits for, without a call, and is submitted
+    later.
+    """
     await stage.connect()
     made = [await draft(stage) for _ in range(6)]
     *others, sixth = [await stage.step(post) for post in made]
@@ -473,8 +476,8 @@ async def test_a_sixth_draft_that_waits_in_the_queue_rests_until_a_place_is_free
     assert ("PROCESSING", None, 6) == (gone.state, gone.error, len(stage.vendor.inits))
 
 
-async def test_a_draft_holds_its_place_from_when_it_was_announced(stage: Stage) -> None:
-    """One that had rested for 25 hours lies in the inbox since a moment ago, so it counts for another day."""
+async def test_a_draft_occupies_its_slot_from_its_submit(stage: Stage) -> None:
+    """One that waited for 25 hours is in the inbox only since its submit, so it counts for another day."""
     await stage.connect()
     stage.vendor.faults.add(Fault(match="inbox.init", kind="error", code="rate_limit_exceeded", status=429))
     made = await pulled(stage, mode="creator_inbox", options={}, late_tolerance_seconds=48 * 3600)
@@ -489,8 +492,8 @@ async def test_a_draft_holds_its_place_from_when_it_was_announced(stage: Stage) 
     assert 1 == (await standing(stage, "pending_drafts")).used
 
 
-async def test_a_cap_that_shows_only_when_the_vendor_processes_is_learned(stage: Stage) -> None:
-    """The publish fails for the day's cap: callers see which quota and until when, and the next post is refused."""
+async def test_a_cap_reported_only_after_processing_is_learned(stage: Stage) -> None:
+    """The publish fails for the daily cap: callers see which quota and until when, and the next post is refused."""
     account = await stage.connect()
     stage.vendor.fail_next_publish("spam_risk_too_many_posts")
 
@@ -509,8 +512,8 @@ async def test_a_cap_that_shows_only_when_the_vendor_processes_is_learned(stage:
     assert ["posts_per_day"] == [each.metadata["quota"] for each in await _check(stage, account)]
 
 
-async def test_a_draft_whose_announcement_was_lost_holds_its_place(stage: Stage) -> None:
-    """It may lie in the creator's inbox, so it counts; one that was refused does not."""
+async def test_a_draft_whose_submit_was_lost_occupies_its_slot(stage: Stage) -> None:
+    """It may be in the creator's inbox, so it counts; one that was refused does not."""
     await stage.connect()
     stage.vendor.faults.add(
         Fault(match="inbox.init", kind="drop_after"),
@@ -523,8 +526,8 @@ async def test_a_draft_whose_announcement_was_lost_holds_its_place(stage: Stage)
     assert 1 == (await standing(stage, "pending_drafts")).used
 
 
-async def test_the_cost_of_a_post_is_told_beforehand(stage: Stage) -> None:
-    """A direct video uses one of each of its calls, one of the day's posts, and one creator when it is the first."""
+async def test_the_cost_of_a_post_is_reported_beforehand(stage: Stage) -> None:
+    """A direct video uses one of each of its calls, one of the day's posts, and one creator if it is the first."""
     account = await stage.connect()
     first = {each.rule.metric for each in await quota_standing.costs(stage.domain, await _like(stage, account))}
     assert {"creator_info", "video_init", "status", "posts_per_day", "active_creators"} == first
@@ -536,7 +539,7 @@ async def test_the_cost_of_a_post_is_told_beforehand(stage: Stage) -> None:
     assert 1 == again["posts_per_day"].used
 
 
-async def test_a_creator_asked_in_the_background_leaves_callers_their_part(stage: Stage) -> None:
+async def test_background_creator_checks_leave_a_reserve_to_callers(stage: Stage) -> None:
     """Of twenty calls a minute the last four are reserved for callers."""
     await stage.connect()
     async with stage.domain.db.read() as tx:
@@ -558,5 +561,5 @@ async def _like(stage: Stage, account: str) -> PostRow:
 
 
 async def _check(stage: Stage, account: str) -> list[QuotaExceeded]:
-    """Return which caps of the day forbid a direct post of an account."""
+    """Return which daily caps forbid a direct post of an account."""
     return await daily_caps.check(stage.domain, await _like(stage, account))

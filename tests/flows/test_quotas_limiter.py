@@ -1,4 +1,5 @@
-"""HighLevel's rates at work: one count for all who call for one location, headers that are heard, work that yields.
+"""HighLevel's rate limits: one count for all who call for one location, headers that are applied, background work that
+yields.
 
 Owns the proof over the simulator with its own windows, headers and 429s, and a clock that is moved by hand.
 """
@@ -85,7 +86,7 @@ class Agencies:
             await self.ask(*whose, **more)
 
     async def standing(self, metric: str = BURST, location: str = "l1", connection: str = "c1") -> Standing:
-        """Return how a quota of an account under a connection stands."""
+        """Return the standing of a quota of an account under a connection."""
         place = {"location": location, "connection": connection, "provider": "highlevel"}
         account = account_row(self.clock(), **place)
         return next(each for each in await standing.of_account(self.domain, account) if each.rule.metric == metric)
@@ -105,7 +106,7 @@ class Agencies:
 async def opened(
     database_url: str, folder: Path, config: SimulatorConfig = DOCUMENTED, processes: int = 1
 ) -> AsyncIterator[Agencies]:
-    """Open so many processes' rules over one database and one vendor."""
+    """Open several processes' domains over one database and one vendor."""
     clock = Clock()
     simulator = create_app(config, clock=clock)
     settings = make_settings(database_url, folder, **for_highlevel(config))
@@ -134,7 +135,7 @@ async def small(database_url: str, tmp_path: Path) -> AsyncIterator[Agencies]:
 
 
 async def take(access: ConnectionAccess, metric: str = BURST, times: int = 1) -> int:
-    """Hold slots one after the other until there is none, and return how many there were."""
+    """Take slots one after the other until none is free, and return how many there were."""
     for number in range(times):
         try:
             async with access.slot(metric):
@@ -144,11 +145,11 @@ async def take(access: ConnectionAccess, metric: str = BURST, times: int = 1) ->
     return times
 
 
-# Whose count it is
+# Which row a call counts in
 
 
 @pytest.mark.chaos
-async def test_whoever_calls_for_one_location_shares_its_count(agencies: Agencies) -> None:
+async def test_all_who_call_for_one_location_share_its_count(agencies: Agencies) -> None:
     """Two agencies' connections to one HighLevel location have 97 calls together; another location has its own."""
     await agencies.connect("l2", "c2")
     await agencies.connect("l2", "c3", GARAGE)
@@ -159,7 +160,7 @@ async def test_whoever_calls_for_one_location_shares_its_count(agencies: Agencie
     assert 97 == await take(agencies.access("l2", "c3"), times=100)
 
 
-async def test_a_call_counts_for_whom_its_token_speaks(agencies: Agencies) -> None:
+async def test_a_call_counts_for_the_subject_of_its_token(agencies: Agencies) -> None:
     """The subject comes with the token: a call looks nothing up, and counts in the same row as one that did."""
     await agencies.ask()
     assert 1 == await take(agencies.access())
@@ -168,8 +169,8 @@ async def test_a_call_counts_for_whom_its_token_speaks(agencies: Agencies) -> No
 
 
 @pytest.mark.chaos
-async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
-    """What an account's caller sees and hears names its own connection only, and whom it speaks for nowhere."""
+async def test_no_caller_sees_who_shares_the_count(agencies: Agencies) -> None:
+    """An account's caller sees its own connection in lists and errors, never the subject behind it."""
     await agencies.connect("l2", "c2")
     await take(agencies.access("l2", "c2"), times=100)
 
@@ -178,15 +179,15 @@ async def test_nobody_is_shown_who_shares_the_count(agencies: Agencies) -> None:
         await agencies.ask()
 
     assert ("locations/l1/connections/c1", 100, 97) == (shown.subject, shown.limit, shown.used)
-    told = f"{to_proto('name', shown)} {caught.value!r} {caught.value} {caught.value.metadata}"
-    assert "locations/l1/connections/c1" in told
+    shown_text = f"{to_proto('name', shown)} {caught.value!r} {caught.value} {caught.value.metadata}"
+    assert "locations/l1/connections/c1" in shown_text
     for secret in ("l2", "c2", BAKERY, "subjects"):
-        assert secret not in told
+        assert secret not in shown_text
 
 
 @pytest.mark.chaos
-async def test_a_connection_that_nobody_consented_to_counts_for_itself(agencies: Agencies) -> None:
-    """A connection without a known subject has a count for itself."""
+async def test_a_connection_without_a_consent_counts_for_itself(agencies: Agencies) -> None:
+    """A connection without a known subject has its own count."""
     await agencies.connect("l3", "c5", "")
     await take(agencies.access(), times=100)
 
@@ -194,18 +195,18 @@ async def test_a_connection_that_nobody_consented_to_counts_for_itself(agencies:
     assert 1 == (await agencies.standing(BURST, "l3", "c5")).used
 
 
-async def test_two_processes_at_once_let_through_what_fits_and_not_one_more(database_url: str, tmp_path: Path) -> None:
-    """Forty callers over two pools: nine of the vendor's twelve get through, the rest were not sent."""
+async def test_two_concurrent_processes_never_exceed_the_limit(database_url: str, tmp_path: Path) -> None:
+    """Forty callers over two pools: nine of the vendor's twelve slots are taken, the other calls were not sent."""
     async with opened(database_url, tmp_path, SMALL, processes=2) as agencies:
         await agencies.connect("l2", "c2")
         await agencies.ask()
         agencies.clock.advance(TEN + SECOND)
         places = [("l1", "c1", agencies.domains[0]), ("l2", "c2", agencies.domains[1])]
-        told = await asyncio.gather(
+        results = await asyncio.gather(
             *(agencies.ask(*place[:2], domain=place[2]) for place in places * 20), return_exceptions=True
         )
 
-        assert {"NoneType": 9, "QuotaUsedUp": 31} == Counter(type(each).__name__ for each in told)
+        assert {"NoneType": 9, "QuotaUsedUp": 31} == Counter(type(each).__name__ for each in results)
         assert [200] * 10 == agencies.statuses()
 
 
@@ -225,8 +226,8 @@ async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Age
     before = await size()
     async with agencies.domain.db.transaction() as tx:
         row = await rows.lock(tx, f"providers/highlevel/subjects/{BAKERY}", DAY, agencies.clock())
-        [slice] = row.counts
-        row.counts = {str(int(slice) - number): 400 for number in range(25)}
+        [bucket] = row.counts
+        row.counts = {str(int(bucket) - number): 400 for number in range(25)}
     async with agencies.access().slot(DAY):
         held = (await agencies.row(DAY)).counts
         agencies.clock.advance(SECOND)
@@ -237,8 +238,8 @@ async def test_a_days_row_stays_small_and_its_calls_cost_one_write(agencies: Age
     assert before < await size() < 800, "a burst's hundred stamps alone take as much"
 
 
-async def test_headers_that_say_what_we_count_are_heard_once(agencies: Agencies) -> None:
-    """The first answer's limits are written; the next thirty answers change nothing, and are not."""
+async def test_headers_that_agree_with_the_ledger_are_stored_once(agencies: Agencies) -> None:
+    """The first answer's limits are written; the next thirty answers change nothing, and write nothing."""
     await agencies.asks(31)
 
     for metric, limit in ((BURST, 100), (DAY, 200_000)):
@@ -249,8 +250,8 @@ async def test_headers_that_say_what_we_count_are_heard_once(agencies: Agencies)
         assert quota_pb2.Quota.HEADER == to_proto("name", shown).source
 
 
-async def test_a_ledger_that_is_away_does_not_cost_an_answer(agencies: Agencies, database_url: str) -> None:
-    """What the vendor answered counts more than what its headers say of a quota."""
+async def test_an_unavailable_ledger_does_not_lose_an_answer(agencies: Agencies, database_url: str) -> None:
+    """The vendor's answer counts more than what its headers say of a quota."""
     outage = Outage(database_url)
 
     async def think(seconds: float) -> None:
@@ -273,8 +274,8 @@ async def test_a_ledger_that_is_away_does_not_cost_an_answer(agencies: Agencies,
 # What the headers say
 
 
-async def test_callers_pause_when_hardly_anything_is_left(small: Agencies) -> None:
-    """The limit of the headers binds; with three calls left all wait for the interval's end, and nobody is refused."""
+async def test_callers_wait_when_hardly_any_calls_are_left(small: Agencies) -> None:
+    """The headers' limit counts; with three calls left all wait for the end of the interval, and none is refused."""
     await small.asks(9)
     with pytest.raises(QuotaUsedUp) as caught:
         await small.ask()
@@ -287,8 +288,8 @@ async def test_callers_pause_when_hardly_anything_is_left(small: Agencies) -> No
     assert [200] * 18 == small.statuses()
 
 
-async def test_other_callers_of_the_application_are_seen(small: Agencies) -> None:
-    """Somebody else's process used most of the interval: one answer shows it, and nobody is refused."""
+async def test_calls_of_other_processes_are_noticed(small: Agencies) -> None:
+    """A foreign process used most of the interval: one answer shows it, and no call is refused."""
     await small.ask()
     small.clock.advance(TEN + SECOND)
     for _ in range(8):
@@ -303,7 +304,7 @@ async def test_other_callers_of_the_application_are_seen(small: Agencies) -> Non
 
 
 async def test_background_work_stops_when_the_day_is_nearly_used_up(agencies: Agencies) -> None:
-    """With 1,500 calls left those are for callers; an hour later, when the day may have begun anew, it looks again."""
+    """The last 1,500 calls are for callers; an hour later, when a new day may have begun, it tries again."""
     agencies.vendor.windows.fill_day(BAKERY, agencies.clock(), 1_501)
     await agencies.ask()
 
@@ -322,7 +323,7 @@ async def test_background_work_stops_when_the_day_is_nearly_used_up(agencies: Ag
 
 
 async def test_callers_stop_when_the_day_is_used_up(agencies: Agencies) -> None:
-    """Nothing is left, and the vendor is not asked before an hour is over."""
+    """Nothing is left, and the vendor is not called before an hour is over."""
     agencies.vendor.windows.fill_day(BAKERY, agencies.clock(), 1)
     await agencies.ask()
 
@@ -333,7 +334,7 @@ async def test_callers_stop_when_the_day_is_used_up(agencies: Agencies) -> None:
     assert [200] == agencies.statuses()
 
 
-async def test_a_vendor_that_has_more_again_is_believed(agencies: Agencies) -> None:
+async def test_a_new_day_frees_background_work(agencies: Agencies) -> None:
     """The day began anew: the next caller's answer frees background work before the hour is over."""
     agencies.vendor.windows.fill_day(BAKERY, agencies.clock(), 1_000)
     await agencies.ask()
@@ -346,7 +347,7 @@ async def test_a_vendor_that_has_more_again_is_believed(agencies: Agencies) -> N
 
 
 async def test_background_work_leaves_forty_of_a_burst(agencies: Agencies) -> None:
-    """Sixty calls in ten seconds are its own; callers still get through."""
+    """It may make sixty calls in ten seconds; callers still get a slot."""
     assert 60 == await take(agencies.access(background=True), times=100)
     assert 37 == await take(agencies.access(), times=100)
 
@@ -363,10 +364,10 @@ async def test_background_work_leaves_forty_of_a_burst(agencies: Agencies) -> No
     ],
     ids=str,
 )
-async def test_hostile_headers_stop_nobody_for_longer_than_the_interval(
+async def test_hostile_headers_stop_calls_no_longer_than_the_interval(
     agencies: Agencies, headers: dict[str, str]
 ) -> None:
-    """The answer is given, no number is stored that no vendor means, and the next interval is free."""
+    """The answer is returned, no impossible number is stored, and the next interval is free."""
     body = '{"locations": [{"id": "x", "name": "n"}]}'
     agencies.vendor.faults.add(Fault(match="locations.search", kind="body", body=body, headers=headers, status=200))
 
@@ -403,7 +404,7 @@ async def test_a_refusal_is_waited_out(
         await agencies.ask("l2", "c2")
 
 
-async def test_a_call_that_finds_no_slot_counts_for_no_day(agencies: Agencies) -> None:
+async def test_a_call_without_a_burst_slot_does_not_count_for_the_day(agencies: Agencies) -> None:
     """What was not sent was not counted by the vendor either."""
     await agencies.ask()
     await take(agencies.access(), times=100)
@@ -417,10 +418,8 @@ async def test_a_call_that_finds_no_slot_counts_for_no_day(agencies: Agencies) -
 # Posts
 
 
-async def test_a_create_that_was_refused_for_its_rate_goes_out_once_after_the_wait(
-    database_url: str, tmp_path: Path
-) -> None:
-    """Nothing happened: the post rests as long as HighLevel said, visibly, and is then made with its first attempt."""
+async def test_a_rate_limited_create_is_sent_once_after_the_wait(database_url: str, tmp_path: Path) -> None:
+    """The post waits visibly as long as HighLevel said, and is then created with its first attempt."""
     async with planning(database_url, tmp_path) as stage:
         account = await stage.connect()
         stage.fail("posts.create", "error", message="Too Many Requests", status=429, headers={"Retry-After": "30"})

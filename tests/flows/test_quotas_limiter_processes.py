@@ -39,12 +39,11 @@ SKEW = 0.1
 
 
 @pytest.mark.chaos
-async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
+async def test_two_processes_on_one_token_never_make_a_seventh_submit_in_a_window(
     database_url: str, tmp_path: Path
 ) -> None:
-    """Twelve callers hammer through several windows: each is filled and none is overfilled; the vendor refuses nobody.
-
-    Some answers take long, the vendor counts a call late, and the clocks of the processes differ.
+    """Twelve callers fill several windows: each is filled and none is overfilled; the vendor refuses no call. Some
+    answers take long, the vendor counts a call late, and the clocks of the processes differ.
     """
     clock = RunningClock()
     app = create_app(replace(VENDOR, rate_limits=True), clock=clock)
@@ -70,7 +69,7 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
             children = [
                 await stack.enter_async_context(caller(__name__, json.dumps({**order, **each}))) for each in own
             ]
-            told: list[Any] = [counts for [counts] in await asyncio.gather(*(answers(child) for child in children))]
+            results: list[Any] = [counts for [counts] in await asyncio.gather(*(answers(child) for child in children))]
 
     seen = sorted(init.time for init in vendor.inits)
     statuses = [call.status for call in vendor.requests if call.operation == "video.init"]
@@ -78,9 +77,9 @@ async def test_two_processes_on_one_token_never_make_a_seventh_init_in_a_window(
         later - earlier for earlier, later in zip(seen, seen[LIMIT:], strict=False) if later - earlier < WINDOW
     ]
     assert {200} == set(statuses)
-    assert len(statuses) == len(seen) == sum(counts["accepted"] for counts in told)
+    assert len(statuses) == len(seen) == sum(counts["accepted"] for counts in results)
     assert 2 * LIMIT <= len(seen)
-    assert [{"accepted", "refused"}] * 2 == [set(counts) for counts in told]
+    assert [{"accepted", "refused"}] * 2 == [set(counts) for counts in results]
 
 
 # The other processes
@@ -91,44 +90,46 @@ HASTY = 1.5
 
 
 def shortened(domain: Domain, seconds: float) -> Domain:
-    """Return the rules with windows of so many seconds: nobody has minutes for a test."""
+    """Return the domain with windows of a few seconds, because a test cannot take minutes."""
     provider: Any = domain.providers["tiktok"]
     rules = tuple(replace(rule, window=timedelta(seconds=seconds)) for rule in provider.table.quotas)
     return replace(domain, providers={"tiktok": replace(provider, table=replace(provider.table, quotas=rules))})
 
 
-async def announce(domain: Domain, order: dict[str, Any], patience: float | None, told: Counter[str]) -> None:
-    """Announce again and again until the time is over, and count what came of it."""
+async def submit_repeatedly(
+    domain: Domain, order: dict[str, Any], patience: float | None, counts: Counter[str]
+) -> None:
+    """Submit again and again until the time is over, and count the results."""
     access = ConnectionAccess(domain, "tiktok", order["location"], order["connection"])
     ends = time.monotonic() + order["seconds"]
     while time.monotonic() < ends:
         deadline.begin(patience)
         try:
             await domain.providers["tiktok"].publishing.begin(access, VIDEO)
-            told["accepted"] += 1
+            counts["accepted"] += 1
         except QuotaUsedUp as error:
-            told["refused"] += 1
+            counts["refused"] += 1
             wait = error.retry_after or timedelta(0)
-            # Half as long as told: it goes on asking when nothing can be free.
+            # Half as long as stated, so that it also tries when nothing can be free.
             await asyncio.sleep(wait.total_seconds() / 2)
         except ProviderError as error:
-            told[type(error).__name__] += 1
+            counts[type(error).__name__] += 1
 
 
 async def main(order: dict[str, Any]) -> None:
-    """Start, print "ready", wait for a line, announce, and print how often it was let through, refused, or failed."""
+    """Start, print "ready", wait for a line, submit, and print how many calls were accepted, refused, or failed."""
 
     def clock() -> datetime:
         return now() + timedelta(seconds=order["skew"])
 
     async with built(settings_of(order), clock=clock) as (_, whole):
-        domain, told = shortened(whole, order["window"]), Counter[str]()
+        domain, counts = shortened(whole, order["window"]), Counter[str]()
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
         async with asyncio.TaskGroup() as group:
             for number in range(order["callers"]):
-                group.create_task(announce(domain, order, HASTY if number % 2 else None, told))
-        print(json.dumps([told]), flush=True)
+                group.create_task(submit_repeatedly(domain, order, HASTY if number % 2 else None, counts))
+        print(json.dumps([counts]), flush=True)
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Replica:
 
 @dataclass
 class Pair:
-    """Two replicas, and the vendor behind both."""
+    """Two replicas, and the vendor of both."""
 
     one: Replica
     two: Replica
@@ -71,7 +71,7 @@ class Pair:
 
 @pytest.fixture
 async def pair(database_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
-    """Yield two replicas that have both answered for a connected location already: their caches are warm."""
+    """Yield two replicas that have both served a connected location already: their caches are warm."""
     async with AsyncExitStack() as stack:
         vendor, vendor_settings = await stack.enter_async_context(simulated())
         replicas = []
@@ -95,7 +95,7 @@ async def pair(database_url: str, tmp_path: Path) -> AsyncIterator[Pair]:
 
 
 async def test_a_key_revoked_on_one_is_refused_on_both_within_a_second(pair: Pair) -> None:
-    """A key that both replicas remember is refused by both as soon as one has taken it back."""
+    """A key that both replicas have cached is refused by both as soon as one has revoked it."""
     store = await pair.one.keys()
     scopes = {"connections.read"}
     key = await api_keys.create(store, agency="default", locations=None, scopes=scopes, random=os.urandom)
@@ -117,8 +117,8 @@ async def test_a_key_revoked_on_one_is_refused_on_both_within_a_second(pair: Pai
         await pair.one.status(metadata)
 
 
-async def test_a_connection_cut_on_one_is_cut_on_both_within_a_second(pair: Pair) -> None:
-    """After a disconnect on one replica the other shows it, and no longer lends the token it remembers."""
+async def test_a_disconnect_on_one_takes_effect_on_both_within_a_second(pair: Pair) -> None:
+    """After a disconnect on one replica the other returns it, and no longer lends the cached token."""
     location, connection = "l1", pair.connection.rsplit("/", 1)[1]
     await pair.two.gateway.domain.tokens.fresh(location, connection)
     stub = connection_service_pb2_grpc.ConnectionServiceStub(pair.one.channel)
@@ -135,8 +135,8 @@ async def test_a_connection_cut_on_one_is_cut_on_both_within_a_second(pair: Pair
     await until(cut, WITHIN_SECONDS)
 
 
-async def test_a_deaf_replica_asks_the_database_every_time(pair: Pair, database_url: str) -> None:
-    """While a replica's LISTEN connection is gone its caches are passed by: it shows a change at once, not in 30 s."""
+async def test_a_replica_without_notifications_reads_the_database_every_time(pair: Pair, database_url: str) -> None:
+    """While a replica's LISTEN connection is lost its caches are bypassed: it returns a change at once."""
     domain = pair.two.gateway.domain
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute(
@@ -151,7 +151,7 @@ async def test_a_deaf_replica_asks_the_database_every_time(pair: Pair, database_
 
 
 async def test_a_post_changed_on_one_is_read_on_both(pair: Pair) -> None:
-    """A post that both replicas remember is read in its new state by both within a second of the commit."""
+    """A post that both replicas have cached is read in its new state by both within a second of the commit."""
     domain = pair.one.gateway.domain
     now = domain.clock()
     post = post_row(now, due_at=None)

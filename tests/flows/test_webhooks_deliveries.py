@@ -1,7 +1,7 @@
-"""What TikTok tells by itself: every event has its effect once, and nothing else has any.
+"""TikTok's webhooks: every event has its effect once, and nothing else has any.
 
 Owns the proofs of `gateway/domain/webhooks/deliveries.py` and `post_events.py`: over the HTTP edge in process, with a
-real database; what the job would do, a test does itself. The clock is moved by hand.
+real database; a test does what the job would do. The clock is moved by hand.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ async def _nobody_asks() -> Report:
 
 @dataclass
 class Telling:
-    """A stage, and TikTok's way to tell it something."""
+    """A stage, and TikTok's way to send it webhooks."""
 
     stage: Stage
     edge: httpx.AsyncClient
@@ -68,12 +68,12 @@ class Telling:
         return body_of(KEY, event, open_id, content, int((at or self.stage.clock()).timestamp()))
 
     async def tell(self, event: str, content: dict[str, Any], **about: Any) -> list[str]:
-        """Deliver an event and apply it, and return the outcomes of all that was due."""
+        """Deliver an event, apply it, and return the outcomes of all that was due."""
         assert 200 == await self.send(self.body(event, content, **about))
         return await self.apply()
 
     async def apply(self) -> list[str]:
-        """Apply what was not applied yet, as the job does, and return the outcomes, "" for what is due again later."""
+        """Apply the due deliveries, as the job does, and return the outcomes, "" for what is due again later."""
         waiting = await self.rows("webhooks", "due_at IS NOT NULL ORDER BY receive_time")
         for row in waiting:
             await deliveries.apply(self.stage.domain, row["id"])
@@ -93,12 +93,12 @@ class Telling:
         return [event for event in found if event.type in types]
 
     async def states(self, post: PostRow) -> list[str]:
-        """Return the states that the post's events told, in order."""
-        told = await self.events("POST_STATE_CHANGED")
-        return [event.payload["post"]["state"] for event in told if event.payload["post"]["id"] == post.id]
+        """Return the states in the post's events, in order."""
+        found = await self.events("POST_STATE_CHANGED")
+        return [event.payload["post"]["state"] for event in found if event.payload["post"]["id"] == post.id]
 
     async def publish_id(self, post: PostRow, number: int = 1) -> str:
-        """Return the id under which the vendor knows an attempt."""
+        """Return the vendor's publish id of an attempt."""
         async with self.stage.domain.db.read() as tx:
             attempt = await attempts.find(tx, post.location, post.id, number)
         assert attempt is not None
@@ -110,14 +110,14 @@ class Telling:
             return await connections.get(tx, location, id)
 
     async def processing(self, account: str, **changes: Any) -> tuple[PostRow, str]:
-        """Publish up to where only the vendor's word is missing, and return the post and its publish id."""
+        """Publish until only the vendor's status is missing, and return the post and its publish id."""
         post = await self.stage.post(account, await self.stage.upload(DATA), **changes)
         post = await self.stage.step(post)
         assert "PROCESSING" == post.state
         return post, await self.publish_id(post)
 
     async def draft(self, account: str) -> tuple[PostRow, str]:
-        """Bring a draft into its creator's inbox."""
+        """Deliver a draft to its creator's inbox."""
         post, publish_id = await self.processing(account, mode="creator_inbox", options={})
         await self.tell("post.publish.inbox_delivered", {"publish_id": publish_id})
         post = await self.stage.read(post)
@@ -143,7 +143,7 @@ async def telling_of(stage: Stage) -> AsyncIterator[Telling]:
 # Posts
 
 
-async def test_complete_publishes_a_post(telling: Telling) -> None:
+async def test_a_complete_event_publishes_a_post(telling: Telling) -> None:
     """The vendor's `complete` event publishes the post once, without a poll."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     asked = len(telling.stage.vendor.requests)
@@ -155,7 +155,7 @@ async def test_complete_publishes_a_post(telling: Telling) -> None:
     assert asked == len(telling.stage.vendor.requests)
 
 
-async def test_failed_fails_a_post_with_its_reason(telling: Telling) -> None:
+async def test_a_failed_event_fails_a_post_with_its_reason(telling: Telling) -> None:
     """The post's error has the vendor's code."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
@@ -170,8 +170,8 @@ async def test_failed_fails_a_post_with_its_reason(telling: Telling) -> None:
     )
 
 
-async def test_a_failure_for_the_days_cap_teaches_it(telling: Telling) -> None:
-    """Callers see which quota is used up and until when; the ledger knows it too, and counts no post that was none."""
+async def test_a_failure_for_a_daily_cap_teaches_it(telling: Telling) -> None:
+    """Callers see which quota is used up and until when; the ledger has it too, and does not count the failed post."""
     account = await telling.stage.connect()
     post, publish_id = await telling.processing(account)
 
@@ -192,7 +192,7 @@ async def test_a_failure_for_the_days_cap_teaches_it(telling: Telling) -> None:
     )
 
 
-async def test_a_failure_that_may_be_tried_again_is(telling: Telling) -> None:
+async def test_a_retryable_failure_is_retried(telling: Telling) -> None:
     """`internal` starts another attempt; a second delivery changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect())
 
@@ -220,8 +220,8 @@ async def test_a_draft_waits_for_its_creator_who_may_post_it_more_than_once(tell
     assert ["AWAITING_CREATOR", "PUBLISHED"] == (await telling.states(post))[-2:]
 
 
-async def test_a_late_public_id_fills_id_and_address(telling: Telling) -> None:
-    """publicly_available after the end: the id digit by digit, the page, one event of its own."""
+async def test_a_late_public_id_fills_id_and_uri(telling: Telling) -> None:
+    """publicly_available after the end: the exact id, the URL, and one event."""
     post, publish_id = await telling.processing(await telling.stage.connect(), options=PUBLIC)
     await telling.tell("post.publish.complete", {"publish_id": publish_id})
     before = await telling.stage.read(post)
@@ -245,7 +245,7 @@ async def test_a_late_public_id_fills_id_and_address(telling: Telling) -> None:
 
 
 async def test_publicly_available_alone_means_published(telling: Telling) -> None:
-    """Deliveries come in any order: the id may be the first that is heard; what follows changes nothing."""
+    """Deliveries come in any order: the id may come first; what follows changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect(), options=PUBLIC)
 
     await telling.tell("post.publish.publicly_available", {"publish_id": publish_id, "post_id": 7602997517160123666})
@@ -258,7 +258,7 @@ async def test_publicly_available_alone_means_published(telling: Telling) -> Non
 
 
 async def test_a_draft_made_public_is_published_with_its_id(telling: Telling) -> None:
-    """AWAITING_CREATOR needs no complete before."""
+    """AWAITING_CREATOR needs no `complete` event before."""
     post, publish_id = await telling.draft(await telling.stage.connect())
 
     await telling.tell("post.publish.publicly_available", {"publish_id": publish_id, "post_id": "7"})
@@ -267,8 +267,8 @@ async def test_a_draft_made_public_is_published_with_its_id(telling: Telling) ->
     assert ("PUBLISHED", "7") == (found.state, found.provider_post_id)
 
 
-async def test_whether_a_post_can_be_seen_is_told_when_it_changes(telling: Telling) -> None:
-    """Public, public once more, hidden (misspelt), hidden (well spelt), public: three events; the state stays."""
+async def test_a_change_of_availability_is_reported(telling: Telling) -> None:
+    """Public, public again, hidden (misspelt), hidden (spelt correctly), public: three events; the state stays."""
     post, publish_id = await telling.processing(await telling.stage.connect(), options=PUBLIC)
     content = {"publish_id": publish_id, "post_id": "7"}
     for second, event in enumerate(
@@ -283,9 +283,9 @@ async def test_whether_a_post_can_be_seen_is_told_when_it_changes(telling: Telli
         at = telling.stage.clock() + timedelta(seconds=second)
         await telling.tell(f"post.publish.{event}", content, at=at)
 
-    told = await telling.events("POST_PUBLICLY_AVAILABLE", "POST_NO_LONGER_AVAILABLE")
+    found = await telling.events("POST_PUBLICLY_AVAILABLE", "POST_NO_LONGER_AVAILABLE")
     assert ["POST_PUBLICLY_AVAILABLE", "POST_NO_LONGER_AVAILABLE", "POST_PUBLICLY_AVAILABLE"] == [
-        event.type for event in told
+        event.type for event in found
     ]
     assert "PUBLISHED" == (await telling.stage.read(post)).state
 
@@ -293,8 +293,10 @@ async def test_whether_a_post_can_be_seen_is_told_when_it_changes(telling: Telli
 @pytest.mark.parametrize(
     ("event", "state"), [("complete", "PUBLISHED"), ("failed", "FAILED"), ("inbox_delivered", "AWAITING_CREATOR")]
 )
-async def test_the_word_can_come_before_the_answer_to_the_last_bytes(telling: Telling, event: str, state: str) -> None:
-    """A post in FINAL_SENT, whose last answer is not known yet, is ended by the webhook too."""
+async def test_a_webhook_can_come_before_the_response_to_the_last_bytes(
+    telling: Telling, event: str, state: str
+) -> None:
+    """A post in FINAL_SENT, whose last response is not known yet, is ended by the webhook too."""
     stage = telling.stage
     account = await stage.connect()
     post = await stage.post(account, await stage.upload(DATA))
@@ -313,8 +315,8 @@ async def test_the_word_can_come_before_the_answer_to_the_last_bytes(telling: Te
     assert 1 == (await telling.states(post)).count(state)
 
 
-async def test_the_vendors_word_ends_a_doubt(telling: Telling) -> None:
-    """INDETERMINATE becomes PUBLISHED when the vendor says so after all."""
+async def test_a_webhook_ends_a_doubt(telling: Telling) -> None:
+    """INDETERMINATE becomes PUBLISHED when the vendor reports it."""
     stage = telling.stage
     post, publish_id = await telling.processing(await stage.connect())
     stage.vendor.faults.add(Fault(match="status", kind="error", code="invalid_publish_id", times=50))
@@ -328,10 +330,10 @@ async def test_the_vendors_word_ends_a_doubt(telling: Telling) -> None:
     ("event", "reason", "state"),
     [("failed", "publish_cancelled", "CANCELLED"), ("failed", "internal", "CANCELLED"), ("complete", "", "PUBLISHED")],
 )
-async def test_a_post_that_is_called_back_ends_as_the_vendor_says(
+async def test_a_cancelling_post_ends_as_the_vendor_reports(
     telling: Telling, event: str, reason: str, state: str
 ) -> None:
-    """CANCELLING: what did not get through is cancelled, what did is published."""
+    """A CANCELLING post is CANCELLED if its publish failed, PUBLISHED if it succeeded."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     async with telling.stage.domain.db.transaction() as tx:
         await tx.execute(text("UPDATE posts SET state = 'CANCELLING'"))
@@ -345,15 +347,15 @@ async def test_a_post_that_is_called_back_ends_as_the_vendor_says(
 
 
 async def contradiction(telling: Telling, post: PostRow, before: list[str]) -> dict[str, Any]:
-    """Return the payload of the one event that shows a contradiction; the post has not moved."""
+    """Return the payload of the one event that reports a contradiction; the post has not moved."""
     [event] = await telling.events("PROVIDER_UNKNOWN")
     assert before == await telling.states(post)
     assert f"locations/l1/posts/{post.id}" == event.subject
     return event.payload
 
 
-async def test_a_publish_that_failed_for_us_is_not_moved_in_silence(telling: Telling) -> None:
-    """FAILED, and then the vendor says that it is published: shown with both facts, for a human."""
+async def test_a_contradiction_of_a_failed_post_is_reported(telling: Telling) -> None:
+    """FAILED, and then the vendor reports it as published: an event shows both facts to a person."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "spam_risk"})
     before = await telling.states(post)
@@ -369,8 +371,8 @@ async def test_a_publish_that_failed_for_us_is_not_moved_in_silence(telling: Tel
     )
 
 
-async def test_a_replaced_publish_that_went_out_after_all_stops_the_newer_one(telling: Telling) -> None:
-    """Nothing of the newer attempt has left yet: it never does, and the post is what the older one became."""
+async def test_a_replaced_publish_that_was_published_after_all_stops_the_newer_one(telling: Telling) -> None:
+    """Nothing of the newer attempt was sent yet: it never is, and the post has the outcome of the older one."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "internal"})
 
@@ -385,8 +387,8 @@ async def test_a_replaced_publish_that_went_out_after_all_stops_the_newer_one(te
     assert [] == await telling.events("PROVIDER_UNKNOWN")
 
 
-async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling: Telling) -> None:
-    """Both went out: the newer attempt goes on to its own end, and an event says what happened."""
+async def test_a_replaced_publish_is_not_mistaken_for_the_new_one(telling: Telling) -> None:
+    """Both were published: the newer attempt continues to its own end, and an event reports what happened."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "internal"})
     telling.stage.clock.advance(timedelta(minutes=5))
@@ -399,7 +401,7 @@ async def test_a_publish_that_was_replaced_is_not_taken_for_the_new_one(telling:
     assert ({"number": 1, "state": "ABANDONED", "fail_code": ""}, 2) == (shown["attempt"], shown["post"]["attempt"])
 
 
-async def test_a_published_post_that_is_said_to_have_failed_stays_published(telling: Telling) -> None:
+async def test_a_published_post_that_is_reported_as_failed_stays_published(telling: Telling) -> None:
     """A failure reported for a published post is shown as an event, and the post stays published."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("post.publish.complete", {"publish_id": publish_id})
@@ -411,7 +413,7 @@ async def test_a_published_post_that_is_said_to_have_failed_stays_published(tell
     assert "PUBLISHED" == (await contradiction(telling, post, before))["post"]["state"]
 
 
-# Whose they are
+# Whose connection they concern
 
 
 async def test_another_users_publish_id_moves_nothing(telling: Telling) -> None:
@@ -424,8 +426,8 @@ async def test_another_users_publish_id_moves_nothing(telling: Telling) -> None:
     assert "PROCESSING" == (await telling.stage.read(post)).state
 
 
-async def test_a_disconnected_accounts_news_are_kept_and_move_nothing(telling: Telling) -> None:
-    """The row is there, with its outcome; posts, events and the connection are as before."""
+async def test_a_disconnected_accounts_webhooks_are_stored_and_move_nothing(telling: Telling) -> None:
+    """The delivery is stored with its outcome; posts, events and the connection are as before."""
     _, publish_id = await telling.processing(await telling.stage.connect())
     async with telling.stage.domain.db.transaction() as tx:
         await connections.change(tx, LOCATION, "c1", telling.stage.clock(), status="DISCONNECTED")
@@ -442,8 +444,8 @@ async def test_a_disconnected_accounts_news_are_kept_and_move_nothing(telling: T
     assert before == [await telling.rows(table) for table in ("posts", "attempts", "connections", "events")]
 
 
-async def test_an_unknown_publish_of_a_user_of_ours_is_looked_for_again_then_kept(telling: Telling) -> None:
-    """An unknown publish id may belong to an init call under way; after a minute the delivery is stored as unknown."""
+async def test_a_webhook_about_an_unknown_publish_is_retried_then_stored(telling: Telling) -> None:
+    """An unknown publish id may belong to a submit in progress; after a minute the delivery is stored as unknown."""
     await telling.stage.connect()
     outcomes = await telling.tell("post.publish.complete", {"publish_id": "v_pub_url~never"})
     for _ in range(5):
@@ -455,8 +457,8 @@ async def test_an_unknown_publish_of_a_user_of_ours_is_looked_for_again_then_kep
     assert [] == await telling.events("PROVIDER_UNKNOWN")
 
 
-async def test_news_that_overtake_the_answer_to_an_init_are_not_lost(telling: Telling) -> None:
-    """Delivered before the publish id is in the journal, applied as soon as it is."""
+async def test_a_webhook_that_overtakes_the_response_to_a_submit_is_not_lost(telling: Telling) -> None:
+    """Delivered before the publish id is in the journal, it is applied as soon as it is."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     async with telling.stage.domain.db.transaction() as tx:
         await tx.execute(text("UPDATE attempts SET publish_id = ''"))
@@ -472,7 +474,7 @@ async def test_news_that_overtake_the_answer_to_an_init_are_not_lost(telling: Te
 
 
 async def lost_answer(telling: Telling) -> PostRow:
-    """Return a post whose announcement may have published it, and whose answer was lost."""
+    """Return a post whose submit may have published it, and whose response was lost."""
     post, _ = await telling.processing(await telling.stage.connect(), options=PUBLIC)
     async with telling.stage.domain.db.transaction() as tx:
         await tx.execute(text("UPDATE posts SET state = 'INDETERMINATE'"))
@@ -480,12 +482,12 @@ async def lost_answer(telling: Telling) -> PostRow:
     return post
 
 
-async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling: Telling) -> None:
-    """After a lost answer to the init call the webhook supplies the id and the result."""
+async def test_an_attempt_without_an_id_adopts_that_of_the_webhook(telling: Telling) -> None:
+    """After a lost response to the submit the webhook supplies the id and the result."""
     post = await lost_answer(telling)
 
     content = {"publish_id": "v_pub_url~1", "post_id": "7602997517160123666"}
-    # That something can be seen is told of old posts too: it is no proof of a new one.
+    # A post that became visible may be an old one: it is no proof of a new one.
     assert [""] == await telling.tell("post.publish.publicly_available", content)
     assert ["applied", ""] == sorted(await telling.tell("post.publish.complete", {"publish_id": "v_pub_url~1"}))[::-1]
     assert ["applied"] == await telling.apply()
@@ -495,7 +497,7 @@ async def test_an_attempt_without_an_id_takes_that_of_the_news_about_it(telling:
     assert "v_pub_url~1" == await telling.publish_id(post)
 
 
-async def test_of_two_ids_at_once_an_attempt_takes_one(telling: Telling) -> None:
+async def test_of_two_concurrent_ids_an_attempt_adopts_one(telling: Telling) -> None:
     """Of two unknown publishes at most one is adopted, in any order of delivery."""
     await lost_answer(telling)
     for number in range(10):
@@ -561,8 +563,10 @@ async def test_a_removed_grant_expires_the_connection_and_says_why(telling: Tell
     assert ("EXPIRED", "VALID") == (event.payload["connection"]["status"], event.payload["previous_status"])
 
 
-async def test_a_removed_grant_is_one_in_every_location(telling: Telling) -> None:
-    """Each location that the user is connected in learns of it; a disconnected one, and other users, do not."""
+async def test_a_removed_grant_expires_in_every_location(telling: Telling) -> None:
+    """It expires in each location that the user is connected in; a disconnected connection, and other users, are
+    unchanged.
+    """
     await telling.stage.connect()
     await connect_elsewhere(telling, "l2")
     await connect_elsewhere(telling, "l3")
@@ -580,8 +584,8 @@ async def test_a_removed_grant_is_one_in_every_location(telling: Telling) -> Non
     ]
 
 
-async def test_a_grant_that_was_given_again_since_is_left_alone(telling: Telling) -> None:
-    """A delivery may be days late: what was authorised after its event lives on."""
+async def test_a_grant_that_was_renewed_since_is_left_alone(telling: Telling) -> None:
+    """A delivery may be days late: what was authorised after its event stays valid."""
     await telling.stage.connect()
     removed = telling.stage.clock()
     telling.stage.clock.advance(timedelta(minutes=10))
@@ -594,7 +598,7 @@ async def test_a_grant_that_was_given_again_since_is_left_alone(telling: Telling
     assert [] == await telling.events("CONNECTION_STATUS_CHANGED")
 
 
-async def test_why_is_said_even_when_a_refused_token_was_first(telling: Telling) -> None:
+async def test_the_reason_is_stored_even_after_a_refused_token(telling: Telling) -> None:
     """A connection that is EXPIRED already gets the vendor's reason, and no second event."""
     await telling.stage.connect()
     async with telling.stage.domain.db.transaction() as tx:
@@ -607,8 +611,8 @@ async def test_why_is_said_even_when_a_refused_token_was_first(telling: Telling)
     assert [] == await telling.events("CONNECTION_STATUS_CHANGED")
 
 
-async def test_an_expired_connections_posts_still_hear_how_they_ended(telling: Telling) -> None:
-    """The vendor's `auth_removed` for a publish under way fails the post with that reason."""
+async def test_posts_of_an_expired_connection_still_get_their_outcome(telling: Telling) -> None:
+    """The vendor's `auth_removed` for a publish in progress fails the post with that reason."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     await telling.tell("authorization.removed", {"reason": 1})
     await telling.tell("post.publish.failed", {"publish_id": publish_id, "reason": "auth_removed"})
@@ -618,11 +622,11 @@ async def test_an_expired_connections_posts_still_hear_how_they_ended(telling: T
     assert ("FAILED", "REAUTHORIZATION_REQUIRED") == (found.state, found.error["reason"])
 
 
-# Events nobody knows
+# Unknown events
 
 
-async def test_an_unknown_event_is_kept_and_shown_where_its_user_is_connected(telling: Telling) -> None:
-    """Once in each location, with the vendor's name of it and its content; two connections in one show it once."""
+async def test_an_unknown_event_is_reported_where_its_user_is_connected(telling: Telling) -> None:
+    """Once in each location, with the vendor's name and the content, also if two connections there are the user's."""
     await telling.stage.connect()
     await connect_elsewhere(telling, "l2")
     await connect_elsewhere(telling, "l2", "c2")
@@ -636,8 +640,8 @@ async def test_an_unknown_event_is_kept_and_shown_where_its_user_is_connected(te
     assert first.provider_event_id == second.provider_event_id != ""
 
 
-async def test_a_long_unknown_event_is_cut(telling: Telling) -> None:
-    """What a vendor may send without bound does not become a row without bound."""
+async def test_a_long_unknown_event_is_truncated(telling: Telling) -> None:
+    """A vendor's unbounded content does not become an unbounded row."""
     await telling.stage.connect()
     await telling.tell("something.new", {"a": "é" * 9000})
 
@@ -646,8 +650,8 @@ async def test_a_long_unknown_event_is_cut(telling: Telling) -> None:
 
 
 @pytest.mark.parametrize("event", ["video.upload.failed", "video.publish.completed", "portability.download.ready"])
-async def test_documented_events_that_do_not_concern_us_are_kept(telling: Telling, event: str) -> None:
-    """Without a user too."""
+async def test_documented_events_that_do_not_concern_us_are_stored(telling: Telling, event: str) -> None:
+    """Also without a user."""
     assert ["no_connection"] == await telling.tell(event, {"request_id": 1}, subject="stranger")
 
 
@@ -662,7 +666,7 @@ async def changed_rows(telling: Telling) -> dict[str, list[dict[str, Any]]]:
 
 
 def forged(telling: Telling, genuine: list[tuple[bytes, str]], number: int) -> tuple[bytes, str, int]:
-    """Make a delivery that must have no effect: bytes, signature, and the status it deserves."""
+    """Return a delivery that must have no effect: bytes, signature, and the status that it must get."""
     now = int(telling.stage.clock().timestamp())
     body, header = genuine[number % len(genuine)]
     fresh = telling.body("post.publish.failed", {"publish_id": f"p{number}", "reason": "spam_risk"})
@@ -730,8 +734,8 @@ async def test_a_replay_after_the_window_is_refused_and_within_it_changes_nothin
     assert 1 == len(await telling.rows("webhooks"))
 
 
-async def test_a_redelivery_that_is_signed_anew_is_known_for_days(telling: Telling) -> None:
-    """After 72 hours of trying the same event is still the same."""
+async def test_a_redelivery_with_a_new_signature_is_recognized_for_days(telling: Telling) -> None:
+    """After 72 hours of retries the same event is still recognized."""
     await telling.stage.connect()
     body = telling.body("something.new", {"a": 1})
     await telling.send(body)
@@ -744,7 +748,7 @@ async def test_a_redelivery_that_is_signed_anew_is_known_for_days(telling: Telli
 
 
 async def test_an_applied_delivery_is_kept_for_thirty_days(telling: Telling) -> None:
-    """Known again until then, gone afterwards."""
+    """It is recognized until then, and deleted afterwards."""
     await telling.stage.connect()
     await telling.tell("something.new", {"a": 1})
     telling.stage.clock.advance(sweep.WEBHOOKS_RETENTION)
@@ -756,8 +760,8 @@ async def test_an_applied_delivery_is_kept_for_thirty_days(telling: Telling) -> 
     assert (1, 0) == (kept, len(await telling.rows("webhooks")))
 
 
-async def test_the_same_delivery_many_times_at_once_is_kept_once(telling: Telling) -> None:
-    """All are answered 200; one row, one job, one event."""
+async def test_the_same_delivery_many_times_at_once_is_stored_once(telling: Telling) -> None:
+    """All are answered with 200; there is one row, one job, one event."""
     await telling.stage.connect()
     body = telling.body("something.new", {"a": 1})
     answers = await asyncio.gather(*(telling.send(body) for _ in range(20)))
@@ -782,7 +786,7 @@ ROUNDS = (2, pytest.param(40, marks=pytest.mark.chaos))
 
 
 async def later(turns: int, work: Any) -> None:
-    """Let others go first, for a few turns of the loop."""
+    """Let other tasks run first, for a few turns of the event loop."""
     for _ in range(turns):
         await asyncio.sleep(0)
     await work
@@ -790,10 +794,10 @@ async def later(turns: int, work: Any) -> None:
 
 @pytest.mark.parametrize("rounds", ROUNDS)
 @pytest.mark.parametrize("event", RACES)
-async def test_a_webhook_and_a_poll_that_tell_the_same_end_at_once_make_one_event(
+async def test_a_webhook_and_a_poll_with_the_same_outcome_make_one_event(
     telling: Telling, event: str, rounds: int
 ) -> None:
-    """A delivery (applied twice), a poll and a caller's question against each other, many rounds, in any order."""
+    """A delivery (applied twice), a poll and a RefreshPost compete, in many rounds and any order."""
     stage, chance = telling.stage, random.Random(event)
     account, (state, content) = await stage.connect(), RACES[event]
     wrong = []
@@ -819,17 +823,17 @@ async def test_a_webhook_and_a_poll_that_tell_the_same_end_at_once_make_one_even
         await asyncio.gather(
             *(later(least + chance.randrange(40), work) for least, work in zip(turns, works, strict=True))
         )
-        told = await telling.states(post)
-        if ["QUEUED", "TRANSFERRING", "PROCESSING", state] != told:
-            wrong.append((number, told))
+        found = await telling.states(post)
+        if ["QUEUED", "TRANSFERRING", "PROCESSING", state] != found:
+            wrong.append((number, found))
 
     assert [] == wrong
     assert {"applied", "known"} >= {row["outcome"] for row in await telling.rows("webhooks")}
 
 
 @pytest.mark.parametrize("rounds", ROUNDS)
-async def test_a_failure_told_twice_at_once_begins_one_attempt(telling: Telling, rounds: int) -> None:
-    """A poll and a webhook that both say `internal` do not announce the post twice."""
+async def test_a_failure_reported_twice_at_once_starts_one_attempt(telling: Telling, rounds: int) -> None:
+    """A poll and a webhook that both report `internal` do not submit the post twice."""
     stage, chance = telling.stage, random.Random(1)
     account = await stage.connect()
     for _ in range(rounds):
@@ -873,8 +877,8 @@ async def test_a_poll_that_is_answered_after_the_webhook_changes_nothing(telling
     assert before == await telling.rows("events")
 
 
-async def test_a_delivery_that_cannot_be_applied_is_tried_again_until_it_can(telling: Telling) -> None:
-    """A fault costs time, never the delivery: tries are counted, the sweeper comes back, later and later."""
+async def test_a_delivery_that_cannot_be_applied_is_retried_until_it_can(telling: Telling) -> None:
+    """A fault costs time, never the delivery: tries are counted, and the sweeper retries with growing delays."""
     post, publish_id = await telling.processing(await telling.stage.connect())
     async with telling.stage.domain.db.transaction() as tx:
         await tx.execute(text("ALTER TABLE attempts RENAME TO hidden"))
@@ -894,8 +898,8 @@ async def test_a_delivery_that_cannot_be_applied_is_tried_again_until_it_can(tel
     assert "PUBLISHED" == (await telling.stage.read(post)).state
 
 
-async def test_nothing_of_a_delivery_is_logged_or_kept_in_clear(telling: Telling, written: io.StringIO) -> None:
-    """Neither its content nor its user nor the secret are logged; the table has the body sealed."""
+async def test_nothing_of_a_delivery_is_logged_or_stored_unsealed(telling: Telling, written: io.StringIO) -> None:
+    """Neither its content nor its user nor the secret is logged; the table has the body sealed."""
     await telling.stage.connect()
     body = telling.body("something.new", {"a": "canary-content"})
     wrong = telling.body("something.new", {"a": "canary-forged"})

@@ -50,13 +50,13 @@ JOBS = Roles(calls=False, jobs=True)
 
 @dataclass
 class Whole:
-    """A running gateway, with a stage's ways to make accounts and posts in it."""
+    """A running gateway, with a stage's ways to create accounts and posts in it."""
 
     gateway: Gateway
     stage: Stage
 
     async def processing(self, **changes: Any) -> PostRow:
-        """Publish until only the vendor's word is missing; the next poll is in a minute."""
+        """Publish until only the vendor's status is missing; the next poll is in a minute."""
         stage = self.stage
         post = await stage.post(await stage.connect(), await stage.upload(DATA), **changes)
 
@@ -98,7 +98,7 @@ class Whole:
 
 @asynccontextmanager
 async def whole(database_url: str, folder: Path, *, roles: Roles = EVERYTHING, **config: Any) -> AsyncIterator[Whole]:
-    """Run a gateway and its vendor, which tells it what happens."""
+    """Run a gateway and its vendor, which sends it webhooks."""
     address = f"127.0.0.1:{free_port()}"
     url = f"http://{address}/webhooks/tiktok" if config.pop("telling", False) else None
     async with (
@@ -124,8 +124,8 @@ async def test_a_webhook_ends_a_post_within_a_second(database_url: str, tmp_path
     assert post.due_at - now() > timedelta(seconds=30)
 
 
-async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: Path) -> None:
-    """A watch over gRPC ends with PUBLISHED, and a removed grant shows as EXPIRED with its reason: nobody polled."""
+async def test_a_caller_sees_what_a_webhook_reports(database_url: str, tmp_path: Path) -> None:
+    """A watch over gRPC ends with PUBLISHED, and a removed grant is EXPIRED with its reason: without a poll."""
     async with (
         whole(database_url, tmp_path, processing_seconds=3600) as running_whole,
         grpc.aio.insecure_channel(target_of(running_whole.gateway)) as channel,
@@ -157,8 +157,8 @@ async def test_a_caller_sees_what_a_webhook_tells(database_url: str, tmp_path: P
     assert (True, False) == ("disconnected" in found.reason_message, found.HasField("authorization"))
 
 
-async def test_a_process_without_workers_takes_what_another_one_applies(database_url: str, tmp_path: Path) -> None:
-    """The HTTP edge and the workers may be two processes: the same second."""
+async def test_a_process_without_workers_receives_what_another_one_applies(database_url: str, tmp_path: Path) -> None:
+    """The HTTP edge and the workers may be two processes: it is applied within the same second."""
     async with (
         whole(database_url, tmp_path / "edge", roles=CALLS) as edge,
         running(database_url, tmp_path / "worker", roles=JOBS),
@@ -175,8 +175,10 @@ async def test_a_process_without_workers_takes_what_another_one_applies(database
         assert time.monotonic() - began < 1.0
 
 
-async def test_the_vendors_own_deliveries_carry_a_post_to_its_public_page(database_url: str, tmp_path: Path) -> None:
-    """A public post, told by the simulated vendor over its own socket: published, then its id and page, no poll."""
+async def test_the_vendors_own_deliveries_publish_a_post_with_its_uri(database_url: str, tmp_path: Path) -> None:
+    """A public post, with webhooks from the simulated vendor's own socket: published, then its id and URL, without a
+    poll.
+    """
     async with whole(
         database_url, tmp_path, telling=True, processing_seconds=1.5, moderation_seconds=0.5
     ) as running_whole:
@@ -191,10 +193,10 @@ async def test_the_vendors_own_deliveries_carry_a_post_to_its_public_page(databa
         after = sum(call.operation == "status" for call in running_whole.stage.vendor.requests)
         await until(lambda: [200, 200] == [row.status for row in running_whole.stage.vendor.deliveries])
 
-        async def told() -> bool:
+        async def reported() -> bool:
             return "POST_PUBLICLY_AVAILABLE" in await running_whole.types()
 
-        await until(told)
+        await until(reported)
 
     assert asked == after
     assert ("PUBLISHED", str(posted.post_id)) == (found.state, found.provider_post_id)
@@ -202,7 +204,7 @@ async def test_the_vendors_own_deliveries_carry_a_post_to_its_public_page(databa
 
 
 async def test_a_delivery_whose_job_was_lost_is_found_again(database_url: str, tmp_path: Path) -> None:
-    """An emptied queue, or a worker that died with the job in its hands, loses no delivery."""
+    """An emptied queue, or a worker that died with the job, loses no delivery."""
     async with whole(database_url, tmp_path, roles=CALLS) as edge:
         await edge.stage.connect()
         await edge.tell("something.new", {"a": 1})

@@ -1,7 +1,7 @@
-"""What HighLevel tells by itself, from its own sender to our rows: installations come, and installations end.
+"""HighLevel's webhooks, from its own sender to our rows: installations and uninstallations.
 
-Owns the proofs of INSTALL and UNINSTALL over the HTTP edge in process; what the job would do, a test does itself. What
-a delivery must be is in tests/providers/highlevel/test_webhooks.py.
+Owns the proofs of INSTALL and UNINSTALL over the HTTP edge in process; a test does what the job would do. What a
+delivery must be is in tests/providers/highlevel/test_webhooks.py.
 """
 
 import asyncio
@@ -45,13 +45,13 @@ async def _nobody_asks() -> Report:
 
 @dataclass
 class Telling:
-    """A gateway, and HighLevel that tells it what happens."""
+    """A gateway, and HighLevel, which sends it webhooks."""
 
     high: HighWorld
     edge: Edge
 
     async def apply(self) -> list[str]:
-        """Wait for the deliveries, apply what is due as the job does, and return the outcomes, "" for later."""
+        """Wait for the deliveries, apply the due ones as the job does, and return the outcomes, "" for later."""
         await self.high.vendor.idle()
         rows = await self.rows("due_at IS NOT NULL ORDER BY receive_time, id")
         for row in rows:
@@ -60,24 +60,24 @@ class Telling:
         return [row["outcome"] for row in await self.rows("true ORDER BY receive_time, id") if row["id"] in ids]
 
     async def rows(self, where: str) -> list[dict[str, Any]]:
-        """Return what was kept."""
+        """Return the stored deliveries."""
         async with self.high.world.domain.db.read() as tx:
             found = await tx.execute(text(f"SELECT to_jsonb(t) FROM webhooks t WHERE {where}"))
             return [row for (row,) in found]
 
-    async def told(self) -> None:
-        """Apply and forget what a walk told by the way."""
+    async def apply_consent_events(self) -> None:
+        """Apply the webhooks of the consent walk, and forget them."""
         await self.apply()
         async with self.high.world.domain.db.transaction() as tx:
             await tx.execute(text("DELETE FROM webhooks"))
 
     def delivery(self, event: str, **values: Any) -> bytes:
-        """Write a delivery as HighLevel does, as of now."""
-        told = {"appId": self.high.vendor.config.app_id, "timestamp": self.high.vendor.now().isoformat()}
-        return json.dumps({"type": event, **told, "webhookId": "by-hand", **values}).encode()
+        """Return the body of a delivery as HighLevel writes it, as of now."""
+        common = {"appId": self.high.vendor.config.app_id, "timestamp": self.high.vendor.now().isoformat()}
+        return json.dumps({"type": event, **common, "webhookId": "by-hand", **values}).encode()
 
     def signed(self, body: bytes) -> dict[str, str]:
-        """Sign it as HighLevel does."""
+        """Return the headers of a signed delivery."""
         return {"x-ghl-signature": self.high.vendor.webhooks.signature(body)}
 
     async def send(self, body: bytes, headers: dict[str, str] | None = None) -> int:
@@ -116,7 +116,7 @@ async def telling(database_url: str, tmp_path: Path) -> AsyncIterator[Telling]:
 
 
 async def test_an_installation_before_the_consent_waits_for_it(telling: Telling) -> None:
-    """INSTALL comes before the code is exchanged: it is kept, and looked at again when the agency's grant is there."""
+    """INSTALL comes before the code is exchanged: it is stored, and applied when the agency's grant is there."""
     high = telling.high
     made = await high.begin(BAKERY)
     query = await high.consent(made.authorization.uri, BAKERY, GARAGE, agency=True)
@@ -130,12 +130,12 @@ async def test_an_installation_before_the_consent_waits_for_it(telling: Telling)
     assert {BAKERY: VALID, GARAGE: VALID} == await telling.statuses()
 
 
-async def test_a_later_installation_connects_what_waits(telling: Telling) -> None:
+async def test_a_later_installation_connects_the_waiting_location(telling: Telling) -> None:
     """One call connects one location, without the list; an event that comes twice is applied once."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
-    await telling.told()
+    await telling.apply_consent_events()
     waiting = await high.begin("garage", said={"location_id": GARAGE})
     lists, given = high.calls("oauth.installed"), len(high.exchanges("location_token"))
 
@@ -150,12 +150,12 @@ async def test_a_later_installation_connects_what_waits(telling: Telling) -> Non
     assert (lists, given + 1) == (high.calls("oauth.installed"), len(high.exchanges("location_token")))
 
 
-async def test_an_installation_of_the_company_is_looked_up(telling: Telling) -> None:
+async def test_an_installation_of_the_company_reads_the_list(telling: Telling) -> None:
     """It names no location: the list is read again."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
-    await telling.told()
+    await telling.apply_consent_events()
     high.vendor.installs[GARAGE] = high.vendor.now()
 
     high.vendor.install([], company=True)
@@ -166,12 +166,12 @@ async def test_an_installation_of_the_company_is_looked_up(telling: Telling) -> 
     assert {BAKERY: VALID, GARAGE: VALID} == await telling.statuses()
 
 
-async def test_an_installation_at_a_vendor_that_is_away_is_tried_again(telling: Telling) -> None:
+async def test_an_installation_while_the_vendor_is_unavailable_is_retried(telling: Telling) -> None:
     """The delivery is not lost: it is due again."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
-    await telling.told()
+    await telling.apply_consent_events()
     high.vendor.faults.add(Fault(match="oauth.location_token", kind="status", status=503))
 
     high.vendor.install([GARAGE])
@@ -182,14 +182,14 @@ async def test_an_installation_at_a_vendor_that_is_away_is_tried_again(telling: 
     assert {BAKERY: VALID, GARAGE: VALID} == await telling.statuses()
 
 
-async def test_another_agency_s_location_gets_nothing_by_an_installation(telling: Telling) -> None:
+async def test_an_installation_does_not_connect_another_agencys_location(telling: Telling) -> None:
     """A location that belongs to another agency here is not connected, whatever HighLevel's event says."""
     high = telling.high
     other = high.world.client(await high.world.key("other"))
     theirs = await high.begin(GARAGE, api=other.connections)
     await high.connect_agency(BAKERY, BAKERY)
     await high.sweep()
-    await telling.told()
+    await telling.apply_consent_events()
 
     high.vendor.install([GARAGE])
 
@@ -198,14 +198,14 @@ async def test_another_agency_s_location_gets_nothing_by_an_installation(telling
     assert (theirs.name, PENDING) == (found.name, found.status)
 
 
-async def test_an_uninstalled_location_ends_every_connection_to_it(telling: Telling) -> None:
+async def test_an_uninstalled_location_expires_every_connection_to_it(telling: Telling) -> None:
     """In each location of ours and of any agency: EXPIRED, TOKEN_REVOKED, an event; a static token goes on working."""
     high = telling.high
     mine = await high.connect(BAKERY)
     also = await high.connect("shop", BAKERY, said={"location_id": BAKERY})
     private = await high.create("private", said={"location_id": BAKERY}, static_token=high.vendor.private_token(BAKERY))
     garage = await high.connect(GARAGE)
-    await telling.told()
+    await telling.apply_consent_events()
     high.world.clock.advance(timedelta(seconds=2))
 
     high.vendor.uninstall(BAKERY)
@@ -221,16 +221,16 @@ async def test_an_uninstalled_location_ends_every_connection_to_it(telling: Tell
         )
         assert "uninstalled" in now.reason_message
     assert [VALID, VALID] == [(await high.world.get(name)).status for name in (private.name, garage.name)]
-    told = [event for event in await high.world.events(BAKERY) if event.type == "CONNECTION_STATUS_CHANGED"]
-    assert "EXPIRED" == told[-1].payload["connection"]["status"]
+    changes = [event for event in await high.world.events(BAKERY) if event.type == "CONNECTION_STATUS_CHANGED"]
+    assert "EXPIRED" == changes[-1].payload["connection"]["status"]
 
 
-async def test_an_uninstalled_company_ends_its_children(telling: Telling) -> None:
-    """Children for which HighLevel sends no event of their own end too."""
+async def test_an_uninstalled_company_expires_its_children(telling: Telling) -> None:
+    """Children for which HighLevel sends no event expire too."""
     high = telling.high
     await high.connect_agency(BAKERY, BAKERY, GARAGE)
     await high.sweep()
-    await telling.told()
+    await telling.apply_consent_events()
     high.world.clock.advance(timedelta(seconds=2))
 
     high.vendor.webhooks.send("UNINSTALL", companyId=COMPANY)
@@ -240,14 +240,14 @@ async def test_an_uninstalled_company_ends_its_children(telling: Telling) -> Non
     assert {EXPIRED} == {each.status for each in await high.listed()}
 
 
-async def test_an_end_that_came_late_does_not_end_a_newer_grant(telling: Telling) -> None:
-    """Uninstalled, installed and consented again before the delivery came: the new grant lives."""
+async def test_a_late_uninstall_does_not_expire_a_newer_grant(telling: Telling) -> None:
+    """Uninstalled, installed and authorised again before the delivery came: the new grant stays valid."""
     high = telling.high
     made = await high.connect(BAKERY)
     stamp = high.vendor.now()
     high.world.clock.advance(timedelta(minutes=1))
     await high.connect(BAKERY)
-    await telling.told()
+    await telling.apply_consent_events()
 
     assert 200 == await telling.send(telling.delivery("UNINSTALL", locationId=BAKERY, timestamp=stamp.isoformat()))
 
@@ -255,11 +255,11 @@ async def test_an_end_that_came_late_does_not_end_a_newer_grant(telling: Telling
     assert VALID == (await high.world.get(made.name)).status
 
 
-async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:
+async def test_an_unknown_event_is_reported(telling: Telling) -> None:
     """An unknown event is stored, and listed unchanged among its location's events."""
     high = telling.high
     made = await high.connect(BAKERY)
-    await telling.told()
+    await telling.apply_consent_events()
 
     high.vendor.webhooks.send("PLAN_CHANGE", locationId=BAKERY, companyId=COMPANY, newPlanId="gold")
 
@@ -268,25 +268,25 @@ async def test_an_event_that_nobody_knows_is_shown(telling: Telling) -> None:
     assert ("PROVIDER_UNKNOWN", made.name, "gold") == (event.type, event.subject, event.payload["content"]["newPlanId"])
 
 
-async def test_a_repetition_is_taken_once(telling: Telling) -> None:
+async def test_a_repeated_delivery_is_stored_once(telling: Telling) -> None:
     """The same delivery again, at once or an hour later, is answered with 200 and adds nothing."""
     high = telling.high
     await high.connect(BAKERY)
-    await telling.told()
-    told = telling.delivery("PLAN_CHANGE", locationId=BAKERY)
-    first = await asyncio.gather(*(telling.send(told) for _ in range(8)))
+    await telling.apply_consent_events()
+    body = telling.delivery("PLAN_CHANGE", locationId=BAKERY)
+    first = await asyncio.gather(*(telling.send(body) for _ in range(8)))
     await telling.apply()
     high.world.clock.advance(timedelta(minutes=65))
 
-    assert ([200] * 8, 200) == (first, await telling.send(told))
+    assert ([200] * 8, 200) == (first, await telling.send(body))
     assert ([], 1) == (await telling.apply(), len(await telling.rows("event = 'PLAN_CHANGE'")))
 
 
-async def test_highlevel_comes_again_while_we_start(telling: Telling) -> None:
-    """429: after any other answer it would have been the last try. Ten minutes later it is kept."""
+async def test_highlevel_retries_while_we_start(telling: Telling) -> None:
+    """429: any other answer would have ended HighLevel's retries. Ten minutes later the delivery is stored."""
     high, domain = telling.high, telling.high.world.domain
     await high.connect(BAKERY)
-    await telling.told()
+    await telling.apply_consent_events()
     pauses: list[float] = []
 
     async def started(seconds: float) -> None:
@@ -304,28 +304,28 @@ async def test_highlevel_comes_again_while_we_start(telling: Telling) -> None:
     assert ["applied"] == outcomes
 
 
-async def test_highlevel_comes_again_while_the_database_is_away(
+async def test_highlevel_retries_while_the_database_is_away(
     telling: Telling, database_url: str, database_admin: psycopg.Connection
 ) -> None:
-    """429, never 200, nor 503: what cannot be committed is not answered as if it were, and must come again."""
+    """429, never 200, nor 503: what cannot be committed must be delivered again."""
     high, name = telling.high, urlsplit(database_url).path[1:]
     await high.connect(BAKERY)
-    await telling.told()
-    told = telling.delivery("UNINSTALL", locationId=BAKERY)
+    await telling.apply_consent_events()
+    body = telling.delivery("UNINSTALL", locationId=BAKERY)
     database_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     database_admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", (name,))
-    away = await telling.send(told)
+    away = await telling.send(body)
     database_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     async def taken() -> bool:
-        return await telling.send(told) == 200
+        return await telling.send(body) == 200
 
     await until(taken)
     assert (429, 1) == (away, len(await telling.rows("event = 'UNINSTALL'")))
 
 
-async def test_what_is_not_proved_is_refused_alike(telling: Telling) -> None:
-    """Forged, for another application, or from yesterday: 401, which says only that; nothing is kept."""
+async def test_unproved_deliveries_are_refused_alike(telling: Telling) -> None:
+    """Forged, for another application, or from yesterday: 401, which says only that; nothing is stored."""
     good = telling.delivery("UNINSTALL", locationId=BAKERY)
     old = (telling.high.world.clock() - timedelta(days=1)).isoformat()
     sent = [

@@ -1,6 +1,6 @@
 """`GET /me/tiktok-connection`: its exact fields, its four states, and which location is meant.
 
-Owns the proofs of `gateway/http/connections.py`; how it refuses is `test_refusals.py`.
+Owns the proofs of `gateway/http/connections.py`; how it refuses is `test_errors.py`.
 """
 
 import asyncio

@@ -94,7 +94,7 @@ async def test_labels_are_listed(provider: HighLevel, access: Renewing) -> None:
 
 
 async def test_the_planner_is_listed(provider: HighLevel, access: Renewing) -> None:
-    """The list by which lost announcements are found takes our dates and pages, also for what was deleted."""
+    """The list by which lost submits are found accepts our dates and pages, also for what was deleted."""
     found = await provider.publishing.find(access, "", since=now() - DAY, until=now() + DAY)
     assert all(each.publish_id for each in found)
 
@@ -116,7 +116,7 @@ def usable(accounts: tuple[SocialAccount, ...]) -> SocialAccount:
 @writing
 async def test_a_draft_is_made_found_and_taken_away(provider: HighLevel, access: Renewing, location: str) -> None:
     """A video goes into the library, and the draft with it is found in the list by its address alone: what keeps
-    a post whose announcement was lost from being made twice.
+    a post whose submit was lost from being made twice.
     """
     account = usable(await provider.accounts.social_accounts(access, location))
     data, begun = media.clip(), now() - timedelta(minutes=1)

@@ -66,7 +66,7 @@ class Live:
         yield self.video[first:end]
 
     async def unstoppable(self, access: Access) -> str:
-        """Announce a file: TikTok calls back only what it fetches itself."""
+        """Submit a file: TikTok cancels only what it fetches itself."""
         return (await self.provider.publishing.begin(access, self.video_request())).publish_id
 
     def posted(self) -> int:

@@ -98,11 +98,11 @@ class Counting:
         self.slots.append(metric)
         yield
 
-    async def limited(self, metric: str, retry_after: timedelta) -> None:
+    async def report_rate_limited(self, metric: str, retry_after: timedelta) -> None:
         """Record that the vendor rate-limited a call."""
         self.limits.append((metric, retry_after))
 
-    async def observed(
+    async def report_rate_headers(
         self, metric: str, *, limit: int | None = None, remaining: int | None = None, resets_in: timedelta
     ) -> None:
         """Record what an answer's headers reported."""
@@ -126,7 +126,7 @@ class FakeAccess(Counting):
         value, expire_time = Secret(f"{self.prefix}-{self.version}"), NOW + timedelta(hours=24)
         return AccessToken(value, self.version, self.scopes, expire_time, settings=self.settings)
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Return the next token."""
         self.version = used.version + 1
         return await self.token()
@@ -153,7 +153,7 @@ class Renewing(Counting):
             settings=grant.settings,
         )
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Refresh the pair and return the new token."""
         assert self.grant.refresh_token is not None
         self.grant = await self.authorization.refresh(self.grant.refresh_token)

@@ -1,4 +1,4 @@
-"""AccountService: profiles as fresh as the caller asks, by scope.
+"""AccountService: profiles as fresh as the caller requests, by scope.
 
 Owns GetAccount and ListAccounts; what a creator may post is test_accounts_creator_info.
 """
@@ -35,8 +35,8 @@ async def get(world: World, name: str, *paths: str, **values: Any) -> account_pb
     return await world.api.accounts.GetAccount(request)
 
 
-async def test_a_connection_makes_its_account_with_the_whole_profile(gateway: World) -> None:
-    """After a consent the account is there with what all three profile scopes show."""
+async def test_a_connection_creates_its_account_with_the_whole_profile(gateway: World) -> None:
+    """After a consent the account has what all three profile scopes show."""
     made = await gateway.connect()
 
     account = await account_of(gateway)
@@ -53,8 +53,8 @@ async def test_a_connection_makes_its_account_with_the_whole_profile(gateway: Wo
     assert [] == list(account.unavailable_fields)
 
 
-async def test_a_fresh_copy_costs_no_vendor_call(gateway: World) -> None:
-    """Within an hour the copy is answered, after it the vendor is asked once."""
+async def test_a_fresh_cached_profile_costs_no_vendor_call(gateway: World) -> None:
+    """Within an hour the cached profile is returned, after it the vendor is asked once."""
     await gateway.connect()
     name = (await account_of(gateway)).name
     asked = gateway.calls("user.info")
@@ -71,7 +71,7 @@ async def test_a_fresh_copy_costs_no_vendor_call(gateway: World) -> None:
 
 
 async def test_max_staleness_decides_when_the_vendor_is_asked(gateway: World) -> None:
-    """0 asks now, whatever the copy's age; a span asks only when the copy is older."""
+    """0 always calls the vendor; a longer span only when the cached profile is older."""
     await gateway.connect()
     name = (await account_of(gateway)).name
     gateway.clock.advance(timedelta(minutes=10))
@@ -85,8 +85,8 @@ async def test_max_staleness_decides_when_the_vendor_is_asked(gateway: World) ->
     assert gateway.clock() == fresh.fetch_time.ToDatetime(gateway.clock().tzinfo)
 
 
-async def test_a_mask_gives_only_what_it_names(gateway: World) -> None:
-    """Only the named fields are answered; names that need no vendor cost no call, however old the copy is."""
+async def test_a_mask_returns_only_what_it_names(gateway: World) -> None:
+    """Only the named fields are returned; fields that need no vendor cost no call, however old the cache is."""
     await gateway.connect()
     name = (await account_of(gateway)).name
     asked = gateway.calls("user.info")
@@ -111,8 +111,8 @@ async def test_an_unknown_path_is_refused(gateway: World, path: str) -> None:
     assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID")
 
 
-async def test_missing_scopes_leave_fields_out_and_say_so(gateway: World) -> None:
-    """Without the profile and stats scopes their fields are absent, named, and asked for no second time."""
+async def test_missing_scopes_leave_fields_out_and_name_them(gateway: World) -> None:
+    """Without the profile and stats scopes their fields are absent, named, and requested no second time."""
     await gateway.connect(scopes=BASIC)
     account = await account_of(gateway)
     asked = gateway.calls("user.info")
@@ -149,8 +149,8 @@ async def test_a_named_field_needs_its_scope(gateway: World) -> None:
     assert "Sim Pâtisserie" == (await get(gateway, name, "display_name", max_staleness=NOW)).display_name
 
 
-async def test_a_new_consent_with_more_scopes_shows_more(gateway: World) -> None:
-    """What was out of reach appears when the user grants it later, and disappears when it is taken back."""
+async def test_a_new_consent_with_more_scopes_returns_more(gateway: World) -> None:
+    """Fields appear when the user grants their scope later, and disappear when it is revoked."""
     made = await gateway.connect(scopes=BASIC)
     await gateway.connect()
     full = await account_of(gateway)
@@ -162,8 +162,10 @@ async def test_a_new_consent_with_more_scopes_shows_more(gateway: World) -> None
     assert ("", False) == (less.username, less.HasField("follower_count"))
 
 
-async def test_a_vendor_that_is_away_is_told(gateway: World) -> None:
-    """When the copy is too old and the vendor cannot answer, the call says so; a looser age still gets the copy."""
+async def test_an_unavailable_vendor_is_reported(gateway: World) -> None:
+    """When the cache is too old and the vendor is unavailable, the call fails; a longer age still returns the cached
+    profile.
+    """
     await gateway.connect()
     name = (await account_of(gateway)).name
     gateway.clock.advance(timedelta(hours=2))
@@ -176,7 +178,7 @@ async def test_a_vendor_that_is_away_is_told(gateway: World) -> None:
     assert "sim.patisserie" == (await get(gateway, name, max_staleness=Duration(seconds=86400))).username
 
 
-async def test_an_answer_that_breaks_the_contract_is_told(gateway: World) -> None:
+async def test_a_response_that_breaks_the_contract_is_reported(gateway: World) -> None:
     """HTML instead of JSON is PROVIDER_CONTRACT_BROKEN, never INTERNAL."""
     await gateway.connect()
     name = (await account_of(gateway)).name
@@ -188,7 +190,7 @@ async def test_an_answer_that_breaks_the_contract_is_told(gateway: World) -> Non
     assert_error(caught.value, Code.UNAVAILABLE, "PROVIDER_CONTRACT_BROKEN", provider="tiktok")
 
 
-async def test_a_dead_grant_asks_for_a_new_consent(gateway: World) -> None:
+async def test_a_revoked_grant_requires_a_new_consent(gateway: World) -> None:
     """A profile that must be fetched through a revoked grant is REAUTHORIZATION_REQUIRED and names the connection."""
     made = await gateway.connect()
     name = (await account_of(gateway)).name
@@ -201,8 +203,8 @@ async def test_a_dead_grant_asks_for_a_new_consent(gateway: World) -> None:
     assert ["invalid_grant"] == gateway.exchanges()
 
 
-async def test_a_detached_account_is_answered_from_its_copy(gateway: World) -> None:
-    """After a disconnect the last copy stays readable; asking the vendor now is refused."""
+async def test_a_detached_account_is_returned_from_the_cache(gateway: World) -> None:
+    """After a disconnect the last cached profile can be read; a call to the vendor is refused."""
     made = await gateway.connect()
     await gateway.api.connections.DisconnectConnection(
         connection_service_pb2.DisconnectConnectionRequest(name=made.name)
@@ -232,8 +234,8 @@ async def test_an_impossible_age_is_refused(gateway: World, span: Duration) -> N
     assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="max_staleness")
 
 
-async def test_what_is_not_there_is_not_found_and_what_is_foreign_forbidden(gateway: World) -> None:
-    """An absent account is RESOURCE_NOT_FOUND for its agency, LOCATION_FORBIDDEN for another, as a present one is."""
+async def test_an_absent_account_is_not_found_and_a_foreign_one_is_forbidden(gateway: World) -> None:
+    """An absent account is RESOURCE_NOT_FOUND for its agency, LOCATION_FORBIDDEN for another, like an existing one."""
     await gateway.connect()
     stranger = gateway.client(await gateway.key("other"))
 
@@ -246,7 +248,7 @@ async def test_what_is_not_there_is_not_found_and_what_is_foreign_forbidden(gate
         assert_error(caught.value, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN")
 
 
-async def test_a_list_is_not_narrowed_by_a_connection_of_another_location(gateway: World) -> None:
+async def test_a_list_is_not_filtered_by_a_connection_of_another_location(gateway: World) -> None:
     """A filter that could never match is FIELD_INVALID."""
     await gateway.connect()
     request = account_service_pb2.ListAccountsRequest(parent="locations/l1", connection="locations/l2/connections/main")
@@ -258,7 +260,7 @@ async def test_a_list_is_not_narrowed_by_a_connection_of_another_location(gatewa
 
 
 async def test_accounts_are_listed_by_connection_and_paged(gateway: World) -> None:
-    """Two users in one location are two accounts; a connection narrows the list, a page ends it."""
+    """Two users in one location are two accounts; a connection filters the list, which comes in pages."""
     first = await gateway.connect()
     gateway.clock.advance(timedelta(seconds=1))
     second = await gateway.connect(user=1)

@@ -294,7 +294,7 @@ async def test_an_account_is_attached(high: HighWorld) -> None:
 
 
 async def test_attaching_again_renews(high: HighWorld) -> None:
-    """An account that expired works again, under the same name, and nothing is told twice."""
+    """An account that expired works again, under the same name, and no event is repeated."""
     made = await connect(high)
     first = await attach(high, made, await consent(high, made), WHO)
     high.vendor.set_account(first.provider_account_id, expired=True)
@@ -401,7 +401,7 @@ async def test_an_attachment_that_may_not_have_happened_can_be_repeated(high: Hi
 
 
 @pytest.mark.parametrize("lost", [True, pytest.param(False, marks=pytest.mark.chaos)])
-async def test_without_the_list_nobody_knows_what_was_attached(high: HighWorld, lost: bool) -> None:
+async def test_without_the_list_the_attached_account_is_unknown(high: HighWorld, lost: bool) -> None:
     """Whether the attachment was answered or not, without the list its id is unknown; the next try finds it."""
     made = await connect(high)
     authorization = await consent(high, made)

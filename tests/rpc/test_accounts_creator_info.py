@@ -25,8 +25,8 @@ async def creator(world: World, **values: Any) -> account_pb2.CreatorInfo:
     return await world.api.accounts.GetCreatorInfo(account_service_pb2.GetCreatorInfoRequest(name=name, **values))
 
 
-async def test_a_creator_says_what_may_be_posted(gateway: World) -> None:
-    """Privacy levels, switched-off interactions and the longest video come as TikTok gives them."""
+async def test_creator_info_says_what_may_be_posted(gateway: World) -> None:
+    """Privacy levels, switched-off interactions and the longest video are returned as TikTok states them."""
     made = await gateway.connect()
     gateway.vendor.set_creator(made.provider_subject, duet_disabled=True)
 
@@ -48,8 +48,10 @@ async def test_a_creator_says_what_may_be_posted(gateway: World) -> None:
     assert ("Sim Pâtisserie", "sim.patisserie") == (info.nickname, info.username)
 
 
-async def test_an_answer_is_shared_for_a_minute(gateway: World) -> None:
-    """Within 60 seconds nobody asks again, also not through another replica; after them, or with 0, somebody does."""
+async def test_creator_info_is_cached_for_a_minute(gateway: World) -> None:
+    """Within 60 seconds there is no other vendor call, also not through another replica; after them, or with 0, there
+    is.
+    """
     await gateway.connect()
     first = await creator(gateway)
     gateway.clock.advance(timedelta(seconds=59))
@@ -69,8 +71,8 @@ async def test_an_answer_is_shared_for_a_minute(gateway: World) -> None:
     [({"too_many_posts": True}, "spam_risk_too_many_posts"), ({"banned": True}, "spam_risk_user_banned_from_posting")],
     ids=["daily cap", "banned"],
 )
-async def test_a_blocked_creator_is_an_answer(gateway: World, change: dict[str, bool], code: str) -> None:
-    """A creator who may not post now is can_post false with TikTok's own code, not an error; later that can change."""
+async def test_a_blocked_creator_is_not_an_error(gateway: World, change: dict[str, bool], code: str) -> None:
+    """A creator who may not post now has can_post false with TikTok's own code; later that can change."""
     made = await gateway.connect()
     gateway.vendor.set_creator(made.provider_subject, **change)
 
@@ -82,7 +84,7 @@ async def test_a_blocked_creator_is_an_answer(gateway: World, change: dict[str, 
     assert (await creator(gateway, max_staleness=Duration())).can_post
 
 
-async def test_without_the_scope_the_creator_cannot_be_asked(gateway: World) -> None:
+async def test_without_the_scope_creator_info_is_refused(gateway: World) -> None:
     """creator_info needs video.publish: SCOPE_NOT_GRANTED, and no refresh is tried."""
     await gateway.connect(scopes=("user.info.profile", "video.list"))
 
@@ -107,8 +109,8 @@ async def test_without_the_scope_the_creator_cannot_be_asked(gateway: World) -> 
     ],
     ids=["503", "html", "corrupt", "429"],
 )
-async def test_a_vendor_that_cannot_say_is_told(gateway: World, fault: Fault, code: Code, reason: str) -> None:
-    """What the vendor could not answer has its documented reason, never INTERNAL."""
+async def test_an_unavailable_vendor_is_reported(gateway: World, fault: Fault, code: Code, reason: str) -> None:
+    """A failure of the vendor has its documented reason, never INTERNAL."""
     await gateway.connect()
     gateway.vendor.faults.add(fault)
 
@@ -118,7 +120,7 @@ async def test_a_vendor_that_cannot_say_is_told(gateway: World, fault: Fault, co
     assert_error(caught.value, code, reason, provider="tiktok")
 
 
-async def test_an_absent_account_has_no_creator(gateway: World) -> None:
+async def test_an_absent_account_has_no_creator_info(gateway: World) -> None:
     """RESOURCE_NOT_FOUND names the account; a malformed name is FIELD_INVALID."""
     await gateway.connect()
     for name, code, reason in (

@@ -105,8 +105,8 @@ async def test_a_list_costs_nothing_unless_it_must_be_fresh(high: HighWorld) -> 
     assert asked + 2 == high.calls("accounts.list")
 
 
-async def test_the_next_page_asks_nobody(high: HighWorld) -> None:
-    """A list is brought up to date before its first page, not in the middle."""
+async def test_the_next_page_costs_no_vendor_call(high: HighWorld) -> None:
+    """A list is refreshed before its first page, not in the middle."""
     await connect(high)
     first = await listed(high, page_size=2, max_staleness=NOW)
     asked = high.calls("accounts.list")
@@ -240,7 +240,7 @@ async def test_one_old_account_brings_all_up_to_date(high: HighWorld) -> None:
     assert "Renamed" == other.display_name
 
 
-async def test_a_mask_of_what_nobody_has_is_no_error(high: HighWorld) -> None:
+async def test_a_mask_of_fields_that_no_account_has_is_no_error(high: HighWorld) -> None:
     """Parts that no network's list gives are named unavailable; no permission would bring them."""
     await connect(high)
     name = (await by_vendor_id(high))[of_vendor(high)[0].id].name

@@ -67,8 +67,8 @@ async def store(database: Database, clock: Clock, listener: Listener) -> AsyncIt
         yield made
 
 
-async def announced_key(store: KeyStore, listener: Listener) -> str:
-    """Make a key, and wait for the notification of it: that drops what is remembered of the key until then."""
+async def notified_key(store: KeyStore, listener: Listener) -> str:
+    """Make a key, and wait for its notification, which drops what is cached of the key until then."""
     heard = asyncio.Event()
     listener.subscribe(TOPIC, lambda _: heard.set())
     key = await new_key(store)
@@ -240,7 +240,7 @@ async def test_a_revoked_key_dies_on_every_replica(database: Database, clock: Cl
 async def until_forgotten(store: KeyStore, key: str) -> None:
     """Wait until a replica remembers a key no longer."""
     digest = api_keys.digest_of(PEPPER, key).hex()
-    while store.valid.get(digest) is not None:  # noqa: ASYNC110 - the news come over a connection of the listener's own
+    while store.valid.get(digest) is not None:  # noqa: ASYNC110 - the notification comes over the listener's connection
         await asyncio.sleep(0.01)
 
 
@@ -252,7 +252,7 @@ async def test_revoking_what_is_not_there_says_so(store: KeyStore) -> None:
 
 async def test_a_remembered_key_needs_no_database(store: KeyStore, listener: Listener) -> None:
     """A key that was used once is known without a query, and so is one that was refused."""
-    key = await announced_key(store, listener)
+    key = await notified_key(store, listener)
     await api_keys.authenticate(store, key)
     with pytest.raises(Unauthenticated):
         await api_keys.authenticate(store, "sg_" + "x" * 43)
@@ -265,7 +265,7 @@ async def test_a_remembered_key_needs_no_database(store: KeyStore, listener: Lis
 
 async def test_refused_keys_push_no_good_key_out(store: KeyStore, listener: Listener) -> None:
     """Unknown keys fill a separate cache, and evict no valid key."""
-    key = await announced_key(store, listener)
+    key = await notified_key(store, listener)
     await api_keys.authenticate(store, key)
     for number in range(20):
         with pytest.raises(Unauthenticated):

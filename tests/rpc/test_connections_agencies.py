@@ -220,7 +220,7 @@ async def test_a_child_whose_refresh_token_is_refused_asks_the_agency(database_u
         made = await high.connect_agency(BAKERY, BAKERY)
         high.vendor.grants.end(BAKERY)
 
-        token = await (await access(high, made.name)).refused(await (await access(high, made.name)).token())
+        token = await (await access(high, made.name)).renew_refused_token(await (await access(high, made.name)).token())
 
         assert (2, VALID) == (token.version, (await high.world.get(made.name)).status)
         assert ["Invalid grant: refresh token is invalid"] == high.exchanges()
@@ -278,12 +278,12 @@ async def test_an_agency_that_is_away_changes_no_status(high: HighWorld) -> None
 
     lent = await mine.token()
     with pytest.raises(Unavailable):
-        await mine.refused(lent)
+        await mine.renew_refused_token(lent)
     assert lent.version == (await mine.token()).version
     high.world.clock.advance(timedelta(minutes=2))
 
     assert VALID == (await high.world.get(made.name)).status
-    assert 2 == (await mine.refused(lent)).version
+    assert 2 == (await mine.renew_refused_token(lent)).version
 
 
 # Reconciling

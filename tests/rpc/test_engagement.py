@@ -1,4 +1,4 @@
-"""EngagementService: figures, comments, likes, and above all that no comment is written twice.
+"""EngagementService: statistics, comments, likes, and above all that no comment is written twice.
 
 Owns the proofs of `gateway/rpc/engagement.py`, `gateway/domain/engagement/read.py` and
 `gateway/domain/engagement/write.py`.
@@ -82,8 +82,8 @@ async def error_of(call: Any) -> Fails:
 
 
 @pytest.mark.parametrize("version", [V2, V3])
-async def test_figures_of_an_account(database_url: str, tmp_path: Path, version: str) -> None:
-    """What the vendor counts is there, what it does not count is absent; v3 says over which days."""
+async def test_statistics_of_an_account(database_url: str, tmp_path: Path, version: str) -> None:
+    """What the vendor counts is returned, what it does not count is absent; v3 states the days."""
     async with planned(database_url, tmp_path, version=version) as stage:
         answer = await stage.api.engagement.QueryMetrics(QueryMetricsRequest(parent=stage.account("facebook")))
         expected = (midnight(stage, 7), midnight(stage, 0))
@@ -120,7 +120,7 @@ async def test_days_are_chosen_in_v3_only(database_url: str, tmp_path: Path) -> 
     ],
 )
 async def test_days_must_be_a_span(stage: Planned, start: int | None, end: int | None, field: str) -> None:
-    """Both ends, in order, not in the future, no more than a year; nothing is asked."""
+    """Both ends, in order, not in the future, at most a year; else there is no vendor call."""
     request = QueryMetricsRequest(parent=stage.account("facebook"))
     if start is not None:
         request.start_time.CopyFrom(midnight(stage, start))
@@ -134,7 +134,7 @@ async def test_days_must_be_a_span(stage: Planned, start: int | None, end: int |
 
 
 async def test_days_begin_at_midnight(stage: Planned) -> None:
-    """The vendor's numbers are of whole days."""
+    """The vendor's numbers are for whole days."""
     request = QueryMetricsRequest(parent=stage.account("facebook"), end_time=midnight(stage, 1))
     request.start_time.FromDatetime(midnight(stage, 3).ToDatetime() + timedelta(hours=1))
 
@@ -143,16 +143,16 @@ async def test_days_begin_at_midnight(stage: Planned) -> None:
     assert_error(error, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="start_time")
 
 
-async def test_an_account_without_figures_is_refused(stage: Planned) -> None:
-    """A personal TikTok account would get noughts."""
+async def test_an_account_without_statistics_is_refused(stage: Planned) -> None:
+    """A personal TikTok account would get zeros."""
     error = await error_of(stage.api.engagement.QueryMetrics(QueryMetricsRequest(parent=stage.account())))
 
     assert_error(error, Code.UNIMPLEMENTED, "CAPABILITY_MISSING", capability="account_metrics", support="impossible")
     assert [] == stage.vendor.requests
 
 
-async def test_an_account_that_is_not_there(stage: Planned) -> None:
-    """By its name; one that no grant reaches must be connected again."""
+async def test_an_account_that_does_not_exist(stage: Planned) -> None:
+    """It is not found, by its name; a detached one must be connected again."""
     error = await error_of(stage.api.engagement.QueryMetrics(QueryMetricsRequest(parent=f"{PARENT}/accounts/a9")))
     assert_error(error, Code.NOT_FOUND, "RESOURCE_NOT_FOUND", resource=f"{PARENT}/accounts/a9")
 
@@ -211,8 +211,8 @@ async def test_pages_of_comments_reach_every_one_once(stage: Planned) -> None:
     assert_error(error, Code.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID")
 
 
-async def test_a_post_that_the_vendor_has_not_yet_has_no_comments(stage: Planned) -> None:
-    """Neither listed nor written; a post that is not there is not found, nor is another account's."""
+async def test_a_post_that_the_vendor_does_not_have_yet_has_no_comments(stage: Planned) -> None:
+    """They can be neither listed nor written; an unknown post and another account's are not found."""
     await stage.post(vendor_id="")
     await stage.post("p2", "facebook")
 
@@ -227,7 +227,7 @@ async def test_a_post_that_the_vendor_has_not_yet_has_no_comments(stage: Planned
 
 @pytest.mark.parametrize("method", ["list", "create", "like"])
 async def test_the_older_generation_has_no_comments(database_url: str, tmp_path: Path, method: str) -> None:
-    """The refusal names the setting, and nothing is asked."""
+    """The error names the setting, and there is no vendor call."""
     async with planned(database_url, tmp_path, version=V2) as stage:
         await stage.post()
         like = LikeCommentRequest(name=f"{stage.account()}/comments/{'0' * 24}")
@@ -247,7 +247,7 @@ async def test_the_older_generation_has_no_comments(database_url: str, tmp_path:
 
 
 async def test_a_comment_is_written_below_a_post_and_answered(stage: Planned) -> None:
-    """A comment and a reply are created at the vendor, each below what it names."""
+    """A comment and a reply are created at the vendor, each below the one that it names."""
     vendor_id = await stage.post()
 
     first = await create(stage, "Fresh bread 🥐")
@@ -274,8 +274,8 @@ async def test_a_comment_is_written_below_a_post_and_answered(stage: Planned) ->
         ({"request_id": "1", "post": "locations/l1/posts/p1"}, "request_id"),
     ],
 )
-async def test_a_comment_must_make_sense(stage: Planned, changes: dict[str, str], field: str) -> None:
-    """It says something, below one thing, of this account; nothing is sent."""
+async def test_a_comment_must_be_valid(stage: Planned, changes: dict[str, str], field: str) -> None:
+    """It has a text and one parent, of this account; else nothing is sent."""
     await stage.post()
 
     assert_error(await error_of(create(stage, **changes)), Code.INVALID_ARGUMENT, "FIELD_INVALID", field=field)
@@ -283,7 +283,7 @@ async def test_a_comment_must_make_sense(stage: Planned, changes: dict[str, str]
 
 
 async def test_a_comment_that_is_too_long_for_its_network_is_refused(stage: Planned) -> None:
-    """Before it is sent, and with the limit."""
+    """It is refused before it is sent, with the limit."""
     await stage.post()
 
     error = await error_of(create(stage, "a" * 151))
@@ -293,7 +293,7 @@ async def test_a_comment_that_is_too_long_for_its_network_is_refused(stage: Plan
 
 
 async def test_the_same_request_id_writes_once(stage: Planned) -> None:
-    """The second call gives the first one's comment without a call; another body is refused."""
+    """The second call returns the first one's comment without a vendor call; another body is refused."""
     await stage.post()
     key = str(uuid4())
 
@@ -306,8 +306,8 @@ async def test_the_same_request_id_writes_once(stage: Planned) -> None:
     assert_error(error, Code.INVALID_ARGUMENT, "REQUEST_ID_REUSED")
 
 
-async def test_a_lost_answer_is_looked_for(stage: Planned) -> None:
-    """After a lost answer the comment is found at the vendor and returned, and not sent again."""
+async def test_a_comment_whose_response_is_lost_is_searched_for(stage: Planned) -> None:
+    """After a lost response the comment is found at the vendor and returned, and not sent again."""
     await stage.post()
     stage.fault("comments.create")
     key = str(uuid4())
@@ -321,8 +321,8 @@ async def test_a_lost_answer_is_looked_for(stage: Planned) -> None:
     assert (1, 1) == (stage.calls("comments.create"), stage.calls("comments.list"))
 
 
-async def test_a_comment_that_is_not_found_is_in_doubt_and_stays_unsent(stage: Planned) -> None:
-    """ABORTED without a delay, so that no policy repeats it; the same request_id only looks, until it is there."""
+async def test_a_comment_that_is_not_found_is_in_doubt_and_not_sent_again(stage: Planned) -> None:
+    """ABORTED without a delay, so that no policy repeats it; the same request_id only searches, until it is found."""
     vendor_id = await stage.post()
     stage.fault("comments.create", "drop_before")
     key = str(uuid4())
@@ -343,8 +343,8 @@ async def test_a_comment_that_is_not_found_is_in_doubt_and_stays_unsent(stage: P
 
 
 @pytest.mark.parametrize("said", ["Other words", "Thanks"])
-async def test_other_words_are_another_comment(stage: Planned, said: str) -> None:
-    """A comment with other words is not taken for the lost one."""
+async def test_another_text_is_another_comment(stage: Planned, said: str) -> None:
+    """A comment with another text is not mistaken for the lost one."""
     vendor_id = await stage.post()
     stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content=said)
     stage.fault("comments.create", "drop_before")
@@ -353,7 +353,7 @@ async def test_other_words_are_another_comment(stage: Planned, said: str) -> Non
 
 
 async def test_an_older_comment_is_another_comment(stage: Planned) -> None:
-    """The same words, from before this one was sent."""
+    """It has the same text, but was written before this one was sent."""
     vendor_id = await stage.post()
     stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content="Thanks!")
     stage.advance(minutes=10)
@@ -362,8 +362,8 @@ async def test_an_older_comment_is_another_comment(stage: Planned) -> None:
     assert_error(await error_of(create(stage)), Code.ABORTED, "OUTCOME_UNKNOWN")
 
 
-async def test_two_that_look_alike_are_told_apart_by_nobody(stage: Planned) -> None:
-    """With two equal comments since, neither is taken for the lost one."""
+async def test_two_equal_comments_are_not_distinguished(stage: Planned) -> None:
+    """With two equal comments since, neither is taken as the lost one."""
     vendor_id = await stage.post()
     for _ in range(2):
         stage.vendor.add_comment(location_id=BAKERY, platform="tiktok", parent_id=vendor_id, content="Thanks!")
@@ -372,8 +372,8 @@ async def test_two_that_look_alike_are_told_apart_by_nobody(stage: Planned) -> N
     assert_error(await error_of(create(stage)), Code.ABORTED, "OUTCOME_UNKNOWN")
 
 
-async def test_a_comment_that_is_another_calls_is_not_taken(stage: Planned) -> None:
-    """Two calls say the same; the one whose answer is lost does not take the other's comment for its own."""
+async def test_a_comment_of_another_call_is_not_returned(stage: Planned) -> None:
+    """Two calls send the same text; the one whose response is lost does not return the other's comment as its own."""
     await stage.post()
     await create(stage)
     stage.fault("comments.create", "drop_before")
@@ -391,7 +391,7 @@ async def test_a_comment_that_is_another_calls_is_not_taken(stage: Planned) -> N
     ],
 )
 async def test_a_refusal_frees_the_request_id(stage: Planned, status: int, code: Code, reason: str) -> None:
-    """It certainly was not written: the same call, with the same id, writes it once the vendor takes it."""
+    """It certainly was not written: the same call, with the same id, writes it once the vendor accepts it."""
     await stage.post()
     stage.fault("comments.create", "status", status=status, body='{"message": "Said by HighLevel."}')
     key = str(uuid4())
@@ -405,8 +405,8 @@ async def test_a_refusal_frees_the_request_id(stage: Planned, status: int, code:
     assert 1 == len(stage.vendor.comments)
 
 
-async def test_many_at_once_with_one_request_id_write_once(stage: Planned) -> None:
-    """One writes; the others are told that it is being sent, or get what was written."""
+async def test_concurrent_calls_with_one_request_id_write_once(stage: Planned) -> None:
+    """One writes; the others are refused while it is being sent, or return what was written."""
     await stage.post()
     key = str(uuid4())
     calls = [create(stage, request_id=key, post=f"{PARENT}/posts/p1") for _ in range(8)]
@@ -441,8 +441,8 @@ async def test_a_caller_who_goes_away_loses_nothing(stage: Planned) -> None:
     assert 1 == stage.calls("comments.create")
 
 
-async def test_what_was_sent_is_forgotten_with_its_request_id(stage: Planned) -> None:
-    """A request id is forgotten after thirty days; the comment's text was never stored."""
+async def test_a_request_id_is_deleted_after_thirty_days(stage: Planned) -> None:
+    """The comment's text was never stored."""
     await stage.post()
     await create(stage, "Nobody keeps this", request_id=str(uuid4()), post=f"{PARENT}/posts/p1")
 
@@ -460,8 +460,8 @@ async def test_what_was_sent_is_forgotten_with_its_request_id(stage: Planned) ->
 # Likes
 
 
-async def test_a_like_comes_and_goes_however_often(stage: Planned) -> None:
-    """Twice is as good as once."""
+async def test_a_like_can_be_set_and_removed_repeatedly(stage: Planned) -> None:
+    """Twice has the same effect as once."""
     await stage.post()
     made = await create(stage)
     [there] = stage.vendor.comments.values()
@@ -474,8 +474,8 @@ async def test_a_like_comes_and_goes_however_often(stage: Planned) -> None:
     assert [True, True, False, False] == likes
 
 
-async def test_a_lost_answer_to_a_like_is_no_doubt(stage: Planned) -> None:
-    """A lost answer to a like is an error that allows repeating the call."""
+async def test_a_like_whose_response_is_lost_can_be_repeated(stage: Planned) -> None:
+    """A lost response to a like is an error that allows repeating the call."""
     await stage.post()
     made = await create(stage)
     stage.fault("comments.like")

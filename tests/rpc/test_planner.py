@@ -56,13 +56,13 @@ async def new(database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
 
 @pytest.fixture
 async def old(database_url: str, tmp_path: Path) -> AsyncIterator[Planned]:
-    """Yield a gateway that speaks 2021-07-28, where an import's id is not told."""
+    """Yield a gateway that speaks 2021-07-28, which does not return an import's id."""
     async with planned(database_url, tmp_path, version=V2) as opened:
         yield opened
 
 
 async def create(stage: Planned, upload: str = "", request_id: str = "", *accounts: str) -> planner_pb2.PostImport:
-    """Return the file to the planner."""
+    """Send the file to the planner."""
     wanted = planner_pb2.PostImport(upload=upload or await stage.upload(FILE), accounts=accounts or [stage.account()])
     request = CreatePostImportRequest(parent=PARENT, post_import=wanted, request_id=request_id)
     made: planner_pb2.PostImport = await stage.api.planner.CreatePostImport(request)
@@ -76,19 +76,19 @@ async def get(stage: Planned, name: str) -> planner_pb2.PostImport:
 
 
 async def finalize(stage: Planned, name: str, request_id: str = "") -> planner_pb2.PostImport:
-    """Have posts made of it."""
+    """Finalize an import: its rows become posts."""
     request = FinalizePostImportRequest(name=name, request_id=request_id)
     found: planner_pb2.PostImport = await stage.api.planner.FinalizePostImport(request)
     return found
 
 
 async def delete(stage: Planned, name: str, request_id: str = "") -> None:
-    """Take it away."""
+    """Delete an import."""
     await stage.api.planner.DeletePostImport(DeletePostImportRequest(name=name, request_id=request_id))
 
 
 async def ready(stage: Planned) -> planner_pb2.PostImport:
-    """Return an import that the vendor has looked through."""
+    """Return an import that the vendor has validated."""
     made = await create(stage)
     stage.advance(seconds=2)
     return made
@@ -102,12 +102,12 @@ async def error_of(call: Any) -> Fails:
 
 
 def summaries(stage: Planned) -> list[str]:
-    """Return what was made posts of."""
+    """Return the captions of the posts that were created."""
     return [row.summary for row in stage.vendor.created]
 
 
 async def count(stage: Planned) -> int:
-    """Count the imports that are known here."""
+    """Count the imports that are stored here."""
     async with stage.world.domain.db.read() as tx:
         return int((await tx.execute(text("SELECT count(*) FROM imports"))).scalar_one())
 
@@ -133,8 +133,8 @@ async def test_labels_are_listed_by_page(stage: Planned) -> None:
     assert ("", "") == (categories.next_page_token, second.next_page_token)
 
 
-async def test_labels_of_a_connection_that_is_not_there(old: Planned) -> None:
-    """By its name; a search has an end, and a token belongs to its list."""
+async def test_labels_of_a_connection_that_does_not_exist(old: Planned) -> None:
+    """It is not found, by its name; a search has a last page, and a page token belongs to its list."""
     listing = old.api.planner.ListTags
     token = (await listing(ListTagsRequest(parent=CONNECTION, page_size=1))).next_page_token
     unknown = await error_of(listing(ListTagsRequest(parent=f"{PARENT}/connections/c9")))
@@ -151,7 +151,7 @@ async def test_labels_of_a_connection_that_is_not_there(old: Planned) -> None:
 
 
 async def test_a_file_becomes_posts(stage: Planned) -> None:
-    """It is looked through, tells its bad row, and the good one becomes a post of the planner."""
+    """It is validated, its bad row is reported, and the good one becomes a post of the planner."""
     made = await create(stage)
     early = await error_of(finalize(stage, made.name))
     stage.advance(seconds=2)
@@ -181,8 +181,8 @@ async def test_a_file_becomes_posts(stage: Planned) -> None:
     assert ["Bread"] == summaries(stage)
 
 
-async def test_the_file_goes_out_under_a_name_of_its_own(old: Planned) -> None:
-    """Nothing of its owner is in it, and no other import's file is called so: that is how it is found."""
+async def test_the_file_has_a_unique_name(old: Planned) -> None:
+    """The name reveals nothing of its owner, and no other import's file has it: by it the import is found."""
     upload = await old.upload(FILE)
     made = [await create(old, upload) for _ in range(2)]
 
@@ -199,7 +199,7 @@ async def test_the_file_goes_out_under_a_name_of_its_own(old: Planned) -> None:
         (b"\xff\xfe\x00", "CSV_INVALID_FORMAT"),
     ],
 )
-async def test_a_file_that_the_vendor_does_not_take(database_url: str, tmp_path: Path, data: bytes, code: str) -> None:
+async def test_a_file_that_the_vendor_refuses(database_url: str, tmp_path: Path, data: bytes, code: str) -> None:
     """The import is FAILED with the vendor's code; it has no rows, cannot be finalized, and can be deleted."""
     async with planned(database_url, tmp_path) as stage:
         made = await create(stage, await stage.upload(data))
@@ -216,8 +216,10 @@ async def test_a_file_that_the_vendor_does_not_take(database_url: str, tmp_path:
         assert 0 == stage.calls("csv.delete")
 
 
-async def test_what_an_import_needs(old: Planned) -> None:
-    """A complete CSV file of some size, and accounts of one connection, each once: else nothing is sent, or kept."""
+async def test_an_import_needs_a_file_and_accounts(old: Planned) -> None:
+    """A complete CSV file within the size limit, and accounts of one connection, each once: else nothing is sent or
+    stored.
+    """
     upload = await old.upload(FILE)
     video, large = await old.upload(b"video", "video/mp4"), await old.upload(bytes(create_import.MAX_BYTES + 1))
     calls = {
@@ -256,8 +258,8 @@ async def test_the_same_request_id_imports_once(stage: Planned) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-async def test_a_lost_answer_to_the_file_sends_another(new: Planned, kind: str) -> None:
-    """Nothing came of the first: the same call goes on with a file of another name, and one import comes of it."""
+async def test_a_lost_response_to_the_file_sends_another(new: Planned, kind: str) -> None:
+    """Nothing came of the first: the same call continues with a file of another name, and there is one import."""
     upload, key = await new.upload(FILE), str(uuid4())
     new.fault("csv.upload", kind)
 
@@ -270,8 +272,8 @@ async def test_a_lost_answer_to_the_file_sends_another(new: Planned, kind: str) 
     assert f"{made.name.rpartition('/')[2]}-2.csv" == one.file_name
 
 
-async def test_a_lost_answer_about_the_accounts_is_looked_for(stage: Planned) -> None:
-    """The import began: it is found by its file, and not begun again."""
+async def test_a_lost_response_about_the_accounts_is_searched_for(stage: Planned) -> None:
+    """The import began: it is found by its file, and not started again."""
     stage.fault("csv.set_accounts")
 
     made = await create(stage)
@@ -281,24 +283,24 @@ async def test_a_lost_answer_about_the_accounts_is_looked_for(stage: Planned) ->
     assert 1 == stage.calls("csv.set_accounts")
 
 
-async def test_accounts_that_never_arrived_are_told_again(stage: Planned) -> None:
-    """Only after a while in which the vendor shows no such import, and with a file of another name."""
+async def test_accounts_that_never_arrived_are_sent_again(stage: Planned) -> None:
+    """Only after a while in which the vendor lists no such import, and with a file of another name."""
     upload, key = await stage.upload(FILE), str(uuid4())
     stage.fault("csv.set_accounts", "drop_before")
 
     early = [await error_of(create(stage, upload, key)) for _ in range(2)]
-    told = stage.calls("csv.set_accounts")
+    sent = stage.calls("csv.set_accounts")
     stage.advance(minutes=2)
     made = await create(stage, upload, key)
 
     for error in early:
         assert_error(error, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE", provider="highlevel")
     assert (State.CHECKING, 1) == (made.state, len(stage.vendor.imports))
-    assert told < stage.calls("csv.set_accounts")
+    assert sent < stage.calls("csv.set_accounts")
 
 
-async def test_an_import_that_shows_late_is_found(old: Planned) -> None:
-    """The older generation does not tell the id, and the list is away: the same call finds it later."""
+async def test_an_import_that_is_listed_late_is_found(old: Planned) -> None:
+    """The older generation does not return the id, and the list is unavailable: the same call finds it later."""
     upload, key = await old.upload(FILE), str(uuid4())
     old.fault("csv.list", "html")
 
@@ -311,8 +313,8 @@ async def test_an_import_that_shows_late_is_found(old: Planned) -> None:
 
 
 @pytest.mark.parametrize("operation", ["csv.upload", "csv.set_accounts"])
-async def test_what_passes_is_told_and_goes_on(new: Planned, operation: str) -> None:
-    """A rate limit ends the call; the same call goes on where it stood, at once."""
+async def test_a_temporary_error_is_returned_and_can_be_repeated(new: Planned, operation: str) -> None:
+    """A rate limit ends the call; the same call continues where it stopped, at once."""
     upload, key = await new.upload(FILE), str(uuid4())
     new.fault(operation, "status", status=429, body='{"message": "Too Many Requests"}', headers={"Retry-After": "1"})
 
@@ -338,7 +340,7 @@ async def test_two_at_once_with_one_request_id_send_one_file(new: Planned) -> No
 
 
 async def test_a_process_that_died_leaves_its_import_to_the_next(old: Planned) -> None:
-    """While its lease runs nobody else carries the file; then the same call does."""
+    """While its lease runs no other call sends the file; then the same call does."""
     upload, key = await old.upload(FILE), str(uuid4())
     old.fault("csv.upload", "status", status=429, body='{"message": "later"}')
     await error_of(create(old, upload, key))
@@ -363,8 +365,8 @@ async def _only(stage: Planned) -> str:
     return str(found.name)
 
 
-async def test_an_upload_that_went_meanwhile_ends_it(old: Planned) -> None:
-    """Its bytes are no longer there when the file is to be sent again: said, and what is left can be deleted."""
+async def test_an_upload_that_was_deleted_meanwhile_ends_the_import(old: Planned) -> None:
+    """Its bytes are gone when the file is to be sent again: the error says so, and the import can be deleted."""
     upload, key = await old.upload(FILE), str(uuid4())
     old.fault("csv.upload", "drop_before")
     await error_of(create(old, upload, key))
@@ -397,7 +399,7 @@ async def test_imports_are_listed_newest_first(old: Planned) -> None:
 
 
 async def test_finalizing_twice_is_impossible(stage: Planned) -> None:
-    """With the same request id nothing is asked again, with another it is refused, at once or later."""
+    """With the same request id there is no further call, with another it is refused, at once or later."""
     made, key = await ready(stage), str(uuid4())
 
     first = await finalize(stage, made.name, key)
@@ -409,7 +411,7 @@ async def test_finalizing_twice_is_impossible(stage: Planned) -> None:
     assert (["Bread"], 1) == (summaries(stage), stage.calls("csv.finalize"))
 
 
-async def test_many_that_finalize_at_once_make_its_posts_once(new: Planned) -> None:
+async def test_concurrent_finalize_calls_create_its_posts_once(new: Planned) -> None:
     """One call finalizes at the vendor; the others are refused, or return its result."""
     made = await ready(new)
 
@@ -423,8 +425,8 @@ async def test_many_that_finalize_at_once_make_its_posts_once(new: Planned) -> N
             assert answer.code() in (Code.ABORTED, Code.FAILED_PRECONDITION)
 
 
-async def test_a_lost_answer_is_asked_after(new: Planned) -> None:
-    """After a lost answer the vendor's state decides: FINALIZED, with one event."""
+async def test_a_lost_response_is_reconciled(new: Planned) -> None:
+    """After a lost response the vendor's state decides: FINALIZED, with one event."""
     made = await ready(new)
     new.fault("csv.finalize")
 
@@ -434,8 +436,8 @@ async def test_a_lost_answer_is_asked_after(new: Planned) -> None:
     assert (["Bread"], 1) == (summaries(new), new.calls("csv.finalize"))
 
 
-async def test_an_answer_that_proves_nothing_is_a_state(new: Planned) -> None:
-    """The vendor still waits: INDETERMINATE, not finalized again, until ten minutes prove that it never came."""
+async def test_a_response_that_proves_nothing_is_indeterminate(new: Planned) -> None:
+    """The vendor still waits: INDETERMINATE, and not finalized again until ten minutes prove that no call arrived."""
     made, key = await ready(new), str(uuid4())
     new.fault("csv.finalize", "drop_before")
 
@@ -456,8 +458,8 @@ async def test_an_answer_that_proves_nothing_is_a_state(new: Planned) -> None:
     assert (State.FINALIZED, ["Bread"]) == (done.state, summaries(new))
 
 
-async def test_a_vendor_that_is_away_leaves_the_doubt(new: Planned) -> None:
-    """Neither the answer nor the question after it comes back; later the vendor says that it happened."""
+async def test_an_unavailable_vendor_leaves_the_outcome_open(new: Planned) -> None:
+    """Neither the response nor the status after it arrives; later the vendor reports that it was finalized."""
     made = await ready(new)
     new.fault("csv.finalize")
     new.fault("csv.get", "html", after=1)
@@ -471,8 +473,8 @@ async def test_a_vendor_that_is_away_leaves_the_doubt(new: Planned) -> None:
 
 
 @pytest.mark.parametrize("happened", [True, False])
-async def test_a_process_that_died_while_it_told_the_vendor(new: Planned, happened: bool) -> None:
-    """What it left is FINALIZING: nobody tells the vendor again, and what the vendor says ends it."""
+async def test_a_process_that_died_during_the_call_is_reconciled(new: Planned, happened: bool) -> None:
+    """Its import is FINALIZING: the call is not repeated, and the vendor's status ends it."""
     made = await ready(new)
     looked = await get(new, made.name)
     if happened:
@@ -497,8 +499,8 @@ async def test_a_process_that_died_while_it_told_the_vendor(new: Planned, happen
     assert 1 == new.calls("csv.finalize")
 
 
-async def test_a_refusal_gives_it_back(new: Planned) -> None:
-    """It certainly did not happen: READY again, and the same request id may be used once more."""
+async def test_a_refused_finalize_restores_the_import(new: Planned) -> None:
+    """It certainly did not happen: the import is READY again, and the same request id may be used once more."""
     made, key = await ready(new), str(uuid4())
     new.fault("csv.finalize", "status", status=429, body='{"message": "Too Many Requests"}')
 
@@ -512,8 +514,8 @@ async def test_a_refusal_gives_it_back(new: Planned) -> None:
     assert (State.FINALIZED, ["Bread"]) == (done.state, summaries(new))
 
 
-async def test_one_that_was_finalized_elsewhere_is_not_finalized_here(new: Planned) -> None:
-    """Somebody used the vendor's own pages: the vendor is asked before it is told."""
+async def test_an_import_that_was_finalized_elsewhere_is_not_finalized_here(new: Planned) -> None:
+    """Someone used the vendor's own pages: the vendor's state is read before the call."""
     made = await ready(new)
     await get(new, made.name)
     [there] = new.vendor.imports.values()
@@ -526,28 +528,28 @@ async def test_one_that_was_finalized_elsewhere_is_not_finalized_here(new: Plann
 
 
 @pytest.mark.parametrize(
-    ("told", "state", "reason"),
+    ("final", "state", "reason"),
     [("failed", State.FAILED, "CONTENT_REJECTED"), ("deleted", State.FAILED, "RESOURCE_NOT_FOUND")],
 )
-async def test_one_that_ends_badly_there_is_failed_here(new: Planned, told: str, state: Any, reason: str) -> None:
-    """An import that failed at the vendor fails with the vendor's message, one that is gone there without."""
+async def test_an_import_that_failed_there_is_failed_here(new: Planned, final: str, state: Any, reason: str) -> None:
+    """One that failed at the vendor fails with the vendor's message, one that is gone there without."""
     made, other = await ready(new), await ready(new)
     first, second = new.vendor.imports.values()
-    first.final = told
+    first.final = final
     del new.vendor.imports[second.id]
 
     found, gone = await get(new, made.name), await get(new, other.name)
 
-    assert (state, told) == (found.state, found.provider_state)
-    assert_status(found.error, reason, provider="highlevel", providerCode=told)
+    assert (state, final) == (found.state, found.provider_state)
+    assert_status(found.error, reason, provider="highlevel", providerCode=final)
     assert_status(gone.error, "RESOURCE_NOT_FOUND", provider="highlevel")
 
 
 # Deleting
 
 
-async def test_one_that_is_not_finalized_is_taken_away_there_too(new: Planned) -> None:
-    """And is gone here; a second time it is not found, with the same request id nothing is asked."""
+async def test_an_unfinalized_import_is_deleted_there_too(new: Planned) -> None:
+    """It is gone here as well; a second call is not found, with the same request id there is no vendor call."""
     made, key = await ready(new), str(uuid4())
 
     await delete(new, made.name, key)
@@ -558,8 +560,8 @@ async def test_one_that_is_not_finalized_is_taken_away_there_too(new: Planned) -
     assert ({}, 1, 0) == (new.vendor.imports, new.calls("csv.delete"), await count(new))
 
 
-async def test_one_that_is_finalized_is_only_forgotten_here(new: Planned) -> None:
-    """Its posts would go with it there."""
+async def test_a_finalized_import_is_deleted_only_here(new: Planned) -> None:
+    """At the vendor its posts would be deleted with it."""
     made = await ready(new)
     await finalize(new, made.name)
 
@@ -569,8 +571,8 @@ async def test_one_that_is_finalized_is_only_forgotten_here(new: Planned) -> Non
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after"])
-async def test_a_lost_answer_to_a_deletion_is_asked_again(new: Planned, kind: str) -> None:
-    """It is DELETING meanwhile; what is gone there is gone."""
+async def test_a_deletion_whose_response_is_lost_is_repeated(new: Planned, kind: str) -> None:
+    """It is DELETING meanwhile; what is gone there counts as deleted."""
     made, key = await ready(new), str(uuid4())
     new.fault("csv.delete", kind)
 
@@ -583,7 +585,7 @@ async def test_a_lost_answer_to_a_deletion_is_asked_again(new: Planned, kind: st
     assert ({}, 0) == (new.vendor.imports, await count(new))
 
 
-async def test_a_worker_that_woke_up_late_moves_nothing(old: Planned) -> None:
+async def test_a_late_worker_moves_nothing(old: Planned) -> None:
     """A worker with a stale copy of an import cannot change its state."""
     made = await ready(old)
     domain, id = old.world.domain, made.name.rpartition("/")[2]
@@ -599,7 +601,7 @@ async def test_a_worker_that_woke_up_late_moves_nothing(old: Planned) -> None:
 
 
 async def test_a_caller_who_goes_away_loses_nothing(new: Planned) -> None:
-    """The vendor's answer is stored although the caller is gone."""
+    """The vendor's response is stored although the caller is gone."""
     made, key, gate = await ready(new), str(uuid4()), asyncio.Event()
 
     async def wait(seconds: float) -> None:

@@ -1,6 +1,6 @@
 """PostService through a real server: what is refused and why, what is made once, and how a post is watched.
 
-Owns the proofs of `gateway/rpc/posts.py` and of the checks before a post is queued. How posts reach a vendor is proved
+Owns the proofs of `gateway/rpc/posts.py` and of the checks before a post is queued. How posts are published is proved
 in `tests/flows`.
 """
 
@@ -56,7 +56,7 @@ class Served:
     upload: str
 
     def post(self, **values: Any) -> post_pb2.Post:
-        """Return a post that nothing is wrong with."""
+        """Return a valid post."""
         post = post_pb2.Post(account=f"{PARENT}/accounts/{self.account}", mode=post_pb2.POST_MODE_DIRECT, caption="hi")
         post.video.source.upload = f"{PARENT}/uploads/{self.upload}"
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
@@ -70,7 +70,7 @@ class Served:
         return made
 
     async def refused(self, reason: str, post: post_pb2.Post | None = None, **values: Any) -> grpc.aio.AioRpcError:
-        """Call CreatePost, which must be refused for `reason`, without anything written or announced."""
+        """Call CreatePost, which must be refused for `reason`, without anything stored or submitted."""
         before = await self.count()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.create(post, **values)
@@ -111,8 +111,8 @@ async def test_a_created_post_is_queued_and_can_be_read_and_listed(served: Serve
     assert not made.HasField("error")
 
 
-async def test_a_post_keeps_everything_that_was_asked(served: Served) -> None:
-    """Caption, options, cover, consent, extra and tolerance come back as they were given."""
+async def test_a_post_keeps_every_requested_value(served: Served) -> None:
+    """Caption, options, cover, consent, extra and tolerance are returned as they were given."""
     post = served.post(caption="Grüße 👋 #tag")
     post.video.cover_offset.FromMilliseconds(1500)
     post.options.ai_generated = True
@@ -149,7 +149,7 @@ async def test_a_privacy_level_the_creator_does_not_have_is_refused(served: Serv
 
 
 async def test_what_the_creator_switched_off_cannot_be_allowed(served: Served) -> None:
-    """Comments, duets and stitches are not looser than the creator's own settings, and every violation is named."""
+    """Comments, duets and stitches cannot be looser than the creator's own settings, and every violation is named."""
     user = next(iter(served.stage.vendor.users))
     served.stage.vendor.set_creator(user, comment_disabled=True, duet_disabled=True)
     post = served.post()
@@ -160,7 +160,7 @@ async def test_what_the_creator_switched_off_cannot_be_allowed(served: Served) -
 
 
 async def test_branded_content_cannot_be_private(served: Served) -> None:
-    """A paid partnership must be visible to somebody."""
+    """A paid partnership must be visible to others."""
     post = served.post()
     post.options.branded_content = True
     await served.refused("CREATOR_RULE_BROKEN", post)
@@ -172,7 +172,7 @@ async def test_branded_content_cannot_be_private(served: Served) -> None:
     ids=["2200", "2201", "1100-pairs", "1101-pairs", "ten-megabytes"],
 )
 async def test_a_caption_is_counted_in_utf16_units(served: Served, caption: str, fits: bool) -> None:
-    """2,200 UTF-16 units are allowed; a character outside the basic plane counts two; ten megabytes are a clear no."""
+    """2,200 UTF-16 units are allowed; a character outside the basic plane counts as two; ten megabytes are refused."""
     if fits:
         assert caption == (await served.create(served.post(caption=caption))).caption
     else:
@@ -180,17 +180,17 @@ async def test_a_caption_is_counted_in_utf16_units(served: Served, caption: str,
 
 
 async def test_a_draft_refuses_what_the_network_would_drop(served: Served) -> None:
-    """A caption on an inbox draft is refused, because TikTok would drop it without a word."""
+    """A caption on an inbox draft is refused, because TikTok would silently drop it."""
     await served.refused("OPTION_UNSUPPORTED", served.post(mode=post_pb2.POST_MODE_CREATOR_INBOX))
 
 
 @pytest.mark.parametrize("mode", [post_pb2.POST_MODE_PLANNER_DRAFT])
-async def test_a_mode_the_provider_lacks_is_unimplemented(served: Served, mode: Any) -> None:
-    """TikTok has no planner, and says so."""
+async def test_a_mode_the_provider_does_not_support_is_unimplemented(served: Served, mode: Any) -> None:
+    """TikTok has no planner, and the error says so."""
     await served.refused("CAPABILITY_MISSING", served.post(mode=mode))
 
 
-async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
+async def test_unsupported_media_options_are_refused(served: Served) -> None:
     """A schedule and a custom cover are refused by field name."""
     later = served.post()
     later.schedule_time.FromDatetime(served.stage.clock() + timedelta(days=1))
@@ -202,14 +202,14 @@ async def test_media_that_cannot_be_sent_yet_is_refused(served: Served) -> None:
 
 
 async def test_a_schedule_in_the_past_is_refused(served: Served) -> None:
-    """A time that is over is a mistake, not "now"."""
+    """A past time is an error, not "now"."""
     post = served.post()
     post.schedule_time.FromDatetime(served.stage.clock() - timedelta(seconds=1))
     await served.refused("FIELD_INVALID", post)
 
 
-async def test_everything_that_is_written_wrongly_is_named_at_once(served: Served) -> None:
-    """A schedule in the past, a label without a key and a caption that is too long are three fields of one answer."""
+async def test_every_malformed_field_is_named_at_once(served: Served) -> None:
+    """A schedule in the past, a label without a key and a caption that is too long are three fields of one error."""
     post = served.post(caption="a" * 2201, labels={"": "no key"})
     post.schedule_time.FromDatetime(served.stage.clock() - timedelta(seconds=1))
 
@@ -219,7 +219,7 @@ async def test_everything_that_is_written_wrongly_is_named_at_once(served: Serve
     assert ["post.caption", "post.labels", "post.schedule_time"] == sorted(named)
 
 
-async def test_an_option_nobody_knows_is_refused(served: Served) -> None:
+async def test_an_unknown_option_is_refused(served: Served) -> None:
     """An unknown name in provider_extra is named, not passed on."""
     post = served.post()
     post.provider_extra["boost"] = "yes"
@@ -265,7 +265,7 @@ async def test_an_unknown_account_or_upload_is_not_found(served: Served) -> None
 
 
 async def test_an_unfinished_upload_cannot_be_posted(served: Served) -> None:
-    """Bytes that are not all there are not posted."""
+    """An upload whose bytes are incomplete is refused."""
     async with served.stage.domain.db.transaction() as tx:
         row = await upload_rows.get(tx, LOCATION, served.upload)
         row.state = UploadState.OPEN
@@ -274,20 +274,20 @@ async def test_an_unfinished_upload_cannot_be_posted(served: Served) -> None:
 
 
 async def test_media_of_the_wrong_type_is_refused(served: Served) -> None:
-    """A picture is no video."""
+    """A picture is not a video."""
     post = served.post()
     post.video.source.upload = f"{PARENT}/uploads/{await served.stage.upload(DATA, 'image/png')}"
     await served.refused("MEDIA_INVALID", post)
 
 
 async def test_an_expired_connection_must_be_authorised_first(served: Served) -> None:
-    """A post for a connection that is known to be dead is refused at once, with what to do."""
+    """A post for a connection that is known to be expired is refused at once, with what to do."""
     async with served.stage.domain.db.transaction() as tx:
         await connections.change(tx, LOCATION, "c1", served.stage.clock(), status="EXPIRED")
     await served.refused("REAUTHORIZATION_REQUIRED")
 
 
-async def test_a_missing_scope_is_said_before_anything_is_sent(served: Served) -> None:
+async def test_a_missing_scope_is_reported_before_anything_is_sent(served: Served) -> None:
     """A connection without the publish scope cannot post."""
     async with served.stage.domain.db.transaction() as tx:
         capabilities = {"can_publish": False, "can_upload_drafts": True}
@@ -304,14 +304,14 @@ async def test_a_creator_at_the_daily_cap_is_refused_with_its_reason(served: Ser
     assert "spam_risk_too_many_posts" == detail(error, "ErrorInfo").metadata["providerCode"]
 
 
-async def test_a_vendor_that_cannot_say_now_stops_no_post(served: Served) -> None:
-    """When creator info cannot be had the post is queued, and checked again before it is announced."""
+async def test_unavailable_creator_info_does_not_stop_a_post(served: Served) -> None:
+    """When creator info is unavailable the post is queued, and checked again before it is submitted."""
     served.stage.vendor.faults.add(Fault(match="creator_info", kind="status", status=503, times=2))
     assert post_pb2.Post.QUEUED == (await served.create()).state
 
 
-async def test_a_rule_that_changed_meanwhile_fails_the_post_before_it_is_announced(served: Served) -> None:
-    """Creator info is asked again before the hand-over: what is no longer allowed is never sent."""
+async def test_a_rule_that_changed_meanwhile_fails_the_post_before_it_is_submitted(served: Served) -> None:
+    """Creator info is fetched again before the submit: what is no longer allowed is never sent."""
     post = served.post()
     post.options.allow_comments = True
     made = await served.create(post)
@@ -391,7 +391,7 @@ async def test_twenty_at_once_with_one_request_id_make_one_post(served: Served) 
 
 
 async def test_a_request_id_with_another_body_is_refused(served: Served) -> None:
-    """The same id for another post is a mistake of the caller's."""
+    """The same id for another post is the caller's mistake."""
     await served.create(request_id=REQUEST_ID)
     await served.refused("REQUEST_ID_REUSED", served.post(caption="another"), request_id=REQUEST_ID)
 
@@ -402,7 +402,7 @@ async def test_a_refused_request_does_not_use_its_id_up(served: Served) -> None:
     assert post_pb2.Post.QUEUED == (await served.create(request_id=REQUEST_ID)).state
 
 
-async def test_an_id_of_the_callers_own_is_taken_once(served: Served) -> None:
+async def test_a_post_id_of_the_caller_is_used_once(served: Served) -> None:
     """A second post under the same post_id is refused; a malformed one too."""
     made = await served.create(post_id="spring-1")
     assert f"{PARENT}/posts/spring-1" == made.name
@@ -410,25 +410,25 @@ async def test_an_id_of_the_callers_own_is_taken_once(served: Served) -> None:
     await served.refused("FIELD_INVALID", post_id="Spring 1")
 
 
-async def test_one_id_for_two_posts_at_once_is_taken_once(served: Served) -> None:
-    """Two calls with one post_id and different uploads: one post is made, the other hears whose name it wanted."""
+async def test_one_post_id_for_two_concurrent_posts_is_used_once(served: Served) -> None:
+    """Two calls with one post_id and different uploads: one post is made, the other call is refused with that name."""
     served.upload = await served.stage.upload(DATA)
     other = served.post()
     other.video.source.upload = f"{PARENT}/uploads/{await served.stage.upload(DATA)}"
 
-    told = await asyncio.gather(
+    results = await asyncio.gather(
         *(served.create(post, post_id="p1") for post in (served.post(), other)), return_exceptions=True
     )
 
-    [made] = [each for each in told if isinstance(each, post_pb2.Post)]
-    [error] = [each for each in told if isinstance(each, grpc.aio.AioRpcError)]
+    [made] = [each for each in results if isinstance(each, post_pb2.Post)]
+    [error] = [each for each in results if isinstance(each, grpc.aio.AioRpcError)]
     assert_reason(error, "RESOURCE_EXISTS")
     assert f"{PARENT}/posts/p1" == made.name == detail(error, "ResourceInfo").resource_name
     assert 1 == await served.count()
 
 
-async def test_a_dry_run_names_nothing_that_could_be_looked_for(served: Served) -> None:
-    """The answer of validate_only has neither name nor etag, chosen id or not: there is no such post."""
+async def test_a_dry_run_returns_no_name(served: Served) -> None:
+    """The response to validate_only has neither name nor etag, with or without a post_id: there is no such post."""
     for id in ("", "spring-1"):
         checked = await served.create(validate_only=True, post_id=id)
         assert ("", "", f"{PARENT}/accounts/{served.account}") == (checked.name, checked.etag, checked.account)
@@ -477,8 +477,8 @@ async def test_a_page_token_belongs_to_its_filters(served: Served) -> None:
         assert_reason(caught.value, "PAGE_TOKEN_INVALID")
 
 
-async def test_a_list_can_be_narrowed(served: Served) -> None:
-    """Account, state and time filters each narrow the list."""
+async def test_a_list_can_be_filtered(served: Served) -> None:
+    """Account, state and time filters each restrict the list."""
     await served.create(post_id="early")
     middle = Timestamp()
     middle.FromDatetime(served.stage.clock() + timedelta(seconds=5))
@@ -498,7 +498,7 @@ async def test_a_list_can_be_narrowed(served: Served) -> None:
     assert [] == await names(account=f"{PARENT}/accounts/other")
 
 
-async def test_a_list_begins_with_the_very_moment_that_was_asked_for(served: Served) -> None:
+async def test_a_list_includes_create_after_and_excludes_create_before(served: Served) -> None:
     """create_after is "at or after", create_before is "before"."""
     made = await served.create()
     after = post_service_pb2.ListPostsRequest(parent=PARENT, create_after=made.create_time)
@@ -509,7 +509,7 @@ async def test_a_list_begins_with_the_very_moment_that_was_asked_for(served: Ser
     assert [[made.name], []] == [[post.name for post in page.posts] for page in pages]
 
 
-async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: Served) -> None:
+async def test_a_list_is_not_filtered_by_an_account_of_another_location(served: Served) -> None:
     """A filter that could never match is FIELD_INVALID."""
     request = post_service_pb2.ListPostsRequest(parent=PARENT, account="locations/l2/accounts/a1")
 
@@ -522,8 +522,8 @@ async def test_a_list_is_not_narrowed_by_an_account_of_another_location(served: 
 # --- watching, asking, trying again -----------------------------------------------------------------------------------
 
 
-async def test_a_watch_gives_every_state_in_order_and_ends_at_the_final_one(served: Served) -> None:
-    """The stream begins with the post as it is, shows each state, and ends by itself."""
+async def test_a_watch_yields_every_state_in_order_and_ends_at_the_final_one(served: Served) -> None:
+    """The stream begins with the current post, yields each state, and ends by itself."""
     made = await served.create()
     states: list[str] = []
     watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
@@ -540,8 +540,8 @@ async def test_a_watch_gives_every_state_in_order_and_ends_at_the_final_one(serv
     assert ["TRANSFERRING", "PROCESSING", "PUBLISHED"] == seen
 
 
-async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served) -> None:
-    """Two states come while the watch is held up in the middle of its reading: it tells both, in order."""
+async def test_a_slow_watch_skips_no_state(served: Served) -> None:
+    """Two states come while the watch is blocked in the middle of its read: it yields both, in order."""
     made = await served.create()
     domain, id = served.stage.domain, made.name.rsplit("/", 1)[1]
     watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
@@ -564,14 +564,14 @@ async def test_a_watch_passes_over_no_state_however_slow_it_reads(served: Served
 
 
 async def waits_for_a_lock(served: Served) -> bool:
-    """Return whether somebody waits to read the table of posts."""
+    """Return whether a read of the table of posts is blocked."""
     query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = to_regclass('posts')"
     async with served.stage.domain.db.read() as tx:
         return bool((await tx.execute(text(query))).scalar_one())
 
 
-async def test_a_watch_of_a_finished_post_answers_once_and_ends(served: Served) -> None:
-    """A post that is final already is shown once."""
+async def test_a_watch_of_a_final_post_yields_once_and_ends(served: Served) -> None:
+    """A post that is final already is yielded once."""
     made = await served.create()
     async with served.stage.domain.db.read() as tx:
         row = await rows.get(tx, LOCATION, made.name.rsplit("/", 1)[1])
@@ -582,7 +582,7 @@ async def test_a_watch_of_a_finished_post_answers_once_and_ends(served: Served) 
     assert [post_pb2.Post.PUBLISHED] == [message.post.state for message in seen]
 
 
-async def test_a_watch_that_is_left_leaves_nothing_behind(served: Served) -> None:
+async def test_a_cancelled_watch_leaves_nothing_behind(served: Served) -> None:
     """A caller that goes away frees its watch at the gateway."""
     made = await served.create()
     watching = served.stub.WatchPost(post_service_pb2.WatchPostRequest(name=made.name), metadata=as_("owner"))
@@ -600,7 +600,7 @@ async def test_a_watch_that_is_left_leaves_nothing_behind(served: Served) -> Non
     assert {} == served.stage.domain.post_watchers._waiters
 
 
-async def test_a_read_after_a_change_elsewhere_is_never_old(served: Served) -> None:
+async def test_a_read_after_a_change_elsewhere_is_never_stale(served: Served) -> None:
     """A cached answer is dropped when the post changes behind this server's back."""
     made = await served.create()
     request = post_service_pb2.GetPostRequest(name=made.name)
@@ -618,8 +618,8 @@ async def test_a_read_after_a_change_elsewhere_is_never_old(served: Served) -> N
     assert post_pb2.Post.PUBLISHED == read.state
 
 
-async def test_a_failed_post_can_be_tried_again(served: Served) -> None:
-    """RetryPost queues a failed post anew, once per request_id, and it is published."""
+async def test_a_failed_post_can_be_retried(served: Served) -> None:
+    """RetryPost queues a failed post again, once per request_id, and it is published."""
     served.stage.vendor.fail_next_publish("spam_risk_text")
     made = await served.create()
     async with served.stage.domain.db.read() as tx:
@@ -637,15 +637,15 @@ async def test_a_failed_post_can_be_tried_again(served: Served) -> None:
     assert 1 == len(served.stage.vendor.posts)
 
 
-async def test_a_post_under_way_cannot_be_tried_again(served: Served) -> None:
-    """Only a failed post, or one whose outcome is unknown, can be tried again."""
+async def test_an_unfinished_post_cannot_be_retried(served: Served) -> None:
+    """Only a failed post, or one whose outcome is unknown, can be retried."""
     made = await served.create()
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.stub.RetryPost(post_service_pb2.RetryPostRequest(name=made.name), metadata=as_("owner"))
     assert_reason(caught.value, "STATE_FORBIDS", state="QUEUED")
 
 
-async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: Served) -> None:
+async def test_an_unknown_outcome_is_polled_before_a_retry(served: Served) -> None:
     """RetryPost of an INDETERMINATE post that was published after all does not publish it a second time."""
     made = await served.create()
     served.stage.vendor.faults.add(Fault(match="status", kind="status", status=503, times=100_000))
@@ -665,7 +665,7 @@ async def test_an_unknown_outcome_is_asked_for_before_it_is_tried_again(served: 
     assert 1 == len(served.stage.vendor.posts)
 
 
-async def test_refresh_asks_the_vendor_now(served: Served) -> None:
+async def test_refresh_polls_the_vendor_now(served: Served) -> None:
     """RefreshPost moves a post as soon as the vendor knows more, without waiting for the next poll."""
     made = await served.create()
     async with served.stage.domain.db.read() as tx:
@@ -679,7 +679,7 @@ async def test_refresh_asks_the_vendor_now(served: Served) -> None:
     assert post_pb2.Post.PUBLISHED == refreshed.state
 
 
-async def test_refresh_says_when_the_vendor_cannot_say(served: Served) -> None:
+async def test_refresh_reports_an_unavailable_vendor(served: Served) -> None:
     """RefreshPost against a vendor that is down is UNAVAILABLE, and the post stays as it was."""
     made = await served.create()
     async with served.stage.domain.db.read() as tx:

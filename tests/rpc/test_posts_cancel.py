@@ -1,4 +1,4 @@
-"""CancelPost through a real server, posts of photos and of addresses, and what a dry run says that a post would cost.
+"""CancelPost through a real server, posts of photos and of addresses, and the cost that a dry run returns.
 
 Owns the wire side; what follows from a cancel at the vendor is proved in `tests/flows/test_publishing_pulls.py`.
 """
@@ -50,7 +50,7 @@ async def photos_of(served: Served, count: int = 2) -> post_pb2.Post:
 
 
 async def test_a_queued_post_is_cancelled_for_good(served: Served) -> None:
-    """A queued post is CANCELLED at once and once; its worker does nothing more, and its upload can be deleted."""
+    """A queued post is CANCELLED at once and once; its worker does nothing, and its upload can be deleted."""
     made = await served.create()
 
     cancelled = await cancel(served, made.name)
@@ -66,7 +66,7 @@ async def _row(served: Served, name: str) -> rows.PostRow:
         return await rows.get(tx, LOCATION, name.rpartition("/")[2])
 
 
-async def test_a_file_can_be_called_back_until_its_last_chunk_leaves(served: Served) -> None:
+async def test_a_file_can_be_cancelled_before_its_last_chunk(served: Served) -> None:
     """Between two chunks nothing is published: the post is CANCELLED, and the vendor never gets the rest."""
     served.upload = await served.stage.upload(LARGE)
     made = await served.create()
@@ -82,8 +82,8 @@ async def test_a_file_can_be_called_back_until_its_last_chunk_leaves(served: Ser
     assert [] == served.stage.vendor.posts
 
 
-async def test_what_the_vendor_has_cannot_be_called_back(served: Served) -> None:
-    """A file that is with the vendor, and a post that has ended, are STATE_FORBIDS with the state."""
+async def test_what_the_vendor_has_cannot_be_cancelled(served: Served) -> None:
+    """A file that the vendor has completely, and a final post, are STATE_FORBIDS with the state."""
     made = await served.create()
     await served.stage.step(await _row(served, made.name))
     with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -96,8 +96,8 @@ async def test_what_the_vendor_has_cannot_be_called_back(served: Served) -> None
     assert 1 == len(served.stage.vendor.posts)
 
 
-async def test_a_fetch_is_called_back_through_the_vendor(served: Served) -> None:
-    """CANCELLING until the vendor says, with one call; a repeated request_id asks nobody."""
+async def test_a_pull_is_cancelled_by_the_vendor(served: Served) -> None:
+    """CANCELLING until the vendor reports it, with one call; a repeated request_id makes none."""
     made = await served.create(pulled(served))
     await served.stage.step(await _row(served, made.name))
 
@@ -110,8 +110,8 @@ async def test_a_fetch_is_called_back_through_the_vendor(served: Served) -> None
     assert ("CANCELLED", []) == (row.state, served.stage.vendor.posts)
 
 
-async def test_a_fetch_cannot_be_called_back_without_a_grant(served: Served) -> None:
-    """The grant is dead: REAUTHORIZATION_REQUIRED, as somebody must consent first; the post is PROCESSING as before."""
+async def test_a_pull_cannot_be_cancelled_without_a_grant(served: Served) -> None:
+    """With a revoked grant the call is REAUTHORIZATION_REQUIRED, and the post is PROCESSING as before."""
     made = await served.create(pulled(served))
     await served.stage.step(await _row(served, made.name))
     served.stage.vendor.grants.remove(next(iter(served.stage.vendor.users)))
@@ -123,8 +123,8 @@ async def test_a_fetch_cannot_be_called_back_without_a_grant(served: Served) -> 
     assert "PROCESSING" == (await _row(served, made.name)).state
 
 
-async def test_a_fetch_that_the_vendor_cannot_stop_any_more_goes_on(served: Served) -> None:
-    """The vendor says that it is too late: STATE_FORBIDS with the state that the post is in again."""
+async def test_a_pull_that_can_no_longer_be_stopped_continues(served: Served) -> None:
+    """The vendor reports that it is too late: STATE_FORBIDS with the restored state of the post."""
     made = await served.create(pulled(served))
     await served.stage.step(await _row(served, made.name))
     served.stage.vendor.faults.add(Fault(match="cancel", kind="error", code="publish_not_cancellable"))
@@ -137,8 +137,8 @@ async def test_a_fetch_that_the_vendor_cannot_stop_any_more_goes_on(served: Serv
 
 
 @pytest.mark.parametrize("key", ["stranger", "listed"])
-async def test_another_tenant_cannot_call_a_post_back(served: Served, key: str) -> None:
-    """The post of another agency, and one that is not there, answer alike; nothing changes."""
+async def test_another_tenant_cannot_cancel_a_post(served: Served, key: str) -> None:
+    """The post of another agency, and one that does not exist, get the same error; nothing changes."""
     made = await served.create()
     refusals = []
     for name in (made.name, f"{PARENT}/posts/absent"):
@@ -149,8 +149,8 @@ async def test_another_tenant_cannot_call_a_post_back(served: Served, key: str) 
     assert "QUEUED" == (await _row(served, made.name)).state
 
 
-async def test_photos_come_back_as_they_were_given(served: Served) -> None:
-    """Sources in order, cover, title, caption; no video is claimed for them."""
+async def test_photos_are_returned_as_they_were_given(served: Served) -> None:
+    """Sources in order, cover, title, caption; there is no video."""
     wanted = await photos_of(served, 3)
     wanted.photos.auto_add_music = True
 
@@ -160,8 +160,8 @@ async def test_photos_come_back_as_they_were_given(served: Served) -> None:
     assert ("below", "photos") == (made.caption, made.WhichOneof("content"))
 
 
-async def test_an_address_comes_back_as_it_was_given(served: Served) -> None:
-    """The caller's address and who fetches it are shown; what we make of it is not."""
+async def test_an_address_is_returned_as_it_was_given(served: Served) -> None:
+    """The caller's address and who fetches it are returned; our own media link is not."""
     made = await served.create(pulled(served))
 
     assert (URI, True) == (made.video.source.uri, made.video.source.vendor_pull)
@@ -176,10 +176,10 @@ async def test_an_address_comes_back_as_it_was_given(served: Served) -> None:
         (True, True, post_pb2.DISCLOSURE_LABEL_PAID_PARTNERSHIP),
     ],
 )
-async def test_the_label_that_applies_is_told(
+async def test_the_label_that_applies_is_returned(
     served: Served, branded: bool, own: bool, label: post_pb2.DisclosureLabel
 ) -> None:
-    """A page can announce the vendor's label before the person agrees."""
+    """A page can show the vendor's label before the person agrees."""
     post = served.post()
     post.options.branded_content, post.options.own_brand = branded, own
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
@@ -187,8 +187,8 @@ async def test_the_label_that_applies_is_told(
     assert label == (await served.create(post, validate_only=True)).disclosure_label
 
 
-async def test_a_dry_run_says_what_the_post_would_cost(served: Served) -> None:
-    """Each quota by name, with what is free; a real post says nothing of it."""
+async def test_a_dry_run_returns_the_cost_of_the_post(served: Served) -> None:
+    """Each quota by name, with what is free; a real post has no costs."""
     made = await served.create(validate_only=True)
 
     costs = {cost.quota.rpartition("/")[2]: cost for cost in made.quota_costs}
@@ -200,8 +200,8 @@ async def test_a_dry_run_says_what_the_post_would_cost(served: Served) -> None:
     assert [] == list((await served.create()).quota_costs)
 
 
-async def test_the_cost_of_a_draft_is_a_place_in_the_inbox(served: Served) -> None:
-    """Five drafts may wait; the sixth is refused before the vendor is asked, with when the next place is free."""
+async def test_the_cost_of_a_draft_is_a_slot_in_the_inbox(served: Served) -> None:
+    """Five drafts may be pending; the sixth is refused without a vendor call, with when the next slot is free."""
     draft = served.post(mode=post_pb2.POST_MODE_CREATOR_INBOX)
     draft.ClearField("caption")
     draft.ClearField("options")
@@ -237,8 +237,8 @@ async def _drafts(served: Served) -> list[str]:
     return [post.name for post in listed.posts]
 
 
-async def test_a_cap_of_the_day_says_when_it_ends(served: Served) -> None:
-    """What the vendor's refusal showed is remembered: RESOURCE_EXHAUSTED with the time of the next try."""
+async def test_a_daily_cap_reports_when_it_ends(served: Served) -> None:
+    """The learned cap is RESOURCE_EXHAUSTED with the time of the next try."""
     await served.stage.finish(await _row(served, (await served.create()).name))
     served.stage.clock.advance(timedelta(hours=1))
     served.stage.vendor.faults.add(

@@ -36,7 +36,7 @@ class Desk:
         self.accounts: dict[str, str] = {}
 
     async def open(self) -> "Desk":
-        """Connect the location; its accounts are there by themselves."""
+        """Connect the location; its accounts are listed without a further call."""
         await self.high.connect()
         api = self.high.world.api.accounts
         found = await api.ListAccounts(account_service_pb2.ListAccountsRequest(parent=PARENT))
@@ -91,7 +91,7 @@ class Desk:
 
     @property
     def out(self) -> list[Any]:
-        """What is on a network."""
+        """Return what is published on a network."""
         return self.high.vendor.posts
 
 
@@ -101,8 +101,8 @@ async def desk(high: HighWorld) -> Desk:
     return await Desk(high).open()
 
 
-async def test_a_video_goes_out_and_is_told_with_its_page(desk: Desk) -> None:
-    """The bytes are in HighLevel's library, every boolean is said, and the post names its page."""
+async def test_a_video_is_published_with_its_uri(desk: Desk) -> None:
+    """The bytes are in HighLevel's library, every boolean is sent, and the post has its URL."""
     post = await desk.create(desk.post(upload=await desk.upload(media.clip()), caption="Hello"))
     post = await desk.carry(post.name)
     [out] = desk.out
@@ -117,8 +117,8 @@ async def test_a_video_goes_out_and_is_told_with_its_page(desk: Desk) -> None:
     assert (False, False) == (details["enableComment"], details["videoDisclosure"])
 
 
-async def test_a_scheduled_post_is_changed_and_called_back(desk: Desk) -> None:
-    """SCHEDULED there, changed there, CANCELLED there: nothing goes out."""
+async def test_a_scheduled_post_is_changed_and_cancelled(desk: Desk) -> None:
+    """It is SCHEDULED, changed and CANCELLED in the planner: nothing is published."""
     wanted = desk.post(upload=await desk.upload(media.clip()), caption="Before")
     wanted.schedule_time.FromDatetime(desk.high.world.clock() + timedelta(hours=3))
     post = await desk.carry((await desk.create(wanted)).name, within=timedelta(minutes=2))
@@ -157,7 +157,7 @@ async def test_a_draft_and_a_review_wait_for_people(desk: Desk) -> None:
 
 
 async def test_a_published_post_stays_on_its_network(desk: Desk) -> None:
-    """Calling it back and deleting it are refused with that reason; by force its records go."""
+    """Cancelling and deleting it are refused with that reason; with `force` its records are deleted."""
     post = await desk.create(desk.post(upload=await desk.upload(media.clip()), caption="Out"))
     post = await desk.carry(post.name)
     for call, request in (
@@ -173,8 +173,8 @@ async def test_a_published_post_stays_on_its_network(desk: Desk) -> None:
     assert 1 == len(desk.out)
 
 
-async def test_words_with_a_first_comment_tags_and_a_category(desk: Desk) -> None:
-    """Facebook takes words alone; labels are named by name, and an unknown one is told before anything is made."""
+async def test_a_text_post_with_a_first_comment_tags_and_a_category(desk: Desk) -> None:
+    """Facebook accepts text alone; labels are given by name, and an unknown one is refused before any creation."""
     vendor = desk.high.vendor
     tag, category = str(vendor.tags[0]["tag"]), str(vendor.categories[0]["name"])
     extra = {"first_comment": "First!", "tags": [tag], "category": category}

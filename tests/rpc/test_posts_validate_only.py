@@ -1,7 +1,7 @@
 """CreatePost with validate_only: every rule of the pre-flight by its own case, and all violations at once.
 
 Owns the proofs of `gateway/domain/preflight/check.py`, `media_rules.py`, `creator_rules.py` and
-`provider_rules.py`, through a real server and with real media. How files are looked into is proved in
+`provider_rules.py`, through a real server and with real media. How files are probed is proved in
 `tests/flows/test_media_probe.py`.
 """
 
@@ -69,7 +69,7 @@ class Desk:
             tx.add(row)
 
     def video(self, upload: str, **values: Any) -> Post:
-        """Return a post of a video that nothing is wrong with."""
+        """Return a valid post of a video."""
         post = Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT, caption="hi")
         post.video.source.upload = upload
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
@@ -77,7 +77,7 @@ class Desk:
         return post
 
     def photos(self, *uploads: str, **values: Any) -> Post:
-        """Return a post of photos that nothing is wrong with."""
+        """Return a valid post of photos."""
         post = Post(account=self.account, mode=post_pb2.POST_MODE_DIRECT)
         for upload in uploads:
             post.photos.sources.add(upload=upload)
@@ -86,13 +86,13 @@ class Desk:
         return post
 
     async def validate(self, post: Post) -> Post:
-        """Ask whether a post would be taken."""
+        """Call CreatePost with validate_only."""
         request = post_service_pb2.CreatePostRequest(parent=PARENT, post=post, validate_only=True)
         answer: Post = await self.world.api.posts.CreatePost(request)
         return answer
 
     async def refused(self, post: Post) -> tuple[str, Found]:
-        """Ask, and be refused: give the status's reason, and each violation's path and reason."""
+        """Return the reason of the refusal, and each violation's path and reason."""
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await self.validate(post)
         status = status_of(caught.value)
@@ -103,14 +103,12 @@ class Desk:
         return info.reason, [(item.field, item.reason) for item in bad.field_violations]
 
     async def stored(self, post: Post) -> PostRow:
-        """Return a post as it is in the database: an answer may be from a cache that has not heard of the
-        change yet.
-        """
+        """Return the post in the database: a response may come from a cache that is not invalidated yet."""
         async with self.world.domain.db.read() as tx:
             return await post_rows.get(tx, "l1", post.name.rsplit("/", 1)[1])
 
     async def count(self) -> int:
-        """Count the posts there are."""
+        """Count the posts."""
         async with self.world.domain.db.read() as tx:
             return len(await post_rows.page(tx, locations=["l1"], agency="default", after=None, limit=10))
 
@@ -144,8 +142,8 @@ async def desk(gateway: World) -> Desk:
     ],
     ids=["mp4", "brand", "mov", "other brand", "hevc", "vp8", "vp9", "23.976", "23", "60", "59.94", "sides", "600 s"],
 )
-async def test_a_video_within_the_limits_is_taken(desk: Desk, make: Make, mime_type: str) -> None:
-    """Every container, codec, rate, size and length that TikTok takes passes, up to the last of each."""
+async def test_a_video_within_the_limits_is_accepted(desk: Desk, make: Make, mime_type: str) -> None:
+    """Every container, codec, rate, size and length that TikTok accepts passes, up to the limit of each."""
     answer = await desk.validate(desk.video(await desk.upload(make(), mime_type)))
     assert Post.QUEUED == answer.state
     assert 0 == await desk.count()
@@ -184,8 +182,8 @@ async def test_a_video_beyond_a_limit_is_refused(desk: Desk, make: Make, mime_ty
     )
 
 
-async def test_an_empty_or_endless_video_is_refused(desk: Desk) -> None:
-    """No byte is too few, and more than 4 GiB are too many."""
+async def test_an_empty_or_too_large_video_is_refused(desk: Desk) -> None:
+    """An empty file is refused, and so is one of more than 4 GiB."""
     empty, endless = await desk.upload(media.clip()), await desk.upload(media.clip())
     await desk.change(empty, size_bytes=0)
     found = MediaFacts("mp4", "h264", 1000, 30, 360, 640)
@@ -194,8 +192,8 @@ async def test_an_empty_or_endless_video_is_refused(desk: Desk) -> None:
     assert ("MEDIA_INVALID", [(VIDEO, "MEDIA_INVALID")]) == await desk.refused(desk.video(endless))
 
 
-async def test_a_cover_beyond_the_end_is_the_vendors_business(desk: Desk) -> None:
-    """TikTok takes the first frame then, so nothing is refused."""
+async def test_a_cover_beyond_the_end_is_accepted(desk: Desk) -> None:
+    """TikTok then uses the first frame, so nothing is refused."""
     post = desk.video(await desk.upload(media.clip()))
     post.video.cover_offset.FromSeconds(100)
     assert Post.QUEUED == (await desk.validate(post)).state
@@ -210,7 +208,7 @@ async def test_a_cover_beyond_the_end_is_the_vendors_business(desk: Desk) -> Non
     ],
     ids=["open", "expired", "missing"],
 )
-async def test_an_upload_must_be_there_and_whole(desk: Desk, values: dict[str, Any], reason: str) -> None:
+async def test_an_upload_must_exist_and_be_complete(desk: Desk, values: dict[str, Any], reason: str) -> None:
     """An upload that is not finished, has expired or does not exist is named by the path of its field."""
     upload = await desk.upload(media.clip())
     if "state" in values:
@@ -220,8 +218,8 @@ async def test_an_upload_must_be_there_and_whole(desk: Desk, values: dict[str, A
     assert (reason, [(f"{VIDEO}.upload", reason)]) == await desk.refused(desk.video(upload))
 
 
-async def test_an_address_is_judged_before_it_is_fetched(desk: Desk) -> None:
-    """What stands behind an address is checked later; the address itself, and everything else, is checked now."""
+async def test_an_address_is_checked_before_it_is_fetched(desk: Desk) -> None:
+    """The file behind an address is checked later; the address itself, and everything else, is checked now."""
     post = desk.video("", caption="a" * 2201)
     post.video.source.uri = "https://media.example/v.mp4"
     assert ("FIELD_INVALID", [("post.caption", "FIELD_INVALID")]) == await desk.refused(post)
@@ -247,8 +245,8 @@ async def test_an_address_is_judged_before_it_is_fetched(desk: Desk) -> None:
     ],
     ids=["jpeg", "upright", "wide", "20 MB", "webp", "lossless", "transparent"],
 )
-async def test_a_photo_within_the_limits_is_taken(desk: Desk, make: Make, mime_type: str) -> None:
-    """JPEG and WebP of up to 20 MB pass when their shorter side has at most 1080 pixels."""
+async def test_a_photo_within_the_limits_is_accepted(desk: Desk, make: Make, mime_type: str) -> None:
+    """JPEG and WebP of up to 20 MB pass if their shorter side has at most 1080 pixels."""
     assert Post.QUEUED == (await desk.validate(desk.photos(await desk.upload(make(), mime_type)))).state
 
 
@@ -272,7 +270,7 @@ async def test_a_photo_within_the_limits_is_taken(desk: Desk, make: Make, mime_t
         "bomb", "container, size and sides",
     ],
 )  # fmt: skip
-async def test_a_photo_beyond_a_limit_is_refused_by_its_place(
+async def test_a_photo_beyond_a_limit_is_refused_by_its_position(
     desk: Desk, make: Make, mime_type: str, count: int
 ) -> None:
     """TikTok refuses a whole carousel without saying which photo; here the refused one is named."""
@@ -345,10 +343,10 @@ OFF = {"comment_disabled": True, "duet_disabled": True, "stitch_disabled": True}
     ],
     ids=["no level", "level", "private account", "branded", "interactions", "duration"],
 )  # fmt: skip
-async def test_a_creators_rules_hold(
+async def test_the_creators_rules_apply(
     desk: Desk, creator: dict[str, Any], change: Callable[[Post], None], reason: str, paths: list[str]
 ) -> None:
-    """A direct post is not looser than the creator's own settings at this moment."""
+    """A direct post cannot be looser than the creator's own settings at this moment."""
     desk.world.vendor.set_creator(desk.subject, **creator)
     desk.world.clock.advance(timedelta(minutes=2))
     post = desk.video(await desk.upload(media.clip(seconds=1.2)))
@@ -361,10 +359,10 @@ async def test_a_creators_rules_hold(
     [({"banned": True}, "CREATOR_RULE_BROKEN"), ({"too_many_posts": True}, "PROVIDER_DAILY_CAP")],
     ids=["banned", "daily cap"],
 )
-async def test_a_blocked_creator_is_said_beside_everything_else(
+async def test_a_blocked_creator_is_reported_with_everything_else(
     desk: Desk, creator: dict[str, Any], reason: str
 ) -> None:
-    """Alone it is the answer; beside a bad field it is named as well, so that nobody mends the field in vain."""
+    """Alone it is the error; together with a bad field both are reported, to be corrected at once."""
     desk.world.vendor.set_creator(desk.subject, **creator)
     desk.world.clock.advance(timedelta(minutes=2))
     post = desk.video(await desk.upload(media.clip()))
@@ -377,7 +375,7 @@ async def test_a_blocked_creator_is_said_beside_everything_else(
 
 
 async def test_every_option_that_would_be_dropped_is_named(desk: Desk) -> None:
-    """To the creator's inbox goes the video alone: each option that TikTok would drop is refused by its own path."""
+    """Only the video goes to the creator's inbox: each option that TikTok would drop is refused by its own path."""
     post = desk.video(await desk.upload(media.clip()), mode=post_pb2.POST_MODE_CREATOR_INBOX)
     _open(post)
     post.options.branded_content = post.options.own_brand = post.options.ai_generated = True
@@ -430,9 +428,9 @@ async def test_what_the_provider_cannot_do_is_named(desk: Desk) -> None:
 # --- everything at once -----------------------------------------------------------------------------------------------
 
 
-async def test_every_violation_comes_at_once(desk: Desk) -> None:
-    """Media, fields, options and the creator's rules are told in one answer, each with its own reason; the first kind
-    decides the status.
+async def test_every_violation_is_returned_at_once(desk: Desk) -> None:
+    """Media, fields, options and the creator's rules are reported in one error, each with its own reason; the first
+    kind decides the status.
     """
     desk.world.vendor.set_creator(desk.subject, comment_disabled=True)
     desk.world.clock.advance(timedelta(minutes=2))
@@ -452,8 +450,8 @@ async def test_every_violation_comes_at_once(desk: Desk) -> None:
     ) == await desk.refused(post)
 
 
-async def test_a_dead_connection_hides_no_violation(desk: Desk) -> None:
-    """The account must be connected again, and the file is bad as well: both are said; the vendor is not asked."""
+async def test_an_expired_connection_hides_no_violation(desk: Desk) -> None:
+    """The account must be connected again, and the file is bad too: both are reported, without a vendor call."""
     async with desk.world.domain.db.transaction() as tx:
         id = (await connections.page(tx, locations=["l1"], agency="default", after=None, limit=1))[0].id
         await connections.change(tx, "l1", id, desk.world.clock(), status="EXPIRED")
@@ -483,9 +481,9 @@ async def test_forty_bad_photos_fit_into_one_answer(desk: Desk) -> None:
     ],
     ids=["503", "html", "429"],
 )
-async def test_a_vendor_that_cannot_say_is_asked_again_before_the_init(desk: Desk, fault: Fault) -> None:
-    """A post is taken although its creator cannot be asked; nothing is announced before that was made good, and then
-    what the creator forbids counts.
+async def test_unavailable_creator_info_is_fetched_again_before_the_submit(desk: Desk, fault: Fault) -> None:
+    """A post is accepted although creator info is unavailable; it is not submitted before creator info was fetched, and
+    then the creator's rules apply.
     """
     world, upload = desk.world, await desk.upload(media.clip())
     world.clock.advance(timedelta(minutes=2))
@@ -508,7 +506,7 @@ async def test_a_vendor_that_cannot_say_is_asked_again_before_the_init(desk: Des
 
 
 async def test_what_changed_since_is_checked_again(desk: Desk) -> None:
-    """A creator whose longest video became shorter meanwhile gets no announcement of one that is too long now."""
+    """A video that became too long for its creator meanwhile is not submitted."""
     world = desk.world
     request = post_service_pb2.CreatePostRequest(parent=PARENT, post=desk.video(await desk.upload(media.clip())))
     request.post.options.allow_duet = True

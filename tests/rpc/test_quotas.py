@@ -1,6 +1,6 @@
-"""QuotaService: every limit that bears on an account, and what callers hear when one is used up.
+"""QuotaService: every limit that applies to an account, and the error when one is used up.
 
-Owns ListQuotas and the statuses of a used-up quota; the ledger itself is tested under flows.
+Owns ListQuotas and the statuses of a used-up quota; the ledger itself is tested in tests/flows.
 """
 
 from collections.abc import AsyncIterator
@@ -49,7 +49,7 @@ async def listed(world: World, parent: str, **values: Any) -> dict[str, quota_pb
 
 
 async def ask(world: World, account: str, times: int = 1, **values: Any) -> account_pb2.CreatorInfo:
-    """Ask the vendor what the creator may do, whatever is known already."""
+    """Ask the vendor for creator info, whatever is cached."""
     request = account_service_pb2.GetCreatorInfoRequest(name=f"{account}/creatorInfo", max_staleness=Duration())
     for _ in range(times):
         info = await world.api.accounts.GetCreatorInfo(request, **values)
@@ -57,7 +57,7 @@ async def ask(world: World, account: str, times: int = 1, **values: Any) -> acco
 
 
 async def test_every_quota_of_an_account_is_listed(gateway: World) -> None:
-    """All limits of the vendor are there, sorted, each under its name and with whose limit it is."""
+    """All limits of the vendor are listed, sorted, each with its name and its subject."""
     made = await gateway.connect()
     account = (await account_of(gateway)).name
 
@@ -76,7 +76,7 @@ async def test_every_quota_of_an_account_is_listed(gateway: World) -> None:
 
 
 async def test_what_was_used_is_shown_until_its_window_ends(gateway: World) -> None:
-    """Calls count by connection, for a minute; when none is free it says when the next one is."""
+    """Calls count per connection, for a minute; when none is free the next free time is shown."""
     await gateway.connect()
     account = (await account_of(gateway)).name
     await ask(gateway, account, 19)
@@ -95,8 +95,8 @@ async def test_what_was_used_is_shown_until_its_window_ends(gateway: World) -> N
     assert (0, False) == (after.used, after.HasField("reset_time"))
 
 
-async def test_a_list_comes_in_pages(gateway: World) -> None:
-    """Every metric comes once, whatever the size of a page; a token is for its own list."""
+async def test_quotas_are_listed_in_pages(gateway: World) -> None:
+    """Every metric is listed once, whatever the page size; a page token belongs to its list."""
     await gateway.connect()
     account = (await account_of(gateway)).name
     found, token = [], ""
@@ -116,7 +116,7 @@ async def test_a_list_comes_in_pages(gateway: World) -> None:
 
 
 @pytest.mark.parametrize("parent", ["locations/l1/accounts/nobody", "locations/l2/accounts/nobody"])
-async def test_an_account_that_is_not_there_is_not_found(gateway: World, parent: str) -> None:
+async def test_an_unknown_account_is_not_found(gateway: World, parent: str) -> None:
     """An unknown account is NOT_FOUND, also in a location that was never used."""
     await gateway.connect()
 
@@ -135,8 +135,8 @@ async def test_another_kind_of_parent_is_refused(gateway: World, parent: str) ->
     assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID")
 
 
-async def test_another_agency_learns_nothing(gateway: World) -> None:
-    """An account that is there and one that is not answer alike; what all share shows only its own names."""
+async def test_another_agency_sees_nothing(gateway: World) -> None:
+    """An existing and an unknown account get the same error; a shared count shows only the caller's own names."""
     await gateway.connect()
     account = (await account_of(gateway)).name
     stranger = gateway.client(await gateway.key("other"))
@@ -150,8 +150,8 @@ async def test_another_agency_learns_nothing(gateway: World) -> None:
     assert [(Code.PERMISSION_DENIED, answers[0][1])] * 2 == answers
 
 
-async def test_a_quota_that_is_used_up_is_a_status_with_everything_in_it(gateway: World) -> None:
-    """RESOURCE_EXHAUSTED says which quota of whom, how long to wait, and until when; the vendor was not asked."""
+async def test_a_used_up_quota_is_a_status_with_all_details(gateway: World) -> None:
+    """RESOURCE_EXHAUSTED has the quota, its subject, how long to wait, and until when; there is no vendor call."""
     made = await gateway.connect()
     account = (await account_of(gateway)).name
     await ask(gateway, account, 20)
@@ -184,7 +184,7 @@ async def test_a_quota_that_is_used_up_is_a_status_with_everything_in_it(gateway
 
 @pytest.fixture
 async def ticking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[World, connection_pb2.Connection]]:
-    """Yield a gateway in its own time, with a connection whose creator was just asked as often as a minute allows."""
+    """Yield a gateway in real time, with a connection whose creator-info calls of this minute are used up."""
     async with opened(database_url, tmp_path, clock=RunningClock(START)) as world:
         made = await world.connect()
         await ask(world, (await account_of(world)).name, 20)
@@ -192,7 +192,7 @@ async def ticking(database_url: str, tmp_path: Path) -> AsyncIterator[tuple[Worl
 
 
 async def test_a_call_waits_inside_its_deadline(ticking: tuple[World, connection_pb2.Connection]) -> None:
-    """A slot that is a moment away is waited for: the caller sees only that it took longer."""
+    """A call waits for a slot that is free soon: the caller only sees that it took longer."""
     world, _ = ticking
     account = (await account_of(world)).name
     world.clock.advance(MINUTE - timedelta(seconds=0.5))
@@ -203,10 +203,10 @@ async def test_a_call_waits_inside_its_deadline(ticking: tuple[World, connection
     assert (21, True) == (len(times), MINUTE <= times[20] - times[0])
 
 
-async def test_a_call_with_no_time_left_is_refused_at_once(
+async def test_a_call_with_too_short_a_deadline_is_refused_at_once(
     ticking: tuple[World, connection_pb2.Connection],
 ) -> None:
-    """Five seconds are too long for a caller who waits four: it hears why, not DEADLINE_EXCEEDED."""
+    """Five seconds are too long for a caller who waits four: the error has the reason, not DEADLINE_EXCEEDED."""
     world, made = ticking
     account = (await account_of(world)).name
     world.clock.advance(MINUTE - timedelta(seconds=5))
@@ -219,7 +219,7 @@ async def test_a_call_with_no_time_left_is_refused_at_once(
 
 
 async def test_a_learned_cap_is_listed_as_learned(gateway: World) -> None:
-    """The vendor's refusal shows where its limit is; until a day is over, or it says otherwise, none is free."""
+    """The vendor's refusal shows its limit; none is free until a day is over, or the vendor says otherwise."""
     made = await gateway.connect()
     account = (await account_of(gateway)).name
     gateway.vendor.set_creator(made.provider_subject, too_many_posts=True)
@@ -235,10 +235,10 @@ async def test_a_learned_cap_is_listed_as_learned(gateway: World) -> None:
     assert (quota_pb2.Quota.LEARNED, 1, False) == (free.source, free.limit, free.HasField("reset_time"))
 
 
-async def test_a_count_that_others_share_is_shown_under_the_own_connection_only(
-    database_url: str, tmp_path: Path
-) -> None:
-    """Two agencies are connected to one location of HighLevel: the vendor's numbers, and nothing of each other."""
+async def test_a_shared_count_is_shown_under_the_own_connection_only(database_url: str, tmp_path: Path) -> None:
+    """Two agencies are connected to one location of HighLevel: each sees the vendor's numbers, and nothing of the
+    other.
+    """
     async with highlevel.opened(database_url, tmp_path, rate_limits=True) as high:
         stranger = high.world.client(await high.world.key("other"))
         mine = await high.create(BAKERY, static_token=high.vendor.private_token(BAKERY))

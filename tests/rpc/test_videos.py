@@ -1,4 +1,4 @@
-"""VideoService: an account's videos by page, by id and one by one, as fresh as the caller asks.
+"""VideoService: an account's videos by page, by id and one by one, as fresh as the caller requests.
 
 Owns the proofs of `gateway/rpc/videos.py` and `gateway/domain/videos.py`.
 """
@@ -60,8 +60,8 @@ async def get(world: World, parent: str, id: object, **values: Any) -> Any:
     return await world.api.videos.GetVideo(request)
 
 
-async def test_a_video_is_shown_exactly_as_the_vendor_has_it(gateway: World) -> None:
-    """Ids keep every digit, times their units, sizes and counts their values; a count of zero is a zero."""
+async def test_a_video_is_returned_exactly_as_the_vendor_has_it(gateway: World) -> None:
+    """Ids keep every digit, times their units, sizes and counts their values; a count of zero is zero."""
     parent = await connected(gateway, 1)
 
     (video,) = (await listed(gateway, parent)).videos
@@ -104,8 +104,8 @@ async def test_pages_reach_every_video_once(gateway: World, size: int, pages: in
     assert pages == count
 
 
-async def test_an_empty_page_in_the_middle_is_no_end(gateway: World) -> None:
-    """The vendor may have nothing to show at one place of the list and go on behind it."""
+async def test_an_empty_page_in_the_middle_is_not_the_end(gateway: World) -> None:
+    """The vendor may return an empty page, and more videos after it."""
     parent = await connected(gateway, 2)
     cursor = int(gateway.clock().timestamp() * 1000)
     body = f'{{"data":{{"videos":[],"cursor":{cursor},"has_more":true}},"error":{{"code":"ok"}}}}'
@@ -114,8 +114,8 @@ async def test_an_empty_page_in_the_middle_is_no_end(gateway: World) -> None:
     assert ["v1", "v0"] == [video.title for video in (await listed(gateway, parent)).videos]
 
 
-async def test_a_list_that_never_ends_is_left(gateway: World) -> None:
-    """A vendor whose list only ever says "more" costs five calls a page, and the page says where to go on."""
+async def test_a_list_that_never_ends_is_cut_short(gateway: World) -> None:
+    """A vendor whose list always has more costs five calls a page, and the page has a token to continue."""
     parent = await connected(gateway, 0)
     start = int(gateway.clock().timestamp() * 1000)
     for number in range(9):
@@ -128,8 +128,8 @@ async def test_a_list_that_never_ends_is_left(gateway: World) -> None:
     assert (5, [], True) == (gateway.calls("video.list") - asked, list(answer.videos), bool(answer.next_page_token))
 
 
-async def test_a_copy_is_as_old_as_the_caller_allows(gateway: World) -> None:
-    """Within the age no vendor call is made; 0 asks now; after the default age it is asked again."""
+async def test_a_cached_response_is_as_old_as_the_caller_allows(gateway: World) -> None:
+    """Within the age there is no vendor call; 0 forces one; after the default age there is one again."""
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
     await get(gateway, parent, LARGE_ID)
@@ -148,8 +148,8 @@ async def test_a_copy_is_as_old_as_the_caller_allows(gateway: World) -> None:
     assert int(gateway.clock().timestamp()) == (await get(gateway, parent, LARGE_ID)).fetch_time.seconds
 
 
-async def test_a_dead_cover_is_never_given(gateway: World) -> None:
-    """However old an answer may be, one whose cover died is asked for again."""
+async def test_an_expired_cover_is_never_returned(gateway: World) -> None:
+    """However old a response may be, one with an expired cover is fetched again."""
     parent = await connected(gateway, 1)
     week = Duration(seconds=7 * 86400)
     await listed(gateway, parent, max_staleness=week)
@@ -161,7 +161,7 @@ async def test_a_dead_cover_is_never_given(gateway: World) -> None:
 
 
 async def test_a_lookup_names_what_is_missing(gateway: World) -> None:
-    """Found videos are returned in the order of the request, the others are listed by name."""
+    """Found videos are returned in the order of the request, missing ones are listed by name."""
     parent = await connected(gateway, 3)
 
     answer = await query(gateway, parent, LARGE_ID + 2, 1, LARGE_ID, 99)
@@ -183,7 +183,7 @@ async def test_another_users_video_is_missing(gateway: World) -> None:
 
 
 async def test_a_video_of_ours_names_its_post(gateway: World) -> None:
-    """A video that a post became leads back to it."""
+    """A video that a post became refers back to it."""
     parent = await connected(gateway, 2)
     account = parent.rpartition("/")[2]
     own = {"account": account, "connection": "c", "state": "PUBLISHED", "provider_post_id": str(LARGE_ID)}
@@ -222,7 +222,7 @@ async def test_a_bad_lookup_is_refused(gateway: World, names: list[str], path: s
 
 
 async def test_bad_pages_are_refused(gateway: World) -> None:
-    """Negative sizes and ages are named; a token of another list, or of nobody, is PAGE_TOKEN_INVALID."""
+    """Negative sizes and ages are named; a foreign or forged page token is PAGE_TOKEN_INVALID."""
     parent = await connected(gateway, 5)
     token = (await listed(gateway, parent, page_size=2)).next_page_token
     for values, reason in (
@@ -236,8 +236,8 @@ async def test_bad_pages_are_refused(gateway: World) -> None:
         assert_error(caught.value, Code.INVALID_ARGUMENT, reason)
 
 
-async def test_without_the_scope_nothing_is_asked(gateway: World) -> None:
-    """A grant without video.list answers SCOPE_NOT_GRANTED, and the token is not spent on a refusal."""
+async def test_without_the_scope_there_is_no_vendor_call(gateway: World) -> None:
+    """A grant without video.list is SCOPE_NOT_GRANTED, without a call that the vendor would refuse."""
     parent = await connected(gateway, 1, scopes=("user.info.basic", "video.publish"))
     for call in (listed(gateway, parent), query(gateway, parent, LARGE_ID), get(gateway, parent, LARGE_ID)):
         with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -246,8 +246,8 @@ async def test_without_the_scope_nothing_is_asked(gateway: World) -> None:
     assert [] == gateway.exchanges()
 
 
-async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
-    """After a disconnect the videos are the vendor's again: no copy is answered."""
+async def test_without_a_grant_nothing_is_returned(gateway: World) -> None:
+    """After a disconnect no cached response is returned."""
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
     await get(gateway, parent, LARGE_ID)
@@ -269,8 +269,8 @@ async def test_without_a_grant_nothing_is_shown(gateway: World) -> None:
         assert 0 == (await tx.execute(text("SELECT count(*) FROM video_reads"))).scalar_one()
 
 
-async def test_a_copy_that_came_after_the_disconnect_is_not_shown(gateway: World) -> None:
-    """A read that was under way leaves its copy behind: without a grant it is answered to nobody."""
+async def test_a_response_cached_after_the_disconnect_is_not_returned(gateway: World) -> None:
+    """A read in progress caches its response: without a grant it is not returned."""
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
     await get(gateway, parent, LARGE_ID)
@@ -313,9 +313,7 @@ async def test_a_copy_that_came_after_the_disconnect_is_not_shown(gateway: World
     ],
     ids=["down", "html", "no id", "rate"],
 )
-async def test_a_vendor_that_cannot_answer_is_said_to(
-    gateway: World, fault: Fault, code: grpc.StatusCode, reason: str
-) -> None:
+async def test_a_vendor_error_is_returned(gateway: World, fault: Fault, code: grpc.StatusCode, reason: str) -> None:
     """A vendor error has its reason, and is not cached."""
     parent = await connected(gateway, 1)
     gateway.vendor.faults.add(fault)
@@ -329,7 +327,7 @@ async def test_a_vendor_that_cannot_answer_is_said_to(
 
 
 async def test_another_tenants_account_and_an_absent_one_answer_alike(gateway: World) -> None:
-    """A key of another agency learns nothing of an account, and no vendor call is made for it."""
+    """A key of another agency cannot tell whether an account exists, and there is no vendor call for it."""
     parent = await connected(gateway, 1)
     stranger = gateway.client(await gateway.key("rival"))
     refusals = []
@@ -342,8 +340,8 @@ async def test_another_tenants_account_and_an_absent_one_answer_alike(gateway: W
     assert 0 == gateway.calls("video.query")
 
 
-async def test_copies_go_with_their_account(gateway: World) -> None:
-    """A deleted connection leaves nothing of the videos behind."""
+async def test_cached_videos_are_deleted_with_their_account(gateway: World) -> None:
+    """A deleted connection leaves no cached video."""
     parent = await connected(gateway, 1)
     await listed(gateway, parent)
     connection = (

@@ -118,7 +118,7 @@ class Stricken:
             self.recorded.vendor.faults.clear()
 
     async def recover(self) -> None:
-        """Consent again, and carry on what was being handed over, where nonsense had ended or held it."""
+        """Consent again, and step the posts whose publish the nonsense had ended or delayed."""
         self.recorded.clock.advance(HOUR)
         status = (await self.journey.call("ConnectionService/GetConnection", name=self.journey.connection)).status
         if status != connection_pb2.Connection.DISCONNECTED:
@@ -148,12 +148,12 @@ class Stricken:
         await step.step(self.recorded.gateway.domain, location, id)
 
     async def new_post(self) -> str:
-        """Return a post whose hand-over has not begun."""
+        """Return a post that was not submitted yet."""
         self.posts.append((await self.journey.post(self.upload)).name)
         return self.posts[-1]
 
     async def new_pull(self) -> str:
-        """Return a post whose video the vendor fetches itself, and whose hand-over has not begun."""
+        """Return a post whose video the vendor fetches itself, and that was not submitted yet."""
         post = post_pb2.Post(account=self.journey.account, caption="pulled")
         post.video.source.uri, post.video.source.vendor_pull = "https://media.example/v.mp4", True
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
@@ -210,7 +210,7 @@ async def _refresh(stricken: Stricken) -> Ready:
     return lambda: stricken.journey.call("PostService/RefreshPost", name=name)
 
 
-async def _hand_over(stricken: Stricken) -> Ready:
+async def _submit(stricken: Stricken) -> Ready:
     name = await stricken.new_post()
     # What the creator may do was asked when the post was made: it is asked again when that is old.
     stricken.recorded.clock.advance(HOUR)
@@ -289,14 +289,14 @@ CALLS: dict[str, tuple[tuple[str, ...], Callable[[Stricken], Awaitable[Ready]]]]
     "CompleteConnection": (("oauth.token", "user.info", "video.list"), _complete),
     "CreatePost": (("creator_info",), _create),
     "RefreshPost": (("status",), _refresh),
-    "a worker's hand-over": (("creator_info", "video.init", "upload"), _hand_over),
+    "a worker's submit": (("creator_info", "video.init", "upload"), _submit),
     "a worker's poll": (("status",), _poll),
     "ListVideos": (("video.list",), _videos),
     "GetVideo": (("video.query",), _video),
     "QueryVideos": (("video.query",), _query),
-    "a worker's announcement of a pull": (("video.init",), _pull),
-    "a worker's announcement of a draft": (("inbox.init",), _draft),
-    "a worker's announcement of photos": (("content.init",), _photos),
+    "a worker's submit of a pull": (("video.init",), _pull),
+    "a worker's submit of a draft": (("inbox.init",), _draft),
+    "a worker's submit of photos": (("content.init",), _photos),
     "a worker's search for proof": (("video.list",), _look_for_proof),
     "DisconnectConnection": (("oauth.revoke",), _disconnect),
     "CancelPost": (("cancel",), _cancel),

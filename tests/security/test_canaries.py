@@ -36,7 +36,7 @@ from tests.security.recorded import CLIENT_SECRET, opened
 OURS = ("gateway", "providers", "storage")
 NOT_OURS = ("providers.simulators",)
 FOR_POSTS = ("html", "text 401", "secret code", "envelope invalid_params", "exception")
-"""The answers that posts meet, one of each kind: handing over three posts takes long."""
+"""The answers that posts meet, one of each kind: publishing three posts takes long."""
 KINDS = {
     "bootstrap key", "client secret", "encryption key", "database password", "signing secret", "data key", "API key",
     "state", "code", "code_verifier", "access_token", "refresh_token", "upload_token",
@@ -114,7 +114,7 @@ def reprs() -> dict[str, str]:
 async def call_everything(journey: Journey, answer: Answer, *, posts: bool = True) -> None:
     """Make every kind of vendor call while the vendor answers so, `posts` included; at the end it works again."""
     if posts:
-        await _hand_over(journey, answer)
+        await _publish(journey, answer)
     with journey.recorded.answering(answer):
         await journey.refused("AccountService/GetAccount", name=journey.account, max_staleness=FRESH)
         await journey.refused(
@@ -140,8 +140,8 @@ async def _consent_again(journey: Journey, answer: Answer) -> None:
         await journey.visit(by_browser)
 
 
-async def _hand_over(journey: Journey, answer: Answer) -> None:
-    """Hand over posts while the vendor answers so on one path, and read them afterwards."""
+async def _publish(journey: Journey, answer: Answer) -> None:
+    """Publish posts while the vendor answers so on one path, and read them afterwards."""
     upload = await journey.upload()
     for path in ("/init/", "/upload/", "/status/"):
         made = await journey.post(upload)
@@ -154,7 +154,7 @@ async def _hand_over(journey: Journey, answer: Answer) -> None:
                 journey.recorded.clock.advance(timedelta(seconds=5))
             await journey.refused("PostService/RefreshPost", name=made.name)
         await journey.refused("PostService/GetPost", name=made.name)
-        # Posts of one account go out in order: what hangs is called back before the next one.
+        # Posts of one account go out in order: what hangs is cancelled before the next one.
         await journey.refused("PostService/CancelPost", name=made.name)
 
 

@@ -42,7 +42,7 @@ CALLS = st.lists(
 @settings(max_examples=500)
 @given(CALLS, st.integers(1, 4))
 def test_a_vendor_never_sees_more_than_its_limit_in_any_window(calls: list[Call], limit: int) -> None:
-    """Calls that begin anywhen in a bucket, take any time, and come from processes with wrong clocks."""
+    """Calls that begin anywhere in a bucket, take any time, and come from processes with wrong clocks."""
     time, counts, seen = 1.7e9, dict[str, int](), list[float]()
     for call in calls:
         time += call.gap
@@ -72,7 +72,7 @@ def test_the_time_given_is_the_first_that_is_free(calls: list[Call], limit: int)
 
 
 @given(CALLS)
-def test_nothing_counts_for_longer_than_a_slice_too_long(calls: list[Call]) -> None:
+def test_nothing_counts_for_longer_than_a_bucket_too_long(calls: list[Call]) -> None:
     """Being on the safe side costs a 24th of the window, and the time of one call."""
     times: list[float] = []
     now, counts = 1.7e9, dict[str, int]()

@@ -44,7 +44,7 @@ async def finalize(domain: Domain, location: str, id: str, key: RequestKey | Non
 
 
 async def _finalize(domain: Domain, row: ImportRow, key: RequestKey | None) -> ImportRow:
-    """Make the one call, which the row already announces."""
+    """Make the finalize call: the row is FINALIZING already."""
     planner = planner_of(domain, row)
     try:
         await planner.facet.finalize_import(planner.access, row.provider_import_id)

@@ -94,12 +94,12 @@ async def _move(domain: Domain, tx: Transaction, work: Work) -> Work | None:
         return await _start_cancelling(domain, tx, work)
     if row.state in journal.FINAL:
         raise _forbidden(row)
-    submitting = attempt.state == AttemptState.INIT_SENT
-    if attempt.state in NOT_PUBLISHED_YET or (submitting and not may_publish):
+    in_call = attempt.state == AttemptState.INIT_SENT
+    if attempt.state in NOT_PUBLISHED_YET or (in_call and not may_publish):
         now = domain.clock()
         await journal.move_with(tx, work, AttemptState.CANCELLED, now, post_state=PostState.CANCELLED, post=_CLEARED)
         return None
-    if submitting:
+    if in_call:
         # The call that may publish is in progress; its response, due in a moment, decides what can be cancelled.
         raise Superseded
     if attempt.state != AttemptState.PROCESSING or not may_publish:
@@ -127,7 +127,7 @@ async def _request_cancel(domain: Domain, work: Work) -> None:
     except (TokenRefused, NotFound) as error:
         log.info("publish.cancel_refused", location=work.post.location, post=work.post.id, code=error.code)
     except Rejected as error:
-        restored = await _restore(domain, work)
+        restored = await _undo_cancelling(domain, work)
         if restored is None:
             return
         if isinstance(error, GrantRevoked | ScopeNotGranted):
@@ -138,7 +138,7 @@ async def _request_cancel(domain: Domain, work: Work) -> None:
         log.info("publish.cancel_unanswered", location=work.post.location, post=work.post.id, code=error.code)
 
 
-async def _restore(domain: Domain, work: Work) -> PostRow | None:
+async def _undo_cancelling(domain: Domain, work: Work) -> PostRow | None:
     """Return the post to PROCESSING; None if it is being cancelled after all.
 
     Raises StateForbids if it has ended otherwise meanwhile.

@@ -37,7 +37,7 @@ async def delete(
     if etag and etag != str(row.version):
         raise EtagMismatch(metadata={"etag": str(row.version)}, resource=journal.subject(row))
     _check(row, force)
-    if attempt is not None and attempt.publish_id and domain.providers[row.provider].table.library:
+    if attempt is not None and attempt.publish_id and moves.is_planner(domain, row):
         await _delete_from_planner(domain, row, attempt)
     async with domain.db.transaction() as tx:
         if await idempotency.claim(tx, key, post, domain.clock()) is None:

@@ -27,7 +27,9 @@ FINAL = (
     PostState.CANCELLED,
     PostState.INDETERMINATE,
 )
-SUBMITTING = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
+TRANSFERRING = (AttemptState.INIT_SENT, AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
+"""The states of the current attempt of a post that is TRANSFERRING."""
+
 TURN_DELAY = timedelta(seconds=1)
 """How long a post waits for its turn, for each post of the account ahead of it."""
 
@@ -149,13 +151,14 @@ async def move_with(
 
 
 async def claim_submit(domain: Domain, work: Work, **attempt_values: Any) -> Work | None:
-    """Move to INIT_SENT; None if another post of the account is being submitted or comes first.
+    """Move to INIT_SENT; None if another post of the account is being transferred or comes first.
 
     Posts of one account go out in the order of their creation, but a post that waits for something lets others pass.
     """
     now = domain.clock()
     reach("publish.before-commit.INIT_SENT")
     async with domain.db.transaction() as tx:
+        # Replicas of different versions share this lock: its key must not change.
         await advisory_lock(tx, f"hand-over|{work.post.location}|{work.post.account}")
         if await _count_ahead(tx, work.post, now):
             return None
@@ -193,8 +196,8 @@ async def turn_delay(domain: Domain, post: PostRow) -> timedelta:
 async def _count_ahead(tx: Transaction, post: PostRow, now: datetime) -> int:
     """Count the posts of the account ahead of this one, up to MAX_AHEAD."""
     older = await posts.count_older_ready(tx, post, now, now - ORDER_TIMEOUT, MAX_AHEAD)
-    submitting = await attempts.another_transferring(tx, post.location, post.account, post.id, SUBMITTING)
-    return min(older + submitting, MAX_AHEAD)
+    transferring = await attempts.another_transferring(tx, post.location, post.account, post.id, TRANSFERRING)
+    return min(older + transferring, MAX_AHEAD)
 
 
 async def defer(domain: Domain, work: Work, until: datetime, **post_values: Any) -> None:

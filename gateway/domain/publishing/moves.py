@@ -32,6 +32,11 @@ def publishing_of(domain: Domain, post: PostRow) -> Publishing:
     return domain.providers[post.provider].publishing
 
 
+def is_planner(domain: Domain, post: PostRow) -> bool:
+    """Return whether a planner publishes the post: it has a media library, and lists all its posts."""
+    return domain.providers[post.provider].table.library
+
+
 def publishes_on_submit(domain: Domain, post: PostRow) -> bool:
     """Return whether the submit call of the post alone may publish it."""
     return post_content.publishes_on_submit(post, domain.providers[post.provider].table)

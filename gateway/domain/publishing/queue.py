@@ -15,7 +15,9 @@ PUBLISH_TASK = "publish"
 POLL_TASK = "poll"
 BATCHABLE = (PostState.PROCESSING, PostState.SCHEDULED)
 HAND_OVERS = "hand-overs"
-"""The queue of steps that submit or transfer. They take long, so they must not delay the polls."""
+"""The queue of steps that submit or transfer. They take long, so they must not delay the polls. Its name is stored in
+jobs, so it stays.
+"""
 
 POLLS = "polls"
 """The queue of steps that poll the vendor."""

@@ -23,10 +23,10 @@ from storage.states import AttemptState, PostState
 log = structlog.get_logger(__name__)
 
 
-async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
-    """INIT_SENT of a call that may publish, without a response: prove that it had no effect, else INDETERMINATE."""
-    error = error or Ambiguous("The answer to the announcement was lost.", provider=work.post.provider)
-    if domain.providers[work.post.provider].table.library:
+async def resolve_lost_submit(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
+    """INIT_SENT without a response to a call that may publish: prove that it had no effect, else INDETERMINATE."""
+    error = error or Ambiguous("The response to the submit was lost.", provider=work.post.provider)
+    if moves.is_planner(domain, work.post):
         return await vendor_lookup.start(domain, work)
     if await _cannot_be_fetched(domain, work.post):
         return await moves.resubmit(domain, work, error)

@@ -97,8 +97,7 @@ async def _resume(domain: Domain, post: PostRow, attempt: AttemptRow | None) -> 
     if attempt is None or attempt.state == AttemptState.ABANDONED:
         return await journal.open_attempt(domain, post, attempt, state=PostState.QUEUED)
     if attempt.state == AttemptState.INIT_SENT:
-        lost_response = reconcile.lost_response if moves.publishes_on_submit(domain, post) else submit.lost_response
-        return await lost_response(domain, Work(post, attempt))
+        return await submit.handle_lost_response(domain, Work(post, attempt))
     if attempt.state == AttemptState.FINAL_SENT:
         return await transfer.resolve(domain, Work(post, attempt))
     runnable = attempt.state == AttemptState.INTENT or attempt.state in _HANDLERS

@@ -123,8 +123,7 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
         await _count_draft(domain, work)
         begun = await moves.call("init", _call(domain, work, ready))
     except (Ambiguous, ContractBroken) as error:
-        lost = reconcile.lost_response if moves.publishes_on_submit(domain, work.post) else lost_response
-        return await lost(domain, work, error)
+        return await handle_lost_response(domain, work, error)
     except ProviderError as error:
         intent = await submit_response.revert(domain, work)
         await _learn_cap(domain, work, error)
@@ -192,6 +191,9 @@ async def _retry_later(domain: Domain, work: Work, delay: timedelta, error: dict
     return await moves.defer(domain, moved, delay, error=error)
 
 
-async def lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
-    """The response to the submit was lost; as the file is still to be sent, it published nothing."""
-    return await moves.resubmit(domain, work, error or Ambiguous("The answer to the announcement was lost."))
+async def handle_lost_response(domain: Domain, work: Work, error: ProviderError | None = None) -> NextWork:
+    """INIT_SENT without a response: reconcile a call that may have published, else submit again."""
+    if moves.publishes_on_submit(domain, work.post):
+        return await reconcile.resolve_lost_submit(domain, work, error)
+    # The file is still to be sent, so nothing was published.
+    return await moves.resubmit(domain, work, error or Ambiguous("The response to the submit was lost."))

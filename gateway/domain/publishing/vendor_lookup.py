@@ -65,6 +65,7 @@ async def search(domain: Domain, work: Work) -> NextWork:
         return await _apply_found(domain, work, found)
     now, attempt = domain.clock(), work.attempt
     over = now - moves.submit_time(work) > retry_policy.OUTCOME_LIMIT
+    # Without a publish id the vendor can deny none, so `denials` counts the consecutive searches without a match.
     misses = 0 if possible or attempt.media.get(ACCEPTED) else attempt.denials + 1
     if misses >= retry_policy.LOOKUP_MISSES and now - moves.submit_time(work) >= retry_policy.LOOKUP_SPAN:
         return await _never_created(domain, work)
@@ -89,7 +90,7 @@ async def _never_created(domain: Domain, work: Work) -> NextWork:
     await media_links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
     if work.post.state == PostState.CANCELLING:
         return await moves.fail(domain, work, None, state=PostState.CANCELLED)
-    text = "The announcement never reached the provider."
+    text = "The submit never reached the provider."
     return await moves.resubmit(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
@@ -119,17 +120,15 @@ async def find(domain: Domain, work: Work) -> tuple[FoundPost | None, bool]:
 
 def _earliest(domain: Domain, work: Work) -> datetime:
     """Return the earliest creation time that the vendor may state for the post."""
-    planner = domain.providers[work.post.provider].table.library
-    return moves.submit_time(work) - (PLANNER_SLACK if planner else CLOCK_SLACK)
+    return moves.submit_time(work) - (PLANNER_SLACK if moves.is_planner(domain, work.post) else CLOCK_SLACK)
 
 
 def _is_listed(domain: Domain, post: PostRow) -> bool:
     """Return whether the vendor lists the post: a planner lists all, any other vendor only public posts."""
-    table = domain.providers[post.provider].table
-    if table.library:
+    if moves.is_planner(domain, post):
         return True
     public = post.mode == "direct" and post.options.get("privacy_level") == "public"
-    return public and bool(post.caption) and table.can(Capability.VIDEO_LIST)
+    return public and bool(post.caption) and domain.providers[post.provider].table.can(Capability.VIDEO_LIST)
 
 
 async def _fetch_list(domain: Domain, work: Work) -> tuple[FoundPost, ...]:

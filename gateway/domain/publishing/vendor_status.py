@@ -178,7 +178,7 @@ async def _learn_cap(domain: Domain, work: Work, status: PublishStatus) -> dict[
 async def poll_failed(domain: Domain, work: Work, error: ProviderError) -> NextWork:
     """A poll failed: repeat it later, for a day; if the vendor keeps denying the id, the outcome is unknown."""
     now, attempt = domain.clock(), work.attempt
-    if isinstance(error, NotFound) and work.post.state == PostState.CANCELLING and _is_planner(domain, work.post):
+    if isinstance(error, NotFound) and work.post.state == PostState.CANCELLING and moves.is_planner(domain, work.post):
         # A planner cancels a post by deleting its record.
         return await moves.fail(domain, work, None, state=PostState.CANCELLED)
     denials = attempt.denials + isinstance(error, NotFound)
@@ -203,16 +203,12 @@ async def mark_indeterminate(domain: Domain, work: Work, error: ProviderError) -
     return None
 
 
-def _is_planner(domain: Domain, post: PostRow) -> bool:
-    return domain.providers[post.provider].table.library
-
-
 async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> NextWork:
     """Apply a status after a final state: it may bring a missing id, or the outcome of a draft."""
     post, now = work.post, domain.clock()
     if status.phase is PublishPhase.PUBLISHED and post.state == PostState.AWAITING_CREATOR:
         return await mark_published(domain, work, status)
-    if post.state == PostState.AWAITING_CREATOR and _is_planner(domain, post) and status.phase in _AFTER_REVIEW:
+    if post.state == PostState.AWAITING_CREATOR and moves.is_planner(domain, post) and status.phase in _AFTER_REVIEW:
         return await apply(domain, work, status)
     found = await _public_columns(domain, post, status) if not post.provider_post_id else {}
     delay = retry_policy.poll_delay(work.attempt.polls, retry_policy.POST_ID_POLL_MAX)

@@ -27,7 +27,7 @@ QUEUE = "webhooks"
 
 SWEEP_LIMIT = 500
 MAX_UNKNOWN_TRIES = 5
-"""How often a delivery about an unknown publish is retried: the answer that carries its id may still be on its way."""
+"""How often a delivery about an unknown publish is retried: the response with its id may still be on its way."""
 
 _KEY_LOCATION = "~webhooks"
 """The location whose data key seals the bodies; no real location can have this name."""
@@ -98,7 +98,7 @@ async def _dispatch(domain: Domain, row: WebhookRow, webhook: Webhook) -> Result
         return await grant_events.installed(domain, row.provider, webhook)
     if webhook.kind is WebhookKind.UNKNOWN:
         return await grant_events.unknown(domain, row.provider, webhook)
-    return await post_events.publish(domain, row.provider, webhook)
+    return await post_events.apply_publish_event(domain, row.provider, webhook)
 
 
 async def _body(domain: Domain, row: WebhookRow) -> bytes:

@@ -9,7 +9,16 @@ from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.webhooks import result
-from gateway.domain.webhooks.result import APPLIED, KNOWN, NOT_OURS, SHOWN, STALE, UNKNOWN_EVENT, PendingEvent, Result
+from gateway.domain.webhooks.result import (
+    APPLIED,
+    NO_CHANGE,
+    NO_CONNECTION,
+    REPORTED,
+    SUPERSEDED,
+    UNKNOWN_EVENT,
+    PendingEvent,
+    Result,
+)
 from providers.errors import GrantRevoked, Rejected
 from providers.models.grants import GrantKind
 from providers.models.webhooks import Webhook
@@ -19,15 +28,15 @@ from storage.states import ConnectionStatus, GrantOrigin
 from storage.webhooks import UNKNOWN_AGENCY
 
 
-async def grant_removed(domain: Domain, provider: str, webhook: Webhook, removed: datetime) -> Result:
-    """Move every live connection of the user to EXPIRED, unless it was authorised after the time `removed`; likewise
+async def grant_removed(domain: Domain, provider: str, webhook: Webhook, removed_at: datetime) -> Result:
+    """Move every live connection of the user to EXPIRED, unless it was authorised after `removed_at`; likewise
     the connections that derive from an agency's grant.
     """
     rows = await result.live_connections(domain, provider, webhook)
     async with domain.db.read() as tx:
         children = [child for row in rows for child in await connections.of_parent(tx, row.location, row.id)]
-    outcomes = {await _expire(domain, row, webhook, removed) for row in (*rows, *children)}
-    return Result("+".join(sorted(outcomes)) or NOT_OURS)
+    outcomes = {await _expire(domain, row, webhook, removed_at) for row in (*rows, *children)}
+    return Result("+".join(sorted(outcomes)) or NO_CONNECTION)
 
 
 async def installed(domain: Domain, provider: str, webhook: Webhook) -> Result:
@@ -49,7 +58,7 @@ async def _install(domain: Domain, agency: ConnectionRow, place: str) -> str:
             await connections.change(tx, agency.location, agency.id, domain.clock(), verify_at=domain.clock())
         return APPLIED
     try:
-        return APPLIED if await agencies.install(domain, agency, place) else KNOWN
+        return APPLIED if await agencies.install(domain, agency, place) else NO_CHANGE
     except GrantRevoked as error:
         # If it is the agency's own grant that was revoked, this delivery is applied again once there is a new one.
         return UNKNOWN_AGENCY if error.metadata.get("connection") else f"refused: {error.code}"
@@ -57,24 +66,24 @@ async def _install(domain: Domain, agency: ConnectionRow, place: str) -> str:
         return f"refused: {error.code}"
 
 
-async def _expire(domain: Domain, connection: ConnectionRow, webhook: Webhook, removed: datetime) -> str:
+async def _expire(domain: Domain, connection: ConnectionRow, webhook: Webhook, removed_at: datetime) -> str:
     location, id, now = connection.location, connection.id, domain.clock()
     message = f"{webhook.reason} The account's owner must authorise it again."
     async with domain.db.transaction() as tx:
         row = await connections.find(tx, location, id, lock=True)
         pair = await tokens.find(tx, location, id)
         if row is None or row.status == ConnectionStatus.DISCONNECTED:
-            return NOT_OURS
+            return NO_CONNECTION
         if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             # A static token was not issued to the application: removing the application does not revoke it.
-            return KNOWN
+            return NO_CHANGE
         # The vendor reports whole seconds; a token pair that it issued later proves that there is a newer grant.
-        if pair is not None and pair.access_issue_time.replace(microsecond=0) > removed:
-            return STALE
+        if pair is not None and pair.access_issue_time.replace(microsecond=0) > removed_at:
+            return SUPERSEDED
         if row.status == ConnectionStatus.EXPIRED:
             values = {"last_error_code": webhook.event, "last_error_message": webhook.reason}
             await connection_status.move(tx, row, now, reason_code="TOKEN_REVOKED", reason_message=message, **values)
-            return KNOWN
+            return NO_CHANGE
         error = GrantRevoked(webhook.reason, provider=row.provider, code=webhook.event)
         version = 0 if pair is None else pair.version
         await connection_status.expire(
@@ -93,4 +102,4 @@ async def unknown(domain: Domain, provider: str, webhook: Webhook) -> Result:
         PendingEvent(row.location, UNKNOWN_EVENT, connection_status.resource_name(row), payload)
         for row in first.values()
     ]
-    return Result(SHOWN if events else NOT_OURS, events)
+    return Result(REPORTED if events else NO_CONNECTION, events)

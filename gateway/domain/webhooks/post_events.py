@@ -19,8 +19,8 @@ from gateway.domain.webhooks.result import (
     APPLIED,
     AVAILABILITY,
     CONTRADICTED,
-    KNOWN,
-    NOT_OURS,
+    NO_CHANGE,
+    NO_CONNECTION,
     UNKNOWN_EVENT,
     PendingEvent,
     Result,
@@ -36,7 +36,7 @@ from storage.webhooks import UNKNOWN_PUBLISH
 
 _log = log.get("gateway.webhooks")
 
-TRANSFERRING = (AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
+UPLOAD_IN_PROGRESS = (AttemptState.INIT_OK, AttemptState.UPLOADING, AttemptState.FINAL_SENT)
 UNDECIDED = (AttemptState.PROCESSING, AttemptState.INDETERMINATE)
 ENDED = (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR)
 
@@ -48,16 +48,16 @@ PHASES = {
 }
 
 
-async def publish(domain: Domain, provider: str, webhook: Webhook) -> Result:
+async def apply_publish_event(domain: Domain, provider: str, webhook: Webhook) -> Result:
     """Apply a report of a publish to each attempt with its id; raises Superseded if other workers win too often."""
     found, known = await _attempts(domain, provider, webhook)
     if not known:
-        # It may belong to a submission whose answer was lost; or another delivery has just been matched to that one.
+        # It may belong to a submit whose response was lost; or another delivery has just been matched to that one.
         await reconcile.adopt(domain, webhook, provider)
         found, known = await _attempts(domain, provider, webhook)
     if not found:
         unknown = not known and await result.live_connections(domain, provider, webhook)
-        return Result(UNKNOWN_PUBLISH if unknown else NOT_OURS)
+        return Result(UNKNOWN_PUBLISH if unknown else NO_CONNECTION)
     outcomes, events = set(), list[PendingEvent]()
     for attempt in found:
         outcome = await retry_superseded(partial(_move, domain, attempt, webhook))
@@ -99,13 +99,13 @@ async def _move(domain: Domain, found: AttemptRow, webhook: Webhook) -> str:
         attempt = await attempts.find(tx, found.location, found.post, found.number)
     phase = PHASES.get(webhook.kind)
     if attempt is None or phase is None:
-        return KNOWN
+        return NO_CHANGE
     ids = (webhook.post_id,) if webhook.post_id else ()
     failed = {"fail_code": webhook.reason, "fail_kind": webhook.fail_kind, "fail_quota": webhook.fail_quota}
     status = PublishStatus(phase, post_ids=ids, **failed)  # type: ignore[arg-type]
     work = Work(post, attempt)
-    if post.attempt == attempt.number and attempt.state in TRANSFERRING:
-        return await _during_transfer(domain, work, status)
+    if post.attempt == attempt.number and attempt.state in UPLOAD_IN_PROGRESS:
+        return await _during_upload(domain, work, status)
     if post.attempt == attempt.number and attempt.state in UNDECIDED:
         await vendor_status.apply(domain, work, status)
         return APPLIED
@@ -113,12 +113,12 @@ async def _move(domain: Domain, found: AttemptRow, webhook: Webhook) -> str:
         return await _after_end(domain, work, status)
     # The attempt was abandoned, cancelled, or replaced by a newer one: a failure changes nothing, a publication does.
     if phase is PublishPhase.FAILED:
-        return KNOWN
-    return APPLIED if await _restore(domain, work, status) else CONTRADICTED
+        return NO_CHANGE
+    return APPLIED if await _revive_replaced_attempt(domain, work, status) else CONTRADICTED
 
 
-async def _restore(domain: Domain, old: Work, status: PublishStatus) -> bool:
-    """Stop the newest attempt and give it the publish of a replaced one, which was published after all.
+async def _revive_replaced_attempt(domain: Domain, old: Work, status: PublishStatus) -> bool:
+    """Stop the newest attempt, and continue in it the publish of a replaced one, which was published after all.
 
     Return False if the newest attempt may publish as well, or if the old one was not replaced.
     """
@@ -148,8 +148,8 @@ def _can_be_stopped(domain: Domain, post: PostRow, newest: AttemptRow) -> bool:
     return not_submitted or (newest.state == AttemptState.INIT_SENT and not moves.publishes_on_submit(domain, post))
 
 
-async def _during_transfer(domain: Domain, work: Work, status: PublishStatus) -> str:
-    """Apply a report that arrived before the vendor's answer to the last bytes."""
+async def _during_upload(domain: Domain, work: Work, status: PublishStatus) -> str:
+    """Apply a report that arrived before the vendor's response to the last bytes."""
     if status.phase is PublishPhase.FAILED:
         await vendor_status.apply(domain, work, status)
     else:
@@ -163,7 +163,7 @@ async def _after_end(domain: Domain, work: Work, status: PublishStatus) -> str:
         return CONTRADICTED
     published = status.phase is PublishPhase.PUBLISHED and work.post.state == PostState.AWAITING_CREATOR
     if not published and (not status.post_ids or work.post.provider_post_id):
-        return KNOWN
+        return NO_CHANGE
     await vendor_status.apply_late(domain, work, status)
     return APPLIED
 

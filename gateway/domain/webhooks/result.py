@@ -18,11 +18,16 @@ from storage.database import Transaction
 from storage.states import ConnectionStatus
 
 APPLIED = "applied"
-KNOWN = "known"
-STALE = "stale"
+NO_CHANGE = "known"
+"""What the webhook reports is already so, or does not concern the row any more."""
+
+SUPERSEDED = "stale"
+"""The grant was renewed after the reported removal."""
+
 CONTRADICTED = "contradicted"
-NOT_OURS = "no_connection"
-SHOWN = "shown"
+NO_CONNECTION = "no_connection"
+REPORTED = "shown"
+"""Of an unknown kind: only an event reports it."""
 
 MAX_CONTENT = 8192
 AVAILABILITY = {

@@ -21,5 +21,8 @@ def opaque(entropy: Entropy) -> str:
 
 
 def number(entropy: Entropy) -> int:
-    """Return a 19-digit id below 2**63. It is odd, hence not a double: clients that use float64 lose digits."""
+    """Return a 19-digit id below 2**63.
+
+    An odd number above 2**53 cannot be represented as float64, so clients that use one lose digits.
+    """
     return 7_000_000_000_000_000_000 + (int.from_bytes(entropy(8), "big") % 10**18) | 1

@@ -10,11 +10,11 @@ from providers.simulators.highlevel import validation
 from providers.simulators.highlevel.operations import V2, V3
 from providers.simulators.highlevel.validation import Field, Shape
 
-_OLD = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
-_NEW = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
-_ADDED = ("youtube", "pinterest", "threads", "bluesky")
+_V2_NETWORKS = ("facebook", "google", "instagram", "linkedin", "twitter", "tiktok", "tiktok-business")
+_V3_NETWORKS = ("google", "facebook", "instagram", "linkedin", "tiktok", "tiktok-business")
+_ADDED_IN_V3 = ("youtube", "pinterest", "threads", "bluesky")
 # Specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. A live user also connects youtube under 2021-07-28.
-CHOICES = {V2: (*_OLD, "youtube"), V3: (*_NEW, *_ADDED)}
+CHOICES = {V2: (*_V2_NETWORKS, "youtube"), V3: (*_V3_NETWORKS, *_ADDED_IN_V3)}
 # No generation has an operation that attaches TikTok Business.
 ATTACHES = {platform: tuple(each for each in known if each != "tiktok-business") for platform, known in CHOICES.items()}
 
@@ -72,7 +72,7 @@ def first_identities() -> dict[str, list[Identity]]:
             )
             for at in (1, 2)
         ]
-        for platform in dict.fromkeys((*_OLD, *_ADDED))
+        for platform in dict.fromkeys((*_V2_NETWORKS, *_ADDED_IN_V3))
     }
 
 

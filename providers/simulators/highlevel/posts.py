@@ -39,7 +39,7 @@ def _fill(vendor: Vendor, record: PostRecord, body: dict[str, Any]) -> None:
     _check_user(vendor, record.location_id, body.get("userId"))
     rules.check_tiktok(body, accounts)
     record.fill(body, vendor.now())
-    record.summary = rules.trimmed(body.get("summary") or "", accounts)
+    record.summary = rules.truncated_caption(body.get("summary") or "", accounts)
     record.platform = accounts[0].platform if accounts else ""
     vendor.planner.add(record)
 
@@ -134,8 +134,8 @@ async def bulk_delete(request: Request) -> Response:
     vendor, location_id = wire.vendor_of(request), wire.location_of(request)
     body = await wire.json_object(request)
     wire.check_shape({"postIds": validation.Field(validation.some(validation.texts), True)}, body)
-    if len(body["postIds"]) > rules.MOST_BULK:
-        raise Refusal(400, f"postIds must contain no more than {rules.MOST_BULK} elements")
+    if len(body["postIds"]) > rules.MAX_BULK_DELETE:
+        raise Refusal(400, f"postIds must contain no more than {rules.MAX_BULK_DELETE} elements")
     known = [vendor.planner.records.get(each) for each in dict.fromkeys(body["postIds"])]
     here = [each for each in known if each is not None and each.location_id == location_id and not each.deleted]
     if not here:

@@ -24,8 +24,8 @@ STATUSES = (
     "deleted",
 )
 # The specification lists the statuses of a post; what sending the others does is not documented.
-INPUTS = ("draft", "scheduled", "in_review", "published")
-MOST_BULK = 50
+SETTABLE_STATUSES = ("draft", "scheduled", "in_review", "published")
+MAX_BULK_DELETE = 50
 _BAD_TYPE = "Invalid media format type"
 _MIME = validation.matching(r"(image|video)/[a-z0-9.+-]+", _BAD_TYPE)
 # v3's specification, read 2026-11-20: video/mov, which is not a registered type, instead of video/quicktime.
@@ -73,7 +73,7 @@ _GMB: Shape = {
     "actionType": Field(validation.one_of("none", "order", "book", "shop", "learn_more", "call", "sign_up")),
 }
 # v3 documents these; live users also send them under 2021-07-28.
-_ADDED: Shape = {
+_LATER_FIELDS: Shape = {
     "applyWatermark": _FLAG,
     "selectedBestTime": Field(validation.instant),
     **dict.fromkeys(
@@ -92,11 +92,11 @@ _ADDED: Shape = {
 def post_shape(generation: str, *, draft: bool, update: bool) -> Shape:
     """Return the allow-list of create and update. Updates of 2021-07-28 require `type` and, in production, `media`."""
     v3 = generation == V3
-    whole = v3 or not update
+    full_body = v3 or not update
     return {
-        "accountIds": Field(validation.some(validation.texts), whole),
+        "accountIds": Field(validation.some(validation.texts), full_body),
         "type": Field(validation.one_of("post", "story", "reel"), True),
-        "userId": Field(validation.text, whole),
+        "userId": Field(validation.text, full_body),
         "media": Field(_media(v3=v3, draft=draft), True),
         "summary": _TEXT,
         "status": Field(validation.one_of(*STATUSES, *(("pending",) if v3 else ()))),
@@ -110,7 +110,7 @@ def post_shape(generation: str, *, draft: bool, update: bool) -> Shape:
         "categoryId": _TEXT,
         "tiktokPostDetails": Field(validation.nested(_tiktok(v3=v3))),
         "gmbPostDetails": Field(validation.nested(_GMB)),
-        **_ADDED,
+        **_LATER_FIELDS,
     }
 
 
@@ -138,8 +138,8 @@ def check_body(body: dict[str, Any], generation: str, now: datetime, *, update: 
 
 def _status_problems(body: dict[str, Any], now: datetime) -> list[str]:
     status, date = body.get("status"), validation.parse_instant(body.get("scheduleDate"))
-    if status is not None and status not in INPUTS:
-        return [f"status must be one of the following values: {', '.join(INPUTS)}"]
+    if status is not None and status not in SETTABLE_STATUSES:
+        return [f"status must be one of the following values: {', '.join(SETTABLE_STATUSES)}"]
     found = []
     if status in ("scheduled", "in_review"):
         if date is None:
@@ -174,7 +174,7 @@ def check_tiktok(body: dict[str, Any], accounts: list[SimAccount]) -> None:
         raise invalid(*found)
 
 
-def trimmed(summary: str, accounts: list[SimAccount]) -> str:
+def truncated_caption(summary: str, accounts: list[SimAccount]) -> str:
     """Return a caption as it is stored: silently truncated to the shortest limit of its accounts."""
     limits = [each.longest_caption for each in accounts if each.longest_caption is not None]
     return summary[: min(limits, default=len(summary))]

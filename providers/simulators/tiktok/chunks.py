@@ -18,8 +18,8 @@ def check_plan(size: int, chunk_size: int, count: int) -> None:
     """Accept a plan of `count` chunks of `chunk_size` bytes for `size` bytes. Raise VendorError invalid_params."""
     if not 1 <= size <= LARGEST_FILE:
         raise VendorError("invalid_params", "The video size is invalid")
-    whole = chunk_size == size and size <= LARGEST_CHUNK
-    if not whole and not SMALLEST_CHUNK <= chunk_size <= min(LARGEST_CHUNK, size):
+    single_chunk = chunk_size == size and size <= LARGEST_CHUNK
+    if not single_chunk and not SMALLEST_CHUNK <= chunk_size <= min(LARGEST_CHUNK, size):
         raise VendorError("invalid_params", "The chunk size is invalid")
     if count != size // chunk_size or count > MOST_CHUNKS:
         raise VendorError("invalid_params", "The total chunk count is invalid")

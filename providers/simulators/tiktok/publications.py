@@ -105,7 +105,7 @@ class Post:
 class Publication:
     """One publish_id. `mode` is DIRECT_POST, INBOX (video draft) or MEDIA_UPLOAD (photo draft).
 
-    `ready_at` is when all its bytes were received; `announced` has the ids of the posts that are publicly available.
+    `ready_at` is when all its bytes were received; `public_post_ids` are the ids of its publicly visible posts.
     """
 
     publish_id: str
@@ -127,7 +127,7 @@ class Publication:
     status: str = "PROCESSING_UPLOAD"
     fail_reason: str = ""
     posts: list[Post] = field(default_factory=list)
-    announced: set[int] = field(default_factory=set)
+    public_post_ids: set[int] = field(default_factory=set)
 
     @property
     def is_draft(self) -> bool:

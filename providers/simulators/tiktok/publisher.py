@@ -122,7 +122,7 @@ class Publisher:
 
     def public_ids(self, publication: Publication) -> list[int]:
         """Return the ids that status/fetch shows: public posts that passed moderation."""
-        return [post.post_id for post in publication.posts if post.post_id in publication.announced]
+        return [post.post_id for post in publication.posts if post.post_id in publication.public_post_ids]
 
     def _directs_today(self, now: datetime) -> list[Publication]:
         def counts(each: Publication) -> bool:
@@ -146,7 +146,7 @@ class Publisher:
 
     def _hidden(self, publication: Publication) -> list[Post]:
         public = [post for post in publication.posts if post.post_info.get("privacy_level") == PUBLIC]
-        return [post for post in public if post.post_id not in publication.announced]
+        return [post for post in public if post.post_id not in publication.public_post_ids]
 
     def _finish(self, publication: Publication) -> None:
         if self.failures:
@@ -178,7 +178,7 @@ class Publisher:
     def _publish_ids(self, publication: Publication, now: datetime, *, everything: bool = False) -> None:
         for post in self._hidden(publication):
             if everything or self._moderated_at(post) <= now:
-                publication.announced.add(post.post_id)
+                publication.public_post_ids.add(post.post_id)
                 self.on_public(post)
                 self._emit("post.publish.publicly_available", publication, post_id=str(post.post_id))
 

@@ -158,12 +158,12 @@ class Vendor:
     def hide_post(self, publish_id: str) -> None:
         """Make the posts of a publication no longer public."""
         publication = self.publication(publish_id)
-        for post_id in sorted(publication.announced):
+        for post_id in sorted(publication.public_post_ids):
             videos = self.accounts[publication.open_id].videos
             videos[:] = [video for video in videos if video.id != post_id]
             content = {"publish_id": publish_id, "publish_type": publication.publish_type, "post_id": str(post_id)}
             self.webhooks.send("post.publish.no_longer_publicaly_available", publication.open_id, content)
-        publication.posts = [post for post in publication.posts if post.post_id not in publication.announced]
+        publication.posts = [post for post in publication.posts if post.post_id not in publication.public_post_ids]
 
     def expire_access_tokens(self, open_id: str | None = None) -> int:
         """Expire the access tokens of a user, or of all users, but not the refresh tokens. Return the number."""

@@ -151,9 +151,9 @@ class AccountsContract(Contract):
         harness = self.harness
 
         class Unlucky(Renewing):
-            async def refused(self, used: AccessToken) -> AccessToken:
+            async def renew_refused_token(self, used: AccessToken) -> AccessToken:
                 """Refresh the pair, which the vendor then revokes at once."""
-                newer = await super().refused(used)
+                newer = await super().renew_refused_token(used)
                 harness.expire_tokens()
                 return newer
 

@@ -113,7 +113,7 @@ class PublishingContract(Contract):
 
     @pytest.mark.parametrize("how", LOST)
     async def test_a_lost_answer_to_a_video_is_ambiguous(self, how: str) -> None:
-        """A lost init of a file is Ambiguous and never repeated by the provider."""
+        """A lost submit of a file is Ambiguous and never repeated by the provider."""
         self.needs(Capability.POST_VIDEO_UPLOAD)
         self.can(Power.FAULTS, Power.POSTS)
         await self._lost("begin_video", self.harness.video_request(), how)
@@ -132,7 +132,7 @@ class PublishingContract(Contract):
         self.can(Power.FAULTS, Power.POSTS)
         await self._lost("begin_photos", self.harness.photo_request(), how)
 
-    async def test_what_was_never_announced_is_temporary(self) -> None:
+    async def test_a_submit_that_was_never_sent_is_temporary(self) -> None:
         """Without a connection nothing happened, and the post can be submitted again."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
@@ -144,8 +144,8 @@ class PublishingContract(Contract):
 
         assert_silent(caught.value, request.content.uri, access.grant.access_token)
 
-    async def test_an_announcement_that_came_too_fast_may_be_made_again(self) -> None:
-        """A rate-limited init is Temporary, because nothing happened, and never repeated by the provider."""
+    async def test_a_rate_limited_submit_may_be_repeated(self) -> None:
+        """A rate-limited submit is Temporary, because nothing happened, and never repeated by the provider."""
         self.needs(Capability.POST_VIDEO_PULL)
         self.can(Power.FAULTS, Power.POSTS)
         access, request = await self.harness.access(), self.harness.pull_request()
@@ -200,7 +200,7 @@ class PublishingContract(Contract):
         self.can(Power.POSTS, Power.FAULTS)
         await self._waits(self.harness.scheduled_request(), PublishPhase.SCHEDULED)
 
-    async def test_what_can_never_be_handed_over_is_refused_without_a_call(self) -> None:
+    async def test_what_can_never_be_submitted_is_refused_without_a_call(self) -> None:
         """An oversized caption is refused before anything is sent, by `check` and by `begin`."""
         self.needs(Capability.POST_VIDEO_PULL)
         access = await self.harness.access()
@@ -269,7 +269,7 @@ class PublishingContract(Contract):
         assert 1 == sum(any(request.caption in text for text in each.texts) for each in found)
         assert [] == [each for each in before if any(request.caption in text for text in each.texts)]
 
-    async def test_what_is_not_out_yet_can_be_called_back(self) -> None:
+    async def test_what_is_not_published_yet_can_be_cancelled(self) -> None:
         """A cancelled post has failed, as its status shows, and nothing is posted."""
         self.needs(Capability.POST_CANCEL)
         self.can(Power.POSTS, Power.FAULTS)

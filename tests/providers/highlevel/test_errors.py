@@ -176,7 +176,7 @@ async def test_a_200_with_success_false_is_an_error() -> None:
 class RevokedAccess(FakeAccess):
     """An Access whose grant ends with the first refused token."""
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Raise GrantRevoked."""
         raise GrantRevoked("ended")
 

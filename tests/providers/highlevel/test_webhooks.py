@@ -1,7 +1,7 @@
 """HighLevel's webhooks: both signatures, the keys, the time window, and how each event is parsed.
 
 Owns the examples. The conformance suite covers the refusal of unverified deliveries; the gateway's reaction to an
-event is covered by tests/flows/test_installs.py.
+event is covered by tests/flows/test_webhooks_grant_events.py.
 """
 
 import json

@@ -27,7 +27,7 @@ class Lender(Counting):
         """Return version 1."""
         return AccessToken(Secret("a"), 1, frozenset(), datetime(2026, 11, 21, tzinfo=UTC))
 
-    async def refused(self, used: AccessToken) -> AccessToken:
+    async def renew_refused_token(self, used: AccessToken) -> AccessToken:
         """Return version 2, unless the grant is revoked."""
         self.refusals.append(used.version)
         if self.revoked:

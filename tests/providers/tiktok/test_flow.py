@@ -267,7 +267,7 @@ async def test_a_chunk_that_did_not_arrive_is_sent_again(kind: str) -> None:
         assert [sha256(66_259_900)] == [post.sha256 for post in sandbox.vendor.posts]
 
 
-async def test_lost_progress_is_told() -> None:
+async def test_lost_progress_is_reported() -> None:
     """If the vendor has fewer bytes than expected, its answer says from where to resume."""
     async with in_process() as sandbox:
         access = await sandbox.connect()
@@ -319,7 +319,7 @@ async def test_a_refresh_whose_answer_was_lost_is_in_doubt(where: Where) -> None
         sandbox.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
 
         with pytest.raises(Ambiguous):
-            await access.refused(await access.token())
+            await access.renew_refused_token(await access.token())
 
         assert [("authorization_code", "ok"), ("refresh_token", "ok")] == exchanges(sandbox)
 

@@ -82,7 +82,7 @@ async def test_a_pull_to_the_inbox_carries_the_address_alone() -> None:
     assert {"source_info": {"source": "PULL_FROM_URL", "video_url": URI}} == vendor.sent()
 
 
-async def test_photos_are_announced_in_order() -> None:
+async def test_photos_are_submitted_in_order() -> None:
     """Title, description, cover, music and every boolean are sent; nothing that photos do not have."""
     options = PostOptions(privacy_level=PrivacyLevel.PUBLIC, allow_comments=True, own_brand=True)
     request = photos(title="T", caption="D #tag", cover_index=2, auto_add_music=True, options=options)

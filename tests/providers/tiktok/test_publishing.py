@@ -35,7 +35,7 @@ from tests.providers.tiktok.support import (
 )
 
 
-async def test_a_direct_post_is_announced() -> None:
+async def test_a_direct_post_is_submitted() -> None:
     """Every boolean is sent, nothing is allowed that was not chosen, and the chunk plan is the documented one."""
     provider, vendor = tiktok(begun())
 

@@ -269,7 +269,7 @@ def test_a_body_that_is_no_json_object_cannot_be_read(body: bytes) -> None:
         {"user_openid": "u" * 257},
     ],
 )
-def test_news_of_a_publish_must_say_whose_and_which(changes: dict[str, Any]) -> None:
+def test_an_event_of_a_publish_must_name_its_user_and_id(changes: dict[str, Any]) -> None:
     """An event that has an effect is refused if a required part is missing or malformed."""
     assert UNREADABLE == refusal(delivery_of("post.publish.complete", {"publish_id": "p"}, **changes))
 

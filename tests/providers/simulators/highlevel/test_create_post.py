@@ -19,7 +19,7 @@ from tests.providers.simulators.highlevel.world import (
     world,
 )
 
-INPUTS = "draft, scheduled, in_review, published"
+SETTABLE_STATUSES = "draft, scheduled, in_review, published"
 PAST = "2026-11-20T11:59:59Z"
 
 
@@ -258,7 +258,7 @@ async def test_pending_is_known_to_v3_only(highlevel: World) -> None:
     new = status_and_message(await highlevel.create(status="pending"))
 
     assert "notification_sent" in old[1][0]
-    assert (422, [f"status must be one of the following values: {INPUTS}"]) == new
+    assert (422, [f"status must be one of the following values: {SETTABLE_STATUSES}"]) == new
 
 
 async def test_accounts_and_users_must_be_the_locations(highlevel: World) -> None:
