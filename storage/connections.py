@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, and_, delete, select, text, update
+from sqlalchemy import Index, Text, and_, delete, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
@@ -143,6 +143,33 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
         .order_by(col(ConnectionRow.location), col(ConnectionRow.id))
     )
     return list((await tx.execute(query)).scalars())
+
+
+async def with_grant_of(
+    tx: Transaction, provider: str, subject: str, *, being_saved_since: datetime
+) -> list[ConnectionRow]:
+    """Return the connections, in any location, that have a working grant of one vendor user, by location and id.
+
+    A connection without a token pair counts if it is PENDING and was changed after `being_saved_since`: its consent may
+    be about to save one.
+    """
+    has_pair = exists().where(
+        col(tokens.TokenRow.location) == col(ConnectionRow.location),
+        col(tokens.TokenRow.connection) == col(ConnectionRow.id),
+    )
+    being_saved = and_(
+        col(ConnectionRow.status) == ConnectionStatus.PENDING,
+        col(ConnectionRow.grant_origin) != GrantOrigin.UNSPECIFIED,
+        col(ConnectionRow.update_time) >= being_saved_since,
+    )
+    query = select(ConnectionRow).where(
+        col(ConnectionRow.provider) == provider,
+        col(ConnectionRow.provider_subject) == subject,
+        col(ConnectionRow.status).not_in((ConnectionStatus.DISCONNECTED, ConnectionStatus.EXPIRED)),
+        or_(has_pair, being_saved),
+    )
+    order = (col(ConnectionRow.location), col(ConnectionRow.id))
+    return list((await tx.execute(query.order_by(*order))).scalars())
 
 
 async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:

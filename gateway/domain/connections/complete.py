@@ -15,10 +15,10 @@ from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
 from gateway.domain.concurrency import until_stored
-from gateway.domain.connections import agencies, grants, verify
+from gateway.domain.connections import agencies, grants, revocation, verify
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
-from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid
+from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
 from providers.models.grants import Grant, GrantKind
@@ -27,6 +27,7 @@ from storage import authorizations, connections, events, posts
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
+from storage.errors import NotFound
 from storage.keys import LocationSealer
 from storage.states import AuthorizationOutcome
 
@@ -176,7 +177,9 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
         verified = await _verify(domain, row, connection)
-    except Exception:
+    except Exception as error:
+        if isinstance(error, StateForbids | NotFound):
+            await revocation.give_back(domain, row.provider, grant)
         await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
         raise
     await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)

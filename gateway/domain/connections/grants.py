@@ -13,7 +13,7 @@ from gateway.domain.credentials import connection_status
 from gateway.errors import StateForbids
 from providers.errors import Rejected
 from providers.models.grants import Grant, GrantKind
-from storage import accounts, connections, events
+from storage import accounts, connections, events, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
 from storage.states import ConnectionStatus, GrantOrigin
@@ -62,7 +62,8 @@ async def claim(
     existing = await lock_subject(tx, requested.location, requested.provider, grant.subject)
     requested = await connections.get(tx, requested.location, requested.id, lock=True)
     subject = requested.provider_subject
-    if subject and subject != grant.subject and requested.status != ConnectionStatus.PENDING:
+    consented = requested.status != ConnectionStatus.PENDING or await tokens.find(tx, requested.location, requested.id)
+    if subject and subject != grant.subject and consented:
         text = "The consent was given by another user of the provider than the one this connection belongs to."
         raise StateForbids(requested.status, text, resource=connection_status.resource_name(requested))
     target = existing or requested
