@@ -135,6 +135,21 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
     return list((await tx.execute(query.order_by(col(ConnectionRow.id)))).scalars())
 
 
+async def values_of_setting(tx: Transaction, location: str, provider: str, setting: str) -> set[str]:
+    """Return the values of a provider setting among a location's connections that have, or had, a grant, except
+    disconnected ones.
+    """
+    value = col(ConnectionRow.provider_settings)[setting].astext
+    query = select(value).where(
+        col(ConnectionRow.location) == location,
+        col(ConnectionRow.provider) == provider,
+        col(ConnectionRow.provider_subject) != "",
+        col(ConnectionRow.status) != ConnectionStatus.DISCONNECTED,
+        value.is_not(None),
+    )
+    return set((await tx.execute(query)).scalars())
+
+
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
     """Return the connections of all locations to one vendor user, including disconnected ones, by location and id."""
     query = (
@@ -185,13 +200,15 @@ async def of_parent(tx: Transaction, location: str, connection: str) -> list[Con
 async def by_setting(
     tx: Transaction, agency: str, provider: str, setting: str, values: Sequence[str]
 ) -> list[ConnectionRow]:
-    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, oldest
-    first.
+    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, or is
+    missing while the location's id is one of them; oldest first. An agency's own connection never has the setting.
     """
+    named = col(ConnectionRow.provider_settings)[setting].astext
+    unnamed = and_(named.is_(None), col(ConnectionRow.grant_kind) != "COMPANY", col(ConnectionRow.location).in_(values))
     query = select(ConnectionRow).where(
         col(ConnectionRow.location).in_(locations_of(agency)),
         col(ConnectionRow.provider) == provider,
-        col(ConnectionRow.provider_settings)[setting].astext.in_(values),
+        or_(named.in_(values), unnamed),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.create_time), col(ConnectionRow.id)))).scalars())
 

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 
@@ -16,12 +17,13 @@ from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
 from gateway.domain.concurrency import until_stored
 from gateway.domain.connections import agencies, grants, revocation, verify
+from gateway.domain.connections.agencies import Proof
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
 from gateway.failpoints import reach
 from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
-from providers.models.grants import Grant, GrantKind
+from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import authorizations, connections, events, posts
 from storage.authorizations import AuthorizationRow
@@ -32,6 +34,7 @@ from storage.keys import LocationSealer
 from storage.states import AuthorizationOutcome
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 MAX_CODE_LENGTH = 4096
 MAX_DESCRIPTION_LENGTH = 300
@@ -173,10 +176,11 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:
-        connection = await _claim(domain, row, grant)
+        proof = await _prove(domain, row, grant)
+        connection = await _claim(domain, row, grant, proof)
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
-        verified = await _verify(domain, row, connection)
+        verified = await _verify(domain, row, connection, proof)
     except Exception as error:
         if isinstance(error, StateForbids | NotFound):
             await revocation.give_back(domain, row.provider, grant)
@@ -186,25 +190,32 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     return Completed(verified, row.return_uri, row.openers)
 
 
-async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow) -> ConnectionRow:
-    """Verify the connection for which the consent was opened; if an agency consented, derive its own grant before.
+async def _prove(domain: Domain, row: AuthorizationRow, grant: Grant) -> Proof | None:
+    """Prove that an agency that consented has the connection's sub-account; None if nobody else's grant is derived."""
+
+    async def read() -> tuple[ConnectionRow, str]:
+        async with domain.db.read() as tx:
+            requested = await connections.get(tx, row.location, row.connection)
+            return requested, await grants.expected_place(domain, tx, requested)
+
+    requested, place = await _until_stored(row, read)
+    if not agencies.is_agency_grant(domain, requested, grant):
+        return None
+    return await agencies.prove(domain, requested, place, grant)
+
+
+async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow, proof: Proof | None) -> ConnectionRow:
+    """Verify the connection for which the consent was opened; if an agency consented, save its own grant before.
 
     The agency's connection, which is `granted` then, is verified by the sweeper, which also connects the agency's other
     sub-accounts.
     """
     requested = granted
-    if granted.grant_kind == GrantKind.COMPANY and await _is_for_sub_account(domain, row):
-        requested = await agencies.connect(domain, granted, row.location, row.connection)
+    if proof is not None:
+        requested = await agencies.connect(domain, granted, row.location, row.connection, proof)
     if not requested.grant_origin:
         return requested
     return await verify.probe(domain, requested.location, requested.id)
-
-
-async def _is_for_sub_account(domain: Domain, row: AuthorizationRow) -> bool:
-    """Return whether the consent was opened for a sub-account's connection, and not for an agency's."""
-    async with domain.db.read() as tx:
-        requested = await connections.find(tx, row.location, row.connection)
-    return requested is not None and grants.kind_of(domain, requested) is not GrantKind.COMPANY
 
 
 async def _record_outcome(
@@ -251,17 +262,23 @@ async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: P
     return error
 
 
-async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    """Assign the grant to its connection, however long the database is unavailable: the vendor issues it only once."""
+async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant, proof: Proof | None) -> ConnectionRow:
+    """Assign the grant to its connection."""
 
     async def claim() -> ConnectionRow:
         async with domain.db.transaction() as tx:
             requested = await connections.get(tx, row.location, row.connection)
-            if agencies.is_agency_grant(domain, requested, grant):
-                return await agencies.claim(domain, tx, requested, grant)
+            if proof is not None:
+                return await agencies.claim(domain, tx, requested, grant, proof)
             return await grants.claim(domain, tx, requested, grant)
+
+    return await _until_stored(row, claim)
+
+
+async def _until_stored(row: AuthorizationRow, work: Callable[[], Awaitable[T]]) -> T:
+    """Return what `work` returns, however long the database is unavailable: the vendor issues a grant only once."""
 
     def report(_: DatabaseUnavailable) -> None:
         log.error("consent.save_failed", location=row.location, connection=row.connection)
 
-    return await until_stored(claim, pause=SAVE_RETRY, report=report)
+    return await until_stored(work, pause=SAVE_RETRY, report=report)

@@ -160,6 +160,8 @@ async def _check_with_vendor(domain: Domain, new: NewConnection, row: Connection
             new.static_token, settings=row.provider_settings, scopes=tuple(row.requested_scopes)
         )
     except SettingInvalid as error:
+        if error.name in domain.providers[new.provider].table.settings:
+            raise FieldInvalid("connection.provider_settings", error.message) from None
         raise FieldInvalid(error.name, error.description) from None
     except (Misconfigured, ScopeNotGranted):
         raise
