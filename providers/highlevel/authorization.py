@@ -99,7 +99,11 @@ class HighLevelAuthorization:
         if not token.reveal().startswith(_PRIVATE) or not strict_json.is_token(token.reveal()):
             text = "must be a Private Integration Token, which begins with pit-"
             raise SettingInvalid("static_token", text, provider=PROVIDER)
-        location_id = location_ids.location_ids_in(settings).location_id
+        location_id = settings.get(location_ids.LOCATION, "")
+        if not location_id:
+            # Unlike a consent, such a token does not name its location.
+            text = "must name the HighLevel location that the token was created in"
+            raise SettingInvalid(location_ids.LOCATION, text, provider=PROVIDER)
         call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
         try:
             await self._client.once(token, call, parse_envelope)
