@@ -10,13 +10,13 @@ from typing import NoReturn
 from urllib.parse import quote, urlencode
 
 from providers.capabilities import Capability
-from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
+from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, SettingInvalid, TokenRefused
 from providers.highlevel import agency_installs, location_ids, users, wire
 from providers.highlevel.accounts import accounts_path
 from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
 from providers.highlevel.client import Call, Client, parse_envelope
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.errors import contract, oauth_refusal, unreadable
+from providers.highlevel.errors import contract, oauth_refusal, redirect_error, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
 from providers.http import strict_json
 from providers.interface.access import Access
@@ -72,6 +72,10 @@ class HighLevelAuthorization:
             "state": request.state,
         }
         return f"{self._client.config.authorize_url}?{urlencode(query, quote_via=quote, safe='', errors='replace')}"
+
+    def redirect_error(self, code: str, message: str) -> ProviderError:
+        """Return what a code in the consent page's redirect means; see errors.py."""
+        return redirect_error(code, message)
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
         """Exchange a code for a grant: one call. Its `user_type` says whether it is a location's or a company's."""

@@ -20,7 +20,7 @@ from providers.models.secret import Secret
 from providers.tiktok import wire
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
-from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, unreadable
+from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, redirect_error, unreadable
 
 # In the order a consent page should ask for them ("Scopes Overview").
 SCOPES = (
@@ -87,6 +87,10 @@ class TikTokAuthorization:
             "code_challenge_method": "S256",
         }
         return f"{self._client.config.authorize_url}?{urlencode(query, safe=',', errors='replace')}"
+
+    def redirect_error(self, code: str, message: str) -> ProviderError:
+        """Return what a code in the consent page's redirect means; see errors.py."""
+        return redirect_error(code, message)
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
         """Exchange a code for a grant: one call. A code that is still URL-encoded is decoded first."""

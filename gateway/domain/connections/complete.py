@@ -22,7 +22,16 @@ from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
 from gateway.failpoints import reach
-from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
+from providers.errors import (
+    Ambiguous,
+    ContractBroken,
+    GrantRevoked,
+    Misconfigured,
+    ProviderError,
+    Rejected,
+    Temporary,
+    Unavailable,
+)
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import authorizations, connections, events, posts
@@ -37,9 +46,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_CODE_LENGTH = 4096
-MAX_DESCRIPTION_LENGTH = 300
+REFUSED = "The consent was given for another account or place than this connection is for."
+LOST = "The provider's answer was lost, and a code works once: consent again."
 SAVE_RETRY = timedelta(seconds=1)
-FIRST_CALL_TIMEOUT_SECONDS = 60.0
+FIRST_CALL_TIMEOUT = timedelta(seconds=60)
 FIRST_CALL_POLL_SECONDS = 0.05
 
 
@@ -90,7 +100,8 @@ async def complete_callback(
 ) -> Completed:
     """Complete a consent for a browser on the callback of `provider`, authorised by the state instead of an API key.
 
-    Raises what `complete` raises before the state is found, ConsentFailed afterwards.
+    A callback that is opened again ends as the first one did, without a vendor call. Raises what `complete` raises
+    before the state is found, ConsentFailed afterwards.
     """
     return await _complete(domain, state, code, error, error_description, provider=provider)
 
@@ -116,58 +127,98 @@ async def _complete(
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
         used = await authorizations.consume(tx, id, domain.clock())
-        if first is None and used is None:
+        row = await authorizations.find(tx, id) or row
+        # A caller repeats by its request id, a browser by opening the same address again.
+        if used is None and first is None and (authorize is not None or row.consume_time is None):
             raise AuthorizationStateInvalid()
-    if used is None:
-        return await _result_of_first_call(domain, row)
     try:
+        if used is None:
+            return await _result_of_first_call(domain, row)
         if error:
-            await _record_denial(domain, used, error, error_description)
-            raise AuthorizationDenied(metadata=_error_metadata(used, error, error_description), resource=_name(used))
+            raise await _record_redirect_error(domain, used, error, error_description)
         return await domain.tokens.guard(_finish(domain, used, code))
     except Exception as failure:
-        raise ConsentFailed(failure, used) from failure
+        raise ConsentFailed(failure, row) from failure
 
 
 def _name(row: AuthorizationRow) -> str:
     return names.CONNECTION.format(row.location, row.connection)
 
 
-def _error_metadata(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
-    metadata = {
-        "provider": row.provider,
-        "providerCode": code[:100],
-        "providerMessage": message[:MAX_DESCRIPTION_LENGTH],
-    }
-    return {key: value for key, value in metadata.items() if value}
-
-
 async def _result_of_first_call(domain: Domain, row: AuthorizationRow) -> Completed:
-    """Return the result of the first call with this request id, waiting while that call runs."""
+    """Return, or raise, what the first use of this state led to, waiting while that is under way."""
     waited = 0.0
     while True:
         async with domain.db.read() as tx:
             row = await authorizations.find(tx, row.id) or row
-        if row.outcome or row.consume_time is None or waited >= FIRST_CALL_TIMEOUT_SECONDS:
+        since = domain.clock() - row.consume_time if row.consume_time else FIRST_CALL_TIMEOUT
+        if row.outcome or since >= FIRST_CALL_TIMEOUT or waited >= FIRST_CALL_TIMEOUT.total_seconds():
             break
         await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
         waited += FIRST_CALL_POLL_SECONDS
-    if row.outcome == AuthorizationOutcome.DENIED:
-        raise AuthorizationDenied(metadata={"provider": row.provider})
     if row.outcome != AuthorizationOutcome.COMPLETED:
-        raise AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
+        raise await _error_of_first_call(domain, row)
     async with domain.db.read() as tx:
         return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
 
 
-async def _record_denial(domain: Domain, row: AuthorizationRow, code: str, text: str) -> None:
-    """Record the denial with the connection and in an event; the connection's status does not change."""
-    now, code, text = domain.clock(), code[:100], text[:MAX_DESCRIPTION_LENGTH]
-    payload = {"connection_id": row.connection, "error": code, "error_description": text}
+async def _error_of_first_call(domain: Domain, row: AuthorizationRow) -> Exception:
+    match row.outcome:
+        case AuthorizationOutcome.DENIED:
+            return AuthorizationDenied(metadata={"provider": row.provider}, resource=_name(row))
+        case AuthorizationOutcome.REFUSED:
+            async with domain.db.read() as tx:
+                connection = await connections.find(tx, row.location, row.connection)
+            return StateForbids(connection.status if connection else "", REFUSED, resource=_name(row))
+        case AuthorizationOutcome.MISCONFIGURED:
+            return Misconfigured(provider=row.provider, code="first_call")
+        case AuthorizationOutcome.LOST:
+            return Unavailable(LOST, provider=row.provider, code="first_call")
+    if row.consume_time is None:
+        return Unavailable("The provider could not answer: the same consent may be completed again.")
+    return AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
+
+
+async def _record_redirect_error(domain: Domain, row: AuthorizationRow, code: str, text: str) -> Exception:
+    """Record, with the connection and in an event, what the vendor's consent page reported instead of a code, and
+    return the error to raise; the connection's status does not change.
+
+    After a temporary error the same consent page may be used again.
+    """
+    error = domain.providers[row.provider].authorization.redirect_error(code, text)
+    now, said = domain.clock(), error.metadata.get("provider_message", "")
+    payload = {"connection_id": row.connection, "error": error.code, "error_description": said}
+    denied = not isinstance(error, Misconfigured | Temporary)
+    payload["reason"] = AuthorizationDenied.reason if denied else reasons.reason_of(error)
+    last = {"last_error_code": error.code, "last_error_message": said or ("" if denied else error.message)}
     async with domain.db.transaction() as tx:
-        await authorizations.finish(tx, row.id, AuthorizationOutcome.DENIED, row.connection)
-        await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=text)
+        if isinstance(error, Temporary):
+            await authorizations.release(tx, row.id)
+        else:
+            await authorizations.finish(tx, row.id, _outcome_of(error), row.connection)
+        await connections.change(tx, row.location, row.connection, now, **last)
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
+    return AuthorizationDenied(metadata=_metadata_of(error), resource=_name(row)) if denied else error
+
+
+def _metadata_of(error: ProviderError) -> dict[str, str]:
+    """Return the vendor's code and words of a denial; our own sentence is no word of the vendor's."""
+    metadata = reasons.metadata_of(error)
+    if "provider_message" not in error.metadata:
+        metadata.pop("providerMessage", None)
+    return metadata
+
+
+def _outcome_of(error: Exception) -> AuthorizationOutcome:
+    """Return how an authorization ended that failed with this error."""
+    if isinstance(error, StateForbids):
+        return AuthorizationOutcome.REFUSED
+    if isinstance(error, Misconfigured):
+        return AuthorizationOutcome.MISCONFIGURED
+    if isinstance(error, AuthorizationDenied | GrantRevoked):
+        return AuthorizationOutcome.DENIED
+    unknown = isinstance(error, Temporary | Ambiguous | ContractBroken | DatabaseUnavailable)
+    return AuthorizationOutcome.LOST if unknown else AuthorizationOutcome.FAILED
 
 
 async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
@@ -184,7 +235,7 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     except Exception as error:
         if isinstance(error, StateForbids | NotFound):
             await revocation.give_back(domain, row.provider, grant)
-        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
+        await _record_outcome(domain, row, _outcome_of(error), row.connection)
         raise
     await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
     return Completed(verified, row.return_uri, row.openers)
@@ -239,8 +290,9 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
             await authorizations.release(tx, row.id)
         raise
     except ProviderError as error:
-        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
-        raise await _record_exchange_error(domain, row, error) from None
+        raised = await _record_exchange_error(domain, row, error)
+        await _record_outcome(domain, row, _outcome_of(raised), row.connection)
+        raise raised from None
 
 
 async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
@@ -255,8 +307,7 @@ async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: P
             last_error_message=error.message,
         )
     if isinstance(error, Ambiguous):
-        text = "The answer to the exchange was lost, and a code works once: consent again."
-        return Unavailable(text, provider=error.provider, code=error.code, log_id=error.log_id)
+        return Unavailable(LOST, provider=error.provider, code=error.code, log_id=error.log_id)
     if isinstance(error, Rejected) and not isinstance(error, Misconfigured):
         return AuthorizationDenied(metadata=reasons.metadata_of(error), resource=_name(row))
     return error

@@ -85,24 +85,27 @@ async def page_behind(domain: Domain, provider: str, state: str) -> str:
         return await _uri(domain, tx, row)
 
 
-async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
-    """Return the only one of these states whose consent is open, for a vendor that does not send the state back.
+async def state_of_browser(domain: Domain, provider: str, states: Sequence[str]) -> str:
+    """Return the state, among those of a browser, that a callback without one belongs to: the only one whose consent is
+    open, else the one that was completed last, whose page the browser opens again.
 
-    With two it is unknown which one was granted, and an attacker may have added one: raises AuthorizationStateInvalid,
-    as with none.
+    With two open ones it is unknown which was granted, and an attacker may have added one: raises
+    AuthorizationStateInvalid, as with none.
     """
     if domain.providers[provider].authorization.returns_state:
         raise AuthorizationStateInvalid()
-    found = set()
+    found: dict[str, AuthorizationRow] = {}
     async with domain.db.read() as tx:
         for state in states:
             with suppress(AuthorizationStateInvalid):
                 row = await authorizations.find(tx, oauth_state.verify(domain.oauth_secret, state))
-                if row is not None and row.provider == provider and _is_open(domain, row):
-                    found.add(state)
-    if len(found) != 1:
-        raise AuthorizationStateInvalid(SEVERAL_OPEN if found else "")
-    return found.pop()
+                if row is not None and row.provider == provider:
+                    found[state] = row
+    open_now = [state for state, row in found.items() if _is_open(domain, row)]
+    used = [(row.consume_time, state) for state, row in found.items() if row.consume_time is not None]
+    if len(open_now) > 1 or not (open_now or used):
+        raise AuthorizationStateInvalid(SEVERAL_OPEN if open_now else "")
+    return open_now[0] if open_now else max(used)[1]
 
 
 def _is_open(domain: Domain, row: AuthorizationRow) -> bool:
