@@ -7,7 +7,7 @@ logs a token.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, SettingInvalid, TokenRefused
@@ -19,9 +19,11 @@ from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract, oauth_refusal, redirect_error, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
 from providers.http import strict_json
+from providers.http.urls import with_query
 from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
 from providers.models.secret import Secret
+from providers.scopes import bounded
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 _PRIVATE = "pit-"
@@ -31,18 +33,19 @@ class HighLevelAuthorization:
     """Authorization at HighLevel."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
-        """Use `client` for the calls and `clock` to make expiries absolute."""
+        """Use `client` for the calls and `clock` to make expiries absolute. Raises Misconfigured (unknown scopes)."""
         self._client = client
         self._clock = clock
+        self._scopes = bounded(PROVIDER, SCOPES, client.config.scopes)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """Every scope that the provider uses.
+        """The scopes that the application has: every one that the provider uses, unless a setting bounds them.
 
         If one of them is not enabled in the application's portal, the whole consent fails in its last step (issue 311
         of GoHighLevel/highlevel-api-docs, read 2026-11-20).
         """
-        return SCOPES
+        return self._scopes
 
     @property
     def returns_state(self) -> bool:
@@ -71,7 +74,9 @@ class HighLevelAuthorization:
             "scope": " ".join(request.scopes),
             "state": request.state,
         }
-        return f"{self._client.config.authorize_url}?{urlencode(query, quote_via=quote, safe='', errors='replace')}"
+        if self._client.config.version_id:
+            query["version_id"] = self._client.config.version_id
+        return with_query(self._client.config.authorize_url, query, quote_via=quote)
 
     def redirect_error(self, code: str, message: str) -> ProviderError:
         """Return what a code in the consent page's redirect means; see errors.py."""

@@ -13,6 +13,7 @@ from gateway.caller import Caller
 from gateway.domain import oauth_state
 from gateway.domain.context import Consent, Domain
 from gateway.errors import AuthorizationStateInvalid
+from providers.errors import Misconfigured
 from providers.models.grants import ConsentRequest
 from providers.models.secret import Secret
 from storage import authorizations
@@ -35,7 +36,8 @@ async def start(
     now, id = domain.clock(), secrets.token_urlsafe(24)
     verifier = Secret(secrets.token_urlsafe(48))
     redirect = redirect_uri or oauth_state.callback_uri(domain, row.provider)
-    request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, tuple(row.requested_scopes))
+    scopes = _scopes(domain, row)
+    request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, scopes)
     uri = domain.providers[row.provider].authorization.consent_uri(request)
     seal = await domain.sealer.for_location(tx, row.location)
     await authorizations.insert(
@@ -51,11 +53,23 @@ async def start(
             redirect_uri=redirect,
             return_uri=return_uri,
             openers=sorted(caller.redirect_uris),
-            scopes=list(row.requested_scopes),
+            scopes=list(scopes),
             create_time=now,
             expire_time=now + LIFETIME,
         ),
     )
+
+
+def _scopes(domain: Domain, row: ConnectionRow) -> tuple[str, ...]:
+    """Return the scopes to request: the connection's that the operator's application has, which may have changed since
+    the connection was created.
+    """
+    allowed = domain.providers[row.provider].authorization.scopes
+    scopes = tuple(scope for scope in row.requested_scopes if scope in allowed)
+    if row.requested_scopes and not scopes:
+        text = f"The application has none of the connection's scopes (GATEWAY_{row.provider.upper()}_SCOPES)."
+        raise Misconfigured(text, provider=row.provider, code="scopes", metadata={"setting": "scopes"})
+    return scopes
 
 
 async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
