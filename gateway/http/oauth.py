@@ -20,7 +20,7 @@ from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
 from gateway.http import consent_start, pages
 from gateway.http.pages import Outcome
-from providers.errors import Misconfigured, ProviderError
+from providers.errors import Misconfigured, ProviderError, Rejected
 from storage.database import DatabaseUnavailable
 from storage.errors import NotFound
 
@@ -153,10 +153,10 @@ def _refused(
 
 
 def _page_for(error: Exception, provider: str, vendor_message: str, where: dict[str, str]) -> Outcome:
-    if isinstance(error, AuthorizationDenied):
-        return pages.denied(provider, vendor_message=vendor_message, **where)
     if isinstance(error, Misconfigured):
         return pages.failed(provider, pages.MISCONFIGURED, **where)
+    if isinstance(error, AuthorizationDenied | Rejected):
+        return pages.denied(provider, vendor_message=vendor_message, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":
         return pages.failed(provider, error.message, **where)
     return pages.temporarily_failed(provider, **where)

@@ -4,7 +4,6 @@ Owns the steps after a vendor's consent page, for the RPC and for the browser's 
 tokens are passed to `gateway/domain/credentials/tokens.py` at once.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,7 +15,7 @@ from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
 from gateway.domain.concurrency import until_stored
-from gateway.domain.connections import agencies, grants, revocation, verify
+from gateway.domain.connections import agencies, grants, outcome, revocation, verify
 from gateway.domain.connections.agencies import Proof
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
@@ -24,8 +23,6 @@ from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, Field
 from gateway.failpoints import reach
 from providers.errors import (
     Ambiguous,
-    ContractBroken,
-    GrantRevoked,
     Misconfigured,
     ProviderError,
     Rejected,
@@ -46,11 +43,7 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 MAX_CODE_LENGTH = 4096
-REFUSED = "The consent was given for another account or place than this connection is for."
-LOST = "The provider's answer was lost, and a code works once: consent again."
 SAVE_RETRY = timedelta(seconds=1)
-FIRST_CALL_TIMEOUT = timedelta(seconds=60)
-FIRST_CALL_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +126,7 @@ async def _complete(
             raise AuthorizationStateInvalid()
     try:
         if used is None:
-            return await _result_of_first_call(domain, row)
+            return Completed(await outcome.of_first_call(domain, row), row.return_uri, row.openers)
         if error:
             raise await _record_redirect_error(domain, used, error, error_description)
         return await domain.tokens.guard(_finish(domain, used, code))
@@ -143,40 +136,6 @@ async def _complete(
 
 def _name(row: AuthorizationRow) -> str:
     return names.CONNECTION.format(row.location, row.connection)
-
-
-async def _result_of_first_call(domain: Domain, row: AuthorizationRow) -> Completed:
-    """Return, or raise, what the first use of this state led to, waiting while that is under way."""
-    waited = 0.0
-    while True:
-        async with domain.db.read() as tx:
-            row = await authorizations.find(tx, row.id) or row
-        since = domain.clock() - row.consume_time if row.consume_time else FIRST_CALL_TIMEOUT
-        if row.outcome or since >= FIRST_CALL_TIMEOUT or waited >= FIRST_CALL_TIMEOUT.total_seconds():
-            break
-        await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
-        waited += FIRST_CALL_POLL_SECONDS
-    if row.outcome != AuthorizationOutcome.COMPLETED:
-        raise await _error_of_first_call(domain, row)
-    async with domain.db.read() as tx:
-        return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
-
-
-async def _error_of_first_call(domain: Domain, row: AuthorizationRow) -> Exception:
-    match row.outcome:
-        case AuthorizationOutcome.DENIED:
-            return AuthorizationDenied(metadata={"provider": row.provider}, resource=_name(row))
-        case AuthorizationOutcome.REFUSED:
-            async with domain.db.read() as tx:
-                connection = await connections.find(tx, row.location, row.connection)
-            return StateForbids(connection.status if connection else "", REFUSED, resource=_name(row))
-        case AuthorizationOutcome.MISCONFIGURED:
-            return Misconfigured(provider=row.provider, code="first_call")
-        case AuthorizationOutcome.LOST:
-            return Unavailable(LOST, provider=row.provider, code="first_call")
-    if row.consume_time is None:
-        return Unavailable("The provider could not answer: the same consent may be completed again.")
-    return AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
 
 
 async def _record_redirect_error(domain: Domain, row: AuthorizationRow, code: str, text: str) -> Exception:
@@ -195,7 +154,7 @@ async def _record_redirect_error(domain: Domain, row: AuthorizationRow, code: st
         if isinstance(error, Temporary):
             await authorizations.release(tx, row.id)
         else:
-            await authorizations.finish(tx, row.id, _outcome_of(error), row.connection)
+            await authorizations.finish(tx, row.id, outcome.of_error(error), row.connection)
         await connections.change(tx, row.location, row.connection, now, **last)
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
     return AuthorizationDenied(metadata=_metadata_of(error), resource=_name(row)) if denied else error
@@ -207,18 +166,6 @@ def _metadata_of(error: ProviderError) -> dict[str, str]:
     if "provider_message" not in error.metadata:
         metadata.pop("providerMessage", None)
     return metadata
-
-
-def _outcome_of(error: Exception) -> AuthorizationOutcome:
-    """Return how an authorization ended that failed with this error."""
-    if isinstance(error, StateForbids):
-        return AuthorizationOutcome.REFUSED
-    if isinstance(error, Misconfigured):
-        return AuthorizationOutcome.MISCONFIGURED
-    if isinstance(error, AuthorizationDenied | GrantRevoked):
-        return AuthorizationOutcome.DENIED
-    unknown = isinstance(error, Temporary | Ambiguous | ContractBroken | DatabaseUnavailable)
-    return AuthorizationOutcome.LOST if unknown else AuthorizationOutcome.FAILED
 
 
 async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
@@ -235,7 +182,7 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     except Exception as error:
         if isinstance(error, StateForbids | NotFound):
             await revocation.give_back(domain, row.provider, grant)
-        await _record_outcome(domain, row, _outcome_of(error), row.connection)
+        await _record_outcome(domain, row, outcome.of_error(error), row.connection)
         raise
     await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
     return Completed(verified, row.return_uri, row.openers)
@@ -269,12 +216,10 @@ async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow,
     return await verify.probe(domain, requested.location, requested.id)
 
 
-async def _record_outcome(
-    domain: Domain, row: AuthorizationRow, outcome: AuthorizationOutcome, connection: str
-) -> None:
+async def _record_outcome(domain: Domain, row: AuthorizationRow, ended: AuthorizationOutcome, connection: str) -> None:
     async with domain.db.transaction() as tx:
-        await authorizations.finish(tx, row.id, outcome, connection)
-        if outcome == AuthorizationOutcome.COMPLETED:
+        await authorizations.finish(tx, row.id, ended, connection)
+        if ended == AuthorizationOutcome.COMPLETED:
             await posts.wake_connection(tx, row.location, connection, domain.clock())
 
 
@@ -291,7 +236,7 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
         raise
     except ProviderError as error:
         raised = await _record_exchange_error(domain, row, error)
-        await _record_outcome(domain, row, _outcome_of(raised), row.connection)
+        await _record_outcome(domain, row, outcome.of_error(raised), row.connection)
         raise raised from None
 
 
@@ -307,7 +252,7 @@ async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: P
             last_error_message=error.message,
         )
     if isinstance(error, Ambiguous):
-        return Unavailable(LOST, provider=error.provider, code=error.code, log_id=error.log_id)
+        return Unavailable(outcome.LOST, provider=error.provider, code=error.code, log_id=error.log_id)
     if isinstance(error, Rejected) and not isinstance(error, Misconfigured):
         return AuthorizationDenied(metadata=reasons.metadata_of(error), resource=_name(row))
     return error
