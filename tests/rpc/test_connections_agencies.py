@@ -173,12 +173,13 @@ async def test_an_agency_that_cannot_be_proved_now_leaves_nothing_behind(high: H
     made = await high.begin(BAKERY)
     query = await high.consent(made.authorization.uri, BAKERY, agency=True)
     for operation in ("oauth.location_token", "oauth.installed"):
-        high.vendor.faults.add(Fault(match=operation, kind="status", status=503))
+        high.vendor.faults.add(Fault(match=operation, kind="status", status=503, times=4))
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await high.world.complete(query)
 
     assert_error(caught.value, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE")
+    high.vendor.faults.clear()
     assert [(made.name, PENDING)] == [(each.name, each.status) for each in await high.listed()]
     await reauthorize(high, made.name)
     assert VALID == (await high.world.get(made.name)).status

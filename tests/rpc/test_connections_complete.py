@@ -93,7 +93,7 @@ async def test_a_state_works_once(gateway: World) -> None:
 @pytest.mark.parametrize(
     "forge",
     [
-        lambda state: "x" + state[1:],
+        lambda state: ("y" if state[0] == "x" else "x") + state[1:],
         lambda state: state[:-2] + "xx",
         lambda state: state.split(".")[0],
         lambda state: state + ".x",
