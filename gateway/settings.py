@@ -92,6 +92,9 @@ class Settings(BaseSettings):
     tiktok_authorize_url: str = Field(
         "https://www.tiktok.com/v2/auth/authorize/", description="TikTok's consent page, opened in a browser."
     )
+    tiktok_scopes: Names = Field(
+        (), description="Scopes that your TikTok application has, comma-separated; if unset, all six are requested."
+    )
     tiktok_upload_hosts: Names = Field(
         ("tiktokapis.com",), description="Host suffixes that may receive video bytes, comma-separated."
     )
@@ -108,6 +111,13 @@ class Settings(BaseSettings):
     highlevel_authorize_url: str = Field(
         "https://marketplace.gohighlevel.com/v2/oauth/chooselocation",
         description="HighLevel's consent page, opened in a browser; white-label agencies use another host.",
+    )
+    highlevel_version_id: str = Field(
+        "",
+        description="Version of your marketplace application that the consent page installs; if unset, the live one.",
+    )
+    highlevel_scopes: Names = Field(
+        (), description="Scopes that your marketplace application has, comma-separated; if unset, all are requested."
     )
     highlevel_api_version: Literal["2021-07-28", "v3"] = Field(
         "2021-07-28", description="Version of HighLevel's API: 2021-07-28, or v3, which has comments."
@@ -162,7 +172,9 @@ class Settings(BaseSettings):
 
     _split = field_validator(
         "allowed_redirect_uris",
+        "tiktok_scopes",
         "tiktok_upload_hosts",
+        "highlevel_scopes",
         "highlevel_popup_hosts",
         "highlevel_webhook_keys",
         mode="before",
@@ -221,7 +233,12 @@ class Settings(BaseSettings):
         if "public_url" in self.model_fields_set:
             checked["PUBLIC_URL"] = self.public_url
         for name, url in checked.items():
-            problem = url_problem(url, allow_loopback=self.allow_loopback_vendors, allow_port=name == "PUBLIC_URL")
+            problem = url_problem(
+                url,
+                allow_loopback=self.allow_loopback_vendors,
+                allow_port=name == "PUBLIC_URL",
+                allow_query=name.endswith("_AUTHORIZE_URL"),
+            )
             if problem:
                 raise ValueError(f"{PREFIX}{name}: {problem}")
         return self

@@ -8,11 +8,12 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 
-def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False) -> str:
+def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False, allow_query: bool = False) -> str:
     """Return what is wrong with a URL that will carry secrets, as the end of a sentence; "" if it is safe.
 
-    It must be https without user info or fragment, and without a port unless `allow_port`. With `allow_loopback`, ports
-    are allowed, and http to this machine.
+    It must be https without user info or fragment, and without a port unless `allow_port`, or a query unless
+    `allow_query`: a path is appended to most of them. With `allow_loopback`, ports are allowed, and http to this
+    machine.
     """
     try:
         parts = urlsplit(url)
@@ -21,6 +22,8 @@ def url_problem(url: str, *, allow_loopback: bool, allow_port: bool = False) -> 
         return "is not a URL"
     if parts.scheme not in ("http", "https") or not host or parts.username is not None or parts.fragment:
         return "must be https://host/…"
+    if "?" in url and not allow_query:
+        return "must have no query: a path is appended to it"
     if parts.scheme == "http" and not (allow_loopback and _is_loopback(host)):
         return "must be https; http is for this machine alone, with GATEWAY_ALLOW_LOOPBACK_VENDORS=true"
     if port is not None and not (allow_port or allow_loopback):

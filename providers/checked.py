@@ -69,6 +69,7 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         "settings_of_grant": [],
         "discover_settings": [],
         "consent_uri": [Capability.OAUTH],
+        "redirect_error": [Capability.OAUTH],
         "exchange": [Capability.OAUTH],
         "refresh": [Capability.OAUTH],
         "revoke": [Capability.REVOKE],

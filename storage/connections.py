@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Text, and_, delete, select, text, update
+from sqlalchemy import Index, Text, and_, delete, exists, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import Field, SQLModel, col
 
@@ -135,6 +135,21 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
     return list((await tx.execute(query.order_by(col(ConnectionRow.id)))).scalars())
 
 
+async def values_of_setting(tx: Transaction, location: str, provider: str, setting: str) -> set[str]:
+    """Return the values of a provider setting among a location's connections that have, or had, a grant, except
+    disconnected ones.
+    """
+    value = col(ConnectionRow.provider_settings)[setting].astext
+    query = select(value).where(
+        col(ConnectionRow.location) == location,
+        col(ConnectionRow.provider) == provider,
+        col(ConnectionRow.provider_subject) != "",
+        col(ConnectionRow.status) != ConnectionStatus.DISCONNECTED,
+        value.is_not(None),
+    )
+    return set((await tx.execute(query)).scalars())
+
+
 async def of_subject(tx: Transaction, provider: str, subject: str) -> list[ConnectionRow]:
     """Return the connections of all locations to one vendor user, including disconnected ones, by location and id."""
     query = (
@@ -143,6 +158,33 @@ async def of_subject(tx: Transaction, provider: str, subject: str) -> list[Conne
         .order_by(col(ConnectionRow.location), col(ConnectionRow.id))
     )
     return list((await tx.execute(query)).scalars())
+
+
+async def with_grant_of(
+    tx: Transaction, provider: str, subject: str, *, being_saved_since: datetime
+) -> list[ConnectionRow]:
+    """Return the connections, in any location, that have a working grant of one vendor user, by location and id.
+
+    A connection without a token pair counts if it is PENDING and was changed after `being_saved_since`: its consent may
+    be about to save one.
+    """
+    has_pair = exists().where(
+        col(tokens.TokenRow.location) == col(ConnectionRow.location),
+        col(tokens.TokenRow.connection) == col(ConnectionRow.id),
+    )
+    being_saved = and_(
+        col(ConnectionRow.status) == ConnectionStatus.PENDING,
+        col(ConnectionRow.grant_origin) != GrantOrigin.UNSPECIFIED,
+        col(ConnectionRow.update_time) >= being_saved_since,
+    )
+    query = select(ConnectionRow).where(
+        col(ConnectionRow.provider) == provider,
+        col(ConnectionRow.provider_subject) == subject,
+        col(ConnectionRow.status).not_in((ConnectionStatus.DISCONNECTED, ConnectionStatus.EXPIRED)),
+        or_(has_pair, being_saved),
+    )
+    order = (col(ConnectionRow.location), col(ConnectionRow.id))
+    return list((await tx.execute(query.order_by(*order))).scalars())
 
 
 async def of_parent(tx: Transaction, location: str, connection: str) -> list[ConnectionRow]:
@@ -158,13 +200,15 @@ async def of_parent(tx: Transaction, location: str, connection: str) -> list[Con
 async def by_setting(
     tx: Transaction, agency: str, provider: str, setting: str, values: Sequence[str]
 ) -> list[ConnectionRow]:
-    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, oldest
-    first.
+    """Return an agency's connections to a provider whose provider setting `setting` has one of these values, or is
+    missing while the location's id is one of them; oldest first. An agency's own connection never has the setting.
     """
+    named = col(ConnectionRow.provider_settings)[setting].astext
+    unnamed = and_(named.is_(None), col(ConnectionRow.grant_kind) != "COMPANY", col(ConnectionRow.location).in_(values))
     query = select(ConnectionRow).where(
         col(ConnectionRow.location).in_(locations_of(agency)),
         col(ConnectionRow.provider) == provider,
-        col(ConnectionRow.provider_settings)[setting].astext.in_(values),
+        or_(named.in_(values), unnamed),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.create_time), col(ConnectionRow.id)))).scalars())
 

@@ -68,7 +68,15 @@ class AuthorizationOutcome(StrEnum):
     UNDECIDED = ""
     COMPLETED = "completed"
     DENIED = "denied"
+    """The person, or the vendor, did not give the grant."""
+    REFUSED = "refused"
+    """The grant is for another account or place than the connection."""
+    MISCONFIGURED = "misconfigured"
+    """The operator's application at the vendor is wrong."""
+    LOST = "lost"
+    """The vendor's answer was lost, or it could not answer after the code was used."""
     FAILED = "failed"
+    """Any other failure."""
 
 
 class AccountState(StrEnum):

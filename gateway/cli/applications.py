@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.cli.findings import Finding, note, ok, wrong
+from gateway.clock import now
 from gateway.settings import PREFIX, Settings
+from providers import registry
 from providers.errors import Misconfigured
 from providers.http.urls import check_url, is_loopback
 
@@ -20,13 +22,22 @@ def _missing(settings: Settings, fields: tuple[str, ...]) -> list[str]:
     return [f"{PREFIX}{field.upper()}" for field, value in plain.items() if not value]
 
 
+def providers(settings: Settings) -> Iterator[Finding]:
+    """Build each provider from its settings, as a start does; a setting that it refuses is named."""
+    for name in registry.PROVIDERS:
+        try:
+            registry.build(name, settings.provider(name), clock=now)
+        except Misconfigured as error:
+            yield wrong(f"{name} settings", error.message)
+
+
 def tiktok(settings: Settings) -> Iterator[Finding]:
-    """Check the TikTok application and its URLs. Without one it may be on purpose, if HighLevel is configured."""
+    """Check the TikTok application and its URLs. Without one it may be on purpose: HighLevel, or nobody, connects."""
     missing = _missing(settings, TIKTOK)
     fix = "copy them from your application at developers.tiktok.com, or run `social-gateway simulate tiktok`"
     text = f"{' and '.join(missing)} not set: nobody can connect a TikTok account"
-    if len(missing) == len(TIKTOK) and not _missing(settings, HIGHLEVEL):
-        yield note("TikTok application", f"{text} directly", fix)
+    if len(missing) == len(TIKTOK):
+        yield note("TikTok application", text if _missing(settings, HIGHLEVEL) else f"{text} directly", fix)
         return
     yield (
         wrong("TikTok application", text, fix)
@@ -81,9 +92,6 @@ def highlevel(settings: Settings) -> Iterator[Finding]:
 def _highlevel_addresses(settings: Settings) -> Iterator[Finding]:
     """Check the consent page's URL, whose host is different for each white-label agency, and the API's URL."""
     api, page = urlsplit(settings.highlevel_api_url), urlsplit(settings.highlevel_authorize_url)
-    if page.query:
-        text = f"{page._replace(query='').geturl()} is followed by a query, which the gateway adds itself"
-        yield wrong("HighLevel consent page", text, "GATEWAY_HIGHLEVEL_AUTHORIZE_URL ends before the question mark")
     if not page.path.endswith("/oauth/chooselocation"):
         fix = "GATEWAY_HIGHLEVEL_AUTHORIZE_URL=https://HOST/v2/oauth/chooselocation"
         yield note("HighLevel consent page", f"{page.path or '/'} is not the path that HighLevel documents", fix)

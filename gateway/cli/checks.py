@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from gateway import clock
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_resources, read_ring
-from gateway.cli.applications import highlevel, tiktok
-from gateway.cli.findings import Finding, note, ok, wrong
+from gateway.cli.applications import highlevel, providers, tiktok
+from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
 from gateway.http.serving import bind
 from gateway.settings import Settings, SettingsError
@@ -24,6 +24,7 @@ from storage import key_ring, key_rotation, migrate
 from storage.blobs import BlobStore
 
 DATABASE_SECONDS = 30.0
+PUBLIC_URL_FIX = "set GATEWAY_PUBLIC_URL to the URL that browsers use"
 
 
 async def examine() -> list[Finding]:
@@ -62,10 +63,12 @@ def bootstrap(settings: Settings) -> Iterator[Finding]:
 
 def public_url(settings: Settings) -> Iterator[Finding]:
     """Check the URL to which consent pages redirect browsers."""
+    if "public_url" not in settings.model_fields_set:
+        yield note("public URL", f"{settings.public_url} by default: works on this machine only", PUBLIC_URL_FIX)
+        return
     problem = url_problem(settings.public_url, allow_loopback=settings.allow_loopback_vendors, allow_port=True)
     if problem:
-        fix = "set GATEWAY_PUBLIC_URL to the URL that browsers use"
-        yield wrong("public URL", f"{settings.public_url} {problem}", fix)
+        yield wrong("public URL", f"{settings.public_url} {problem}", PUBLIC_URL_FIX)
     elif settings.public_url.startswith("http://"):
         yield note("public URL", f"{settings.public_url}: works on this machine only; real consent pages need https")
     else:
@@ -132,11 +135,28 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     data_dir,
     blobs,
     public_url,
+    providers,
     tiktok,
     highlevel,
     ports,
     tls,
 )
+AT_START = (public_url, providers, tiktok, highlevel, tls)
+"""The checks that `serve` and `worker` repeat: they call nobody and change nothing."""
+
+
+def refuse_wrong(settings: Settings) -> None:
+    """Raise SettingsError with a line for each finding of AT_START that is wrong: what `doctor` says cannot work is not
+    started.
+    """
+    findings = [finding for check in AT_START for finding in _safely(check, settings)]
+    lines = [
+        f"{each.subject}: {each.text}" + (f"; {each.fix}" if each.fix else "")
+        for each in findings
+        if each.verdict is Verdict.WRONG
+    ]
+    if lines:
+        raise SettingsError("\n".join(lines))
 
 
 async def database(settings: Settings) -> AsyncIterator[Finding]:

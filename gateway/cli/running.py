@@ -28,8 +28,10 @@ async def serve_until_signal(*, calls: bool, jobs: bool) -> None:
     # Our child processes (PostgreSQL, the media probe) never use gRPC, whose fork handlers can crash them.
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "0")
     from gateway import app, log, settings
+    from gateway.cli.checks import refuse_wrong
 
     chosen = settings.load()
+    refuse_wrong(chosen)
     log.configure(level=chosen.log_level, form=chosen.log_format)
     first, second = _signals()
     starting = asyncio.create_task(

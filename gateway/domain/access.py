@@ -12,8 +12,8 @@ from gateway.domain.context import Domain
 from gateway.domain.quotas import limiter, subjects
 from gateway.domain.quotas.ledger import QuotaEstimate, QuotaReport
 from gateway.domain.quotas.subjects import Subject
-from providers.errors import Unavailable
-from providers.models.grants import AccessToken
+from providers.errors import GrantRevoked, Unavailable
+from providers.models.grants import AccessToken, Grant
 from storage.database import DatabaseUnavailable
 
 
@@ -90,3 +90,28 @@ class ConnectionAccess:
         """Record what the vendor's headers stated, if the ledger does not know it yet."""
         report = QuotaReport(limit, remaining, resets_in)
         await limiter.record_report(self.domain, await self._subject(), metric, report, self._estimates.get(metric))
+
+
+@dataclass(frozen=True, slots=True)
+class UnsavedAccess(ConnectionAccess):
+    """Access to a grant that was just issued and is not saved: nothing renews it."""
+
+    grant: Grant = field(kw_only=True, repr=False)
+
+    async def token(self) -> AccessToken:
+        """Return the grant's own token."""
+        grant, now = self.grant, self.domain.clock()
+        token = AccessToken(
+            value=grant.access_token,
+            version=0,
+            scopes=frozenset(grant.scopes),
+            expire_time=grant.access_expire_time,
+            lifetime=grant.access_expire_time - now,
+            subject=grant.subject,
+            settings=grant.settings,
+        )
+        return self._with_subject(token)
+
+    async def refused(self, used: AccessToken) -> AccessToken:
+        """Raise GrantRevoked: there is no newer token."""
+        raise GrantRevoked("The provider refused the token that it had just issued.", provider=self.provider)

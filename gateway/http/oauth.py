@@ -20,8 +20,9 @@ from gateway.domain.context import Domain
 from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, DomainError
 from gateway.http import consent_start, pages
 from gateway.http.pages import Outcome
-from providers.errors import ProviderError
+from providers.errors import Misconfigured, ProviderError, Rejected
 from storage.database import DatabaseUnavailable
+from storage.errors import NotFound
 
 _log = log.get("gateway.http.oauth")
 
@@ -68,7 +69,7 @@ class Callback:
             done = await complete.complete_callback(
                 domain,
                 provider.name,
-                state=values["state"] or await self._only_open_state(domain, request, provider.name),
+                state=values["state"] or await self._state_of_browser(domain, request, provider.name),
                 code=values["code"],
                 error=values["error"],
                 error_description=values["error_description"],
@@ -83,9 +84,9 @@ class Callback:
         ended = pages.connected(name, connection=connection, return_uri=done.return_uri)
         return replace(ended, openers=done.openers)
 
-    async def _only_open_state(self, domain: Domain, request: Request, provider: str) -> str:
-        """Return the state of the one open consent that this browser started, for vendors that do not return it."""
-        return await consent.only_open(domain, provider, consent_start.started_states(domain, request, provider))
+    async def _state_of_browser(self, domain: Domain, request: Request, provider: str) -> str:
+        """Return the state of the consent that this browser started, for vendors that do not return it."""
+        return await consent.state_of_browser(domain, provider, consent_start.started_states(domain, request, provider))
 
     def _respond(self, outcome: Outcome) -> Response:
         if outcome.return_uri:
@@ -132,6 +133,9 @@ def origin_of(uri: str) -> str:
 
 def _failed(failed: ConsentFailed, provider: str, vendor_message: str) -> Outcome:
     """Return the page for the failure of a consent that was found; raises an error that nobody foresaw."""
+    if isinstance(failed.error, NotFound):
+        # The connection was deleted meanwhile.
+        return pages.EXPIRED
     if not isinstance(failed.error, DomainError | ProviderError | DatabaseUnavailable):
         raise failed.error
     outcome = _refused(failed.error, provider, vendor_message, failed.connection, failed.return_uri)
@@ -149,7 +153,9 @@ def _refused(
 
 
 def _page_for(error: Exception, provider: str, vendor_message: str, where: dict[str, str]) -> Outcome:
-    if isinstance(error, AuthorizationDenied):
+    if isinstance(error, Misconfigured):
+        return pages.failed(provider, pages.MISCONFIGURED, **where)
+    if isinstance(error, AuthorizationDenied | Rejected):
         return pages.denied(provider, vendor_message=vendor_message, **where)
     if isinstance(error, DomainError) and error.reason != "GATEWAY_UNAVAILABLE":
         return pages.failed(provider, error.message, **where)

@@ -48,6 +48,9 @@ NOT_STARTED_HERE = Outcome(
 NO_PROVIDER = Outcome("failed", "There is nothing here", "No network of this name can be connected here.", 404)
 UNAVAILABLE = Outcome("failed", "Not just now", "The service is starting. Reload this page in a moment.", 503)
 BROKEN = Outcome("failed", "Something went wrong", "The fault is ours. Start again in a moment.", 500)
+MISCONFIGURED = (
+    "This service is not set up correctly there, which only its operator can correct: trying again does not help."
+)
 HEAD_ONLY = Outcome("none", "Consent", "")
 
 

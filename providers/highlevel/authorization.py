@@ -7,21 +7,23 @@ logs a token.
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NoReturn
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from providers.capabilities import Capability
-from providers.errors import CapabilityMissing, GrantRevoked, SettingInvalid, TokenRefused
+from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, SettingInvalid, TokenRefused
 from providers.highlevel import agency_installs, location_ids, users, wire
 from providers.highlevel.accounts import accounts_path
 from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
 from providers.highlevel.client import Call, Client, parse_envelope
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.errors import contract, oauth_refusal, unreadable
+from providers.highlevel.errors import contract, oauth_refusal, redirect_error, unreadable
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
 from providers.http import strict_json
+from providers.http.urls import with_query
 from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
 from providers.models.secret import Secret
+from providers.scopes import bounded
 
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 _PRIVATE = "pit-"
@@ -31,18 +33,19 @@ class HighLevelAuthorization:
     """Authorization at HighLevel."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
-        """Use `client` for the calls and `clock` to make expiries absolute."""
+        """Use `client` for the calls and `clock` to make expiries absolute. Raises Misconfigured (unknown scopes)."""
         self._client = client
         self._clock = clock
+        self._scopes = bounded(PROVIDER, SCOPES, client.config.scopes)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """Every scope that the provider uses.
+        """The scopes that the application has: every one that the provider uses, unless a setting bounds them.
 
         If one of them is not enabled in the application's portal, the whole consent fails in its last step (issue 311
         of GoHighLevel/highlevel-api-docs, read 2026-11-20).
         """
-        return SCOPES
+        return self._scopes
 
     @property
     def returns_state(self) -> bool:
@@ -71,7 +74,13 @@ class HighLevelAuthorization:
             "scope": " ".join(request.scopes),
             "state": request.state,
         }
-        return f"{self._client.config.authorize_url}?{urlencode(query, quote_via=quote, safe='', errors='replace')}"
+        if self._client.config.version_id:
+            query["version_id"] = self._client.config.version_id
+        return with_query(self._client.config.authorize_url, query, quote_via=quote)
+
+    def redirect_error(self, code: str, message: str) -> ProviderError:
+        """Return what a code in the consent page's redirect means; see errors.py."""
+        return redirect_error(code, message)
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
         """Exchange a code for a grant: one call. Its `user_type` says whether it is a location's or a company's."""
@@ -99,7 +108,11 @@ class HighLevelAuthorization:
         if not token.reveal().startswith(_PRIVATE) or not strict_json.is_token(token.reveal()):
             text = "must be a Private Integration Token, which begins with pit-"
             raise SettingInvalid("static_token", text, provider=PROVIDER)
-        location_id = location_ids.location_ids_in(settings).location_id
+        location_id = settings.get(location_ids.LOCATION, "")
+        if not location_id:
+            # Unlike a consent, such a token does not name its location.
+            text = "must name the HighLevel location that the token was created in"
+            raise SettingInvalid(location_ids.LOCATION, text, provider=PROVIDER)
         call = Call("GET", accounts_path(location_id), LIST_SCOPE, write=False)
         try:
             await self._client.once(token, call, parse_envelope)

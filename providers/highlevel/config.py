@@ -32,6 +32,7 @@ VERSIONS = (V2, V3)
 # 2026-11-20), and of the default user agents of Python's libraries.
 _REFUSED_AGENTS = ("python", "aiohttp")
 _HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9-]+(\.[a-z0-9-]+)+")
+_VERSION_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
 _AGENT = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -43,6 +44,8 @@ class Config:
     client_secret: Secret = field(default_factory=lambda: Secret(""))
     api_url: str = API_URL
     authorize_url: str = AUTHORIZE_URL
+    version_id: str = ""
+    scopes: tuple[str, ...] = ()
     api_version: str = V2
     user_agent: str = field(default_factory=user_agent)
     popup_hosts: tuple[str, ...] = POPUP_HOSTS
@@ -70,18 +73,21 @@ class Config:
 
 
 def read(settings: Mapping[str, Any]) -> Config:
-    """Read `client_id client_secret api_url authorize_url api_version user_agent popup_hosts webhook_keys
-    legacy_webhook_signature webhook_window_seconds allow_loopback`; empty ones have their default. Others are ignored.
+    """Read `client_id client_secret api_url authorize_url version_id scopes api_version user_agent popup_hosts
+    webhook_keys legacy_webhook_signature webhook_window_seconds allow_loopback`; empty ones have their default. Others
+    are ignored.
 
-    `client_secret` is a Secret or a string, `popup_hosts` and `webhook_keys` are sequences of strings. Raises
+    `client_secret` is a Secret or a string, `scopes`, `popup_hosts` and `webhook_keys` are sequences of strings. Raises
     Misconfigured for a URL that is not https (loopback excepted, if allowed), an unsupported version, a user agent that
-    HighLevel rejects, an invalid host name or an invalid Ed25519 key.
+    HighLevel rejects, an invalid host name, version id or Ed25519 key.
     """
     config = Config(
         client_id=str(settings.get("client_id") or "").strip(),
         client_secret=secret_setting("client_secret", settings.get("client_secret")),
         api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
+        version_id=str(settings.get("version_id") or "").strip(),
+        scopes=tuple(settings.get("scopes") or ()),
         api_version=str(settings.get("api_version") or V2).strip(),
         user_agent=str(settings.get("user_agent") or user_agent()).strip(),
         popup_hosts=tuple(settings.get("popup_hosts") or POPUP_HOSTS),
@@ -92,6 +98,8 @@ def read(settings: Mapping[str, Any]) -> Config:
     )
     for name, url in (("api_url", config.api_url), ("authorize_url", config.authorize_url)):
         check_setting(PROVIDER, name, url, config.allow_loopback)
+    if not _VERSION_ID.fullmatch(config.version_id):
+        raise _wrong("version_id", "It is not an id: letters, digits, - and _.", "version_id_malformed")
     if config.api_version not in VERSIONS:
         raise _wrong("api_version", f"It is not one of {', '.join(VERSIONS)}.", "api_version_unknown")
     if not _AGENT.fullmatch(config.user_agent) or config.user_agent.lower().startswith(_REFUSED_AGENTS):

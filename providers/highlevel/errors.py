@@ -28,7 +28,7 @@ from providers.highlevel import limits
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.wire import Envelope
 from providers.http.exchange import Answer, broken
-from providers.http.refusals import Refusals
+from providers.http.refusals import Refusals, of_redirect
 from providers.models.secret import Secret
 
 
@@ -77,6 +77,14 @@ OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "unauthorized_client": Misconfigured,
     "unsupported_grant_type": Misconfigured,
 }
+# RFC 6749, 4.1.2.1: further codes of a consent page. HighLevel documents no redirect with an error (read 2026-11-20).
+REDIRECT_CODES: Mapping[str, type[ProviderError]] = {
+    **OAUTH_CODES,
+    "access_denied": GrantRevoked,
+    "unsupported_response_type": Misconfigured,
+    "server_error": Unavailable,
+    "temporarily_unavailable": Unavailable,
+}
 OAUTH_TEXTS = (
     Text((400, 401), "redirect_uri", "redirect_uri", Misconfigured),
     Text((400, 401), "client credentials", "invalid_client", Misconfigured),
@@ -116,6 +124,11 @@ def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()
         return make(known.kind, answer, known.code, said.message, log_id=said.log_id, secrets=secrets)
     kind = OAUTH_CODES.get(said.code) or OAUTH_STATUSES.get(answer.status, ContractBroken)
     return make(kind, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
+
+
+def redirect_error(code: str, message: str) -> ProviderError:
+    """Return what a code in the consent page's redirect means, as at the token endpoint."""
+    return of_redirect(PROVIDER, REDIRECT_CODES, code, message)
 
 
 def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:

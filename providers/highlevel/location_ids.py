@@ -16,6 +16,8 @@ LOCATION, COMPANY, USER = "location_id", "company_id", "user_id"
 SETTINGS = frozenset({LOCATION, COMPANY, USER})
 # HighLevel's ids are opaque and become path segments: those observed have about 20 letters and digits (2026-11-20).
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# A location of ours whose id has this form is meant to be HighLevel's location of the same id.
+_GENERATED = re.compile(r"(?=.*[a-z])(?=.*[A-Z])[A-Za-z0-9]{18,24}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,9 @@ def location_ids_in(settings: Mapping[str, str]) -> LocationIds:
 
 
 def complete_settings(location: str, kind: GrantKind, given: Mapping[str, str]) -> dict[str, str]:
-    """Validate the settings of a new connection and add the default: HighLevel's location has the same id as ours.
+    """Validate the settings of a new connection and add the default: HighLevel's location has the same id as ours, if
+    ours is one that HighLevel could have generated. Otherwise the location stays open: only HighLevel knows its id, and
+    the first grant states it.
 
     Raises SettingInvalid.
     """
@@ -50,15 +54,16 @@ def complete_settings(location: str, kind: GrantKind, given: Mapping[str, str]) 
         if _ID.fullmatch(value) is None:
             raise SettingInvalid(name, "must be an id of HighLevel: 1 to 64 of A-Z a-z 0-9 _ -", provider=PROVIDER)
     if kind is not GrantKind.COMPANY:
-        return {LOCATION: location, **settings}
+        return {LOCATION: location, **settings} if _GENERATED.fullmatch(location) else settings
     if LOCATION in settings:
         raise SettingInvalid(LOCATION, "an agency's grant is not of one location", provider=PROVIDER)
     return settings
 
 
 def settings_with_grant(kind: GrantKind, settings: Mapping[str, str], grant: Grant) -> dict[str, str]:
-    """Return a connection's settings once it has this grant: the location never changes, the company is the one the
-    grant names, and a user that was chosen remains the acting user. Raises Rejected.
+    """Return a connection's settings once it has this grant: a location that was stated or is known never changes, one
+    that is not known yet is the grant's, the company is the one the grant names, and a user that was chosen remains the
+    acting user. Raises Rejected.
 
     A company's grant is accepted for the connection of a location: it can be exchanged for that location's grant.
     """

@@ -9,12 +9,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from http import HTTPStatus
 
-from providers.errors import Ambiguous, ProviderError, RateLimited, TokenRefused, Unavailable
+from providers.errors import (
+    Ambiguous,
+    GrantRevoked,
+    Misconfigured,
+    ProviderError,
+    RateLimited,
+    Temporary,
+    TokenRefused,
+    Unavailable,
+)
 from providers.http.exchange import Answer, broken
 from providers.http.redact import redact
 from providers.models.secret import Secret
 
 _MAX_CODE = 128
+_MAX_REDIRECT_CODE, _MAX_REDIRECT_TEXT = 100, 300
 _BY_STATUS: Mapping[int, type[ProviderError]] = {
     HTTPStatus.UNAUTHORIZED: TokenRefused,
     HTTPStatus.TOO_MANY_REQUESTS: RateLimited,
@@ -114,3 +124,16 @@ def worded(
 def safe_id(log_id: str, secrets: Iterable[Secret]) -> str:
     """Return an id of the vendor's logs, redacted and at most 128 characters long."""
     return redact(log_id, secrets)[:_MAX_CODE]
+
+
+def of_redirect(provider: str, kinds: Mapping[str, type[ProviderError]], code: str, message: str) -> ProviderError:
+    """Return the error of a consent page that redirects back with `code` in `error`: what `kinds`, the table of the
+    token endpoint, says of it if that is our operator's fault or temporary, else GrantRevoked: the grant was not given.
+
+    Both texts came through a browser: they are kept, cut, and never interpreted.
+    """
+    kind = kinds.get(code, GrantRevoked)
+    kind = kind if issubclass(kind, Misconfigured | Temporary) else GrantRevoked
+    metadata = {"provider_message": message[:_MAX_REDIRECT_TEXT]} if message else {}
+    code = code[:_MAX_REDIRECT_CODE]
+    return kind("The consent page came back with an error.", provider=provider, code=code, metadata=metadata)

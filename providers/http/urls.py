@@ -1,12 +1,12 @@
-"""Which vendor URLs requests may be sent to: https and known hosts only.
+"""Which vendor URLs requests may be sent to: https and known hosts only; and how a query is added to one.
 
 Owns the one check of a vendor's URL. Knows no vendor; the allowed hosts are an argument.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, quote_plus, urlencode, urlsplit, urlunsplit
 
 import httpx
 from yarl import URL
@@ -45,12 +45,15 @@ def check_url(url: str, suffixes: Iterable[str], allow_loopback: bool = False) -
 
 
 def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> None:
-    """Refuse a URL setting that would send secrets in the clear; the host is the operator's choice.
+    """Refuse a URL setting that would send secrets in the clear; the host is the operator's choice. Only the address of
+    a page, `…authorize_url`, may have a query: paths are appended to the others.
 
     Raises Misconfigured, which names the setting.
     """
     try:
         check_url(url, (urlsplit(url).hostname or "",), allow_loopback)
+        if "?" in url and not name.endswith("authorize_url"):
+            raise Misconfigured("It has a query, after which no path can follow.", code="url_refused")
     except (Misconfigured, ValueError) as refusal:
         reason = refusal.message if isinstance(refusal, Misconfigured) else "It cannot be parsed."
         raise Misconfigured(
@@ -59,6 +62,16 @@ def check_setting(provider: str, name: str, url: str, allow_loopback: bool) -> N
             code="url_refused",
             metadata={"setting": name},
         ) from None
+
+
+def with_query(
+    url: str, values: Mapping[str, str], *, safe: str = "", quote_via: Callable[..., str] = quote_plus
+) -> str:
+    """Return a configured URL with `values` merged into its query; they replace parameters of the same name."""
+    parts = urlsplit(url)
+    kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name not in values]
+    query = urlencode([*kept, *values.items()], safe=safe, quote_via=quote_via, errors="replace")
+    return urlunsplit(parts._replace(query=query))
 
 
 def may_open(url: str, allow_loopback: bool) -> bool:

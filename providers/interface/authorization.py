@@ -6,6 +6,7 @@ Owns the contract of OAuth, static tokens and agencies' grants. Never stores or 
 from collections.abc import Mapping
 from typing import Protocol
 
+from providers.errors import ProviderError
 from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind, Places
 from providers.models.secret import Secret
@@ -40,6 +41,13 @@ class Authorization(Protocol):
 
     def consent_uri(self, request: ConsentRequest) -> str:
         """Return the URL of the consent page for the user's browser; no vendor call."""
+        ...
+
+    def redirect_error(self, code: str, message: str) -> ProviderError:
+        """Return what `error` and `error_description` in the consent page's redirect mean, as at the token endpoint.
+
+        Misconfigured or Temporary, else GrantRevoked: the person, or the provider, did not grant it.
+        """
         ...
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:

@@ -8,19 +8,21 @@ import hashlib
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
-from urllib.parse import unquote, urlencode
+from urllib.parse import unquote
 
 from providers.capabilities import Capability
 from providers.errors import CapabilityMissing, GrantRevoked, ProviderError, TokenRefused
 from providers.http import strict_json
 from providers.http.exchange import Answer, broken
+from providers.http.urls import with_query
 from providers.interface.access import Access
 from providers.models.grants import ConsentRequest, Grant, GrantKind
 from providers.models.secret import Secret
+from providers.scopes import bounded
 from providers.tiktok import wire
 from providers.tiktok.capabilities import TABLE
 from providers.tiktok.client import Client
-from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, unreadable
+from providers.tiktok.errors import PROVIDER, header_log_id, oauth_refusal, redirect_error, unreadable
 
 # In the order a consent page should ask for them ("Scopes Overview").
 SCOPES = (
@@ -51,14 +53,15 @@ class TikTokAuthorization:
     """Authorisation at TikTok."""
 
     def __init__(self, client: Client, clock: Callable[[], datetime]) -> None:
-        """Make the calls with `client`; `clock` makes expiry times absolute."""
+        """Make the calls with `client`; `clock` makes expiry times absolute. Raises Misconfigured (unknown scopes)."""
         self._client = client
         self._clock = clock
+        self._scopes = bounded(PROVIDER, SCOPES, client.config.scopes)
 
     @property
     def scopes(self) -> tuple[str, ...]:
-        """All scopes of the user-side API."""
-        return SCOPES
+        """The scopes of the user-side API that the application has, all of them unless a setting bounds them."""
+        return self._scopes
 
     @property
     def returns_state(self) -> bool:
@@ -86,7 +89,11 @@ class TikTokAuthorization:
             "code_challenge": code_challenge(request.verifier),
             "code_challenge_method": "S256",
         }
-        return f"{self._client.config.authorize_url}?{urlencode(query, safe=',', errors='replace')}"
+        return with_query(self._client.config.authorize_url, query, safe=",")
+
+    def redirect_error(self, code: str, message: str) -> ProviderError:
+        """Return what a code in the consent page's redirect means; see errors.py."""
+        return redirect_error(code, message)
 
     async def exchange(self, code: str, *, verifier: Secret, redirect_uri: str) -> Grant:
         """Exchange a code for a grant: one call. A code that is still URL-encoded is decoded first."""

@@ -26,6 +26,7 @@ class Config:
     client_secret: Secret = field(default_factory=lambda: Secret(""))
     api_url: str = API_URL
     authorize_url: str = AUTHORIZE_URL
+    scopes: tuple[str, ...] = ()
     upload_hosts: tuple[str, ...] = UPLOAD_HOSTS
     allow_loopback: bool = False
     webhook_window: timedelta = timedelta(seconds=WEBHOOK_WINDOW_SECONDS)
@@ -47,13 +48,15 @@ def read(settings: Mapping[str, Any]) -> Config:
     """Return the configuration from a mapping with the names of the fields; empty values take their default.
 
     The window is `webhook_window_seconds`. `client_secret` is a Secret or a string, `upload_hosts` a sequence of host
-    suffixes; other keys are ignored. Raises Misconfigured for a URL that is not https (except loopback, if allowed).
+    suffixes, `scopes` those that the application has (none: all); other keys are ignored. Raises Misconfigured for a
+    URL that is not https (except loopback, if allowed).
     """
     config = Config(
         client_key=str(settings.get("client_key") or "").strip(),
         client_secret=secret_setting("client_secret", settings.get("client_secret")),
         api_url=str(settings.get("api_url") or API_URL).rstrip("/"),
         authorize_url=str(settings.get("authorize_url") or AUTHORIZE_URL),
+        scopes=tuple(settings.get("scopes") or ()),
         upload_hosts=tuple(settings.get("upload_hosts") or UPLOAD_HOSTS),
         allow_loopback=bool(settings.get("allow_loopback", False)),
         webhook_window=timedelta(seconds=settings.get("webhook_window_seconds") or WEBHOOK_WINDOW_SECONDS),

@@ -24,7 +24,7 @@ from providers.errors import (
     Unavailable,
 )
 from providers.http.exchange import Answer
-from providers.http.refusals import Refusals
+from providers.http.refusals import Refusals, of_redirect
 from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
@@ -130,6 +130,11 @@ def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets:
     """Make the error of a token call; an unknown code is ContractBroken, so that it does not end a grant."""
     kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
     return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
+
+
+def redirect_error(code: str, message: str) -> ProviderError:
+    """Return what a code in the consent page's redirect means, as at the token endpoint."""
+    return of_redirect(PROVIDER, {**CODES, **OAUTH_CODES}, code, message)
 
 
 def _unknown(code: str, status: int, write: bool) -> type[ProviderError]:

@@ -56,9 +56,13 @@ def test_nothing_is_wrong_with_a_good_configuration(database_url: str, tmp_path:
         ({"highlevel_client_secret": "canary-secret"}, "GATEWAY_HIGHLEVEL_CLIENT_ID not set"),
         ({"highlevel_api_version": "v1"}, "GATEWAY_HIGHLEVEL_API_VERSION"),
         ({"highlevel_authorize_url": "http://marketplace.example/v2/oauth/chooselocation"}, "HIGHLEVEL_AUTHORIZE_URL"),
-        ({**HIGHLEVEL, "highlevel_authorize_url": f"{PAGE}?client_id=canary"}, "HIGHLEVEL_AUTHORIZE_URL ends before"),
+        ({**HIGHLEVEL, "highlevel_api_url": "https://services.example/x?canary=1"}, "GATEWAY_HIGHLEVEL_API_URL"),
+        ({"public_url": "https://social.example/?canary=1"}, "GATEWAY_PUBLIC_URL"),
         ({**HIGHLEVEL, **LOOPBACK, "highlevel_api_url": "http://127.0.0.1:9"}, "HighLevel addresses"),
-        ({"tiktok_client_key": "", "tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_KEY and"),
+        ({"tiktok_scopes": "user.info.basic,video.post"}, "GATEWAY_TIKTOK_SCOPES: 'video.post'"),
+        ({"highlevel_scopes": "users.write"}, "GATEWAY_HIGHLEVEL_SCOPES: 'users.write'"),
+        ({"highlevel_version_id": "a b"}, "GATEWAY_HIGHLEVEL_VERSION_ID"),
+        ({"highlevel_popup_hosts": "Agency.example"}, "GATEWAY_HIGHLEVEL_POPUP_HOSTS"),
         ({"grpc_address": "nowhere"}, "GATEWAY_GRPC_ADDRESS"),
         ({"http_address": "203.0.113.1:80"}, "GATEWAY_HTTP_ADDRESS"),
         ({"blob_url": "ftp://x/y"}, "blob"),
@@ -77,6 +81,56 @@ def test_what_is_wrong_is_named(change: dict[str, str], says: str, database_url:
     assert any(says in line for line in wrong(ran)), ran.out
     assert "canary" not in ran.out + ran.err
     assert "Traceback" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"tiktok_client_secret": ""}, "GATEWAY_TIKTOK_CLIENT_SECRET not set"),
+        ({"tiktok_api_url": "https://tiktok.example"}, "GATEWAY_TIKTOK_UPLOAD_HOSTS"),
+        ({"tiktok_scopes": "video.post"}, "GATEWAY_TIKTOK_SCOPES"),
+        ({"highlevel_client_id": "65f0-app"}, "GATEWAY_HIGHLEVEL_CLIENT_SECRET not set"),
+        ({"highlevel_version_id": "a b"}, "GATEWAY_HIGHLEVEL_VERSION_ID"),
+        ({**HIGHLEVEL, **LOOPBACK, "highlevel_api_url": "http://127.0.0.1:9"}, "HighLevel addresses"),
+        ({"highlevel_api_url": "https://services.example/x?canary=1"}, "GATEWAY_HIGHLEVEL_API_URL"),
+        ({"public_url": "https://social.example/?canary=1"}, "GATEWAY_PUBLIC_URL"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_what_doctor_calls_wrong_does_not_start(
+    change: dict[str, str], says: str, command: str, database_url: str, tmp_path: Path
+) -> None:
+    """A configuration that `doctor` calls wrong is refused by `serve` and `worker`, in the same words."""
+    settings = {"database_url": database_url, "data_dir": str(tmp_path / "data"), **GOOD, **change}
+    ran = run(command, **settings)
+    assert (1, True) == (ran.code, says in ran.err), ran.err
+    assert any(says in line for line in wrong(run("doctor", **settings)))
+    assert "canary" not in ran.out + ran.err
+    assert "Traceback" not in ran.out + ran.err
+
+
+@pytest.mark.parametrize(
+    ("change", "subject"),
+    [
+        ({"tiktok_client_key": "", "tiktok_client_secret": ""}, "TikTok application"),
+        ({"public_url": None}, "public URL"),
+    ],
+    ids=["no application", "no public URL"],
+)
+def test_what_starts_is_not_wrong(
+    change: dict[str, str | None], subject: str, database_url: str, tmp_path: Path
+) -> None:
+    """A gateway starts without an application and without a public URL: both are notes that say what does not work."""
+    settings = {"database_url": database_url, "data_dir": str(tmp_path / "data"), **GOOD, **change}
+    ran = run("doctor", **{name: value for name, value in settings.items() if value is not None})
+    assert (0, True) == (ran.code, line_of(ran, subject).startswith("note")), ran.out
+
+
+def test_a_query_of_a_consent_page_is_not_wrong(database_url: str, tmp_path: Path) -> None:
+    """The gateway's own parameters are merged into it."""
+    ran = examine(database_url, tmp_path, **HIGHLEVEL, highlevel_authorize_url=f"{PAGE}?version_id=65f0")
+    assert (0, []) == (ran.code, wrong(ran)), ran.out
 
 
 def test_a_misspelt_setting_is_a_note(database_url: str, tmp_path: Path) -> None:

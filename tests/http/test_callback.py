@@ -61,16 +61,43 @@ async def test_a_denied_consent_is_said(caller: ApiCaller, visitor: httpx.AsyncC
     assert "PENDING" == await caller.status(begun.name)
 
 
-async def test_a_state_works_once(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:
-    """A second visit with the same address changes nothing and asks the vendor nothing."""
+@pytest.mark.parametrize("decision", ["approve", "deny"])
+async def test_an_address_that_is_opened_again_ends_as_the_first_time(
+    caller: ApiCaller, visitor: httpx.AsyncClient, decision: str
+) -> None:
+    """The same page, or the same redirect to the application; nothing changes and the vendor is asked nothing."""
+    for fields in ({}, {"return_uri": RETURN_URI}):
+        begun = await caller.begin(f"{decision}-{len(fields)}", **fields)
+        address = await decide(visitor, begun.authorization.uri, decision)
+        first = await visitor.get(address)
+        asked, status = len(caller.vendor.requests), await caller.status(begun.name)
+        again = await visitor.get(address)
+        assert (first.status_code, title(first), first.headers.get("location")) == (
+            again.status_code,
+            title(again),
+            again.headers.get("location"),
+        )
+        assert (asked, status) == (len(caller.vendor.requests), await caller.status(begun.name))
+        assert ("VALID" if decision == "approve" else "PENDING") == status
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        ("access_denied", 403, "the permission was not given"),
+        ("invalid_scope", 409, "only its operator can correct"),
+        ("temporarily_unavailable", 503, "could not be connected just now"),
+    ],
+)
+async def test_the_page_says_whose_fault_an_error_is(
+    caller: ApiCaller, visitor: httpx.AsyncClient, error: str, code: int, says: str
+) -> None:
+    """A person's no, our operator's fault, and "try again" are different pages."""
     begun = await caller.begin()
     address = await decide(visitor, begun.authorization.uri, "approve")
-    await visitor.get(address)
-    exchanges = len(caller.vendor.exchanges)
-    page = await visitor.get(address)
-    assert (400, "This link is no longer valid") == (page.status_code, title(page))
-    assert exchanges == len(caller.vendor.exchanges)
-    assert "VALID" == await caller.status(begun.name)
+    state = parse_qs(urlsplit(address).query)["state"][0]
+    page = await visitor.get(f"{address.partition('?')[0]}?state={state}&error={error}")
+    assert (code, "Not connected", True) == (page.status_code, title(page), says in html.unescape(page.text))
 
 
 async def test_looking_does_not_use_the_state_up(caller: ApiCaller, visitor: httpx.AsyncClient) -> None:

@@ -72,8 +72,10 @@ async def test_a_location_is_connected_in_a_browser(planner: ApiCaller, browser:
     assert echo == ("state" in parse_qs(urlsplit(address).query))
     assert (303, "VALID") == (page.status_code, await planner.status(begun.name))
     assert "status=connected" in page.headers["location"]
-    # The cookie alone opens nothing any more.
-    assert 400 == (await browser.get(address)).status_code
+    # Opened again it ends as the first time, and no code is exchanged.
+    again = await browser.get(address)
+    assert (303, page.headers["location"]) == (again.status_code, again.headers["location"])
+    assert ["ok"] == [each.outcome for each in planner.vendor.exchanges if each.grant_type == "authorization_code"]
 
 
 @pytest.mark.parametrize("echo", [False], indirect=True)

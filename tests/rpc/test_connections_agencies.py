@@ -145,18 +145,81 @@ async def test_what_was_given_up_stays_so(high: HighWorld) -> None:
     assert DISCONNECTED == (await high.world.get(made.name)).status
 
 
-async def test_a_location_that_the_agency_did_not_pick_is_told(high: HighWorld) -> None:
-    """STATE_FORBIDS; the agency's own grant is kept, and a later installation gives the location's."""
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await high.connect_agency(BAKERY, GARAGE)
-    assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+async def test_a_refused_agency_leaves_nothing_behind(high: HighWorld) -> None:
+    """An agency without the connection's place is refused before anything is written: no connection, no claimed
+    location, no setting, also after a sweep; the right agency's consent is accepted afterwards.
+    """
+    made = await high.begin(BAKERY)
+    before = await high.row(made.name)
 
-    high.vendor.install([BAKERY])
-    high.world.clock.advance(DAY)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await high.world.complete(await high.consent(made.authorization.uri, GARAGE, agency=True))
     await high.sweep()
 
-    mine = [each for each in await high.listed(f"locations/{BAKERY}") if each.provider_subject == BAKERY]
-    assert [VALID] == [each.status for each in mine]
+    assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert [(made.name, PENDING)] == [(each.name, each.status) for each in await high.listed()]
+    assert (before.provider_settings, "") == ((await high.row(made.name)).provider_settings, before.provider_subject)
+    assert [] == await high.world.events(BAKERY)
+    other = high.world.client(await high.world.key("other"))
+    assert PENDING == (await high.begin(GARAGE, api=other.connections)).status
+
+    high.vendor.install([BAKERY])
+    await reauthorize(high, made.name)
+    assert VALID == (await high.world.get(made.name)).status
+
+
+async def test_an_agency_that_cannot_be_proved_now_leaves_nothing_behind(high: HighWorld) -> None:
+    """Neither the place's token nor the list of installations can be had: PROVIDER_UNAVAILABLE, and nothing is kept."""
+    made = await high.begin(BAKERY)
+    query = await high.consent(made.authorization.uri, BAKERY, agency=True)
+    for operation in ("oauth.location_token", "oauth.installed"):
+        high.vendor.faults.add(Fault(match=operation, kind="status", status=503, times=4))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await high.world.complete(query)
+
+    assert_error(caught.value, Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE")
+    high.vendor.faults.clear()
+    assert [(made.name, PENDING)] == [(each.name, each.status) for each in await high.listed()]
+    await reauthorize(high, made.name)
+    assert VALID == (await high.world.get(made.name)).status
+
+
+async def test_a_place_that_is_only_listed_proves_the_agency_too(high: HighWorld) -> None:
+    """Without its token now the list says that the place is not the agency's: refused, and nothing is kept."""
+    made = await high.begin(BAKERY)
+    query = await high.consent(made.authorization.uri, GARAGE, agency=True)
+    high.vendor.faults.add(Fault(match="oauth.location_token", kind="drop_after"))
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await high.world.complete(query)
+
+    assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert [(made.name, PENDING)] == [(each.name, each.status) for each in await high.listed()]
+
+
+async def test_an_agency_at_a_location_whose_place_nobody_stated(high: HighWorld) -> None:
+    """An agency's token names no place: it is the location's own id, if the agency has one of that id; else refused."""
+    high.vendor.tenants.set_location("fresh-one")
+    refused = await high.begin("acme-paris")
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await high.world.complete(await high.consent(refused.authorization.uri, BAKERY, agency=True))
+    assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert [refused.name] == [each.name for each in await high.listed()]
+
+    made = await high.connect_agency("fresh-one", "fresh-one")
+    assert (VALID, "fresh-one") == (made.status, made.provider_settings["location_id"])
+
+
+async def test_a_connection_that_waits_without_a_place_is_served_by_its_location_s_id(high: HighWorld) -> None:
+    """A location of the id that an agency installs later gets its grant, although its connection states no place."""
+    high.vendor.tenants.set_location("fresh-one")
+    waiting = await high.begin("fresh-one")
+    await high.connect_agency(BAKERY, BAKERY, "fresh-one")
+    await high.sweep()
+
+    now = await high.world.get(waiting.name)
+    assert (VALID, "fresh-one") == (now.status, now.provider_settings["location_id"])
 
 
 async def test_another_agency_than_was_said_is_refused(high: HighWorld) -> None:

@@ -5,6 +5,7 @@ Owns CompleteConnection and what it shares with the browser's callback; the vend
 
 import asyncio
 from datetime import timedelta
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
 
@@ -13,12 +14,14 @@ import pytest
 
 from gateway.domain.connections import complete
 from gateway.domain.connections.complete import ConsentFailed
-from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid
+from gateway.domain.credentials import connection_status
+from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, StateForbids
+from providers.errors import Misconfigured, Unavailable
 from providers.simulators.tiktok import Fault
 from providers.tiktok.authorization import SCOPES
 from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import authorizations
-from tests.fixtures.gateway import World
+from tests.fixtures.gateway import World, opened
 from tests.fixtures.settings import REDIRECT_URI, RETURN_URI
 from tests.rpc.answers import assert_error
 
@@ -147,6 +150,62 @@ async def test_a_denied_consent_is_an_event_and_can_be_repeated(gateway: World) 
     )
     done = await gateway.complete(await gateway.consent(again.authorization.uri))
     assert (VALID, "") == (done.status, done.last_error_code)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "reason"),
+    [
+        ("access_denied", Code.FAILED_PRECONDITION, "AUTHORIZATION_DENIED"),
+        ("nobody_knows", Code.FAILED_PRECONDITION, "AUTHORIZATION_DENIED"),
+        ("invalid_scope", Code.FAILED_PRECONDITION, "PROVIDER_MISCONFIGURED"),
+        ("unauthorized_client", Code.FAILED_PRECONDITION, "PROVIDER_MISCONFIGURED"),
+        ("temporarily_unavailable", Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+        ("server_error", Code.UNAVAILABLE, "PROVIDER_UNAVAILABLE"),
+    ],
+)
+async def test_an_error_in_the_redirect_is_classed_as_at_the_token_endpoint(
+    gateway: World, error: str, code: Code, reason: str
+) -> None:
+    """A person's no, our operator's fault, and "try again" are told apart by the call, the connection and the event."""
+    made = await gateway.create()
+    query = await gateway.consent(made.authorization.uri)
+    said = {"state": query["state"], "error": error, "error_description": "Said so."}
+
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await gateway.complete(said)
+
+    assert_error(caught.value, code, reason, provider="tiktok", providerCode=error, providerMessage="Said so.")
+    now = await gateway.get(made.name)
+    assert (PENDING, error, "Said so.") == (now.status, now.last_error_code, now.last_error_message)
+    [event] = await gateway.events()
+    assert ("CONNECTION_DENIED", error, reason) == (event.type, event.payload["error"], event.payload["reason"])
+    assert [] == gateway.exchanges("authorization_code")
+    # Only after "try again" the same page may be used again.
+    if code is Code.UNAVAILABLE:
+        assert VALID == (await gateway.complete(query)).status
+    else:
+        await refused(gateway, query, "AUTHORIZATION_STATE_INVALID")
+
+
+async def test_a_bounded_application_asks_for_no_more_than_it_has(database_url: str, tmp_path: Path) -> None:
+    """GATEWAY_TIKTOK_SCOPES: callers that name no scopes get a VALID connection with those of the application, others
+    are refused, and a connection from before asks for what is left.
+    """
+    async with opened(database_url, tmp_path / "before") as world:
+        before = await world.create("l2")
+    async with opened(database_url, tmp_path, tiktok_scopes=("user.info.basic", "video.list")) as world:
+        made = await world.create()
+        assert ["user.info.basic", "video.list"] == list(made.requested_scopes)
+        assert "user.info.basic,video.list" == parse_qs(urlsplit(made.authorization.uri).query)["scope"][0]
+        assert VALID == (await world.complete(await world.consent(made.authorization.uri))).status
+
+        again = await world.api.connections.ReauthorizeConnection(
+            connection_service_pb2.ReauthorizeConnectionRequest(name=before.name)
+        )
+        assert "user.info.basic,video.list" == parse_qs(urlsplit(again.authorization.uri).query)["scope"][0]
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await world.create(requested_scopes=["video.publish"])
+        assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="connection.requested_scopes")
 
 
 async def test_a_denied_reauthorization_leaves_a_working_connection_as_it_was(gateway: World) -> None:
@@ -433,6 +492,71 @@ async def test_the_browsers_door_is_the_same_function(gateway: World) -> None:
     assert (RETURN_URI, "VALID") == (done.return_uri, done.connection.status)
     assert isinstance(caught.value.error, AuthorizationDenied)
     assert (RETURN_URI, other.name) == (caught.value.return_uri, caught.value.connection)
+
+
+async def test_a_callback_that_is_opened_again_ends_as_the_first_did(gateway: World) -> None:
+    """Connected, denied, refused, misconfigured, lost: the second visit has the same end, asks the vendor nothing and
+    changes nothing.
+    """
+    names, first, second = {}, {}, {}
+    for number, case in enumerate(("connected", "denied", "refused", "misconfigured", "code", "lost")):
+        made = await gateway.connect(f"l{number}") if case == "refused" else await gateway.create(f"l{number}")
+        uri = made.authorization.uri
+        if case == "refused":
+            request = connection_service_pb2.ReauthorizeConnectionRequest(name=made.name)
+            uri = (await gateway.api.connections.ReauthorizeConnection(request)).authorization.uri
+        query = await gateway.consent(uri, user=int(case == "refused"), approve=case != "denied")
+        if case == "misconfigured":
+            query = {"state": query["state"], "error": "invalid_scope"}
+        if case == "code":
+            query["code"] = "no-such-code"
+        if case == "lost":
+            gateway.vendor.faults.add(Fault(match="oauth.token", kind="drop_after"))
+        names[case], first[case] = made.name, await visited(gateway, query)
+        state, calls = await gateway.get(made.name), len(gateway.vendor.requests)
+        second[case] = await visited(gateway, query)
+        assert (state, calls) == (await gateway.get(made.name), len(gateway.vendor.requests))
+
+    assert first == second
+    assert {
+        "connected": names["connected"],
+        "denied": AuthorizationDenied,
+        "refused": StateForbids,
+        "misconfigured": Misconfigured,
+        "code": AuthorizationDenied,
+        "lost": Unavailable,
+    } == first
+
+
+async def visited(world: World, query: dict[str, str]) -> object:
+    """Open the callback; return the connection's name, or the class of the error."""
+    try:
+        done = await complete.complete_callback(world.domain, "tiktok", **query)
+    except ConsentFailed as failed:
+        return type(failed.error)
+    return connection_status.resource_name(done.connection)
+
+
+async def test_two_visits_at_once_end_alike(gateway: World) -> None:
+    """A callback that a browser opens twice at once is exchanged once, and both visits show the same end."""
+    made = await gateway.create()
+    query = await gateway.consent(made.authorization.uri)
+
+    ends = await asyncio.gather(*(visited(gateway, query) for _ in range(3)))
+
+    assert [made.name] * 3 == ends
+    assert ["ok"] == gateway.exchanges("authorization_code")
+
+
+async def test_a_visit_after_a_death_is_not_kept_waiting(gateway: World) -> None:
+    """A first visit that never ended is not waited for once its time is over."""
+    made = await gateway.create()
+    query = await gateway.consent(made.authorization.uri)
+    async with gateway.domain.db.transaction() as tx:
+        await authorizations.consume(tx, query["state"].split(".")[0], gateway.clock())
+    gateway.clock.advance(timedelta(minutes=2))
+
+    assert AuthorizationStateInvalid is await visited(gateway, query)
 
 
 async def test_a_state_is_not_used_up_at_another_providers_door(gateway: World) -> None:

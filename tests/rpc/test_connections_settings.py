@@ -5,6 +5,7 @@ Owns what is said of places and kinds. The consent itself is in test_connections
 test_connections_agencies.py.
 """
 
+import asyncio
 from pathlib import Path
 
 import grpc
@@ -13,9 +14,10 @@ import pytest
 from gateway.domain.access import ConnectionAccess
 from providers.simulators.highlevel import SCOPES, Fault
 from providers.simulators.highlevel.tenants import BAKER, BAKERY, COMPANY, GARAGE, OWNER
-from socialgateway.v1 import connection_pb2
+from socialgateway.v1 import connection_pb2, connection_service_pb2
 from storage import connections
 from tests.fixtures.highlevel import HighWorld, opened
+from tests.fixtures.settings import REDIRECT_URI
 from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error
 
@@ -34,6 +36,58 @@ async def test_a_connection_is_of_the_location_with_our_id(high: HighWorld) -> N
     assert {"location_id": BAKERY} == dict(made.provider_settings)
     assert connection_pb2.GRANT_KIND_LOCATION == made.grant_kind
     assert connection_pb2.GRANT_ORIGIN_UNSPECIFIED == made.grant_origin
+
+
+async def test_a_location_that_only_the_vendor_knows_is_the_one_that_the_grant_names(high: HighWorld) -> None:
+    """Nobody stated a location_id: the first consent's is taken and kept, and a later consent for another is refused,
+    on the same connection and on a new one in the same location.
+    """
+    begun = await high.begin("acme-paris")
+    assert {} == dict(begun.provider_settings)
+    made = await high.world.complete(await high.consent(begun.authorization.uri, BAKERY))
+    assert (begun.name, VALID, BAKERY) == (made.name, made.status, made.provider_settings["location_id"])
+
+    request = connection_service_pb2.ReauthorizeConnectionRequest(name=made.name, redirect_uri=REDIRECT_URI)
+    again = await high.api.connections.ReauthorizeConnection(request)
+    another = await high.begin("acme-paris")
+    for each in (again, another):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await high.world.complete(await high.consent(each.authorization.uri, GARAGE))
+        assert_error(caught.value, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert BAKERY == (await high.world.get(made.name)).provider_settings["location_id"]
+    renewed = await high.connect("acme-paris", BAKERY)
+    assert (made.name, VALID) == (renewed.name, renewed.status)
+
+
+async def test_two_first_consents_at_once_determine_one_location(high: HighWorld) -> None:
+    """Of two consents for different locations in one location of ours, where nobody stated one, one is refused."""
+    begun = [await high.begin("acme-paris") for _ in range(2)]
+    queries = [
+        await high.consent(each.authorization.uri, picked) for each, picked in zip(begun, (BAKERY, GARAGE), strict=True)
+    ]
+
+    done = await asyncio.gather(*(high.world.complete(query) for query in queries), return_exceptions=True)
+
+    [refused] = [each for each in done if isinstance(each, grpc.aio.AioRpcError)]
+    assert_error(refused, Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert 1 == len([each for each in await high.listed() if each.status == VALID])
+
+
+async def test_a_second_location_can_be_stated(high: HighWorld) -> None:
+    """What a caller states is taken beside what a grant determined."""
+    await high.connect("acme-paris", BAKERY)
+    made = await high.connect("acme-paris", GARAGE, said={"location_id": GARAGE})
+
+    assert (VALID, GARAGE) == (made.status, made.provider_settings["location_id"])
+
+
+async def test_a_static_token_needs_its_location(high: HighWorld) -> None:
+    """Such a token names no location, so that one must be stated where our location's id cannot be HighLevel's."""
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await high.create("acme-paris", static_token=high.vendor.private_token(BAKERY))
+
+    assert_error(caught.value, Code.INVALID_ARGUMENT, "FIELD_INVALID", field="connection.provider_settings")
+    assert [] == high.vendor.requests
 
 
 BAD: dict[str, tuple[str, dict[str, str]]] = {

@@ -41,6 +41,7 @@ def test_the_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyP
         "client_secret": "",
         "api_url": "https://open.tiktokapis.com",
         "authorize_url": "https://www.tiktok.com/v2/auth/authorize/",
+        "scopes": (),
         "upload_hosts": ("tiktokapis.com",),
         "webhook_window_seconds": 300,
     } == found.provider("tiktok")
@@ -60,6 +61,7 @@ def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch
         "TIKTOK_CLIENT_SECRET": "cs",
         "TIKTOK_API_URL": "https://open.example",
         "TIKTOK_AUTHORIZE_URL": "https://www.example/authorize/",
+        "TIKTOK_SCOPES": "user.info.basic, video.list",
         "TIKTOK_UPLOAD_HOSTS": "a.example, b.example,",
         "ALLOWED_REDIRECT_URIS": "https://app.example/done",
         "LOG_LEVEL": "DEBUG",
@@ -76,6 +78,7 @@ def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch
     tiktok = found.provider("tiktok")
     assert ("ck", "cs", "https://open.example") == (tiktok["client_key"], tiktok["client_secret"], tiktok["api_url"])
     assert ("a.example", "b.example") == tiktok["upload_hosts"]
+    assert ("user.info.basic", "video.list") == tiktok["scopes"]
 
 
 @pytest.mark.parametrize("ring", ["", "  "])

@@ -4,18 +4,19 @@ Owns the agency's own connection, and which sub-accounts its grant covers: those
 application as installed. Progress is recorded in the connections, so that a run after a crash continues with the rest.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
 
 from gateway.aip import names
-from gateway.domain.access import ConnectionAccess
+from gateway.domain.access import ConnectionAccess, UnsavedAccess
 from gateway.domain.connections import derived_grants, grants
 from gateway.domain.connections.derived_grants import WaitingPlace
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.errors import StateForbids
-from providers.errors import Ambiguous, ContractBroken, GrantRevoked, Temporary
+from providers.errors import Ambiguous, ContractBroken, GrantRevoked, Temporary, Unavailable
 from providers.models.grants import Grant, GrantKind
 from storage import connections, tokens, webhooks
 from storage.connections import ConnectionRow
@@ -34,7 +35,47 @@ def is_agency_grant(domain: Domain, row: ConnectionRow, grant: Grant) -> bool:
     return grant.kind is GrantKind.COMPANY and grants.kind_of(domain, row) is not GrantKind.COMPANY
 
 
-async def claim(domain: Domain, tx: Transaction, requested: ConnectionRow, grant: Grant) -> ConnectionRow:
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The proof that an agency's grant covers a connection's sub-account: the sub-account's own grant, or None if the
+    vendor only listed the sub-account and could not issue its grant now.
+    """
+
+    place: str
+    grant: Grant | None
+
+
+async def prove(domain: Domain, row: ConnectionRow, place: str, grant: Grant) -> Proof:
+    """Prove that the agency that consented on a connection's page has the connection's sub-account, before anything is
+    written: one vendor call for the sub-account's grant, or its list of installations when that cannot be issued now.
+
+    Raises StateForbids when the connection belongs to another agency or the agency does not have the sub-account,
+    Unavailable when the vendor cannot say so now, Rejected.
+    """
+    grants.settings_with(domain, row, grant)
+    access = UnsavedAccess(domain, row.provider, row.location, row.id, grant=grant)
+    try:
+        return Proof(place, await domain.providers[row.provider].authorization.derive(access, place))
+    except GrantRevoked:
+        raise _not_covered(row) from None
+    except (Temporary, Ambiguous, ContractBroken) as error:
+        log.warning("agency.not_served", connection=connection_status.resource_name(row), code=error.code)
+    try:
+        installed = await _installed(domain, access, row)
+    except (Temporary, Ambiguous, ContractBroken) as error:
+        text = "Whether the agency has this connection's place could not be found out: consent again."
+        raise Unavailable(text, provider=row.provider, code=error.code, log_id=error.log_id) from None
+    if place not in installed:
+        raise _not_covered(row)
+    return Proof(place, None)
+
+
+def _not_covered(row: ConnectionRow) -> StateForbids:
+    text = "The agency consented, but it does not have the application in this connection's place."
+    return StateForbids(row.status, text, resource=connection_status.resource_name(row))
+
+
+async def claim(domain: Domain, tx: Transaction, requested: ConnectionRow, grant: Grant, proof: Proof) -> ConnectionRow:
     """Assign the grant to the agency's own connection, created if necessary, and return that; `requested`, for which
     the consent was opened, only gets the settings that the grant determines.
 
@@ -42,29 +83,24 @@ async def claim(domain: Domain, tx: Transaction, requested: ConnectionRow, grant
     """
     now = domain.clock()
     existing = await grants.lock_subject(tx, requested.location, requested.provider, grant.subject)
-    await connection_status.move(tx, requested, now, provider_settings=grants.settings_with(domain, requested, grant))
+    settings = {derived_grants.place_setting(domain, requested): proof.place, **requested.provider_settings}
+    settings = grants.settings_with(domain, requested, grant, settings)
+    await connection_status.move(tx, requested, now, provider_settings=settings)
     agency = existing or await connections.insert(tx, derived_grants.new_row(domain, requested, GrantKind.COMPANY, {}))
     scopes, settings = requested.requested_scopes, grants.settings_with(domain, agency, grant)
     return await grants.assign(domain, tx, agency, grant, settings=settings, scopes=scopes, origin=GrantOrigin.CONSENT)
 
 
-async def connect(domain: Domain, agency: ConnectionRow, location: str, connection: str) -> ConnectionRow:
-    """Derive the grant of the connection on whose page an agency consented: one vendor call.
+async def connect(domain: Domain, agency: ConnectionRow, location: str, connection: str, proof: Proof) -> ConnectionRow:
+    """Save the sub-account's grant, which proved the agency's, with the connection on whose page the agency consented.
 
-    If the vendor cannot answer now, `reconcile` does so later. Raises storage's NotFound, StateForbids when the
-    application is not installed in the connection's sub-account.
+    If the vendor could not issue it, `reconcile` gets it later. Raises storage's NotFound.
     """
     async with domain.db.read() as tx:
         row = await connections.get(tx, location, connection)
-    waiting = WaitingPlace(row.provider_settings[derived_grants.place_setting(domain, row)], row)
-    try:
-        return await derived_grants.derive(domain, agency, _access(domain, agency), waiting) or row
-    except GrantRevoked:
-        text = "The agency consented, but it does not have the application in this connection's place."
-        raise StateForbids(row.status, text, resource=connection_status.resource_name(row)) from None
-    except (Temporary, Ambiguous, ContractBroken) as error:
-        log.warning("agency.not_served", connection=connection_status.resource_name(row), code=error.code)
+    if proof.grant is None:
         return row
+    return await derived_grants.save(domain, agency, WaitingPlace(proof.place, row), proof.grant) or row
 
 
 async def derive_grant(domain: Domain, row: ConnectionRow) -> Grant:

@@ -4,10 +4,10 @@ Owns the steps after a vendor's consent page, for the RPC and for the browser's 
 tokens are passed to `gateway/domain/credentials/tokens.py` at once.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,28 +15,35 @@ from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
 from gateway.domain.concurrency import until_stored
-from gateway.domain.connections import agencies, grants, verify
+from gateway.domain.connections import agencies, grants, outcome, revocation, verify
+from gateway.domain.connections.agencies import Proof
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
-from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid
+from gateway.errors import AuthorizationDenied, AuthorizationStateInvalid, FieldInvalid, StateForbids
 from gateway.failpoints import reach
-from providers.errors import Ambiguous, Misconfigured, ProviderError, Rejected, Temporary, Unavailable
-from providers.models.grants import Grant, GrantKind
+from providers.errors import (
+    Ambiguous,
+    Misconfigured,
+    ProviderError,
+    Rejected,
+    Temporary,
+    Unavailable,
+)
+from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import authorizations, connections, events, posts
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
+from storage.errors import NotFound
 from storage.keys import LocationSealer
 from storage.states import AuthorizationOutcome
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 MAX_CODE_LENGTH = 4096
-MAX_DESCRIPTION_LENGTH = 300
 SAVE_RETRY = timedelta(seconds=1)
-FIRST_CALL_TIMEOUT_SECONDS = 60.0
-FIRST_CALL_POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +93,8 @@ async def complete_callback(
 ) -> Completed:
     """Complete a consent for a browser on the callback of `provider`, authorised by the state instead of an API key.
 
-    Raises what `complete` raises before the state is found, ConsentFailed afterwards.
+    A callback that is opened again ends as the first one did, without a vendor call. Raises what `complete` raises
+    before the state is found, ConsentFailed afterwards.
     """
     return await _complete(domain, state, code, error, error_description, provider=provider)
 
@@ -112,58 +120,55 @@ async def _complete(
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
         used = await authorizations.consume(tx, id, domain.clock())
-        if first is None and used is None:
+        row = await authorizations.find(tx, id) or row
+        # A caller repeats by its request id, a browser by opening the same address again.
+        if used is None and first is None and (authorize is not None or row.consume_time is None):
             raise AuthorizationStateInvalid()
-    if used is None:
-        return await _result_of_first_call(domain, row)
     try:
+        if used is None:
+            return Completed(await outcome.of_first_call(domain, row), row.return_uri, row.openers)
         if error:
-            await _record_denial(domain, used, error, error_description)
-            raise AuthorizationDenied(metadata=_error_metadata(used, error, error_description), resource=_name(used))
+            raise await _record_redirect_error(domain, used, error, error_description)
         return await domain.tokens.guard(_finish(domain, used, code))
     except Exception as failure:
-        raise ConsentFailed(failure, used) from failure
+        raise ConsentFailed(failure, row) from failure
 
 
 def _name(row: AuthorizationRow) -> str:
     return names.CONNECTION.format(row.location, row.connection)
 
 
-def _error_metadata(row: AuthorizationRow, code: str, message: str) -> dict[str, str]:
-    metadata = {
-        "provider": row.provider,
-        "providerCode": code[:100],
-        "providerMessage": message[:MAX_DESCRIPTION_LENGTH],
+async def _record_redirect_error(domain: Domain, row: AuthorizationRow, code: str, text: str) -> Exception:
+    """Record, with the connection and in an event, what the vendor's consent page reported instead of a code, and
+    return the error to raise; the connection's status does not change.
+
+    After a temporary error the same consent page may be used again.
+    """
+    error = domain.providers[row.provider].authorization.redirect_error(code, text)
+    now, said = domain.clock(), error.metadata.get("provider_message", "")
+    payload = {"connection_id": row.connection, "error": error.code, "error_description": said}
+    denied = not isinstance(error, Misconfigured | Temporary)
+    payload["reason"] = AuthorizationDenied.reason if denied else reasons.reason_of(error)
+    last: dict[str, Any] = {
+        "last_error_code": error.code,
+        "last_error_message": said or ("" if denied else error.message),
     }
-    return {key: value for key, value in metadata.items() if value}
-
-
-async def _result_of_first_call(domain: Domain, row: AuthorizationRow) -> Completed:
-    """Return the result of the first call with this request id, waiting while that call runs."""
-    waited = 0.0
-    while True:
-        async with domain.db.read() as tx:
-            row = await authorizations.find(tx, row.id) or row
-        if row.outcome or row.consume_time is None or waited >= FIRST_CALL_TIMEOUT_SECONDS:
-            break
-        await asyncio.sleep(FIRST_CALL_POLL_SECONDS)
-        waited += FIRST_CALL_POLL_SECONDS
-    if row.outcome == AuthorizationOutcome.DENIED:
-        raise AuthorizationDenied(metadata={"provider": row.provider})
-    if row.outcome != AuthorizationOutcome.COMPLETED:
-        raise AuthorizationStateInvalid("An earlier call with this request_id failed: consent again.")
-    async with domain.db.read() as tx:
-        return Completed(await connections.get(tx, row.location, row.connection), row.return_uri, row.openers)
-
-
-async def _record_denial(domain: Domain, row: AuthorizationRow, code: str, text: str) -> None:
-    """Record the denial with the connection and in an event; the connection's status does not change."""
-    now, code, text = domain.clock(), code[:100], text[:MAX_DESCRIPTION_LENGTH]
-    payload = {"connection_id": row.connection, "error": code, "error_description": text}
     async with domain.db.transaction() as tx:
-        await authorizations.finish(tx, row.id, AuthorizationOutcome.DENIED, row.connection)
-        await connections.change(tx, row.location, row.connection, now, last_error_code=code, last_error_message=text)
+        if isinstance(error, Temporary):
+            await authorizations.release(tx, row.id)
+        else:
+            await authorizations.finish(tx, row.id, outcome.of_error(error), row.connection)
+        await connections.change(tx, row.location, row.connection, now, **last)
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
+    return AuthorizationDenied(metadata=_metadata_of(error), resource=_name(row)) if denied else error
+
+
+def _metadata_of(error: ProviderError) -> dict[str, str]:
+    """Return the vendor's code and words of a denial; our own sentence is no word of the vendor's."""
+    metadata = reasons.metadata_of(error)
+    if "provider_message" not in error.metadata:
+        metadata.pop("providerMessage", None)
+    return metadata
 
 
 async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
@@ -172,44 +177,52 @@ async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed
     grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:
-        connection = await _claim(domain, row, grant)
+        proof = await _prove(domain, row, grant)
+        connection = await _claim(domain, row, grant, proof)
         await domain.tokens.adopt(seal, connection.id, grant)
         reach("consent.after-save")
-        verified = await _verify(domain, row, connection)
-    except Exception:
-        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
+        verified = await _verify(domain, row, connection, proof)
+    except Exception as error:
+        if isinstance(error, StateForbids | NotFound):
+            await revocation.give_back(domain, row.provider, grant)
+        await _record_outcome(domain, row, outcome.of_error(error), row.connection)
         raise
     await _record_outcome(domain, row, AuthorizationOutcome.COMPLETED, verified.id)
     return Completed(verified, row.return_uri, row.openers)
 
 
-async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow) -> ConnectionRow:
-    """Verify and return the connection that got the grant.
+async def _prove(domain: Domain, row: AuthorizationRow, grant: Grant) -> Proof | None:
+    """Prove that an agency that consented has the connection's sub-account; None if nobody else's grant is derived."""
+
+    async def read() -> tuple[ConnectionRow, str]:
+        async with domain.db.read() as tx:
+            requested = await connections.get(tx, row.location, row.connection)
+            return requested, await grants.expected_place(domain, tx, requested)
+
+    requested, place = await _until_stored(row, read)
+    if not agencies.is_agency_grant(domain, requested, grant):
+        return None
+    return await agencies.prove(domain, requested, place, grant)
+
+
+async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow, proof: Proof | None) -> ConnectionRow:
+    """Verify the connection for which the consent was opened; if an agency consented, save its own grant before.
 
     If an agency consented on the page of a sub-account's connection, derive that connection's grant and verify it
     instead: the sweeper verifies the agency's connection, and connects its other sub-accounts.
     """
-    connection = granted
-    if granted.grant_kind == GrantKind.COMPANY and await _is_for_sub_account(domain, row):
-        connection = await agencies.connect(domain, granted, row.location, row.connection)
-    if not connection.grant_origin:
-        return connection
-    return await verify.probe(domain, connection.location, connection.id)
+    requested = granted
+    if proof is not None:
+        requested = await agencies.connect(domain, granted, row.location, row.connection, proof)
+    if not requested.grant_origin:
+        return requested
+    return await verify.probe(domain, requested.location, requested.id)
 
 
-async def _is_for_sub_account(domain: Domain, row: AuthorizationRow) -> bool:
-    """Return whether the consent was opened for a sub-account's connection, and not for an agency's."""
-    async with domain.db.read() as tx:
-        requested = await connections.find(tx, row.location, row.connection)
-    return requested is not None and grants.kind_of(domain, requested) is not GrantKind.COMPANY
-
-
-async def _record_outcome(
-    domain: Domain, row: AuthorizationRow, outcome: AuthorizationOutcome, connection: str
-) -> None:
+async def _record_outcome(domain: Domain, row: AuthorizationRow, ended: AuthorizationOutcome, connection: str) -> None:
     async with domain.db.transaction() as tx:
-        await authorizations.finish(tx, row.id, outcome, connection)
-        if outcome == AuthorizationOutcome.COMPLETED:
+        await authorizations.finish(tx, row.id, ended, connection)
+        if ended == AuthorizationOutcome.COMPLETED:
             await posts.wake_connection(tx, row.location, connection, domain.clock())
 
 
@@ -225,8 +238,9 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
             await authorizations.release(tx, row.id)
         raise
     except ProviderError as error:
-        await _record_outcome(domain, row, AuthorizationOutcome.FAILED, row.connection)
-        raise await _record_exchange_error(domain, row, error) from None
+        raised = await _record_exchange_error(domain, row, error)
+        await _record_outcome(domain, row, outcome.of_error(raised), row.connection)
+        raise raised from None
 
 
 async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
@@ -241,24 +255,29 @@ async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: P
             last_error_message=error.message,
         )
     if isinstance(error, Ambiguous):
-        text = "The answer to the exchange was lost, and a code works once: consent again."
-        return Unavailable(text, provider=error.provider, code=error.code, log_id=error.log_id)
+        return Unavailable(outcome.LOST, provider=error.provider, code=error.code, log_id=error.log_id)
     if isinstance(error, Rejected) and not isinstance(error, Misconfigured):
         return AuthorizationDenied(metadata=reasons.metadata_of(error), resource=_name(row))
     return error
 
 
-async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant) -> ConnectionRow:
-    """Assign the grant to its connection, however long the database is unavailable: the vendor issues it only once."""
+async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant, proof: Proof | None) -> ConnectionRow:
+    """Assign the grant to its connection."""
 
     async def claim() -> ConnectionRow:
         async with domain.db.transaction() as tx:
             requested = await connections.get(tx, row.location, row.connection)
-            if agencies.is_agency_grant(domain, requested, grant):
-                return await agencies.claim(domain, tx, requested, grant)
+            if proof is not None:
+                return await agencies.claim(domain, tx, requested, grant, proof)
             return await grants.claim(domain, tx, requested, grant)
+
+    return await _until_stored(row, claim)
+
+
+async def _until_stored(row: AuthorizationRow, work: Callable[[], Awaitable[T]]) -> T:
+    """Return what `work` returns, however long the database is unavailable: the vendor issues a grant only once."""
 
     def report(_: DatabaseUnavailable) -> None:
         log.error("consent.save_failed", location=row.location, connection=row.connection)
 
-    return await until_stored(claim, pause=SAVE_RETRY, report=report)
+    return await until_stored(work, pause=SAVE_RETRY, report=report)

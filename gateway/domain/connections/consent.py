@@ -13,6 +13,7 @@ from gateway.caller import Caller
 from gateway.domain import oauth_state
 from gateway.domain.context import Consent, Domain
 from gateway.errors import AuthorizationStateInvalid
+from providers.errors import Misconfigured
 from providers.models.grants import ConsentRequest
 from providers.models.secret import Secret
 from storage import authorizations
@@ -35,7 +36,8 @@ async def start(
     now, id = domain.clock(), secrets.token_urlsafe(24)
     verifier = Secret(secrets.token_urlsafe(48))
     redirect = redirect_uri or oauth_state.callback_uri(domain, row.provider)
-    request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, tuple(row.requested_scopes))
+    scopes = _scopes(domain, row)
+    request = ConsentRequest(oauth_state.sign(domain.oauth_secret, id), verifier, redirect, scopes)
     uri = domain.providers[row.provider].authorization.consent_uri(request)
     seal = await domain.sealer.for_location(tx, row.location)
     await authorizations.insert(
@@ -51,11 +53,23 @@ async def start(
             redirect_uri=redirect,
             return_uri=return_uri,
             openers=sorted(caller.redirect_uris),
-            scopes=list(row.requested_scopes),
+            scopes=list(scopes),
             create_time=now,
             expire_time=now + LIFETIME,
         ),
     )
+
+
+def _scopes(domain: Domain, row: ConnectionRow) -> tuple[str, ...]:
+    """Return the scopes to request: the connection's that the operator's application has, which may have changed since
+    the connection was created.
+    """
+    allowed = domain.providers[row.provider].authorization.scopes
+    scopes = tuple(scope for scope in row.requested_scopes if scope in allowed)
+    if row.requested_scopes and not scopes:
+        text = f"The application has none of the connection's scopes (GATEWAY_{row.provider.upper()}_SCOPES)."
+        raise Misconfigured(text, provider=row.provider, code="scopes", metadata={"setting": "scopes"})
+    return scopes
 
 
 async def page_of(domain: Domain, tx: Transaction, row: AuthorizationRow) -> Consent:
@@ -85,24 +99,27 @@ async def page_behind(domain: Domain, provider: str, state: str) -> str:
         return await _uri(domain, tx, row)
 
 
-async def only_open(domain: Domain, provider: str, states: Sequence[str]) -> str:
-    """Return the only one of these states whose consent is open, for a vendor that does not send the state back.
+async def state_of_browser(domain: Domain, provider: str, states: Sequence[str]) -> str:
+    """Return the state, among those of a browser, that a callback without one belongs to: the only one whose consent is
+    open, else the one that was completed last, whose page the browser opens again.
 
-    With two it is unknown which one was granted, and an attacker may have added one: raises AuthorizationStateInvalid,
-    as with none.
+    With two open ones it is unknown which was granted, and an attacker may have added one: raises
+    AuthorizationStateInvalid, as with none.
     """
     if domain.providers[provider].authorization.returns_state:
         raise AuthorizationStateInvalid()
-    found = set()
+    found: dict[str, AuthorizationRow] = {}
     async with domain.db.read() as tx:
         for state in states:
             with suppress(AuthorizationStateInvalid):
                 row = await authorizations.find(tx, oauth_state.verify(domain.oauth_secret, state))
-                if row is not None and row.provider == provider and _is_open(domain, row):
-                    found.add(state)
-    if len(found) != 1:
-        raise AuthorizationStateInvalid(SEVERAL_OPEN if found else "")
-    return found.pop()
+                if row is not None and row.provider == provider:
+                    found[state] = row
+    open_now = [state for state, row in found.items() if _is_open(domain, row)]
+    used = [(row.consume_time, state) for state, row in found.items() if row.consume_time is not None]
+    if len(open_now) > 1 or not (open_now or used):
+        raise AuthorizationStateInvalid(SEVERAL_OPEN if open_now else "")
+    return open_now[0] if open_now else max(used)[1]
 
 
 def _is_open(domain: Domain, row: AuthorizationRow) -> bool:

@@ -79,7 +79,9 @@ def _check(domain: Domain, new: NewConnection) -> None:
         raise FieldInvalid("connection.grant_kind", f"this provider gives grants of the kind {names}")
     unknown = sorted(set(new.scopes) - set(provider.authorization.scopes))
     if unknown:
-        raise FieldInvalid("connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider")
+        raise FieldInvalid(
+            "connection.requested_scopes", f"{unknown[0][:100]!r} is no scope of this provider's application"
+        )
     foreign = sorted(set(new.settings) - provider.table.settings)
     if foreign:
         raise FieldInvalid("connection.provider_settings", f"{foreign[0][:100]!r} is no setting of this provider")
@@ -160,6 +162,8 @@ async def _check_with_vendor(domain: Domain, new: NewConnection, row: Connection
             new.static_token, settings=row.provider_settings, scopes=tuple(row.requested_scopes)
         )
     except SettingInvalid as error:
+        if error.name in domain.providers[new.provider].table.settings:
+            raise FieldInvalid("connection.provider_settings", error.message) from None
         raise FieldInvalid(error.name, error.description) from None
     except (Misconfigured, ScopeNotGranted):
         raise

@@ -19,7 +19,7 @@ from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.errors import FieldInvalid, StateForbids
 from providers.errors import Ambiguous, ContractBroken, ProviderError, RateLimited, Temporary
-from providers.models.grants import GrantKind
+from providers.models.grants import Grant, GrantKind
 from storage import connections, locations, posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
@@ -82,7 +82,7 @@ async def waiting_places(domain: Domain, agency: ConnectionRow, places: Sequence
             batch = places[start : start + BATCH]
             rows = await connections.by_setting(tx, owner or "", agency.provider, setting, batch)
             for place in batch:
-                of_place = [row for row in rows if row.provider_settings[setting] == place]
+                of_place = [row for row in rows if row.provider_settings.get(setting, row.location) == place]
                 found += await _waiting_for(tx, owner, place, of_place)
     return found
 
@@ -147,10 +147,15 @@ def _next_after(failed: list[ProviderError], *, more: bool) -> timedelta | None:
 async def derive(
     domain: Domain, agency: ConnectionRow, access: ConnectionAccess, waiting: WaitingPlace
 ) -> ConnectionRow | None:
-    """Derive a sub-account's grant and save it with its connection in one transaction; nothing is lost if that fails,
-    because the vendor issues the grant again. Return None when nothing waits for it any longer.
-    """
+    """Derive a sub-account's grant, one vendor call, and save it; return None when nothing waits for it any longer."""
     grant = await domain.providers[agency.provider].authorization.derive(access, waiting.place)
+    return await save(domain, agency, waiting, grant)
+
+
+async def save(domain: Domain, agency: ConnectionRow, waiting: WaitingPlace, grant: Grant) -> ConnectionRow | None:
+    """Save a derived grant with its connection in one transaction; nothing is lost if that fails, because the vendor
+    issues the grant again. Return None when nothing waits for it any longer.
+    """
     async with domain.db.transaction() as tx:
         row = await _lock_waiting(domain, tx, agency, waiting)
         if row is None:

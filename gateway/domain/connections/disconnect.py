@@ -3,15 +3,17 @@
 Owns the order of revoking and wiping. Does not know how a grant was obtained.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
-from gateway.domain.connections import read
+from gateway.domain.connections import read, revocation
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
-from providers.capabilities import Capability
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
 from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
 from storage.connections import ConnectionRow
@@ -22,12 +24,29 @@ NOT_REVOCABLE = (
     "GRANT_REMAINS",
     "The connection was disconnected here; the provider has no call that ends a grant: end it there, too.",
 )
+REFUSED = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
+REVOKED = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
+SHARED = (
+    "GRANT_REMAINS",
+    "The connection was disconnected here. Its grant was not revoked: the provider ends all grants of a user at once.",
+)
 DISCONNECT_TRIES = 5
 """How often a pair that was saved during a disconnect is revoked too, before the caller gets a Conflict."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Revoked:
+    """The version of the pair that was revoked, 0 for none, and the vendor's error if it refused permanently."""
+
+    version: int
+    refused: ProviderError | None = None
+
+
 async def disconnect(domain: Domain, location: str, connection: str, key: RequestKey | None) -> ConnectionView:
     """Revoke the grant at the vendor, wipe the tokens, keep the history; a second call changes nothing.
+
+    While another connection, in any location, has a grant of the same user, only the tokens here are wiped: the vendor
+    ends all grants of a user at once.
 
     A vendor that cannot answer now makes this fail with nothing changed: wiped tokens could never be revoked. If the
     vendor refuses permanently, the tokens are wiped anyway and the connection's reason states the refusal. Cancelling
@@ -44,57 +63,84 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
         async with domain.db.read() as tx:
             row = await connections.get(tx, location, connection)
             pair = await tokens.find(tx, location, connection)
-        version, refused = (0, None) if pair is None else await _revoke(domain, row, pair.version)
+            shared = await revocation.others_with_grant(domain, tx, row)
+        revoked = _Revoked(0) if pair is None or shared else await _revoke(domain, row, pair.version)
         async with domain.db.transaction() as tx:
-            current = await connections.get(tx, location, connection, lock=True)
-            newer = await tokens.find(tx, location, connection)
-            if newer is not None and newer.version > version:
-                # A consent saved another pair meanwhile, which is not revoked yet.
-                continue
-            first = await idempotency.claim(tx, key, connection, domain.clock())
-            if first is None and current.status != ConnectionStatus.DISCONNECTED:
-                await _wipe(domain, tx, current, refused)
-            return
+            if await _end(domain, tx, row, revoked, key):
+                return
     raise Conflict(resource=connection_status.resource_name(row))
 
 
-async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> tuple[int, ProviderError | None]:
+async def _end(domain: Domain, tx: Transaction, row: ConnectionRow, revoked: _Revoked, key: RequestKey | None) -> bool:
+    """Wipe a connection whose grant is revoked, or remains because others have it; return False if neither is true yet.
+
+    Both are decided under the lock on the grant: the last connection of a user always sees that it is the last.
+    """
+    await revocation.lock_grant(tx, row.provider, row.provider_subject)
+    current = await connections.get(tx, row.location, row.id, lock=True)
+    if current.provider_subject != row.provider_subject:
+        return False
+    pair = await tokens.find(tx, row.location, row.id)
+    others = await revocation.others_with_grant(domain, tx, current)
+    kept = pair is not None and pair.version > revoked.version
+    if kept and not others:
+        # A consent saved another pair meanwhile, or the last other connection was disconnected: revoke this one.
+        return False
+    first = await idempotency.claim(tx, key, row.id, domain.clock())
+    if first is None and current.status != ConnectionStatus.DISCONNECTED:
+        await _wipe(domain, tx, current, _reason(domain, current, revoked, kept=kept), revoked.refused)
+        if revoked.version:
+            await _verify_soon(domain, tx, others)
+    return True
+
+
+async def _verify_soon(domain: Domain, tx: Transaction, rows: Sequence[ConnectionRow]) -> None:
+    """Let connections that got a grant during the revocation be verified: it may have ended theirs too."""
+    for row in rows:
+        await connections.change(tx, row.location, row.id, domain.clock(), verify_at=domain.clock())
+
+
+async def _revoke(domain: Domain, row: ConnectionRow, version: int) -> _Revoked:
     """Revoke the grant, with a refreshed token because a vendor may refuse an expired one.
 
-    Return the version of the revoked pair, and the vendor's error if it refused permanently. Makes no call if the
-    provider cannot revoke.
+    Makes no call if the provider cannot revoke.
     """
-    if not domain.providers[row.provider].table.can(Capability.REVOKE):
-        return version, None
+    if not revocation.can_revoke(domain, row.provider):
+        return _Revoked(version)
     try:
         token = await ConnectionAccess(domain, row.provider, row.location, row.id).token()
         version = token.version
         await domain.providers[row.provider].authorization.revoke(token.value)
     except GrantRevoked:
-        return version, None
+        return _Revoked(version)
     except Rejected as error:
-        return version, error
+        return _Revoked(version, error)
     except Ambiguous as error:
         # Revoking twice does no harm, so the caller may simply retry.
         raise vendor_errors.safe_to_repeat(error, error.message) from None
-    return version, None
+    return _Revoked(version)
 
 
-async def _wipe(domain: Domain, tx: Transaction, row: ConnectionRow, refused: ProviderError | None) -> None:
-    now = domain.clock()
+def _reason(domain: Domain, row: ConnectionRow, revoked: _Revoked, *, kept: bool) -> tuple[str, str]:
+    """Return the reason code and message of a disconnected connection: never "revoked" when it was not."""
+    if not revocation.can_revoke(domain, row.provider):
+        return NOT_REVOCABLE
+    if revoked.refused is not None:
+        return REFUSED
+    return SHARED if kept else REVOKED
+
+
+async def _wipe(
+    domain: Domain, tx: Transaction, row: ConnectionRow, reason: tuple[str, str], refused: ProviderError | None
+) -> None:
     await domain.tokens.wipe(tx, row.location, row.id)
     await authorizations.remove_for(tx, row.location, row.id)
     await network_consents.remove_for(tx, row.location, row.id)
     await _detach_accounts(domain, tx, row)
-    reason = "TOKEN_REVOKED", "The connection was disconnected and its grant given back."
-    if not domain.providers[row.provider].table.can(Capability.REVOKE):
-        reason = NOT_REVOCABLE
-    if refused is not None:
-        reason = "UNKNOWN_ERROR", "The connection was disconnected; the provider refused to take the grant back."
     await connection_status.move(
         tx,
         row,
-        now,
+        domain.clock(),
         status=ConnectionStatus.DISCONNECTED,
         capabilities={},
         granted_scopes=[],

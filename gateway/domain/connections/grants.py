@@ -13,7 +13,7 @@ from gateway.domain.credentials import connection_status
 from gateway.errors import StateForbids
 from providers.errors import Rejected
 from providers.models.grants import Grant, GrantKind
-from storage import accounts, connections, events
+from storage import accounts, connections, events, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
 from storage.states import ConnectionStatus, GrantOrigin
@@ -49,6 +49,33 @@ async def lock_subject(tx: Transaction, location: str, provider: str, subject: s
     return await connections.by_subject(tx, location, provider, subject)
 
 
+async def expected_place(domain: Domain, tx: Transaction, row: ConnectionRow) -> str:
+    """Return the sub-account that a connection is for: the one in its settings, else the one that its location's other
+    connections have, else the one with the location's own id. Empty if the provider has no sub-accounts.
+    """
+    setting = domain.providers[row.provider].table.place
+    if not setting:
+        return ""
+    if setting in row.provider_settings:
+        return row.provider_settings[setting]
+    known = await connections.values_of_setting(tx, row.location, row.provider, setting)
+    return known.pop() if len(known) == 1 else row.location
+
+
+async def _known_place(domain: Domain, tx: Transaction, row: ConnectionRow, grant: Grant) -> dict[str, str]:
+    """Return the setting with the sub-account of a connection that was created without one: a location's first grant
+    determines it, and later ones must be for the same. Empty while the location has no grant, or if there is no place.
+    """
+    setting = domain.providers[row.provider].table.place
+    if not setting or setting in row.provider_settings or kind_of(domain, row) is GrantKind.COMPANY:
+        return {}
+    # Two first consents at once: the second sees what the first determined.
+    await advisory_lock(tx, f"place|{row.location}|{row.provider}")
+    known = await connections.values_of_setting(tx, row.location, row.provider, setting)
+    granted = grant.settings.get(setting, "")
+    return {setting: granted if granted in known else min(known)} if known else {}
+
+
 async def claim(
     domain: Domain, tx: Transaction, requested: ConnectionRow, grant: Grant, parent: ConnectionRow | None = None
 ) -> ConnectionRow:
@@ -62,11 +89,13 @@ async def claim(
     existing = await lock_subject(tx, requested.location, requested.provider, grant.subject)
     requested = await connections.get(tx, requested.location, requested.id, lock=True)
     subject = requested.provider_subject
-    if subject and subject != grant.subject and requested.status != ConnectionStatus.PENDING:
+    consented = requested.status != ConnectionStatus.PENDING or await tokens.find(tx, requested.location, requested.id)
+    if subject and subject != grant.subject and consented:
         text = "The consent was given by another user of the provider than the one this connection belongs to."
         raise StateForbids(requested.status, text, resource=connection_status.resource_name(requested))
     target = existing or requested
-    settings = settings_with(domain, requested, grant, {**target.provider_settings, **requested.provider_settings})
+    stated = {**target.provider_settings, **requested.provider_settings}
+    settings = settings_with(domain, requested, grant, {**await _known_place(domain, tx, requested, grant), **stated})
     if target.id != requested.id:
         # The subject already has a connection here: that one is renewed, the requested one is merged into it.
         await _remove(tx, requested, into=target, now=now)

@@ -29,13 +29,14 @@ from storage.webhooks import UNKNOWN_AGENCY
 
 
 async def grant_removed(domain: Domain, provider: str, webhook: Webhook, removed_at: datetime) -> Result:
-    """Move every live connection of the user to EXPIRED, unless it was authorised after `removed_at`; likewise
-    the connections that derive from an agency's grant.
+    """Move every live connection of the user, in every location, to EXPIRED, unless it was authorised after the time
+    `removed_at`; likewise the connections that derive from an agency's grant, also of one that was disconnected.
     """
-    rows = await result.live_connections(domain, provider, webhook)
     async with domain.db.read() as tx:
+        rows = await connections.of_subject(tx, provider, webhook.subject) if webhook.subject else []
         children = [child for row in rows for child in await connections.of_parent(tx, row.location, row.id)]
-    outcomes = {await _expire(domain, row, webhook, removed_at) for row in (*rows, *children)}
+    live = [row for row in (*rows, *children) if row.status != ConnectionStatus.DISCONNECTED]
+    outcomes = {await _expire(domain, row, webhook, removed_at) for row in live}
     return Result("+".join(sorted(outcomes)) or NO_CONNECTION)
 
 

@@ -75,6 +75,51 @@ def test_the_consent_uri_follows_highlevels_format() -> None:
     } == parse_qs(urlsplit(uri).query, strict_parsing=True)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"authorize_url": "https://crm.example/v2/oauth/chooselocation?version_id=65f0app&scope=theirs&empty="},
+        {"authorize_url": "https://crm.example/v2/oauth/chooselocation?version_id=x&empty=", "version_id": "65f0app"},
+        {"authorize_url": "https://crm.example/v2/oauth/chooselocation?empty=&", "version_id": "65f0app"},
+    ],
+)
+def test_the_query_of_the_configured_page_is_merged(settings: dict[str, str]) -> None:
+    """One question mark, and each parameter once: what the gateway or a setting states replaces what the URL has."""
+    provider, _ = highlevel(**settings)
+
+    uri = provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, ("a/b", "c")))
+
+    assert 1 == uri.count("?")
+    assert {
+        "version_id": ["65f0app"],
+        "empty": [""],
+        "response_type": ["code"],
+        "client_id": [CLIENT_ID],
+        "redirect_uri": [REDIRECT],
+        "scope": ["a/b c"],
+        "state": ["st"],
+    } == parse_qs(urlsplit(uri).query, strict_parsing=True, keep_blank_values=True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("access_denied", GrantRevoked),
+        ("invalid_scope", Misconfigured),
+        ("unauthorized_client", Misconfigured),
+        ("unsupported_response_type", Misconfigured),
+        ("server_error", Unavailable),
+        ("temporarily_unavailable", Unavailable),
+        ("nobody_knows", GrantRevoked),
+    ],
+)
+def test_an_error_in_the_redirect_is_classified(code: str, kind: type[ProviderError]) -> None:
+    """The same code means the same in the consent page's redirect as at the token endpoint."""
+    error = highlevel()[0].authorization.redirect_error(code, "Said so.")
+
+    assert (kind, code, "Said so.") == (type(error), error.code, error.metadata["provider_message"])
+
+
 @pytest.mark.parametrize(("version", "answer"), VERSIONS)
 async def test_a_code_becomes_a_locations_grant(version: str, answer: dict[str, Any]) -> None:
     """Both spellings are read: expiries become absolute, scopes are split, the subject is the location."""

@@ -16,10 +16,12 @@ from providers.errors import (
     GrantRevoked,
     Misconfigured,
     ProviderError,
+    Temporary,
     Unavailable,
 )
 from providers.models.grants import ConsentRequest
 from providers.models.secret import Secret
+from providers.tiktok import errors
 from tests.providers.tiktok.support import NOW, VERIFIER, tiktok
 
 REDIRECT = "https://gateway.example/oauth/tiktok/callback"
@@ -64,6 +66,34 @@ def test_the_consent_page_is_asked_in_tiktoks_way() -> None:
         "code_challenge": ["13d31e961a1ad8ec2f16b10c4c982e0876a878ad6df144566ee1894acb70f9c3"],
         "code_challenge_method": ["S256"],
     } == parse_qs(urlsplit(uri).query, strict_parsing=True)
+
+
+def test_the_query_of_the_configured_page_is_merged() -> None:
+    """One question mark, and each parameter once: the gateway's own replace those of the setting."""
+    provider, _ = tiktok(authorize_url="https://www.tiktok.com/v2/auth/authorize/?lang=fr&scope=theirs")
+
+    uri = provider.authorization.consent_uri(ConsentRequest("st", VERIFIER, REDIRECT, ("user.info.basic",)))
+
+    query = parse_qs(urlsplit(uri).query, strict_parsing=True)
+    assert (1, ["fr"], ["user.info.basic"]) == (uri.count("?"), query["lang"], query["scope"])
+
+
+@pytest.mark.parametrize("code", sorted({**errors.OAUTH_CODES, **errors.CODES}))
+def test_an_error_in_the_redirect_means_what_it_means_at_the_token_endpoint(code: str) -> None:
+    """Our operator's fault and a temporary one are what they are there; everything else is a person's no."""
+    error = tiktok()[0].authorization.redirect_error(code, "Said so.")
+
+    there = {**errors.CODES, **errors.OAUTH_CODES}[code]
+    expected = there if issubclass(there, Misconfigured | Temporary) else GrantRevoked
+    assert (expected, code, "Said so.") == (type(error), error.code, error.metadata["provider_message"])
+
+
+def test_the_scopes_are_bounded_by_the_setting() -> None:
+    """In the order of the provider; a scope that TikTok does not have is refused at the start, by name."""
+    provider, _ = tiktok(scopes=("video.list", "user.info.basic"))
+    assert ("user.info.basic", "video.list") == provider.authorization.scopes
+    with pytest.raises(Misconfigured, match=r"GATEWAY_TIKTOK_SCOPES: 'video\.post'"):
+        tiktok(scopes=("video.list", "video.post"))
 
 
 async def test_a_code_is_exchanged() -> None:

@@ -108,9 +108,17 @@ class ConnectionServiceStub:
     """Finishes a consent whose callback the caller hosts itself: exchanges the code, verifies, makes the account.
 
     The gateway's own callback does the same; it is one function with two doors. The state works once: a second call
-    answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id.
+    answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id. The gateway's own callback, opened
+    again, ends as the first time.
 
-    When an agency consents to a location's connection, its grant is kept as a connection of its own, of the kind
+    What the vendor put into `error` means what it means anywhere: the person's no (AUTHORIZATION_DENIED), a fault of the
+    operator's application (PROVIDER_MISCONFIGURED), or a vendor that cannot answer now (PROVIDER_UNAVAILABLE; the same page
+    may be used again).
+
+    When a consent is refused, nothing of it remains: its grant is revoked, unless another connection of the same user
+    works.
+
+    When an agency consents to a location's connection and has the application in that place, its grant is kept as a connection of its own, of the kind
     GRANT_KIND_COMPANY, and gives the location's. Its other locations that wait, or whose id is a location of the caller's
     agency, get theirs in the background.
 
@@ -155,6 +163,8 @@ class ConnectionServiceStub:
     or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
     never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
     the grant may still be listed there. A vendor without CAPABILITY_REVOKE is not called: the answer says GRANT_REMAINS.
+    So it does when another connection, in any location, has a grant of the same user: the vendor would end that too, and
+    the last of them revokes.
     What an agency's grant gave to other connections works until it must be renewed.
 
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked, or none.
@@ -283,9 +293,17 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     """Finishes a consent whose callback the caller hosts itself: exchanges the code, verifies, makes the account.
 
     The gateway's own callback does the same; it is one function with two doors. The state works once: a second call
-    answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id.
+    answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id. The gateway's own callback, opened
+    again, ends as the first time.
 
-    When an agency consents to a location's connection, its grant is kept as a connection of its own, of the kind
+    What the vendor put into `error` means what it means anywhere: the person's no (AUTHORIZATION_DENIED), a fault of the
+    operator's application (PROVIDER_MISCONFIGURED), or a vendor that cannot answer now (PROVIDER_UNAVAILABLE; the same page
+    may be used again).
+
+    When a consent is refused, nothing of it remains: its grant is revoked, unless another connection of the same user
+    works.
+
+    When an agency consents to a location's connection and has the application in that place, its grant is kept as a connection of its own, of the kind
     GRANT_KIND_COMPANY, and gives the location's. Its other locations that wait, or whose id is a location of the caller's
     agency, get theirs in the background.
 
@@ -330,6 +348,8 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
     never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
     the grant may still be listed there. A vendor without CAPABILITY_REVOKE is not called: the answer says GRANT_REMAINS.
+    So it does when another connection, in any location, has a grant of the same user: the vendor would end that too, and
+    the last of them revokes.
     What an agency's grant gave to other connections works until it must be renewed.
 
     Cost: one vendor call, or two when the access token must be renewed before it can be revoked, or none.
@@ -491,9 +511,17 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         """Finishes a consent whose callback the caller hosts itself: exchanges the code, verifies, makes the account.
 
         The gateway's own callback does the same; it is one function with two doors. The state works once: a second call
-        answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id.
+        answers AUTHORIZATION_STATE_INVALID unless it repeats the first one's request_id. The gateway's own callback, opened
+        again, ends as the first time.
 
-        When an agency consents to a location's connection, its grant is kept as a connection of its own, of the kind
+        What the vendor put into `error` means what it means anywhere: the person's no (AUTHORIZATION_DENIED), a fault of the
+        operator's application (PROVIDER_MISCONFIGURED), or a vendor that cannot answer now (PROVIDER_UNAVAILABLE; the same page
+        may be used again).
+
+        When a consent is refused, nothing of it remains: its grant is revoked, unless another connection of the same user
+        works.
+
+        When an agency consents to a location's connection and has the application in that place, its grant is kept as a connection of its own, of the kind
         GRANT_KIND_COMPANY, and gives the location's. Its other locations that wait, or whose id is a location of the caller's
         agency, get theirs in the background.
 
@@ -556,6 +584,8 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         or their time is over. When the vendor cannot be reached the call fails and nothing changes: tokens that are wiped can
         never be revoked. When the vendor refuses for good, the tokens are wiped all the same, and last_error_message says that
         the grant may still be listed there. A vendor without CAPABILITY_REVOKE is not called: the answer says GRANT_REMAINS.
+        So it does when another connection, in any location, has a grant of the same user: the vendor would end that too, and
+        the last of them revokes.
         What an agency's grant gave to other connections works until it must be renewed.
 
         Cost: one vendor call, or two when the access token must be renewed before it can be revoked, or none.
