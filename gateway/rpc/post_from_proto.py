@@ -35,7 +35,6 @@ MAX_SUBJECT = 256
 MAX_DECLARATION = 4096
 
 _MODES: dict[int, PostMode] = {
-    post_pb2.POST_MODE_UNSPECIFIED: PostMode.DIRECT,
     post_pb2.POST_MODE_DIRECT: PostMode.DIRECT,
     post_pb2.POST_MODE_CREATOR_INBOX: PostMode.CREATOR_INBOX,
     post_pb2.POST_MODE_PLANNER_DRAFT: PostMode.PLANNER_DRAFT,
@@ -73,7 +72,7 @@ def from_proto(
 ) -> tuple[NewPost, Sequence[FieldInvalid]]:
     """Return the new post, and the errors in its fields.
 
-    Raises FieldInvalid with all of them if nothing more can be checked, because the account or the media is missing.
+    Raises FieldInvalid with all of them if nothing more can be checked, because the account, mode or media is missing.
     """
     errors = FieldErrors()
     account = errors.read(lambda: _account(message, location), "")
@@ -82,7 +81,7 @@ def from_proto(
         location=location,
         id=id,
         account=account,
-        mode=_MODES[message.mode].value,
+        mode=errors.read(lambda: _mode(message), ""),
         caption=message.caption,
         content=content,
         uploads=uploads,
@@ -94,7 +93,7 @@ def from_proto(
         schedule_time=errors.read(lambda: _schedule(message, now), None),
         late_tolerance_seconds=errors.read(lambda: _late_tolerance(message), None),
     )
-    if not account or not content:
+    if not account or not content or not new.mode:
         raise errors.combined()
     return new, errors.found
 
@@ -126,6 +125,13 @@ def _account(message: post_pb2.Post, location: str) -> str:
     if found != location:
         raise FieldInvalid("post.account", f"must be an account of locations/{location}")
     return account
+
+
+def _mode(message: post_pb2.Post) -> str:
+    """Return the mode; an unset one has no default, because that is what a value lost by the client looks like."""
+    if message.mode not in _MODES:
+        raise FieldInvalid("post.mode", "is required")
+    return _MODES[message.mode].value
 
 
 def _extra(message: post_pb2.Post) -> dict[str, Any]:
