@@ -17,6 +17,7 @@ import grpc
 
 from gateway import deadline, log
 from gateway.aip import required
+from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
 from gateway.caller import current_caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid, GatewayUnavailable
@@ -225,7 +226,7 @@ async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:
     """Send what a generator yields; close it as soon as the client disconnects, not at garbage collection."""
     async with aclosing(responses) as stream:  # type: ignore[type-var]
         async for response in stream:
-            await _write(response, context)
+            await _write(bounded(response, MAX_RESPONSE_BYTES), context)
 
 
 async def _write(response: Any, context: Any) -> None:

@@ -3,6 +3,7 @@
 Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,14 +40,15 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """List categories, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        page = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
         search = _search(request)
-        listing = labels.categories(self._domain, location, connection, search=search, cursor=cursor, limit=size)
-        found = await or_not_found(request.parent, listing, KINDS)
-        return planner_service_pb2.ListCategoriesResponse(
-            categories=[_category(location, connection, each) for each in found.labels],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
+        listing = labels.categories(
+            self._domain, location, connection, search=search, cursor=page.cursor, limit=page.limit
         )
+        found = await or_not_found(request.parent, listing, KINDS)
+        categories = [_category(location, connection, each) for each in found.labels]
+        items, token = self._guard.split_vendor_page(request, page, categories, found.next_cursor)
+        return planner_service_pb2.ListCategoriesResponse(categories=items, next_page_token=token)
 
     async def ListTags(
         self, request: planner_service_pb2.ListTagsRequest, context: Any
@@ -54,14 +56,13 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """List tags, page by page."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        page = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
         search = _search(request)
-        listing = labels.tags(self._domain, location, connection, search=search, cursor=cursor, limit=size)
+        listing = labels.tags(self._domain, location, connection, search=search, cursor=page.cursor, limit=page.limit)
         found = await or_not_found(request.parent, listing, KINDS)
-        return planner_service_pb2.ListTagsResponse(
-            tags=[_tag(location, connection, each) for each in found.labels],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        tags = [_tag(location, connection, each) for each in found.labels]
+        items, token = self._guard.split_vendor_page(request, page, tags, found.next_cursor)
+        return planner_service_pb2.ListTagsResponse(tags=items, next_page_token=token)
 
     async def CreatePostImport(
         self, request: planner_service_pb2.CreatePostImportRequest, context: Any
@@ -88,12 +89,15 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location = names.location(request.parent)
         await self._guard.authorize(location)
         page = self._guard.read_page(request)
-        after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
-        found = await read.page(self._domain, location, after=after, limit=page.size + 1)
-        items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
-        return planner_service_pb2.ListPostImportsResponse(
-            post_imports=[to_proto(row) for row in items], next_page_token=token
+
+        async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[ImportRow]:
+            after = (datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
+            return await read.page(self._domain, location, after=after, limit=limit)
+
+        items, token = await self._guard.list_page(
+            request, page, rows_after, to_proto, lambda row: (row.create_time.isoformat(), row.id)
         )
+        return planner_service_pb2.ListPostImportsResponse(post_imports=items, next_page_token=token)
 
     async def ListPostImportRows(
         self, request: planner_service_pb2.ListPostImportRowsRequest, context: Any
@@ -101,13 +105,12 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """List the rows of an import, page by page."""
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        listing = read.rows(self._domain, location, id, cursor=cursor, limit=size)
+        page = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        listing = read.rows(self._domain, location, id, cursor=page.cursor, limit=page.limit)
         found = await or_not_found(request.parent, listing, KINDS)
-        return planner_service_pb2.ListPostImportRowsResponse(
-            rows=[row_to_proto(row) for row in found.rows],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        rows = [row_to_proto(row) for row in found.rows]
+        items, token = self._guard.split_vendor_page(request, page, rows, found.next_cursor)
+        return planner_service_pb2.ListPostImportRowsResponse(rows=items, next_page_token=token)
 
     async def FinalizePostImport(
         self, request: planner_service_pb2.FinalizePostImportRequest, context: Any
