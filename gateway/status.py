@@ -4,10 +4,12 @@ Owns the table of all reasons. Does not know what raised an error, nor how provi
 (`gateway/reasons.py`). An unexpected exception becomes INTERNAL, and nothing of it reaches the caller.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import grpc
 from google.protobuf.message import Message
@@ -23,20 +25,45 @@ from storage.key_ring import KeyMissing
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in the trailers, which gRPC limits to 8 KiB by default: everything that can be long is truncated.
-MAX_SENTENCE = 400
-MAX_VALUE = 200
+OMITTED = "violationsOmitted"
+"""The key in the metadata of ErrorInfo under which stands how many violations are not named."""
+
+MAX_TRAILERS = 8_192
+"""Maximum size of the trailers as HTTP/2 counts them: names, values and 32 bytes for each (RFC 9113, 10.5.1).
+
+grpc-java loses a status whose trailers are larger. Everything that can be long is truncated until they fit.
+"""
+
+_HEADER_BYTES = 32
+# What is beside message and details in a response of trailers alone, and the longest value of each.
+_OTHER_HEADERS = {
+    ":status": 3,
+    "content-type": 16,
+    "grpc-accept-encoding": 23,
+    "grpc-status": 2,
+    "grpc-retry-pushback-ms": 10,
+    "x-request-id": 128,
+}
+_FIXED_BYTES = sum(len(name) + size + _HEADER_BYTES for name, size in _OTHER_HEADERS.items())
+_UNESCAPED = "".join(chr(code) for code in range(0x20, 0x7F) if code != ord("%"))
+
 MAX_METADATA = 12
-MAX_STATUS = 6_000
-MAX_VIOLATIONS = 40
-# (length of a description, number of violations), tried in order until the status fits.
-_VIOLATION_CUTS = (
-    (MAX_VALUE, MAX_VIOLATIONS),
-    (80, MAX_VIOLATIONS),
-    (30, MAX_VIOLATIONS),
-    (0, MAX_VIOLATIONS),
-    (0, 10),
-)
+MAX_VIOLATIONS = 256
+"""More than this never fit; what is not named is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Lengths:
+    """How many characters are left of the message, of every other value, and of a violation's description."""
+
+    sentence: int
+    value: int
+    description: int
+
+
+_WHOLE = tuple(_Lengths(400, 200, description) for description in (200, 80, 30, 0))
+_SHORT = (_Lengths(200, 80, 30), _Lengths(200, 80, 0))
+_SHORTER = (_Lengths(100, 30, 0), _Lengths(50, 10, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,32 +208,71 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
 def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
     """Build the status: ErrorInfo first, then the details that apply."""
     row = REASONS.get(facts.reason) or Reason(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
-    for length, count in _VIOLATION_CUTS:
-        status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
-        for detail in _details(facts, row, now, request_id, _bad_request(facts, length, count)):
+
+    def build(lengths: _Lengths, count: int) -> status_pb2.Status:
+        omitted = len(facts.violations) - count
+        status = status_pb2.Status(code=row.code.value[0], message=_message(facts, lengths, omitted))
+        for detail in _details(facts, row, now, request_id, lengths, count):
             status.details.add().Pack(detail)
-        if status.ByteSize() <= MAX_STATUS:
-            break
-    return status
+        return status
+
+    return _fitting(build, len(facts.violations))
+
+
+def trailer_bytes(status: status_pb2.Status) -> int:
+    """Return the size of the trailers of a status, with everything that may be sent beside it."""
+    message = len(quote(status.message, safe=_UNESCAPED))
+    details = -(-status.ByteSize() // 3) * 4
+    named = len("grpc-message") + len(DETAILS_KEY) + 2 * _HEADER_BYTES
+    return _FIXED_BYTES + named + message + details
+
+
+def _fitting(build: Callable[[_Lengths, int], status_pb2.Status], total: int) -> status_pb2.Status:
+    """Return the longest status that fits: descriptions are cut first, then the other texts, then violations."""
+    count = min(total, MAX_VIOLATIONS)
+    if count == total:
+        for lengths in (*_WHOLE, *_SHORT):
+            status = build(lengths, count)
+            if trailer_bytes(status) <= MAX_TRAILERS:
+                return status
+    found = [(_named(build, lengths, count), lengths) for lengths in (_WHOLE[-1], _SHORT[-1], *_SHORTER)]
+    # A few more violations are not worth the other texts: they are cut only if that at least doubles the number.
+    most = max(0, *(number for number, _ in found))
+    named, lengths = next((each for each in found if each[0] >= 0 and most <= 2 * each[0]), (0, _SHORTER[-1]))
+    return build(lengths, named)
+
+
+def _named(build: Callable[[_Lengths, int], status_pb2.Status], lengths: _Lengths, count: int) -> int:
+    """Return how many of `count` violations fit beside texts of these lengths, -1 if not even none does."""
+    sizes = range(count + 1)
+    return bisect_right(sizes, MAX_TRAILERS, key=lambda number: trailer_bytes(build(lengths, number))) - 1
+
+
+def _message(facts: ErrorFacts, lengths: _Lengths, omitted: int) -> str:
+    """Return the message for developers, with the number of violations that are not named."""
+    counted = f" ({omitted} more violations are not named here.)" if omitted else ""
+    return _cut(facts.message, lengths.sentence) + counted
 
 
 def _details(
-    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
+    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, lengths: _Lengths, count: int
 ) -> Iterator[Message]:
-    """Yield the details, the most important first."""
+    """Yield the details, the most important first; of the violations only the first `count`."""
     delay = _delay(facts, row, now)
-    yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
+    omitted = len(facts.violations) - count
+    metadata = _metadata(facts, lengths.value) | ({OMITTED: str(omitted)} if omitted else {})
+    yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=metadata)
     if request_id:
         yield error_details_pb2.RequestInfo(request_id=request_id)
     yield error_details_pb2.LocalizedMessage(locale=LOCALE, message=row.user)
-    if bad.field_violations:
-        yield bad
+    if count:
+        yield _bad_request(facts, lengths, count)
     if facts.resource:
-        yield _resource(facts.resource)
+        yield _resource(facts.resource, lengths.value)
     if row.code is grpc.StatusCode.FAILED_PRECONDITION:
-        yield _precondition(facts)
+        yield _precondition(facts, lengths.value)
     if row.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        yield _quota(facts)
+        yield _quota(facts, lengths.value)
     if delay is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(delay)
@@ -222,50 +288,51 @@ def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | 
     return row.retry
 
 
-def _metadata(facts: ErrorFacts) -> dict[str, str]:
-    """Truncate the metadata to what fits a trailer, and add `retryAt`."""
+def _metadata(facts: ErrorFacts, length: int) -> dict[str, str]:
+    """Truncate the metadata to values of `length` characters, and add `retryAt`."""
     metadata = dict(facts.metadata)
     if facts.retry_at is not None:
         metadata.setdefault("retryAt", facts.retry_at.isoformat())
-    return {key: _cut(value, MAX_VALUE) for key, value in list(metadata.items())[:MAX_METADATA]}
+    return {key: _cut(value, length) for key, value in list(metadata.items())[:MAX_METADATA]}
 
 
-def _bad_request(facts: ErrorFacts, length: int, count: int) -> error_details_pb2.BadRequest:
-    """Return at most `count` violations, each with its own reason."""
+def _bad_request(facts: ErrorFacts, lengths: _Lengths, count: int) -> error_details_pb2.BadRequest:
+    """Return the first `count` violations, each with its own reason."""
     detail = error_details_pb2.BadRequest()
     for violation in facts.violations[:count]:
         detail.field_violations.add(
-            field=_cut(violation.field, MAX_VALUE),
-            description=_cut(violation.description, length),
+            field=_cut(violation.field, lengths.value),
+            description=_cut(violation.description, lengths.description),
             reason=violation.reason or facts.reason,
         )
     return detail
 
 
-def _resource(name: str) -> Any:
+def _resource(name: str, length: int) -> Any:
     """Return the ResourceInfo; the type is the last collection in the name."""
     parts = name.split("/")
     kind = parts[-2] if len(parts) > 1 else ""
-    return error_details_pb2.ResourceInfo(resource_type=kind, resource_name=_cut(name, MAX_VALUE))
+    return error_details_pb2.ResourceInfo(resource_type=_cut(kind, length), resource_name=_cut(name, length))
 
 
-def _precondition(facts: ErrorFacts) -> Any:
+def _precondition(facts: ErrorFacts, length: int) -> Any:
     """Return which condition failed, and for what."""
     detail = error_details_pb2.PreconditionFailure()
     subject = facts.resource or facts.metadata.get("account") or facts.metadata.get("connection", "")
-    detail.violations.add(type=facts.reason, subject=subject, description=_cut(facts.message, MAX_VALUE))
+    description = _cut(facts.message, length)
+    detail.violations.add(type=facts.reason, subject=_cut(subject, length), description=description)
     return detail
 
 
-def _quota(facts: ErrorFacts) -> Any:
+def _quota(facts: ErrorFacts, length: int) -> Any:
     """Return which quota is used up, and whose."""
     detail = error_details_pb2.QuotaFailure()
     subject = facts.metadata.get("subject") or facts.metadata.get("account") or facts.metadata.get("provider", "")
     detail.violations.add(
-        subject=subject,
-        description=_cut(facts.message, MAX_VALUE),
-        api_service=facts.metadata.get("provider", DOMAIN),
-        quota_id=facts.metadata.get("quota") or facts.metadata.get("providerCode", ""),
+        subject=_cut(subject, length),
+        description=_cut(facts.message, length),
+        api_service=_cut(facts.metadata.get("provider", DOMAIN), length),
+        quota_id=_cut(facts.metadata.get("quota") or facts.metadata.get("providerCode", ""), length),
     )
     return detail
 

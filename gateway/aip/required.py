@@ -14,7 +14,9 @@ from google.protobuf.message import Message
 
 from gateway.errors import FieldInvalid, Violation
 
-MAX_VIOLATIONS = 20
+MAX_VIOLATIONS = 1000
+"""How many are collected; `gateway/status.py` names as many as fit into a status, and counts the others."""
+
 MAX_ENTRIES = 1000
 """Maximum length of a list or map. No list in the contract needs as many, and every entry takes time to check."""
 
@@ -44,7 +46,7 @@ _plans: dict[Any, Plan] = {}
 
 
 def check(request: Message) -> None:
-    """Raise FieldInvalid with the violations (at most twenty) of the contract's own annotations.
+    """Raise FieldInvalid with the violations (at most a thousand) of the contract's own annotations.
 
     REQUIRED fields must be set, in the request and in every message set inside it; enum values must be defined in the
     contract, and in a list not be 0; text must not contain NUL, which PostgreSQL cannot store; times and page sizes
