@@ -100,8 +100,8 @@ def build_server(
 ) -> GrpcServer:
     """Build the server and bind its port (0 picks a free one); nothing is served before `start`.
 
-    Raises SettingsError for bad certificates, OSError with the address that cannot be bound (RuntimeError if gRPC finds
-    that out itself), RuntimeError for a method missing from METHOD_SCOPES.
+    Raises SettingsError for bad certificates, RuntimeError with the address that cannot be bound, and for a method that
+    is missing from METHOD_SCOPES.
     """
     _check_scopes(services)
     pipeline = CallPipeline(policy)
@@ -165,7 +165,11 @@ def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
     scheme, separator, _ = address.partition(":")
     if separator and scheme in _SCHEMES:
         return add(address)
-    first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS")
+    try:
+        first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS")
+    except OSError as error:
+        # As gRPC raises itself, should another process be faster than this check.
+        raise RuntimeError(str(error)) from error
     port = add(first)
     for other in others:
         add(f"{other.rpartition(':')[0]}:{port}")

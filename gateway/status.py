@@ -47,6 +47,12 @@ _OTHER_HEADERS = {
 _FIXED_BYTES = sum(len(name) + size + _HEADER_BYTES for name, size in _OTHER_HEADERS.items())
 _UNESCAPED = "".join(chr(code) for code in range(0x20, 0x7F) if code != ord("%"))
 
+MIN_DELAY = timedelta(milliseconds=100)
+"""A delay of 0 is never sent: grpcio 1.85 does not repeat a call at all that is pushed back by 0."""
+
+NOT_AGAIN = frozenset({"OUTCOME_UNKNOWN"})
+"""Reasons after which the same call may do twice what it should do once."""
+
 MAX_METADATA = 12
 MAX_VIOLATIONS = 256
 """More than this never fit; what is not named is counted."""
@@ -280,12 +286,23 @@ def _details(
 
 
 def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | None:
-    """Return the retry delay: the error's own, else the reason's."""
+    """Return the retry delay: the error's own, else the reason's; none where a repeat is harmful."""
+    if facts.reason in NOT_AGAIN:
+        return None
     if facts.retry_after is not None:
-        return max(facts.retry_after, timedelta(0))
+        return max(facts.retry_after, MIN_DELAY)
     if facts.retry_at is not None and now is not None:
-        return max(facts.retry_at - now, timedelta(0))
+        return max(facts.retry_at - now, MIN_DELAY)
     return row.retry
+
+
+def retry_delay(status: status_pb2.Status) -> timedelta | None:
+    """Return the delay in a status's RetryInfo, None without one."""
+    found = error_details_pb2.RetryInfo()
+    for packed in status.details:
+        if packed.Unpack(found):
+            return found.retry_delay.ToTimedelta()
+    return None
 
 
 def _metadata(facts: ErrorFacts, length: int) -> dict[str, str]:

@@ -202,7 +202,8 @@ async def test_a_long_text_reaches_the_method() -> None:
     """A caption of five megabytes is below the limit: it is the method that refuses it, by its field."""
     async with serving(posts(Creating())) as served:
         stub = post_service_pb2_grpc.PostServiceStub(served.channel)
-        post = post_pb2.Post(account="locations/l1/accounts/a1", caption="x" * 5_000_000)
+        mode = post_pb2.POST_MODE_DIRECT
+        post = post_pb2.Post(account="locations/l1/accounts/a1", mode=mode, caption="x" * 5_000_000)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.CreatePost(post_service_pb2.CreatePostRequest(parent="locations/l1", post=post), metadata=AUTH)
     assert_error(caught.value, grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", field="post.caption")

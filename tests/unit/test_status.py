@@ -145,7 +145,11 @@ def test_a_missing_resource_is_named() -> None:
     ("error", "seconds"),
     [
         (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW + timedelta(seconds=7)), 7),
-        (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW - timedelta(seconds=7)), 0),
+        (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW - timedelta(seconds=7)), 0.1),
+        (providers.Unavailable(retry_after=timedelta(0)), 0.1),
+        (providers.Unavailable(retry_after=timedelta(seconds=30)), 30),
+        (providers.ContractBroken(), 30),
+        (providers.Ambiguous(retry_after=timedelta(seconds=30)), None),
         (providers.RateLimited(retry_after=timedelta(seconds=30)), 30),
         (providers.RateLimited(retry_at=NOW + timedelta(minutes=1)), 60),
         (providers.Unavailable(), 1),
@@ -155,7 +159,7 @@ def test_a_missing_resource_is_named() -> None:
         (errors.Conflict(), None),
     ],
 )
-def test_when_to_try_again(error: BaseException, seconds: int | None) -> None:
+def test_when_to_try_again(error: BaseException, seconds: float | None) -> None:
     """RetryInfo is there when a retry makes sense and its time is known, and only then."""
     retry = detail(made(error), error_details_pb2.RetryInfo)
     assert seconds == (None if retry is None else retry.retry_delay.ToTimedelta().total_seconds())
