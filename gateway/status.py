@@ -4,12 +4,10 @@ Owns the table of all reasons. Does not know what raised an error, nor how provi
 (`gateway/reasons.py`). An unexpected exception becomes INTERNAL, and nothing of it reaches the caller.
 """
 
-from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import grpc
 from google.protobuf.message import Message
@@ -17,6 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from gateway.errors import DomainError, Violation
 from gateway.reasons import metadata_of, reason_of
+from gateway.trailers import Lengths, fitting
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseUnavailable
@@ -28,25 +27,6 @@ DETAILS_KEY = "grpc-status-details-bin"
 OMITTED = "violationsOmitted"
 """The key in the metadata of ErrorInfo under which stands how many violations are not named."""
 
-MAX_TRAILERS = 8_192
-"""Maximum size of the trailers as HTTP/2 counts them: names, values and 32 bytes for each (RFC 9113, 10.5.1).
-
-grpc-java loses a status whose trailers are larger. Everything that can be long is truncated until they fit.
-"""
-
-_HEADER_BYTES = 32
-# What is beside message and details in a response of trailers alone, and the longest value of each.
-_OTHER_HEADERS = {
-    ":status": 3,
-    "content-type": 16,
-    "grpc-accept-encoding": 23,
-    "grpc-status": 2,
-    "grpc-retry-pushback-ms": 10,
-    "x-request-id": 128,
-}
-_FIXED_BYTES = sum(len(name) + size + _HEADER_BYTES for name, size in _OTHER_HEADERS.items())
-_UNESCAPED = "".join(chr(code) for code in range(0x20, 0x7F) if code != ord("%"))
-
 MIN_DELAY = timedelta(milliseconds=100)
 """A delay of 0 is never sent: grpcio 1.85 does not repeat a call at all that is pushed back by 0."""
 
@@ -54,22 +34,6 @@ NOT_AGAIN = frozenset({"OUTCOME_UNKNOWN"})
 """Reasons after which the same call may do twice what it should do once."""
 
 MAX_METADATA = 12
-MAX_VIOLATIONS = 256
-"""More than this never fit; what is not named is counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Lengths:
-    """How many characters are left of the message, of every other value, and of a violation's description."""
-
-    sentence: int
-    value: int
-    description: int
-
-
-_WHOLE = tuple(_Lengths(400, 200, description) for description in (200, 80, 30, 0))
-_SHORT = (_Lengths(200, 80, 30), _Lengths(200, 80, 0))
-_SHORTER = (_Lengths(100, 30, 0), _Lengths(50, 10, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,53 +179,24 @@ def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> stat
     """Build the status: ErrorInfo first, then the details that apply."""
     row = REASONS.get(facts.reason) or Reason(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
 
-    def build(lengths: _Lengths, count: int) -> status_pb2.Status:
+    def build(lengths: Lengths, count: int) -> status_pb2.Status:
         omitted = len(facts.violations) - count
         status = status_pb2.Status(code=row.code.value[0], message=_message(facts, lengths, omitted))
         for detail in _details(facts, row, now, request_id, lengths, count):
             status.details.add().Pack(detail)
         return status
 
-    return _fitting(build, len(facts.violations))
+    return fitting(build, len(facts.violations))
 
 
-def trailer_bytes(status: status_pb2.Status) -> int:
-    """Return the size of the trailers of a status, with everything that may be sent beside it."""
-    message = len(quote(status.message, safe=_UNESCAPED))
-    details = -(-status.ByteSize() // 3) * 4
-    named = len("grpc-message") + len(DETAILS_KEY) + 2 * _HEADER_BYTES
-    return _FIXED_BYTES + named + message + details
-
-
-def _fitting(build: Callable[[_Lengths, int], status_pb2.Status], total: int) -> status_pb2.Status:
-    """Return the longest status that fits: descriptions are cut first, then the other texts, then violations."""
-    count = min(total, MAX_VIOLATIONS)
-    if count == total:
-        for lengths in (*_WHOLE, *_SHORT):
-            status = build(lengths, count)
-            if trailer_bytes(status) <= MAX_TRAILERS:
-                return status
-    found = [(_named(build, lengths, count), lengths) for lengths in (_WHOLE[-1], _SHORT[-1], *_SHORTER)]
-    # A few more violations are not worth the other texts: they are cut only if that at least doubles the number.
-    most = max(0, *(number for number, _ in found))
-    named, lengths = next((each for each in found if each[0] >= 0 and most <= 2 * each[0]), (0, _SHORTER[-1]))
-    return build(lengths, named)
-
-
-def _named(build: Callable[[_Lengths, int], status_pb2.Status], lengths: _Lengths, count: int) -> int:
-    """Return how many of `count` violations fit beside texts of these lengths, -1 if not even none does."""
-    sizes = range(count + 1)
-    return bisect_right(sizes, MAX_TRAILERS, key=lambda number: trailer_bytes(build(lengths, number))) - 1
-
-
-def _message(facts: ErrorFacts, lengths: _Lengths, omitted: int) -> str:
+def _message(facts: ErrorFacts, lengths: Lengths, omitted: int) -> str:
     """Return the message for developers, with the number of violations that are not named."""
     counted = f" ({omitted} more violations are not named here.)" if omitted else ""
     return _cut(facts.message, lengths.sentence) + counted
 
 
 def _details(
-    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, lengths: _Lengths, count: int
+    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, lengths: Lengths, count: int
 ) -> Iterator[Message]:
     """Yield the details, the most important first; of the violations only the first `count`."""
     delay = _delay(facts, row, now)
@@ -313,7 +248,7 @@ def _metadata(facts: ErrorFacts, length: int) -> dict[str, str]:
     return {key: _cut(value, length) for key, value in list(metadata.items())[:MAX_METADATA]}
 
 
-def _bad_request(facts: ErrorFacts, lengths: _Lengths, count: int) -> error_details_pb2.BadRequest:
+def _bad_request(facts: ErrorFacts, lengths: Lengths, count: int) -> error_details_pb2.BadRequest:
     """Return the first `count` violations, each with its own reason."""
     detail = error_details_pb2.BadRequest()
     for violation in facts.violations[:count]:
