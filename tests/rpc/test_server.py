@@ -19,7 +19,7 @@ from gateway.domain.api_keys import SCOPES
 from gateway.interceptors.scopes import METHOD_SCOPES, is_public
 from gateway.rpc.providers import ProviderService
 from gateway.rpc.service import Service
-from gateway.server import Sleep
+from gateway.server import MIN_PING_SECONDS, Sleep
 from gateway.settings import SettingsError
 from providers.capabilities import CapabilityTable, Limits
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2
@@ -249,6 +249,11 @@ async def test_reflection_names_every_service() -> None:
         "grpc.reflection.v1alpha.ServerReflection",
         "socialgateway.v1.ProviderService",
     ] == [service.name for service in answer.list_services_response.service]
+
+
+def test_clients_are_told_how_often_they_may_ping() -> None:
+    """The page for clients has the floor of pings that the server enforces."""
+    assert f"ping every {MIN_PING_SECONDS} seconds or less often" in Path("docs/clients.md").read_text()
 
 
 @pytest.mark.parametrize("version", ["v1", "v1alpha"])
