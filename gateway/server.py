@@ -6,16 +6,16 @@ Owns the server's lifecycle. Does not know what the services do, nor what makes 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
-from grpc_reflection.v1alpha import reflection  # type: ignore[import-untyped]
 
-from gateway import log
+from gateway import addresses, log
 from gateway.interceptors.pipeline import CallPipeline, CallPolicy
 from gateway.interceptors.scopes import METHOD_SCOPES
-from gateway.rpc import health
+from gateway.rpc import health, reflection
 from gateway.rpc.health import HealthService
 from gateway.rpc.service import Service
 from gateway.settings import Settings
@@ -26,6 +26,12 @@ _log = log.get("gateway.server")
 READY_EVERY_SECONDS = 1.0
 HANDSHAKE_SECONDS = 10.0
 """How long a new connection may take to become an HTTP/2 one, including TLS."""
+
+_SCHEMES = ("unix", "unix-abstract", "vsock")
+"""Addresses that are no host and port, and that gRPC binds itself."""
+
+MIN_PING_SECONDS = 10
+"""Clients that send HTTP/2 pings more often, with or without calls, are disconnected: docs/clients.md."""
 
 IDLE_SECONDS = 600.0
 """After this time without a call the connection is closed; the client's library reconnects at its next call."""
@@ -94,8 +100,8 @@ def build_server(
 ) -> GrpcServer:
     """Build the server and bind its port (0 picks a free one); nothing is served before `start`.
 
-    Raises SettingsError for bad certificates, RuntimeError for an address that cannot be bound or a method missing from
-    METHOD_SCOPES.
+    Raises SettingsError for bad certificates, RuntimeError with the address that cannot be bound, and for a method that
+    is missing from METHOD_SCOPES.
     """
     _check_scopes(services)
     pipeline = CallPipeline(policy)
@@ -107,7 +113,7 @@ def build_server(
     names = tuple(service.descriptor.full_name for service in services)
     servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
-    reflection.enable_server_reflection((*names, health.NAME, reflection.SERVICE_NAME), server)
+    reflection.add_to((*names, health.NAME), server)
     return GrpcServer(server, pipeline, servicer, names, _bind(server, settings, address or settings.grpc_address))
 
 
@@ -139,7 +145,7 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 10_000),
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", MIN_PING_SECONDS * 1000),
     ]
     if settings.max_connection_age_seconds:
         options.append(("grpc.max_connection_age_ms", int(settings.max_connection_age_seconds * 1000)))
@@ -148,10 +154,26 @@ def _options(settings: Settings) -> list[tuple[str, Any]]:
 
 
 def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
-    """Bind the address, with TLS if there is a certificate, and return the port."""
-    if settings.tls_cert is None or settings.tls_key is None:
-        return server.add_insecure_port(address)
-    return server.add_secure_port(address, _credentials(CertificateFiles(settings.tls_cert, settings.tls_key)))
+    """Bind everything that the address stands for, with TLS if there is a certificate, and return the port.
+
+    gRPC itself is content with one of the addresses of a name, so each is bound by itself.
+    """
+    add = server.add_insecure_port
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        credentials = _credentials(CertificateFiles(settings.tls_cert, settings.tls_key))
+        add = partial(server.add_secure_port, server_credentials=credentials)
+    scheme, separator, _ = address.partition(":")
+    if separator and scheme in _SCHEMES:
+        return add(address)
+    try:
+        first, *others = addresses.free(address, "GATEWAY_GRPC_ADDRESS")
+    except OSError as error:
+        # As gRPC raises itself, should another process be faster than this check.
+        raise RuntimeError(str(error)) from error
+    port = add(first)
+    for other in others:
+        add(f"{other.rpartition(':')[0]}:{port}")
+    return port
 
 
 def _credentials(files: CertificateFiles) -> grpc.ServerCredentials:

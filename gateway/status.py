@@ -15,6 +15,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 
 from gateway.errors import DomainError, Violation
 from gateway.reasons import metadata_of, reason_of
+from gateway.trailers import Lengths, fitting
 from providers import errors as providers
 from storage import errors as storage
 from storage.database import DatabaseUnavailable
@@ -23,20 +24,16 @@ from storage.key_ring import KeyMissing
 DOMAIN = "socialgateway.dev"
 LOCALE = "en-US"
 DETAILS_KEY = "grpc-status-details-bin"
-# A status travels in the trailers, which gRPC limits to 8 KiB by default: everything that can be long is truncated.
-MAX_SENTENCE = 400
-MAX_VALUE = 200
+OMITTED = "violationsOmitted"
+"""The key in the metadata of ErrorInfo under which stands how many violations are not named."""
+
+MIN_DELAY = timedelta(milliseconds=100)
+"""A delay of 0 is never sent: grpcio 1.85 does not repeat a call at all that is pushed back by 0."""
+
+NOT_AGAIN = frozenset({"OUTCOME_UNKNOWN"})
+"""Reasons after which the same call may do twice what it should do once."""
+
 MAX_METADATA = 12
-MAX_STATUS = 6_000
-MAX_VIOLATIONS = 40
-# (length of a description, number of violations), tried in order until the status fits.
-_VIOLATION_CUTS = (
-    (MAX_VALUE, MAX_VIOLATIONS),
-    (80, MAX_VIOLATIONS),
-    (30, MAX_VIOLATIONS),
-    (0, MAX_VIOLATIONS),
-    (0, 10),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,32 +178,42 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
 def _status(facts: ErrorFacts, *, now: datetime | None, request_id: str) -> status_pb2.Status:
     """Build the status: ErrorInfo first, then the details that apply."""
     row = REASONS.get(facts.reason) or Reason(grpc.StatusCode.UNKNOWN, REASONS["INTERNAL"].user)
-    for length, count in _VIOLATION_CUTS:
-        status = status_pb2.Status(code=row.code.value[0], message=_cut(facts.message, MAX_SENTENCE))
-        for detail in _details(facts, row, now, request_id, _bad_request(facts, length, count)):
+
+    def build(lengths: Lengths, count: int) -> status_pb2.Status:
+        omitted = len(facts.violations) - count
+        status = status_pb2.Status(code=row.code.value[0], message=_message(facts, lengths, omitted))
+        for detail in _details(facts, row, now, request_id, lengths, count):
             status.details.add().Pack(detail)
-        if status.ByteSize() <= MAX_STATUS:
-            break
-    return status
+        return status
+
+    return fitting(build, len(facts.violations))
+
+
+def _message(facts: ErrorFacts, lengths: Lengths, omitted: int) -> str:
+    """Return the message for developers, with the number of violations that are not named."""
+    counted = f" ({omitted} more violations are not named here.)" if omitted else ""
+    return _cut(facts.message, lengths.sentence) + counted
 
 
 def _details(
-    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, bad: error_details_pb2.BadRequest
+    facts: ErrorFacts, row: Reason, now: datetime | None, request_id: str, lengths: Lengths, count: int
 ) -> Iterator[Message]:
-    """Yield the details, the most important first."""
+    """Yield the details, the most important first; of the violations only the first `count`."""
     delay = _delay(facts, row, now)
-    yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=_metadata(facts))
+    omitted = len(facts.violations) - count
+    metadata = _metadata(facts, lengths.value) | ({OMITTED: str(omitted)} if omitted else {})
+    yield error_details_pb2.ErrorInfo(reason=facts.reason, domain=DOMAIN, metadata=metadata)
     if request_id:
         yield error_details_pb2.RequestInfo(request_id=request_id)
     yield error_details_pb2.LocalizedMessage(locale=LOCALE, message=row.user)
-    if bad.field_violations:
-        yield bad
+    if count:
+        yield _bad_request(facts, lengths, count)
     if facts.resource:
-        yield _resource(facts.resource)
+        yield _resource(facts.resource, lengths.value)
     if row.code is grpc.StatusCode.FAILED_PRECONDITION:
-        yield _precondition(facts)
+        yield _precondition(facts, lengths.value)
     if row.code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-        yield _quota(facts)
+        yield _quota(facts, lengths.value)
     if delay is not None:
         retry = error_details_pb2.RetryInfo()
         retry.retry_delay.FromTimedelta(delay)
@@ -214,58 +221,70 @@ def _details(
 
 
 def _delay(facts: ErrorFacts, row: Reason, now: datetime | None) -> timedelta | None:
-    """Return the retry delay: the error's own, else the reason's."""
+    """Return the retry delay: the error's own, else the reason's; none where a repeat is harmful."""
+    if facts.reason in NOT_AGAIN:
+        return None
     if facts.retry_after is not None:
-        return max(facts.retry_after, timedelta(0))
+        return max(facts.retry_after, MIN_DELAY)
     if facts.retry_at is not None and now is not None:
-        return max(facts.retry_at - now, timedelta(0))
+        return max(facts.retry_at - now, MIN_DELAY)
     return row.retry
 
 
-def _metadata(facts: ErrorFacts) -> dict[str, str]:
-    """Truncate the metadata to what fits a trailer, and add `retryAt`."""
+def retry_delay(status: status_pb2.Status) -> timedelta | None:
+    """Return the delay in a status's RetryInfo, None without one."""
+    found = error_details_pb2.RetryInfo()
+    for packed in status.details:
+        if packed.Unpack(found):
+            return found.retry_delay.ToTimedelta()
+    return None
+
+
+def _metadata(facts: ErrorFacts, length: int) -> dict[str, str]:
+    """Truncate the metadata to values of `length` characters, and add `retryAt`."""
     metadata = dict(facts.metadata)
     if facts.retry_at is not None:
         metadata.setdefault("retryAt", facts.retry_at.isoformat())
-    return {key: _cut(value, MAX_VALUE) for key, value in list(metadata.items())[:MAX_METADATA]}
+    return {key: _cut(value, length) for key, value in list(metadata.items())[:MAX_METADATA]}
 
 
-def _bad_request(facts: ErrorFacts, length: int, count: int) -> error_details_pb2.BadRequest:
-    """Return at most `count` violations, each with its own reason."""
+def _bad_request(facts: ErrorFacts, lengths: Lengths, count: int) -> error_details_pb2.BadRequest:
+    """Return the first `count` violations, each with its own reason."""
     detail = error_details_pb2.BadRequest()
     for violation in facts.violations[:count]:
         detail.field_violations.add(
-            field=_cut(violation.field, MAX_VALUE),
-            description=_cut(violation.description, length),
+            field=_cut(violation.field, lengths.value),
+            description=_cut(violation.description, lengths.description),
             reason=violation.reason or facts.reason,
         )
     return detail
 
 
-def _resource(name: str) -> Any:
+def _resource(name: str, length: int) -> Any:
     """Return the ResourceInfo; the type is the last collection in the name."""
     parts = name.split("/")
     kind = parts[-2] if len(parts) > 1 else ""
-    return error_details_pb2.ResourceInfo(resource_type=kind, resource_name=_cut(name, MAX_VALUE))
+    return error_details_pb2.ResourceInfo(resource_type=_cut(kind, length), resource_name=_cut(name, length))
 
 
-def _precondition(facts: ErrorFacts) -> Any:
+def _precondition(facts: ErrorFacts, length: int) -> Any:
     """Return which condition failed, and for what."""
     detail = error_details_pb2.PreconditionFailure()
     subject = facts.resource or facts.metadata.get("account") or facts.metadata.get("connection", "")
-    detail.violations.add(type=facts.reason, subject=subject, description=_cut(facts.message, MAX_VALUE))
+    description = _cut(facts.message, length)
+    detail.violations.add(type=facts.reason, subject=_cut(subject, length), description=description)
     return detail
 
 
-def _quota(facts: ErrorFacts) -> Any:
+def _quota(facts: ErrorFacts, length: int) -> Any:
     """Return which quota is used up, and whose."""
     detail = error_details_pb2.QuotaFailure()
     subject = facts.metadata.get("subject") or facts.metadata.get("account") or facts.metadata.get("provider", "")
     detail.violations.add(
-        subject=subject,
-        description=_cut(facts.message, MAX_VALUE),
-        api_service=facts.metadata.get("provider", DOMAIN),
-        quota_id=facts.metadata.get("quota") or facts.metadata.get("providerCode", ""),
+        subject=_cut(subject, length),
+        description=_cut(facts.message, length),
+        api_service=_cut(facts.metadata.get("provider", DOMAIN), length),
+        quota_id=_cut(facts.metadata.get("quota") or facts.metadata.get("providerCode", ""), length),
     )
     return detail
 

@@ -1,4 +1,4 @@
-"""Paging: clamped page sizes, and page tokens that only the same list accepts (AIP-158).
+"""Paging: pages cut by count and by bytes, and page tokens that only the same list accepts (AIP-158).
 
 Owns the token's format: the cursor where the previous page ended, a checksum of the request's other fields, and a
 signature. Does not know what is listed; a cursor is the list's sort key.
@@ -15,6 +15,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from gateway.aip.request_ids import body_hash
+from gateway.aip.sizes import fitting
 from gateway.errors import FieldInvalid, PageTokenInvalid
 
 DEFAULT_SIZE = 50
@@ -24,7 +25,7 @@ _SIGNATURE = 16
 _CHECKSUM = 16
 _HEAD = _SIGNATURE + _CHECKSUM
 
-T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 Part = str | int
 
 
@@ -56,15 +57,18 @@ def next_token(request: Message, after: Sequence[Part], *, secret: bytes) -> str
 
 
 def split(
-    request: Message, page: Page, found: Sequence[T], sort_key: Callable[[T], Sequence[Part]], *, secret: bytes
-) -> tuple[Sequence[T], str]:
-    """Return the page's items and the next page's token, "" on the last page.
+    request: Message, page: Page, found: Sequence[M], sort_key: Callable[[int], Sequence[Part]], *, secret: bytes
+) -> tuple[Sequence[M], str]:
+    """Return the page's items, at most its size and as many as fit into a response, and the next page's token, "" on
+    the last page.
 
-    `found` are the items after the page's cursor: at least one more than the page's size if another page follows.
+    `found` are the items after the page's cursor: at least one more than the page's size if another page follows;
+    `sort_key` returns the sort key of the item at a position.
     """
     items = found[: page.size]
+    items = items[: fitting(items)]
     more = len(found) > len(items)
-    return items, next_token(request, sort_key(items[-1]), secret=secret) if more else ""
+    return items, next_token(request, sort_key(len(items) - 1), secret=secret) if more else ""
 
 
 def _open(token: str, request: Message, secret: bytes) -> tuple[Part, ...]:

@@ -14,7 +14,9 @@ from google.protobuf.message import Message
 
 from gateway.errors import FieldInvalid, Violation
 
-MAX_VIOLATIONS = 20
+MAX_VIOLATIONS = 1000
+"""How many are collected; `gateway/status.py` names as many as fit into a status, and counts the others."""
+
 MAX_ENTRIES = 1000
 """Maximum length of a list or map. No list in the contract needs as many, and every entry takes time to check."""
 
@@ -44,12 +46,13 @@ _plans: dict[Any, Plan] = {}
 
 
 def check(request: Message) -> None:
-    """Raise FieldInvalid with the violations (at most twenty) of the contract's own annotations.
+    """Raise FieldInvalid with the violations (at most a thousand) of the contract's own annotations.
 
     REQUIRED fields must be set, in the request and in every message set inside it; enum values must be defined in the
-    contract; text must not contain NUL, which PostgreSQL cannot store; times and page sizes must be in range. Lists,
-    maps and Structs above the size limits are refused before they are walked. OUTPUT_ONLY fields are ignored, so that a
-    caller may send back what it has read. In an update request, the resource's own required fields may be unset.
+    contract, and in a list not be 0; text must not contain NUL, which PostgreSQL cannot store; times and page sizes
+    must be in range. Lists, maps and Structs above the size limits are refused before they are walked. OUTPUT_ONLY
+    fields are ignored, so that a caller may send back what it has read. In an update request, the resource's own
+    required fields may be unset.
     """
     partial = MASK in request.DESCRIPTOR.fields_by_name
     violations: list[Violation] = []
@@ -142,7 +145,7 @@ def _value_check(each: FieldDescriptor) -> Check | None:
     if each.type == FieldDescriptor.TYPE_STRING:
         return _no_nul
     if each.enum_type is not None:
-        return _known_value(frozenset(each.enum_type.values_by_number))
+        return _known_value(frozenset(each.enum_type.values_by_number), in_list=each.is_repeated)
     if each.message_type is None:
         return None
     if each.message_type.full_name in _SPANS:
@@ -177,12 +180,17 @@ def _no_nul(value: str, path: str) -> Iterator[Violation]:
         yield Violation(path, "must not contain U+0000")
 
 
-def _known_value(numbers: frozenset[int]) -> Check:
-    """Return the check that an enum value is defined."""
+def _known_value(numbers: frozenset[int], *, in_list: bool) -> Check:
+    """Return the check that an enum value is defined, and in a list that it is not 0.
+
+    A client that cannot spell a value sends 0 (decision 14). In a list nothing else can be meant by it.
+    """
 
     def check_value(value: int, path: str) -> Iterator[Violation]:
         if value not in numbers:
             yield Violation(path, f"{value} is not a value of this enum")
+        elif in_list and value == 0:
+            yield Violation(path, "is unspecified")
 
     return check_value
 

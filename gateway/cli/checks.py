@@ -10,13 +10,12 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from urllib.parse import urlsplit
 
-from gateway import clock
+from gateway import addresses, clock
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_resources, read_ring
 from gateway.cli.applications import highlevel, providers, tiktok
 from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
-from gateway.http.serving import bind
 from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
 from gateway.urls import url_problem
@@ -106,13 +105,13 @@ def ports(settings: Settings) -> Iterator[Finding]:
         if address.startswith("unix:"):
             continue
         try:
-            bind(address).close()
-            yield ok(variable, f"{address} is free")
+            found = ", ".join(addresses.free(address, variable))
+            yield ok(variable, f"{address} is free" + ("" if found == address else f" ({found})"))
         except OSError as error:
             if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EADDRINUSE:
                 yield note(variable, f"{address} is in use; by a running gateway?")
             else:
-                yield wrong(variable, str(error).removeprefix("GATEWAY_HTTP_ADDRESS "), "write host:port")
+                yield wrong(variable, str(error).removeprefix(f"{variable} "), "write host:port")
 
 
 def tls(settings: Settings) -> Iterator[Finding]:

@@ -22,6 +22,8 @@ def safe_to_repeat(error: ProviderError, text: str = RESPONSE_LOST) -> Unavailab
         code=error.code,
         log_id=error.log_id,
         http_status=error.http_status,
+        retry_after=error.retry_after,
+        retry_at=error.retry_at,
     )
 
 

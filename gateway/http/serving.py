@@ -1,17 +1,18 @@
-"""Serves the HTTP edge on a socket, in the process's own event loop.
+"""Serves the HTTP edge on its sockets, in the process's own event loop.
 
-Owns the socket and the server's lifecycle. Knows nothing about the pages.
+Owns the sockets and the server's lifecycle. Knows nothing about the pages.
 """
 
 import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import uvicorn
 from starlette.types import ASGIApp
 
+from gateway import addresses
 from gateway.http import connection_limits
 
 GRACE_SECONDS = 5
@@ -41,46 +42,33 @@ class HttpServer:
     port: int
     _server: _EmbeddedServer = field(repr=False)
     _task: "asyncio.Task[None]" = field(repr=False)
-    _socket: socket.socket = field(repr=False)
+    _sockets: Sequence[socket.socket] = field(repr=False)
 
     @classmethod
     async def start(cls, app: ASGIApp, address: str) -> "HttpServer":
-        """Serve `app` on `host:port` (port 0 picks a free one); raises OSError if it cannot be bound."""
-        bound = bind(address)
+        """Serve `app` on every address of `host:port` (port 0 picks a free one); raises OSError if one is taken."""
+        bound = addresses.bind(address, "GATEWAY_HTTP_ADDRESS")
         server = _EmbeddedServer(_config(app))
-        task = asyncio.create_task(server.serve(sockets=[bound]), name="http")
+        task = asyncio.create_task(server.serve(sockets=bound), name="http")
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             listening.cancel()
-            bound.close()
+            _close(bound)
             await task
             raise OSError(f"the HTTP edge did not start on {address}")
-        return cls(bound.getsockname()[1], server, task, bound)
+        return cls(bound[0].getsockname()[1], server, task, bound)
 
     async def stop(self) -> None:
-        """Stop accepting requests, let running ones finish, and close the socket."""
+        """Stop accepting requests, let running ones finish, and close the sockets."""
         self._server.should_exit = True
         await self._task
-        self._socket.close()
+        _close(self._sockets)
 
 
-def bind(address: str) -> socket.socket:
-    """Bind `host:port`; an IPv6 host is in brackets. Raises OSError naming the address.
-
-    The socket is created with IPPROTO_TCP: without it asyncio leaves Nagle's algorithm on, which costs 44 ms per call.
-    """
-    host, _, port = address.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        bound.bind((host, int(port)))
-    except (OSError, OverflowError, ValueError) as error:
-        bound.close()
-        raise OSError(f"GATEWAY_HTTP_ADDRESS {address}: {error}") from error
-    return bound
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for each in sockets:
+        each.close()
 
 
 def _config(app: ASGIApp) -> uvicorn.Config:

@@ -4,6 +4,7 @@ Owns the state of a call and the canonical log line. Does not know gRPC's handle
 """
 
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +14,16 @@ from gateway import log
 from gateway.caller import Caller
 
 _log = log.get("gateway.calls")
+current_call: "ContextVar[Call]" = ContextVar("call")
 
 
 @dataclass(slots=True)
 class Call:
-    """The state of the current call; `started` is a monotonic clock reading."""
+    """The state of the current call; `started` is a monotonic clock reading.
+
+    `repeatable` is whether the same call again does no harm: nothing has been done yet, or it is done once only.
+    `repeated` is whether it is a repeat that the client's library made by itself.
+    """
 
     method: str
     request_id: str
@@ -27,6 +33,8 @@ class Call:
     reason: str = ""
     counted: bool = False
     draining: bool = False
+    repeatable: bool = True
+    repeated: bool = False
     started: float = field(default_factory=time.monotonic)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from google.protobuf.message import DecodeError, Message
 
+from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
 from gateway.errors import FieldInvalid
 
 Parser = Callable[[bytes], Any]
@@ -34,4 +35,4 @@ def serialize(response: Any) -> bytes:
     """Serialize a response inside the pipeline, so that a servicer that returned none fails there."""
     if not isinstance(response, Message):
         raise TypeError(f"a servicer returned {type(response).__name__}")
-    return response.SerializeToString()
+    return bounded(response, MAX_RESPONSE_BYTES).SerializeToString()

@@ -17,6 +17,7 @@ import grpc
 
 from gateway import deadline, log
 from gateway.aip import required
+from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
 from gateway.caller import current_caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid, GatewayUnavailable
@@ -30,7 +31,7 @@ from gateway.interceptors.unauthenticated import UnauthenticatedSlots
 
 _STOPPING = "It is stopping: connect again."
 _LAST_WRITE_SECONDS = 5
-_HEADERS = (auth.HEADER, request_id.HEADER)
+_HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,14 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """The fixed properties of a method: its scope (None if it needs no key), and whether it returns a stream."""
+    """The fixed properties of a method: its scope (None if it needs no key), whether it returns a stream, and whether
+    the contract marks it as one that can be repeated.
+    """
 
     name: str
     scope: str | None
     streams: bool
+    idempotent: bool
 
 
 class CallPipeline(grpc.aio.ServerInterceptor):
@@ -90,7 +94,7 @@ class CallPipeline(grpc.aio.ServerInterceptor):
     def _wrap(self, name: str, handler: Any) -> Any:
         """Wrap one handler, whichever of the four kinds it is."""
         scope = None if scopes.is_public(name) else scopes.scope_of(name)
-        method = Method(name, scope, bool(handler.response_streaming))
+        method = Method(name, scope, bool(handler.response_streaming), scopes.is_idempotent(name))
         parse = messages.checked_parser(handler.request_deserializer, self._policy.max_message_bytes)
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
@@ -162,13 +166,16 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             raise FieldInvalid("request", "is missing")
         message = parse(raw)
         required.check(message)
+        calls.current_call.get().repeatable = method.idempotent or bool(getattr(message, "request_id", ""))
         return message
 
     async def _run(self, method: Method, context: Any, work: Callable[[], Awaitable[Any]]) -> Any:
         """Run one call through the steps, in order, and log its line whatever happened."""
-        header, sent_id = calls.read_metadata(context.invocation_metadata(), _HEADERS)
+        header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
+        call.repeated = bool(previous)
         log.request_id.set(call.request_id)
+        calls.current_call.set(call)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
         try:
             if method.scope is not None:
@@ -226,7 +233,7 @@ async def _write_all(responses: AsyncIterator[Any], context: Any) -> None:
     """Send what a generator yields; close it as soon as the client disconnects, not at garbage collection."""
     async with aclosing(responses) as stream:  # type: ignore[type-var]
         async for response in stream:
-            await _write(response, context)
+            await _write(bounded(response, MAX_RESPONSE_BYTES), context)
 
 
 async def _write(response: Any, context: Any) -> None:

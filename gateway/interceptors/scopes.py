@@ -1,7 +1,13 @@
-"""The scope that each method requires, in one table.
+"""The scope that each method requires, in one table, and what else is fixed about a method.
 
-Owns the table, and which methods need no API key at all. Does not know how a scope is checked.
+Owns the table, which methods need no API key at all, and which the contract marks as repeatable. Does not know how a
+scope is checked.
 """
+
+from typing import Any
+
+from google.protobuf import descriptor_pool
+from google.protobuf.descriptor_pb2 import MethodOptions
 
 ANY_KEY = ""
 """Any valid key may call the method: the response is the same for everybody."""
@@ -68,3 +74,14 @@ def is_public(method: str) -> bool:
 def scope_of(method: str) -> str:
     """Return the scope that the method requires; raises KeyError for a method that is not in the table."""
     return METHOD_SCOPES[method]
+
+
+def is_idempotent(method: str) -> bool:
+    """Return whether the method may be repeated whatever its request is: reads, and what the contract marks so."""
+    pool: Any = descriptor_pool.Default()
+    try:
+        found = pool.FindMethodByName(method.strip("/").replace("/", "."))
+    except KeyError:
+        # Not one of ours, whose descriptors are all loaded.
+        return True
+    return bool(found.GetOptions().idempotency_level != MethodOptions.IDEMPOTENCY_UNKNOWN)

@@ -3,6 +3,7 @@
 Owns the conversions, and which fields of an account need which part of a profile. Makes no decisions.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -63,19 +64,16 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         if request.HasField("max_staleness") and not page.after:
             age = max_staleness(request, timedelta(0))
             unreachable = await sync.refresh_stale(self._domain, location, age, connection)
-        found = await read.page(
-            self._domain,
-            location,
-            connection=connection,
-            platform=request.platform,
-            after=_after(page.after),
-            limit=page.size + 1,
-        )
-        items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
+        filters = {"connection": connection, "platform": request.platform}
+
+        async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[AccountRow]:
+            return await read.page(self._domain, location, after=_after(cursor), limit=limit, **filters)
+
         now = self._domain.clock()
-        return account_service_pb2.ListAccountsResponse(
-            accounts=[to_proto(row, now) for row in items], next_page_token=token, unreachable=unreachable
+        items, token = await self._guard.list_page(
+            request, page, rows_after, lambda row: to_proto(row, now), lambda row: (row.create_time.isoformat(), row.id)
         )
+        return account_service_pb2.ListAccountsResponse(accounts=items, next_page_token=token, unreachable=unreachable)
 
     async def DeleteAccount(self, request: account_service_pb2.DeleteAccountRequest, context: Any) -> empty_pb2.Empty:
         """Detach an account."""

@@ -4,6 +4,7 @@ Owns the conversions, and the cache of GetConnectionStatus responses, which ever
 commits a change. Makes no decisions.
 """
 
+from collections.abc import Sequence
 from datetime import UTC
 from typing import Any
 
@@ -97,19 +98,18 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """List connections, page by page."""
         scope = await self._guard.read_scope(names.location(request.parent, wildcard=True))
         page = self._guard.read_page(request)
-        found = await read.page(
-            self._domain,
-            locations=scope.locations,
-            agency=scope.agency,
-            statuses=[connection_pb2.Connection.Status.Name(status) for status in sorted(set(request.statuses))],
-            provider=names.provider(request.provider) if request.provider else "",
-            after=keyset(page.after),
-            limit=page.size + 1,
-        )
-        items, token = self._guard.split_page(request, page, found, _sort_key)
-        return connection_service_pb2.ListConnectionsResponse(
-            connections=[to_proto(view) for view in items], next_page_token=token
-        )
+        filters = {
+            "locations": scope.locations,
+            "agency": scope.agency,
+            "statuses": [connection_pb2.Connection.Status.Name(status) for status in sorted(set(request.statuses))],
+            "provider": names.provider(request.provider) if request.provider else "",
+        }
+
+        async def views_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[ConnectionView]:
+            return await read.page(self._domain, after=keyset(cursor), limit=limit, **filters)
+
+        items, token = await self._guard.list_page(request, page, views_after, to_proto, _sort_key)
+        return connection_service_pb2.ListConnectionsResponse(connections=items, next_page_token=token)
 
     async def DeleteConnection(
         self, request: connection_service_pb2.DeleteConnectionRequest, context: Any

@@ -56,7 +56,7 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         """List comments, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        page = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         post, reply_to = _target(request, location, account)
         listing = read.page(
             self._domain,
@@ -65,14 +65,13 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
             post=post,
             reply_to=reply_to,
             top=request.order == engagement_service_pb2.COMMENT_ORDER_TOP,
-            cursor=cursor,
-            limit=size,
+            cursor=page.cursor,
+            limit=page.limit,
         )
         found = await or_not_found(request.parent, listing, KINDS)
-        return engagement_service_pb2.ListCommentsResponse(
-            comments=[to_proto(location, account, each) for each in found.comments],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        comments = [to_proto(location, account, each) for each in found.comments]
+        items, token = self._guard.split_vendor_page(request, page, comments, found.next_cursor)
+        return engagement_service_pb2.ListCommentsResponse(comments=items, next_page_token=token)
 
     async def CreateComment(
         self, request: engagement_service_pb2.CreateCommentRequest, context: Any

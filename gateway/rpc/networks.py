@@ -54,10 +54,10 @@ class NetworkMethods:
         )
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await or_not_found(request.parent, listing) if each.provider_account_id > after]
-        items, token = self._guard.split_page(request, page, found, lambda each: (each.provider_account_id,))
-        return connection_service_pb2.ListAttachableAccountsResponse(
-            attachable_accounts=[_attachable(each) for each in items], next_page_token=token
+        items, token = self._guard.split_page(
+            request, page, found, _attachable, lambda each: (each.provider_account_id,)
         )
+        return connection_service_pb2.ListAttachableAccountsResponse(attachable_accounts=items, next_page_token=token)
 
     async def AttachAccount(
         self, request: connection_service_pb2.AttachAccountRequest, context: Any

@@ -3,7 +3,7 @@
 Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from gateway.domain.planner import create, delete, finalize, imports, labels, re
 from gateway.domain.planner.create import NewImport
 from gateway.errors import FieldInvalid
 from gateway.rpc.convert import write_times
-from gateway.rpc.request import RequestGuard, or_not_found
+from gateway.rpc.request import RequestGuard, VendorPage, or_not_found
 from gateway.status import from_stored
 from providers.models import planner as models
 from socialgateway.v1 import planner_pb2, planner_service_pb2, planner_service_pb2_grpc
@@ -38,33 +38,32 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         self, request: planner_service_pb2.ListCategoriesRequest, context: Any
     ) -> planner_service_pb2.ListCategoriesResponse:
         """List categories, page by page."""
-        location, connection, found = await self._list(request, labels.categories)
-        return planner_service_pb2.ListCategoriesResponse(
-            categories=[_category(location, connection, each) for each in found.labels],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        location, connection, page, found = await self._list(request, labels.categories)
+        categories = [_category(location, connection, each) for each in found.labels]
+        items, token = self._guard.split_vendor_page(request, page, categories, found.next_cursor)
+        return planner_service_pb2.ListCategoriesResponse(categories=items, next_page_token=token)
 
     async def ListTags(
         self, request: planner_service_pb2.ListTagsRequest, context: Any
     ) -> planner_service_pb2.ListTagsResponse:
         """List tags, page by page."""
-        location, connection, found = await self._list(request, labels.tags)
-        return planner_service_pb2.ListTagsResponse(
-            tags=[_tag(location, connection, each) for each in found.labels],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        location, connection, page, found = await self._list(request, labels.tags)
+        tags = [_tag(location, connection, each) for each in found.labels]
+        items, token = self._guard.split_vendor_page(request, page, tags, found.next_cursor)
+        return planner_service_pb2.ListTagsResponse(tags=items, next_page_token=token)
 
     async def _list(
         self,
         request: planner_service_pb2.ListCategoriesRequest | planner_service_pb2.ListTagsRequest,
         fetch: Callable[..., Awaitable[models.LabelPage]],
-    ) -> tuple[str, str, models.LabelPage]:
+    ) -> tuple[str, str, VendorPage, models.LabelPage]:
         """Fetch one page of labels of the connection that the request names: one vendor call."""
         location, connection = names.CONNECTION.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        listing = fetch(self._domain, location, connection, search=_search(request), cursor=cursor, limit=size)
-        return location, connection, await or_not_found(request.parent, listing, KINDS)
+        page = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        search = _search(request)
+        listing = fetch(self._domain, location, connection, search=search, cursor=page.cursor, limit=page.limit)
+        return location, connection, page, await or_not_found(request.parent, listing, KINDS)
 
     async def CreatePostImport(
         self, request: planner_service_pb2.CreatePostImportRequest, context: Any
@@ -91,12 +90,15 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         location = names.location(request.parent)
         await self._guard.authorize(location)
         page = self._guard.read_page(request)
-        after = (datetime.fromisoformat(str(page.after[0])), str(page.after[1])) if page.after else None
-        found = await read.page(self._domain, location, after=after, limit=page.size + 1)
-        items, token = self._guard.split_page(request, page, found, lambda row: (row.create_time.isoformat(), row.id))
-        return planner_service_pb2.ListPostImportsResponse(
-            post_imports=[to_proto(row) for row in items], next_page_token=token
+
+        async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[ImportRow]:
+            after = (datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
+            return await read.page(self._domain, location, after=after, limit=limit)
+
+        items, token = await self._guard.list_page(
+            request, page, rows_after, to_proto, lambda row: (row.create_time.isoformat(), row.id)
         )
+        return planner_service_pb2.ListPostImportsResponse(post_imports=items, next_page_token=token)
 
     async def ListPostImportRows(
         self, request: planner_service_pb2.ListPostImportRowsRequest, context: Any
@@ -104,13 +106,12 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """List the rows of an import, page by page."""
         location, id = names.POST_IMPORT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
-        listing = read.rows(self._domain, location, id, cursor=cursor, limit=size)
+        page = self._guard.read_vendor_page(request, maximum=MAX_VENDOR_PAGE)
+        listing = read.rows(self._domain, location, id, cursor=page.cursor, limit=page.limit)
         found = await or_not_found(request.parent, listing, KINDS)
-        return planner_service_pb2.ListPostImportRowsResponse(
-            rows=[row_to_proto(row) for row in found.rows],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        rows = [row_to_proto(row) for row in found.rows]
+        items, token = self._guard.split_vendor_page(request, page, rows, found.next_cursor)
+        return planner_service_pb2.ListPostImportRowsResponse(rows=items, next_page_token=token)
 
     async def FinalizePostImport(
         self, request: planner_service_pb2.FinalizePostImportRequest, context: Any

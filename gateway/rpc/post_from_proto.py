@@ -7,6 +7,7 @@ by the domain's preflight checks. The other direction is `post_to_proto.py`.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 from google.protobuf import json_format
@@ -31,11 +32,14 @@ MAX_OPTIONS = 32
 MAX_SOURCES = 100
 """Maximum number of photos; providers accept fewer. Each is looked up separately."""
 
+MAX_CAPTION = 65_536
+"""Maximum number of characters of a caption; no network accepts as many (Facebook's 63,206 is the most)."""
+
+MAX_TITLE = 4096
 MAX_SUBJECT = 256
 MAX_DECLARATION = 4096
 
 _MODES: dict[int, PostMode] = {
-    post_pb2.POST_MODE_UNSPECIFIED: PostMode.DIRECT,
     post_pb2.POST_MODE_DIRECT: PostMode.DIRECT,
     post_pb2.POST_MODE_CREATOR_INBOX: PostMode.CREATOR_INBOX,
     post_pb2.POST_MODE_PLANNER_DRAFT: PostMode.PLANNER_DRAFT,
@@ -73,17 +77,17 @@ def from_proto(
 ) -> tuple[NewPost, Sequence[FieldInvalid]]:
     """Return the new post, and the errors in its fields.
 
-    Raises FieldInvalid with all of them if nothing more can be checked, because the account or the media is missing.
+    Raises FieldInvalid with all of them if nothing more can be checked, because the account, mode or media is missing.
     """
     errors = FieldErrors()
     account = errors.read(lambda: _account(message, location), "")
-    content, uploads = errors.read(lambda: _content(message, location), _NO_CONTENT)
+    content, uploads = errors.read(lambda: _content(message, location, errors), _NO_CONTENT)
     new = NewPost(
         location=location,
         id=id,
         account=account,
-        mode=_MODES[message.mode].value,
-        caption=message.caption,
+        mode=errors.read(lambda: _mode(message), ""),
+        caption=errors.read(lambda: _caption(message), ""),
         content=content,
         uploads=uploads,
         options=_options(message.options),
@@ -94,7 +98,7 @@ def from_proto(
         schedule_time=errors.read(lambda: _schedule(message, now), None),
         late_tolerance_seconds=errors.read(lambda: _late_tolerance(message), None),
     )
-    if not account or not content:
+    if not account or not content or not new.mode:
         raise errors.combined()
     return new, errors.found
 
@@ -109,7 +113,7 @@ def changes(
     """Return the new values of the columns that an update changes, and the errors in its fields."""
     errors = FieldErrors()
     readers: dict[str, tuple[str, Callable[[], Any], Any]] = {
-        "caption": ("caption", lambda: message.caption, ""),
+        "caption": ("caption", lambda: _caption(message), ""),
         "options": ("options", lambda: _options(message.options), {}),
         "schedule_time": ("schedule_time", lambda: _schedule(message, now), None),
         "labels": ("labels", lambda: _labels(message), {}),
@@ -128,6 +132,24 @@ def _account(message: post_pb2.Post, location: str) -> str:
     return account
 
 
+def _mode(message: post_pb2.Post) -> str:
+    """Return the mode; an unset one has no default, because that is what a value lost by the client looks like."""
+    if message.mode not in _MODES:
+        raise FieldInvalid("post.mode", "is required")
+    return _MODES[message.mode].value
+
+
+def _caption(message: post_pb2.Post) -> str:
+    return _up_to(MAX_CAPTION, message.caption, "post.caption")
+
+
+def _up_to(most: int, text: str, path: str) -> str:
+    """Return a text that can be stored, and read back in a page of a list."""
+    if len(text) > most:
+        raise FieldInvalid(path, f"has {len(text)} characters, at most {most} are accepted")
+    return text
+
+
 def _extra(message: post_pb2.Post) -> dict[str, Any]:
     """Return the options under the provider's own names; NaN and infinity, which JSON does not have, are refused."""
     count = len(message.provider_extra.fields)
@@ -139,12 +161,15 @@ def _extra(message: post_pb2.Post) -> dict[str, Any]:
         raise FieldInvalid("post.provider_extra", "must be representable in JSON: every number finite") from None
 
 
-def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], list[str]]:
+def _content(message: post_pb2.Post, location: str, errors: FieldErrors) -> tuple[dict[str, Any], list[str]]:
+    """Return the content and its uploads; instead of what is wrong in it stands something that passes every check, so
+    that the rest of the post is checked too.
+    """
     kind = message.WhichOneof("content")
     if kind == "photos":
-        found, values = _photos(message.photos, location)
+        found, values = _photos(message.photos, location, errors)
     elif kind == "video":
-        found, values = _video(message.video, location)
+        found, values = _video(message.video, location, errors)
     elif message.caption:
         kind, found, values = "text", [], {}
     else:
@@ -152,21 +177,26 @@ def _content(message: post_pb2.Post, location: str) -> tuple[dict[str, Any], lis
     return post_content.build_content(kind, found, **values), post_content.upload_ids(found)
 
 
-def _video(video: post_pb2.VideoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+def _video(video: post_pb2.VideoContent, location: str, errors: FieldErrors) -> tuple[list[Source], dict[str, Any]]:
     values: dict[str, Any] = {}
     if video.HasField("cover_offset"):
-        values["cover_offset_ms"] = _offset_ms(video.cover_offset)
+        values["cover_offset_ms"] = errors.read(lambda: _offset_ms(video.cover_offset), 0)
     if video.HasField("cover"):
         values["cover"] = "given"
-    return [_source(video.source, location, "post.video.source")], values
+    return [errors.read(lambda: _source(video.source, location, "post.video.source"), Source())], values
 
 
-def _photos(photos: post_pb2.PhotoContent, location: str) -> tuple[list[Source], dict[str, Any]]:
+def _photos(photos: post_pb2.PhotoContent, location: str, errors: FieldErrors) -> tuple[list[Source], dict[str, Any]]:
     count = len(photos.sources)
     if not 1 <= count <= MAX_SOURCES:
         raise FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {MAX_SOURCES} are accepted")
-    found = [_source(source, location, f"post.photos.sources[{index}]") for index, source in enumerate(photos.sources)]
-    values = {"cover_index": photos.cover_index, "title": photos.title, "auto_add_music": photos.auto_add_music}
+
+    def source(index: int) -> Source:
+        return _source(photos.sources[index], location, f"post.photos.sources[{index}]")
+
+    found = [errors.read(partial(source, index), Source()) for index in range(count)]
+    title = errors.read(lambda: _up_to(MAX_TITLE, photos.title, "post.photos.title"), "")
+    values = {"cover_index": photos.cover_index, "title": title, "auto_add_music": photos.auto_add_music}
     return found, {name: value for name, value in values.items() if value}
 
 

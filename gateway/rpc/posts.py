@@ -4,7 +4,7 @@ Owns the cache of GetPost responses, which every replica invalidates when any of
 decisions.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,20 +78,23 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         scope = await self._guard.read_scope(location)
         page = self._guard.read_page(request)
         by_schedule = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
-        found = await read.page(
-            self._domain,
-            locations=scope.locations,
-            agency=scope.agency,
-            account=_account(request, location),
-            states=[post_pb2.Post.State.Name(state) for state in sorted(set(request.states))],
-            create_after=_time(request, "create_after"),
-            create_before=_time(request, "create_before"),
-            by_schedule=by_schedule,
-            after=keyset(page.after),
-            limit=page.size + 1,
+        filters = {
+            "locations": scope.locations,
+            "agency": scope.agency,
+            "account": _account(request, location),
+            "states": [post_pb2.Post.State.Name(state) for state in sorted(set(request.states))],
+            "create_after": _time(request, "create_after"),
+            "create_before": _time(request, "create_before"),
+            "by_schedule": by_schedule,
+        }
+
+        async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[PostRow]:
+            return await read.page(self._domain, after=keyset(cursor), limit=limit, **filters)
+
+        items, token = await self._guard.list_page(
+            request, page, rows_after, self._to_proto, lambda row: _sort_key(row, by_schedule)
         )
-        items, token = self._guard.split_page(request, page, found, lambda row: _sort_key(row, by_schedule))
-        return post_service_pb2.ListPostsResponse(posts=[self._to_proto(row) for row in items], next_page_token=token)
+        return post_service_pb2.ListPostsResponse(posts=items, next_page_token=token)
 
     async def CancelPost(self, request: post_service_pb2.CancelPostRequest, context: Any) -> post_pb2.Post:
         """Cancel a post."""

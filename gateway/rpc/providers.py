@@ -35,10 +35,9 @@ class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
         """Return the providers by name."""
         page = paging.read(request, secret=self._page_secret)
         found = [name for name in self._messages if not page.after or name > str(page.after[0])]
-        items, token = paging.split(request, page, found, lambda name: (name,), secret=self._page_secret)
-        return provider_service_pb2.ListProvidersResponse(
-            providers=[self._messages[name] for name in items], next_page_token=token
-        )
+        messages = [self._messages[name] for name in found]
+        items, token = paging.split(request, page, messages, lambda index: (found[index],), secret=self._page_secret)
+        return provider_service_pb2.ListProvidersResponse(providers=items, next_page_token=token)
 
 
 def to_proto(table: CapabilityTable) -> provider_pb2.Provider:

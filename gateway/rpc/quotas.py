@@ -33,9 +33,12 @@ class QuotaService(quota_service_pb2_grpc.QuotaServiceServicer):
         row = await or_not_found(request.parent, read.stored(self._domain, location, account))
         after = str(page.after[0]) if page.after else ""
         found = [each for each in await quota_standing.of_account(self._domain, row) if each.rule.metric > after]
-        items, token = self._guard.split_page(request, page, found, lambda each: (each.rule.metric,))
-        listed = [to_proto(names.QUOTA.format(location, account, each.rule.metric), each) for each in items]
-        return quota_service_pb2.ListQuotasResponse(quotas=listed, next_page_token=token)
+
+        def message(each: Standing) -> quota_pb2.Quota:
+            return to_proto(names.QUOTA.format(location, account, each.rule.metric), each)
+
+        items, token = self._guard.split_page(request, page, found, message, lambda each: (each.rule.metric,))
+        return quota_service_pb2.ListQuotasResponse(quotas=items, next_page_token=token)
 
 
 def to_proto(name: str, standing: Standing) -> quota_pb2.Quota:

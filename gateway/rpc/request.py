@@ -10,6 +10,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 
 from gateway.aip import names, paging, request_ids
+from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded, fitting
 from gateway.caller import Caller, current_caller
 from gateway.domain import locations
 from gateway.domain.idempotency import RequestKey
@@ -18,6 +19,7 @@ from gateway.errors import ResourceNotFound
 from storage import errors as storage_errors
 
 T = TypeVar("T")
+M = TypeVar("M", bound=Message)
 Kinds = Mapping[str, names.Pattern]
 """By storage's name of a kind of row, the pattern of its resource name: `locations/{location}/…/{id}`."""
 
@@ -30,6 +32,25 @@ class ReadScope:
 
     locations: Sequence[str] | None
     agency: str
+
+
+PORTION = 100
+"""How many rows of a list are read at a time, so that no rows are held in memory that do not fit into the page."""
+
+ReadRows = Callable[[tuple[paging.Part, ...], int], Awaitable[Sequence[T]]]
+"""Reads at most so many rows after a cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorPage:
+    """A page of a list that the vendor pages: `limit` items at the vendor's `cursor` ("" for the first), of which the
+    first `skip` were in earlier responses and at most `size` are asked for now.
+    """
+
+    limit: int
+    cursor: str
+    skip: int
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +92,64 @@ class RequestGuard:
         """Read the page that a list request asks for; raises FieldInvalid, PageTokenInvalid."""
         return paging.read(request, secret=self.page_secret, default=default, maximum=maximum)
 
+    async def list_page(
+        self,
+        request: Message,
+        page: paging.Page,
+        read: ReadRows[T],
+        to_message: Callable[[T], M],
+        sort_key: Callable[[T], Sequence[paging.Part]],
+    ) -> tuple[Sequence[M], str]:
+        """Read rows until the page is full, by count or by bytes; return its items and the next page's token."""
+        keys: list[Sequence[paging.Part]] = []
+        items: list[M] = []
+        after, size = page.after, 0
+        while size <= MAX_RESPONSE_BYTES and len(items) <= page.size:
+            limit = min(PORTION, page.size + 1 - len(items))
+            rows = await read(after, limit)
+            portion = [bounded(to_message(row)) for row in rows]
+            keys += [sort_key(row) for row in rows]
+            items += portion
+            size += sum(each.ByteSize() for each in portion)
+            if len(rows) < limit:
+                break
+            after = tuple(keys[-1])
+        return paging.split(request, page, items, lambda index: keys[index], secret=self.page_secret)
+
     def split_page(
-        self, request: Message, page: paging.Page, found: Sequence[T], sort_key: Callable[[T], Sequence[paging.Part]]
-    ) -> tuple[Sequence[T], str]:
-        """Return the page's items and the next page's token; `found` has one item more if another page follows."""
-        return paging.split(request, page, found, sort_key, secret=self.page_secret)
+        self,
+        request: Message,
+        page: paging.Page,
+        found: Sequence[T],
+        to_message: Callable[[T], M],
+        sort_key: Callable[[T], Sequence[paging.Part]],
+    ) -> tuple[Sequence[M], str]:
+        """Return the items of a page and the next page's token, where `found` is everything after the page's cursor."""
+        items = [bounded(to_message(each)) for each in found[: page.size + 1]]
+        return paging.split(request, page, items, lambda index: sort_key(found[index]), secret=self.page_secret)
 
     def read_vendor_page(
         self, request: Message, *, default: int = paging.DEFAULT_SIZE, maximum: int = paging.MAX_SIZE
-    ) -> tuple[int, str]:
-        """Read the page of a list that the vendor pages: the size, and the vendor's cursor, "" on the first page."""
+    ) -> VendorPage:
+        """Read the page of a list that the vendor pages; raises FieldInvalid, PageTokenInvalid."""
         page = self.read_page(request, default=default, maximum=maximum)
-        return page.size, str(page.after[0]) if page.after else ""
+        cursor, skip, limit = (*page.after, 0, page.size)[:3] if page.after else ("", 0, page.size)
+        return VendorPage(int(limit), str(cursor), int(skip), page.size)
 
-    def vendor_token(self, request: Message, cursor: str) -> str:
-        """Return the token of the page at the vendor's cursor, "" after the last page."""
-        return paging.next_token(request, (cursor,), secret=self.page_secret) if cursor else ""
+    def split_vendor_page(
+        self, request: Message, page: VendorPage, found: Sequence[M], next_cursor: str
+    ) -> tuple[Sequence[M], str]:
+        """Return what fits into a response of a vendor's whole page, and the token of what follows.
+
+        The rest of a page that does not fit is read from the vendor once more, so its token has the vendor's cursor,
+        how many items to leave out, and how many the vendor was asked for. `next_cursor` is "" after the last page.
+        """
+        items = [bounded(each) for each in found[page.skip : page.skip + page.size]]
+        items = items[: fitting(items)]
+        done = page.skip + len(items)
+        if done < len(found):
+            return items, paging.next_token(request, (page.cursor, done, page.limit), secret=self.page_secret)
+        return items, paging.next_token(request, (next_cursor,), secret=self.page_secret) if next_cursor else ""
 
 
 async def or_not_found(name: str, call: Awaitable[T], kinds: Kinds = NO_KINDS) -> T:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from gateway.aip import names
+from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
 from gateway.domain import videos
 from gateway.domain.context import Domain
 from gateway.domain.videos import FetchedVideo
@@ -46,14 +47,13 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         """List an account's videos, page by page."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
         await self._guard.authorize(location)
-        size, cursor = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
+        page = self._guard.read_vendor_page(request, default=DEFAULT_PAGE, maximum=MAX_PAGE)
         age = max_staleness(request, videos.LIST_AGE)
-        listing = videos.page(self._domain, location, account, cursor=cursor, limit=size, max_age=age)
+        listing = videos.page(self._domain, location, account, cursor=page.cursor, limit=page.limit, max_age=age)
         found = await or_not_found(request.parent, listing)
-        return video_service_pb2.ListVideosResponse(
-            videos=[to_proto(location, account, each) for each in found.videos],
-            next_page_token=self._guard.vendor_token(request, found.next_cursor),
-        )
+        messages = [to_proto(location, account, each) for each in found.videos]
+        items, token = self._guard.split_vendor_page(request, page, messages, found.next_cursor)
+        return video_service_pb2.ListVideosResponse(videos=items, next_page_token=token)
 
     async def QueryVideos(
         self, request: video_service_pb2.QueryVideosRequest, context: Any
@@ -64,7 +64,7 @@ class VideoService(video_service_pb2_grpc.VideoServiceServicer):
         ids = _ids(request, location, account)
         found, missing = await or_not_found(request.parent, videos.query(self._domain, location, account, ids))
         return video_service_pb2.QueryVideosResponse(
-            videos=[to_proto(location, account, each) for each in found],
+            videos=[bounded(to_proto(location, account, each), MAX_RESPONSE_BYTES // MAX_QUERY) for each in found],
             missing=[names.VIDEO.format(location, account, id) for id in missing],
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from providers.http.exchange import Answer
+from providers.http.retry_after import requested_wait
 
 # "Rate Limits" of the docs of GoHighLevel/highlevel-api-docs, read 2026-11-20: per application and location (or
 # company), across all calls.
@@ -50,10 +51,9 @@ def used_up(answer: Answer) -> str:
 
 
 def wait(answer: Answer) -> timedelta:
-    """Return how long to wait after a 429: `Retry-After` (seconds; undocumented) if present, else the interval."""
-    seconds = _number(answer.headers, "retry-after")
-    if seconds:
-        return timedelta(seconds=min(seconds, _MAX_WAIT))
+    """Return how long to wait after a 429: `Retry-After` (undocumented) if present, else the interval."""
+    if found := requested_wait(answer.headers):
+        return found
     return DAY_WAIT if used_up(answer) == DAY else rates(answer.headers).interval or WINDOW
 
 

@@ -268,7 +268,8 @@ def _youtube(request: PublishRequest) -> dict[str, Any] | None:
         return None
     given, level = request.extra.get("youtube", {}), request.options.privacy_level
     values = {"type": given.get("type", "video"), "title": given.get("title")}
-    values["privacyLevel"] = YOUTUBE_PRIVACY[level] if level else None
+    # HighLevel documents no default, and a level that a client could not spell arrives as none (decision 14).
+    values["privacyLevel"] = YOUTUBE_PRIVACY[level or PrivacyLevel.ONLY_ME]
     return {name: value for name, value in values.items() if value is not None}
 
 

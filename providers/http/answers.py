@@ -15,10 +15,11 @@ import aiohttp
 
 from providers.errors import MediaUnavailable, MediaUnreachable
 from providers.http.guard import Refused
+from providers.http.retry_after import requested_wait
 
 REDIRECTS = (301, 302, 303, 307, 308)
 PASSING = (408, 425, 429)
-_LONGEST_WAIT = 3600
+_LONGEST_WAIT = timedelta(hours=1)
 _MIME_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}")
 _ETAG = re.compile(r'"[\x21\x23-\x7e]{0,500}"')
 _DATE = re.compile(r"[A-Za-z0-9 :,+-]{1,60}")
@@ -66,8 +67,8 @@ def refusal(answer: aiohttp.ClientResponse) -> MediaUnreachable | MediaUnavailab
     message, metadata = f"{host} answered {status}.", {"host": host or "", "httpStatus": str(status)}
     if status not in PASSING and status < 500:
         return MediaUnreachable(message, http_status=status, metadata=metadata)
-    seconds = answer.headers.get("Retry-After", "")
-    wait = timedelta(seconds=min(int(seconds), _LONGEST_WAIT)) if re.fullmatch(r"[0-9]{1,9}", seconds) else None
+    asked = requested_wait(answer.headers)
+    wait = None if asked is None else min(asked, _LONGEST_WAIT)
     return MediaUnavailable(message, http_status=status, metadata=metadata, retry_after=wait)
 
 

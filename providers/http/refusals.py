@@ -13,6 +13,7 @@ from providers.errors import (
     Ambiguous,
     GrantRevoked,
     Misconfigured,
+    Permanence,
     ProviderError,
     RateLimited,
     Temporary,
@@ -21,6 +22,7 @@ from providers.errors import (
 )
 from providers.http.exchange import Answer, broken
 from providers.http.redact import redact
+from providers.http.retry_after import requested_wait
 from providers.models.secret import Secret
 
 _MAX_CODE = 128
@@ -37,6 +39,7 @@ class Refusals:
 
     `vendor` is its name in messages, `log_header` the response header (lower-case) with the id of its logs.
     `retry_after` and `quota` say, of an answer that refused for its rate, how long to wait and which quota is used up.
+    Of any other answer that is not a refusal for good, the wait is what its `Retry-After` asks for, if it has one.
     """
 
     provider: str
@@ -65,7 +68,7 @@ class Refusals:
             message,
             provider=self.provider,
             log_id=safe_id(log_id, hidden) or self.header_log_id(answer, hidden),
-            retry_after=self.retry_after(answer) if limited else None,
+            retry_after=self.retry_after(answer) if limited else _wait(kind, answer),
             secrets=hidden,
         )
         if limited and self.quota is not None:
@@ -82,17 +85,23 @@ class Refusals:
             return self.make(_BY_STATUS[status], answer, secrets=secrets)
         if status >= 500 or status == HTTPStatus.REQUEST_TIMEOUT:
             return self.make(Ambiguous if write else Unavailable, answer, secrets=secrets)
-        return broken(
+        error = broken(
             f"{self.vendor} answered HTTP {status} without a readable envelope.",
             write=write and not 400 <= status < 500,
             provider=self.provider,
             log_id=self.header_log_id(answer, secrets),
             http_status=status,
         )
+        error.retry_after = _wait(type(error), answer)
+        return error
 
     def header_log_id(self, answer: Answer, secrets: Iterable[Secret]) -> str:
         """Return the log id in the answer's headers, for answers that have none in their body."""
         return safe_id(answer.headers.get(self.log_header, ""), secrets)
+
+
+def _wait(kind: type[ProviderError], answer: Answer) -> timedelta | None:
+    return None if kind.permanence is Permanence.PERMANENT else requested_wait(answer.headers)
 
 
 def worded(

@@ -25,6 +25,7 @@ from providers.errors import (
 )
 from providers.http.exchange import Answer
 from providers.http.refusals import Refusals, of_redirect
+from providers.http.retry_after import requested_wait
 from providers.models.publishing import FailureKind
 from providers.models.secret import Secret
 from providers.tiktok.wire import Envelope
@@ -32,7 +33,6 @@ from providers.tiktok.wire import Envelope
 PROVIDER = "tiktok"
 # "Rate Limits" page: sliding windows of one minute; Retry-After is not documented.
 RATE_WINDOW = timedelta(seconds=60)
-_MAX_RETRY_AFTER = 86_400
 
 CODES: Mapping[str, type[ProviderError]] = {
     # §"Error Handling"
@@ -105,10 +105,8 @@ def failure_kind(reason: str) -> FailureKind:
 
 def _retry_after(answer: Answer) -> timedelta:
     """Return TikTok's Retry-After if it sends one, else a whole rate window."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 7:
-        return timedelta(seconds=min(int(value), _MAX_RETRY_AFTER))
-    return RATE_WINDOW
+    found = requested_wait(answer.headers)
+    return RATE_WINDOW if found is None else found
 
 
 _REFUSALS = Refusals(provider=PROVIDER, vendor="TikTok", log_header="x-tt-logid", retry_after=_retry_after)

@@ -463,7 +463,8 @@ async def test_other_calls_are_answered_while_a_look_hangs(stage: Stage) -> None
             post_service_pb2_grpc.PostServiceStub(server.channel),
             provider_service_pb2_grpc.ProviderServiceStub(server.channel),
         )
-        post = post_pb2.Post(account=f"locations/{LOCATION}/accounts/{account}", caption="hi")
+        mode = post_pb2.POST_MODE_DIRECT
+        post = post_pb2.Post(account=f"locations/{LOCATION}/accounts/{account}", mode=mode, caption="hi")
         post.video.source.upload = f"locations/{LOCATION}/uploads/{upload}"
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_ONLY_ME
         request = post_service_pb2.CreatePostRequest(parent=f"locations/{LOCATION}", post=post)

@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 
-from gateway.errors import FieldInvalid, ResourceNotFound
+from gateway.errors import FieldInvalid, ResourceNotFound, Violation
 from providers.errors import GrantRevoked
 from socialgateway.v1 import (
     post_pb2,
@@ -202,7 +202,8 @@ async def test_a_long_text_reaches_the_method() -> None:
     """A caption of five megabytes is below the limit: it is the method that refuses it, by its field."""
     async with serving(posts(Creating())) as served:
         stub = post_service_pb2_grpc.PostServiceStub(served.channel)
-        post = post_pb2.Post(account="locations/l1/accounts/a1", caption="x" * 5_000_000)
+        mode = post_pb2.POST_MODE_DIRECT
+        post = post_pb2.Post(account="locations/l1/accounts/a1", mode=mode, caption="x" * 5_000_000)
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.CreatePost(post_service_pb2.CreatePostRequest(parent="locations/l1", post=post), metadata=AUTH)
     assert_error(caught.value, grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID", field="post.caption")
@@ -279,3 +280,16 @@ async def test_the_callers_request_id_comes_back() -> None:
                 await stub.GetProvider(GET, metadata=(*AUTH, ("x-request-id", given)))
             assert kept == (given == trailer(caught.value, "x-request-id"))
             assert trailer(caught.value, "x-request-id")
+
+
+@pytest.mark.parametrize("letter", ["x", "語"])
+async def test_a_long_status_reaches_a_client_that_takes_8_kib_of_trailers(letter: str) -> None:
+    """A client that refuses more than 8,192 bytes of trailers, as grpc-java does, gets the status with its details."""
+    more = [Violation(f"names[{number}]", letter * 100) for number in range(5_000)]
+    error = FieldInvalid("names", letter * 1_000, *more)
+    options = [("grpc.max_metadata_size", 8_192), ("grpc.absolute_max_metadata_size", 8_192)]
+    async with serving(providers(Failing(error)), channel_options=options) as served:
+        stub = provider_service_pb2_grpc.ProviderServiceStub(served.channel)
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await stub.GetProvider(GET, metadata=(*AUTH, ("x-request-id", "r" * 128)))
+    assert_error(caught.value, grpc.StatusCode.INVALID_ARGUMENT, "FIELD_INVALID")

@@ -255,6 +255,21 @@ async def test_a_post_without_content_is_refused(served: Served) -> None:
     await served.refused("FIELD_INVALID", sourceless)
 
 
+async def test_every_violation_of_a_post_is_named(served: Served) -> None:
+    """What cannot be read in the media does not hide what is wrong elsewhere, nor one source another."""
+    post = served.post(caption="c" * 5000, photos={"sources": [{}] * 35, "title": "t" * 5000, "cover_index": 35})
+    post.late_tolerance.FromSeconds(-1)
+    error = await served.refused("FIELD_INVALID", post)
+    named = {violation.field for violation in detail(error, "BadRequest").field_violations}
+    rest = {"post.caption", "post.photos.title", "post.photos.cover_index", "post.late_tolerance"}
+    assert {f"post.photos.sources[{index}]" for index in range(35)} | rest == named
+
+    video = served.post(caption="c" * 5000, video={"source": {"uri": ""}, "cover_offset": {"seconds": -1}})
+    error = await served.refused("FIELD_INVALID", video)
+    named = {violation.field for violation in detail(error, "BadRequest").field_violations}
+    assert {"post.video.source", "post.video.cover_offset", "post.caption"} == named
+
+
 async def test_an_unknown_account_or_upload_is_not_found(served: Served) -> None:
     """An unknown account or upload is RESOURCE_NOT_FOUND with its name."""
     upload = served.post()

@@ -59,7 +59,7 @@ class Desk:
     def post(self, platform: str = "tiktok", upload: str = "", **values: Any) -> Post:
         """Return a post for an account."""
         extra = values.pop("extra", {})
-        post = Post(account=self.accounts[platform], **values)
+        post = Post(**{"account": self.accounts[platform], "mode": post_pb2.POST_MODE_DIRECT, **values})
         if upload:
             post.video.source.upload = upload
         if platform.startswith("tiktok"):

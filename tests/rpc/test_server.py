@@ -10,6 +10,7 @@ from typing import Any
 
 import grpc
 import pytest
+from google.protobuf import descriptor_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc  # type: ignore[import-untyped]
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc  # type: ignore[import-untyped]
 
@@ -18,7 +19,7 @@ from gateway.domain.api_keys import SCOPES
 from gateway.interceptors.scopes import METHOD_SCOPES, is_public
 from gateway.rpc.providers import ProviderService
 from gateway.rpc.service import Service
-from gateway.server import Sleep
+from gateway.server import MIN_PING_SECONDS, Sleep
 from gateway.settings import SettingsError
 from providers.capabilities import CapabilityTable, Limits
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2
@@ -244,9 +245,34 @@ async def test_reflection_names_every_service() -> None:
         call.cancel()
     assert [
         "grpc.health.v1.Health",
+        "grpc.reflection.v1.ServerReflection",
         "grpc.reflection.v1alpha.ServerReflection",
         "socialgateway.v1.ProviderService",
     ] == [service.name for service in answer.list_services_response.service]
+
+
+def test_clients_are_told_how_often_they_may_ping() -> None:
+    """The page for clients has the floor of pings that the server enforces."""
+    assert f"ping every {MIN_PING_SECONDS} seconds or less often" in Path("docs/clients.md").read_text()
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+async def test_both_versions_of_reflection_describe_the_contract(version: str) -> None:
+    """v1, which clients ask for first, answers like v1alpha; the reasons of errors and reflection itself are found."""
+    symbols = {
+        "socialgateway.v1.ErrorReason": "socialgateway/v1/error_reason.proto",
+        "socialgateway.v1.PostService": "socialgateway/v1/post_service.proto",
+        f"grpc.reflection.{version}.ServerReflection": "",
+    }
+    asked = [reflection_pb2.ServerReflectionRequest(file_containing_symbol=symbol) for symbol in symbols]
+    async with serving(a_service()) as served:
+        method: Any = served.channel.stream_stream(f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+        raw = [each async for each in method(iter([each.SerializeToString() for each in asked]))]
+    answers = [reflection_pb2.ServerReflectionResponse.FromString(each) for each in raw]
+    files = [each.file_descriptor_response.file_descriptor_proto for each in answers]
+    assert [True] * 3 == [bool(each) for each in files]
+    named = {descriptor_pb2.FileDescriptorProto.FromString(file).name for each in files for file in each}
+    assert set(symbols.values()) - {""} < named
 
 
 async def test_an_unknown_method_is_unimplemented() -> None:

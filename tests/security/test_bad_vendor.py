@@ -154,7 +154,7 @@ class Stricken:
 
     async def new_pull(self) -> str:
         """Return a post whose video the vendor fetches itself, and that was not submitted yet."""
-        post = post_pb2.Post(account=self.journey.account, caption="pulled")
+        post = post_pb2.Post(account=self.journey.account, mode=post_pb2.POST_MODE_DIRECT, caption="pulled")
         post.video.source.uri, post.video.source.vendor_pull = "https://media.example/v.mp4", True
         post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC
         made = await self.journey.call("PostService/CreatePost", parent=PARENT, post=post)
@@ -254,7 +254,7 @@ async def _draft(stricken: Stricken) -> Ready:
 
 
 async def _photos(stricken: Stricken) -> Ready:
-    post = post_pb2.Post(account=stricken.journey.account, caption="photos")
+    post = post_pb2.Post(account=stricken.journey.account, mode=post_pb2.POST_MODE_DIRECT, caption="photos")
     for number in range(2):
         post.photos.sources.add(uri=f"https://media.example/{number}.jpg", vendor_pull=True)
     post.options.privacy_level = account_pb2.PRIVACY_LEVEL_PUBLIC

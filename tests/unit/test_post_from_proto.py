@@ -18,7 +18,7 @@ UPLOAD = "locations/l1/uploads/u1"
 
 def a_post(**fields: Any) -> post_pb2.Post:
     """Return a post that nothing is wrong with but what is told."""
-    post = post_pb2.Post(account="locations/l1/accounts/a1", **fields)
+    post = post_pb2.Post(account="locations/l1/accounts/a1", mode=post_pb2.POST_MODE_DIRECT, **fields)
     if post.WhichOneof("content") is None:
         post.video.source.upload = UPLOAD
     return post

@@ -32,7 +32,7 @@ def violations(request: Message) -> dict[str, str]:
 
 def a_post(**fields: Any) -> post_service_pb2.CreatePostRequest:
     """Return a request whose post is as told and otherwise sound."""
-    sound = {"account": "locations/l1/accounts/a1"}
+    sound = {"account": "locations/l1/accounts/a1", "mode": post_pb2.POST_MODE_DIRECT}
     return post_service_pb2.CreatePostRequest(parent="locations/l1", post=post_pb2.Post(**{**sound, **fields}))
 
 
@@ -50,7 +50,7 @@ def test_every_missing_field_is_told_at_once() -> None:
 
 def test_a_required_field_inside_what_is_set_is_looked_for() -> None:
     """A message inside the request brings its own required fields, only when it is there."""
-    assert {"post.account": "is required"} == violations(
+    assert {"post.account": "is required", "post.mode": "is required"} == violations(
         post_service_pb2.CreatePostRequest(parent="locations/l1", post=post_pb2.Post())
     )
     assert {"post.video.source": "is required"} == violations(a_post(video=post_pb2.VideoContent()))
@@ -157,11 +157,11 @@ def test_a_free_structure_without_end_is_refused() -> None:
 
 
 def test_deep_and_wide_requests_end() -> None:
-    """A structure as deep as the parser lets it be is walked, and no more than twenty violations are told."""
+    """A structure as deep as the parser lets it be is walked, and no more than a thousand violations are collected."""
     deep: dict[str, Any] = {}
     for _ in range(30):
         deep = {"x": deep}
     assert {} == violations(a_post(provider_extra=deep))
     states: Any = [99] * 1000
-    wide = post_service_pb2.ListPostsRequest(parent="locations/l1", states=states)
-    assert 20 == len(violations(wide))
+    wide = post_service_pb2.ListPostsRequest(parent="locations/l1", states=states, page_size=-1)
+    assert 1000 == len(violations(wide))

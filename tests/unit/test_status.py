@@ -3,6 +3,7 @@
 Owns the proofs of `gateway/status.py` and of the reasons in `gateway/errors.py` and `gateway/reasons.py`.
 """
 
+import base64
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -144,7 +145,11 @@ def test_a_missing_resource_is_named() -> None:
     ("error", "seconds"),
     [
         (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW + timedelta(seconds=7)), 7),
-        (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW - timedelta(seconds=7)), 0),
+        (errors.QuotaExceeded("q", subject="s", limit=1, retry_at=NOW - timedelta(seconds=7)), 0.1),
+        (providers.Unavailable(retry_after=timedelta(0)), 0.1),
+        (providers.Unavailable(retry_after=timedelta(seconds=30)), 30),
+        (providers.ContractBroken(), 30),
+        (providers.Ambiguous(retry_after=timedelta(seconds=30)), None),
         (providers.RateLimited(retry_after=timedelta(seconds=30)), 30),
         (providers.RateLimited(retry_at=NOW + timedelta(minutes=1)), 60),
         (providers.Unavailable(), 1),
@@ -154,7 +159,7 @@ def test_a_missing_resource_is_named() -> None:
         (errors.Conflict(), None),
     ],
 )
-def test_when_to_try_again(error: BaseException, seconds: int | None) -> None:
+def test_when_to_try_again(error: BaseException, seconds: float | None) -> None:
     """RetryInfo is there when a retry makes sense and its time is known, and only then."""
     retry = detail(made(error), error_details_pb2.RetryInfo)
     assert seconds == (None if retry is None else retry.retry_delay.ToTimedelta().total_seconds())
@@ -196,12 +201,43 @@ def test_a_kept_error_that_nobody_knows_does_no_harm(kept: dict[str, Any]) -> No
     assert kept.get("reason", "INTERNAL") == getattr(detail(found, error_details_pb2.ErrorInfo), "reason", None)
 
 
-def test_statuses_fit_into_trailers() -> None:
-    """However large an error is, its status fits into a trailer."""
-    error = providers.ContentRefused(
-        "x" * 100_000, code="y" * 100_000, log_id="z" * 100_000, metadata={f"k{n}": "v" * 10_000 for n in range(100)}
-    )
-    assert len(made(error).SerializeToString()) < 6_000
+def on_the_wire(found: status_pb2.Status) -> int:
+    """Return the size of a status's trailers as grpc-java counts them: names, values and 32 bytes for each."""
+    escaped = "".join(chr(byte) if 0x20 <= byte <= 0x7E and byte != 0x25 else "%00" for byte in found.message.encode())
+    headers = {
+        ":status": "200",
+        "content-type": "application/grpc",
+        "grpc-status": str(found.code),
+        "grpc-message": escaped,
+        "grpc-status-details-bin": base64.b64encode(found.SerializeToString()).decode(),
+        "grpc-retry-pushback-ms": "86400000",
+        "x-request-id": "r" * 128,
+    }
+    return sum(len(name) + len(value) + 32 for name, value in headers.items())
+
+
+@pytest.mark.parametrize("letter", ["x", "%", "ü", "語", "👋"])
+@pytest.mark.parametrize("kind", [providers.ContentRefused, providers.RateLimited])
+def test_statuses_fit_into_trailers(letter: str, kind: Any) -> None:
+    """However large an error is, and whatever its letters cost on the wire, its status fits into trailers."""
+    metadata = {f"k{n}": letter * 10_000 for n in range(100)}
+    error = kind(letter * 100_000, code=letter * 100_000, log_id=letter * 100_000, metadata=metadata)
+    assert on_the_wire(made(error)) <= 8_192
+
+
+@pytest.mark.parametrize("letter", ["x", "語"])
+@pytest.mark.parametrize("total", [0, 1, 36, 120, 257, 5_000])
+def test_violations_that_are_not_named_are_counted(letter: str, total: int) -> None:
+    """As many violations are named as fit into a client's trailers; the rest is a number in metadata and message."""
+    violations = [errors.Violation(f"post.photos.sources[{n}]", letter * 100) for n in range(total)]
+    found = made(errors.MediaInvalid(letter * 1000, violations=violations, metadata={"k": letter * 1000}))
+    bad, info = detail(found, error_details_pb2.BadRequest), detail(found, error_details_pb2.ErrorInfo)
+    named = len(bad.field_violations) if bad else 0
+    omitted = int(info.metadata.get("violationsOmitted", 0)) if info else -1
+    assert total == named + omitted
+    assert named >= min(total, 70)
+    assert (f"{omitted} more" in found.message) == (omitted > 0)
+    assert on_the_wire(found) <= 8_192
 
 
 @pytest.mark.parametrize(
@@ -209,17 +245,17 @@ def test_statuses_fit_into_trailers() -> None:
     [
         ([errors.Violation(f"post.photos.sources[{n}]", "d" * 100) for n in range(10)], 10, 100),
         ([errors.Violation(f"post.photos.sources[{n}]", "d" * 100) for n in range(40)], 40, 30),
-        ([errors.Violation(f"post.photos.sources[{n}]", "ü" * 300) for n in range(100)], 40, 30),
-        ([errors.Violation("é" * 300, "d" * 300) for n in range(100)], 10, 0),
+        ([errors.Violation(f"post.photos.sources[{n}]", "ü" * 300) for n in range(100)], 100, 0),
+        ([errors.Violation("é" * 300, "d" * 300) for n in range(100)], 62, 0),
     ],
     ids=["few", "a carousel", "two-byte letters", "endless paths"],
 )
 def test_many_violations_fit_into_trailers(violations: list[errors.Violation], named: int, described: int) -> None:
-    """Up to 40 bad fields are named; to stay below what a trailer carries, descriptions are cut before fields are."""
+    """To stay below what trailers carry, descriptions are cut first, then other texts, then violations."""
     found = made(errors.MediaInvalid("m" * 1000, violations=violations, metadata={"k": "v" * 1000}))
     bad = detail(found, error_details_pb2.BadRequest)
     assert bad is not None
-    assert len(found.SerializeToString()) <= 6_000
+    assert on_the_wire(found) <= 8_192
     assert (named, described) == (len(bad.field_violations), len(bad.field_violations[0].description))
 
 

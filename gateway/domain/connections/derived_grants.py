@@ -140,7 +140,7 @@ def _next_after(failed: list[ProviderError], *, more: bool) -> timedelta | None:
     """Return when the rest should follow: at once, after the vendor's retry-after, or after RETRY_AFTER."""
     if not failed:
         return timedelta(0) if more else None
-    waits = [error.retry_after for error in failed if isinstance(error, RateLimited)]
+    waits = [error.retry_after for error in failed]
     return min([wait for wait in waits if wait is not None], default=RETRY_AFTER)
 
 

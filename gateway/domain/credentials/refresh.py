@@ -156,7 +156,7 @@ class Refresher:
         except GrantRevoked as error:
             return await self._handle_refusal(stored, abandoned, error)
         except ProviderError as error:
-            await self._cool_down(stored)
+            await self._cool_down(stored, error.retry_after)
             log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
             # A consent may have saved another pair during the vendor call.
             now = await self._cache.read(location, connection)
@@ -196,9 +196,11 @@ class Refresher:
             return None
         return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
 
-    async def _cool_down(self, stored: StoredToken) -> None:
+    async def _cool_down(self, stored: StoredToken, asked: timedelta | None) -> None:
+        """Make no exchange for a while: at least as long as the vendor `asked` for."""
         row = stored.row
-        until = self._clock() + backoff(self._timing.cooldown, row.failures, self._timing.cooldown_max)
+        wait = backoff(self._timing.cooldown, row.failures, self._timing.cooldown_max)
+        until = self._clock() + max(wait, asked or timedelta(0))
         async with self._db.transaction() as tx:
             await rows.cool_down(tx, row.location, row.connection, until=until, read_version=row.version)
         row.cooldown_until = until

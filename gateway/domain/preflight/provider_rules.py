@@ -21,8 +21,8 @@ from storage.accounts import AccountRow
 from storage.posts import PostRow
 
 MAX_LINKS = 100
-MAX_REFUSALS = 20
-"""How many options are named at once: the provider is asked again after each."""
+MAX_REFUSALS = 48
+"""How many options are named at once: the provider is asked again after each. A post cannot have more of them."""
 
 _CAPABILITY_PATHS = {
     Capability.POST_PHOTO: "photos",
@@ -82,7 +82,7 @@ def texts(request: PublishRequest, limits: Limits) -> Iterator[DomainError]:
 def options(provider: Provider, request: PublishRequest) -> Iterator[DomainError]:
     """Ask the provider for each option that it cannot honour, as if media and texts were within its limits.
 
-    A provider names one option at a time, so it is asked again without that one; at most twenty are named.
+    A provider names one option at a time, so it is asked again without that one; so many times at most.
     """
     remaining: PublishRequest | None = _within_limits(request, provider.table.limits_of(request.platform))
     for _ in range(MAX_REFUSALS):

@@ -159,12 +159,12 @@ async def test_every_action_is_sent(action: str) -> None:
 async def test_youtube_details_are_sent(
     extra: dict[str, Any], level: PrivacyLevel | None, sent: dict[str, Any]
 ) -> None:
-    """They always have a type; title and privacy level only if chosen."""
+    """They always have a type and a privacy level, the narrowest unless one was chosen; a title only if chosen."""
     privacy = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private"}
     options = PostOptions(privacy_level=level)
     request = post("youtube", options=options, extra={"youtube": extra} if extra else {})
 
-    expected = {**sent, **({"privacyLevel": privacy[level]} if level else {})}
+    expected = {**sent, "privacyLevel": privacy[level] if level else "private"}
     assert expected == (await body(request))["youtubePostDetails"]
 
 
