@@ -8,7 +8,6 @@ how parts are stored `gateway/domain/media/upload_stream.py`'s.
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,9 +19,11 @@ from gateway.domain.media import uploads as upload_rules
 from gateway.domain.media.upload_slots import Piece, UploadSlots
 from gateway.domain.media.upload_stream import Writer
 from gateway.errors import DomainError, MediaInvalid, QuotaExceeded
+from gateway.media import types
+from gateway.media.types import Kind
 from providers.errors import MediaUnavailable
 from providers.http.fetch import Media
-from storage import posts, uploads
+from storage import accounts, posts, uploads
 from storage.errors import NotFound
 from storage.posts import PostRow
 from storage.uploads import UploadRow
@@ -37,19 +38,6 @@ PUSH = timedelta(seconds=10)
 
 BEAT_SECONDS = 0.25
 """How often a stop is looked for."""
-
-# Servers that were told nothing say these; then the name of the file speaks.
-_UNKNOWN = ("", "application/octet-stream", "binary/octet-stream")
-_ALIASES = {"image/jpg": "image/jpeg"}
-_BY_SUFFIX = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".webm": "video/webm",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-}
 
 
 async def fetch(
@@ -105,7 +93,7 @@ def _waits(row: PostRow | None, post: PostRow, position: int) -> bool:
 
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     uri = post_content.sources_of(post)[position].uri
-    max_bytes, mime_types = _limits(domain, post)
+    max_bytes, mime_types = await _limits(domain, post)
     async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as medium:
         mime_type = _mime_type(medium, uri, mime_types)
         upload = await _announce(domain, post, medium, mime_type)
@@ -120,23 +108,33 @@ async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     return row
 
 
-def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
-    """Return how many bytes, and which types, the provider takes of such a medium."""
-    limits = domain.providers[post.provider].table.limits
+async def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
+    """Return how many bytes, and which types, the post's network takes of such a medium."""
+    async with domain.db.read() as tx:
+        account = await accounts.get(tx, post.location, post.account)
+    limits = domain.providers[post.provider].table.limits_of(account.platform)
     if post.content.get("kind") == "photos":
-        size, types = limits.max_photo_bytes, limits.photo_mime_types
+        size, allowed = limits.max_photo_bytes, limits.photo_mime_types
     else:
-        size, types = limits.max_video_bytes, limits.video_mime_types
-    return min(size or upload_rules.MAX_SIZE, upload_rules.MAX_SIZE), types or upload_rules.MIME_TYPES
+        size, allowed = limits.max_video_bytes, limits.video_mime_types
+    return min(size or upload_rules.MAX_SIZE, upload_rules.MAX_SIZE), allowed or upload_rules.MIME_TYPES
 
 
 def _mime_type(medium: Media, uri: str, allowed: tuple[str, ...]) -> str:
-    """Return the medium's type as its server says, else by the suffix of its address; raises MediaInvalid."""
-    found = _ALIASES.get(medium.mime_type, medium.mime_type)
-    if found in _UNKNOWN:
-        suffix = PurePosixPath(urlsplit(uri).path).suffix.lower()
-        found = _BY_SUFFIX.get(suffix) or _BY_SUFFIX.get(medium.suffix) or found
-    if found in allowed:
+    """Return the medium's type as its server says, else by the suffix of its address, else the one that says nothing.
+
+    Its bytes will decide; here only what is of another kind is refused. Raises MediaInvalid.
+    """
+    found = types.canonical(medium.mime_type) or medium.mime_type
+    kinds = {types.kind_of(each) for each in allowed}
+    # "text/plain" is what old servers say of every name that they do not know.
+    if found in ("", "text/plain") or types.kind_of(found) is Kind.UNKNOWN:
+        suggested = types.of_suffix(urlsplit(uri).path) or types.of_suffix(medium.suffix)
+        if types.kind_of(suggested) in kinds:
+            return suggested
+        if types.kind_of(suggested or types.UNKNOWN) is not Kind.OTHER:
+            return types.UNKNOWN
+    elif types.kind_of(found) in kinds:
         return found
     metadata = {"rule": "mimeType", "value": found, "allowed": ",".join(allowed)}
     raise MediaInvalid(
