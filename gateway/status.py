@@ -236,7 +236,8 @@ def retry_delay(status: status_pb2.Status) -> timedelta | None:
     found = error_details_pb2.RetryInfo()
     for packed in status.details:
         if packed.Unpack(found):
-            return found.retry_delay.ToTimedelta()
+            delay: timedelta = found.retry_delay.ToTimedelta()
+            return delay
     return None
 
 

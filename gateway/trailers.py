@@ -56,7 +56,7 @@ Build = Callable[[Lengths, int], status_pb2.Status]
 def trailer_bytes(status: status_pb2.Status) -> int:
     """Return the size of the trailers of a status, with everything that may be sent beside it."""
     message = len(quote(status.message, safe=_UNESCAPED))
-    details = -(-status.ByteSize() // 3) * 4
+    details: int = -(-status.ByteSize() // 3) * 4
     return _FIXED_BYTES + message + details
 
 

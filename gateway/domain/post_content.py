@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any
 
+from gateway.media import types
 from providers.capabilities import CapabilityTable
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import Content, Photos, PostMode, PostOptions, PublishRequest, VideoFile, VideoLink
@@ -48,7 +49,7 @@ def publish_request(post: PostRow, account: AccountRow, content: Content) -> Pub
 
 def video_file(upload: UploadRow) -> VideoFile:
     """Return the description of an uploaded video that we send."""
-    return VideoFile(upload.size_bytes, upload.mime_type, upload.sha256)
+    return VideoFile(upload.size_bytes, types.sent_as(upload.mime_type, upload.media), upload.sha256)
 
 
 def linked_content(post: PostRow, uris: Sequence[Secret], mime_types: Sequence[str] = ()) -> Content:

@@ -8,13 +8,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
+VERSION = 2
+"""Of what is found: a file that was probed by another version is probed again."""
+
 
 @dataclass(frozen=True, slots=True)
 class MediaFacts:
-    """`container` is `mp4`, `quicktime`, `webm`, `matroska`, `jpeg`, `webp` or `unknown`; `codec` is FFmpeg's name.
+    """`container` is a key of `formats.NAMES` or `unknown`; `codec` is FFmpeg's name.
 
     `width` and `height` are in pixels, 0 if unknown; `duration_ms` and `frame_rate` (the average) are None if unknown.
-    `trouble` says, as the end of a sentence, why the file could not be read; it is empty if it could.
+    If the rate varies, `nominal_rates` are those at which many frames follow each other.
+    `trouble` says, as the end of a sentence, what is wrong with the file; it is empty if nothing is. `unknown` says in
+    the same way which bound of ours kept it from being understood: no fact about the file, and no fault.
     """
 
     container: str = "unknown"
@@ -25,13 +30,16 @@ class MediaFacts:
     height: int = 0
     animated: bool = False
     trouble: str = ""
+    nominal_rates: tuple[float, ...] = ()
+    unknown: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the stored form."""
-        return asdict(self)
+        return {"version": VERSION} | asdict(self)
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
         """Read the stored form, ignoring the fields of newer versions."""
         known = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in kept.items() if name in known})
+        values = {name: value for name, value in kept.items() if name in known}
+        return cls(**values | {"nominal_rates": tuple(values.get("nominal_rates", ()))})

@@ -32,8 +32,8 @@ MAX_ANSWER = 16 * 1024
 COMMAND = (sys.executable, "-I", "-B", "-m", "gateway.media.worker")
 MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
-# Signals with which a file can end the worker: its CPU time is used up, or FFmpeg crashed.
-_BY_THE_FILE = (signal.SIGXCPU, signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
+# Signals with which a file can end the worker: FFmpeg crashed.
+_BY_THE_FILE = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 
 Read = Callable[[int, int], Awaitable[bytes]]
 """Returns the bytes [first, end) of the file, all of them, or raises."""
@@ -80,7 +80,8 @@ class Prober:
                 await asyncio.gather(flight.task, return_exceptions=True)
 
     async def look(self, size: int, read: Read) -> MediaFacts:
-        """Return the facts of a file of `size` bytes; for an unreadable file `trouble` says why.
+        """Return the facts of a file of `size` bytes; for an unreadable file `trouble` says why, and `unknown` which
+        bound was reached.
 
         Raises ProbeFailed, and whatever `read` raises.
         """
@@ -89,7 +90,7 @@ class Prober:
                 async with asyncio.timeout(self._wall_seconds), self._child() as child:
                     return await _talk(child, size, read)
             except _TooMuch:
-                return MediaFacts(trouble=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
+                return MediaFacts(unknown=f"needs more than {MAX_BYTES // 1024**2} MiB to be understood")
             except TimeoutError:
                 # An expensive file exhausts its CPU limit first: here the machine, or the storage, was slow.
                 raise ProbeFailed("looking into the file took too long") from None
@@ -177,9 +178,14 @@ async def _talk(child: _Child, size: int, read: Read) -> MediaFacts:
 
 
 async def _ended(child: _Child) -> MediaFacts:
-    """Handle a child that exited without a result: return facts if the file caused it, else raise ProbeFailed."""
+    """Handle a child that exited without a result: return facts if the file caused it, else raise ProbeFailed.
+
+    To have used up its time is no fault of the file.
+    """
     code = await asyncio.to_thread(child.process.wait)
     log.warning("media.worker_ended", code=code)
+    if -code == signal.SIGXCPU:
+        return MediaFacts(unknown="needs too much processor time to be read")
     if -code in _BY_THE_FILE:
         return MediaFacts(trouble="cannot be read: its reader gave up")
     raise ProbeFailed(f"the worker ended with {code}")

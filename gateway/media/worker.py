@@ -7,94 +7,38 @@ input, so it can read nothing else. Does not know where the bytes are stored or 
 
 import importlib
 import json
-import os
 import pkgutil
 import resource
 import struct
-from collections import OrderedDict
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from fractions import Fraction
 from typing import Any
 
 import av
 from av.stream import Disposition
 
+from gateway.media import formats, matroska, mp4, pictures, rates
+from gateway.media.rates import Rates
+from gateway.media.remote import BLOCK, MESSAGE, BoundReached, Remote, receive, send
+from gateway.media.walk import Walk
+
 MEMORY = 512 * 1024**2
 """Address space beyond what the libraries themselves use."""
 
 CPU_SECONDS = 4
-BLOCK = 256 * 1024
-CACHED_BLOCKS = 16
-MESSAGE = struct.Struct(">cQI")
 SIZE = struct.Struct(">Q")
+FRAMES = 300
+"""How many frames' time stamps are read where a file states no rate, or may state a wrong one."""
+FRAME_BYTES = 8 * 1024**2
 
 # Of FFmpeg's hundreds of demuxers and decoders only these are enabled; none of them opens other files (HLS, concat).
 _DEMUXERS = {"mov": "mov", "matroska": "matroska,webm", "jpeg_pipe": "jpeg_pipe", "webp_pipe": "webp_pipe"}
 _DECODERS = "h264,hevc,vp8,vp9,mjpeg,webp,aac,opus,vorbis,mp3,mp3float"
-_QUICKTIME_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot")
-# ISO/IEC 23008-12: brands of still pictures in a video's container format.
-_PICTURES = ("heic", "heix", "heim", "heis", "hevc", "hevx", "mif1", "msf1", "avif", "avis", "crx")
 _WEBP_ANIMATED = 0x02
-
-
-class Remote:
-    """The file object that FFmpeg reads; it requests blocks of bytes from the parent, and caches some of them."""
-
-    def __init__(self, size: int) -> None:
-        """Open a file of `size` bytes."""
-        self.size = size
-        self._position = 0
-        self._blocks: OrderedDict[int, bytes] = OrderedDict()
-
-    def read(self, count: int = -1) -> bytes:
-        """Return at most `count` bytes from the current position."""
-        rest = max(0, self.size - self._position)
-        count = rest if count < 0 else min(count, rest)
-        if count == 0:
-            return b""
-        number, skipped = divmod(self._position, BLOCK)
-        data = self._block(number)[skipped : skipped + count]
-        self._position += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """Set the position."""
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self.size}[whence]
-        self._position = max(0, base + offset)
-        return self._position
-
-    def tell(self) -> int:
-        """Return the position."""
-        return self._position
-
-    def _block(self, number: int) -> bytes:
-        if number not in self._blocks:
-            first = number * BLOCK
-            self._blocks[number] = _request(first, min(BLOCK, self.size - first))
-            if len(self._blocks) > CACHED_BLOCKS:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(number)
-        return self._blocks[number]
-
-
-def _request(first: int, count: int) -> bytes:
-    _send(MESSAGE.pack(b"R", first, count))
-    return _receive(count)
-
-
-def _receive(count: int) -> bytes:
-    parts = []
-    while count:
-        part = os.read(0, count)
-        if not part:
-            raise SystemExit(0)  # The parent has gone, or has closed the connection.
-        parts.append(part)
-        count -= len(part)
-    return b"".join(parts)
-
-
-def _send(data: bytes) -> None:
-    while data:
-        data = data[os.write(1, data) :]
+_VP8_SHOWN = 0x10
+_NOT_SHOWN = Disposition.attached_pic | Disposition.timed_thumbnails
 
 
 def main() -> None:
@@ -102,9 +46,9 @@ def main() -> None:
     av.logging.set_level(None)
     _import_all()
     confine()
-    (size,) = SIZE.unpack(_receive(SIZE.size))
-    answer = json.dumps(look(Remote(size))).encode()
-    _send(MESSAGE.pack(b"D", 0, len(answer)) + answer)
+    (size,) = SIZE.unpack(receive(SIZE.size))
+    answer = json.dumps(look(Remote(size), Walk(time.monotonic))).encode()
+    send(MESSAGE.pack(b"D", 0, len(answer)) + answer)
 
 
 def _import_all() -> None:
@@ -134,72 +78,131 @@ def _limit(what: int, soft: int, slack: int = 0) -> None:
     resource.setrlimit(what, (min(soft, hard), hard))
 
 
-def look(file: Remote) -> dict[str, Any]:
+def look(file: Remote, walk: Walk) -> dict[str, Any]:
     """Return the facts of a file, with the field names of `MediaFacts`."""
-    head = file.read(4096)
-    demuxer, container = sniff(head)
-    if not demuxer:
-        return {"trouble": "is neither MP4, QuickTime, WebM, JPEG nor WebP"}
-    if container == "webp" and _is_animated(head):
-        return {"container": container, "codec": "webp", "animated": True} | _canvas(head)
-    file.seek(0)
+    container = "unknown"
     try:
-        return {"container": container} | _parse(file, demuxer)
-    except (MemoryError, av.MemoryError):
-        return {"container": container, "trouble": "needs too much memory to be read"}
-    except (av.FFmpegError, ValueError, OverflowError, ArithmeticError, RecursionError):
-        return {"container": container, "trouble": f"cannot be read as {container}"}
+        container = formats.sniff(file, walk)
+        return {"container": container} | _LOOKS.get(container, _other)(file, walk)
+    except BoundReached as reached:
+        return {"container": container, "unknown": str(reached)}
 
 
-def sniff(head: bytes) -> tuple[str, str]:
-    """Return (FFmpeg's demuxer, container) for a file's first bytes; the demuxer is "" for an unsupported format."""
-    if head[4:8] in _QUICKTIME_BOXES:
-        return "mov", _brand(head)
-    if head.startswith(b"\x1a\x45\xdf\xa3"):
-        # The EBML header comes first, is short, and contains the document type.
-        return "matroska", "webm" if b"webm" in head[:64] else "matroska"
-    if head.startswith(b"\xff\xd8\xff"):
-        return "jpeg_pipe", "jpeg"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "webp_pipe", "webp"
-    return "", "unknown"
+def _movie(file: Remote, walk: Walk) -> dict[str, Any]:
+    movie = mp4.scan(file, walk)
+    facts: dict[str, Any] = {"container": movie.container, "unknown": movie.unknown}
+    if movie.cut:
+        return facts | {"trouble": mp4.CUT}
+    if movie.unknown and not movie.has_index:
+        return facts
+    file.end = movie.view
+
+    def read(container: Any) -> dict[str, Any]:
+        stream = _shown(container)
+        if stream is None:
+            return {"trouble": "holds no picture"}
+        if _beyond(container, file.size):
+            return {"trouble": mp4.CUT}
+        found = movie.rates(stream.id) or _stated(stream)
+        duration = movie.duration_ms if movie.fragments else _duration(container, stream)
+        return _of_stream(stream) | {"duration_ms": duration} | _of_rates(found)
+
+    return _read(facts, file, "mov", read)
 
 
-def _brand(head: bytes) -> str:
-    brand = head[8:12].decode("ascii", "replace") if head[4:8] == b"ftyp" else "qt  "
-    if brand in _PICTURES:
-        return "picture"
-    return "quicktime" if brand == "qt  " else "mp4"
+def _matroska(file: Remote, walk: Walk) -> dict[str, Any]:
+    layout = matroska.scan(file, walk)
+    facts: dict[str, Any] = {"container": layout.container, "unknown": layout.unknown}
+    if layout.cut:
+        return facts | {"trouble": matroska.CUT}
+
+    def read(container: Any) -> dict[str, Any]:
+        stream = _shown(container, layout.shown)
+        if stream is None:
+            return {"trouble": "holds no picture"}
+        duration = _duration(container, stream)
+        return _of_stream(stream) | {"duration_ms": duration} | _of_rates(_measured(container, stream, layout))
+
+    return _read(facts, file, "matroska", read)
 
 
-def _is_animated(head: bytes) -> bool:
-    """Return whether a WebP is animated ("WebP Container Specification": flags of the chunk VP8X)."""
-    return head[12:16] == b"VP8X" and len(head) > 20 and bool(head[20] & _WEBP_ANIMATED)
+def _jpeg(file: Remote, walk: Walk) -> dict[str, Any]:
+    if trouble := pictures.jpeg(file, walk):
+        return {"trouble": trouble}
+    return _read({"container": "jpeg"}, file, "jpeg_pipe", _picture)
 
 
-def _canvas(head: bytes) -> dict[str, int]:
-    """Return the dimensions of an extended WebP; FFmpeg does not report them for an animated one."""
-    width, height = (int.from_bytes(head[place : place + 3], "little") + 1 for place in (24, 27))
-    return {"width": width, "height": height}
+def _webp(file: Remote, walk: Walk) -> dict[str, Any]:
+    head = file.at(0, 30)
+    if trouble := pictures.webp(file):
+        return {"trouble": trouble}
+    if head[12:16] == b"VP8X" and len(head) == 30 and head[20] & _WEBP_ANIMATED:
+        # "WebP Container Specification". FFmpeg does not report the dimensions of an animated one.
+        width, height = (int.from_bytes(head[place : place + 3], "little") + 1 for place in (24, 27))
+        return {"codec": "webp", "animated": True, "width": width, "height": height}
+    return _read({"container": "webp"}, file, "webp_pipe", _picture)
 
 
-def _parse(file: Remote, demuxer: str) -> dict[str, Any]:
+def _picture(container: Any) -> dict[str, Any]:
+    facts = _of_stream(container.streams.video[0])
+    if not facts["width"] or not facts["height"]:
+        raise ValueError("a picture without sides")
+    return facts
+
+
+def _other(file: Remote, walk: Walk) -> dict[str, Any]:
+    return {"trouble": formats.trouble(file)}
+
+
+_LOOKS: dict[str, Callable[[Remote, Walk], dict[str, Any]]] = {
+    "mp4": _movie,
+    "matroska": _matroska,
+    "jpeg": _jpeg,
+    "webp": _webp,
+    "png": pictures.png,
+    "gif": lambda file, walk: pictures.gif(file),
+    **dict.fromkeys(formats.NAMED_PICTURES, lambda file, walk: {}),
+}
+
+
+def _read(facts: dict[str, Any], file: Remote, demuxer: str, read: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+    """Let FFmpeg open the file, and return `facts` and what `read` finds; without a verdict if a bound was reached."""
     options = {
         "format_whitelist": _DEMUXERS[demuxer],
         "protocol_whitelist": "none",
         "codec_whitelist": _DECODERS,
-        "max_streams": "64",
+        "max_streams": str(mp4.MAX_TRACKS),
     }
-    with av.open(file, format=demuxer, buffer_size=BLOCK, options=options, metadata_errors="replace") as container:
-        streams = [each for each in container.streams.video if not each.disposition & Disposition.attached_pic]
-        if not streams:
-            return {"trouble": "holds no picture"}
-        facts = _of_stream(streams[0])
-        if demuxer in ("mov", "matroska"):
-            return facts | _timing(container, streams[0])
-        if not facts["width"] or not facts["height"]:
-            raise ValueError("a picture without sides")
-        return facts
+    file.seek(0)
+    try:
+        with av.open(file, format=demuxer, buffer_size=BLOCK, options=options, metadata_errors="replace") as container:
+            return facts | read(container)
+    except BoundReached as reached:
+        return facts | {"unknown": str(reached)}
+    except (MemoryError, av.MemoryError):
+        return facts | {"unknown": "needs too much memory to be read"}
+    except (av.FFmpegError, ValueError, OverflowError, ArithmeticError, RecursionError):
+        return facts if facts.get("unknown") else facts | {"trouble": f"cannot be read as {facts['container']}"}
+
+
+def _shown(container: Any, number: int | None = None) -> Any:
+    """Return the video stream that a player picks, None if there is none: the given one, else the first enabled one."""
+    streams = [each for each in container.streams.video if not each.disposition & _NOT_SHOWN]
+    if number is not None:
+        return streams[min(number, len(streams) - 1)] if streams else None
+    # An MP4's tracks that are enabled.
+    enabled = [each for each in streams if each.disposition & Disposition.default]
+    return next(iter(enabled or streams), None)
+
+
+def _beyond(container: Any, size: int) -> bool:
+    """Return whether the index lists data after the end of the file; only the last samples are looked at."""
+    for stream in (*container.streams.video, *container.streams.audio):
+        entries = stream.index_entries
+        for number in range(max(0, len(entries) - 50), len(entries)):
+            if entries[number].pos + entries[number].size > size:
+                return True
+    return False
 
 
 def _of_stream(stream: Any) -> dict[str, Any]:
@@ -211,13 +214,52 @@ def _of_stream(stream: Any) -> dict[str, Any]:
     return {"codec": str(codec), "width": max(0, stream.width or 0), "height": max(0, stream.height or 0)}
 
 
-def _timing(container: Any, stream: Any) -> dict[str, Any]:
-    duration, rate = None, stream.average_rate or stream.guessed_rate
+def _of_rates(found: Rates | None) -> dict[str, Any]:
+    return {"frame_rate": found.average, "nominal_rates": found.nominal} if found else {}
+
+
+def _duration(container: Any, stream: Any) -> int | None:
     if container.duration is not None and container.duration > 0:
-        duration = container.duration // 1000
-    elif stream.duration is not None and stream.duration > 0 and stream.time_base:
-        duration = int(stream.duration * stream.time_base * 1000)
-    return {"duration_ms": duration, "frame_rate": round(float(rate), 3) if rate else None}
+        return int(container.duration // 1000)
+    if stream.duration is not None and stream.duration > 0 and stream.time_base:
+        return int(stream.duration * stream.time_base * 1000)
+    return None
+
+
+def _stated(stream: Any) -> Rates | None:
+    """Return the rate that a file states. FFmpeg's guess is none: without time stamps it is the time base."""
+    return Rates(round(float(stream.average_rate), 3)) if stream.average_rate else None
+
+
+def _measured(container: Any, stream: Any, layout: matroska.Layout) -> Rates | None:
+    """Return the rates by the time stamps of the first frames, and by what the track states where they agree with it.
+
+    What it states may be wrong: a file without a rate gets one in a remux, of a frame for each unit of time.
+    """
+    frame_ns = layout.tracks[layout.shown].frame_ns if layout.tracks else 0
+    stated = round(1e9 / frame_ns, 3) if frame_ns else None
+    found = rates.of_times(_times(container, stream), Fraction(stream.time_base))
+    if found is None or stated is None:
+        return found or (Rates(stated) if stated else None)
+    if not found.nominal and abs(found.average - stated) <= 0.02 * stated:
+        return Rates(stated)
+    slower = found.average < stated
+    return Rates(found.average, tuple(sorted({*found.nominal, stated}))) if slower and found.nominal else found
+
+
+def _times(container: Any, stream: Any) -> list[int]:
+    """Return the time stamps of the first frames that are shown."""
+    times, size = list[int](), 0
+    vp8 = stream.codec_context is not None and stream.codec_context.codec.canonical_name == "vp8"
+    for packet in container.demux(stream):
+        size += packet.size
+        # VP8 keeps pictures in packets of their own that only others refer to (RFC 6386, 9.1).
+        hidden = vp8 and packet.size and not bytes(packet)[0] & _VP8_SHOWN
+        if packet.pts is not None and packet.size and not hidden:
+            times.append(packet.pts)
+        if len(times) >= FRAMES or size > FRAME_BYTES:
+            break
+    return times
 
 
 if __name__ == "__main__":

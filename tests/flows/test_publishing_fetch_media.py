@@ -166,6 +166,14 @@ async def test_photos_keep_their_order(stage: Stage) -> None:
         ("", "/v.webm", "video", "video/webm"),
         ("application/octet-stream", "/p.jpeg", "photos", "image/jpeg"),
         ("image/webp", "/p", "photos", "image/webp"),
+        ('Video/MP4; codecs="avc1, mp4a"', "/v", "video", "video/mp4"),
+        ("image/jpg", "/p", "photos", "image/jpeg"),
+        ("image/png", "/p", "photos", "image/png"),
+        ("video/x-m4v", "/v", "video", "video/mp4"),
+        ("text/plain", "/v.mp4", "video", "video/mp4"),
+        ("application/x-download", "/v.mp4", "video", "video/mp4"),
+        ("application/octet-stream", "/v?id=7", "video", "application/octet-stream"),
+        ("", "/v", "video", "application/octet-stream"),
     ],
 )
 async def test_the_type_comes_from_the_server_or_else_the_suffix(

@@ -16,10 +16,11 @@ from gateway.interceptors import messages
 from gateway.rpc.request import RequestGuard
 from socialgateway.v1 import account_pb2, engagement_pb2, engagement_service_pb2, post_pb2, post_service_pb2
 from socialgateway.v1 import post_service_pb2_grpc as post_stubs
+from tests.fixtures.domain import LOCATION
 from tests.fixtures.rows import post_row
 from tests.rpc.serving import AUTH, as_, posts, serving
 from tests.rpc.test_errors import Watching
-from tests.rpc.test_posts import LOCATION, PARENT, Served, served
+from tests.rpc.test_posts import PARENT, Served, served
 
 __all__ = ["served"]
 LIMIT = 4 * 1024**2

@@ -27,8 +27,9 @@ from socialgateway.v1 import (
     provider_service_pb2_grpc,
 )
 from storage.database import DatabaseUnavailable
+from tests.fixtures.clock import START
 from tests.rpc.answers import detail, status_of, trailer
-from tests.rpc.serving import AUTH, START, posts, providers, serving
+from tests.rpc.serving import AUTH, posts, providers, serving
 from tests.rpc.test_errors import Failing, Watching
 
 PUSHBACK = "grpc-retry-pushback-ms"

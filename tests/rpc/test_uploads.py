@@ -79,7 +79,8 @@ async def test_an_announced_upload_is_open_and_empty(served: Served) -> None:
         ({"size_bytes": 4 * 1024**3 + 1}, "MEDIA_INVALID", {"rule": "sizeBytes", "value": "4294967297"}),
         ({"size_bytes": 2**63 - 1}, "MEDIA_INVALID", {"rule": "sizeBytes"}),
         ({"mime_type": "text/html"}, "MEDIA_INVALID", {"rule": "mimeType", "value": "text/html"}),
-        ({"mime_type": "video/mp4; codecs=avc1"}, "MEDIA_INVALID", {"rule": "mimeType"}),
+        ({"mime_type": "audio/mp4"}, "MEDIA_INVALID", {"rule": "mimeType", "value": "audio/mp4"}),
+        ({"mime_type": "mp4"}, "MEDIA_INVALID", {"rule": "mimeType", "value": "mp4"}),
         ({"mime_type": ""}, "FIELD_INVALID", {"field": "upload.mime_type"}),
         ({"sha256": "ab"}, "FIELD_INVALID", {"field": "upload.sha256"}),
         ({"sha256": "g" * 64}, "FIELD_INVALID", {"field": "upload.sha256"}),
@@ -91,6 +92,25 @@ async def test_what_cannot_be_a_file_is_refused(
 ) -> None:
     """A size, type or checksum that makes no sense has its own reason."""
     await refused(served.create(**{"size": 0, **values}), reason, **about)
+
+
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        ("Video/MP4", "video/mp4"),
+        ('video/mp4; codecs="avc1.4d002a, mp4a.40.2"', "video/mp4"),
+        ("image/jpg", "image/jpeg"),
+        ("image/png", "image/png"),
+        ("image/gif", "image/gif"),
+        ("video/x-m4v", "video/mp4"),
+        ("image/heic", "image/heic"),
+        ("application/octet-stream", "application/octet-stream"),
+        ("application/vnd.ms-excel", "text/csv"),
+    ],
+)
+async def test_a_label_is_read_as_http_says_and_is_a_hint(served: Served, label: str, shown: str) -> None:
+    """Case, parameters and synonyms make no other type; one that says nothing is accepted, since the bytes decide."""
+    assert shown == (await served.create(0, mime_type=label)).mime_type
 
 
 async def test_a_location_holds_so_much_and_no_more(served: Served) -> None:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads as upload_rules
+from gateway.media import types
 from providers.models.secret import Secret
 from storage import media, uploads
 from storage.database import Transaction
@@ -62,7 +63,7 @@ async def create(
             attempt=attempt,
             position=position,
             upload=file.id,
-            mime_type=file.mime_type,
+            mime_type=types.sent_as(file.mime_type, file.media),
             size_bytes=file.size_bytes,
             create_time=now,
             expire_time=now + lifetime,

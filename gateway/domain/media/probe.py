@@ -12,7 +12,7 @@ import structlog
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads as upload_rules
 from gateway.errors import GatewayUnavailable
-from gateway.media.facts import MediaFacts
+from gateway.media.facts import VERSION, MediaFacts
 from gateway.media.probe import ProbeFailed
 from storage import uploads
 from storage.states import UploadState
@@ -38,13 +38,16 @@ async def facts_of(domain: Domain, files: Sequence[UploadRow]) -> dict[str, Medi
 
 
 async def _facts(domain: Domain, file: UploadRow) -> MediaFacts:
-    if file.media is not None:
+    if file.media is not None and file.media.get("version") == VERSION:
         return MediaFacts.from_json(file.media)
     try:
-        return await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file))
+        facts = await domain.prober.shared(f"{file.location}/{file.id}", lambda: _probe(domain, file))
     except ProbeFailed as error:
         log.warning("media.not_probed", upload=f"{file.location}/{file.id}", cause=str(error))
         raise GatewayUnavailable("The media could not be looked into now.") from None
+    # The row was read before: what is sent goes by what was found.
+    file.media = facts.to_json()
+    return facts
 
 
 async def _probe(domain: Domain, file: UploadRow) -> MediaFacts:

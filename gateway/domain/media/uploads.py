@@ -26,6 +26,8 @@ from gateway.errors import (
     StateForbids,
     UploadExpired,
 )
+from gateway.media import types
+from gateway.media.types import Kind
 from storage import media, uploads
 from storage.blobs import StoreUnavailable
 from storage.database import Transaction
@@ -35,8 +37,8 @@ from storage.uploads import UploadPartRow, UploadRow
 
 log = structlog.get_logger(__name__)
 
-MIME_TYPES = ("video/mp4", "video/quicktime", "video/webm", "image/jpeg", "image/webp")
-SHEET_TYPE = "text/csv"
+MIME_TYPES = ("video/mp4", "video/quicktime", "video/webm", "image/jpeg", "image/webp", "image/png", "image/gif")
+SHEET_TYPE = types.SHEET
 """The media type of post files for a planner's import; no post can use such an upload."""
 
 MAX_SIZE = 4 * 1024**3
@@ -73,12 +75,12 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
 
     Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded.
     """
-    _check(new)
+    mime_type = _check(new)
     now = domain.clock()
     row = UploadRow(
         location=new.location,
         id=domain.new_id(),
-        mime_type=new.mime_type,
+        mime_type=mime_type,
         size_bytes=new.size_bytes,
         sha256=new.sha256.lower(),
         create_time=now,
@@ -93,8 +95,10 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
     return await get(domain, new.location, first)
 
 
-def _check(new: NewUpload) -> None:
-    if new.mime_type not in (*MIME_TYPES, SHEET_TYPE):
+def _check(new: NewUpload) -> str:
+    """Return the canonical media type; what the file is, its bytes will say."""
+    mime_type = types.canonical(new.mime_type)
+    if not mime_type or types.kind_of(mime_type) is Kind.OTHER:
         raise _invalid("mimeType", new.mime_type[:64], ", ".join((*MIME_TYPES, SHEET_TYPE)))
     if new.size_bytes < 0:
         raise FieldInvalid("upload.size_bytes", "must not be negative")
@@ -102,6 +106,7 @@ def _check(new: NewUpload) -> None:
         raise _invalid("sizeBytes", str(new.size_bytes), f"at most {MAX_SIZE}")
     if new.sha256 and _SHA256.fullmatch(new.sha256) is None:
         raise FieldInvalid("upload.sha256", "must be 64 hexadecimal digits")
+    return mime_type
 
 
 def _invalid(rule: str, value: str, allowed: str) -> MediaInvalid:

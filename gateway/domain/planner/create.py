@@ -14,6 +14,8 @@ from gateway.domain.media.uploads import SHEET_TYPE
 from gateway.domain.planner import import_upload
 from gateway.domain.planner.imports import CREATING, stored
 from gateway.errors import FieldInvalid, MediaInvalid, ReauthorizationRequired, StateForbids, UploadExpired
+from gateway.media import types
+from gateway.media.types import Kind
 from storage import accounts, imports, uploads
 from storage.accounts import AccountRow
 from storage.database import Transaction
@@ -94,7 +96,7 @@ def _check_upload(upload: UploadRow) -> None:
         raise UploadExpired(resource=name)
     if upload.state != UploadState.COMPLETE:
         raise StateForbids(upload.state, "The upload is not complete.", resource=name)
-    if upload.mime_type != SHEET_TYPE:
+    if types.kind_of(upload.mime_type) not in (Kind.SHEET, Kind.UNKNOWN):
         raise _media_invalid("mimeType", upload.mime_type, SHEET_TYPE, name)
     if not 0 < upload.committed_size <= MAX_BYTES:
         raise _media_invalid("sizeBytes", str(upload.committed_size), f"1 to {MAX_BYTES}", name)

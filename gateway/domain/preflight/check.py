@@ -8,6 +8,8 @@ it is asked again before the submission.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import structlog
+
 from gateway import reasons
 from gateway.aip import names
 from gateway.domain import post_content
@@ -45,6 +47,8 @@ from storage.errors import NotFound
 from storage.posts import PostRow
 from storage.states import AccountState, ConnectionStatus, UploadState
 from storage.uploads import UploadRow
+
+log = structlog.get_logger(__name__)
 
 RECONNECT = "The account must be connected to its network again."
 
@@ -176,6 +180,10 @@ def _check_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits
             for rule, text in rules(medium.file, medium.facts, limits) if medium.file else ():
                 violations = [Violation(medium.path, text)]
                 yield MediaInvalid(f"{medium.path}: {text}.", violations=violations, metadata={"rule": rule})
+            if medium.facts:
+                for rule, text in media_rules.warnings(medium.facts, limits):
+                    upload = names.UPLOAD.format(post.location, medium.source.upload)
+                    log.warning("media.accepted_in_doubt", upload=upload, rule=rule, cause=text)
 
 
 def _check_upload(location: str, medium: _Medium) -> Iterator[DomainError]:

@@ -8,7 +8,6 @@ how parts are stored (`gateway/domain/media/upload_stream.py`).
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 import structlog
@@ -20,9 +19,11 @@ from gateway.domain.media import uploads as upload_rules
 from gateway.domain.media.upload_slots import Piece, UploadSlots
 from gateway.domain.media.upload_stream import Writer
 from gateway.errors import DomainError, MediaInvalid, QuotaExceeded
+from gateway.media import types
+from gateway.media.types import Kind
 from providers.errors import MediaUnavailable
 from providers.http.fetch import Media
-from storage import posts, uploads
+from storage import accounts, posts, uploads
 from storage.errors import NotFound
 from storage.posts import PostRow
 from storage.uploads import UploadRow
@@ -37,19 +38,6 @@ RENEW_EVERY = timedelta(seconds=10)
 
 STOP_CHECK_SECONDS = 0.25
 """How often `stopping` is checked."""
-
-# Servers without a configured media type send these; then the suffix of the file name decides.
-_UNKNOWN = ("", "application/octet-stream", "binary/octet-stream")
-_ALIASES = {"image/jpg": "image/jpeg"}
-_BY_SUFFIX = {
-    ".mp4": "video/mp4",
-    ".m4v": "video/mp4",
-    ".mov": "video/quicktime",
-    ".webm": "video/webm",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-}
 
 
 async def fetch(
@@ -105,7 +93,7 @@ def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:
 
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     uri = post_content.sources_of(post)[position].uri
-    max_bytes, mime_types = _limits(domain, post)
+    max_bytes, mime_types = await _limits(domain, post)
     async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as media:
         mime_type = _mime_type(media, uri, mime_types)
         upload = await _create_upload(domain, post, media, mime_type)
@@ -120,23 +108,33 @@ async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
     return row
 
 
-def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
-    """Return the maximum size in bytes and the media types that the provider accepts for the post's kind."""
-    limits = domain.providers[post.provider].table.limits
+async def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
+    """Return the maximum size in bytes and the media types that the post's network accepts for its kind."""
+    async with domain.db.read() as tx:
+        account = await accounts.get(tx, post.location, post.account)
+    limits = domain.providers[post.provider].table.limits_of(account.platform)
     if post.content.get("kind") == "photos":
-        size, types = limits.max_photo_bytes, limits.photo_mime_types
+        size, allowed = limits.max_photo_bytes, limits.photo_mime_types
     else:
-        size, types = limits.max_video_bytes, limits.video_mime_types
-    return min(size or upload_rules.MAX_SIZE, upload_rules.MAX_SIZE), types or upload_rules.MIME_TYPES
+        size, allowed = limits.max_video_bytes, limits.video_mime_types
+    return min(size or upload_rules.MAX_SIZE, upload_rules.MAX_SIZE), allowed or upload_rules.MIME_TYPES
 
 
 def _mime_type(media: Media, uri: str, allowed: tuple[str, ...]) -> str:
-    """Return the media type that the server states, else the one of the file's suffix; raises MediaInvalid."""
-    found = _ALIASES.get(media.mime_type, media.mime_type)
-    if found in _UNKNOWN:
-        suffix = PurePosixPath(urlsplit(uri).path).suffix.lower()
-        found = _BY_SUFFIX.get(suffix) or _BY_SUFFIX.get(media.suffix) or found
-    if found in allowed:
+    """Return the media type that the server states, else the one of the file's suffix, else the unknown one.
+
+    The bytes decide later; here only another kind of file is refused. Raises MediaInvalid.
+    """
+    found = types.canonical(media.mime_type) or media.mime_type
+    kinds = {types.kind_of(each) for each in allowed}
+    # "text/plain" is what old servers say of every name that they do not know.
+    if found in ("", "text/plain") or types.kind_of(found) is Kind.UNKNOWN:
+        suggested = types.of_suffix(urlsplit(uri).path) or types.of_suffix(media.suffix)
+        if types.kind_of(suggested) in kinds:
+            return suggested
+        if types.kind_of(suggested or types.UNKNOWN) is not Kind.OTHER:
+            return types.UNKNOWN
+    elif types.kind_of(found) in kinds:
         return found
     metadata = {"rule": "mimeType", "value": found, "allowed": ",".join(allowed)}
     raise MediaInvalid(

@@ -15,6 +15,7 @@ from gateway.domain.media import uploads
 from gateway.domain.post_content import Source
 from gateway.domain.publishing import journal, moves
 from gateway.domain.publishing.journal import Work
+from gateway.media import types
 from providers.models.publishing import Content
 from providers.models.secret import Secret
 from storage.posts import PostRow
@@ -70,7 +71,8 @@ async def content(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Con
             uris.append(Secret(_stored(work)[str(position)]))
         else:
             uris.append(next(links))
-    return post_content.linked_content(post, uris, [file.mime_type if file else "" for _, file in pairs])
+    kinds = [types.sent_as(file.mime_type, file.media) if file else "" for _, file in pairs]
+    return post_content.linked_content(post, uris, kinds)
 
 
 async def _links(domain: Domain, work: Work, files: Sequence[UploadRow]) -> list[Secret]:

@@ -17,6 +17,7 @@ from gateway.domain.publishing import journal, moves, retry_policy, vendor_statu
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
 from gateway.errors import DomainError, GatewayUnavailable
+from gateway.media import types
 from providers.errors import Ambiguous, ContractBroken, ProviderError, Rejected, Temporary, Unavailable, UploadGone
 from providers.models.publishing import ChunkPlan, PublishPhase, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
@@ -74,7 +75,7 @@ async def _send_range(domain: Domain, work: Work, first: int, end: int, name: st
     def body() -> AsyncIterator[bytes]:
         return uploads.read(domain, post.location, upload, first, end)
 
-    file = VideoFile(attempt.size, source.mime_type, source.sha256)
+    file = VideoFile(attempt.size, types.sent_as(source.mime_type, source.media), source.sha256)
     request = moves.publishing_of(domain, post).send_chunk(url, file, first=first, end=end, body=body)
     return await moves.call(name, request)
 

@@ -86,7 +86,7 @@ async def test_a_vendor_that_asks_to_wait_is_called_once(vendor: str, status: in
     provider: Any
     if vendor == "tiktok":
         provider, fake = tiktok_support.tiktok(answer, answer)
-        reading = provider.videos.list_videos(tiktok_support.Lender(), limit=5)
+        reading = provider.videos.list_videos(tiktok_support.FakeAccess(), limit=5)
     else:
         provider, fake = highlevel_support.highlevel(answer, answer)
         reading = provider.accounts.social_accounts(highlevel_support.FakeAccess(), highlevel_support.LOCATION)
