@@ -1,11 +1,13 @@
 """The bytes of uploads, in a local folder or an object store.
 
-Owns keys, streaming, and the folder's mode.
+Owns keys, streaming, the folder's mode, and how much of its disk is left free.
 Does not know uploads, client offsets, or who may read.
 """
 
+import asyncio
 import os
 import re
+import shutil
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
 from datetime import datetime
@@ -21,23 +23,40 @@ CHUNK_BYTES = 1 << 20
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _LONGEST_KEY = 512
 
+MOST_RESERVED = 1 << 30
+RESERVED_PART = 10
+"""By default a tenth of the disk is left free for everything else, but not more than a gibibyte."""
+
 
 class StoreUnavailable(Exception):
     """The object store cannot be read at the moment."""
 
 
+class StoreFull(Exception):
+    """The disk would have less left than what is reserved for everything else."""
+
+    def __init__(self, room: int) -> None:
+        """Report how many bytes may still be stored."""
+        super().__init__(f"{room} bytes may still be stored")
+        self.room = room
+
+
 class BlobStore:
     """Stores bytes by key. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, folder: Path | None = None, reserve: int | None = None) -> None:
         """Use `BlobStore.open`."""
         self._store = store
+        self._folder = folder
+        self._writing = 0
+        self.reserve = reserve
 
     @classmethod
-    def open(cls, url: str) -> "BlobStore":
+    def open(cls, url: str, *, reserve: int | None = None) -> "BlobStore":
         """Return the store at `file:///folder` (created with mode 0700), `s3://…`, `gs://…` or `az://…`.
 
-        Raises ValueError for any other URL.
+        `reserve` is how many bytes of the folder's disk are left free (default: see RESERVED_PART). Raises ValueError
+        for any other URL.
         """
         parts = urlsplit(url)
         if parts.scheme != "file":
@@ -50,11 +69,34 @@ class BlobStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if folder.stat().st_uid == os.geteuid():
             folder.chmod(0o700)
-        return cls(LocalStore(folder, automatic_cleanup=True))
+        return cls(LocalStore(folder, automatic_cleanup=True), folder, reserve)
 
     async def put(self, key: str, data: bytes | memoryview) -> None:
-        """Write `data` under `key`, replacing what is there; readers see all of it or nothing. ValueError: bad key."""
-        await obstore.put_async(self._store, _checked(key), data)
+        """Write `data` under `key`, replacing what is there; readers see all of it or nothing.
+
+        Raises ValueError for a bad key, and StoreFull before anything is written.
+        """
+        key, size = _checked(key), len(data)
+        # Counted before the disk is measured: of two that fit only alone, one is refused.
+        self._writing += size
+        try:
+            room = await asyncio.to_thread(self.room)
+            if room is not None and room < 0:
+                raise StoreFull(room + size)
+            await obstore.put_async(self._store, key, data)
+        finally:
+            self._writing -= size
+
+    def room(self) -> int | None:
+        """Return how many bytes may be stored beside the reserve and what this process is writing; may be negative.
+
+        None in an object store, which has no end. Blocks, so call it in a thread. Raises OSError.
+        """
+        if self._folder is None:
+            return None
+        total, _, free = shutil.disk_usage(self._folder)
+        reserve = min(MOST_RESERVED, total // RESERVED_PART) if self.reserve is None else self.reserve
+        return free - reserve - self._writing
 
     async def stream(self, key: str, start: int, end: int, chunk: int = CHUNK_BYTES) -> AsyncIterator[bytes]:
         """Yield the bytes `start` (included) to `end` (excluded) in pieces of at most `chunk`.

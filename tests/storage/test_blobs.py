@@ -1,14 +1,18 @@
-"""Blobs: what is written can be read back in ranges, and no key leaves the folder."""
+"""Blobs: what is written can be read back in ranges, no key leaves the folder, and the disk is never filled."""
 
+import asyncio
 import os
+import shutil
 import stat
 from pathlib import Path
 
 import pytest
 
-from storage.blobs import BlobStore
+from storage.blobs import BlobStore, StoreFull
 from storage.errors import NotFound
+from tests.fixtures import disks
 
+MIB = 1024 * 1024
 DATA = os.urandom(3_000_001)
 
 
@@ -94,3 +98,37 @@ def test_a_url_that_is_no_store_is_refused(url: str) -> None:
     """A URL that is not a blob store is refused when it is opened."""
     with pytest.raises(ValueError, match="blob URL"):
         BlobStore.open(url)
+
+
+async def test_a_store_leaves_the_reserve_of_its_disk_free(tmp_path: Path) -> None:
+    """Blobs are refused before they are written when less than the reserve would be left; deleting makes room."""
+    with disks.small(tmp_path / "blobs", 20 * MIB) as mounted:
+        if not mounted:
+            pytest.skip("nothing may be mounted here")
+        blobs = BlobStore.open((tmp_path / "blobs").as_uri(), reserve=8 * MIB)
+        results = await asyncio.gather(
+            *(blobs.put(f"uploads/{number}", bytes(2 * MIB)) for number in range(10)), return_exceptions=True
+        )
+        kept = results.count(None)
+        assert {type(None), StoreFull} == {type(each) for each in results}
+        assert shutil.disk_usage(tmp_path / "blobs").free >= 8 * MIB
+        await blobs.delete([f"uploads/{number}" for number in range(10)])
+        await blobs.put("uploads/again", bytes(2 * MIB))
+
+    assert 3 <= kept <= 6
+
+
+async def test_the_default_reserve_is_a_tenth_of_a_small_disk(tmp_path: Path) -> None:
+    """Without a setting a tenth of the disk stays free, and never more than a gibibyte."""
+    with disks.small(tmp_path / "blobs", 20 * MIB) as mounted:
+        blobs = BlobStore.open((tmp_path / "blobs").as_uri())
+        usage, room = shutil.disk_usage(tmp_path / "blobs"), blobs.room()
+
+    assert room is not None
+    reserved = usage.free - room
+    assert reserved == 2 * MIB if mounted else 0 < reserved <= 1 << 30
+
+
+def test_an_object_store_has_no_disk() -> None:
+    """In an object store there is always room."""
+    assert BlobStore.open("s3://bucket").room() is None
