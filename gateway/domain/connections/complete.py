@@ -109,6 +109,9 @@ async def _complete(
     key = None if authorize is None else await authorize(row.location)
     if (not code and not error) or len(code) > MAX_CODE_LENGTH:
         raise FieldInvalid("code", "is required unless the consent was refused, which `error` says")
+    async with domain.db.read() as tx:
+        # Before the state is used: without the key that seals the location nothing could be kept, and nothing is lost.
+        seal = await domain.sealer.for_location(tx, row.location)
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
         used = await authorizations.consume(tx, id, domain.clock())
@@ -120,7 +123,7 @@ async def _complete(
         if error:
             await _record_denial(domain, used, error, error_description)
             raise AuthorizationDenied(metadata=_error_metadata(used, error, error_description), resource=_name(used))
-        return await domain.tokens.guard(_finish(domain, used, code))
+        return await domain.tokens.guard(_finish(domain, used, code, seal))
     except Exception as failure:
         raise ConsentFailed(failure, used) from failure
 
@@ -166,9 +169,7 @@ async def _record_denial(domain: Domain, row: AuthorizationRow, code: str, text:
         await events.append(tx, row.location, type="CONNECTION_DENIED", subject=_name(row), payload=payload, now=now)
 
 
-async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
-    async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, row.location)
+async def _finish(domain: Domain, row: AuthorizationRow, code: str, seal: LocationSealer) -> Completed:
     grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:
