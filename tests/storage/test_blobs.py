@@ -4,6 +4,9 @@ import asyncio
 import os
 import shutil
 import stat
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from storage.blobs import BlobStore, StoreFull
 from storage.errors import NotFound
 from tests.fixtures import disks
 
+DAY = timedelta(days=1)
 MIB = 1024 * 1024
 DATA = os.urandom(3_000_001)
 
@@ -98,6 +102,43 @@ def test_a_url_that_is_no_store_is_refused(url: str) -> None:
     """A URL that is not a blob store is refused when it is opened."""
     with pytest.raises(ValueError, match="blob URL"):
         BlobStore.open(url)
+
+
+WRITER = """
+import asyncio, sys
+from storage.blobs import BlobStore
+data = bytes(256 << 20)
+print("ready", flush=True)
+asyncio.run(BlobStore.open(sys.argv[1], reserve=0).put("uploads/l1/u1/0-x", data))
+"""
+
+
+def killed_put(url: str, folder: Path) -> list[Path]:
+    """Kill a process while it writes a blob, and return the files that are there then."""
+    with subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        while writer.poll() is None:
+            if any(path.stat().st_size for path in folder.rglob("*#1")):
+                writer.kill()
+                break
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_what_a_killed_process_was_writing_is_swept(tmp_path: Path) -> None:
+    """A put that is killed leaves a file that the store does not list; it is removed when old, its folder with it."""
+    url = (tmp_path / "blobs").as_uri()
+    blobs = BlobStore.open(url)
+    await blobs.put("uploads/l1/u0/0-kept", b"x")
+    left = [path for path in killed_put(url, tmp_path / "blobs") if path.name != "0-kept"]
+    written = datetime.fromtimestamp(left[0].stat().st_mtime, UTC)
+
+    assert ["0-x#1"] == [path.name for path in left]
+    assert ["uploads/l1/u0/0-kept"] == [key async for keys in blobs.older("uploads", written + DAY) for key in keys]
+    assert 0 == await blobs.remove_unfinished("uploads", written)
+    assert 1 == await blobs.remove_unfinished("uploads", written + DAY)
+    assert ["0-kept"] == [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()]
+    assert not left[0].parent.exists()
 
 
 async def test_a_store_leaves_the_reserve_of_its_disk_free(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from gateway.domain.credentials.spill import Spill
 from gateway.failpoints import reach
 from providers.models.grants import Grant
 from providers.models.secret import Secret
-from storage import connections
+from storage import connections, durable_files
 from storage import tokens as rows
 from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer, Sealer
@@ -31,6 +31,9 @@ from storage.tokens import SealedPair
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+UNFINISHED_AGE = timedelta(days=1)
+"""How old a file must be to be removed that was never completely written: a younger one may still be."""
 
 JITTER_DIVISOR = 10
 """Proactive refreshes spread over a tenth of a token's lifetime: grants made together are not refreshed together."""
@@ -137,12 +140,21 @@ class TokenStore:
 
         Return how many there were.
         """
+        if not connection:
+            await self._remove_unfinished()
         found = await asyncio.to_thread(lambda: list(token_spill.pending(self._folder)))
         wanted = [spill for spill in found if not connection or (spill.location, spill.connection) == connection]
         for spill in wanted:
             await self._save_spill(spill)
             await self._drop(spill)
         return len(wanted)
+
+    async def _remove_unfinished(self) -> None:
+        """Remove the files that killed processes were writing: none of them was ever complete."""
+        try:
+            await asyncio.to_thread(durable_files.remove_unfinished, self._folder, self._clock() - UNFINISHED_AGE)
+        except OSError as error:
+            log.error("token.spills_unreadable", error=str(error))
 
     async def _version(self, location: str, connection: str) -> int:
         async with self._db.read() as tx:

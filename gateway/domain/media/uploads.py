@@ -225,11 +225,12 @@ async def _expire_some(domain: Domain, now: datetime) -> int:
 
 
 async def sweep_orphans(domain: Domain, now: datetime) -> int:
-    """Delete blobs that belong to no upload, because a process died before committing their row; return how many.
+    """Delete blobs that belong to no upload, because a process died before committing their row, or while it wrote
+    them; return how many.
 
     Lists the names of all blobs, so run it seldom.
     """
-    removed = 0
+    removed = await domain.blobs.remove_unfinished("uploads", now - ORPHAN_AGE)
     async for keys in domain.blobs.older("uploads", now - ORPHAN_AGE):
         async with domain.db.read() as tx:
             orphans = await uploads.unlisted(tx, keys)
