@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gateway import ids, log
+from gateway import data_folder, ids, log
 from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
@@ -104,12 +104,14 @@ async def start(
 ) -> Gateway:
     """Start everything and return once calls are served. If a step fails, everything started so far is stopped.
 
-    `environment` is searched for misspelt settings. Raises SettingsError, DatabaseUnavailable, EmbeddedUnavailable,
-    KeyMissing, KeyWrong, OSError (an address in use), RuntimeError (the same, from gRPC).
+    `environment` is searched for misspelt settings. Raises SettingsError (also for a data folder that cannot be
+    written), DatabaseUnavailable, EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError
+    (the same, from gRPC).
     """
     log.hide(settings.secrets())
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
+    await asyncio.to_thread(data_folder.verify, settings)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         readiness = Readiness(resources)
@@ -163,7 +165,6 @@ async def build_domain(
     for provider in found.values():
         stack.push_async_callback(provider.close)
     sealer = Sealer(resources.db, resources.ring)
-    folder = settings.data_dir.expanduser() / "spills"
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
         return await agencies.derive_grant(domain, connection)
@@ -174,7 +175,7 @@ async def build_domain(
         listener,
         found,
         clock=clock,
-        spill_folder=folder,
+        spill_folder=settings.spill_dir,
         renew_from_parent=renew_from_parent,
     )
     stack.push_async_callback(tokens.close)
@@ -188,7 +189,7 @@ async def build_domain(
     domain = Domain(
         db=resources.db,
         sealer=sealer,
-        blobs=BlobStore.open(settings.blobs),
+        blobs=BlobStore.open(settings.blobs, reserve=settings.upload_reserve_bytes),
         listener=listener,
         providers=found,
         tokens=tokens,

@@ -153,6 +153,14 @@ class QuotaExceeded(DomainError):
         super().__init__(metadata=metadata, retry_at=retry_at)
 
 
+class StorageFull(QuotaExceeded):
+    """The disk has no room for uploads now; delete uploads that are not needed, or try again when there is room."""
+
+    def __init__(self, room: int, retry_at: datetime) -> None:
+        """Report how many bytes uploads may still use."""
+        super().__init__("uploadDisk", subject="gateway", limit=max(room, 0), retry_at=retry_at)
+
+
 class DailyCapReached(QuotaExceeded):
     """The provider's daily limit is used up, as it has reported before; nothing was sent."""
 

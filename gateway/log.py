@@ -9,9 +9,10 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 from urllib.parse import quote, quote_plus
 
 import structlog
@@ -54,12 +55,32 @@ _SECRET_LOOKS = re.compile(
 _HINT = re.compile(r"[acr][cfl]t\.|sg_|earer |asic |://|=", re.IGNORECASE)
 
 
+class _Unfailing:
+    """The stream of the log; a line that cannot be written, as on a full disk, is dropped.
+
+    Otherwise logging would end the very work that it reports on.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write a line, or drop it."""
+        with suppress(OSError, ValueError):
+            self._stream.write(text)
+
+    def flush(self) -> None:
+        """Flush what can be written; ValueError is a closed stream's."""
+        with suppress(OSError, ValueError):
+            self._stream.flush()
+
+
 def configure(*, level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
     """Send our log lines and those of all libraries to `stream` (standard error by default), through the same chain.
 
     `form` is "json" or "console". May be called again; the last call wins.
     """
-    out = stream or sys.stderr
+    out = cast("TextIO", _Unfailing(stream or sys.stderr))
     last = _renderer(form)
     # Our lines bypass the standard library's logging, which would double the cost of a line.
     structlog.configure(

@@ -1,4 +1,4 @@
-"""Readiness: whether this process can do its work now (database, schema, notifications, jobs).
+"""Readiness: whether this process can do its work now (database, schema, notifications, data folder, jobs).
 
 Owns the checks and how often they run. Does not know who asks (gRPC health, /readyz).
 """
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from gateway import log
 from gateway.bootstrap import Resources
+from gateway.data_folder import FolderWatch
 from storage import migrate
 from storage.database import DatabaseUnavailable
 from storage.embedded import EmbeddedUnavailable
@@ -29,18 +30,21 @@ class Report:
     database: bool = False
     migrations: bool = False
     listener: bool = False
+    data_dir: bool = True
     jobs: bool | None = None
     draining: bool = False
 
     @property
     def serving(self) -> bool:
-        """Whether calls can be served. Lost notifications do not prevent that: caches are bypassed, which is slower."""
+        """Whether calls can be served: without notifications caches are bypassed, which is slower, and without a data
+        folder tokens go to the database alone.
+        """
         return self.database and self.migrations and not self.draining
 
     @property
     def ready(self) -> bool:
         """Whether every part works."""
-        return self.serving and self.listener and self.jobs is not False
+        return self.serving and self.listener and self.data_dir and self.jobs is not False
 
 
 @dataclass(slots=True)
@@ -52,10 +56,15 @@ class Readiness:
     jobs_healthy: Callable[[], bool] | None = None
     monotonic: Callable[[], float] = time.monotonic
     draining: bool = False
+    _folder: FolderWatch = field(init=False)
     _last: Report = field(default_factory=Report)
     _checked: float = float("-inf")
     _revived: float = float("-inf")
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        """Watch the folder for token pairs."""
+        self._folder = FolderWatch(self.resources.settings.spill_dir, self.monotonic)
 
     async def check(self) -> Report:
         """Return a report at most half a second old; a bad report is never cached. Raises nothing."""
@@ -77,7 +86,7 @@ class Readiness:
         jobs = None if self.jobs_healthy is None else self.jobs_healthy()
         database, migrations = await self._check_database()
         listening = self.listener is not None and self.listener.healthy
-        return Report(database, migrations, listening, jobs, self.draining)
+        return Report(database, migrations, listening, await self._folder.writable(), jobs, self.draining)
 
     async def _check_database(self) -> tuple[bool, bool]:
         try:

@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     blob_url: str = Field(
         "", description="Where upload bytes are stored, as file:///…; if unset, a folder under GATEWAY_DATA_DIR."
     )
+    upload_reserve_bytes: int | None = Field(
+        None,
+        ge=0,
+        description="Bytes of a local disk that uploads leave free; if unset, 1 GiB, but at most a tenth of the disk.",
+    )
     grpc_address: str = Field("127.0.0.1:50051", description="Address of the gRPC server; port 0 picks a free one.")
     http_address: str = Field("127.0.0.1:8080", description="Address of the HTTP edge; port 0 picks a free one.")
     public_url: str = Field(
@@ -180,7 +185,7 @@ class Settings(BaseSettings):
         mode="before",
     )(split)
 
-    @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", mode="before")
+    @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", "upload_reserve_bytes", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         """Treat an empty variable as unset: compose files write unset variables that way."""
@@ -247,6 +252,11 @@ class Settings(BaseSettings):
     def blobs(self) -> str:
         """The URL of the upload storage, with its default."""
         return self.blob_url or (self.data_dir.expanduser().resolve() / "blobs").as_uri()
+
+    @property
+    def spill_dir(self) -> Path:
+        """The folder for token pairs that the database does not have yet."""
+        return self.data_dir.expanduser() / "spills"
 
     @property
     def callback_url(self) -> str:

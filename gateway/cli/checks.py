@@ -6,11 +6,10 @@ Owns the checks and their order; each yields findings and raises nothing. Change
 import asyncio
 import errno
 import os
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
 from urllib.parse import urlsplit
 
-from gateway import addresses, clock
+from gateway import addresses, clock, data_folder
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_resources, read_ring
 from gateway.cli.applications import highlevel, providers, tiktok
@@ -76,25 +75,20 @@ def public_url(settings: Settings) -> Iterator[Finding]:
 
 def blobs(settings: Settings) -> Iterator[Finding]:
     """Open the upload storage; a local folder must have free space."""
-    BlobStore.open(settings.blobs)
+    store = BlobStore.open(settings.blobs, reserve=settings.upload_reserve_bytes)
     parts = urlsplit(settings.blobs)
     if parts.scheme != "file":
         yield ok("uploads", f"stored at {parts.scheme}://{parts.netloc}")
         return
-    stat = os.statvfs(parts.path)
-    free = stat.f_bavail * stat.f_frsize
-    text = f"{parts.path}, {free // 10**9} GB free"
-    yield ok("uploads", text) if free > 10**9 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")
+    room = store.room() or 0
+    text = f"{parts.path}, room for {max(room, 0) / 10**9:.1f} GB beside GATEWAY_UPLOAD_RESERVE_BYTES"
+    yield ok("uploads", text) if room > 0 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")
 
 
 def data_dir(settings: Settings) -> Iterator[Finding]:
-    """Write a file into the data folder: tokens are spilled there when the database is down."""
-    folder = settings.data_dir.expanduser()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    scratch = folder / f".doctor-{secrets.token_hex(4)}"
-    scratch.touch()
-    scratch.unlink()
-    yield ok("data folder", str(folder))
+    """Write a file into the data folder: tokens are spilled there until they are in the database."""
+    data_folder.verify(settings)
+    yield ok("data folder", str(settings.data_dir.expanduser()))
 
 
 def ports(settings: Settings) -> Iterator[Finding]:

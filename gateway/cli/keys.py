@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     help="Manage encryption keys: create one, list which are in use, rotate to a new one.\n\n"
-    "To rotate, put a new entry FIRST in GATEWAY_ENCRYPTION_KEYS of every process and restart them, "
-    "run `keys rotate`, then remove the entries that `keys list` reports as not needed.",
+    "To rotate, put a new entry SECOND in GATEWAY_ENCRYPTION_KEYS of every process and restart them; then put it FIRST "
+    "and restart them again, run `keys rotate`, and remove the entries that `keys list` reports as not needed.",
 )
 
 

@@ -27,7 +27,12 @@ class Ready:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one probe."""
         report = await self.check()
-        parts = {"database": report.database, "migrations": report.migrations, "listener": report.listener}
+        parts = {
+            "database": report.database,
+            "migrations": report.migrations,
+            "listener": report.listener,
+            "data_dir": report.data_dir,
+        }
         if report.jobs is not None:
             parts["jobs"] = report.jobs
         status = "draining" if report.draining else "ready" if report.ready else "not ready"

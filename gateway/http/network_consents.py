@@ -24,6 +24,7 @@ from providers.errors import GrantRevoked, NotFound, OptionUnsupported, Provider
 from storage import errors as storage_errors
 from storage.accounts import AccountRow
 from storage.database import DatabaseUnavailable
+from storage.key_ring import KeyMissing
 from storage.network_consents import NetworkConsentRow
 
 _log = log.get("gateway.http.network_consents")
@@ -100,7 +101,7 @@ class NetworkConsents:
             return await handle(consent) if consent is not None else pages.render(pages.UNAVAILABLE, [])
         except AuthorizationStateInvalid:
             return pages.render(pages.EXPIRED, [])
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, KeyMissing):
             return pages.render(pages.UNAVAILABLE, [])
         except Exception as error:
             _log.error("network page failed", exc_info=error)

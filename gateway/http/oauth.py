@@ -23,6 +23,7 @@ from gateway.http.pages import Outcome
 from providers.errors import Misconfigured, ProviderError, Rejected
 from storage.database import DatabaseUnavailable
 from storage.errors import NotFound
+from storage.key_ring import KeyMissing
 
 _log = log.get("gateway.http.oauth")
 
@@ -76,7 +77,7 @@ class Callback:
             )
         except ConsentFailed as failed:
             return _failed(failed, name, values["error_description"])
-        except (DomainError, ProviderError, DatabaseUnavailable) as error:
+        except (DomainError, ProviderError, DatabaseUnavailable, KeyMissing) as error:
             if isinstance(error, AuthorizationStateInvalid) and not values["state"]:
                 return pages.EXPIRED if provider.authorization.returns_state else pages.NOT_STARTED_HERE
             return _refused(error, name, values["error_description"])

@@ -8,6 +8,7 @@ import psycopg
 import pytest
 
 from tests.cli.command import Ran, bare, execute, run
+from tests.fixtures import disks
 from tests.fixtures.settings import RING
 from tests.rpc.certificates import make_certificate
 
@@ -131,6 +132,20 @@ def test_a_query_of_a_consent_page_is_not_wrong(database_url: str, tmp_path: Pat
     """The gateway's own parameters are merged into it."""
     ran = examine(database_url, tmp_path, **HIGHLEVEL, highlevel_authorize_url=f"{PAGE}?version_id=65f0")
     assert (0, []) == (ran.code, wrong(ran)), ran.out
+
+
+@pytest.mark.parametrize("way", disks.WAYS)
+def test_a_data_folder_that_cannot_be_written_is_wrong(way: str, database_url: str, tmp_path: Path) -> None:
+    """A full disk is noticed as well as a read-only one: an empty file could be created there."""
+    with disks.broken(tmp_path / "data" / "spills", way):
+        ran = examine(database_url, tmp_path)
+    assert (1, True) == (ran.code, any("GATEWAY_DATA_DIR" in line for line in wrong(ran))), ran.out
+
+
+def test_no_room_for_uploads_is_wrong(database_url: str, tmp_path: Path) -> None:
+    """A disk whose free space is within the reserve takes no uploads, which the check says before a caller does."""
+    ran = examine(database_url, tmp_path, upload_reserve_bytes=str(1 << 60))
+    assert (1, True) == (ran.code, any("uploads" in line for line in wrong(ran))), ran.out
 
 
 def test_a_misspelt_setting_is_a_note(database_url: str, tmp_path: Path) -> None:

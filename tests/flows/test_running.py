@@ -21,7 +21,7 @@ from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, provider_s
 from storage import migrate
 from storage.database import Database, raw_connection
 from storage.key_ring import KeyMissing, KeyWrong
-from tests.fixtures import logs
+from tests.fixtures import disks, logs
 from tests.fixtures.app import CALLS, base_of, end, running, target_of
 from tests.fixtures.settings import AUTH, RING, make_settings
 from tests.fixtures.waiting import until
@@ -125,6 +125,16 @@ async def test_a_wrong_key_stops_the_start(database_url: str, tmp_path: Path) ->
         pass
     with pytest.raises(KeyWrong):
         await start(make_settings(database_url, tmp_path, encryption_keys=OTHER_RING))
+
+
+async def test_a_data_folder_that_cannot_be_written_stops_the_start(database_url: str, tmp_path: Path) -> None:
+    """Full, read-only or no folder at all: the start is refused, for every role, and says which setting is meant."""
+    for roles in (Roles(), CALLS, Roles(calls=False)):
+        for way in disks.WAYS:
+            settings = make_settings(database_url, tmp_path)
+            with disks.broken(settings.spill_dir, way), pytest.raises(SettingsError) as error:
+                await start(settings, roles=roles)
+            assert f"GATEWAY_DATA_DIR: {settings.spill_dir}" in str(error.value)
 
 
 async def test_a_broken_ring_is_a_broken_setting(database_url: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.http.middleware import MAX_BODY_BYTES, with_middleware
+from tests.fixtures import disks
 from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.waiting import until
 
@@ -51,14 +52,31 @@ async def test_a_ready_gateway_names_every_part(database_url: str, tmp_path: Pat
 
         await until(ready)
         answer = await client.get(f"{base_of(gateway)}/readyz")
-    parts = {"database": True, "migrations": True, "listener": True, "jobs": True}
+    parts = {"database": True, "migrations": True, "listener": True, "data_dir": True, "jobs": True}
     assert {"status": "ready", "parts": parts} == answer.json()
 
 
 async def test_a_process_without_jobs_does_not_speak_of_them(edge: httpx.AsyncClient) -> None:
     """What a process does not do cannot be wrong with it."""
     answer = await edge.get("/readyz")
-    assert {"database": True, "migrations": True, "listener": True} == answer.json()["parts"]
+    assert {"database": True, "migrations": True, "listener": True, "data_dir": True} == answer.json()["parts"]
+
+
+async def test_a_data_folder_that_cannot_be_written_is_named_until_it_can(
+    gateway: Gateway, edge: httpx.AsyncClient
+) -> None:
+    """A disk that fills up, or turns read-only, is seen within seconds; calls are served all the same."""
+
+    async def is_(status: int) -> bool:
+        return (await edge.get("/readyz")).status_code == status
+
+    for way in ("full", "read-only"):
+        with disks.broken(gateway.settings.spill_dir, way):
+            await until(lambda: is_(503), seconds=10)
+            parts = (await edge.get("/readyz")).json()["parts"]
+            assert ["data_dir"] == [name for name in parts if not parts[name]]
+            assert await gateway.readiness.serving()
+        await until(lambda: is_(200), seconds=10)
 
 
 async def test_a_draining_gateway_is_not_ready(gateway: Gateway, edge: httpx.AsyncClient) -> None:

@@ -6,9 +6,11 @@ Owns the proofs of the room of `gateway/domain/media/uploads.py` and of how `sto
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import pytest
+from google.rpc import error_details_pb2
 
 from gateway.domain.media import uploads
 from socialgateway.v1 import upload_pb2
@@ -93,3 +95,28 @@ async def test_who_asks_for_room_waits_for_who_is_being_given_it(served: Served)
 def test_only_a_part_that_needs_more_room_asks(first: int, size: int, asks: bool) -> None:
     """Of the parts of a file of unknown size only the first of each step looks at all the others."""
     assert asks == rows.needs_more_room(UploadPartRow(location="l", upload="u", first=first, size=size, key="k"))
+
+
+async def test_a_disk_without_room_refuses_uploads_until_there_is(served: Served, tmp_path: Path) -> None:
+    """Announced or not, an upload that would use the reserve of the disk is refused with a time to come back; what was
+    stored before stays, and the upload continues there.
+    """
+    store = served.stage.domain.blobs
+    made = await served.create()
+    await served.write([Message(name=made.name, data=DATA)])
+    store.reserve = 1 << 60
+    for call in (served.create(KIB), served.create(), more(served, made.name)):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await call
+        answers.assert_error(caught.value, grpc.StatusCode.RESOURCE_EXHAUSTED, "QUOTA_EXCEEDED", quota="uploadDisk")
+        assert answers.detail(answers.status_of(caught.value), error_details_pb2.RetryInfo) is not None
+    assert len(DATA) == (await served.get(made.name)).committed_size
+    store.reserve = None
+
+    assert COMPLETE == (await more(served, made.name)).state
+    assert DATA + b"more" == await served.stored(made.name)
+
+
+async def more(served: Served, name: str) -> Any:
+    """Continue an upload after DATA, to its end."""
+    return await served.write([Message(name=name, write_offset=len(DATA), data=b"more", finish=True)])

@@ -136,3 +136,11 @@ def test_levels_keep_lines_back() -> None:
         log.get("gateway.test").warning("loud", value=1)
     assert 1 == len(stream.getvalue().splitlines())
     assert "loud" in stream.getvalue()
+
+
+def test_a_line_that_cannot_be_written_is_dropped() -> None:
+    """A log on a full disk raises nothing, from our lines and from other libraries'."""
+    with logs.on_a_full_disk():
+        for _ in range(1000):
+            log.get("gateway.test").error("x" * 100)
+        logging.getLogger("some.library").warning("y")

@@ -117,6 +117,9 @@ async def _complete(
     key = None if authorize is None else await authorize(row.location)
     if (not code and not error) or len(code) > MAX_CODE_LENGTH:
         raise FieldInvalid("code", "is required unless the consent was refused, which `error` says")
+    async with domain.db.read() as tx:
+        # Before the state is used: without the key that seals the location nothing could be kept, and nothing is lost.
+        seal = await domain.sealer.for_location(tx, row.location)
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, id, domain.clock())
         used = await authorizations.consume(tx, id, domain.clock())
@@ -129,7 +132,7 @@ async def _complete(
             return Completed(await outcome.of_first_call(domain, row), row.return_uri, row.openers)
         if error:
             raise await _record_redirect_error(domain, used, error, error_description)
-        return await domain.tokens.guard(_finish(domain, used, code))
+        return await domain.tokens.guard(_finish(domain, used, code, seal))
     except Exception as failure:
         raise ConsentFailed(failure, row) from failure
 
@@ -171,9 +174,7 @@ def _metadata_of(error: ProviderError) -> dict[str, str]:
     return metadata
 
 
-async def _finish(domain: Domain, row: AuthorizationRow, code: str) -> Completed:
-    async with domain.db.read() as tx:
-        seal = await domain.sealer.for_location(tx, row.location)
+async def _finish(domain: Domain, row: AuthorizationRow, code: str, seal: LocationSealer) -> Completed:
     grant = await _exchange(domain, row, code, seal)
     reach("consent.after-exchange")
     try:

@@ -40,6 +40,7 @@ from storage import connections, tokens
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
 from storage.errors import NotFound
+from storage.key_ring import KeyMissing
 from storage.states import ConnectionStatus
 
 log = structlog.get_logger(__name__)
@@ -113,7 +114,7 @@ async def sweep(domain: Domain, limit: int = 50) -> int:
                 await probe(domain, location, connection, background=True)
             except (NotFound, StateForbids):
                 await _unschedule(domain, location, connection)
-            except (ProviderError, DatabaseUnavailable) as error:
+            except (ProviderError, DatabaseUnavailable, KeyMissing) as error:
                 log.warning("verification.failed", location=location, connection=connection, error=type(error).__name__)
 
     await asyncio.gather(*(one(*each) for each in due))

@@ -7,7 +7,6 @@ vendor nor lease.
 import base64
 import hashlib
 import json
-import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,49 +14,57 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import structlog
+
+from storage import durable_files
 from storage.tokens import SealedPair
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Spill:
-    """A pair that may not have been saved: its connection, the version that it replaces, and its file."""
+    """A pair that may not have been saved: its connection, the version that it replaces, and its file.
+
+    Without a file it is in the memory of this process only.
+    """
 
     location: str
     connection: str
     read_version: int
     pair: SealedPair
     scopes: tuple[str, ...]
-    path: Path
+    path: Path | None = None
 
 
-def write(
-    folder: Path, location: str, connection: str, read_version: int, pair: SealedPair, scopes: tuple[str, ...]
-) -> Path:
-    """Write a pair and return its file once it is durable; blocks, so call it in a thread."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    digest = hashlib.sha256(f"{location}|{connection}".encode()).hexdigest()[:32]
+def write(folder: Path, spill: Spill) -> Path:
+    """Write a pair and return its file once it is durable; blocks, so call it in a thread. Raises OSError."""
+    durable_files.create_folder(folder)
+    digest = hashlib.sha256(f"{spill.location}|{spill.connection}".encode()).hexdigest()[:32]
     # Two consents of one user may spill at the same moment, so every pair gets a separate file.
-    path = folder / f"{digest}-{pair.version}-{secrets.token_hex(6)}.json"
+    path = folder / f"{digest}-{spill.pair.version}-{secrets.token_hex(6)}.json"
     document = {
-        "location": location,
-        "connection": connection,
-        "read_version": read_version,
-        "scopes": list(scopes),
-        **_pair_to_json(pair),
+        "location": spill.location,
+        "connection": spill.connection,
+        "read_version": spill.read_version,
+        "scopes": list(spill.scopes),
+        **_pair_to_json(spill.pair),
     }
-    temporary = path.with_suffix(".tmp")
-    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(folder)
+    durable_files.write(path, json.dumps(document).encode())
     return path
 
 
 def pending(folder: Path) -> Iterator[Spill]:
-    """Yield every spill in the folder, oldest first; a truncated file was never completely written and is skipped."""
-    for path in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns):
+    """Yield every spill in the folder, oldest first; a truncated file was never completely written and is skipped.
+
+    What the disk refuses to read is logged and skipped as well: it must not keep other pairs from being saved.
+    """
+    try:
+        paths = sorted(folder.glob("*.json"), key=_age)
+    except OSError as error:
+        log.error("token.spills_unreadable", error=str(error))
+        return
+    for path in paths:
         try:
             document = json.loads(path.read_text())
             yield Spill(
@@ -70,6 +77,16 @@ def pending(folder: Path) -> Iterator[Spill]:
             )
         except (ValueError, KeyError, TypeError, FileNotFoundError):
             continue
+        except OSError as error:
+            log.error("token.spills_unreadable", error=str(error))
+
+
+def _age(path: Path) -> int:
+    """Return when a file was written; 0 if another process has removed it meanwhile, or it cannot be looked at."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return 0
 
 
 def _pair_to_json(pair: SealedPair) -> dict[str, object]:
@@ -99,11 +116,3 @@ def _pair_from_json(document: dict[str, Any]) -> SealedPair:
 
 def _time(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

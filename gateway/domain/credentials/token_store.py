@@ -1,15 +1,14 @@
 """The token store: saves a token pair from a vendor's response in the database, even through crashes and outages.
 
-Owns the sealing of a pair, the spill on disk before the save, and which pair wins when two are saved at once. Knows
-neither vendor nor lease.
+Owns the sealing of a pair, the spill on disk before the save, what happens when the disk refuses it, and which pair
+wins when two are saved at once. Knows neither vendor nor lease.
 """
 
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,15 +22,18 @@ from gateway.domain.credentials.spill import Spill
 from gateway.failpoints import reach
 from providers.models.grants import Grant
 from providers.models.secret import Secret
-from storage import connections
+from storage import connections, durable_files
 from storage import tokens as rows
-from storage.database import Database, Transaction
+from storage.database import Database, DatabaseUnavailable, Transaction
 from storage.keys import LocationSealer, Sealer
 from storage.states import ConnectionStatus
 from storage.tokens import SealedPair
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
+
+UNFINISHED_AGE = timedelta(days=1)
+"""How old a file must be to be removed that was never completely written: a younger one may still be."""
 
 JITTER_DIVISOR = 10
 """Proactive refreshes spread over a tenth of a token's lifetime: grants made together are not refreshed together."""
@@ -58,7 +60,7 @@ DEFAULT_TIMING = Timing()
 
 
 class TokenStore:
-    """Saves token pairs; a pair is never lost once it is on disk."""
+    """Saves token pairs: one on disk survives this process, one that the disk refuses is kept until it is saved."""
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class TokenStore:
         keep if the grant has no new one; `renewable` pairs are refreshed proactively even without a refresh token.
         """
         spill = await self._spill(seal, connection, grant, read_version, previous, renewable)
-        await self._until_stored(partial(self._save_spill, spill))
+        spill, _ = await self._until_saved(spill)
         await self._drop(spill)
 
     async def adopt(self, seal: LocationSealer, connection: str, grant: Grant) -> None:
@@ -113,7 +115,8 @@ class TokenStore:
             spill = await self._spill(seal, connection, grant, version, None)
             if earlier is not None:
                 await self._drop(earlier)
-            if await self._until_stored(partial(self._save_spill, spill)) is not None:
+            spill, saved = await self._until_saved(spill)
+            if saved is not None:
                 return await self._drop(spill)
             earlier = spill
 
@@ -137,12 +140,21 @@ class TokenStore:
 
         Return how many there were.
         """
+        if not connection:
+            await self._remove_unfinished()
         found = await asyncio.to_thread(lambda: list(token_spill.pending(self._folder)))
         wanted = [spill for spill in found if not connection or (spill.location, spill.connection) == connection]
         for spill in wanted:
             await self._save_spill(spill)
             await self._drop(spill)
         return len(wanted)
+
+    async def _remove_unfinished(self) -> None:
+        """Remove the files that killed processes were writing: none of them was ever complete."""
+        try:
+            await asyncio.to_thread(durable_files.remove_unfinished, self._folder, self._clock() - UNFINISHED_AGE)
+        except OSError as error:
+            log.error("token.spills_unreadable", error=str(error))
 
     async def _version(self, location: str, connection: str) -> int:
         async with self._db.read() as tx:
@@ -159,13 +171,21 @@ class TokenStore:
         renewable: bool = False,
     ) -> Spill:
         """Seal the pair as the next version and write it to disk, without using the database."""
-        location = seal.location
         pair = self._seal(seal, connection, grant, read_version + 1, grant.refresh_token or previous, renewable)
-        path = await asyncio.to_thread(
-            token_spill.write, self._folder, location, connection, read_version, pair, grant.scopes
-        )
+        return await self._to_disk(Spill(seal.location, connection, read_version, pair, grant.scopes))
+
+    async def _to_disk(self, spill: Spill) -> Spill:
+        """Write the pair to disk and return it with its file, or as it was if the disk refuses.
+
+        No error is raised: the vendor has issued the pair, and will not issue it again.
+        """
+        try:
+            path = await asyncio.to_thread(token_spill.write, self._folder, spill)
+        except Exception as error:
+            log.error("token.spill_failed", location=spill.location, connection=spill.connection, error=str(error))
+            return spill
         reach("token.after-spill")
-        return Spill(location, connection, read_version, pair, grant.scopes, path)
+        return replace(spill, path=path)
 
     def _seal(
         self, seal: LocationSealer, connection: str, grant: Grant, version: int, refresh: Secret | None, renewable: bool
@@ -198,6 +218,28 @@ class TokenStore:
             report=lambda error: log.error("token.save_failed", error=str(error)),
         )
 
+    async def _until_saved(self, spill: Spill) -> tuple[Spill, bool | None]:
+        """Save a spilled pair, however long the database is unavailable; return it, and what `_save_spill` returned.
+
+        A pair that is on no disk is retried whatever the error, and the disk with it: nobody else has the pair.
+        """
+
+        async def save() -> bool | None:
+            nonlocal spill
+            try:
+                return await self._save_spill(spill)
+            except Exception as error:
+                if spill.path is not None:
+                    raise
+                spill = await self._to_disk(spill)
+                if isinstance(error, DatabaseUnavailable):
+                    raise
+                # Only the class: the text of a refused statement may show its values.
+                raise DatabaseUnavailable(type(error).__name__) from error
+
+        saved = await self._until_stored(save)
+        return spill, saved
+
     async def _save_spill(self, spill: Spill) -> bool | None:
         """Save a spilled pair. Return True when it is stored, None when another was saved over the same version
         meanwhile, False when it is obsolete because the connection was disconnected or deleted.
@@ -221,4 +263,10 @@ class TokenStore:
         return row is not None and row.access_sealed == spill.pair.access_sealed
 
     async def _drop(self, spill: Spill) -> None:
-        await asyncio.to_thread(spill.path.unlink, missing_ok=True)
+        """Remove the file of a spill; one that stays is recognised as obsolete when it is replayed."""
+        if spill.path is None:
+            return
+        try:
+            await asyncio.to_thread(spill.path.unlink, missing_ok=True)
+        except OSError as error:
+            log.error("token.spill_not_removed", error=str(error))

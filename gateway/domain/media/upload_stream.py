@@ -26,11 +26,13 @@ from gateway.errors import (
     MediaInvalid,
     QuotaExceeded,
     StateForbids,
+    StorageFull,
     UploadChecksumMismatch,
     UploadExpired,
     UploadOffsetMismatch,
 )
 from storage import uploads
+from storage.blobs import StoreFull
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
@@ -226,6 +228,8 @@ class Writer:
     async def _put(self, key: str, data: bytearray) -> None:
         try:
             await self.domain.blobs.put(key, memoryview(data))
+        except StoreFull as error:
+            raise StorageFull(error.room, self.domain.clock() + upload_rules.ROOM_RETRY) from None
         except Exception as error:
             log.error("uploads.store_failed", upload=self.name, error=type(error).__name__)
             raise GatewayUnavailable("The bytes could not be stored.") from error

@@ -4,6 +4,7 @@ Owns which uploads may be created and how long their bytes are kept. How bytes a
 `gateway/domain/media/upload_stream.py`. Does not know transports, nor who reads the bytes.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from gateway.errors import (
     QuotaExceeded,
     ResourceNotFound,
     StateForbids,
+    StorageFull,
     UploadExpired,
 )
 from gateway.media import types
@@ -52,6 +54,9 @@ COMPLETE_LIFETIME = timedelta(days=7)
 EXPIRED_RETENTION = timedelta(days=30)
 """How long an expired upload is reported as expired, before it is reported as not found."""
 
+ROOM_RETRY = timedelta(minutes=1)
+"""When to try again after the disk had no room: somebody must make it first."""
+
 ORPHAN_AGE = timedelta(hours=24)
 """How old a blob without a row must be to be removed: a younger one's row may not be written yet."""
 
@@ -73,10 +78,11 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
     """Create an upload, and claim its location with it. With a `request_id` that was used before, the first call's
     upload is returned as it is now.
 
-    Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded.
+    Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded, StorageFull.
     """
     mime_type = _check(new)
     now = domain.clock()
+    room = await _room(domain)
     row = UploadRow(
         location=new.location,
         id=domain.new_id(),
@@ -91,8 +97,18 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
             await check_room(tx, new.location, new.size_bytes)
+            if room is not None and max(new.size_bytes, 1) > room:
+                raise StorageFull(room, now + ROOM_RETRY)
             return await uploads.insert(tx, row)
     return await get(domain, new.location, first)
+
+
+async def _room(domain: Domain) -> int | None:
+    """Return how many bytes may be stored on the disk, None if there is no limit, or it cannot be found out now."""
+    try:
+        return await asyncio.to_thread(domain.blobs.room)
+    except OSError:
+        return None
 
 
 def _check(new: NewUpload) -> str:
@@ -214,11 +230,12 @@ async def _expire_some(domain: Domain, now: datetime) -> int:
 
 
 async def sweep_orphans(domain: Domain, now: datetime) -> int:
-    """Delete blobs that belong to no upload, because a process died before committing their row; return how many.
+    """Delete blobs that belong to no upload, because a process died before committing their row, or while it wrote
+    them; return how many.
 
     Lists the names of all blobs, so run it seldom.
     """
-    removed = 0
+    removed = await domain.blobs.remove_unfinished("uploads", now - ORPHAN_AGE)
     async for keys in domain.blobs.older("uploads", now - ORPHAN_AGE):
         async with domain.db.read() as tx:
             orphans = await uploads.unlisted(tx, keys)

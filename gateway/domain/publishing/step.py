@@ -8,6 +8,7 @@ FINAL_SENT on, or from a submit that publishes by itself, the vendor is asked in
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import structlog
 
@@ -29,12 +30,17 @@ from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
 from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
+from storage import posts
 from storage.attempts import AttemptRow
 from storage.database import DatabaseUnavailable
+from storage.key_ring import KeyMissing
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
+
+KEY_RETRY = timedelta(seconds=5)
+"""When a post is due again that needs an encryption key which this process does not have: another one may have it."""
 
 
 async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[], bool] = lambda: False) -> None:
@@ -59,6 +65,12 @@ async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[
     except DatabaseUnavailable:
         # Nothing can be stored now: the post becomes due again and continues where its journal says.
         raise
+    except KeyMissing as error:
+        # During a key change, a process that has the new key already has sealed something. It is not a fault: the post
+        # continues in a process that has the key, or here after the restart that brings it.
+        log.warning("publish.key_missing", location=location, post=post, key=error.key_id)
+        async with domain.db.transaction() as tx:
+            await posts.set_due(tx, location, post, domain.clock() + KEY_RETRY)
     except Exception as error:
         log.error("publish.fault", location=location, post=post, exc_info=error)
         with suppress(Superseded):

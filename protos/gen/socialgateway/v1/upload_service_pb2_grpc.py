@@ -82,7 +82,7 @@ class UploadServiceServicer:
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
         Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-        256 GiB of uploads).
+        256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -128,7 +128,8 @@ class UploadServiceServicer:
         Scope: uploads.write.
         Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
         UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
-        at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
+        at all), QUOTA_EXCEEDED (too many uploads are being written, or the gateway's disk has no room; RetryInfo says when
+        to go on).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

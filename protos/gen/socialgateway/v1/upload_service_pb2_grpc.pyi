@@ -49,7 +49,7 @@ class UploadServiceStub:
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
     Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-    256 GiB of uploads).
+    256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]
     """Gets an upload; committed_size says where to resume.
@@ -83,7 +83,8 @@ class UploadServiceStub:
     Scope: uploads.write.
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
     UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
-    at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
+    at all), QUOTA_EXCEEDED (too many uploads are being written, or the gateway's disk has no room; RetryInfo says when
+    to go on).
     """
 
 @_typing.type_check_only
@@ -105,7 +106,7 @@ class UploadServiceAsyncStub(UploadServiceStub):
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
     Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-    256 GiB of uploads).
+    256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """Gets an upload; committed_size says where to resume.
@@ -139,7 +140,8 @@ class UploadServiceAsyncStub(UploadServiceStub):
     Scope: uploads.write.
     Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
     UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
-    at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
+    at all), QUOTA_EXCEEDED (too many uploads are being written, or the gateway's disk has no room; RetryInfo says when
+    to go on).
     """
 
 class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -164,7 +166,7 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
         Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-        256 GiB of uploads).
+        256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
         """
 
     @_abc_1.abstractmethod
@@ -216,7 +218,8 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: uploads.write.
         Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (COMPLETE), CONFLICT (another stream writes), UPLOAD_OFFSET_MISMATCH,
         UPLOAD_CHECKSUM_MISMATCH, UPLOAD_EXPIRED, MEDIA_INVALID (more bytes than announced, or fewer at `finish`, or none
-        at all), QUOTA_EXCEEDED (too many uploads are being written; RetryInfo says when to go on).
+        at all), QUOTA_EXCEEDED (too many uploads are being written, or the gateway's disk has no room; RetryInfo says when
+        to go on).
         """
 
 def add_UploadServiceServicer_to_server(servicer: UploadServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
