@@ -51,7 +51,7 @@ def post_of(id: str = "p1") -> PostRow:
 async def linking(database_url: str, folder: Path, data: bytes = DATA) -> AsyncIterator[Linked]:
     """Yield an upload with a link, and a visitor of the real edge, in process, for the length of a block."""
     async with opened(database_url, folder) as stage:
-        upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg"))
+        upload = await uploads.get(stage.domain, LOCATION, await stage.upload(data, "image/jpeg", media=None))
         [link] = await links.create(stage.domain, post_of(), 1, [upload], stage.clock(), HOUR)
         transport = httpx.ASGITransport(edge_of(stage.domain).app(), client=("203.0.113.7", 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as visitor:

@@ -91,7 +91,11 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     `known` are problems that were found before. Raises the first problem, in the order of the checks, with the
     violations of all of them. Raises GatewayUnavailable if the media could not be probed now.
     """
-    account, connection = await _owner(domain, post)
+    try:
+        account, connection = await _owner(domain, post)
+    except ResourceNotFound as error:
+        _raise([*known, error])
+        raise
     account = await sync.current(domain, account)
     post.connection, post.provider = connection.id, account.provider
     provider = domain.providers[account.provider]
