@@ -26,6 +26,12 @@ from tests.fixtures import media, recipes
 from tests.fixtures.clock import START
 from tests.fixtures.recipes import Make, film, recorded
 
+
+def remuxed_recording(times: tuple[int, ...]) -> bytes:
+    """Return a recording with these times, remuxed."""
+    return recipes.remuxed(recorded(times=times))
+
+
 FACEBOOK = HIGHLEVEL.limits_of("facebook")
 
 
@@ -92,13 +98,8 @@ GOOD: dict[str, Make] = {
         for name, times in recipes.VARIABLE.items()
         for codec in ("libvpx", "libvpx-vp9")
     },
-    **{
-        f"{name}, remuxed": lambda t=times: recipes.remuxed(recorded(times=t))
-        for name, times in recipes.VARIABLE.items()
-    },  # type: ignore[misc]
+    **{f"{name}, remuxed": partial(remuxed_recording, times) for name, times in recipes.VARIABLE.items()},
     **{f"{name}, live": partial(recorded, times=times, live=True) for name, times in recipes.VARIABLE.items()},
-    "still at the start, webm": partial(film, "libvpx", "webm", times=recipes.STILL_START),
-    "still at the start, live": partial(recorded, times=recipes.STILL_START, live=True),
     "hevc mp4": partial(film, "libx265"),
     "hevc mov": partial(film, "libx265", "mov"),
     "sound first": partial(film, audio="aac", audio_first=True),
@@ -117,6 +118,8 @@ GOOD: dict[str, Make] = {
     "zeros behind": lambda: film() + bytes(5_000),
     "text behind": lambda: film() + b"SEFHe\x00\x00\x00" * 100,
     "media to the end": lambda: recipes.endless(film(flags="faststart")),
+    "still at the start, webm": partial(film, "libvpx", "webm", times=recipes.STILL_START),
+    "still at the start, live": partial(recorded, times=recipes.STILL_START, live=True),
     "ten minutes at 29.97": partial(media.clip, seconds=600.033, fps=30000 / 1001),
     "many small fragments": partial(film, seconds=30, flags="frag_every_frame+empty_moov", audio="aac"),
 }

@@ -59,7 +59,7 @@ async def test_an_uploaded_picture_is_published(stage: PlannerStage, mime_type: 
     told = mime_type if label == "exact" else label
     upload = await stage.upload(PICTURES[mime_type](), told, media=None)
     content = post_content.build_content("photos", [Source(upload=upload)])
-    post = await stage.planned("a1-facebook", upload, content=content)
+    post = await stage.planned("a1-facebook", upload, content=content, options={})
     assert ("PUBLISHED", None) == ((done := await stage.finish(post)).state, done.error)
 
 
@@ -71,7 +71,7 @@ async def test_a_fetched_picture_is_published(stage: PlannerStage, mime_type: st
         data = PICTURES[mime_type]()
         async with serving(answering(reply("200 OK", data, f"Content-Type: {told}"))) as heard:
             content = post_content.build_content("photos", [Source(uri=f"{heard.url}/picture")])
-            post = await stage.planned("a1-facebook", "", uploads=[], content=content)
+            post = await stage.planned("a1-facebook", "", uploads=[], content=content, options={})
             done = await stage.finish(post)
         assert ("PUBLISHED", None) == (done.state, done.error)
 
@@ -87,10 +87,10 @@ async def test_the_early_verdict_is_the_later_one(stage: PlannerStage, make: Mak
     upload = await stage.upload(make(), told, media=None)
     content = post_content.build_content(kind, [Source(upload=upload)])
     with pytest.raises(MediaInvalid) as early:
-        await stage.planned("a1-facebook", upload, content=content)
+        await stage.planned("a1-facebook", upload, content=content, options={})
     async with serving(answering(reply("200 OK", make(), f"Content-Type: {told}"))) as heard:
         content = post_content.build_content(kind, [Source(uri=f"{heard.url}/file")])
-        done = await stage.finish(await stage.planned("a1-facebook", "", uploads=[], content=content))
+        done = await stage.finish(await stage.planned("a1-facebook", "", uploads=[], content=content, options={}))
     assert "FAILED" == done.state
     assert early.value.violations[0].description in str(done.error)
 
