@@ -4,7 +4,6 @@ Owns walking the elements. Decodes nothing, and measures no rate: FFmpeg returns
 """
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from gateway.media.remote import BoundReached, Remote
@@ -13,11 +12,13 @@ from gateway.media.walk import Walk
 MAGIC = b"\x1a\x45\xdf\xa3"
 CUT = "is cut short: its last element ends after the end of the file"
 _SEGMENT, _TRACKS, _CLUSTER, _DOC_TYPE = 0x18538067, 0x1654AE6B, 0x1F43B675, 0x4282
-_TRACK, _TYPE, _ENABLED, _DEFAULT, _SPACING = 0xAE, 0x83, 0xB9, 0x88, 0x23E383
+_TRACK, _NUMBER, _TYPE, _ENABLED, _DEFAULT, _SPACING = 0xAE, 0xD7, 0x83, 0xB9, 0x88, 0x23E383
 _VIDEO = 1
-_TIMESTAMP, _CRC = 0xE7, 0xBF
+_TIMESTAMP, _CRC, _BLOCK = 0xE7, 0xBF, 0xA3
+# The entry of an index of seek points in the list of what is where.
+_SEEKS_CUES = b"\x53\xab\x84\x1c\x53\xbb\x6b"
 # The elements in a cluster; whatever else follows one of unknown size ends it.
-_IN_CLUSTER = frozenset((_TIMESTAMP, _CRC, 0xA3, 0xA0, 0xAB, 0xA7, 0xEC, 0x5854, 0xAF))
+_IN_CLUSTER = frozenset((_TIMESTAMP, _CRC, _BLOCK, 0xA0, 0xAB, 0xA7, 0xEC, 0x5854, 0xAF))
 _TOP_LEVEL = frozenset((_CLUSTER, _TRACKS, 0x114D9B74, 0x1549A966, 0x1C53BB6B, 0x1941A469, 0x1043A770, 0x1254C367))
 _STEP = 256 * 1024
 _TAIL = 8 * 1024**2
@@ -36,6 +37,7 @@ class Element:
 class Track:
     """One video track; `frame_ns` is how long a frame lasts as the file states it, 0 if it does not."""
 
+    number: int
     enabled: bool = True
     default: bool = True
     frame_ns: int = 0
@@ -43,12 +45,18 @@ class Track:
 
 @dataclass(slots=True)
 class Layout:
-    """What the elements say: `cut` that the file ends too early, `unknown` why not every element was seen."""
+    """What the elements say: `cut` that the file ends too early, `unknown` why not every element was seen.
+
+    `has_cues` says that FFmpeg can find the middle; `last_times` are the time stamps, in the file's units, of the last
+    frames of the track shown, in a file without sizes.
+    """
 
     container: str = "matroska"
     tracks: list[Track] = field(default_factory=list)
     cut: bool = False
     unknown: str = ""
+    has_cues: bool = False
+    last_times: list[int] = field(default_factory=list)
 
     @property
     def shown(self) -> int:
@@ -77,8 +85,9 @@ def _scan(file: Remote, walk: Walk, layout: Layout) -> None:
                     layout.container = "webm" if name == b"webm" else "matroska"
         elif element.id == _SEGMENT:
             layout.tracks = list(_tracks(file, walk, element))
+            layout.has_cues = _SEEKS_CUES in file.at(element.body, 4096)
             if element.end is None:
-                layout.cut = _ends_early(file, walk.again(), element.body)
+                layout.cut = _ends_early(file, walk.again(), element.body, layout)
             else:
                 layout.cut = element.end > file.size
             return
@@ -86,23 +95,20 @@ def _scan(file: Remote, walk: Walk, layout: Layout) -> None:
 
 def _tracks(file: Remote, walk: Walk, segment: Element) -> Iterator[Track]:
     """Yield the video tracks, if the segment lists them before its media, as nearly all do."""
-    with suppress(StopIteration):
-        for element in _elements(file, walk, segment.body, segment.end or file.size):
-            if element.id == _CLUSTER:
-                return
-            if element.id == _TRACKS and element.end is not None:
-                for entry in _elements(file, walk, element.body, element.end):
-                    if entry.id == _TRACK and entry.end is not None:
-                        values = _numbers(file, walk, entry)
-                        if values.get(_TYPE) == _VIDEO:
-                            yield Track(
-                                bool(values.get(_ENABLED, 1)), bool(values.get(_DEFAULT, 1)), values.get(_SPACING, 0)
-                            )
-                return
+    for element in _elements(file, walk, segment.body, segment.end or file.size):
+        if element.id == _CLUSTER:
+            return
+        if element.id == _TRACKS and element.end is not None:
+            for entry in _elements(file, walk, element.body, element.end):
+                values = _numbers(file, walk, entry) if entry.id == _TRACK else {}
+                if values.get(_TYPE) == _VIDEO:
+                    enabled, default = bool(values.get(_ENABLED, 1)), bool(values.get(_DEFAULT, 1))
+                    yield Track(values.get(_NUMBER, 0), enabled, default, values.get(_SPACING, 0))
+            return
 
 
 def _numbers(file: Remote, walk: Walk, entry: Element) -> dict[int, int]:
-    wanted = (_TYPE, _ENABLED, _DEFAULT, _SPACING)
+    wanted = (_NUMBER, _TYPE, _ENABLED, _DEFAULT, _SPACING)
     return {
         each.id: int.from_bytes(file.at(each.body, min(8, each.end - each.body)), "big")
         for each in _elements(file, walk, entry.body, entry.end or file.size)
@@ -140,9 +146,10 @@ def _element(head: bytes, first: int) -> Element | None:
     return Element(int.from_bytes(head[:id_length], "big"), body, None if size == unknown else body + size)
 
 
-def _ends_early(file: Remote, walk: Walk, start: int) -> bool:
+def _ends_early(file: Remote, walk: Walk, start: int, layout: Layout) -> bool:
     """Return whether the last element of a segment of unknown size is not all there, walking from its last cluster."""
-    place = _last_cluster(file, start)
+    place, cluster = _last_cluster(file, start), 0
+    shown = layout.tracks[layout.shown].number if layout.tracks else 0
     while place is not None and place < file.size:
         walk.step()
         element = _element(file.at(place, 12), place)
@@ -154,7 +161,13 @@ def _ends_early(file: Remote, walk: Walk, start: int) -> bool:
             return False
         if element.end is not None and element.end > file.size:
             return True
-        place = element.body if element.end is None else element.end
+        if element.id == _TIMESTAMP and element.end is not None:
+            cluster = int.from_bytes(file.at(element.body, min(8, element.end - element.body)), "big")
+        elif element.id == _BLOCK and file.at(element.body, 1) == bytes((0x80 | shown,)):
+            # Track numbers above 126 have more bytes; nobody uses them.
+            layout.last_times.append(cluster + int.from_bytes(file.at(element.body + 1, 2), "big", signed=True))
+        # A cluster's elements are visited one by one.
+        place = element.body if element.end is None or element.id == _CLUSTER else element.end
     return False
 
 

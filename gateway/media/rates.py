@@ -25,10 +25,20 @@ class Rates:
     nominal: tuple[float, ...] = ()
 
 
-def of_times(times: Sequence[int], tick: Fraction) -> Rates | None:
-    """Return the rates of frames shown at `times`, in units of `tick` seconds; None for fewer than two frames."""
-    ordered = sorted(times)
-    return of_spacings(Counter(after - before for before, after in pairwise(ordered)), tick)
+def of_times(samples: Sequence[Sequence[int]], tick: Fraction) -> Rates | None:
+    """Return the rates of frames shown at these times, in units of `tick` seconds; None for fewer than two frames.
+
+    Each sample is of another part of the video.
+    """
+    spacings = [
+        Counter(after - before for before, after in pairwise(sorted(times))) for times in samples if len(times) > 1
+    ]
+    parts = [found for each in spacings if (found := of_spacings(each, tick))]
+    whole = of_spacings(sum(spacings, Counter()), tick)
+    if whole is None or len(parts) < 2:
+        return whole
+    nominal = {rate for part in parts for rate in (part.average, *part.nominal)}
+    return _rates(whole.average, nominal | set(whole.nominal))
 
 
 def of_spacings(spacings: Counter[int], tick: Fraction) -> Rates | None:
@@ -38,8 +48,11 @@ def of_spacings(spacings: Counter[int], tick: Fraction) -> Rates | None:
     total = sum(spacing * count for spacing, count in known) * tick
     if not frames or total <= 0:
         return None
-    average = _round(frames / total)
     nominal = {_nominal(known, frames, tick, quantile) for quantile in _QUANTILES}
+    return _rates(_round(frames / total), nominal)
+
+
+def _rates(average: float, nominal: set[float]) -> Rates:
     varies = any(abs(rate - average) > _CONSTANT * average for rate in nominal)
     return Rates(average, tuple(sorted(nominal)) if varies else ())
 

@@ -232,13 +232,18 @@ def _stated(stream: Any) -> Rates | None:
 
 
 def _measured(container: Any, stream: Any, layout: matroska.Layout) -> Rates | None:
-    """Return the rates by the time stamps of the first frames, and by what the track states where they agree with it.
+    """Return the rates by the time stamps of some frames, and by what the track states where they agree with it.
 
     What it states may be wrong: a file without a rate gets one in a remux, of a frame for each unit of time.
     """
     frame_ns = layout.tracks[layout.shown].frame_ns if layout.tracks else 0
     stated = round(1e9 / frame_ns, 3) if frame_ns else None
-    found = rates.of_times(_times(container, stream), Fraction(stream.time_base))
+    samples = [_times(container, stream)]
+    if len(samples[0]) == FRAMES and layout.has_cues and container.duration:
+        # Little may move at the start, and the middle is easily found.
+        container.seek(container.duration // 2)
+        samples.append(_times(container, stream))
+    found = rates.of_times([*samples, layout.last_times], Fraction(stream.time_base))
     if found is None or stated is None:
         return found or (Rates(stated) if stated else None)
     if not found.nominal and abs(found.average - stated) <= 0.02 * stated:
