@@ -158,7 +158,7 @@ def _bind(server: grpc.aio.Server, settings: Settings, address: str) -> int:
 
     gRPC itself is content with one of the addresses of a name, so each is bound by itself.
     """
-    add = server.add_insecure_port
+    add: Callable[[str], int] = server.add_insecure_port
     if settings.tls_cert is not None and settings.tls_key is not None:
         credentials = _credentials(CertificateFiles(settings.tls_cert, settings.tls_key))
         add = partial(server.add_secure_port, server_credentials=credentials)

@@ -98,7 +98,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """List connections, page by page."""
         scope = await self._guard.read_scope(names.location(request.parent, wildcard=True))
         page = self._guard.read_page(request)
-        filters = {
+        filters: dict[str, Any] = {
             "locations": scope.locations,
             "agency": scope.agency,
             "statuses": [connection_pb2.Connection.Status.Name(status) for status in sorted(set(request.statuses))],

@@ -78,7 +78,7 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         scope = await self._guard.read_scope(location)
         page = self._guard.read_page(request)
         by_schedule = request.order == post_service_pb2.POST_ORDER_SCHEDULE_TIME_ASC
-        filters = {
+        filters: dict[str, Any] = {
             "locations": scope.locations,
             "agency": scope.agency,
             "account": _account(request, location),
