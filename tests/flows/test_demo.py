@@ -109,9 +109,9 @@ def test_a_kept_demo_can_be_called_until_it_is_ended(temporary: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("how", "when"),
     [
-        (signal.SIGINT, "An account is"),
-        (signal.SIGTERM, "A simulated TikTok"),
-        (signal.SIGHUP, "A simulated TikTok"),
+        (signal.SIGINT, "Connecting an account"),
+        (signal.SIGTERM, "Starting a simulated TikTok"),
+        (signal.SIGHUP, "Starting a simulated TikTok"),
     ],
     ids=["ctrl-c", "term", "hangup"],
 )
@@ -130,7 +130,7 @@ def test_a_killed_demo_leaves_no_process(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="demo-test-", ignore_cleanup_errors=True) as name:
         Path(name).chmod(0o755)
         with started(TMPDIR=name) as process:
-            read_until(process, "An account is")
+            read_until(process, "Connecting an account")
             process.kill()
         deadline = time.monotonic() + STOP_SECONDS
         while left_running(name) and time.monotonic() < deadline:

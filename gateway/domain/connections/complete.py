@@ -62,7 +62,8 @@ class ConsentFailed(Exception):
 
     def __init__(self, error: Exception, row: AuthorizationRow) -> None:
         """`error` is the reason; `row` provides what the page shown to the person needs."""
-        super().__init__(str(error))
+        # Not its text: an error may quote what a vendor said, which the log must not repeat under another name.
+        super().__init__(type(error).__name__)
         self.error = error
         self.connection = _name(row)
         self.return_uri = row.return_uri
