@@ -1,8 +1,9 @@
-"""Maps provider errors to the contract's reasons, for statuses and for the errors stored with a post.
+"""Maps errors to the contract's reasons, for statuses and for the errors stored with a post.
 
 Owns the table. Knows no transport; `gateway/status.py` turns reasons into statuses.
 """
 
+from gateway.errors import DomainError
 from providers import errors as providers
 
 PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
@@ -31,8 +32,12 @@ PROVIDER_REASONS: dict[type[providers.ProviderError], str] = {
 }
 
 
-def reason_of(error: providers.ProviderError) -> str:
-    """Return the reason of the error's class, or of its nearest base class in the table."""
+def reason_of(error: DomainError | providers.ProviderError) -> str:
+    """Return the error's own reason, or for a provider's error that of its class, or of its nearest base class in the
+    table.
+    """
+    if isinstance(error, DomainError):
+        return error.reason
     return next(PROVIDER_REASONS[kind] for kind in type(error).__mro__ if kind in PROVIDER_REASONS)
 
 

@@ -64,7 +64,7 @@ def drop_empty_services(root: Path, out: Path) -> None:
 
 
 def write_packages(out: Path) -> None:
-    """Give every generated folder the `__init__.py`, and the package the `py.typed`, that protoc leaves out."""
+    """Write what protoc leaves out: the `__init__.py` of every generated folder, and the package's `py.typed`."""
     for folder in [out / PACKAGE, *sorted(path for path in (out / PACKAGE).rglob("*") if path.is_dir())]:
         name = folder.relative_to(out).as_posix()
         (folder / "__init__.py").write_text(f'"""Generated from `protos/{name}`: do not edit."""\n')

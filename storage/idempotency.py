@@ -53,7 +53,7 @@ async def find(tx: Transaction, agency: str, location: str, method: str, request
 
 
 async def release(tx: Transaction, agency: str, location: str, method: str, request_id: str) -> None:
-    """Give up a claim whose effect certainly did not happen, so that the request can be repeated."""
+    """Delete a claim whose effect certainly did not happen, so that the request can be repeated."""
     await tx.execute(
         delete(IdempotencyRow).where(
             col(IdempotencyRow.agency) == agency,

@@ -39,6 +39,15 @@ class Pattern:
             raise FieldInvalid(path, f"must look like {self.template}")
         return found.groups()
 
+    def parse_in(self, location: str, name: str, *, path: str) -> str:
+        """Return the id in the `name` of a resource that must belong to this location; raises FieldInvalid."""
+        found, id = self.parse(name, path=path)
+        if found != location:
+            kind = self.template.rpartition("{")[2].rstrip("}")
+            article = "an" if kind[0] in "aeiou" else "a"
+            raise FieldInvalid(path, f"must be {article} {kind} of locations/{location}")
+        return id
+
     def format(self, *ids: str) -> str:
         """Return the name with these ids filled in, in order."""
         parts = iter(ids)

@@ -110,7 +110,7 @@ def sources_of(post: PostRow) -> tuple[Source, ...]:
 
 def field_path(post: PostRow, position: int) -> str:
     """Return the API's field path of a source."""
-    return f"post.photos.sources[{position}]" if post.content.get("kind") == "photos" else "post.video.source"
+    return f"post.photos.sources[{position}]" if kind(post) == "photos" else "post.video.source"
 
 
 def build_content(kind: str, sources: Sequence[Source], **values: Any) -> dict[str, Any]:

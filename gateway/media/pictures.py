@@ -36,7 +36,8 @@ def jpeg(file: Remote, walk: Walk) -> str:
         if len(head) < 4:
             return _CUT
         if head[0] != 0xFF:  # Readers skip what is between markers.
-            place += file.at(place, BLOCK).find(b"\xff") if b"\xff" in file.at(place, BLOCK) else BLOCK
+            found = file.at(place, BLOCK).find(b"\xff")
+            place += found if found >= 0 else BLOCK
             continue
         marker, length = head[1], int.from_bytes(head[2:4], "big")
         if marker == 0xFF:  # Padding before a marker.

@@ -10,7 +10,6 @@ import asyncio
 import json
 import signal
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -21,17 +20,15 @@ from typing import Any
 import structlog
 
 from gateway.media.facts import MediaFacts
+from gateway.media.remote import MAX_BYTES, MESSAGE, SIZE
 
 log = structlog.get_logger(__name__)
 
 MAX_CONCURRENT = 2
 WALL_SECONDS = 10.0
-MAX_BYTES = 64 * 1024**2
 MAX_RANGE = 1024**2
 MAX_ANSWER = 16 * 1024
 COMMAND = (sys.executable, "-I", "-B", "-m", "gateway.media.worker")
-MESSAGE = struct.Struct(">cQI")
-SIZE = struct.Struct(">Q")
 # Signals with which a file can end the worker: FFmpeg crashed.
 _BY_THE_FILE = (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL)
 

@@ -12,6 +12,7 @@ CACHED_BLOCKS = 16
 NEAR = 4096
 MAX_BYTES = 64 * 1024**2
 MESSAGE = struct.Struct(">cQI")
+SIZE = struct.Struct(">Q")
 
 
 class BoundReached(Exception):

@@ -9,7 +9,6 @@ import importlib
 import json
 import pkgutil
 import resource
-import struct
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,14 +20,13 @@ from av.stream import Disposition
 
 from gateway.media import formats, matroska, mp4, pictures, rates
 from gateway.media.rates import Rates
-from gateway.media.remote import BLOCK, MESSAGE, BoundReached, Remote, receive, send
+from gateway.media.remote import BLOCK, MESSAGE, SIZE, BoundReached, Remote, receive, send
 from gateway.media.walk import Walk
 
 MEMORY = 512 * 1024**2
 """Address space beyond what the libraries themselves use."""
 
 CPU_SECONDS = 4
-SIZE = struct.Struct(">Q")
 FRAMES = 300
 """How many frames' time stamps are read where a file states no rate, or may state a wrong one."""
 FRAME_BYTES = 8 * 1024**2

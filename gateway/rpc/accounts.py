@@ -12,9 +12,8 @@ from google.protobuf import empty_pb2
 from gateway.aip import masks, names
 from gateway.domain.accounts import attach, creator_info, profiles, read, sync
 from gateway.domain.context import Domain
-from gateway.errors import FieldInvalid
 from gateway.rpc import post_from_proto
-from gateway.rpc.convert import max_staleness, write_times
+from gateway.rpc.convert import keyset_in_location, max_staleness, write_times
 from gateway.rpc.request import RequestGuard, or_not_found
 from providers.models.accounts import CreatorInfo, ProfilePart
 from socialgateway.v1 import account_pb2, account_service_pb2, account_service_pb2_grpc
@@ -67,7 +66,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
         filters = {"connection": connection, "platform": request.platform}
 
         async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[AccountRow]:
-            return await read.page(self._domain, location, after=_after(cursor), limit=limit, **filters)
+            return await read.page(self._domain, location, after=keyset_in_location(cursor), limit=limit, **filters)
 
         now = self._domain.clock()
         items, token = await self._guard.list_page(
@@ -96,12 +95,7 @@ class AccountService(account_service_pb2_grpc.AccountServiceServicer):
 
 def _connection(request: account_service_pb2.ListAccountsRequest, location: str) -> str:
     """Return the id of the connection to filter by, "" for all; it must belong to the location."""
-    if not request.connection:
-        return ""
-    found, connection = names.CONNECTION.parse(request.connection, path="connection")
-    if found != location:
-        raise FieldInvalid("connection", f"must be a connection of locations/{location}")
-    return connection
+    return names.CONNECTION.parse_in(location, request.connection, path="connection") if request.connection else ""
 
 
 def to_proto(row: AccountRow, now: datetime) -> account_pb2.Account:
@@ -167,7 +161,3 @@ def _parts(paths: frozenset[str] | None) -> frozenset[ProfilePart] | None:
     if paths is None:
         return None
     return frozenset(part for part, fields in profiles.FIELDS.items() if any(path in fields for path in paths))
-
-
-def _after(cursor: tuple[str | int, ...]) -> tuple[datetime, str] | None:
-    return (datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None

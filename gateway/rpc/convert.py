@@ -34,3 +34,11 @@ def keyset(cursor: tuple[str | int, ...]) -> tuple[datetime, str, str] | None:
         return None
     moment, location, id = cursor
     return datetime.fromisoformat(str(moment)), str(location), str(id)
+
+
+def keyset_in_location(cursor: tuple[str | int, ...]) -> tuple[datetime, str] | None:
+    """Read the cursor of a list of one location, sorted by (time, id); None on the first page."""
+    if not cursor:
+        return None
+    moment, id = cursor
+    return datetime.fromisoformat(str(moment)), str(id)

@@ -110,9 +110,7 @@ def _target(message: Any, location: str, account: str, prefix: str = "") -> tupl
     """Return (post id, comment id) of what is commented on; at most one is set, and the comment is the account's."""
     post = reply_to = ""
     if message.post:
-        found, post = names.POST.parse(message.post, path=f"{prefix}post")
-        if found != location:
-            raise FieldInvalid(f"{prefix}post", f"must be a post of locations/{location}")
+        post = names.POST.parse_in(location, message.post, path=f"{prefix}post")
     if message.reply_to:
         *found_account, reply_to = names.COMMENT.parse(message.reply_to, path=f"{prefix}reply_to")
         if found_account != [location, account]:

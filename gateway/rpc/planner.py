@@ -4,7 +4,6 @@ Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
 from typing import Any
 
 from google.protobuf import empty_pb2
@@ -14,7 +13,7 @@ from gateway.domain.context import Domain
 from gateway.domain.planner import create, delete, finalize, imports, labels, read
 from gateway.domain.planner.create import NewImport
 from gateway.errors import FieldInvalid
-from gateway.rpc.convert import write_times
+from gateway.rpc.convert import keyset_in_location, write_times
 from gateway.rpc.request import RequestGuard, VendorPage, or_not_found
 from gateway.status import from_stored
 from providers.models import planner as models
@@ -71,7 +70,8 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         """Import a CSV file of posts into the planner."""
         location = names.location(request.parent)
         key = await self._guard.authorize_write(location, request)
-        new = NewImport(location, _upload(request.post_import, location), _accounts(request.post_import, location))
+        upload = names.UPLOAD.parse_in(location, request.post_import.upload, path="post_import.upload")
+        new = NewImport(location, upload, _accounts(request.post_import, location))
         creating = create.create(self._domain, new, key)
         return to_proto(await or_not_found(request.parent, creating, KINDS))
 
@@ -92,8 +92,7 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
         page = self._guard.read_page(request)
 
         async def rows_after(cursor: tuple[str | int, ...], limit: int) -> Sequence[ImportRow]:
-            after = (datetime.fromisoformat(str(cursor[0])), str(cursor[1])) if cursor else None
-            return await read.page(self._domain, location, after=after, limit=limit)
+            return await read.page(self._domain, location, after=keyset_in_location(cursor), limit=limit)
 
         items, token = await self._guard.list_page(
             request, page, rows_after, to_proto, lambda row: (row.create_time.isoformat(), row.id)
@@ -138,22 +137,11 @@ def _search(request: Any) -> str:
     return text
 
 
-def _upload(message: planner_pb2.PostImport, location: str) -> str:
-    found, upload = names.UPLOAD.parse(message.upload, path="post_import.upload")
-    if found != location:
-        raise FieldInvalid("post_import.upload", f"must be an upload of locations/{location}")
-    return upload
-
-
 def _accounts(message: planner_pb2.PostImport, location: str) -> list[str]:
-    ids = []
-    for index, name in enumerate(message.accounts):
-        path = f"post_import.accounts[{index}]"
-        found, account = names.ACCOUNT.parse(name, path=path)
-        if found != location:
-            raise FieldInvalid(path, f"must be an account of locations/{location}")
-        ids.append(account)
-    return ids
+    return [
+        names.ACCOUNT.parse_in(location, name, path=f"post_import.accounts[{index}]")
+        for index, name in enumerate(message.accounts)
+    ]
 
 
 def _category(location: str, connection: str, label: models.Label) -> planner_pb2.Category:

@@ -80,7 +80,7 @@ def from_proto(
     Raises FieldInvalid with all of them if nothing more can be checked, because the account, mode or media is missing.
     """
     errors = FieldErrors()
-    account = errors.read(lambda: _account(message, location), "")
+    account = errors.read(lambda: names.ACCOUNT.parse_in(location, message.account, path="post.account"), "")
     content, uploads = errors.read(lambda: _content(message, location, errors), _NO_CONTENT)
     new = NewPost(
         location=location,
@@ -123,13 +123,6 @@ def changes(
     chosen = [readers[path] for path in sorted(paths)]
     values = {column: errors.read(reader, instead) for column, reader, instead in chosen}
     return values, errors.found
-
-
-def _account(message: post_pb2.Post, location: str) -> str:
-    found, account = names.ACCOUNT.parse(message.account, path="post.account")
-    if found != location:
-        raise FieldInvalid("post.account", f"must be an account of locations/{location}")
-    return account
 
 
 def _mode(message: post_pb2.Post) -> str:
@@ -203,17 +196,11 @@ def _photos(photos: post_pb2.PhotoContent, location: str, errors: FieldErrors) -
 def _source(source: post_pb2.MediaSource, location: str, path: str) -> Source:
     kind = source.WhichOneof("source")
     if kind == "upload":
-        return Source(upload=_upload(source.upload, location, f"{path}.upload"), vendor_pull=source.vendor_pull)
+        upload = names.UPLOAD.parse_in(location, source.upload, path=f"{path}.upload")
+        return Source(upload=upload, vendor_pull=source.vendor_pull)
     if kind == "uri" and source.uri:
         return Source(uri=source.uri, vendor_pull=source.vendor_pull)
     raise FieldInvalid(path, "needs an upload or a uri")
-
-
-def _upload(name: str, location: str, path: str) -> str:
-    found, upload = names.UPLOAD.parse(name, path=path)
-    if found != location:
-        raise FieldInvalid(path, f"must be an upload of locations/{location}")
-    return upload
 
 
 def _offset_ms(duration: Any) -> int:

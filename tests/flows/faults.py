@@ -80,17 +80,17 @@ def with_store(stage: Stage, folder: Path, before: Callable[[], None]) -> Stage:
 
 @dataclass
 class Outage:
-    """The database of a test, taken away and given back: connections end, and new ones are refused."""
+    """An outage of a test's database, from `begin` to `end`."""
 
     url: str
 
     def begin(self) -> None:
-        """Take it away."""
+        """Refuse connections, and end those that are open."""
         self._run("ALTER DATABASE {} ALLOW_CONNECTIONS false", sql.Identifier)
         self._run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}", sql.Literal)
 
     def end(self) -> None:
-        """Give it back."""
+        """Accept connections again."""
         self._run("ALTER DATABASE {} ALLOW_CONNECTIONS true", sql.Identifier)
 
     def _run(self, statement: LiteralString, quoted: Callable[[str], sql.Composable]) -> None:

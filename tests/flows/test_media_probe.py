@@ -23,7 +23,8 @@ import pytest
 from gateway.domain.locations import Owners
 from gateway.errors import GatewayUnavailable, MediaInvalid
 from gateway.media.facts import MediaFacts
-from gateway.media.probe import MAX_BYTES, ProbeFailed, Prober, Read
+from gateway.media.probe import ProbeFailed, Prober, Read
+from gateway.media.remote import MAX_BYTES
 from gateway.rpc.posts import PostService
 from gateway.rpc.providers import ProviderService
 from gateway.rpc.request import RequestGuard
@@ -57,11 +58,15 @@ def reading(data: bytes) -> Read:
 
 
 def workers() -> list[psutil.Process]:
-    """Return this process's children that look into files, those that are dead and not reaped included."""
+    """Return this process's children that look into files, those that are dead and not reaped included.
+
+    Of a dead one only the program's name is left; a PostgreSQL that another test killed is not meant.
+    """
     found = []
     for child in psutil.Process().children():
         with suppress(psutil.NoSuchProcess):
-            if child.status() == psutil.STATUS_ZOMBIE or any("gateway.media" in part for part in child.cmdline()):
+            dead = child.status() == psutil.STATUS_ZOMBIE and child.name().lower().startswith("python")
+            if dead or any("gateway.media" in part for part in child.cmdline()):
                 found.append(child)
     return found
 

@@ -71,7 +71,7 @@ async def posted(stage: Stage, uri: str, kind: str = "video", **values: Any) -> 
 
 
 def answering(answer: bytes) -> Callable[[Heard], Talk]:
-    """Give every request the same answer."""
+    """Send every request the same answer."""
     return holding(answer, b"", asyncio.Event())
 
 

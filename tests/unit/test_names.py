@@ -87,6 +87,25 @@ def test_a_wildcard_is_read_where_it_is_allowed() -> None:
         names.location("locations/-")
 
 
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        (names.ACCOUNT, "must be an account of locations/l1"),
+        (names.CONNECTION, "must be a connection of locations/l1"),
+        (names.POST, "must be a post of locations/l1"),
+        (names.UPLOAD, "must be an upload of locations/l1"),
+    ],
+    ids=lambda value: value.template if isinstance(value, Pattern) else "",
+)
+def test_a_resource_of_another_location_is_refused(pattern: Pattern, expected: str) -> None:
+    """Only a resource of the location itself is accepted, and the error says of which one it must be."""
+    assert "x1" == pattern.parse_in("l1", pattern.format("l1", "x1"), path="field")
+    with pytest.raises(FieldInvalid) as caught:
+        pattern.parse_in("l1", pattern.format("l2", "x1"), path="field")
+    [violation] = caught.value.violations
+    assert ("field", expected) == (violation.field, violation.description)
+
+
 @pytest.mark.parametrize("value", ["a", "my-post-1", "p" + "0" * 62])
 def test_an_id_of_the_callers_own_is_kept(value: str) -> None:
     """An id that the caller chose is returned unchanged."""

@@ -6,16 +6,17 @@ Owns the order of revoking and wiping. Does not know how a grant was obtained.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
+from gateway.domain.accounts import sync
 from gateway.domain.connections import read, revocation
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, EtagMismatch, StateForbids
 from providers.errors import Ambiguous, GrantRevoked, ProviderError, Rejected
-from storage import accounts, authorizations, connections, events, network_consents, posts, tokens, videos
+from storage import accounts, authorizations, connections, network_consents, posts, tokens, videos
+from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.states import AccountState, ConnectionStatus
@@ -157,9 +158,8 @@ async def _detach_accounts(domain: Domain, tx: Transaction, row: ConnectionRow) 
     for account in await accounts.of_connection(tx, row.location, row.id):
         if account.state == AccountState.DETACHED:
             continue
-        name = names.ACCOUNT.format(row.location, account.id)
-        payload = {"account": account.model_dump(mode="json") | {"state": AccountState.DETACHED}}
-        await events.append(tx, row.location, type="ACCOUNT_DETACHED", subject=name, payload=payload, now=now)
+        detached = AccountRow(**account.model_dump() | {"state": AccountState.DETACHED})
+        await sync.record_event(tx, detached, "ACCOUNT_DETACHED", now)
         await videos.remove(tx, row.location, account.id)
     await accounts.set_state_of_connection(tx, row.location, row.id, AccountState.DETACHED, now)
 

@@ -172,7 +172,7 @@ def _paths(post: PostRow) -> Iterator[tuple[str, Source]]:
 
 
 def _check_media(domain: Domain, post: PostRow, media: Sequence[_Medium], limits: Limits) -> Iterator[DomainError]:
-    rules = media_rules.photo if post.content.get("kind") == "photos" else media_rules.video
+    rules = media_rules.photo if post_content.kind(post) == "photos" else media_rules.video
     for medium in media:
         if medium.source.uri and not medium.source.upload:
             # Checked for the side that will fetch it; a vendor on this machine is a simulator.
@@ -292,7 +292,7 @@ def _violations(problems: Sequence[Problem]) -> Iterator[Violation]:
     """
     first = problems[0]
     for problem in problems:
-        reason = problem.reason if isinstance(problem, DomainError) else reasons.reason_of(problem)
+        reason = reasons.reason_of(problem)
         other = "" if isinstance(first, DomainError) and reason == first.reason else reason
         found = problem.violations if isinstance(problem, DomainError) else ()
         if not found and problem is not first:

@@ -113,7 +113,7 @@ async def _limits(domain: Domain, post: PostRow) -> tuple[int, tuple[str, ...]]:
     async with domain.db.read() as tx:
         account = await accounts.get(tx, post.location, post.account)
     limits = domain.providers[post.provider].table.limits_of(account.platform)
-    if post.content.get("kind") == "photos":
+    if post_content.kind(post) == "photos":
         size, allowed = limits.max_photo_bytes, limits.photo_mime_types
     else:
         size, allowed = limits.max_video_bytes, limits.video_mime_types

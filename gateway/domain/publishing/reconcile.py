@@ -79,7 +79,7 @@ async def _find_proof(domain: Domain, work: Work) -> PublishStatus | None:
 
 
 async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:
-    """Give the publish id of a webhook to the only attempt that can have caused it; return False if there is no such
+    """Store the publish id of a webhook with the only attempt that can have caused it; return False if there is no such
     attempt, or several.
 
     Only reports of success count: an abandoned attempt can still be reported as failed, but never as published. That a

@@ -65,7 +65,7 @@ async def switch(domain: Domain, work: Work, refusal: DomainError | ProviderErro
     This attempt has submitted nothing, and the earlier ones are known to have published nothing.
     """
     post = work.post
-    if post.route_policy != ANY or post.named_account or _reason(refusal) not in REROUTE_REASONS:
+    if post.route_policy != ANY or post.named_account or reasons.reason_of(refusal) not in REROUTE_REASONS:
         return None
     async with domain.db.read() as tx:
         if await attempts.in_doubt(tx, post.location, post.id):
@@ -90,7 +90,7 @@ async def _find_alternative(
         try:
             checked = await check.check(domain, candidate, faults)
         except (DomainError, ProviderError) as error:
-            log.info("publish.no_route", location=post.location, post=post.id, reason=_reason(error))
+            log.info("publish.no_route", location=post.location, post=post.id, reason=reasons.reason_of(error))
             continue
         post.connection, post.provider = candidate.connection, candidate.provider
         return other, checked
@@ -99,7 +99,7 @@ async def _find_alternative(
 
 def _reroute(post: PostRow, other: AccountRow, refusal: DomainError | ProviderError) -> None:
     post.named_account, post.account = post.account, other.id
-    post.route_reason = f"The account that the caller named could not carry it: {_reason(refusal)}."
+    post.route_reason = f"The account that the caller named could not carry it: {reasons.reason_of(refusal)}."
 
 
 async def _same_user(domain: Domain, post: PostRow) -> list[AccountRow]:
@@ -123,7 +123,3 @@ def same_user(one: AccountRow, other: AccountRow) -> bool:
 def network(platform: str) -> str:
     """Return the network of a platform: planners list a network's business accounts as a platform of their own."""
     return platform.removesuffix("_business") if platform.startswith("tiktok") else platform
-
-
-def _reason(error: DomainError | ProviderError) -> str:
-    return error.reason if isinstance(error, DomainError) else reasons.reason_of(error)
