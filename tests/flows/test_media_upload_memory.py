@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from gateway.domain.media.upload_slots import MEMORY
+from gateway.domain.media.upload_slots import MAX_PER_LOCATION, MEMORY
 from socialgateway.v1 import upload_pb2, upload_service_pb2
 from tests.chaos import processes
 from tests.fixtures.client import Client
@@ -72,6 +72,40 @@ async def growth(database_url: str, folder: Path) -> AsyncIterator[tuple[Client,
         watching.cancel()
 
 
+@asynccontextmanager
+async def holding(client: Client, streams: int) -> AsyncIterator[asyncio.Event]:
+    """Take slots with streams that have sent one byte, until the event is set."""
+    end = asyncio.Event()
+
+    async def hold() -> None:
+        new = upload_pb2.Upload(mime_type="video/mp4", size_bytes=2)
+        made = await client.call("UploadService/CreateUpload", parent=processes.LOCATION, upload=new)
+        begun.release()
+
+        async def said() -> AsyncIterator[upload_service_pb2.WriteUploadRequest]:
+            yield upload_service_pb2.WriteUploadRequest(name=made.name, data=b"x")
+            await end.wait()
+
+        await client.uploads.WriteUpload(said())
+
+    begun = asyncio.Semaphore(0)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(streams):
+            group.create_task(hold())
+        for _ in range(streams):
+            await begun.acquire()
+        yield end
+        end.set()
+
+
+async def settled(most: list[int]) -> None:
+    """Wait until the most that was seen has not changed for a second."""
+    seen = -1
+    while seen != most[0]:
+        seen = most[0]
+        await asyncio.sleep(1)
+
+
 async def test_a_gibibyte_comes_in_within_constant_memory(database_url: str, tmp_path: Path) -> None:
     """A file of 1 GiB makes the process at most 96 MiB larger, and is hashed right."""
     async with growth(database_url, tmp_path) as (client, most):
@@ -86,3 +120,18 @@ async def test_many_files_at_once_share_one_bound(database_url: str, tmp_path: P
         hashed = await asyncio.gather(*(upload(client, 8 * MIB) for _ in range(40)))
     assert {sha256(8 * MIB)} == set(hashed)
     assert 0 < most[0] <= MEMORY + 40 * 4 * MIB, f"grew by {most[0] / MIB:.0f} MiB"
+
+
+async def test_streams_that_wait_for_their_turn_are_held_back(database_url: str, tmp_path: Path) -> None:
+    """While the location's slots are taken, each further stream has at most 4 MiB of its file in the process."""
+    waiting = 24
+    async with growth(database_url, tmp_path) as (client, most):
+        await upload(client, 64 * MIB)
+        most[0] = 0
+        async with holding(client, MAX_PER_LOCATION) as end:
+            uploads = [asyncio.create_task(upload(client, 8 * MIB)) for _ in range(waiting)]
+            # The clients send what the windows take; then nothing moves any more.
+            await settled(most)
+            assert 0 < most[0] <= waiting * 4 * MIB, f"grew by {most[0] / MIB:.0f} MiB"
+            end.set()
+            assert {sha256(8 * MIB)} == set(await asyncio.gather(*uploads))
