@@ -98,7 +98,7 @@ class Gateway:
             return False
 
         try:
-            await until(serves, 30)
+            await until(serves, 60)
         except AssertionError:
             raise TimeoutError(f"not serving: {(self.folder / 'gateway.log').read_text()[-3000:]}") from None
 
@@ -130,8 +130,8 @@ class Gateway:
 @contextlib.asynccontextmanager
 async def running(gateway: Gateway, *, failpoint: str = "") -> AsyncIterator[Gateway]:
     """Run a gateway for the length of a block."""
-    await gateway.start(failpoint=failpoint)
     try:
+        await gateway.start(failpoint=failpoint)
         yield gateway
     finally:
         await gateway.stop()

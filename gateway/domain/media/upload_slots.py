@@ -17,7 +17,7 @@ from gateway.errors import DeadlineExceeded, QuotaExceeded
 MIB = 1024 * 1024
 PART = 8 * MIB
 SMALLEST_PART = MIB
-MEMORY = 256 * MIB
+MEMORY = 128 * MIB
 """For the parts of all streams, of which each has two in memory: with more streams parts become smaller."""
 
 MAX_STREAMS = 64
