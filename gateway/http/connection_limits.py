@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol, cast
 
 import h11
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
 from gateway import log
@@ -92,7 +92,7 @@ class LimitedProtocol(H11Protocol):
         self._waiting: Waiting | None = None
         self._since, self._received = 0.0, 0
         self._place: Place | None = None
-        self._gone = False
+        self._reads_body = self._gone = False
         # What uvicorn calls for each request.
         self._page, self.app = self.app, self._admit
 
@@ -120,6 +120,7 @@ class LimitedProtocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next head, before the base class handles any that has already arrived."""
+        self._reads_body = False
         self._observe()
         super().on_response_complete()
 
@@ -155,15 +156,23 @@ class LimitedProtocol(H11Protocol):
         if place is None:
             await admission.refuse(scope, receive, send)
             return
+
+        async def receive_body() -> Message:
+            self._reads_body = True
+            self._observe()
+            return await receive()
+
         self._place = place
         self._queue()
         try:
-            await self._page(scope, receive, send)
+            await self._page(scope, receive_body, send)
         finally:
             place.release()
             if self._place is place:
                 self._place = None
                 self._queue()
+            # uvicorn then closes the connection of a page that has failed, which takes until the peer has read.
+            self.loop.call_soon(self._observe)
 
     def _observe(self) -> None:
         """Begin to wait for what the connection waits for now, if that is something else than before."""
@@ -175,13 +184,14 @@ class LimitedProtocol(H11Protocol):
         self._queue()
 
     def _what(self) -> Waiting:
-        if self.flow.write_paused:
+        if self.flow.write_paused or self.transport.is_closing():
             return Waiting.READER
         cycle = cast("RequestResponseCycle | None", self.cycle)
         if cycle is None:
             return Waiting.HEAD
         if not cycle.response_complete:
-            return Waiting.BODY if cycle.more_body else Waiting.ANSWER
+            # A page that does not ask for the body is at work: dropping its connection would not end it.
+            return Waiting.BODY if cycle.more_body and self._reads_body else Waiting.ANSWER
         begun = self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]
         return Waiting.HEAD if begun else Waiting.NEXT
 
@@ -215,11 +225,7 @@ class LimitedProtocol(H11Protocol):
 
     def _expire(self) -> None:
         """Close the connection, unless bytes that have arrived meanwhile moved the deadline."""
-        now = self._timers.time()
-        if self._waiting is Waiting.BODY and self.flow.read_paused:
-            # The page is the slow side, not the peer.
-            self._since, self._received = now, 0
-        remaining = self._deadline() - now
+        remaining = self._deadline() - self._timers.time()
         if remaining <= 0:
             self.drop()
         else:

@@ -245,6 +245,31 @@ async def test_a_response_that_nobody_reads_is_given_up() -> None:
         writer.close()
 
 
+async def test_a_connection_that_is_being_closed_has_a_deadline() -> None:
+    """A page that fails in the middle ends the connection, also when the peer does not read what was sent before."""
+    timers, ended = Timers(), asyncio.Event()
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        [connection] = server._server.server_state.connections
+        # Until the buffers of the sockets are full, but not so much that the page has to wait for the peer.
+        while not connection.transport.get_write_buffer_size():
+            await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b"x" * 30_000, "more_body": True})
+        ended.set()
+        raise RuntimeError("the bytes are lost")
+
+    async with serving(failing, timers=timers) as server:
+        _, writer = await connect(server, GET)
+        await ended.wait()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert 1 == open_connections(server)
+        timers.advance(60.1)
+        await until(lambda: open_connections(server) == 0)
+        writer.close()
+
+
 async def test_the_deadlines_are_kept_in_real_time() -> None:
     """The same with the event loop's own time: silent heads, bodies and idle connections are closed by themselves."""
     soon = Pace(first_seconds=0.1, bytes_per_second=1e6, total_seconds=0.2)

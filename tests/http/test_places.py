@@ -74,15 +74,20 @@ def leave(held: list[Streams]) -> None:
 
 
 class Slow:
-    """A page that answers some requests only when it is told to, and passes the others on."""
+    """A page that reads the body, answers only when it is told to, and passes other requests on."""
 
     def __init__(self, others: Any = None) -> None:
-        self.inside, self.told, self.others = 0, asyncio.Event(), others
+        self.begun, self.inside, self.told, self.others = 0, 0, asyncio.Event(), others
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer."""
         if self.others is not None and scope["path"] != "/":
             await self.others(scope, receive, send)
+            return
+        self.begun += 1
+        while (message := await receive()).get("more_body"):
+            pass
+        if message["type"] == "http.disconnect":
             return
         self.inside += 1
         await self.told.wait()
@@ -135,6 +140,29 @@ async def test_a_thousand_unfinished_bodies_keep_nobody_out(gateway: Gateway, ho
     leave(held)
 
 
+async def test_a_request_at_work_makes_no_room() -> None:
+    """A page that does not ask for the body goes on when its connection is closed, so it keeps its place: nobody gets
+    more of them at work by announcing bodies.
+    """
+    slow = Slow()
+
+    async def deaf(scope: Any, receive: Any, send: Any) -> None:
+        async def nothing() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        await slow(scope, nothing, send)
+
+    async with serving(deaf, limits=Limits(places=FEW), timers=Timers()) as server:
+        announced = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n"
+        held = await hold(server, MANY[:20], 20, announced)
+        await until(lambda: slow.inside == 20)
+        assert [503] * 5 == [await ask(server, announced, host) for host in MANY[20:25]]
+        assert 20 == slow.inside
+        slow.told.set()
+        assert [200] * 20 == [await status(reader) for reader, _ in held]
+        leave(held)
+
+
 @pytest.mark.parametrize("hosts", [ONE, MANY], ids=["one", "many"])
 async def test_silent_connections_make_room(hosts: list[str]) -> None:
     """Connections without a head, however many, are bounded and do not keep a request from being answered."""
@@ -154,7 +182,7 @@ async def test_the_peer_with_most_makes_room() -> None:
     async with serving(slow, limits=Limits(places=FEW), timers=Timers()) as server:
         reading = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
         idle, body = [await connect(server, first, "127.9.9.9") for first in (b"", reading)]
-        await until(lambda: slow.inside == 1)
+        await until(lambda: slow.begun == 1)
         crowd = await hold(server, ONE, 60, b"") + await hold(server, MANY[:5], 30, reading)
         for _, writer in (idle, body):
             writer.write(GET if writer is idle[1] else b"ok")
