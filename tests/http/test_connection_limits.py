@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gateway.http.connection_limits import Limits
+from gateway.http.connection_limits import Limits, Waiting
 from gateway.http.pace import Pace
 from gateway.http.serving import HttpServer
 from tests.fixtures.timers import Timers
@@ -46,15 +46,24 @@ class Reading:
         await page(scope, receive, send)
 
 
+def connections(server: HttpServer) -> list[Any]:
+    """Return the server's connections."""
+    return list(server._server.server_state.connections)
+
+
 def heard(server: HttpServer) -> int:
     """Return how many bytes have arrived of what the server's connections wait for."""
-    connections: Any = server._server.server_state.connections
-    return sum(each._received for each in connections)
+    return sum(each._received for each in connections(server))
 
 
 def open_connections(server: HttpServer) -> int:
     """Return how many connections the server has."""
-    return len(server._server.server_state.connections)
+    return len(connections(server))
+
+
+def waits(server: HttpServer, what: Waiting) -> bool:
+    """Return whether a connection waits for this."""
+    return any(each._waiting is what for each in connections(server))
 
 
 async def test_a_peer_that_sends_no_head_is_disconnected() -> None:
@@ -155,7 +164,7 @@ async def test_a_page_may_be_slower_than_the_pace() -> None:
 
     async with serving(slow, timers=timers) as server:
         reader, writer = await connect(server, POST + b"x" * 70_000)
-        await until(lambda: any(each.flow.read_paused for each in server._server.server_state.connections))
+        await until(lambda: any(each.flow.read_paused for each in connections(server)))
         timers.advance(300)
         assert 1 == open_connections(server)
         told.set()
@@ -175,7 +184,7 @@ async def test_a_connection_is_not_kept_idle(rest: bytes) -> None:
         writer.write(rest)
         await writer.drain()
         if rest.endswith(HEAD):
-            await until(lambda: any(each._waiting.name == "HEAD" for each in server._server.server_state.connections))
+            await until(lambda: waits(server, Waiting.HEAD))
             timers.advance(9.9)
         else:
             await until(lambda: heard(server) == len(rest))
@@ -221,24 +230,22 @@ async def test_a_response_that_nobody_reads_is_given_up() -> None:
 
     async def endless(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        while (await asyncio.sleep(0)) is None and any(server._server.server_state.connections):
+        while connections(server):
+            await asyncio.sleep(0)
             await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
         ended.set()
 
     async with serving(endless, timers=timers) as server:
         reader, writer = await connect(server, GET)
 
-        def unread() -> bool:
-            return any(each._waiting.name == "READER" for each in server._server.server_state.connections)
-
         for _ in range(3):
-            await until(unread)
+            await until(lambda: waits(server, Waiting.READER))
             timers.advance(50)
             assert 1 == open_connections(server)
             # The buffers of both sockets must have room again before the server can write.
-            while unread():
+            while waits(server, Waiting.READER):
                 assert await reader.read(1_000_000)
-        await until(unread)
+        await until(lambda: waits(server, Waiting.READER))
         timers.advance(60.1)
         assert await closed(reader)
         await ended.wait()
@@ -251,7 +258,7 @@ async def test_a_connection_that_is_being_closed_has_a_deadline() -> None:
 
     async def failing(scope: Any, receive: Any, send: Any) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        [connection] = server._server.server_state.connections
+        [connection] = connections(server)
         # Until the buffers of the sockets are full, but not so much that the page has to wait for the peer.
         while not connection.transport.get_write_buffer_size():
             await asyncio.sleep(0)
