@@ -18,7 +18,8 @@ from gateway.aip import names
 from gateway.domain.accounts import attach, attach_consent
 from gateway.domain.context import Domain
 from gateway.errors import AuthorizationStateInvalid, Conflict, DomainError, ReauthorizationRequired
-from gateway.http import network_page, pages
+from gateway.http import bodies, network_page, pages
+from gateway.http.bodies import BodyTooLarge, BodyTooSlow
 from gateway.http.oauth import origin_of, with_query
 from providers.errors import GrantRevoked, NotFound, OptionUnsupported, ProviderError, Rejected
 from storage import errors as storage_errors
@@ -113,14 +114,19 @@ class NetworkConsents:
         """Return JSON for the page's script, whatever happens."""
         provider = "The provider"
         try:
-            values = await _body(request)
-            if values is None:
-                return JSONResponse({"status": "refused", "text": "This is not what the page sends."}, 400)
-            consent = await self._open(request, values, done=done)
+            # The address first: without a valid one no body is waited for.
+            consent = await self._open(request, done=done)
             if consent is None:
                 return JSONResponse(_retry_later("The service is starting."), 503)
             provider = consent.provider
+            values = await _body(request)
+            if values is None:
+                return JSONResponse({"status": "refused", "text": "This is not what the page sends."}, 400)
+            # Again, because the consent may have been completed while the body arrived.
+            consent = await self._open(request, values, done=done) or consent
             status, body = await handle(consent)
+        except BodyTooSlow:
+            status, body = 408, _retry_later("The request did not arrive in time.")
         except EXPECTED_ERRORS as error:
             status, body = _refusal(error, provider)
         except Exception as error:
@@ -234,17 +240,15 @@ def _retry_later(text: str) -> dict[str, str]:
 
 
 async def _body(request: Request) -> dict[str, str] | None:
-    """Read what the page's script sends, a small JSON object of strings; return None for anything else."""
+    """Read what the page's script sends, a small JSON object of strings; return None for anything else.
+
+    Raises BodyTooSlow.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return None
-    body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > MAX_BODY_BYTES:
-                return None
-        values = json.loads(body)
-    except (ClientDisconnect, ValueError, RecursionError):
+        values = json.loads(await bodies.read(request, MAX_BODY_BYTES))
+    except (ClientDisconnect, BodyTooLarge, ValueError, RecursionError):
         return None
     if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
         return None

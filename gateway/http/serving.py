@@ -4,6 +4,8 @@ Owns the sockets and the server's lifecycle. Knows nothing about the pages.
 """
 
 import asyncio
+import math
+import resource
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,11 +14,15 @@ from dataclasses import dataclass, field
 import uvicorn
 from starlette.types import ASGIApp
 
-from gateway import addresses
+from gateway import addresses, log
 from gateway.http import connection_limits
+from gateway.http.connection_limits import Limits, Timers
+
+_log = log.get("gateway.http")
 
 GRACE_SECONDS = 5
-MAX_HEAD_BYTES = 64 * 1024
+SPARE_FILES = 1024
+"""For everything that is no HTTP connection: the database, gRPC, vendors, blobs."""
 
 
 class _EmbeddedServer(uvicorn.Server):
@@ -45,10 +51,17 @@ class HttpServer:
     _sockets: Sequence[socket.socket] = field(repr=False)
 
     @classmethod
-    async def start(cls, app: ASGIApp, address: str) -> "HttpServer":
-        """Serve `app` on every address of `host:port` (port 0 picks a free one); raises OSError if one is taken."""
+    async def start(
+        cls, app: ASGIApp, address: str, *, limits: Limits | None = None, timers: Timers | None = None
+    ) -> "HttpServer":
+        """Serve `app` on every address of `host:port` (port 0 picks a free one); raises OSError if one is taken.
+
+        The limits are measured with `timers`, the event loop unless given.
+        """
+        limits = limits or Limits()
+        _allow_files(limits.places.connections + SPARE_FILES)
         bound = addresses.bind(address, "GATEWAY_HTTP_ADDRESS")
-        server = _EmbeddedServer(_config(app))
+        server = _EmbeddedServer(_config(app, limits, timers))
         task = asyncio.create_task(server.serve(sockets=bound), name="http")
         listening = asyncio.create_task(server.listening.wait())
         await asyncio.wait((task, listening), return_when=asyncio.FIRST_COMPLETED)
@@ -66,16 +79,29 @@ class HttpServer:
         _close(self._sockets)
 
 
+def _allow_files(wanted: int) -> None:
+    """Raise this process's limit on open files to `wanted`, or as far as it may be raised: every connection is one, and
+    with too few nobody can connect, whoever would make room.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    if allowed < wanted:
+        _log.warning("too few open files are allowed for all HTTP connections", allowed=allowed, wanted=wanted)
+
+
 def _close(sockets: Sequence[socket.socket]) -> None:
     for each in sockets:
         each.close()
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, limits: Limits, timers: Timers | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         # Not httptools: it reads headers without a limit (32 MB were accepted, 2026-11-21); h11 refuses above 64 KiB.
-        http=connection_limits.protocol(),
+        http=connection_limits.protocol(limits, timers),
         ws="none",
         loop="none",
         lifespan="off",
@@ -84,10 +110,7 @@ def _config(app: ASGIApp) -> uvicorn.Config:
         log_level="warning",
         proxy_headers=False,
         server_header=False,
-        # In addition to the limit on connections: a request may still be running after its connection has closed.
-        limit_concurrency=connection_limits.MAX_CONNECTIONS + 1,
         # Our own timer is the effective one: any byte stops uvicorn's.
-        timeout_keep_alive=int(connection_limits.KEEP_ALIVE_SECONDS),
+        timeout_keep_alive=math.ceil(limits.keep_alive_seconds) + 1,
         timeout_graceful_shutdown=GRACE_SECONDS,
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
     )

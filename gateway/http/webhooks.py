@@ -5,7 +5,6 @@ it cannot be stored now, the response is whatever makes this vendor retry. The r
 sent: a forger learns nothing from it.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,8 @@ from starlette.types import Receive, Scope, Send
 from gateway import log
 from gateway.domain.context import Domain
 from gateway.domain.webhooks import deliveries
+from gateway.http import bodies
+from gateway.http.bodies import BodyTooLarge, BodyTooSlow
 from providers.errors import CapabilityMissing, Misconfigured, WebhookRefused
 from providers.models.webhooks import UNREADABLE
 from storage.database import DatabaseUnavailable
@@ -23,8 +24,6 @@ from storage.database import DatabaseUnavailable
 _log = log.get("gateway.http.webhooks")
 
 MAX_BODY_BYTES = 64 * 1024
-BODY_SECONDS = 10.0
-"""How long a delivery may take to arrive."""
 
 STORED = (200, {"status": "kept"})
 NOTHING_HERE = (404, {"error": "There is nothing here."})
@@ -63,15 +62,16 @@ class WebhookEndpoint:
         if provider not in domain.providers:
             return NOTHING_HERE
         try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _body(request)
-        except TimeoutError:
+            body = await bodies.read(request, MAX_BODY_BYTES)
+        except BodyTooLarge:
+            return TOO_LARGE
+        except BodyTooSlow:
             # The slow side may have been this machine.
             status, _ = self._try_later(request)
             return TOO_SLOW if status >= 500 else self._try_later(request)
         except ClientDisconnect:
             return UNREADABLE_BODY
-        return TOO_LARGE if body is None else await _store(domain, provider, request, body)
+        return await _store(domain, provider, request, body)
 
     def _try_later(self, request: Request) -> Answer:
         domain, provider = self.domain(), request.path_params["provider"]
@@ -95,16 +95,6 @@ async def _store(domain: Domain, provider: str, request: Request, body: bytes) -
         _log.error("webhook not kept", provider=provider, error="DatabaseUnavailable")
         return domain.providers[provider].webhooks.redelivery_status, TRY_LATER
     return STORED
-
-
-async def _body(request: Request) -> bytes | None:
-    """Read the raw bytes; return None as soon as they are too many."""
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            return None
-    return bytes(body)
 
 
 def _headers(request: Request) -> dict[str, str]:

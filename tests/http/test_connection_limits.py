@@ -1,22 +1,23 @@
-"""Connections to the HTTP edge that say nothing, or never enough: none of them keeps anybody else out.
+"""Deadlines for what a peer must do: send a head, send a body, read the response, ask again.
 
-Owns the proofs of `gateway/http/connection_limits.py`, on real sockets before a page that answers at once.
+Owns the proofs of `gateway/http/connection_limits.py`, on real sockets and with a time that the tests move. Who makes
+room for whom is proved in `tests/http/test_places.py`.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from gateway.http import connection_limits
+from gateway.http.connection_limits import Limits, Waiting
+from gateway.http.pace import Pace
 from gateway.http.serving import HttpServer
+from tests.fixtures.timers import Timers
+from tests.fixtures.waiting import until
+from tests.http.sockets import GET, POST, ask, closed, connect, serving, status
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 HEAD = b"GET / HTTP/1.1\r\nhost: x\r\n"
-PATIENCE = 20.0
-"""What a test waits: far longer than any time it sets."""
+CHUNKED = b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n"
 
 
 async def page(scope: Any, receive: Any, send: Any) -> None:
@@ -25,135 +26,262 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"ok"})
 
 
-@asynccontextmanager
-async def edge(app: Any = page) -> AsyncIterator[HttpServer]:
-    """Serve a page."""
-    server = await HttpServer.start(app, "127.0.0.1:0")
-    yield server
-    await server.stop()
+class Reading:
+    """A page that reads the whole body first."""
+
+    def __init__(self) -> None:
+        self.received, self.given_up, self.asked = 0, 0, asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Read, and answer."""
+        self.asked.set()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.given_up += 1
+                return
+            self.received += len(message["body"])
+            more = message["more_body"]
+        await page(scope, receive, send)
 
 
-async def connect(server: HttpServer, first: bytes = b"") -> Streams:
-    """Connect, and say something."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(first)
-    return reader, writer
+def connections(server: HttpServer) -> list[Any]:
+    """Return the server's connections."""
+    return list(server._server.server_state.connections)
 
 
-async def status(server: HttpServer) -> bytes:
-    """Ask for the page over a connection of one's own, and return the first line of the answer."""
-    reader, writer = await connect(server, HEAD + b"connection: close\r\n\r\n")
-    async with asyncio.timeout(PATIENCE):
-        line = await reader.readline()
-        await reader.read()
-    writer.close()
-    return line.strip()
+def heard(server: HttpServer) -> int:
+    """Return how many bytes have arrived of what the server's connections wait for."""
+    return sum(each._received for each in connections(server))
 
 
-async def closed(reader: asyncio.StreamReader) -> bool:
-    """Return when the server has closed a connection."""
-    async with asyncio.timeout(PATIENCE):
-        try:
-            while await reader.read(1000):
-                pass
-        except ConnectionResetError:
-            pass
-    return True
+def open_connections(server: HttpServer) -> int:
+    """Return how many connections the server has."""
+    return len(connections(server))
 
 
-async def drip(writer: asyncio.StreamWriter, piece: bytes) -> None:
-    """Send a little, again and again, until nobody takes it."""
-    try:
-        while not writer.is_closing():
-            writer.write(piece)
-            await asyncio.sleep(0.02)
-    except OSError:
-        return
+def waits(server: HttpServer, what: Waiting) -> bool:
+    """Return whether a connection waits for this."""
+    return any(each._waiting is what for each in connections(server))
 
 
-@pytest.mark.parametrize("piece", [b"", b"x-header: more\r\n"], ids=["silent", "dripping"])
-async def test_who_does_not_ask_is_disconnected(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
-    """A connection whose first head is not whole in time is closed, also when a little of it comes again and again."""
-    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.3)
-    async with edge() as server:
-        reader, writer = await connect(server, HEAD if piece else b"")
-        dripping = asyncio.create_task(drip(writer, piece or b""))
+async def test_a_peer_that_sends_no_head_is_disconnected() -> None:
+    """A connection without a complete head is closed after ten seconds."""
+    timers = Timers()
+    async with serving(page, timers=timers) as server:
+        for first in (b"", HEAD):
+            reader, writer = await connect(server, first)
+            await until(lambda first=first: (open_connections(server), heard(server)) == (1, len(first)))
+            timers.advance(9.9)
+            assert 1 == open_connections(server)
+            timers.advance(0.2)
+            assert await closed(reader)
+            writer.close()
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(100, 12), (2048, 20)], ids=["too slow", "too long"])
+async def test_a_head_that_drips_is_not_waited_for(size: int, seconds: int) -> None:
+    """Bytes extend the time for a head by what they are worth at the minimum pace, and by ten seconds at most."""
+    timers = Timers()
+    async with serving(page, timers=timers) as server:
+        reader, writer = await connect(server, HEAD)
+        sent = len(HEAD)
+        for second in range(seconds):
+            await until(lambda sent=sent: heard(server) == sent)
+            assert 1 == open_connections(server), second
+            writer.write(b"x-filler: " + b"y" * (size - 12) + b"\r\n")
+            sent += size
+            await until(lambda sent=sent: heard(server) == sent)
+            timers.advance(1)
         assert await closed(reader)
-        dripping.cancel()
         writer.close()
 
 
-@pytest.mark.parametrize("piece", [b"", b"x"], ids=["silent", "dripping"])
-async def test_who_has_an_answer_must_ask_again(monkeypatch: pytest.MonkeyPatch, piece: bytes) -> None:
-    """After an answer the next head must come in time: bytes of a body that nobody reads keep no connection open."""
-    monkeypatch.setattr(connection_limits, "KEEP_ALIVE_SECONDS", 0.3)
-    async with edge() as server:
-        reader, writer = await connect(server, HEAD + (b"content-length: 100000\r\n\r\n" if piece else b"\r\n"))
-        dripping = asyncio.create_task(drip(writer, piece))
-        async with asyncio.timeout(PATIENCE):
-            assert b"HTTP/1.1 200 OK" == (await reader.readline()).strip()
+async def test_a_body_that_never_comes_is_given_up() -> None:
+    """An announced body of which nothing arrives ends after fifteen seconds, and the page learns it."""
+    timers, reading = Timers(), Reading()
+    async with serving(reading, timers=timers) as server:
+        reader, writer = await connect(server, POST)
+        await reading.asked.wait()
+        timers.advance(14.9)
+        assert 1 == open_connections(server)
+        timers.advance(0.2)
         assert await closed(reader)
-        dripping.cancel()
+        await until(lambda: reading.given_up == 1)
+        writer.close()
+
+
+async def test_a_body_below_the_pace_is_given_up() -> None:
+    """A hundred bytes a second are too slow: after some sixteen seconds the connection is closed."""
+    timers, reading = Timers(), Reading()
+    async with serving(reading, timers=timers) as server:
+        reader, writer = await connect(server, POST)
+        for second in range(16):
+            assert (1, 100 * second) == (open_connections(server), reading.received)
+            writer.write(b"x" * 100)
+            await until(lambda second=second: reading.received == 100 * (second + 1))
+            timers.advance(1)
+        timers.advance(1)
+        assert await closed(reader)
+        writer.close()
+
+
+async def test_a_slow_body_above_the_pace_is_answered() -> None:
+    """A peer that takes 55 seconds, at a little more than a kilobyte a second, is a peer like any other."""
+    timers, reading = Timers(), Reading()
+    async with serving(reading, timers=timers) as server:
+        reader, writer = await connect(server, POST.replace(b"100000", b"60500"))
+        for second in range(55):
+            writer.write(b"x" * 1100)
+            await until(lambda second=second: reading.received == 1100 * (second + 1))
+            timers.advance(1)
+        assert 200 == await status(reader)
+        writer.close()
+
+
+async def test_a_body_without_end_is_given_up() -> None:
+    """However fast it comes, a body ends the connection after 65 seconds."""
+    timers, reading = Timers(), Reading()
+    async with serving(reading, timers=timers) as server:
+        reader, writer = await connect(server, CHUNKED)
+        for second in range(13):
+            assert 1 == open_connections(server)
+            writer.write(b"2710\r\n" + b"x" * 10_000 + b"\r\n")
+            await until(lambda second=second: reading.received == 10_000 * (second + 1))
+            timers.advance(5)
+        assert await closed(reader)
+        writer.close()
+
+
+async def test_a_page_may_be_slower_than_the_pace() -> None:
+    """While the page does not take what has arrived, the peer cannot send, and is not held to any pace."""
+    timers, told, reading = Timers(), asyncio.Event(), Reading()
+
+    async def slow(scope: Any, receive: Any, send: Any) -> None:
+        await told.wait()
+        await reading(scope, receive, send)
+
+    async with serving(slow, timers=timers) as server:
+        reader, writer = await connect(server, POST + b"x" * 70_000)
+        await until(lambda: any(each.flow.read_paused for each in connections(server)))
+        timers.advance(300)
+        assert 1 == open_connections(server)
+        told.set()
+        writer.write(b"x" * 30_000)
+        assert 200 == await status(reader)
+        writer.close()
+
+
+@pytest.mark.parametrize("rest", [b"", b"x" * 50_000, b"x" * 100_000 + HEAD], ids=["silent", "body", "head"])
+async def test_a_connection_is_not_kept_idle(rest: bytes) -> None:
+    """After a response the next head must come; bytes of a body that nobody reads do not extend the time."""
+    timers = Timers()
+    async with serving(page, timers=timers) as server:
+        reader, writer = await connect(server, POST)
+        assert 200 == await status(reader)
+        timers.advance(9)
+        writer.write(rest)
+        await writer.drain()
+        if rest.endswith(HEAD):
+            await until(lambda: waits(server, Waiting.HEAD))
+            timers.advance(9.9)
+        else:
+            await until(lambda: heard(server) == len(rest))
+            timers.advance(20.9)
+        assert 1 == open_connections(server)
+        timers.advance(0.2)
+        assert await closed(reader)
         writer.close()
 
 
 async def test_who_asks_in_time_stays() -> None:
-    """Several requests go over one connection, one after the other and two at once."""
-    async with edge() as server:
+    """Several requests go over one connection, one after the other and two at once, for as long as one likes."""
+    timers = Timers()
+    async with serving(page, timers=timers) as server:
         reader, writer = await connect(server)
-        for count in (1, 2, 1):
-            writer.write((HEAD + b"\r\n") * count)
-            for _ in range(count):
-                async with asyncio.timeout(PATIENCE):
-                    assert b"HTTP/1.1 200 OK" == (await reader.readline()).strip()
-                    await reader.readuntil(b"\r\n\r\nok")
+        for count in (1, 2, 1, 3):
+            writer.write(GET * count)
+            assert [200] * count == [await status(reader) for _ in range(count)]
+            timers.advance(29)
         writer.close()
 
 
-async def test_an_answer_may_take_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_answer_may_take_its_time() -> None:
     """A complete request is answered, however long that takes."""
-    monkeypatch.setattr(connection_limits, "HEAD_SECONDS", 0.05)
-    told = asyncio.Event()
+    timers, inside, told = Timers(), asyncio.Event(), asyncio.Event()
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
+        inside.set()
         await told.wait()
         await page(scope, receive, send)
 
-    async with edge(slow) as server:
-        asking = asyncio.create_task(status(server))
-        await asyncio.sleep(0.2)
+    async with serving(slow, timers=timers) as server:
+        asking = asyncio.create_task(ask(server))
+        await inside.wait()
+        timers.advance(3600)
         told.set()
-        assert b"HTTP/1.1 200 OK" == await asking
+        assert 200 == await asking
 
 
-async def test_silent_connections_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Idle connections, however many, are bounded and do not keep a request from being answered."""
-    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 10)
-    async with edge() as server:
-        silent = [await connect(server) for _ in range(25)]
+async def test_a_response_that_nobody_reads_is_given_up() -> None:
+    """A peer that reads nothing for a minute is disconnected; one that reads a little now and then is not."""
+    timers, ended = Timers(), asyncio.Event()
+
+    async def endless(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while connections(server):
+            await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+        ended.set()
+
+    async with serving(endless, timers=timers) as server:
+        reader, writer = await connect(server, GET)
+
         for _ in range(3):
-            assert b"HTTP/1.1 200 OK" == await status(server)
-        assert all([await closed(reader) for reader, _ in silent[:15]])
-        for _, writer in silent:
-            writer.close()
-
-
-async def test_who_comes_when_all_are_at_work_is_sent_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection beyond the bound is closed at once when none of the others only waits."""
-    monkeypatch.setattr(connection_limits, "MAX_CONNECTIONS", 2)
-    inside, told = asyncio.Semaphore(0), asyncio.Event()
-
-    async def busy(scope: Any, receive: Any, send: Any) -> None:
-        inside.release()
-        await told.wait()
-        await page(scope, receive, send)
-
-    async with edge(busy) as server:
-        working = [await connect(server, HEAD + b"\r\n") for _ in range(2)]
-        for _ in working:
-            await inside.acquire()
-        reader, writer = await connect(server, HEAD + b"\r\n")
+            await until(lambda: waits(server, Waiting.READER))
+            timers.advance(50)
+            assert 1 == open_connections(server)
+            # The buffers of both sockets must have room again before the server can write.
+            while waits(server, Waiting.READER):
+                assert await reader.read(1_000_000)
+        await until(lambda: waits(server, Waiting.READER))
+        timers.advance(60.1)
         assert await closed(reader)
-        told.set()
-        for _, other in (*working, (reader, writer)):
-            other.close()
+        await ended.wait()
+        writer.close()
+
+
+async def test_a_connection_that_is_being_closed_has_a_deadline() -> None:
+    """A page that fails in the middle ends the connection, also when the peer does not read what was sent before."""
+    timers, ended = Timers(), asyncio.Event()
+
+    async def failing(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        [connection] = connections(server)
+        # Until the buffers of the sockets are full, but not so much that the page has to wait for the peer.
+        while not connection.transport.get_write_buffer_size():
+            await asyncio.sleep(0)
+            await send({"type": "http.response.body", "body": b"x" * 30_000, "more_body": True})
+        ended.set()
+        raise RuntimeError("the bytes are lost")
+
+    async with serving(failing, timers=timers) as server:
+        _, writer = await connect(server, GET)
+        await ended.wait()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert 1 == open_connections(server)
+        timers.advance(60.1)
+        await until(lambda: open_connections(server) == 0)
+        writer.close()
+
+
+async def test_the_deadlines_are_kept_in_real_time() -> None:
+    """The same with the event loop's own time: silent heads, bodies and idle connections are closed by themselves."""
+    soon = Pace(first_seconds=0.1, bytes_per_second=1e6, total_seconds=0.2)
+    async with serving(Reading(), limits=Limits(head=soon, body=soon, keep_alive_seconds=0.1)) as server:
+        for first in (b"", HEAD, POST, GET):
+            reader, writer = await connect(server, first)
+            assert await closed(reader)
+            writer.close()

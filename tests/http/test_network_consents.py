@@ -3,6 +3,7 @@
 Owns the answers to what a browser sends, sound or not. The walk itself is test_network_browser.
 """
 
+import asyncio
 import html
 import json
 import re
@@ -16,8 +17,10 @@ import httpx
 import pytest
 
 from gateway.domain import oauth_state
+from gateway.http import bodies
 from gateway.http.app import Edge
 from gateway.http.middleware import redacted_path
+from gateway.http.pace import Pace
 from gateway.jobs import sweep
 from providers.simulators.highlevel import Fault
 from providers.simulators.highlevel.tenants import BAKERY
@@ -296,6 +299,24 @@ async def test_an_attachment_whose_answer_is_lost_twice_is_found_by_looking(high
 
     assert (503, "connected") == (lost.status_code, looked["status"])
     assert 1 == high.calls("connect.attach")
+
+
+async def test_nobody_waits_for_a_body_without_need(high: HighWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a wrong address the answer comes before the body; with a right one the body has its time, and no more."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.Event().wait()
+
+    async with begun(high) as page:
+        headers = {"content-type": "application/json"}
+        async with asyncio.timeout(20):
+            answer = await page.visitor.post("/connect/x/attach", content=endless(), headers=headers)
+            assert (400, "over") == (answer.status_code, answer.json()["status"])
+            monkeypatch.setattr(bodies, "PACE", Pace(first_seconds=0.1, bytes_per_second=1024, total_seconds=1))
+            answer = await page.visitor.post(f"{page.path}/attach", content=endless(), headers=headers)
+            assert (408, "troubled") == (answer.status_code, answer.json()["status"])
+    assert 0 == high.calls("connect.attach")
 
 
 async def test_a_connection_that_was_given_up_ends_its_pages(high: HighWorld) -> None:

@@ -17,6 +17,8 @@ from sqlalchemy import text
 
 from gateway.app import Gateway
 from gateway.clock import now
+from gateway.http import bodies
+from gateway.http.pace import Pace
 from gateway.http.webhooks import MAX_BODY_BYTES
 from providers.simulators.tiktok.webhooks import body_of, signature
 from storage.keys import Sealer
@@ -191,7 +193,7 @@ async def test_while_the_database_is_away_the_vendor_is_asked_to_come_again(
 
 async def test_a_body_that_never_ends_is_given_up(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body that does not arrive within the time limit ends the request."""
-    monkeypatch.setattr("gateway.http.webhooks.BODY_SECONDS", 0.2)
+    monkeypatch.setattr(bodies, "PACE", Pace(first_seconds=0.2, bytes_per_second=1024, total_seconds=1))
     assert gateway.http is not None
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.http.port)
     writer.write(b"POST /webhooks/tiktok HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
