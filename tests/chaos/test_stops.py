@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
 LOCATION = "locations/l1"
 
 STOPS, CHANNELS = 5, 6
-METHODS = (
+METHODS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("ProviderService/ListProviders", {}),
     ("PostService/ListPosts", {"parent": LOCATION}),
     ("AccountService/ListAccounts", {"parent": LOCATION}),
@@ -91,7 +91,7 @@ async def test_over_five_stops_every_call_ends_as_ok_or_unavailable(database_url
         gateway = await start(make_settings(database_url, tmp_path, max_calls_per_key=1000), roles=CALLS)
         callers = Callers(target_of(gateway))
         callers.begin()
-        await until(lambda seen=callers.ends: seen["OK"] >= 200, 60)  # type: ignore[misc]
+        await until(lambda seen=callers.ends: seen["OK"] >= 200, 60)
         await end(gateway, grace=1)
         await callers.end()
         ends += callers.ends

@@ -18,6 +18,7 @@ from gateway.interceptors.open_calls import OpenCalls
 from gateway.server import KEYS_EVERY_SECONDS
 from socialgateway.v1 import post_service_pb2, post_service_pb2_grpc, upload_pb2
 from socialgateway.v1.upload_service_pb2 import WriteUploadRequest
+from storage import api_keys as rows
 from storage.database import DatabaseUnavailable
 from tests.fixtures.gateway import World
 from tests.rpc.answers import assert_error
@@ -26,8 +27,16 @@ from tests.rpc.serving import AUTH, CALLERS, posts, serving
 WATCH = post_service_pb2.WatchPostRequest(name="locations/l1/posts/p1")
 
 
-class Watched(post_service_pb2_grpc.PostServiceServicer):
-    """A PostService that watches for ever."""
+class Watched:
+    """A PostService that watches for ever, and has no other method."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Serve the other methods by nothing."""
+
+        async def nothing(request: Any, context: Any) -> Any:
+            raise NotImplementedError
+
+        return nothing
 
     async def WatchPost(self, request: Any, context: Any) -> AsyncIterator[post_service_pb2.WatchPostResponse]:
         """Send one message, then wait for ever."""
@@ -106,7 +115,7 @@ async def test_an_upload_ends_when_its_key_does(gateway: World, how: str, monkey
     await received.wait()
     if how == "revoked":
         async with gateway.domain.db.read() as tx:
-            [row] = await api_keys.api_keys.page(tx)
+            [row] = await rows.page(tx)
         await api_keys.revoke(gateway.store, row.id)
     else:
         gateway.clock.advance(timedelta(hours=2))

@@ -177,13 +177,13 @@ async def test_a_port_that_is_closed_is_only_ours(tmp_path: Path) -> None:
                 served.send(b"x")
                 assert b"x" == theirs.recv(1)
             with pytest.raises(ConnectionRefusedError):
-                socket.create_connection(("127.0.0.1", ours.local)).close()  # type: ignore[arg-type]
+                socket.create_connection(("127.0.0.1", ours.local)).close()
 
 
 def test_addresses_of_every_kind_are_known() -> None:
     """A TCP port, a Unix socket by its path or its abstract name, and a vsock port name the sockets to look for."""
     wanted = {"127.0.0.1:0": 5, "[::]:0": 5, "unix:/run/s": "/run/s", "unix:///run/s": "/run/s"}
-    wanted |= {"unix-abstract:name": b"\0name", "vsock:3:77": 77}  # type: ignore[dict-item]
+    wanted |= {"unix-abstract:name": b"\0name", "vsock:3:77": 77}
     assert wanted == {address: sockets.of_address(address, 5).local for address in wanted}
     assert ["5", "7", ""] == [sockets.peer_key(peer) for peer in ("ipv4:1.2.3.4:5", "ipv6:%5B::1%5D:7", "unix:")]
 
