@@ -5,8 +5,7 @@ that several gateways can run side by side in one process.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,6 +18,7 @@ from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
 from gateway.domain.locations import Owners
+from gateway.domain.media.upload_slots import UploadSlots
 from gateway.domain.watchers import Watchers
 from gateway.errors import GatewayUnavailable
 from gateway.http.app import Edge
@@ -30,9 +30,11 @@ from gateway.readiness import Readiness
 from gateway.rpc import services
 from gateway.server import GrpcServer, build_server, call_policy
 from gateway.settings import Settings, unknown_names
+from gateway.shutdown import Part, Patience, Shutdown
 from providers import registry
 from providers.checked import checked
 from providers.http.fetch import Fetcher
+from providers.interface import Provider
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import keys, posts
@@ -70,26 +72,16 @@ class Gateway:
     grpc: GrpcServer | None
     http: HttpServer | None
     jobs: Jobs | None
-    _stack: AsyncExitStack = field(repr=False)
+    shutdown: Shutdown = field(repr=False)
 
     async def stop(self, *, delay: float | None = None, grace: float | None = None) -> None:
-        """Shut down gracefully: report NOT_SERVING, wait `delay` seconds, refuse new calls, let running calls and jobs
-        finish within `grace` seconds, then release every resource. Both default to the settings; 0 and 0 stops at once.
+        """Stop everything in the order of `shutdown.ORDER`: after `delay` seconds new calls are refused, running calls
+        and jobs get `grace` seconds. Both default to the settings; 0 and 0 stops at once.
         """
         delay = self.settings.drain_delay_seconds if delay is None else delay
         grace = self.settings.drain_seconds if grace is None else grace
         _log.info("stopping", delay_seconds=delay, grace_seconds=grace)
-        self.readiness.draining = True
-        try:
-            ends = [self.grpc.drain(delay=delay, grace=grace)] if self.grpc else []
-            # Jobs stop without the delay: it is there for load balancers, and another process can pick the jobs up.
-            ends += [self.jobs.stop(grace)] if self.jobs else []
-            await asyncio.gather(*ends)
-            # OAuth callbacks are accepted during the drain; after this the domain's resources are closed.
-            if self.http:
-                await self.http.stop()
-        finally:
-            await self._stack.aclose()
+        await self.shutdown.run(Patience(delay, grace))
         _log.info("stopped")
 
 
@@ -112,15 +104,16 @@ async def start(
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     await asyncio.to_thread(data_folder.verify, settings)
-    async with AsyncExitStack() as stack:
-        resources = await stack.enter_async_context(open_resources(settings))
+    async with Shutdown() as started:
+        resources = await started.enter(Part.DATABASE, open_resources(settings))
         readiness = Readiness(resources)
+        started.add(Part.READINESS, readiness.drain)
         edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
-        http = await _http(stack, settings, edge) if roles.calls else None
+        http = await _http(started, settings, edge) if roles.calls else None
         await _schema(resources, settings, roles, clock, edge)
         await verify_keys(resources)
         domain = await build_domain(
-            stack,
+            started,
             resources,
             clock=clock,
             new_id=new_id,
@@ -131,21 +124,21 @@ async def start(
         grpc = None
         if roles.calls:
             policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
-            grpc = await _grpc(stack, domain, resources, policy, owners)
+            grpc = await _grpc(started, domain, resources, policy, owners)
             edge.policy, edge.owners = policy, owners
         edge.domain = domain
-        jobs = await _jobs(stack, domain, settings) if roles.jobs else None
+        jobs = await _jobs(started, domain, settings) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
             grpc.watch(readiness.serving)
-        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, stack.pop_all())
+        gateway = Gateway(settings, resources, domain, readiness, grpc, http, jobs, started.take())
     _banner(gateway)
     return gateway
 
 
 async def build_domain(
-    stack: AsyncExitStack,
+    started: Shutdown,
     resources: Resources,
     *,
     clock: Clock,
@@ -153,17 +146,16 @@ async def build_domain(
     overrides: ProviderOverrides,
     public_url: str,
 ) -> Domain:
-    """Build the domain on open resources, replaying spilled tokens; `stack` closes what is opened here."""
+    """Build the domain on open resources, replaying spilled tokens; what is opened here is added to `started`."""
     settings = resources.settings
     listener = Listener(resources.db.url)
     await listener.start()
-    stack.push_async_callback(listener.stop)
+    started.add(Part.NOTIFICATIONS, lambda _: listener.stop())
     found = {
         name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
         for name in registry.PROVIDERS
     }
-    for provider in found.values():
-        stack.push_async_callback(provider.close)
+    started.add(Part.VENDORS, lambda _: _close_all(found.values()))
     sealer = Sealer(resources.db, resources.ring)
 
     async def renew_from_parent(connection: ConnectionRow) -> Grant:
@@ -178,11 +170,11 @@ async def build_domain(
         spill_folder=settings.spill_dir,
         renew_from_parent=renew_from_parent,
     )
-    stack.push_async_callback(tokens.close)
+    started.add(Part.TOKENS, lambda _: tokens.close())
     # Fetches occupy at most half of the workers.
     places = max(1, min(settings.worker_concurrency // 2, MAX_FETCHES))
     fetcher = Fetcher(allow_loopback=settings.pull_allow_loopback, slots=places)
-    stack.push_async_callback(fetcher.close)
+    started.add(Part.FETCHES, lambda _: fetcher.close())
     replayed = await tokens.replay()
     if replayed:
         _log.warning("tokens of an earlier process were saved", count=replayed)
@@ -203,6 +195,11 @@ async def build_domain(
         loopback_vendors=settings.allow_loopback_vendors,
     )
     return domain
+
+
+async def _close_all(found: Iterable[Provider]) -> None:
+    for provider in found:
+        await provider.close()
 
 
 async def open_keys(resources: Resources, domain: Domain) -> api_keys.KeyStore:
@@ -239,14 +236,14 @@ async def _schema(resources: Resources, settings: Settings, roles: Roles, clock:
         await server.drain(delay=0, grace=0)
 
 
-async def _http(stack: AsyncExitStack, settings: Settings, edge: Edge) -> HttpServer:
+async def _http(started: Shutdown, settings: Settings, edge: Edge) -> HttpServer:
     """Start the HTTP edge."""
     server = await HttpServer.start(edge.app(), settings.http_address)
-    stack.push_async_callback(server.stop)
+    started.add(Part.HTTP, lambda _: server.stop())
     return server
 
 
-async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jobs:
+async def _jobs(started: Shutdown, domain: Domain, settings: Settings) -> Jobs:
     """Start the workers."""
     config = JobsConfig(
         concurrency=settings.worker_concurrency,
@@ -255,8 +252,7 @@ async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jo
         grace=settings.drain_seconds,
     )
     jobs = Jobs(domain, config)
-    # For a start that fails later; after an orderly stop this does nothing.
-    stack.push_async_callback(jobs.stop, 0)
+    started.add(Part.JOBS, lambda patience: jobs.stop(patience.grace))
     await jobs.start()
     return jobs
 
@@ -269,15 +265,16 @@ async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
 
 
 async def _grpc(
-    stack: AsyncExitStack, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners
+    started: Shutdown, domain: Domain, resources: Resources, policy: CallPolicy, owners: Owners
 ) -> GrpcServer:
     """Start the gRPC server; health reports NOT_SERVING until `set_ready`."""
     settings = resources.settings
     page_secret = await keys.get_secret(resources.db, resources.ring, "pages")
-    served = services.services(domain, owners, page_secret=page_secret)
+    slots = UploadSlots()
+    started.add(Part.UPLOADS, lambda _: slots.settle())
+    served = services.services(domain, owners, page_secret=page_secret, slots=slots)
     server = build_server(settings, served, policy)
-    # For a start that fails later and for a forced stop; after an orderly stop this does nothing.
-    stack.push_async_callback(server.drain, delay=0, grace=0)
+    started.add(Part.CALLS, lambda patience: server.drain(delay=patience.delay, grace=patience.grace))
     await server.start()
     return server
 

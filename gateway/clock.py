@@ -4,7 +4,7 @@ Owns `Clock` and its real implementation. Does not know its callers; tests pass 
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
 """Returns the current time as an aware UTC datetime."""
@@ -13,3 +13,8 @@ Clock = Callable[[], datetime]
 def now() -> datetime:
     """Return the current time as an aware UTC datetime."""
     return datetime.now(UTC)
+
+
+def is_younger(time: datetime, age: timedelta, now: datetime) -> bool:
+    """Return whether `time` is less than `age` ago; one as far in the future is from before the clock was set back."""
+    return abs(now - time) < age

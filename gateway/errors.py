@@ -173,6 +173,12 @@ class GatewayUnavailable(DomainError):
     reason = "GATEWAY_UNAVAILABLE"
 
 
+class GatewayStopping(DomainError):
+    """The gateway stopped while this call ran; what the call had begun may have been done."""
+
+    reason = "GATEWAY_UNAVAILABLE"
+
+
 class DeadlineExceeded(DomainError):
     """The call took longer than its deadline; what it had begun may still finish."""
 

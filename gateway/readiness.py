@@ -75,6 +75,10 @@ class Readiness:
                 self._checked = self.monotonic()
             return self._last
 
+    async def drain(self, _: object = None) -> None:
+        """Report from now on that the process is leaving."""
+        self.draining = True
+
     async def serving(self) -> bool:
         """Return whether calls can be served; restart an embedded database that has died."""
         report = await self.check()

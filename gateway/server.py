@@ -1,6 +1,7 @@
 """The gRPC server: the pipeline, the services, health, reflection, limits, TLS, and a graceful shutdown.
 
 Owns the server's lifecycle. Does not know what the services do, nor what makes the process ready: `watch` gets a probe.
+How it stops: docs/decisions/0018-the-stop.md.
 """
 
 import asyncio
@@ -12,18 +13,26 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2_grpc  # type: ignore[import-untyped]
 
-from gateway import addresses, log
+from gateway import addresses, log, sockets
 from gateway.interceptors.pipeline import CallPipeline, CallPolicy
 from gateway.interceptors.scopes import METHOD_SCOPES
 from gateway.rpc import health, reflection
 from gateway.rpc.health import HealthService
 from gateway.rpc.service import Service
 from gateway.settings import Settings
+from gateway.sockets import ServerSockets
 from gateway.tls import CertificateFiles
 
 _log = log.get("gateway.server")
 
 READY_EVERY_SECONDS = 1.0
+KEYS_EVERY_SECONDS = 0.5
+"""How often the keys of open streams and uploads are checked."""
+
+TICK_SECONDS = 0.05
+FLUSH_SECONDS = 2.0
+"""How long a client may take to receive its last answers, once no call runs any more."""
+
 HANDSHAKE_SECONDS = 10.0
 """How long a new connection may take to become an HTTP/2 one, including TLS."""
 
@@ -51,14 +60,16 @@ class GrpcServer:
     health: HealthService
     names: tuple[str, ...]
     port: int
+    sockets: ServerSockets
     ready: bool = False
     draining: bool = False
-    _watcher: asyncio.Task[None] | None = field(default=None, repr=False)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list, repr=False)
 
     async def start(self) -> None:
         """Accept calls; health reports NOT_SERVING until `set_ready`."""
         self.health.set_status(("", *self.names), serving=False)
         await self.server.start()
+        self._tasks.append(asyncio.create_task(self._check_keys(), name="keys of open calls"))
 
     async def set_ready(self, ready: bool) -> None:
         """Publish through health whether calls can be served; a draining server stays NOT_SERVING."""
@@ -70,7 +81,7 @@ class GrpcServer:
 
     def watch(self, probe: Callable[[], Awaitable[bool]], *, sleep: Sleep = asyncio.sleep) -> None:
         """Run the probe every second until the drain; a probe that raises means not ready."""
-        self._watcher = asyncio.create_task(self._watch(probe, sleep), name="readiness")
+        self._tasks.append(asyncio.create_task(self._watch(probe, sleep), name="readiness"))
 
     async def _watch(self, probe: Callable[[], Awaitable[bool]], sleep: Sleep) -> None:
         while True:
@@ -81,21 +92,41 @@ class GrpcServer:
                 await self.set_ready(False)
             await sleep(READY_EVERY_SECONDS)
 
+    async def _check_keys(self) -> None:
+        while True:
+            await asyncio.sleep(KEYS_EVERY_SECONDS)
+            await self.pipeline.check_keys()
+
     async def drain(self, *, delay: float, grace: float, sleep: Sleep = asyncio.sleep) -> None:
-        """Shut down gracefully: report NOT_SERVING, wait `delay` seconds for load balancers, refuse new calls, end
-        streams with UNAVAILABLE, let running calls finish within `grace` seconds, and cancel the rest.
+        """Shut down gracefully: report NOT_SERVING, wait `delay` seconds for load balancers, accept no more
+        connections and refuse new calls, end streams, let running calls finish within `grace` seconds, and end the
+        rest. Every call that does not finish ends with UNAVAILABLE.
         """
         self.draining = True
-        if self._watcher is not None:
-            self._watcher.cancel()
+        for task in self._tasks:
+            task.cancel()
         self.health.set_status(("", *self.names), serving=False)
         await sleep(delay)
-        stopping = asyncio.create_task(self.server.stop(grace))
-        # Once stop() has begun, new calls are refused and the list of streams is complete. A call that arrives in that
-        # moment may end as CANCELLED (github.com/grpc/grpc/issues/41785): `delay` prevents that.
-        await asyncio.sleep(0)
-        self.pipeline.end_streams()
-        await stopping
+        self.sockets.stop_listening()
+        self.pipeline.open.refuse()
+        await self._leave(grace)
+        await self.pipeline.open.end_all()
+        await self._leave(FLUSH_SECONDS)
+        # Closed by us, connection by connection: at the stop itself none is left on which a call could arrive.
+        self.sockets.close_idle((), flush=False)
+        await self.server.stop(0)
+
+    async def _leave(self, seconds: float) -> None:
+        """Close each connection as soon as no call runs on it, so that its client connects elsewhere; return when none
+        is left, or after `seconds`.
+        """
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
+        while loop.time() < until:
+            busy = self.pipeline.open.busy()
+            if not self.sockets.close_idle(busy) and not busy:
+                return
+            await asyncio.sleep(TICK_SECONDS)
 
 
 def build_server(
@@ -117,7 +148,9 @@ def build_server(
     servicer = HealthService()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.add_to((*names, health.NAME), server)
-    return GrpcServer(server, pipeline, servicer, names, _bind(server, settings, address or settings.grpc_address))
+    address = address or settings.grpc_address
+    port = _bind(server, settings, address)
+    return GrpcServer(server, pipeline, servicer, names, port, sockets.of_address(address, port))
 
 
 def call_policy(settings: Settings, **needs: Any) -> CallPolicy:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
+from gateway.clock import is_younger
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
@@ -134,7 +135,7 @@ async def _cached(domain: Domain, row: AccountRow, key: str, max_age: timedelta)
     async with domain.db.read() as tx:
         cached = await videos.find(tx, row.location, row.id, key)
     now = domain.clock()
-    if cached is None or now - cached.fetch_time >= max_age:
+    if cached is None or not is_younger(cached.fetch_time, max_age, now):
         return None
     covers = [each["cover_expire_time"] for each in cached.payload["videos"] if each.get("cover_expire_time")]
     expired = any(datetime.fromisoformat(each) <= now + COVER_SLACK for each in covers)

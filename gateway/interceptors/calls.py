@@ -4,6 +4,7 @@ Owns the state of a call and the canonical log line. Does not know gRPC's handle
 """
 
 import time
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ import grpc
 
 from gateway import log
 from gateway.caller import Caller
+from gateway.errors import DomainError
 
 _log = log.get("gateway.calls")
 current_call: "ContextVar[Call]" = ContextVar("call")
@@ -22,7 +24,10 @@ class Call:
     """The state of the current call; `started` is a monotonic clock reading.
 
     `repeatable` is whether the same call again does no harm: nothing has been done yet, or it is done once only.
-    `repeated` is whether it is a repeat that the client's library made by itself.
+    `repeated` is whether it is a repeat that the client's library made by itself. `streams` is whether it has a stream
+    of responses, `lasting` whether it may last for long, as streams and uploads do. `header` and `authorize` are what
+    admitted the caller, to be asked again. `ended_by` is the error of a call that was cancelled from here; `answered`
+    is whether its end is being sent, which nothing may interrupt.
     """
 
     method: str
@@ -32,7 +37,13 @@ class Call:
     code: str = "OK"
     reason: str = ""
     counted: bool = False
-    draining: bool = False
+    scope: str | None = None
+    streams: bool = False
+    lasting: bool = False
+    header: str = field(default="", repr=False)
+    authorize: Callable[[Caller], Awaitable[None]] | None = None
+    ended_by: DomainError | None = None
+    answered: bool = False
     repeatable: bool = True
     repeated: bool = False
     started: float = field(default_factory=time.monotonic)

@@ -31,6 +31,7 @@ _IN_DOUBT = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusC
 
 async def answer(context: Any, call: Call, error: BaseException, clock: Clock) -> NoReturn:
     """End the call with the error's status; always raises gRPC's AbortError, which ends the servicer silently."""
+    call.answered = True
     proto = status.from_error(error, now=clock(), request_id=call.request_id)
     code = status.code_of(proto)
     call.code, call.reason = code.name, status.error_facts(error).reason

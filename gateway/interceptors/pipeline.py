@@ -20,16 +20,16 @@ from gateway.aip import required
 from gateway.aip.sizes import MAX_RESPONSE_BYTES, bounded
 from gateway.caller import current_caller
 from gateway.clock import Clock
-from gateway.errors import FieldInvalid, GatewayUnavailable
+from gateway.errors import FieldInvalid
 from gateway.interceptors import auth, calls, errors, messages, request_id, scopes
 from gateway.interceptors.auth import Authenticate
 from gateway.interceptors.calls import Call
 from gateway.interceptors.deadline import within
 from gateway.interceptors.limits import Limits
+from gateway.interceptors.open_calls import OpenCalls
 from gateway.interceptors.request_id import NewId
 from gateway.interceptors.unauthenticated import UnauthenticatedSlots
 
-_STOPPING = "It is stopping: connect again."
 _LAST_WRITE_SECONDS = 5
 _HEADERS = (auth.HEADER, request_id.HEADER, errors.PREVIOUS)
 
@@ -48,13 +48,14 @@ class CallPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """The fixed properties of a method: its scope (None if it needs no key), whether it returns a stream, and whether
-    the contract marks it as one that can be repeated.
+    """The fixed properties of a method: its scope (None if it needs no key), whether it returns a stream, whether it
+    may last for long, and whether the contract marks it as one that can be repeated.
     """
 
     name: str
     scope: str | None
     streams: bool
+    lasting: bool
     idempotent: bool
 
 
@@ -64,9 +65,8 @@ class CallPipeline(grpc.aio.ServerInterceptor):
     def __init__(self, policy: CallPolicy) -> None:
         """Apply `policy` to every call."""
         self._policy = policy
+        self.open = OpenCalls()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
-        self._open_streams: dict[asyncio.Task[Any], Call] = {}
-        self._ending = False
         self._unauthenticated = UnauthenticatedSlots()
 
     async def intercept_service(
@@ -84,17 +84,15 @@ class CallPipeline(grpc.aio.ServerInterceptor):
             wrapped = self._wrapped[name] = self._wrap(name, handler)
         return wrapped
 
-    def end_streams(self) -> None:
-        """End every response stream, open or about to open, with UNAVAILABLE, so that watchers reconnect elsewhere."""
-        self._ending = True
-        for task, call in self._open_streams.items():
-            call.draining = True
-            task.cancel()
+    async def check_keys(self) -> None:
+        """End the streams and uploads of keys that were revoked, have expired, or may do less than they could."""
+        await self.open.check_keys(self._policy.authenticate)
 
     def _wrap(self, name: str, handler: Any) -> Any:
         """Wrap one handler, whichever of the four kinds it is."""
         scope = None if scopes.is_public(name) else scopes.scope_of(name)
-        method = Method(name, scope, bool(handler.response_streaming), scopes.is_idempotent(name))
+        streams = bool(handler.response_streaming)
+        method = Method(name, scope, streams, streams or bool(handler.request_streaming), scopes.is_idempotent(name))
         parse = messages.checked_parser(handler.request_deserializer, self._policy.max_message_bytes)
         if handler.request_streaming and handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler(
@@ -173,15 +171,15 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         """Run one call through the steps, in order, and log its line whatever happened."""
         header, sent_id, previous = calls.read_metadata(context.invocation_metadata(), _HEADERS)
         call = Call(method.name, request_id.choose(sent_id, self._policy.new_id), context.peer())
-        call.repeated = bool(previous)
+        call.repeated, call.header = bool(previous), header
+        call.scope, call.streams, call.lasting = method.scope, method.streams, method.lasting
         log.request_id.set(call.request_id)
         calls.current_call.set(call)
         context.set_trailing_metadata(((request_id.HEADER, call.request_id),))
         try:
+            self.open.enter(call)
             if method.scope is not None:
-                await self._admit(method, call, header)
-            if method.streams:
-                self._open_stream(call)
+                await self._admit(method, call)
             return await work()
         except asyncio.CancelledError:
             await self._cancelled(context, call)
@@ -198,32 +196,25 @@ class CallPipeline(grpc.aio.ServerInterceptor):
         finally:
             self._end(method, call)
 
-    async def _admit(self, method: Method, call: Call, header: str) -> None:
+    async def _admit(self, method: Method, call: Call) -> None:
         """Admit the caller: authenticate it, check its scope, and count the call against its limits."""
-        call.caller = await auth.identify(header, method.scope or "", self._policy.authenticate)
+        call.caller = await auth.identify(call.header, method.scope or "", self._policy.authenticate)
         self._policy.limits.acquire(call.caller.key_id, stream=method.streams)
         call.counted = True
         current_caller.set(call.caller)
 
-    def _open_stream(self, call: Call) -> None:
-        """Register the stream for the drain; once the drain has begun, no stream is opened any more."""
-        if self._ending:
-            raise GatewayUnavailable(_STOPPING)
-        self._open_streams[_task()] = call
-
     async def _cancelled(self, context: Any, call: Call) -> None:
-        """Handle a cancelled call: a drain ends with a status; otherwise the client has gone."""
-        if call.draining:
+        """Handle a cancelled call: one that was ended from here gets its error; otherwise the client has gone."""
+        if call.ended_by is not None:
             _task().uncancel()
-            await errors.answer(context, call, GatewayUnavailable(_STOPPING), self._policy.clock)
+            await errors.answer(context, call, call.ended_by, self._policy.clock)
         remaining = context.time_remaining()
         expired = remaining is not None and remaining <= 0
         call.code = (grpc.StatusCode.DEADLINE_EXCEEDED if expired else grpc.StatusCode.CANCELLED).name
 
     def _end(self, method: Method, call: Call) -> None:
-        """Release the call's slot and log its line."""
-        if method.streams:
-            self._open_streams.pop(_task(), None)
+        """Release the call's slot and log its line; gRPC sends the answer after this."""
+        call.answered = True
         if call.counted and call.caller is not None:
             self._policy.limits.release(call.caller.key_id, stream=method.streams)
         calls.write_line(call, quiet=method.scope is None)

@@ -17,6 +17,7 @@ from gateway.domain.publishing import queue as publish_queue
 from gateway.domain.webhooks import deliveries
 from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
+from gateway.jobs.clock_watch import ClockWatch
 from storage.jobs import queue
 
 log = structlog.get_logger(__name__)
@@ -52,6 +53,7 @@ class Jobs:
         self._tasks: list[asyncio.Task[None]] = []
         self._stopping = False
         self._swept = 0.0
+        self._clock = ClockWatch(domain.clock)
 
     @property
     def healthy(self) -> bool:
@@ -124,6 +126,10 @@ class Jobs:
         )
 
     async def _sweep(self) -> None:
+        if self._clock.was_set_back():
+            await sweep.recover_from_clock_step(self._domain)
+        # Only after that: a step is not forgotten because the database did not answer.
+        self._clock.look()
         await sweep.due(self._domain)
         self._swept = time.monotonic()
 

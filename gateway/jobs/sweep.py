@@ -13,9 +13,10 @@ from procrastinate.jobs import Status
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads
-from gateway.domain.publishing import queue
+from gateway.domain.publishing import queue, retry_policy
+from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
-from storage import authorizations, comments, events, idempotency, media, network_consents, quotas, videos
+from storage import authorizations, clock_steps, comments, events, idempotency, media, network_consents, quotas, videos
 from storage import webhooks as deliveries
 from storage.database import Transaction, try_advisory_lock
 
@@ -37,6 +38,18 @@ async def due(domain: Domain) -> None:
         pass
     while await webhook_deliveries.sweep(domain) == webhook_deliveries.SWEEP_LIMIT:
         pass
+
+
+async def recover_from_clock_step(domain: Domain) -> None:
+    """Let nothing wait for as long as the clock was set back."""
+    async with domain.db.transaction() as tx:
+        if not await try_advisory_lock(tx, "clock-step"):
+            return
+        found = await clock_steps.recover(
+            tx, domain.clock(), longest_wait=retry_policy.RETRY_MAX, longest_call=timedelta(seconds=CALL_SECONDS)
+        )
+    if found:
+        log.warning("jobs.clock_set_back", posts=found)
 
 
 async def connections(domain: Domain) -> None:

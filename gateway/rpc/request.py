@@ -16,6 +16,7 @@ from gateway.domain import locations
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
 from gateway.errors import ResourceNotFound
+from gateway.interceptors.calls import current_call
 from storage import errors as storage_errors
 
 T = TypeVar("T")
@@ -61,9 +62,11 @@ class RequestGuard:
     page_secret: bytes = field(repr=False)
 
     async def authorize(self, location: str) -> Caller:
-        """Return the caller if it may use the location; raises LocationForbidden."""
+        """Return the caller if it may use the location; raises LocationForbidden. A call that lasts is asked again."""
         caller = current_caller.get()
         await locations.authorize(self.owners, caller, location)
+        if call := current_call.get(None):
+            call.authorize = lambda again: locations.authorize(self.owners, again, location)
         return caller
 
     async def authorize_write(self, location: str, request: Message) -> RequestKey | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.domain.context import Domain
 from gateway.domain.locations import Owners
+from gateway.domain.media.upload_slots import UploadSlots
 from gateway.errors import GatewayUnavailable
 from gateway.rpc.accounts import AccountService
 from gateway.rpc.connections import ConnectionService
@@ -54,8 +55,8 @@ _MODULES: dict[str, tuple[ModuleType, ModuleType]] = {
 }
 
 
-def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Service]:
-    """Return all services on top of `domain`; `page_secret` signs page tokens."""
+def services(domain: Domain, owners: Owners, *, page_secret: bytes, slots: UploadSlots | None = None) -> list[Service]:
+    """Return all services on top of `domain`; `page_secret` signs page tokens, `slots` are those of its uploads."""
     guard = RequestGuard(owners, page_secret)
     tables = {name: provider.table for name, provider in domain.providers.items()}
     servicers = {
@@ -64,7 +65,7 @@ def services(domain: Domain, owners: Owners, *, page_secret: bytes) -> list[Serv
         "AccountService": AccountService(domain, guard),
         "VideoService": VideoService(domain, guard),
         "QuotaService": QuotaService(domain, guard),
-        "UploadService": UploadService(domain, guard),
+        "UploadService": UploadService(domain, guard, slots),
         "PostService": PostService(domain, guard),
         "EngagementService": EngagementService(domain, guard),
         "PlannerService": PlannerService(domain, guard),

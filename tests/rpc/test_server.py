@@ -24,6 +24,7 @@ from gateway.settings import SettingsError
 from providers.capabilities import CapabilityTable, Limits
 from socialgateway.v1 import post_pb2, post_service_pb2, post_service_pb2_grpc, provider_pb2, provider_service_pb2
 from socialgateway.v1 import provider_service_pb2_grpc as provider_grpc
+from tests.fixtures.waiting import until
 from tests.rpc.answers import assert_error, trailer
 from tests.rpc.certificates import Certificate, make_certificate
 from tests.rpc.serving import AUTH, Served, authenticate, posts, providers, raw_call, serving
@@ -145,10 +146,13 @@ async def test_a_drain_lets_a_running_call_finish() -> None:
         draining = asyncio.create_task(served.server.drain(delay=5, grace=30, sleep=_until(delayed)))
         assert NOT_SERVING == await health_of(served), "health tells before calls are refused"
         delayed.set()
-        await _until_refused(served)
+        await until(lambda: served.server.pipeline.open.refusing)
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await stub.ListProviders(LIST, metadata=AUTH)
         servicer.release.set()
         assert "providers/tiktok" == (await running).name
         await draining
+    assert_error(refused.value, grpc.StatusCode.UNAVAILABLE, "GATEWAY_UNAVAILABLE")
 
 
 def _until(event: asyncio.Event) -> Sleep:
@@ -161,16 +165,11 @@ def _until(event: asyncio.Event) -> Sleep:
 
 
 async def _until_refused(served: Served) -> None:
-    """Wait for the server's goodbye, and see that it takes no more calls.
-
-    No call is made in the very moment of the stop: gRPC may end it as CANCELLED, or take it and give it to nobody,
-    before any interceptor (github.com/grpc/grpc/issues/41785; 1.85.1, seen 2026-11-25).
-    """
-    ready = grpc.ChannelConnectivity.READY
-    while served.channel.get_state() is ready:
-        await served.channel.wait_for_state_change(ready)
-    call = health_pb2_grpc.HealthStub(served.channel).Check(health_pb2.HealthCheckRequest(), timeout=5)
-    assert grpc.StatusCode.UNAVAILABLE is await call.code()
+    """Wait until the server takes no more calls, and see that a new one is told so."""
+    await until(lambda: served.server.pipeline.open.refusing)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await raw_call(served, "/socialgateway.v1.PostService/GetPost", b"")
+    assert grpc.StatusCode.UNAVAILABLE is caught.value.code()
 
 
 async def test_a_drain_sends_watchers_away() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from gateway.clock import is_younger
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.context import Domain
 from gateway.domain.quotas import daily_caps
@@ -41,7 +42,7 @@ async def fresh(
     if max_age > timedelta(0):
         async with domain.db.read() as tx:
             row = await accounts.find_creator_info(tx, account.location, account.id)
-        if row is not None and domain.clock() - row.fetch_time < max_age:
+        if row is not None and is_younger(row.fetch_time, max_age, domain.clock()):
             return _from_row(row)
     access = ConnectionAccess(domain, account.provider, account.location, account.connection, background)
     reach("publish.before-call.creator-info")

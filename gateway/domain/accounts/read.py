@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
+from gateway.clock import is_younger
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import creator_info as creators
 from gateway.domain.accounts import profiles, sync
@@ -84,7 +85,7 @@ def _is_stale(row: AccountRow, parts: frozenset[ProfilePart], max_age: timedelta
     """Return whether one of the parts was fetched (or turned out not to be granted) at least `max_age` ago."""
     for part in parts:
         fetched = row.fetch_times.get(part.value) or row.fetch_times.get(f"{profiles.MISSING}{part.value}")
-        if fetched is None or now - datetime.fromisoformat(fetched) >= max_age:
+        if fetched is None or not is_younger(datetime.fromisoformat(fetched), max_age, now):
             return True
     return False
 

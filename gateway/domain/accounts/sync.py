@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
+from gateway.clock import is_younger
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import profiles
 from gateway.domain.context import Domain
@@ -100,7 +101,7 @@ async def refresh_stale(domain: Domain, location: str, max_age: timedelta, conne
         if is_list(domain, row.provider)
         and row.grant_kind != GrantKind.COMPANY
         and connection in ("", row.id)
-        and (row.accounts_fetch_time is None or now - row.accounts_fetch_time >= max_age)
+        and (row.accounts_fetch_time is None or not is_younger(row.accounts_fetch_time, max_age, now))
     ]
 
     async def one(row: ConnectionRow) -> str:

@@ -6,7 +6,7 @@ Owns the limits. Does not know storage, nor what the bytes are.
 import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -33,6 +33,8 @@ MAX_WAITING_ALL = 256
 RETRY = timedelta(seconds=2)
 HASHERS = 1024
 IDLE_SECONDS = 60.0
+SETTLE_SECONDS = 15.0
+"""How long a stop waits for the store, which has ten seconds for the bytes of a broken stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,13 @@ class UploadSlots:
         task = self._rescues.get((location, upload))
         if task is not None:
             await asyncio.wait([task])
+
+    async def settle(self) -> None:
+        """Wait until what broken streams have received is stored, at most SETTLE_SECONDS."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while self._tasks:
+                    await asyncio.wait(set(self._tasks))
 
     def keep_hasher(self, key: str, hasher: Any) -> None:
         """Keep the hasher of everything up to the end of the blob `key`; beyond HASHERS the oldest is dropped."""

@@ -69,7 +69,8 @@ async def _supervise(
     while not transfer.done():
         if stopping():
             return
-        if domain.clock() - renewed >= RENEW_EVERY:
+        # Also when the clock was set back in between.
+        if not timedelta(0) <= domain.clock() - renewed < RENEW_EVERY:
             await _renew_lease(domain, post, position)
             renewed = domain.clock()
         await asyncio.wait([transfer], timeout=STOP_CHECK_SECONDS)
