@@ -21,7 +21,7 @@ from providers.highlevel.location_ids import location_ids_of
 from providers.highlevel.users import LOCATION_SCOPE
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.accounts import AccountHealth, LinkedAccount, Profile, ProfilePart
+from providers.models.accounts import ORIGIN_ID, AccountHealth, LinkedAccount, Profile, ProfilePart
 
 DELETE_SCOPE = "socialplanner/account.write"
 # By the specification a location's token may use it too, without naming the location.
@@ -34,7 +34,9 @@ PARTS = frozenset({ProfilePart.BASIC})
 class SocialAccount:
     """One attached account. Posts refer to it by `id` (opaque), statistics by `profile_id`.
 
-    `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification but in reported live answers (2026-11-20).
+    `expired` is HighLevel's own flag, None if the answer has none; with one, `expire_time` decides nothing: it may be
+    an old date. `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification but in reported live answers
+    (2026-11-20).
     """
 
     id: str
@@ -46,7 +48,7 @@ class SocialAccount:
     oauth_id: str = ""
     profile_id: str = ""
     expire_time: datetime | None = None
-    expired: bool = False
+    expired: bool | None = None
     active: bool = True
     deleted: bool = False
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -57,13 +59,14 @@ class SocialAccount:
 
     def health(self, now: datetime) -> AccountHealth:
         """Return what prevents publishing; what only the owner can fix takes precedence."""
-        if self.expired or (self.expire_time is not None and self.expire_time <= now):
+        past = self.expire_time is not None and self.expire_time <= now
+        if past if self.expired is None else self.expired:
             return AccountHealth.EXPIRED
         return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
 
     def linked(self, now: datetime, username: str = "") -> LinkedAccount:
         """Return it as a LinkedAccount; `username` comes from a consent, as the list has none."""
-        ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, "origin_id": self.origin_id}
+        ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, ORIGIN_ID: self.origin_id}
         return LinkedAccount(
             provider_account_id=self.id,
             platform=our_name(self.platform),
@@ -185,7 +188,7 @@ def read_account(row: Mapping[str, Any]) -> SocialAccount:
         oauth_id=wire.identifier(row, "oauthId", "oAuthId"),
         profile_id=wire.identifier(row, "profileId"),
         expire_time=wire.instant(row, "expire"),
-        expired=strict_json.flag(row, "isExpired"),
+        expired=row["isExpired"] if isinstance(row.get("isExpired"), bool) else None,
         active=row.get("active") is not False,
         deleted=strict_json.flag(row, "deleted"),
         raw=dict(row),
