@@ -176,7 +176,8 @@ async def _follow_reconnected(
     if not origin or await accounts.by_provider_id(tx, row.location, row.provider, platform, entry.provider_account_id):
         return
     same = await accounts.by_origin(tx, row.location, row.provider, platform, ORIGIN_ID, origin)
-    lost = [each for each in same if each.connection == row.id and (platform, each.provider_account_id) not in listed]
+    here = [each for each in same if each.connection == row.id and each.kind == entry.kind]
+    lost = [each for each in here if (platform, each.provider_account_id) not in listed]
     if len(lost) != 1:
         return
     [account] = lost
