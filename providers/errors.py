@@ -59,6 +59,8 @@ class ProviderError(Exception):
         retry_after: timedelta | None = None,
         retry_at: datetime | None = None,
         metadata: Mapping[str, str] | None = None,
+        unproven: bool = False,
+        refuses_grant: bool = False,
     ) -> None:
         """Store the vendor's own `code`, `log_id` and HTTP status beside our message; none may contain a secret.
 
@@ -73,8 +75,8 @@ class ProviderError(Exception):
         self.http_status = http_status
         self.retry_after = retry_after
         self.retry_at = retry_at
-        self.unproven = False
-        self.refuses_grant = False
+        self.unproven = unproven
+        self.refuses_grant = refuses_grant
         self.metadata = dict(metadata or {})
 
     @property

@@ -34,9 +34,7 @@ PARTS = frozenset({ProfilePart.BASIC})
 class SocialAccount:
     """One attached account. Posts refer to it by `id` (opaque), statistics by `profile_id`.
 
-    `expired` is HighLevel's own flag, None if the answer has none; with one, `expire_time` decides nothing: it may be
-    an old date. `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification but in reported live answers
-    (2026-11-20).
+    `active`, `deleted`, `origin_id` and `avatar_uri` are in no specification but in reported live answers (2026-11-20).
     """
 
     id: str
@@ -48,7 +46,7 @@ class SocialAccount:
     oauth_id: str = ""
     profile_id: str = ""
     expire_time: datetime | None = None
-    expired: bool | None = None
+    expired: bool = False
     active: bool = True
     deleted: bool = False
     raw: dict[str, Any] = field(default_factory=dict, repr=False)
@@ -59,8 +57,9 @@ class SocialAccount:
 
     def health(self, now: datetime) -> AccountHealth:
         """Return what prevents publishing; what only the owner can fix takes precedence."""
-        past = self.expire_time is not None and self.expire_time <= now
-        if past if self.expired is None else self.expired:
+        # HighLevel's own flag decides, if it has one: the date beside `isExpired: false` may be an old one.
+        vouched = self.raw.get("isExpired") is False
+        if self.expired or (self.expire_time is not None and self.expire_time <= now and not vouched):
             return AccountHealth.EXPIRED
         return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
 
@@ -188,7 +187,7 @@ def read_account(row: Mapping[str, Any]) -> SocialAccount:
         oauth_id=wire.identifier(row, "oauthId", "oAuthId"),
         profile_id=wire.identifier(row, "profileId"),
         expire_time=wire.instant(row, "expire"),
-        expired=row["isExpired"] if isinstance(row.get("isExpired"), bool) else None,
+        expired=strict_json.flag(row, "isExpired"),
         active=row.get("active") is not False,
         deleted=strict_json.flag(row, "deleted"),
         raw=dict(row),
