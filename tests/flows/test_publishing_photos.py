@@ -199,9 +199,10 @@ async def test_a_refused_post_can_no_longer_be_fetched(stage: Stage) -> None:
     stage.vendor.faults.add(Fault(match="content.init", kind="error", code="invalid_params", status=400, effect=True))
 
     post = await settled(stage, await photos(stage, account))
-    for _ in range(200):
-        await asyncio.sleep(0)
-    stage.clock.advance(timedelta(hours=1))
+    for _ in range(50):
+        # Time for the vendor to fetch what it refused.
+        await asyncio.sleep(0.02)
+        stage.clock.advance(timedelta(seconds=1))
 
     assert ("FAILED", []) == (post.state, posted(stage))
 
@@ -222,12 +223,16 @@ async def test_a_refusal_of_what_was_fetched_is_doubt(stage: Stage, monkeypatch:
     monkeypatch.setattr(client.Client, "write", answer_late)
     post = await settled(stage, await photos(stage, account))
 
-    assert ("INDETERMINATE", 1) == (post.state, post.attempt)
+    assert ("INDETERMINATE", 1, "invalid_params") == (
+        post.state,
+        post.attempt,
+        (post.error or {})["metadata"]["providerCode"],
+    )
 
 
 async def until_fetched(stage: Stage) -> None:
     """Wait until the vendor has fetched a photo of the first attempt."""
-    [post] = await read.page(stage.domain, locations=[LOCATION], agency="default", after=None, limit=2)
+    [post] = await read.page(stage.domain, locations=[LOCATION], agency="agency", after=None, limit=2)
     for _ in range(1000):
         if await links.count_fetched(stage.domain, LOCATION, post.id, 1):
             return
