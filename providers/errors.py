@@ -59,8 +59,15 @@ class ProviderError(Exception):
         retry_after: timedelta | None = None,
         retry_at: datetime | None = None,
         metadata: Mapping[str, str] | None = None,
+        unproven: bool = False,
+        refuses_grant: bool = False,
     ) -> None:
-        """Store the vendor's own `code`, `log_id` and HTTP status beside our message; none may contain a secret."""
+        """Store the vendor's own `code`, `log_id` and HTTP status beside our message; none may contain a secret.
+
+        A provider sets `unproven` on the refusal of a write that its vendor may have carried out all the same: whoever
+        would repeat the write, or call it failed, looks at the vendor first. It sets `refuses_grant` on the refusal of
+        a token call whose words may mean that the grant is over, but do not say so as OAuth does.
+        """
         super().__init__(message or (self.__doc__ or "").strip())
         self.provider = provider
         self.code = code
@@ -68,6 +75,8 @@ class ProviderError(Exception):
         self.http_status = http_status
         self.retry_after = retry_after
         self.retry_at = retry_at
+        self.unproven = unproven
+        self.refuses_grant = refuses_grant
         self.metadata = dict(metadata or {})
 
     @property

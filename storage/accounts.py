@@ -117,6 +117,22 @@ async def by_provider_id(
     return (await tx.execute(locked)).scalar_one_or_none()
 
 
+async def by_origin(
+    tx: Transaction, location: str, provider: str, platform: str, key: str, origin: str
+) -> list[AccountRow]:
+    """Return the accounts of a network whose `provider_data` has `origin` under `key`, locked until the transaction
+    ends.
+    """
+    query = select(AccountRow).where(
+        col(AccountRow.location) == location,
+        col(AccountRow.provider) == provider,
+        col(AccountRow.platform) == platform,
+        col(AccountRow.provider_data)[key].astext == origin,
+    )
+    locked = query.order_by(col(AccountRow.id)).with_for_update().execution_options(populate_existing=True)
+    return list((await tx.execute(locked)).scalars())
+
+
 async def of_connection(tx: Transaction, location: str, connection: str) -> list[AccountRow]:
     """Return all accounts of a connection."""
     query = select(AccountRow).where(col(AccountRow.location) == location, col(AccountRow.connection) == connection)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Index, and_, delete, func, or_, select, tuple_, update
 from sqlmodel import Field, SQLModel, col
 
 from storage import posts, rows
@@ -36,8 +36,9 @@ class AttemptRow(SQLModel, table=True):
     `failures` counts consecutive failed polls and chunks, `faults` consecutive steps that an error of the gateway
     itself ended. `denials` counts the polls since the last successful one in which the vendor denied knowing the
     publish id; without an id, the consecutive searches of the vendor's list in which the post was missing. `media` has
-    under `stored` the addresses of the attempt's media in the vendor's library, by position, and under `taken` true if
-    the vendor accepted the submit without returning an id.
+    under `stored` the addresses of the attempt's media in the vendor's library, by position, under `taken` true if the
+    vendor accepted the submit without returning an id, under `refused` a refusal that proves nothing, under `compared`
+    true once a planner's record was compared with what was sent, and under `account` the vendor's id of the account.
     """
 
     __tablename__ = "attempts"
@@ -66,6 +67,10 @@ class AttemptRow(SQLModel, table=True):
     denials: int = 0
     faults: int = 0
     media: dict[str, Any] = json_field()
+
+
+ACCOUNT = "account"
+"""The key in `AttemptRow.media` of the vendor's id of the account that the attempt was submitted for."""
 
 
 def _is(location: str, post: str, number: int) -> ColumnElement[bool]:
@@ -141,6 +146,29 @@ async def without_id(tx: Transaction, provider: str, subject: str, before: datet
         )
     )
     return list((await tx.execute(query)).scalars())
+
+
+async def remember_account(tx: Transaction, location: str, account: str, provider_account_id: str) -> None:
+    """Note for which of the vendor's ids the unfinished posts of an account were submitted, where their current
+    attempts do not say it.
+    """
+    of_account = select(col(PostRow.id), col(PostRow.attempt)).where(
+        col(PostRow.location) == location,
+        col(PostRow.account) == account,
+        col(PostRow.state).in_(posts.UNFINISHED),
+    )
+    submitted_for = func.jsonb_build_object(ACCOUNT, provider_account_id)
+    statement = (
+        update(AttemptRow)
+        .where(
+            col(AttemptRow.location) == location,
+            tuple_(col(AttemptRow.post), col(AttemptRow.number)).in_(of_account),
+            col(AttemptRow.announce_time).is_not(None),
+        )
+        .values(media=submitted_for.op("||")(col(AttemptRow.media)))
+        .execution_options(synchronize_session=False)
+    )
+    await tx.execute(statement)
 
 
 async def subject_of(tx: Transaction, attempt: AttemptRow) -> str:

@@ -45,7 +45,8 @@ class PostRow(SQLModel, table=True):
     """One post of one account; `attempt` is the number of its newest attempt, `version` grows with every change.
 
     The post is published through `account`; `named_account` is the account that the caller named, if it is a different
-    one. A round of attempts begins at `queue_time` with attempt `round_start`: when the post was created or retried.
+    one. `differences` has, by field, what a planner keeps otherwise than it was sent. A round of attempts begins at
+    `queue_time` with attempt `round_start`: when the post was created or retried.
     """
 
     __tablename__ = "posts"
@@ -86,6 +87,7 @@ class PostRow(SQLModel, table=True):
     error: dict[str, Any] | None = json_or_null()
     provider_post_id: str = ""
     public_uri: str = ""
+    differences: dict[str, str] | None = json_or_null()
     attempt: int = 0
     round_start: int = 1
     sent_bytes: int = Field(default=0, sa_type=BigInteger)
@@ -223,6 +225,21 @@ async def wake_connection(tx: Transaction, location: str, connection: str, now: 
         .returning(col(PostRow.id))
     )
     return len((await tx.execute(statement)).all())
+
+
+async def wake_scheduled(tx: Transaction, location: str, account: str, now: datetime) -> None:
+    """Make due now the posts of an account that wait for their time."""
+    statement = (
+        update(PostRow)
+        .where(
+            col(PostRow.location) == location,
+            col(PostRow.account) == account,
+            col(PostRow.state) == PostState.SCHEDULED,
+            col(PostRow.due_at).is_not(None),
+        )
+        .values(due_at=now)
+    )
+    await tx.execute(statement)
 
 
 async def wake_mode(tx: Transaction, location: str, account: str, mode: str, now: datetime) -> None:

@@ -20,7 +20,11 @@ TOPIC = "tokens"
 
 
 class TokenRow(SQLModel, table=True):
-    """One connection's token pair; `version` grows only when a pair is saved, and is part of the seal."""
+    """One connection's token pair; `version` grows only when a pair is saved, and is part of the seal.
+
+    `failures` counts the failed refreshes since the pair was saved, `refusals` those among them that the vendor refused
+    in words that may mean the grant, the first of them at `refused_since`.
+    """
 
     __tablename__ = "tokens"
     __table_args__ = (Index("tokens_refresh_due", "refresh_at", postgresql_where=text("refresh_at IS NOT NULL")),)
@@ -38,6 +42,8 @@ class TokenRow(SQLModel, table=True):
     lease_until: datetime | None = time_field(nullable=True)
     cooldown_until: datetime | None = time_field(nullable=True)
     failures: int = 0
+    refusals: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
+    refused_since: datetime | None = time_field(nullable=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,8 @@ async def save(tx: Transaction, location: str, connection: str, pair: SealedPair
         "refresh_at": pair.refresh_at,
         "cooldown_until": None,
         "failures": 0,
+        "refusals": 0,
+        "refused_since": None,
     }
     # A pair read at some version only ever replaces that version: after a disconnect there is nothing to replace.
     statement: Any = (
@@ -168,14 +176,31 @@ async def release_lease(tx: Transaction, location: str, connection: str, owner: 
     await tx.execute(statement)
 
 
-async def cool_down(tx: Transaction, location: str, connection: str, *, until: datetime, read_version: int) -> None:
-    """Record a temporary failure: no refresh is tried before `until`, unless a new pair was saved meanwhile."""
+async def cool_down(
+    tx: Transaction,
+    location: str,
+    connection: str,
+    *,
+    until: datetime,
+    read_version: int,
+    refused_at: datetime | None = None,
+) -> TokenRow | None:
+    """Record a failed refresh: none is tried before `until`; `refused_at` counts it as a refusal, too.
+
+    Return the row as it is now; None, and change nothing, if a new pair was saved meanwhile.
+    """
+    refused: dict[str, Any] = {}
+    if refused_at is not None:
+        since = func.coalesce(col(TokenRow.refused_since), refused_at)
+        refused = {"refusals": TokenRow.refusals + 1, "refused_since": since}
     statement = (
         update(TokenRow)
         .where(_is(location, connection), col(TokenRow.version) == read_version)
-        .values(cooldown_until=until, failures=TokenRow.failures + 1, refresh_at=until)
+        .values(cooldown_until=until, failures=TokenRow.failures + 1, refresh_at=until, **refused)
+        .returning(TokenRow)
+        .execution_options(synchronize_session=False, populate_existing=True)
     )
-    await tx.execute(statement)
+    return (await tx.execute(statement)).scalar_one_or_none()
 
 
 async def stop_refreshing(tx: Transaction, location: str, connection: str) -> None:

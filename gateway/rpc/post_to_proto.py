@@ -40,6 +40,9 @@ def to_proto(row: PostRow, with_videos: Collection[str]) -> post_pb2.Post:
     _write_content(post, row)
     _write_times(post, row)
     _write_progress(post, row)
+    post.differences.extend(
+        post_pb2.Difference(field=field, kept=value) for field, value in sorted((row.differences or {}).items())
+    )
     if row.error is not None:
         post.error.CopyFrom(status.from_stored(row.error))
     return post

@@ -21,7 +21,7 @@ from providers.highlevel.location_ids import location_ids_of
 from providers.highlevel.users import LOCATION_SCOPE
 from providers.http import strict_json
 from providers.interface.access import Access
-from providers.models.accounts import AccountHealth, LinkedAccount, Profile, ProfilePart
+from providers.models.accounts import ORIGIN_ID, AccountHealth, LinkedAccount, Profile, ProfilePart
 
 DELETE_SCOPE = "socialplanner/account.write"
 # By the specification a location's token may use it too, without naming the location.
@@ -57,13 +57,15 @@ class SocialAccount:
 
     def health(self, now: datetime) -> AccountHealth:
         """Return what prevents publishing; what only the owner can fix takes precedence."""
-        if self.expired or (self.expire_time is not None and self.expire_time <= now):
+        # HighLevel's own flag decides, if it has one: the date beside `isExpired: false` may be an old one.
+        vouched = self.raw.get("isExpired") is False
+        if self.expired or (self.expire_time is not None and self.expire_time <= now and not vouched):
             return AccountHealth.EXPIRED
         return AccountHealth.USABLE if self.active else AccountHealth.INACTIVE
 
     def linked(self, now: datetime, username: str = "") -> LinkedAccount:
         """Return it as a LinkedAccount; `username` comes from a consent, as the list has none."""
-        ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, "origin_id": self.origin_id}
+        ids = {"profile_id": self.profile_id, "oauth_id": self.oauth_id, ORIGIN_ID: self.origin_id}
         return LinkedAccount(
             provider_account_id=self.id,
             platform=our_name(self.platform),

@@ -16,7 +16,7 @@ from providers.highlevel.accounts import accounts_path
 from providers.highlevel.capabilities import LIST_SCOPE, SCOPES, TABLE
 from providers.highlevel.client import Call, Client, parse_envelope
 from providers.highlevel.config import PROVIDER
-from providers.highlevel.errors import contract, oauth_refusal, redirect_error, unreadable
+from providers.highlevel.errors import contract, oauth_refusal, redirect_error, unreadable_grant
 from providers.highlevel.grants import STATIC_LIFETIME, camel, read_grant
 from providers.http import strict_json
 from providers.http.urls import with_query
@@ -166,7 +166,7 @@ class HighLevelAuthorization:
         try:
             response = wire.envelope(answer.body)
         except strict_json.Malformed:
-            raise unreadable(answer, write=True, secrets=hidden) from None
+            raise unreadable_grant(answer, hidden) from None
         if not 200 <= answer.status < 300:
             raise oauth_refusal(answer, response, hidden)
         return read_grant(response, requested_at, answer.status)

@@ -37,7 +37,8 @@ _UPLOAD_STALL_SECONDS = 300.0
 class Call:
     """One authorized call. `scope` is named in the error if it is missing; `again` (retry) is for reads only.
 
-    `secrets` occur in the body and must not appear in errors.
+    `creates` marks a write whose repetition would be public twice: a refusal of it is `unproven`, unless HighLevel
+    cannot have got as far. `secrets` occur in the body and must not appear in errors.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Call:
     body: Mapping[str, Any] | None = None
     form: Mapping[str, str] | None = None
     write: bool = True
+    creates: bool = False
     again: bool = False
     file: FileForm | None = None
     secrets: tuple[Secret, ...] = ()
@@ -89,15 +91,16 @@ class Client:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         form: Mapping[str, str] | None = None,
+        creates: bool = False,
         secrets: tuple[Secret, ...] = (),
     ) -> wire.Envelope:
         """Make a call that changes something, once; it is only repeated after HighLevel refused the token.
 
-        `secrets` occur in the body. Raises ProviderError, which is Ambiguous if the change may have happened.
+        `creates` and `secrets` are those of `Call`. Raises ProviderError, which is Ambiguous if the change may have
+        happened.
         """
-        return await self.execute(
-            access, Call(method, where, scope, query, body, form, secrets=secrets), parse_envelope
-        )
+        call = Call(method, where, scope, query, body, form, creates=creates, secrets=secrets)
+        return await self.execute(access, call, parse_envelope)
 
     async def upload(
         self, access: Access, where: str, file: FileForm, *, scope: str, query: Mapping[str, str] | None = None
@@ -234,7 +237,7 @@ def parse_envelope(answer: Answer, call: Call, token: Secret) -> wire.Envelope:
         raise unreadable(answer, write=call.write, secrets=secrets) from None
     if 200 <= answer.status < 300 and response.success is not False:
         return response
-    raise refusal(answer, response, write=call.write, secrets=secrets)
+    raise refusal(answer, response, write=call.write, creates=call.creates, secrets=secrets)
 
 
 def expect_success(answer: Answer, call: Call, token: Secret) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from providers.capabilities import Capability, Support
-from providers.errors import CapabilityMissing, ContentRefused, Rejected
+from providers.errors import CapabilityMissing, ContentRefused, NotFound, Rejected
 from providers.highlevel import account_oauth, statistics, wire
 from providers.highlevel.client import Call, Client, expect_success, parse_envelope, path
 from providers.highlevel.config import PROVIDER
@@ -113,7 +113,14 @@ class HighLevelEngagement:
         where = path("social-media-posting", "comments", comment_network(account))
         body = {"parentId": parent, "isParentThread": not reply, "content": text}
         query = await _location_query(access)
-        response = await self._client.write(access, "POST", where, scope=_NO_SCOPE, query=query, body=body)
+        try:
+            response = await self._client.write(
+                access, "POST", where, scope=_NO_SCOPE, query=query, body=body, creates=True
+            )
+        except NotFound as error:
+            # Below a parent that does not exist nothing can have been written.
+            error.unproven = False
+            raise
         if not wire.identifier(response.results, "_id"):
             raise contract("HighLevel's answer names no comment.", write=True, log_id=response.log_id)
         return read_comment(response.results)

@@ -60,6 +60,9 @@ TEXTS = (
     # HighLevel's clock is ahead of ours, or the call took long: a retry sends a later time, or none.
     Text((400, 422), "scheduledate must be after", "schedule_passed", Temporary),
 )
+# Given before a call reaches what it is for: for the token, the path, the rate, or the whole location.
+AT_THE_DOOR = (TokenRefused, ScopeNotGranted, RateLimited, Misconfigured)
+DOOR_CODES = ("route_closed", "wrong_location", "location_not_active")
 STATUSES: Mapping[int, type[ProviderError]] = {
     401: TokenRefused,
     404: NotFound,
@@ -77,6 +80,10 @@ OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "unauthorized_client": Misconfigured,
     "unsupported_grant_type": Misconfigured,
 }
+# What is wrong with the application whoever asks: it says nothing of a grant.
+APPLICATION_CODES = ("invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type")
+# HighLevel refuses dead refresh tokens in words too (reports of live users, issues 213 and 249, read 2026-11-20).
+GRANT_STATUSES = (400, 401, 403, 422)
 # RFC 6749, 4.1.2.1: further codes of a consent page. HighLevel documents no redirect with an error (read 2026-11-20).
 REDIRECT_CODES: Mapping[str, type[ProviderError]] = {
     **OAUTH_CODES,
@@ -101,15 +108,28 @@ _REFUSALS = Refusals(PROVIDER, "HighLevel", log_header="cf-ray", retry_after=lim
 make = _REFUSALS.make
 
 
-def refusal(answer: Answer, said: Envelope, *, write: bool, secrets: Iterable[Secret] = ()) -> ProviderError:
-    """Return the error for an answer whose envelope reports a failure."""
+def refusal(
+    answer: Answer, said: Envelope, *, write: bool, creates: bool = False, secrets: Iterable[Secret] = ()
+) -> ProviderError:
+    """Return the error for an answer whose envelope reports a failure.
+
+    A call that `creates` something that the public sees may have done so although the answer is a 4xx: HighLevel was
+    seen to answer 422 and to keep and publish the post (report of a live user, read 2026-11-25).
+    """
     known = _known(TEXTS, answer.status, said.message)
     kind = known.kind if known else ContentRefused if said.code == _INVALID else STATUSES.get(answer.status, Rejected)
     if answer.status >= 500 or kind is Unavailable:
         kind = Ambiguous if write else Unavailable
     elif answer.status < 400:
         kind = Ambiguous if write else ContractBroken
-    return make(kind, answer, known.code if known else said.code, said.message, log_id=said.log_id, secrets=secrets)
+    error = make(kind, answer, known.code if known else said.code, said.message, log_id=said.log_id, secrets=secrets)
+    error.unproven = creates and not _proves_nothing(error)
+    return error
+
+
+def _proves_nothing(error: ProviderError) -> bool:
+    """Return whether an error proves that the call did not reach what it is for, or already says that it may have."""
+    return isinstance(error, (*AT_THE_DOOR, Ambiguous)) or error.code in DOOR_CODES
 
 
 def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()) -> ProviderError:
@@ -123,7 +143,9 @@ def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()
     if known is not None and known.kind is not TokenRefused:
         return make(known.kind, answer, known.code, said.message, log_id=said.log_id, secrets=secrets)
     kind = OAUTH_CODES.get(said.code) or OAUTH_STATUSES.get(answer.status, ContractBroken)
-    return make(kind, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
+    error = make(kind, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
+    error.refuses_grant = answer.status in GRANT_STATUSES and said.code not in APPLICATION_CODES
+    return error
 
 
 def redirect_error(code: str, message: str) -> ProviderError:
@@ -141,6 +163,13 @@ def unreadable(answer: Answer, *, write: bool, secrets: Iterable[Secret] = ()) -
         error.metadata["setting"] = "user_agent"
         return error
     return _REFUSALS.unreadable(answer, write=write, secrets=secrets)
+
+
+def unreadable_grant(answer: Answer, secrets: Iterable[Secret]) -> ProviderError:
+    """Make the error of a token call's answer without envelope: bare words may mean the grant, too."""
+    error = unreadable(answer, write=True, secrets=secrets)
+    error.refuses_grant = answer.status in GRANT_STATUSES and not isinstance(error, Misconfigured)
+    return error
 
 
 def contract(message: str, *, write: bool = False, log_id: str = "", http_status: int = 0) -> ProviderError:

@@ -134,7 +134,7 @@ class HighLevelPlanner:
         """Create the posts of an import, in the name of the connection's user; see the interface."""
         ids = await location_ids_of(access)
         body = wire.allowed(("userId",), {"userId": self._user_id(ids)})
-        await self._client.write(access, "PATCH", _path(ids, "csv", id), scope=WRITE_SCOPE, body=body)
+        await self._client.write(access, "PATCH", _path(ids, "csv", id), scope=WRITE_SCOPE, body=body, creates=True)
 
     async def delete_import(self, access: Access, id: str) -> None:
         """Delete an import; v3 documents that its posts are deleted with it (specification, read 2026-11-20)."""

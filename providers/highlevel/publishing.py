@@ -48,7 +48,9 @@ class HighLevelPublishing:
         body = publish_body.build(request, ids, found, self._client.clock(), v3=self._client.config.v3)
         where = await posts_path(access)
         hidden = publish_body.media_urls(body)
-        response = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
+        response = await self._client.write(
+            access, "POST", where, scope=WRITE_SCOPE, body=body, creates=True, secrets=hidden
+        )
         return Begun(wire.identifier(record_of(response), "_id", "id"))
 
     async def _labels(self, access: Access, request: PublishRequest) -> Labels:

@@ -13,7 +13,7 @@ from providers.http import strict_json
 from providers.http.redact import HIDDEN, redact
 from providers.http.refusals import safe_id
 from providers.http.urls import may_open
-from providers.models.publishing import FailureKind, PublishPhase, PublishStatus
+from providers.models.publishing import FailureKind, Kept, PostMode, PublishPhase, PublishStatus
 
 # "status" of the specifications, read 2026-11-20. A notification asks a person to finish the post in the network's app.
 PHASES: Mapping[str, PublishPhase] = {
@@ -27,6 +27,16 @@ PHASES: Mapping[str, PublishPhase] = {
     "failed": PublishPhase.FAILED,
     "deleted": PublishPhase.FAILED,
 }
+# Where a record is. A failed or deleted one, and a notification, do not say where it was sent.
+MODES: Mapping[str, PostMode] = {
+    "draft": PostMode.PLANNER_DRAFT,
+    "in_review": PostMode.PLANNER_REVIEW,
+    "scheduled": PostMode.DIRECT,
+    "pending": PostMode.DIRECT,
+    "in_progress": PostMode.DIRECT,
+    "published": PostMode.DIRECT,
+}
+WAITING = ("scheduled", "in_review")
 PUBLISHED = ("published",)
 # The states in which no publish is running; undocumented states are excluded.
 CANCELLABLE = ("draft", "in_review", "scheduled", "notification_sent", "failed")
@@ -69,6 +79,18 @@ def read_status(row: Mapping[str, Any]) -> PublishStatus:
         fail_code=("deleted" if deleted else error or "failed") if failed else "",
         fail_kind=(FailureKind.CANCELLED if deleted else _failure_kind(error)) if failed else None,
         vendor_status=safe_id(state, ()),
+        kept=None if deleted else _kept(row, state),
+    )
+
+
+def _kept(row: Mapping[str, Any], state: str) -> Kept:
+    """Return what the record says of the post: HighLevel cuts captions, drops media and moves dates silently."""
+    summary, media = row.get("summary"), row.get("media")
+    return Kept(
+        caption=summary if isinstance(summary, str) else None,
+        media_count=len(media) if isinstance(media, list) else None,
+        schedule_time=publish_time(row) if state in WAITING else None,
+        mode=MODES.get(state),
     )
 
 

@@ -27,9 +27,10 @@ class Publishing(Protocol):
         """Submit a post: one write, and a second one only after the vendor refused the token.
 
         Submitting a file that is transferred afterwards publishes nothing yet. Any other content may be published by
-        this call: Ambiguous (the answer was lost) and ContractBroken then mean that it may have been; every other
-        error means that nothing happened. Raises Temporary (nothing was sent), CreatorBlocked, ContentRefused,
-        ScopeNotGranted, TokenRefused, Misconfigured (the upload URL is outside the allow-list).
+        this call: Ambiguous (the answer was lost), ContractBroken and an error that is `unproven` then mean that it
+        may have been; every other error means that nothing happened. Raises Temporary (nothing was sent),
+        CreatorBlocked, ContentRefused, ScopeNotGranted, TokenRefused, Misconfigured (the upload URL is outside the
+        allow-list).
         """
         ...
 

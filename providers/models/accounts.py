@@ -48,6 +48,12 @@ class AccountHealth(StrEnum):
     INACTIVE = "inactive"
 
 
+ORIGIN_ID = "origin_id"
+"""The key in `LinkedAccount.data` of an account's id on its network, which stays when the vendor gives the account
+another id of its own.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class LinkedAccount:
     """One account of a grant that holds several, as the vendor lists it.

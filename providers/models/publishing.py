@@ -173,10 +173,24 @@ class FailureKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What a planner's record says of the post that it was sent; None where it says nothing.
+
+    `schedule_time` is when a post that waits will go out, `mode` where the record is: DIRECT if it goes out by itself.
+    """
+
+    caption: str | None = None
+    media_count: int | None = None
+    schedule_time: datetime | None = None
+    mode: PostMode | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PublishStatus:
     """The status of a publish; `fail_code` is verbatim, `post_ids` are exact strings and may only be known later.
 
-    `fail_quota` is the metric of the quota that is used up, for a failure of kind CAP.
+    `kept` is set by a planner, whose record may differ from what it was sent. `fail_quota` is the metric of the quota
+    that is used up, for a failure of kind CAP.
     """
 
     phase: PublishPhase
@@ -188,3 +202,4 @@ class PublishStatus:
     fail_quota: str = ""
     vendor_status: str = ""
     log_id: str = ""
+    kept: Kept | None = None

@@ -81,6 +81,9 @@ OAUTH_CODES: Mapping[str, type[ProviderError]] = {
     "temporarily_unavailable": Unavailable,
 }
 
+# What is wrong with the application whoever asks: it says nothing of a grant.
+APPLICATION_CODES = ("invalid_client", "invalid_scope", "unauthorized_client", "unsupported_grant_type")
+
 FAIL_REASONS: Mapping[str, FailureKind] = {
     "file_format_check_failed": FailureKind.MEDIA,
     "duration_check_failed": FailureKind.MEDIA,
@@ -127,7 +130,11 @@ def refusal(answer: Answer, envelope: Envelope, *, write: bool, secrets: Iterabl
 def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets: Iterable[Secret]) -> ProviderError:
     """Make the error of a token call; an unknown code is ContractBroken, so that it does not end a grant."""
     kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
-    return make(kind, answer, code, message, log_id=log_id, secrets=secrets)
+    error = make(kind, answer, code, message, log_id=log_id, secrets=secrets)
+    # TikTok answers some refusals with status 200.
+    refused = answer.status < 500 and issubclass(kind, Rejected | ContractBroken)
+    error.refuses_grant = refused and code not in APPLICATION_CODES
+    return error
 
 
 def redirect_error(code: str, message: str) -> ProviderError:

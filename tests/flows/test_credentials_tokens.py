@@ -7,7 +7,7 @@ in test_credentials_tokens_processes.
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import text
 
-from gateway.domain.credentials import connection_status
-from providers.errors import GrantRevoked, Unavailable
+from gateway.domain.credentials import connection_status, refresh
+from providers.errors import GrantRevoked, ProviderError, Unavailable
 from providers.models.grants import AccessToken
 from providers.models.secret import Secret
 from providers.simulators.tiktok import Fault
@@ -215,6 +215,85 @@ async def test_a_revoked_grant_expires_the_connection_once(gateway: World) -> No
         for event in await gateway.events()
         if event.type == "CONNECTION_STATUS_CHANGED"
     ]
+
+
+async def refused_until(world: World, made: connection_pb2.Connection, span: timedelta) -> int:
+    """Ask again whenever the cool-down is over, for this long, and return how often the vendor was asked."""
+    asked, end = asked_tokens(world), world.clock() + span
+    while world.clock() < end:
+        with suppress(ProviderError):
+            await fresh(world, made)
+        row = await row_of(world, made)
+        assert row is not None
+        world.clock.time = max(row.cooldown_until or end, world.clock() + timedelta(minutes=1))
+    return asked_tokens(world) - asked
+
+
+@pytest.mark.parametrize("code", ["invalid_request", "a_code_nobody_knows"])
+async def test_a_refusal_in_other_words_ends_after_a_day(gateway: World, code: str) -> None:
+    """A vendor that refuses for a day, and often, without OAuth's word for it is not asked for a year."""
+    made = await gateway.connect()
+    gateway.clock.advance(2 * DAY)
+    gateway.vendor.faults.add(Fault(match="oauth.token", kind="error", code=code, times=None))
+
+    first = await refused_until(gateway, made, DAY - timedelta(hours=1))
+    patient = await gateway.get(made.name)
+    await refused_until(gateway, made, timedelta(hours=3))
+    now = await gateway.get(made.name)
+    asked = asked_tokens(gateway)
+    with pytest.raises(GrantRevoked):
+        await fresh(gateway, made)
+
+    assert (VALID, EXPIRED) == (patient.status, now.status)
+    assert connection_pb2.REASON_CODE_TOKEN_INVALID_OR_EXPIRED == now.reason_code
+    assert "refused to renew" in now.reason_message
+    assert code == now.last_error_code
+    assert first >= refresh.MAX_REFUSALS
+    assert asked == asked_tokens(gateway)
+
+
+async def test_a_success_begins_the_count_of_refusals_anew(gateway: World) -> None:
+    """Refusals before a renewal do not count against the grant after it."""
+    made = await gateway.connect()
+    gateway.clock.advance(2 * DAY)
+    refused = Fault(match="oauth.token", kind="error", code="invalid_request", times=None)
+    gateway.vendor.faults.add(refused)
+    await refused_until(gateway, made, timedelta(hours=23))
+    before = await row_of(gateway, made)
+    gateway.vendor.faults.clear()
+    gateway.clock.advance(timedelta(hours=1))
+    await fresh(gateway, made)
+    after = await row_of(gateway, made)
+    gateway.clock.advance(DAY)
+    gateway.vendor.faults.add(refused)
+    await refused_until(gateway, made, timedelta(hours=23))
+
+    assert before is not None
+    assert after is not None
+    assert before.refusals >= refresh.MAX_REFUSALS
+    assert (0, None) == (after.refusals, after.refused_since)
+    assert VALID == (await gateway.get(made.name)).status
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault(match="oauth.token", kind="status", status=503, times=None),
+        Fault(match="oauth.token", kind="error", code="invalid_client", times=None),
+    ],
+    ids=["no answer", "the application"],
+)
+async def test_what_says_nothing_of_a_grant_never_ends_it(gateway: World, fault: Fault) -> None:
+    """A vendor that is away for three days, or an application whose secret is wrong, expires no connection."""
+    made = await gateway.connect()
+    gateway.clock.advance(2 * DAY)
+    gateway.vendor.faults.add(fault)
+    await refused_until(gateway, made, 3 * DAY)
+    status = (await gateway.get(made.name)).status
+    gateway.vendor.faults.clear()
+
+    assert VALID == status
+    assert 2 == (await fresh(gateway, made)).version
 
 
 async def test_a_refresh_token_that_ran_out_is_not_sent(gateway: World) -> None:

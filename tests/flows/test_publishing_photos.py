@@ -6,6 +6,7 @@ gateway's real HTTP edge; its ledger says what was posted, and of which bytes.
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ import pytest
 from gateway.domain import post_content
 from gateway.domain.media import links
 from gateway.domain.post_content import Source
-from gateway.domain.posts import retry
+from gateway.domain.posts import read, retry
+from providers.errors import ContentRefused
 from providers.simulators.tiktok import Fault, SimulatorConfig
+from providers.tiktok import client
 from storage import attempts
 from storage import posts as rows
 from storage.posts import PostRow
@@ -188,3 +191,50 @@ async def test_a_refusal_of_the_content_is_final(stage: Stage, reason: str) -> N
     assert ("FAILED", 1, []) == (post.state, post.attempt, stage.vendor.posts)
     assert post.error is not None
     assert reason == post.error["metadata"]["providerCode"]
+
+
+async def test_a_refused_post_can_no_longer_be_fetched(stage: Stage) -> None:
+    """A vendor that refuses photos and works on them all the same finds their links closed: FAILED is the truth."""
+    account = await stage.connect()
+    stage.vendor.faults.add(Fault(match="content.init", kind="error", code="invalid_params", status=400, effect=True))
+
+    post = await settled(stage, await photos(stage, account))
+    for _ in range(50):
+        # Time for the vendor to fetch what it refused.
+        await asyncio.sleep(0.02)
+        stage.clock.advance(timedelta(seconds=1))
+
+    assert ("FAILED", []) == (post.state, posted(stage))
+
+
+async def test_a_refusal_of_what_was_fetched_is_doubt(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A vendor that has fetched a photo before it refuses may publish it: it is looked for, and not sent again."""
+    account = await stage.connect()
+    stage.vendor.faults.add(Fault(match="content.init", kind="error", code="invalid_params", status=400, effect=True))
+    write = client.Client.write
+
+    async def answer_late(*args: Any, **more: Any) -> Any:
+        try:
+            return await write(*args, **more)
+        except ContentRefused:
+            await until_fetched(stage)
+            raise
+
+    monkeypatch.setattr(client.Client, "write", answer_late)
+    post = await settled(stage, await photos(stage, account))
+
+    assert ("INDETERMINATE", 1, "invalid_params") == (
+        post.state,
+        post.attempt,
+        (post.error or {})["metadata"]["providerCode"],
+    )
+
+
+async def until_fetched(stage: Stage) -> None:
+    """Wait until the vendor has fetched a photo of the first attempt."""
+    [post] = await read.page(stage.domain, locations=[LOCATION], agency="agency", after=None, limit=2)
+    for _ in range(1000):
+        if await links.count_fetched(stage.domain, LOCATION, post.id, 1):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("nothing was fetched")

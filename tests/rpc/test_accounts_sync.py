@@ -4,6 +4,7 @@ Owns the copies. Attaching and letting go is test_accounts_attach.
 """
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, timedelta
 
@@ -16,6 +17,7 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
 from gateway.domain.connections import verify
 from providers.simulators.highlevel import Fault
+from providers.simulators.highlevel.social_accounts import account_json
 from providers.simulators.highlevel.tenants import BAKERY
 from socialgateway.v1 import account_pb2, account_service_pb2, connection_pb2
 from storage import accounts, connections
@@ -143,6 +145,57 @@ async def test_an_end_that_has_come_is_seen_without_a_call(high: HighWorld) -> N
     found = await by_vendor_id(high)
 
     assert (EXPIRED, asked) == (found[tiktok.id].health, high.calls("accounts.list"))
+
+
+@pytest.mark.parametrize(("flag", "health"), [(False, USABLE), (True, EXPIRED), (None, EXPIRED)])
+async def test_the_vendors_own_flag_decides_before_its_date(high: HighWorld, flag: bool | None, health: int) -> None:
+    """An account with a date that is over is usable if HighLevel says that it is not expired, and the date is shown."""
+    await connect(high)
+    rows = [account_json(each, high.world.clock()) for each in of_vendor(high)]
+    past = high.world.clock() - timedelta(days=1)
+    for row in rows:
+        row["expire"] = past.isoformat()
+        row["isExpired"] = flag
+    body = json.dumps({"success": True, "statusCode": 200, "results": {"accounts": rows, "groups": []}})
+    high.vendor.faults.add(Fault(match="accounts.list", kind="body", body=body))
+
+    found = await by_vendor_id(high, max_staleness=NOW)
+
+    assert {(health, past)} == {(each.health, each.expire_time.ToDatetime(UTC)) for each in found.values()}
+
+
+async def test_an_account_reconnected_under_a_new_id_stays_the_same(high: HighWorld) -> None:
+    """It is the same user of the same network: one account, with its name, and no event of another."""
+    await connect(high)
+    before = await by_vendor_id(high)
+    tiktok, *_ = of_vendor(high)
+    high.vendor.accounts.remove(tiktok)
+    new = high.vendor.accounts.add(
+        location_id=BAKERY, platform="tiktok", origin_id=tiktok.origin_id, name="Sim Bakery", type=tiktok.type
+    )
+
+    after = await by_vendor_id(high, max_staleness=NOW)
+
+    assert new.id != tiktok.id
+    assert before[tiktok.id].name == after[new.id].name
+    assert (len(before), Account.ACTIVE) == (len(after), after[new.id].state)
+    assert ["ACCOUNT_ATTACHED"] * len(before) == [kind for kind, _ in await events(high)]
+
+
+async def test_an_account_that_is_still_listed_is_not_taken_for_another(high: HighWorld) -> None:
+    """The same user listed under two ids is two accounts; so is the same number on another network."""
+    await connect(high)
+    before = await by_vendor_id(high)
+    tiktok, page, _ = of_vendor(high)
+    same = high.vendor.accounts.add(location_id=BAKERY, platform="tiktok", origin_id=tiktok.origin_id, name="Twice")
+    high.vendor.accounts.remove(page)
+    other = high.vendor.accounts.add(location_id=BAKERY, platform="linkedin", origin_id=page.origin_id, type="page")
+
+    after = await by_vendor_id(high, max_staleness=NOW)
+
+    assert before[tiktok.id].name == after[tiktok.id].name
+    assert {each.name for each in before.values()}.isdisjoint({after[same.id].name, after[other.id].name})
+    assert Account.UNREACHABLE == after[page.id].state
 
 
 async def test_what_vanishes_is_unreachable_and_can_come_back(high: HighWorld) -> None:

@@ -405,6 +405,35 @@ async def test_a_refusal_frees_the_request_id(stage: Planned, status: int, code:
     assert 1 == len(stage.vendor.comments)
 
 
+async def test_a_comment_that_was_refused_and_written_is_returned(stage: Planned) -> None:
+    """A 422 is no proof: the comment is looked for once, found, and not written a second time by the same call."""
+    await stage.post()
+    stage.fault("comments.create", "status", status=422, body='{"message": "No."}', effect=True)
+    key = str(uuid4())
+
+    made = await create(stage, request_id=key, post=f"{PARENT}/posts/p1")
+    again = await create(stage, request_id=key, post=f"{PARENT}/posts/p1")
+
+    [there] = stage.vendor.comments.values()
+    assert made.name.endswith(there.id)
+    assert (made, 1) == (again, stage.calls("comments.create"))
+
+
+async def test_a_refused_comment_that_cannot_be_looked_for_is_in_doubt(stage: Planned) -> None:
+    """The list does not answer after the refusal: OUTCOME_UNKNOWN, and the same request_id only looks."""
+    await stage.post()
+    stage.fault("comments.create", "status", status=422, body='{"message": "No."}', effect=True)
+    stage.fault("comments.list", "status", times=2)
+    key = str(uuid4())
+
+    error = await error_of(create(stage, request_id=key, post=f"{PARENT}/posts/p1"))
+    stage.advance(minutes=6)
+    found = await create(stage, request_id=key, post=f"{PARENT}/posts/p1")
+
+    assert_error(error, Code.ABORTED, "OUTCOME_UNKNOWN", account=stage.account())
+    assert ("Thanks!", 1, 1) == (found.text, len(stage.vendor.comments), stage.calls("comments.create"))
+
+
 async def test_concurrent_calls_with_one_request_id_write_once(stage: Planned) -> None:
     """One writes; the others are refused while it is being sent, or return what was written."""
     await stage.post()

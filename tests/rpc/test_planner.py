@@ -458,6 +458,33 @@ async def test_a_response_that_proves_nothing_is_indeterminate(new: Planned) -> 
     assert (State.FINALIZED, ["Bread"]) == (done.state, summaries(new))
 
 
+async def test_a_refusal_that_the_vendor_did_not_keep_to_is_reconciled(new: Planned) -> None:
+    """A 422 to the finalizing call is no proof: the vendor says that it happened, and it is not done a second time."""
+    made = await ready(new)
+    new.fault("csv.finalize", "status", status=422, body='{"message": "No."}', effect=True)
+
+    done = await finalize(new, made.name)
+    refused = await error_of(finalize(new, made.name))
+
+    assert (State.FINALIZED, False) == (done.state, done.HasField("error"))
+    assert_error(refused, Code.FAILED_PRECONDITION, "STATE_FORBIDS", state="FINALIZED")
+    assert (["Bread"], 1) == (summaries(new), new.calls("csv.finalize"))
+
+
+async def test_a_refusal_after_which_an_import_still_waits_is_believed(new: Planned) -> None:
+    """The caller gets the refusal, and can finalize the import with the same request_id once the vendor accepts it."""
+    made, key = await ready(new), str(uuid4())
+    new.fault("csv.finalize", "status", status=422, body='{"message": "No."}')
+
+    refused = await error_of(finalize(new, made.name, key))
+    waiting = await get(new, made.name)
+    done = await finalize(new, made.name, key)
+
+    assert_error(refused, Code.FAILED_PRECONDITION, "CONTENT_REJECTED")
+    assert (State.READY, False, State.FINALIZED) == (waiting.state, waiting.HasField("error"), done.state)
+    assert ["Bread"] == summaries(new)
+
+
 async def test_an_unavailable_vendor_leaves_the_outcome_open(new: Planned) -> None:
     """Neither the response nor the status after it arrives; later the vendor reports that it was finalized."""
     made = await ready(new)

@@ -1,13 +1,14 @@
 """Synchronising the accounts of a grant that holds several with the vendor's list.
 
-Owns the one rule: a new entry becomes an account, a missing one makes its account UNREACHABLE, nothing is removed.
+Owns the one rule: a new entry becomes an account, a missing one makes its account UNREACHABLE, nothing is removed, and
+a reconnected account keeps its name whatever id the vendor gives it.
 Attaching and detaching, which an outdated list must not undo, are in `attach`.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
@@ -19,9 +20,9 @@ from gateway.domain.credentials import connection_status
 from gateway.errors import Conflict
 from providers.capabilities import Capability
 from providers.errors import ProviderError
-from providers.models.accounts import LinkedAccount, ProfilePart
+from providers.models.accounts import ORIGIN_ID, LinkedAccount, ProfilePart
 from providers.models.grants import GrantKind
-from storage import accounts, connections, events
+from storage import accounts, attempts, connections, events, posts
 from storage.accounts import AccountRow
 from storage.connections import ConnectionRow
 from storage.database import Transaction
@@ -44,9 +45,17 @@ def is_list(domain: Domain, provider: str) -> bool:
 def health_of(row: AccountRow, now: datetime) -> AccountHealth:
     """Return an account's health now: it may have expired since the list was copied. UNSPECIFIED, which is empty, for
     an account that has the grant to itself.
+
+    A time that was over when the list was copied decides nothing: the vendor listed the account as usable all the same.
     """
-    expired = row.expire_time is not None and row.expire_time <= now
+    expired = row.expire_time is not None and _copied(row) < row.expire_time <= now
     return AccountHealth.EXPIRED if row.health == AccountHealth.USABLE and expired else row.health
+
+
+def _copied(row: AccountRow) -> datetime:
+    """Return when the account was last copied from the vendor's list."""
+    copied = row.fetch_times.get(ProfilePart.BASIC)
+    return datetime.fromisoformat(copied) if copied else datetime.min.replace(tzinfo=UTC)
 
 
 def is_unusable(row: AccountRow, now: datetime) -> bool:
@@ -132,6 +141,7 @@ async def save(
     # Sorted, so that two connections of one location that list the same accounts lock them in the same order.
     entries = {(each.platform, each.provider_account_id): each for each in listed}
     for key in sorted(entries):
+        await _follow_reconnected(domain, tx, row, entries[key], entries.keys())
         await upsert(domain, tx, row, entries[key], fetch_time)
     await _mark_unreachable(domain, tx, row, entries.keys())
     await connections.note_accounts(tx, row, accounts_fetch_time=fetch_time)
@@ -155,6 +165,27 @@ async def upsert(
     if not was_active:
         await record_event(tx, account, "ACCOUNT_ATTACHED", now)
     return account
+
+
+async def _follow_reconnected(
+    domain: Domain, tx: Transaction, row: ConnectionRow, entry: LinkedAccount, listed: Collection[tuple[str, str]]
+) -> None:
+    """Give an account the vendor's new id if it was reconnected under one: the same user of the same network, where the
+    list has the old id no more. It stays the same account, and its posts go with it.
+    """
+    origin, platform = entry.data.get(ORIGIN_ID, ""), entry.platform
+    if not origin or await accounts.by_provider_id(tx, row.location, row.provider, platform, entry.provider_account_id):
+        return
+    same = await accounts.by_origin(tx, row.location, row.provider, platform, ORIGIN_ID, origin)
+    here = [each for each in same if each.connection == row.id and each.kind == entry.kind]
+    lost = [each for each in here if (platform, each.provider_account_id) not in listed]
+    if len(lost) != 1:
+        return
+    [account] = lost
+    now, old = domain.clock(), account.provider_account_id
+    await accounts.change(tx, row.location, account.id, now, provider_account_id=entry.provider_account_id)
+    await attempts.remember_account(tx, row.location, account.id, old)
+    await posts.wake_scheduled(tx, row.location, account.id, now)
 
 
 async def record_event(tx: Transaction, row: AccountRow, kind: str, now: datetime) -> None:

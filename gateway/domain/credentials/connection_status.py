@@ -31,6 +31,10 @@ REASONS = {
 }
 OK = ("VERIFICATION_OK", "The connection was verified.")
 GRANT_EXPIRED = "The provider no longer accepts the grant: the account's owner must authorise it again."
+GRANT_REFUSED = (
+    "The provider has refused to renew the grant for a day, in words that name no cause: see the last error. The "
+    "account's owner must authorise it again."
+)
 STATIC_TOKEN_EXPIRED = "The provider no longer accepts the token: create the connection again with a new one."  # noqa: S105
 UNUSABLE = frozenset({ConnectionStatus.EXPIRED, ConnectionStatus.DISCONNECTED})
 """The statuses of a connection that must be authorised again before anything can be done with it."""

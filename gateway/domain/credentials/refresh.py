@@ -33,6 +33,12 @@ from storage.states import GrantOrigin
 
 log = structlog.get_logger(__name__)
 
+MAX_REFUSALS = 10
+REFUSED_SPAN = timedelta(days=1)
+"""How often, and for how long, a vendor must have refused to renew a grant, in words that do not say that it is over,
+before a person has to look. Every new pair begins anew; failures that are no refusals do not count.
+"""
+
 NOT_NOW = "The provider could not renew the token just now."
 UNRENEWABLE = "The provider refused the token, or its time is over, and nothing renews it."
 
@@ -156,7 +162,8 @@ class Refresher:
         except GrantRevoked as error:
             return await self._handle_refusal(stored, abandoned, error)
         except ProviderError as error:
-            await self._cool_down(stored, error.retry_after)
+            if await self._cool_down(stored, error):
+                return await self._handle_refusal(stored, abandoned, _refused_for_good(error))
             log.warning("token.refresh_failed", location=location, connection=connection, code=error.code)
             # A consent may have saved another pair during the vendor call.
             now = await self._cache.read(location, connection)
@@ -177,14 +184,16 @@ class Refresher:
     async def _new_grant(self, connection: ConnectionRow, refresh_token: Secret | None) -> tuple[Grant, Secret | None]:
         """Exchange the refresh token; return the grant, and the refresh token to keep if the grant has no new one.
 
-        A connection with an agency's grant falls back to that when it has no refresh token, or the vendor refuses it.
+        A connection with an agency's grant falls back to that when it has no refresh token, or the vendor refuses it in
+        whatever words.
         """
         try:
             if refresh_token is None:
                 raise grant_revoked(UNRENEWABLE, connection.location, connection.id)
             return await self._providers[connection.provider].authorization.refresh(refresh_token), refresh_token
-        except GrantRevoked:
-            if not connection.parent_connection or self._renew_from_parent is None:
+        except ProviderError as error:
+            refused = isinstance(error, GrantRevoked) or error.refuses_grant
+            if not refused or not connection.parent_connection or self._renew_from_parent is None:
                 raise
             return await self._renew_from_parent(connection), None
 
@@ -196,14 +205,24 @@ class Refresher:
             return None
         return Secret(seal.open("tokens", row.connection, "refresh", row.version, row.refresh_sealed).decode())
 
-    async def _cool_down(self, stored: StoredToken, asked: timedelta | None) -> None:
-        """Make no exchange for a while: at least as long as the vendor `asked` for."""
-        row = stored.row
+    async def _cool_down(self, stored: StoredToken, error: ProviderError) -> bool:
+        """Make no exchange for a while: at least as long as the vendor asked for.
+
+        Return True if the vendor has refused the grant so often and for so long that only a person can help.
+        """
+        row, now = stored.row, self._clock()
         wait = backoff(self._timing.cooldown, row.failures, self._timing.cooldown_max)
-        until = self._clock() + max(wait, asked or timedelta(0))
+        until = now + max(wait, error.retry_after or timedelta(0))
+        refused_at = now if error.refuses_grant else None
         async with self._db.transaction() as tx:
-            await rows.cool_down(tx, row.location, row.connection, until=until, read_version=row.version)
+            changed = await rows.cool_down(
+                tx, row.location, row.connection, until=until, read_version=row.version, refused_at=refused_at
+            )
         row.cooldown_until = until
+        if changed is None or refused_at is None or changed.refused_since is None:
+            return False
+        lasting = changed.refusals >= MAX_REFUSALS and now - changed.refused_since >= REFUSED_SPAN
+        return lasting and stored.token.expire_time <= now
 
     async def _handle_refusal(self, stored: StoredToken, abandoned: bool, error: GrantRevoked) -> AccessToken:
         """Expire the connection and raise `error`, unless a newer pair was saved or may still be.
@@ -231,12 +250,26 @@ class Refresher:
         """Set the connection to EXPIRED; return False if a newer pair was saved at this very moment."""
         row, now = stored.row, self._clock()
         expired = row.refresh_expire_time is not None and row.refresh_expire_time <= now
-        reason = "TOKEN_INVALID_OR_EXPIRED" if expired else "TOKEN_REVOKED"
-        message = _expired_message(stored.connection, error)
+        reason = "TOKEN_INVALID_OR_EXPIRED" if expired or error.refuses_grant else "TOKEN_REVOKED"
+        message = connection_status.GRANT_REFUSED if error.refuses_grant else _expired_message(stored.connection, error)
         async with self._db.transaction() as tx:
             return await connection_status.expire(
                 tx, row.location, row.connection, reason, error, now, at_version=row.version, message=message
             )
+
+
+def _refused_for_good(error: ProviderError) -> GrantRevoked:
+    """Return the error that ends a grant which the vendor has kept refusing in other words than OAuth's."""
+    refusal = GrantRevoked(
+        error.message,
+        provider=error.provider,
+        code=error.code or f"HTTP {error.http_status}",
+        log_id=error.log_id,
+        http_status=error.http_status,
+        metadata=error.metadata,
+    )
+    refusal.refuses_grant = True
+    return refusal
 
 
 def _expired_message(connection: ConnectionRow, error: GrantRevoked) -> str:

@@ -1,7 +1,8 @@
-"""Comments and likes: a comment is sent once; after a lost answer it is looked up, never sent again.
+"""Comments and likes: a comment is sent once; after a lost answer, or a refusal that proves nothing, it is looked up,
+never sent again.
 
-Owns that rule. A row is committed before the call; a call that certainly did nothing removes the row and releases the
-caller's request id.
+Owns that rule. A row is committed before the call; a call that did nothing removes the row and releases the caller's
+request id.
 """
 
 from dataclasses import asdict, dataclass, replace
@@ -18,7 +19,7 @@ from gateway.domain.engagement import read
 from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
 from gateway.domain.idempotency import RequestKey
 from gateway.errors import Conflict, OutcomeUnknown
-from providers.errors import Ambiguous, ContractBroken, ProviderError
+from providers.errors import Ambiguous, ContractBroken, NotFound, ProviderError
 from providers.models.engagement import Comment
 from storage import comments
 from storage.comments import CommentRow
@@ -89,12 +90,35 @@ async def _send(
     except (Ambiguous, ContractBroken) as error:
         log.warning("comments.answer_lost", location=row.location, account=row.account, code=error.code)
         return await _look_up(domain, target, new, row, error)
-    except ProviderError:
-        async with domain.db.transaction() as tx:
-            await comments.remove(tx, row.location, row.id)
-            await idempotency.release(tx, key)
+    except ProviderError as error:
+        found = await _look_after_refusal(domain, target, new, row, error) if error.unproven else None
+        if found is not None:
+            return await _store(domain, new, row, found)
+        await _forget(domain, row, key)
         raise
     return await _store(domain, new, row, made)
+
+
+async def _forget(domain: Domain, row: CommentRow, key: RequestKey | None) -> None:
+    """Remove the row of a comment that was not written, and let its request id be used again."""
+    async with domain.db.transaction() as tx:
+        await comments.remove(tx, row.location, row.id)
+        await idempotency.release(tx, key)
+
+
+async def _look_after_refusal(
+    domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, refusal: ProviderError
+) -> Comment | None:
+    """Return the comment that was refused and written all the same, None if it was not; raises OutcomeUnknown."""
+    try:
+        candidates = await _candidates(domain, target, new, row)
+    except NotFound:
+        return None
+    except ProviderError:
+        raise _unknown(row, refusal) from None
+    if len(candidates) > 1:
+        raise _unknown(row, refusal)
+    return candidates[0] if candidates else None
 
 
 async def _resume(domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow) -> FetchedComment:
@@ -111,18 +135,23 @@ async def _look_up(
 ) -> FetchedComment:
     """Find the comment among the latest ones below its parent; raises OutcomeUnknown if it is not there."""
     try:
-        listed = await target.facet.list_comments(target.access, target.ref, parent=row.parent, limit=MAX_LOOKED_UP)
+        candidates = await _candidates(domain, target, new, row)
     except ProviderError as lookup_error:
         raise _unknown(row, error or lookup_error) from None
-    alike = [each for each in listed.comments if _matches(each, new, row)]
-    async with domain.db.read() as tx:
-        claimed = await comments.claimed(tx, row.location, row.account, [each.id for each in alike])
-    unclaimed = [each for each in alike if each.id not in claimed]
-    candidates = [each for each in unclaimed if each.own] or unclaimed
     if len(candidates) != 1:
         # None, or several that cannot be told apart.
         raise _unknown(row, error)
     return await _store(domain, new, row, candidates[0])
+
+
+async def _candidates(domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow) -> list[Comment]:
+    """Return the comments among the latest ones below the parent that may be the one that was sent: one vendor call."""
+    listed = await target.facet.list_comments(target.access, target.ref, parent=row.parent, limit=MAX_LOOKED_UP)
+    alike = [each for each in listed.comments if _matches(each, new, row)]
+    async with domain.db.read() as tx:
+        claimed = await comments.claimed(tx, row.location, row.account, [each.id for each in alike])
+    unclaimed = [each for each in alike if each.id not in claimed]
+    return [each for each in unclaimed if each.own] or unclaimed
 
 
 def _matches(found: Comment, new: NewComment, row: CommentRow) -> bool:

@@ -1,7 +1,7 @@
 """FinalizePostImport: the vendor makes posts of an import, once.
 
-Owns that the finalizing call is made at most once, and what a lost answer means. Which state follows from the vendor's
-status is `gateway/domain/planner/read.py`.
+Owns that the finalizing call is made at most once, and what a lost answer, or a refusal that proves nothing,
+means. Which state follows from the vendor's status is `gateway/domain/planner/read.py`.
 """
 
 import structlog
@@ -14,6 +14,7 @@ from gateway.domain.planner import read
 from gateway.domain.planner.imports import move, name_of, outcome_unknown, planner_of, public_state, stored
 from gateway.errors import StateForbids
 from providers.errors import Ambiguous, ContractBroken, ProviderError
+from providers.models.planner import ImportPhase
 from storage.imports import ImportRow
 from storage.states import ImportState
 
@@ -49,22 +50,45 @@ async def _finalize(domain: Domain, row: ImportRow, key: RequestKey | None) -> I
     try:
         await planner.facet.finalize_import(planner.access, row.provider_import_id)
     except (Ambiguous, ContractBroken) as error:
-        return await _answer_lost(domain, row, error)
-    except ProviderError:
-        async with domain.db.transaction() as tx:
-            await move(tx, row, domain.clock(), state=ImportState.READY, finalize_time=None)
-            await idempotency.release(tx, key)
+        return await _poll(domain, await _mark_unknown(domain, row, error))
+    except ProviderError as error:
+        if error.unproven:
+            row = await _mark_unknown(domain, row, error)
+            if not await _still_waits(domain, row):
+                return await _poll(domain, row)
+        await _back_to_ready(domain, row, key)
         raise
     async with domain.db.transaction() as tx:
         return await move(tx, row, domain.clock(), state=ImportState.FINALIZED)
 
 
-async def _answer_lost(domain: Domain, row: ImportRow, error: ProviderError) -> ImportRow:
-    """Store that the outcome is unknown, then ask the vendor whether it happened."""
+async def _back_to_ready(domain: Domain, row: ImportRow, key: RequestKey | None) -> None:
+    """Let an import that was not finalized be finalized again, also under the same request id."""
+    async with domain.db.transaction() as tx:
+        await move(tx, row, domain.clock(), state=ImportState.READY, finalize_time=None, error=None)
+        await idempotency.release(tx, key)
+
+
+async def _mark_unknown(domain: Domain, row: ImportRow, error: ProviderError) -> ImportRow:
+    """Store that the outcome is unknown."""
     log.warning("imports.answer_lost", location=row.location, id=row.id, code=error.code)
     unknown = outcome_unknown(row, **reasons.metadata_of(error))
     async with domain.db.transaction() as tx:
-        row = await move(tx, row, domain.clock(), state=ImportState.INDETERMINATE, error=unknown)
+        return await move(tx, row, domain.clock(), state=ImportState.INDETERMINATE, error=unknown)
+
+
+async def _still_waits(domain: Domain, row: ImportRow) -> bool:
+    """Return whether the vendor says that an import still waits: then what it refused did not happen."""
+    planner = planner_of(domain, row)
+    try:
+        status = await planner.facet.get_import(planner.access, row.provider_import_id, limit=1)
+    except ProviderError:
+        return False
+    return status.phase is ImportPhase.READY
+
+
+async def _poll(domain: Domain, row: ImportRow) -> ImportRow:
+    """Ask the vendor whether it happened, once."""
     try:
         return await read.poll(domain, row)
     except ProviderError:

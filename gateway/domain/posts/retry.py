@@ -14,7 +14,7 @@ from gateway.domain.media import links
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.post_content import Source
 from gateway.domain.posts import read
-from gateway.domain.publishing import journal, moves, queue, reconcile, vendor_status
+from gateway.domain.publishing import journal, moves, queue, reconcile, vendor_lookup, vendor_status
 from gateway.domain.publishing.journal import Work
 from gateway.errors import StateForbids
 from providers.errors import NotFound
@@ -39,6 +39,8 @@ async def retry(domain: Domain, location: str, post: str, key: RequestKey | None
     row, attempt = await journal.read(domain, location, post)
     if row is not None and attempt is not None and _in_doubt(row, attempt):
         await _reconcile(domain, Work(row, attempt))
+    elif row is not None and attempt is not None and _refused(row, attempt):
+        await _look_again(domain, Work(row, attempt))
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, post, domain.clock())
         if first is None:
@@ -54,11 +56,27 @@ def _in_doubt(row: PostRow, attempt: AttemptRow) -> bool:
     return row.state == PostState.INDETERMINATE or bool(failed_unconfirmed)
 
 
+def _refused(row: PostRow, attempt: AttemptRow) -> bool:
+    """Return whether the post failed by a refusal alone, of a vendor that was seen keeping what it refuses."""
+    return row.state == PostState.FAILED and not attempt.publish_id and vendor_lookup.refusal_of(attempt) is not None
+
+
+async def _look_again(domain: Domain, work: Work) -> None:
+    """Look once more for a post that the vendor refused; raises StateForbids if it may be there."""
+    with contextlib.suppress(Superseded):
+        await reconcile.look_before_retry(domain, work)
+    post = await read.get(domain, work.post.location, work.post.id)
+    if post.state == PostState.INDETERMINATE:
+        text = "The provider's list has a post that may be this one: look at it; RetryPost once more sends it again."
+        raise StateForbids(post.state, text, resource=journal.subject(post))
+
+
 async def _reconcile(domain: Domain, work: Work) -> None:
     """Look for proof once more; without a publish id also revoke the media links, so that nothing is published late."""
     if not work.attempt.publish_id:
         with contextlib.suppress(Superseded):
-            await reconcile.look_for_proof(domain, work)
+            planner = moves.is_planner(domain, work.post)
+            await reconcile.look_for_proof(domain, work, must_answer=planner)
         await links.revoke(domain, work.post.location, work.post.id, work.attempt.number)
         return
     try:
@@ -93,6 +111,7 @@ async def _requeue(domain: Domain, tx: Transaction, location: str, post: str) ->
         round_start=number,
         queue_time=now,
         error=None,
+        differences=None,
         sent_bytes=0,
         schedule_time=None,
         due_at=now + LEASE,

@@ -77,6 +77,7 @@ async def _update(
     await check.check(domain, updated, faults)
     if in_planner and attempt is not None:
         await _edit_in_planner(domain, Work(updated, attempt))
+        values = {**values, "differences": None}
     return await _store(domain, row, attempt, dict(values), key, in_planner=in_planner)
 
 

@@ -87,7 +87,15 @@ async def open_attempt(domain: Domain, post: PostRow, previous: AttemptRow | Non
             await _move_attempt(tx, replaced, AttemptState.ABANDONED, now)
         number = post.attempt + 1
         changed = await posts.change(
-            tx, post.location, post.id, now, expect=[post.state], at_attempt=post.attempt, attempt=number, **values
+            tx,
+            post.location,
+            post.id,
+            now,
+            expect=[post.state],
+            at_attempt=post.attempt,
+            attempt=number,
+            differences=None,
+            **values,
         )
         if changed is None:
             raise Superseded

@@ -13,7 +13,7 @@ from gateway.domain.publishing import journal, media_handoff, moves, retry_polic
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
 from providers.errors import Ambiguous, ProviderError
-from providers.models.publishing import PublishPhase, PublishStatus
+from providers.models.publishing import FoundPost, PublishPhase, PublishStatus
 from providers.models.webhooks import Webhook, WebhookKind
 from storage import attempts, posts, webhooks
 from storage.database import advisory_lock
@@ -27,7 +27,7 @@ async def resolve_lost_submit(domain: Domain, work: Work, error: ProviderError |
     """INIT_SENT without a response to a call that may publish: prove that it had no effect, else INDETERMINATE."""
     error = error or Ambiguous("The response to the submit was lost.", provider=work.post.provider)
     if moves.is_planner(domain, work.post):
-        return await vendor_lookup.start(domain, work)
+        return await vendor_lookup.start(domain, work, error)
     if await _cannot_be_fetched(domain, work.post):
         return await moves.resubmit(domain, work, error)
     return await vendor_status.mark_indeterminate(domain, work, error)
@@ -40,16 +40,22 @@ async def _cannot_be_fetched(domain: Domain, post: PostRow) -> bool:
     return await links.revoke_unfetched(domain, post.location, post.id, post.attempt)
 
 
-async def look_for_proof(domain: Domain, work: Work) -> NextWork:
-    """INDETERMINATE: search for proof, for a day with growing delays; after that a person decides."""
-    attempt, now = work.attempt, domain.clock()
+async def look_for_proof(domain: Domain, work: Work, *, must_answer: bool = False) -> NextWork:
+    """INDETERMINATE: search for proof, for a day with growing delays; after that a person decides.
+
+    A vendor that cannot say is asked again later; with `must_answer` its ProviderError is raised.
+    """
     try:
-        status = await _find_proof(domain, work)
+        return await (_ask if work.attempt.publish_id else _search)(domain, work)
     except ProviderError as error:
+        if must_answer:
+            raise
         log.info("publish.no_proof_yet", location=work.post.location, post=work.post.id, code=error.code)
-        status = None
-    if status is not None:
-        return await vendor_status.apply(domain, work, status)
+        return await _look_later(domain, work)
+
+
+async def _look_later(domain: Domain, work: Work) -> NextWork:
+    attempt, now = work.attempt, domain.clock()
     over = now - (attempt.final_sent_time or attempt.create_time) > retry_policy.OUTCOME_LIMIT
     delay = backoff(retry_policy.PROOF_FIRST, attempt.polls, retry_policy.PROOF_MAX)
     await journal.move(
@@ -58,24 +64,56 @@ async def look_for_proof(domain: Domain, work: Work) -> NextWork:
     return None
 
 
-async def _find_proof(domain: Domain, work: Work) -> PublishStatus | None:
-    """Poll the vendor by the publish id if there is one, else search its list for the post."""
+async def _ask(domain: Domain, work: Work) -> NextWork:
+    """Poll the vendor by the publish id; a publish that still runs proves nothing."""
+    status = await moves.fetch_status(domain, work, "doubt-status")
+    if status.phase in (PublishPhase.RECEIVING, PublishPhase.RUNNING):
+        return await _look_later(domain, work)
+    return await vendor_status.apply(domain, work, status)
+
+
+async def _search(domain: Domain, work: Work) -> NextWork:
+    """Search the vendor's list for a post without a publish id, after the webhooks that matched no attempt."""
     post, attempt = work.post, work.attempt
-    if attempt.publish_id:
-        status = await moves.fetch_status(domain, work, "doubt-status")
-        return status if status.phase not in (PublishPhase.RECEIVING, PublishPhase.RUNNING) else None
     async with domain.db.transaction() as tx:
         # A webhook that matched no attempt when it arrived may be about this one.
         subject = await attempts.subject_of(tx, attempt)
         since = (attempt.final_sent_time or attempt.create_time) - vendor_lookup.CLOCK_SLACK
         await webhooks.requeue(tx, post.provider, subject, since)
-    found, _ = await vendor_lookup.find(domain, work)
-    if found is None:
+    listed = await vendor_lookup.find(domain, work)
+    if listed.found is not None:
+        return await _continue_found(domain, work, listed.found)
+    if vendor_lookup.refusal_of(attempt) is not None and not listed.similar:
+        return await vendor_lookup.believe_refusal(domain, work)
+    return await _look_later(domain, work)
+
+
+async def _continue_found(domain: Domain, work: Work, found: FoundPost) -> NextWork:
+    """The vendor has the post: from here on it is in progress, and no RetryPost sends it again."""
+    if not found.publish_id:
+        status = PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
+        return await vendor_status.apply(domain, work, status)
+    adopted = await vendor_lookup.adopt(domain, work, found.publish_id)
+    try:
+        status = await moves.fetch_status(domain, adopted, "doubt-status")
+    except ProviderError as error:
+        log.info("publish.found_unasked", location=work.post.location, post=work.post.id, code=error.code)
         return None
-    if found.publish_id:
-        work = await journal.move(domain, work, attempt.state, publish_id=found.publish_id)
-        return await moves.fetch_status(domain, work, "doubt-status")
-    return PublishStatus(PublishPhase.PUBLISHED, post_ids=found.post_ids, public_uri=found.public_uri)
+    return await vendor_status.apply(domain, adopted, status)
+
+
+async def look_before_retry(domain: Domain, work: Work) -> None:
+    """FAILED by a refusal that proves nothing, and to be sent again: search the list once more for what was refused.
+
+    A post that is found goes on; one that may be there becomes INDETERMINATE. Raises ProviderError if the vendor cannot
+    say: then nothing may be sent.
+    """
+    listed = await vendor_lookup.find(domain, work)
+    if listed.found is not None:
+        await _continue_found(domain, work, listed.found)
+    elif listed.similar:
+        text = "The provider refused this post, and lists one now that may be it."
+        await vendor_status.mark_indeterminate(domain, work, Ambiguous(text, provider=work.post.provider))
 
 
 async def adopt(domain: Domain, webhook: Webhook, provider: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 
 from gateway.domain import post_content, vendor_errors
 from gateway.domain.context import Domain
+from gateway.domain.media import links
 from gateway.domain.preflight import check
 from gateway.domain.preflight.check import Ready
 from gateway.domain.publishing import (
@@ -37,8 +38,13 @@ from providers.errors import (
     Unavailable,
 )
 from providers.models.publishing import Begun, Content
+from storage.attempts import ACCOUNT
 from storage.database import DatabaseUnavailable
 from storage.states import AttemptState
+
+WAIT_FOR_GRANT = (GrantRevoked, TokenRefused)
+TRY_AGAIN = (*WAIT_FOR_GRANT, Temporary, Ambiguous, ContractBroken)
+"""What does not end an attempt: the same call is made again, the first two only once the grant is good again."""
 
 NOT_SENT = "The gateway's database was away; nothing was sent."
 
@@ -109,7 +115,9 @@ def _with_field(error: DomainError | ProviderError, path: str) -> DomainError | 
 
 async def _claim_and_call(domain: Domain, work: Work, ready: Ready) -> NextWork:
     may_publish = moves.publishes_on_submit(domain, work.post)
-    sent = {"final_sent_time": domain.clock()} if may_publish else {}
+    sent: dict[str, Any] = {"media": {**work.attempt.media, ACCOUNT: ready.account.provider_account_id}}
+    if may_publish:
+        sent["final_sent_time"] = domain.clock()
     claimed = await journal.claim_submit(domain, work, **sent)
     if claimed is None:
         return await moves.defer(domain, work, journal.TURN_DELAY)
@@ -125,6 +133,8 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
     except (Ambiguous, ContractBroken) as error:
         return await handle_lost_response(domain, work, error)
     except ProviderError as error:
+        if error.unproven or await _was_fetched(domain, work, error):
+            return await handle_lost_response(domain, work, error)
         intent = await submit_response.revert(domain, work)
         await _learn_cap(domain, work, error)
         return await _handle_refusal(domain, intent, error)
@@ -169,13 +179,26 @@ async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:
     return await moves.publishing_of(domain, post).begin(moves.access_of(domain, post, until=until), request)
 
 
+async def _was_fetched(domain: Domain, work: Work, error: ProviderError) -> bool:
+    """Return whether the vendor fetched media for a call that may publish and that it refused: then it may publish.
+
+    A refusal that ends the attempt closes the links, so that nothing is fetched later.
+    """
+    post, may_publish = work.post, moves.publishes_on_submit(domain, work.post)
+    if not error.http_status or not may_publish or not media_handoff.uses_links(domain, post):
+        return False
+    if isinstance(error, TRY_AGAIN):
+        return await links.count_fetched(domain, post.location, post.id, work.attempt.number) > 0
+    return not await links.revoke_unfetched(domain, post.location, post.id, work.attempt.number)
+
+
 async def _handle_refusal(domain: Domain, work: Work, error: ProviderError) -> NextWork:
     """Nothing was submitted: reroute the post if possible, retry if that can help, else fail."""
     if (other := await routing.switch(domain, work, error)) is not None:
         return other
-    if isinstance(error, GrantRevoked | TokenRefused):
+    if isinstance(error, WAIT_FOR_GRANT):
         return await moves.wait_for_reauthorization(domain, work, error)
-    if isinstance(error, Temporary | Ambiguous | ContractBroken):
+    if isinstance(error, TRY_AGAIN):
         return await _retry_later(
             domain,
             work,

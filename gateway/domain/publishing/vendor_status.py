@@ -11,7 +11,7 @@ import structlog
 from gateway.domain import post_content, vendor_errors
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
-from gateway.domain.publishing import journal, moves, retry_policy
+from gateway.domain.publishing import journal, kept, moves, reconnected, retry_policy
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.moves import NextWork
 from gateway.domain.quotas import daily_caps
@@ -45,7 +45,8 @@ async def start_polling(domain: Domain, work: Work, status: PublishStatus | None
 
 
 async def apply(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
-    """Apply a status to a post that waits for it."""
+    """Apply a status to a post that waits for it, after noting what a planner keeps otherwise than it was sent."""
+    work = await kept.note(domain, work, status)
     if status.phase is PublishPhase.PUBLISHED:
         return await mark_published(domain, work, status)
     if status.phase is PublishPhase.AWAITING_CREATOR:
@@ -77,6 +78,10 @@ def outcome_since(work: Work) -> datetime:
 
 async def _apply_scheduled(domain: Domain, work: Work) -> NextWork:
     """Defer a post that the vendor has scheduled until its time, then poll with growing delays."""
+    followed = await reconnected.follow(domain, work)
+    if followed is None:
+        return None
+    work = followed
     attempt, due = work.attempt, outcome_since(work) + retry_policy.AFTER_SCHEDULE
     state = PostState.SCHEDULED if work.post.state != PostState.CANCELLING else None
     values = _polled(attempt)
@@ -205,6 +210,7 @@ async def mark_indeterminate(domain: Domain, work: Work, error: ProviderError) -
 
 async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over: bool = False) -> NextWork:
     """Apply a status after a final state: it may bring a missing id, or the outcome of a draft."""
+    work = await kept.note(domain, work, status)
     post, now = work.post, domain.clock()
     if status.phase is PublishPhase.PUBLISHED and post.state == PostState.AWAITING_CREATOR:
         return await mark_published(domain, work, status)
@@ -218,7 +224,8 @@ async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over:
 
 
 async def apply_requested(domain: Domain, work: Work, status: PublishStatus) -> None:
-    """Apply a status that a caller requested between two polls; an unfinished one changes nothing."""
+    """Apply a status that a caller requested between two polls; an unfinished one changes no state."""
+    work = await kept.note(domain, work, status)
     if work.attempt.state in (AttemptState.PUBLISHED, AttemptState.AWAITING_CREATOR):
         await apply_late(domain, work, status)
     elif status.phase not in _PENDING:

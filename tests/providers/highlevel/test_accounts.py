@@ -150,15 +150,16 @@ HEALTH: list[tuple[dict[str, Any], bool]] = [
     ({**ROW, "deleted": True}, False),
     ({**ROW, "isExpired": True}, False),
     ({**ROW, "isExpired": True, "expire": "2099-01-01T00:00:00Z"}, False),
-    ({**ROW, "expire": "2026-11-20T12:00:00Z"}, False),
-    ({**ROW, "expire": "2026-11-20T12:00:01Z"}, True),
+    ({**ROW, "isExpired": None, "expire": "2026-11-20T12:00:00Z"}, False),
+    ({**ROW, "isExpired": None, "expire": "2026-11-20T12:00:01Z"}, True),
+    ({**ROW, "isExpired": False, "expire": "2026-11-20T12:00:00Z"}, True),
     ({**ROW, "expire": "never"}, True),
 ]
 
 
 @pytest.mark.parametrize(("row", "usable"), HEALTH)
 async def test_an_account_is_usable_or_not(row: dict[str, Any], usable: bool) -> None:
-    """It is usable unless deleted, inactive or expired; a missing field counts as healthy."""
+    """It is usable unless deleted, inactive or expired, by its flag or else its date; a missing field is healthy."""
     provider, _ = highlevel(ok({"accounts": [row]}))
 
     [account] = await provider.accounts.social_accounts(FakeAccess(), LOCATION)

@@ -118,10 +118,10 @@ class PostServiceStub:
 
     For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
     this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
-    sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
-    STATE_FORBIDS.
+    sent, or that a planner refused: when it has the post after all, the post goes on from there and this call answers
+    STATE_FORBIDS. When it lists a post that may be a refused one, that one becomes INDETERMINATE first.
 
-    Cost: one vendor call where the vendor may know more than we do, else none.
+    Cost: one vendor call (two of a planner) where the vendor may know more than we do, else none.
     Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
@@ -240,10 +240,10 @@ class PostServiceAsyncStub(PostServiceStub):
 
     For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
     this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
-    sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
-    STATE_FORBIDS.
+    sent, or that a planner refused: when it has the post after all, the post goes on from there and this call answers
+    STATE_FORBIDS. When it lists a post that may be a refused one, that one becomes INDETERMINATE first.
 
-    Cost: one vendor call where the vendor may know more than we do, else none.
+    Cost: one vendor call (two of a planner) where the vendor may know more than we do, else none.
     Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
     Scope: posts.write.
     Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
@@ -401,10 +401,10 @@ class PostServiceServicer(metaclass=_abc_1.ABCMeta):
 
         For INDETERMINATE it is a person's decision: look at the account first, because the vendor may have published it and
         this call would do it once more. The vendor is asked again before, also about a FAILED post whose bytes had all been
-        sent: when it says that the post was published after all, the post moves to PUBLISHED and this call answers
-        STATE_FORBIDS.
+        sent, or that a planner refused: when it has the post after all, the post goes on from there and this call answers
+        STATE_FORBIDS. When it lists a post that may be a refused one, that one becomes INDETERMINATE first.
 
-        Cost: one vendor call where the vendor may know more than we do, else none.
+        Cost: one vendor call (two of a planner) where the vendor may know more than we do, else none.
         Idempotent: with request_id, for 30 days; without it the second call answers STATE_FORBIDS while the first one runs.
         Scope: posts.write.
         Reasons: RESOURCE_NOT_FOUND, REQUEST_ID_REUSED, STATE_FORBIDS, UPLOAD_EXPIRED, REAUTHORIZATION_REQUIRED,
