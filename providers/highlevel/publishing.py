@@ -4,23 +4,32 @@ Owns creating, reading and cancelling posts; updates are in records.py, request 
 created by one call, which may publish it at once; that call is never repeated here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from providers.errors import ContractBroken, OptionUnsupported, Rejected, Unavailable
-from providers.highlevel import labels, media_library, publish_body, wire
+from providers.errors import ContractBroken, NotFound, OptionUnsupported, ProviderError, Rejected, Unavailable
+from providers.highlevel import kept, labels, media_library, publish_body, wire
 from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.listing import READ_SCOPE, list_posts, posts_path, record_of, sightings
 from providers.highlevel.location_ids import location_ids_of
 from providers.highlevel.publish_body import Labels
-from providers.highlevel.states import CANCELLABLE, PUBLISHED, is_deleted, publishes_soon, read_status
+from providers.highlevel.states import (
+    CANCELLABLE,
+    PUBLISHED,
+    UNTOUCHED,
+    is_deleted,
+    publishes_soon,
+    read_insights,
+    read_status,
+)
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
 from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 
 WRITE_SCOPE = "socialplanner/post.write"
 
@@ -39,7 +48,8 @@ class HighLevelPublishing:
     async def begin(self, access: Access, request: PublishRequest) -> Begun:
         """Create a post: one write, after the reads that look up the ids of its category and tags.
 
-        If the answer has no `results` (reported for posts published at once, read 2026-11-20), the id is empty.
+        If the answer has no `results` (reported for posts published at once, read 2026-11-20), the id is empty. If it
+        shows that HighLevel cut a post that is not published yet, the post is deleted again and refused.
         """
         self.check(request)
         if isinstance(request.content, VideoFile):
@@ -49,7 +59,25 @@ class HighLevelPublishing:
         where = await posts_path(access)
         hidden = publish_body.media_urls(body)
         response = await self._client.write(access, "POST", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
-        return Begun(wire.identifier(record_of(response), "_id", "id"))
+        record = record_of(response)
+        publish_id = wire.identifier(record, "_id", "id")
+        if kept.is_cut(body, record) and body["status"] != "published":
+            await self._take_back(access, publish_id, record)
+        return Begun(publish_id)
+
+    async def _take_back(self, access: Access, publish_id: str, record: Mapping[str, Any]) -> None:
+        """Delete a new post that HighLevel cut. Raises ContentRefused; not if it may be published all the same, since
+        only its status can tell.
+        """
+        if wire.text(record, "status") not in UNTOUCHED or publishes_soon(record, self._client.clock()):
+            return
+        try:
+            await remove(self._client, access, publish_id)
+        except NotFound:
+            pass
+        except ProviderError:
+            return
+        raise kept.kept_otherwise()
 
     async def _labels(self, access: Access, request: PublishRequest) -> Labels:
         try:
@@ -79,6 +107,12 @@ class HighLevelPublishing:
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
         """Return the status of a post: one call; a failed post is an answer, not an error."""
         return read_status(await fetch(self._client, access, publish_id))
+
+    async def metrics(self, access: Access, publish_id: str, post_ids: Sequence[str]) -> Mapping[str, VideoMetrics]:
+        """Read the counts of a post from its record: one call; see the interface. Only version v3 has them."""
+        record = await fetch(self._client, access, publish_id)
+        found = read_insights(record)
+        return {} if found is None else {wire.identifier(record, "postId"): found}
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List what an account published or scheduled, including deleted posts; see the interface."""

@@ -8,19 +8,16 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import ContentRefused, NotFound, Rejected
-from providers.highlevel import publish_body, wire
+from providers.highlevel import kept, publish_body, wire
 from providers.highlevel.client import Client
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.listing import list_posts, posts_path
 from providers.highlevel.location_ids import location_ids_of
 from providers.highlevel.publishing import WRITE_SCOPE, fetch, find_labels, remove
-from providers.highlevel.states import is_deleted, publish_time, publishes_soon, read_status
+from providers.highlevel.states import UNTOUCHED, is_deleted, publishes_soon, read_status
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
 from providers.models.publishing import Photos, PostMode, PublishRequest, PublishStatus
-
-# The states in which neither a person nor the planner has acted on the post yet.
-CHANGEABLE = ("draft", "in_review", "scheduled")
 
 
 class HighLevelRecords:
@@ -50,7 +47,7 @@ class HighLevelRecords:
         where = await posts_path(access, publish_id)
         hidden = publish_body.media_urls(body)
         await self._client.write(access, "PUT", where, scope=WRITE_SCOPE, body=body, secrets=hidden)
-        _check_stored(body, await fetch(self._client, access, publish_id))
+        kept.check_update(body, await fetch(self._client, access, publish_id))
 
     async def _body(self, access: Access, request: PublishRequest, post: Mapping[str, Any]) -> dict[str, Any]:
         now, v3 = self._client.clock(), self._client.config.v3
@@ -74,7 +71,7 @@ def _check_state(request: PublishRequest, post: Mapping[str, Any], now: datetime
     """Refuse an update that would publish a post twice, turn a scheduled post back into a draft, or come too late."""
     state = "deleted" if is_deleted(post) else wire.text(post, "status")
     released = request.mode is PostMode.PLANNER_DRAFT and state != "draft"
-    if state not in CHANGEABLE or released or publishes_soon(post, now):
+    if state not in UNTOUCHED or released or publishes_soon(post, now):
         code = safe_id(state, ())
         raise Rejected(f"A post that is {code} can no longer be changed this way.", provider=PROVIDER, code=code)
 
@@ -82,18 +79,3 @@ def _check_state(request: PublishRequest, post: Mapping[str, Any], now: datetime
 def _media_count(request: PublishRequest) -> int:
     """Return how many media the post must have."""
     return len(request.content.uris) if isinstance(request.content, Photos) else int(request.content is not None)
-
-
-def _check_stored(sent: Mapping[str, Any], post: Mapping[str, Any]) -> None:
-    """Compare what was sent with what the planner stored, because it drops values silently."""
-    stored = [len(wire.rows(post, "media")), wire.text(post, "summary").strip(), _minute(publish_time(post))]
-    expected = [len(sent["media"]), sent["summary"].strip(), _minute(wire.instant(sent, "scheduleDate"))]
-    scheduled = sent["status"] == wire.text(post, "status") == "scheduled"
-    if (stored if scheduled else stored[:2]) != (expected if scheduled else expected[:2]):
-        text = "HighLevel stored something else than it was sent."
-        raise ContentRefused(text, provider=PROVIDER, code="kept_otherwise")
-
-
-def _minute(time: datetime | None) -> datetime | None:
-    """Return a time truncated to the minute, the precision the planner may store."""
-    return None if time is None else time.replace(second=0, microsecond=0)

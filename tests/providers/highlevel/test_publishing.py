@@ -41,6 +41,7 @@ from providers.models.publishing import (
     VideoLink,
 )
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import (
@@ -269,6 +270,82 @@ async def test_a_failed_lookup_of_labels_is_not_ambiguous(answer: Answering, kin
     assert {"GET"} == {each.method for each in vendor.requests}
 
 
+# What HighLevel kept
+
+PICTURES = Photos((Secret("https://a.example/a.jpg"), Secret("https://a.example/b.jpg")), ("image/jpeg",) * 2)
+CUT = {"_id": ID, "status": "scheduled", "summary": "Bre"}
+LESS = {"_id": ID, "status": "draft", "summary": "Bread", "media": [{"url": "https://a.example/a.jpg"}]}
+
+
+@pytest.mark.parametrize(
+    ("request_", "record"),
+    [
+        (post(schedule_time=LATER), CUT),
+        (post(mode=PostMode.PLANNER_DRAFT), {**CUT, "status": "draft"}),
+        (post(content=PICTURES, mode=PostMode.PLANNER_DRAFT), LESS),
+    ],
+)
+@pytest.mark.parametrize("deleted", [ok({"postId": ID}), refused(404, "not found")])
+async def test_a_post_that_was_cut_is_taken_back(
+    request_: PublishRequest, record: dict[str, Any], deleted: Answering
+) -> None:
+    """A post with less text or media than was sent is deleted before it goes out, and refused."""
+    provider, vendor = highlevel(ok({"post": record}, 201), deleted)
+
+    with pytest.raises(ContentRefused) as raised:
+        await provider.publishing.begin(FakeAccess(), request_)
+    assert "kept_otherwise" == raised.value.code
+    assert ["POST", "DELETE"] == [each.method for each in vendor.requests]
+
+
+@pytest.mark.parametrize(
+    ("request_", "record"),
+    [
+        (post(), {**CUT, "status": "published"}),
+        (post(), CUT),
+        (post(schedule_time=LATER), {**CUT, "status": "in_progress"}),
+        (post(schedule_time=LATER), {**CUT, "summary": " Bread\n"}),
+        (post(schedule_time=LATER), {**CUT, "summary": "Brot"}),
+        (post(schedule_time=LATER), {**CUT, "summary": ""}),
+        (post(content=PICTURES, schedule_time=LATER), {**CUT, "summary": "Bread"}),
+    ],
+)
+async def test_what_may_be_out_or_is_not_cut_is_left_alone(request_: PublishRequest, record: dict[str, Any]) -> None:
+    """Only what is certainly cut, and certainly not published, is deleted: one call."""
+    begun, vendor = await begin(request_, ok({"post": record}, 201))
+
+    assert (ID, 1) == (begun.publish_id, len(vendor.requests))
+
+
+async def test_a_cut_post_whose_deletion_is_in_doubt_is_polled() -> None:
+    """It may go out, so its id is returned: the status tells."""
+    begun, vendor = await begin(post(schedule_time=LATER), ok({"post": CUT}, 201), httpx.ReadTimeout("late"))
+
+    assert (ID, ["POST", "DELETE"]) == (begun.publish_id, [each.method for each in vendor.requests])
+
+
+@pytest.mark.parametrize(
+    ("insights", "expected"),
+    [
+        ({"like": 12, "share": 3, "comment": 5}, VideoMetrics(like_count=12, share_count=3, comment_count=5)),
+        ({"like": 0}, VideoMetrics(like_count=0)),
+        ({"like": "7", "share": -1, "comment": None}, VideoMetrics(like_count=7)),
+        ({}, None),
+        (None, None),
+        ([1], None),
+    ],
+)
+async def test_counts_of_a_post_are_in_its_record(insights: Any, expected: VideoMetrics | None) -> None:
+    """One read; counts that are missing or no counts are left out, and a post without any has none."""
+    record = {"_id": ID, "status": "published", "postId": "1_2", "insights": insights}
+    provider, vendor = highlevel(ok({"post": record}), api_version="v3")
+
+    found = await provider.publishing.metrics(FakeAccess(), ID, ["1_2"])
+
+    assert ({} if expected is None else {"1_2": expected}) == found
+    assert [("GET", f"{POSTS}/{ID}")] == [(each.method, str(each.url)) for each in vendor.requests]
+
+
 # Refused requests
 
 
@@ -277,7 +354,6 @@ async def test_a_failed_lookup_of_labels_is_not_ambiguous(answer: Answering, kin
     [
         (post(mode=PostMode.CREATOR_INBOX), "mode"),
         (post("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
-        (post("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),
