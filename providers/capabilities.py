@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from providers.models.grants import GrantKind
+from providers.text_units import TextUnit
 
 CONNECTION_CAPABILITIES = (
     "can_read_profile",
@@ -76,14 +77,27 @@ class Cell:
     note: str = ""
 
 
+class RequiredMedia(StrEnum):
+    """Which media a post must have; VIDEO also means that it can have no photos."""
+
+    NONE = ""
+    ANY = "a video or photos"
+    VIDEO = "a video"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The vendor's limits in bytes, UTF-16 units, counts and pixels; 0 means no limit, or none that is documented.
+    """The vendor's limits in bytes, units of text, counts and pixels; 0 means no limit, or none that is documented.
 
-    Codecs have FFmpeg's names (`h264`); `pull_timeout` is how long a vendor may take to fetch media itself.
+    Texts are counted in `text_unit`; where a vendor also limits their size, `max_caption_bytes` counts bytes of UTF-8.
+    Codecs have FFmpeg's names (`h264`); `pull_timeout` is how long a vendor may take to fetch media itself. `source`
+    is where the limits are documented, and when it was read.
     """
 
     max_caption_units: int = 0
+    text_unit: TextUnit = TextUnit.UTF16_UNIT
+    max_caption_bytes: int = 0
+    required_media: RequiredMedia = RequiredMedia.NONE
     max_photos: int = 0
     max_video_bytes: int = 0
     max_video_duration: timedelta | None = None
@@ -102,6 +116,7 @@ class Limits:
     max_title_units: int = 0
     max_photo_caption_units: int = 0
     pull_timeout: timedelta | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

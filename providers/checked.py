@@ -100,6 +100,7 @@ NEEDS: Mapping[type, Mapping[str, Sequence[Check]]] = {
         "store": [],
         "send_chunk": [],
         "status": [],
+        "metrics": [Capability.METRICS],
         "find": [],
         "public_uri": [],
         "cancel": [Capability.POST_CANCEL],

@@ -1,15 +1,16 @@
 """The check of a publish request against a provider's capability table and limits, before the network.
 
-Owns which capabilities a request needs and which limits its texts have; the gateway's preflight asks here too. Knows no
-vendor.
+Owns which capabilities and media a request needs and which limits its texts have; the gateway's preflight asks here
+too. Knows no vendor.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from providers.capabilities import Capability, CapabilityTable, Limits
+from providers.capabilities import Capability, CapabilityTable, Limits, RequiredMedia
 from providers.errors import ContentRefused, require
 from providers.models.publishing import Photos, PostMode, PublishRequest, VideoFile, VideoLink
-from providers.utf16 import utf16_units
+from providers.text_units import TextUnit, length
 
 NEEDED_BY_MODE = {
     PostMode.CREATOR_INBOX: Capability.POST_INBOX,
@@ -35,16 +36,39 @@ def needed_capabilities(request: PublishRequest) -> Iterator[Capability]:
         yield Capability.POST_SCHEDULE
 
 
-def too_long_texts(request: PublishRequest, limits: Limits) -> Iterator[tuple[str, int, int]]:
-    """Yield (field, length, limit), in UTF-16 units, for each text of a request that is too long."""
-    photos = request.content if isinstance(request.content, Photos) else None
-    texts = [("caption", request.caption, limits.max_caption_units)]
-    if photos is not None:
-        caption_limit = limits.max_photo_caption_units or limits.max_caption_units
-        texts = [("title", photos.title, limits.max_title_units), ("caption", request.caption, caption_limit)]
-    for field, text, limit in texts:
-        if 0 < limit < (units := utf16_units(text)):
-            yield field, units, limit
+@dataclass(frozen=True, slots=True)
+class TooLong:
+    """A text of a request that is longer than `limit`, both counted in `unit`."""
+
+    field: str
+    length: int
+    limit: int
+    unit: TextUnit
+
+
+def too_long_texts(request: PublishRequest, limits: Limits) -> Iterator[TooLong]:
+    """Yield each text of a request that is too long, in the unit in which the vendor counts."""
+    photos, unit = request.content if isinstance(request.content, Photos) else None, limits.text_unit
+    caption_limit = (photos and limits.max_photo_caption_units) or limits.max_caption_units
+    texts = [
+        ("title", photos.title if photos else "", limits.max_title_units, unit),
+        ("caption", request.caption, caption_limit, unit),
+        ("caption", request.caption, limits.max_caption_bytes, TextUnit.UTF8_BYTE),
+    ]
+    for field, text, limit, counted_in in texts:
+        if 0 < limit < (units := length(text, counted_in)):
+            yield TooLong(field, units, limit, counted_in)
+
+
+def misses_media(request: PublishRequest, limits: Limits) -> bool:
+    """Return whether a request lacks the media that the vendor requires."""
+    match limits.required_media:
+        case RequiredMedia.VIDEO:
+            return not isinstance(request.content, VideoFile | VideoLink)
+        case RequiredMedia.ANY:
+            return request.content is None
+        case RequiredMedia.NONE:
+            return False
 
 
 def has_too_many_photos(request: PublishRequest, limits: Limits) -> bool:
@@ -59,10 +83,13 @@ def check_request(table: CapabilityTable, request: PublishRequest) -> None:
     name, limits = table.provider, table.limits_of(request.platform)
     if isinstance(request.content, VideoFile):
         _check_file(name, limits, request.content)
+    if misses_media(request, limits):
+        text = f"A post for {request.platform or name} needs {limits.required_media}."
+        raise ContentRefused(text, provider=name, code="media_missing")
     if has_too_many_photos(request, limits):
         raise ContentRefused(f"{name} takes up to {limits.max_photos} photos.", provider=name, code="photo_count")
-    for field, _, limit in too_long_texts(request, limits):
-        text = f"{name} takes {field}s up to {limit} UTF-16 units."
+    for found in too_long_texts(request, limits):
+        text = f"{name} takes {found.field}s up to {found.limit} {found.unit}."
         raise ContentRefused(text, provider=name, code="caption_too_long")
 
 

@@ -6,7 +6,8 @@ Owns the queries over all posts of one vendor user, in every location. Does not 
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, true, tuple_
+from sqlalchemy import ColumnElement, Text, and_, cast, exists, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from storage import rows
@@ -44,19 +45,21 @@ async def has_duplicate(tx: Transaction, post: PostRow, since: datetime, *, with
 
 async def claimed_post_ids(tx: Transaction, post: PostRow, ids: Sequence[str]) -> set[str]:
     """Return those of the vendor's post ids that already belong to posts of the same vendor user, in any location."""
-    query = select(col(PostRow.provider_post_id)).where(_same_vendor_user(post), col(PostRow.provider_post_id).in_(ids))
-    return set((await tx.execute(query)).scalars())
+    found = (await tx.execute(select(PostRow).where(_same_vendor_user(post), _has_any(ids)))).scalars()
+    return {id for row in found for id in row.public_ids}.intersection(ids)
 
 
 async def by_provider_post_ids(tx: Transaction, location: str, account: str, ids: Sequence[str]) -> dict[str, str]:
     """Map those of the vendor's post ids that belong to posts of the account to the ids of the posts."""
-    query = select(col(PostRow.provider_post_id), col(PostRow.id)).where(
-        col(PostRow.location) == location,
-        col(PostRow.account) == account,
-        col(PostRow.provider_post_id).in_(ids),
-        col(PostRow.provider_post_id) != "",
-    )
-    return {row[0]: row[1] for row in (await tx.execute(query)).all()}
+    query = select(PostRow).where(col(PostRow.location) == location, col(PostRow.account) == account, _has_any(ids))
+    found = list((await tx.execute(query)).scalars())
+    return {id: row.id for row in found for id in row.public_ids if id in ids}
+
+
+def _has_any(ids: Sequence[str]) -> ColumnElement[bool]:
+    """Match the posts with any of these ids; the previous version of the code stores one alone."""
+    wanted, first = [id for id in ids if id], col(PostRow.provider_post_id)
+    return or_(and_(first != "", first.in_(wanted)), col(PostRow.provider_post_ids).op("&&")(cast(wanted, ARRAY(Text))))
 
 
 def _same_vendor_user(post: PostRow) -> ColumnElement[bool]:

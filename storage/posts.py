@@ -44,6 +44,7 @@ UNFINISHED = (
 class PostRow(SQLModel, table=True):
     """One post of one account; `attempt` is the number of its newest attempt, `version` grows with every change.
 
+    A draft can be published several times, so the vendor may have several ids of it (`provider_post_ids`).
     The post is published through `account`; `named_account` is the account that the caller named, if it is a different
     one. `differences` has, by field, what a planner keeps otherwise than it was sent. A round of attempts begins at
     `queue_time` with attempt `round_start`: when the post was created or retried.
@@ -62,6 +63,7 @@ class PostRow(SQLModel, table=True):
             "provider_post_id",
             postgresql_where=text("provider_post_id <> ''"),
         ),
+        Index("posts_by_provider_post_ids", "provider_post_ids", postgresql_using="gin"),
         Index("posts_scheduled", "location", "schedule_time", "id", postgresql_where=text("schedule_time IS NOT NULL")),
     )
 
@@ -86,6 +88,9 @@ class PostRow(SQLModel, table=True):
     state: PostState = state_field(PostState)
     error: dict[str, Any] | None = json_or_null()
     provider_post_id: str = ""
+    provider_post_ids: list[str] = Field(
+        default_factory=list, sa_type=ARRAY(Text), sa_column_kwargs={"server_default": "{}"}
+    )
     public_uri: str = ""
     differences: dict[str, str] | None = json_or_null()
     attempt: int = 0
@@ -99,6 +104,11 @@ class PostRow(SQLModel, table=True):
     update_time: datetime = time_field()
     publish_time: datetime | None = time_field(nullable=True)
     version: int = 1
+
+    @property
+    def public_ids(self) -> list[str]:
+        """The vendor's ids of what is public, the first of which is `provider_post_id`; older rows have that one."""
+        return self.provider_post_ids or [id for id in (self.provider_post_id,) if id]
 
 
 def cache_key(location: str, post: str) -> str:

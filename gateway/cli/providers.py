@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from providers import registry
-from providers.capabilities import Capability, CapabilityTable, QuotaRule, Support
+from providers.capabilities import Capability, CapabilityTable, Limits, QuotaRule, Support
 
 BEGIN = "<!-- printed: make docs -->\n"
 END = "<!-- end of what is printed -->\n"
@@ -58,14 +58,24 @@ def _tables() -> Iterator[str]:
 
 
 def _limits(table: CapabilityTable) -> Iterator[str]:
-    """Yield the table of the vendor's limits: one column for all networks, and one for each that has its own."""
-    columns = {"value": table.limits, **table.platform_limits}
-    yield f"\n| limit | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}\n"
-    for each in fields(table.limits):
-        values = [getattr(limits, each.name) for limits in columns.values()]
-        if any(values):
-            cells = (_value(value) if value else "" for value in values)
-            yield f"| {each.name.replace('_', ' ')} | {' | '.join(cells)} |\n"
+    """Yield the table of the provider's limits, and one with what differs for each network inside a planner."""
+    general = _named(table.limits)
+    yield "\n| limit | value |\n|---|---|\n"
+    yield from (f"| {name} | {text} |\n" for name, text in general.items())
+    if table.platform_limits:
+        yield "\n| network | limits of its own | source |\n|---|---|---|\n"
+    for platform, limits in table.platform_limits.items():
+        own = _named(limits)
+        texts = (
+            f"{name}: {own.get(name, 'none')}" for name in {**own, **general} if own.get(name) != general.get(name)
+        )
+        yield f"| `{platform}` | {'; '.join(texts)} | {limits.source} |\n"
+
+
+def _named(limits: Limits) -> dict[str, str]:
+    """Return the limits that there are, by name."""
+    values = {each.name: getattr(limits, each.name) for each in fields(limits) if each.name != "source"}
+    return {name.replace("_", " "): _value(value) for name, value in values.items() if value}
 
 
 def _quota(rule: QuotaRule) -> str:
@@ -78,7 +88,7 @@ def _value(value: Any) -> str:
         return _span(value)
     if isinstance(value, tuple):
         return ", ".join(value)
-    return f"{value:,}"
+    return value if isinstance(value, str) else f"{value:,}"
 
 
 def _span(span: timedelta) -> str:

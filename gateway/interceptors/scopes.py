@@ -35,6 +35,7 @@ METHOD_SCOPES: dict[str, str] = {
     "/socialgateway.v1.VideoService/ListVideos": "videos.read",
     "/socialgateway.v1.VideoService/QueryVideos": "videos.read",
     "/socialgateway.v1.EngagementService/QueryMetrics": "engagement.read",
+    "/socialgateway.v1.EngagementService/QueryPostMetrics": "engagement.read",
     "/socialgateway.v1.EngagementService/ListComments": "engagement.read",
     "/socialgateway.v1.EngagementService/CreateComment": "engagement.write",
     "/socialgateway.v1.EngagementService/LikeComment": "engagement.write",

@@ -3,6 +3,7 @@
 Owns converting them to and from the contract's messages. Makes no decisions.
 """
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ from google.protobuf import empty_pb2
 
 from gateway.aip import names
 from gateway.domain.context import Domain
-from gateway.domain.engagement import read, write
+from gateway.domain.engagement import post_metrics, read, write
 from gateway.domain.engagement.read import FetchedComment
 from gateway.domain.engagement.write import NewComment
 from gateway.errors import FieldInvalid
@@ -47,6 +48,19 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
         response = engagement_service_pb2.QueryMetricsResponse(series=[series_to_proto(each) for each in found.series])
         if found.span is not None:
             write_times(response, start_time=found.span.start, end_time=found.span.end)
+        response.fetch_time.FromDatetime(self._domain.clock())
+        return response
+
+    async def QueryPostMetrics(
+        self, request: engagement_service_pb2.QueryPostMetricsRequest, context: Any
+    ) -> engagement_service_pb2.QueryPostMetricsResponse:
+        """Return the metrics of a post, by the vendor's ids of it."""
+        location, post = names.POST.parse(request.name)
+        await self._guard.authorize(location)
+        found = await or_not_found(request.name, post_metrics.query(self._domain, location, post), KINDS)
+        response = engagement_service_pb2.QueryPostMetricsResponse()
+        for id, counts in found.items():
+            response.metrics.add(post=request.name, provider_post_id=id, **asdict(counts))
         response.fetch_time.FromDatetime(self._domain.clock())
         return response
 

@@ -30,13 +30,16 @@ def to_proto(row: PostRow, with_videos: Collection[str]) -> post_pb2.Post:
         labels=row.labels,
         state=row.state,
         provider_post_id=row.provider_post_id,
+        provider_post_ids=row.public_ids,
         public_uri=row.public_uri,
         attempt_count=row.attempt,
         route_policy="ROUTE_POLICY_ANY" if row.route_policy else "ROUTE_POLICY_ACCOUNT_ONLY",
         etag=str(row.version),
     )
-    if row.provider_post_id and row.content.get("kind") not in ("photos", "text") and row.provider in with_videos:
-        post.published_video = names.VIDEO.format(row.location, row.account, row.provider_post_id)
+    if row.public_ids and row.content.get("kind") not in ("photos", "text") and row.provider in with_videos:
+        videos = [names.VIDEO.format(row.location, row.account, id) for id in row.public_ids]
+        post.published_video = videos[0]
+        post.published_videos.extend(videos)
     _write_content(post, row)
     _write_times(post, row)
     _write_progress(post, row)

@@ -8,8 +8,14 @@ from typing import Any
 
 from gateway.aip import names, paging
 from gateway.errors import ResourceNotFound
-from providers.capabilities import Capability, CapabilityTable, Limits
+from providers.capabilities import Capability, CapabilityTable, Limits, RequiredMedia
 from socialgateway.v1 import provider_pb2, provider_service_pb2, provider_service_pb2_grpc
+
+_REQUIRED = {
+    RequiredMedia.NONE: provider_pb2.REQUIRED_MEDIA_UNSPECIFIED,
+    RequiredMedia.ANY: provider_pb2.REQUIRED_MEDIA_ANY,
+    RequiredMedia.VIDEO: provider_pb2.REQUIRED_MEDIA_VIDEO,
+}
 
 
 class ProviderService(provider_service_pb2_grpc.ProviderServiceServicer):
@@ -74,6 +80,11 @@ def _limits(limits: Limits) -> provider_pb2.PublishingLimits:
         max_photo_caption_length=limits.max_photo_caption_units,
         max_photo_bytes=limits.max_photo_bytes,
         max_photo_short_side=limits.max_photo_short_side,
+        text_unit=f"TEXT_UNIT_{limits.text_unit.name}",
+        max_caption_bytes=limits.max_caption_bytes,
+        required_media=_REQUIRED[limits.required_media],
+        photo_mime_types=limits.photo_mime_types,
+        video_mime_types=limits.video_mime_types,
     )
     if limits.max_video_duration is not None:
         message.max_video_duration.FromTimedelta(limits.max_video_duration)

@@ -1,15 +1,16 @@
 """HighLevel's capability table: what its API supports, what is implemented, and its limits and quotas.
 
-Owns the table and the scopes. Sources: docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20; for
-the limits of TikTok through HighLevel its support article of 2025-07-29.
+Owns the table and the scopes. Sources: docs and specifications of GoHighLevel/highlevel-api-docs, read 2026-11-20. The
+limits of each network are in network_limits.py.
 """
 
 from dataclasses import replace
 from datetime import timedelta
 
-from providers.capabilities import Capability, CapabilityTable, Cell, Limits, QuotaRule, Support
+from providers.capabilities import Capability, CapabilityTable, Cell, QuotaRule, Support
+from providers.highlevel import network_limits
 from providers.highlevel.config import PROVIDER, Config
-from providers.highlevel.limits import BURST, DAY, MAX_FILE_BYTES, MAX_VIDEO_BYTES, WINDOW
+from providers.highlevel.limits import BURST, DAY, WINDOW
 from providers.highlevel.location_ids import LOCATION, SETTINGS
 from providers.models.grants import GrantKind
 
@@ -38,17 +39,11 @@ _PLANNED = "In its planner, as long as it is not published: a published post sta
 _NO_VIDEOS = Cell(Support.IMPOSSIBLE, "HighLevel lists the posts of its own planner, not the videos of an account.")
 _V3_ONLY = "In API version v3 only: GATEWAY_HIGHLEVEL_API_VERSION."
 _NO_COMMENTS = Cell(Support.IMPOSSIBLE, "Not in API version 2021-07-28; GATEWAY_HIGHLEVEL_API_VERSION=v3 has comments.")
-_NO_ADS = "HighLevel's Social Planner has no {0}."
-
-_LIMITS = Limits(
-    max_video_bytes=MAX_VIDEO_BYTES,
-    video_mime_types=("video/mp4", "video/quicktime", "video/webm"),
-    photo_mime_types=("image/jpeg", "image/png", "image/gif"),
-    max_photo_bytes=MAX_FILE_BYTES,
-    # It is not documented how long a network may take to fetch a media URL.
-    pull_timeout=timedelta(hours=24),
+_NO_METRICS = Cell(
+    Support.IMPOSSIBLE,
+    "Per account only in API version 2021-07-28; GATEWAY_HIGHLEVEL_API_VERSION=v3 has counts of posts.",
 )
-_TIKTOK = replace(_LIMITS, max_posts_per_day=15, min_frame_rate=23, max_frame_rate=60, min_video_side=360)
+_NO_ADS = "HighLevel's Social Planner has no {0}."
 
 TABLE = CapabilityTable(
     provider=PROVIDER,
@@ -84,8 +79,13 @@ TABLE = CapabilityTable(
         Capability.POST_VIDEO_PULL: Cell(
             Support.PARTIAL, "From any public https address, when the post goes out; HighLevel does not tell whether."
         ),
-        Capability.POST_PHOTO: Cell(Support.PARTIAL, "JPEG, PNG and GIF, on every network but TikTok."),
-        Capability.POST_TEXT: Cell(Support.PARTIAL, "On networks that have posts of words alone; TikTok has none."),
+        Capability.POST_PHOTO: Cell(
+            Support.PARTIAL, "On every network but TikTok and YouTube; formats, sizes and numbers differ by network."
+        ),
+        Capability.POST_TEXT: Cell(
+            Support.PARTIAL,
+            "On Facebook, LinkedIn, Google Business, Threads and Bluesky; the other networks need media.",
+        ),
         Capability.POST_INBOX: Cell(Support.IMPOSSIBLE, "HighLevel has no way into a creator's inbox."),
         Capability.POST_PLANNER_DRAFT: Cell(Support.FULL),
         Capability.POST_PLANNER_REVIEW: Cell(Support.PARTIAL, "With a time, and an approver among HighLevel's users."),
@@ -95,7 +95,10 @@ TABLE = CapabilityTable(
         Capability.POST_DELETE: Cell(
             Support.IMPOSSIBLE, "HighLevel deletes its own record only; a published post stays on its network."
         ),
-        Capability.METRICS: Cell(Support.IMPOSSIBLE, "HighLevel has figures per account, none per post."),
+        Capability.METRICS: Cell(
+            Support.PARTIAL,
+            f"Likes, comments and shares of posts on Facebook, Instagram, LinkedIn and YouTube, later. {_V3_ONLY}",
+        ),
         Capability.ACCOUNT_METRICS: Cell(
             Support.PARTIAL,
             "Of TikTok businesses, LinkedIn pages, Facebook, Instagram, Google, Pinterest, YouTube; of the last week,"
@@ -118,12 +121,8 @@ TABLE = CapabilityTable(
     # Accounts have a name and a picture; there is no scope for more.
     profile_scopes={"basic": LIST_SCOPE},
     settings=SETTINGS,
-    # Limits are documented for TikTok only; the limits of the media library apply to all networks.
-    limits=_LIMITS,
-    platform_limits={
-        "tiktok": replace(_TIKTOK, max_caption_units=150, max_video_duration=timedelta(minutes=3), max_video_side=4096),
-        "tiktok_business": replace(_TIKTOK, max_caption_units=2200, max_video_duration=timedelta(minutes=10)),
-    },
+    limits=network_limits.ANY,
+    platform_limits=network_limits.NETWORKS,
     library=True,
     statuses_at_once=True,
     place=LOCATION,
@@ -137,9 +136,10 @@ TABLE = CapabilityTable(
 
 
 def table_of(config: Config) -> CapabilityTable:
-    """Return the table for one configuration: API version 2021-07-28 has no comments."""
+    """Return the table for one configuration: API version 2021-07-28 has neither comments nor counts of posts."""
     comments = (Capability.COMMENT_LIST, Capability.COMMENT_REPLY, Capability.COMMENT_MODERATE)
     if not config.v3:
-        return replace(TABLE, cells={**TABLE.cells, **dict.fromkeys(comments, _NO_COMMENTS)})
+        older = {**dict.fromkeys(comments, _NO_COMMENTS), Capability.METRICS: _NO_METRICS}
+        return replace(TABLE, cells={**TABLE.cells, **older})
     # v3's specification declares no scope for comments (read 2026-11-20).
     return replace(TABLE, grants={**TABLE.grants, "can_read_comments": frozenset()})

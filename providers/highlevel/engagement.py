@@ -14,29 +14,18 @@ from providers.highlevel.client import Call, Client, expect_success, parse_envel
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.errors import contract
 from providers.highlevel.location_ids import location_ids_of
+from providers.highlevel.network_limits import COMMENT_UNITS, COMMENTS
 from providers.highlevel.paging import skip_of
 from providers.http import strict_json
 from providers.interface.access import Access
 from providers.models.engagement import AccountRef, Comment, CommentPage, Figures, Span
-from providers.utf16 import utf16_units
+from providers.text_units import TextUnit, length
 
 STATISTICS_PATH = "/social-media-posting/statistics"
 STATISTICS_SCOPE = "socialplanner/statistics.readonly"
 # v3's specification declares no scope for comments (read 2026-11-20).
 _NO_SCOPE = ""
 MAX_PAGE = 100
-# The maximum length of a comment on each network (v3's specification, read 2026-11-20). The unit is not documented;
-# UTF-16 code units are the stricter reading.
-MAX_LENGTHS: Mapping[str, int] = {
-    "facebook": 8000,
-    "instagram": 2200,
-    "linkedin": 3000,
-    "community": 8000,
-    "tiktok": 150,
-    "bluesky": 300,
-    "youtube": 10000,
-    "threads": 500,
-}
 LIKEABLE = frozenset({"facebook", "linkedin", "community", "tiktok", "bluesky"})
 # A comment that is already (un)liked is refused with 400. The message is not documented; these words come from the
 # specification's description.
@@ -96,13 +85,14 @@ class HighLevelEngagement:
     def check_comment(self, account: AccountRef, text: str) -> None:
         """Refuse, without a call, a comment that is empty or too long for its network."""
         network = comment_network(account)
-        length = utf16_units(text)
-        if not text.strip() or length > MAX_LENGTHS[network]:
+        unit, allowed = COMMENT_UNITS.get(network, TextUnit.UTF16_UNIT), COMMENTS[network]
+        units = length(text, unit)
+        if not text.strip() or units > allowed:
             raise ContentRefused(
-                f"A comment on {network} has 1 to {MAX_LENGTHS[network]} UTF-16 units, this one {length}.",
+                f"A comment on {network} has 1 to {allowed} {unit}, this one {units}.",
                 provider=PROVIDER,
                 code="comment_length",
-                metadata={"rule": "commentLength", "value": str(length), "allowed": str(MAX_LENGTHS[network])},
+                metadata={"rule": "commentLength", "value": str(units), "allowed": str(allowed)},
             )
 
     async def create_comment(
@@ -144,7 +134,7 @@ def comment_network(account: AccountRef) -> str:
     """Return the name of the account's network in paths of comments; raises CapabilityMissing if there are none."""
     name = account_oauth.vendor_name(account.platform)
     network = _SAME_NETWORK.get(name, name)
-    if network not in MAX_LENGTHS:
+    if network not in COMMENTS:
         raise _missing(Capability.COMMENT_LIST, f"HighLevel has no comments of {network[:40]!r}.")
     return network
 

@@ -10,9 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from providers.errors import ContentRefused, OptionUnsupported
+from providers.highlevel import post_types
 from providers.highlevel.config import PROVIDER
+from providers.highlevel.network_limits import COMMENT_UNITS, COMMENTS
 from providers.models.accounts import PrivacyLevel
 from providers.models.publishing import PostMode, PostOptions, PublishRequest
+from providers.text_units import TextUnit, length
 
 TIKTOK = ("tiktok", "tiktok_business")
 # TikTok's own FOLLOWER_OF_CREATOR does not exist here.
@@ -26,7 +29,8 @@ YOUTUBE_PRIVACY = {PrivacyLevel.PUBLIC: "public", PrivacyLevel.ONLY_ME: "private
 _NO_FIRST_COMMENT = (*TIKTOK, "google_business", "pinterest")
 EVENT_TYPES = ("STANDARD", "EVENT", "OFFER")
 ACTIONS = ("none", "order", "book", "shop", "learn_more", "call", "sign_up")
-MAX_TEXT, MAX_NAMES, MAX_BOARDS, MAX_TITLE = 5_000, 50, 25, 100
+# The maxima of titles and links are those of "Create post", v3, for each network (read 2026-11-30).
+MAX_TEXT, MAX_NAMES, MAX_BOARDS, MAX_TITLE, MAX_EVENT_TITLE, MAX_LINK = 5_000, 50, 25, 100, 58, 2_048
 
 Check = Callable[[str, Any], None]
 
@@ -81,7 +85,7 @@ def _group(members: Mapping[str, Check]) -> Check:
 
 GOOGLE: Mapping[str, Check] = {
     "type": _one_of(*EVENT_TYPES),
-    "title": _text,
+    "title": _up_to(MAX_EVENT_TITLE),
     "start": _time,
     "end": _time,
     "offer_title": _text,
@@ -93,7 +97,7 @@ GOOGLE: Mapping[str, Check] = {
 }
 OPTIONS: Mapping[str, Check] = {
     "post_type": _one_of("post", "story", "reel"),
-    "first_comment": _text,
+    "first_comment": _up_to(max(COMMENTS.values())),
     "category": _text,
     "tags": _names(MAX_NAMES),
     "approver": _text,
@@ -101,7 +105,7 @@ OPTIONS: Mapping[str, Check] = {
     "link_preview": _group({"image": _text, "link": _text, "title": _text, "description": _text}),
     "google_business": _group(GOOGLE),
     "youtube": _group({"title": _up_to(MAX_TITLE), "type": _one_of("video", "short")}),
-    "pinterest": _group({"title": _text, "link": _text, "boards": _names(MAX_BOARDS)}),
+    "pinterest": _group({"title": _up_to(MAX_TITLE), "link": _up_to(MAX_LINK), "boards": _names(MAX_BOARDS)}),
 }
 """The options of `provider_extra`, each with its validation."""
 
@@ -114,6 +118,7 @@ def check_extra(request: PublishRequest, *, v3: bool) -> None:
             raise OptionUnsupported(text, provider=PROVIDER, field=_bounded(name))
         OPTIONS[name](name, request.extra[name])
     _check_support(request, v3=v3)
+    post_types.check(request)
     if request.mode is PostMode.PLANNER_REVIEW and "approver" not in request.extra:
         text = "A post in review needs provider_extra.approver, the id of a HighLevel user."
         raise ContentRefused(text, provider=PROVIDER, code="approver_missing")
@@ -125,7 +130,7 @@ def _check_support(request: PublishRequest, *, v3: bool) -> None:
     platform = request.platform
     unsupported = {
         "first_comment": platform in _NO_FIRST_COMMENT,
-        "post_type": platform in TIKTOK and request.extra.get("post_type") != "post",
+        "post_type": not post_types.has_type(platform, request.extra.get("post_type", "")),
         "link_preview": platform in TIKTOK,
         "google_business": platform != "google_business",
         "youtube": platform != "youtube",
@@ -137,6 +142,9 @@ def _check_support(request: PublishRequest, *, v3: bool) -> None:
         if unsupported.get(name):
             text = f"{name} cannot be set for {platform or 'this account'} in this mode."
             raise OptionUnsupported(text, provider=PROVIDER, field=name)
+    unit, allowed = COMMENT_UNITS.get(platform, TextUnit.UTF16_UNIT), COMMENTS.get(platform, MAX_TEXT)
+    if (units := length(request.extra.get("first_comment", ""), unit)) > allowed:
+        raise _malformed("first_comment", f"has {units} {unit}, {allowed} are allowed")
     if not v3 and {"title", "description"} & request.extra.get("link_preview", {}).keys():
         raise _malformed("link_preview", "has a title and a description in API version v3 only")
 

@@ -15,7 +15,7 @@ from providers.highlevel import media_library, platform_options, wire
 from providers.highlevel.config import PROVIDER
 from providers.highlevel.location_ids import LocationIds
 from providers.highlevel.platform_options import TIKTOK
-from providers.models.publishing import Content, Photos, PostMode, PublishRequest, VideoFile, VideoLink
+from providers.models.publishing import Content, Photos, PostMode, PublishRequest, VideoLink
 from providers.models.secret import Secret
 
 # The specification requires a date in the future; live users keep a margin of a minute or more (read 2026-11-20).
@@ -80,8 +80,6 @@ def _check_content(request: PublishRequest) -> None:
     content = request.content
     if request.cover_offset is not None:
         raise _unsupported("HighLevel's planner cannot use a frame of the video as its cover.", "cover_offset")
-    if request.platform in TIKTOK and not isinstance(content, VideoFile | VideoLink):
-        raise _unsupported("HighLevel accepts exactly one video for TikTok.", "content")
     if content is None and not request.caption:
         raise ContentRefused("A text post needs a text.", provider=PROVIDER, code="caption_missing")
     if isinstance(content, Photos):

@@ -4,7 +4,7 @@ Owns creating, reading and cancelling posts; updates are in records.py, request 
 created by one call, which may publish it at once; that call is never repeated here.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,11 +16,19 @@ from providers.highlevel.errors import contract
 from providers.highlevel.listing import READ_SCOPE, list_posts, posts_path, record_of, sightings
 from providers.highlevel.location_ids import location_ids_of
 from providers.highlevel.publish_body import Labels
-from providers.highlevel.states import CANCELLABLE, PUBLISHED, is_deleted, publishes_soon, read_status
+from providers.highlevel.states import (
+    CANCELLABLE,
+    PUBLISHED,
+    is_deleted,
+    publishes_soon,
+    read_insights,
+    read_status,
+)
 from providers.http.refusals import safe_id
 from providers.interface.access import Access
 from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 
 WRITE_SCOPE = "socialplanner/post.write"
 
@@ -81,6 +89,12 @@ class HighLevelPublishing:
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
         """Return the status of a post: one call; a failed post is an answer, not an error."""
         return read_status(await fetch(self._client, access, publish_id))
+
+    async def metrics(self, access: Access, publish_id: str, post_ids: Sequence[str]) -> Mapping[str, VideoMetrics]:
+        """Read the counts of a post from its record: one call; see the interface. Only version v3 has them."""
+        record = await fetch(self._client, access, publish_id)
+        found = read_insights(record)
+        return {} if found is None else {wire.identifier(record, "postId"): found}
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List what an account published or scheduled, including deleted posts; see the interface."""

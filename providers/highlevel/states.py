@@ -14,6 +14,7 @@ from providers.http.redact import HIDDEN, redact
 from providers.http.refusals import safe_id
 from providers.http.urls import may_open
 from providers.models.publishing import FailureKind, Kept, PostMode, PublishPhase, PublishStatus
+from providers.models.videos import VideoMetrics
 
 # "status" of the specifications, read 2026-11-20. A notification asks a person to finish the post in the network's app.
 PHASES: Mapping[str, PublishPhase] = {
@@ -124,3 +125,15 @@ def _error(row: Mapping[str, Any]) -> str:
 
 def _safe_uri(uri: str) -> str:
     return uri if may_open(uri, allow_loopback=False) and len(uri) <= 2_000 else ""
+
+
+def read_insights(row: Mapping[str, Any]) -> VideoMetrics | None:
+    """Return the counts of a published post; None until HighLevel has read them, and where it does not.
+
+    `insights` of v3's specification, read 2026-11-30: Facebook, Instagram, LinkedIn and YouTube.
+    """
+    names = {"like_count": "like", "comment_count": "comment", "share_count": "share"}
+    insights = strict_json.mapping(row, "insights")
+    counts = {name: wire.integer(insights.get(theirs)) for name, theirs in names.items()}
+    known = {name: count for name, count in counts.items() if count is not None and count >= 0}
+    return VideoMetrics(**known) if known else None

@@ -4,13 +4,14 @@ Owns the contract that keeps a post from being published twice: every method mak
 retries a write. The caller's journal remembers what is needed between the steps.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from providers.interface.access import Access
 from providers.models.publishing import Begun, FoundPost, PublishRequest, PublishStatus, Transferred, VideoFile
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 
 
 class Publishing(Protocol):
@@ -64,6 +65,13 @@ class Publishing(Protocol):
 
     async def status(self, access: Access, publish_id: str) -> PublishStatus:
         """Return the status of a publish: a read, one vendor call. Raises NotFound for an id unknown to the vendor."""
+        ...
+
+    async def metrics(self, access: Access, publish_id: str, post_ids: Sequence[str]) -> Mapping[str, VideoMetrics]:
+        """Read the counts of what a publish became, by the vendor's post ids: a read, one vendor call for each 20.
+
+        What the vendor has no counts of is left out. Raises NotFound, ScopeNotGranted.
+        """
         ...
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:

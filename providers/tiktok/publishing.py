@@ -4,7 +4,7 @@ Owns `video/init`, `inbox/video/init`, `content/init`, `status/fetch` and `cance
 publish_body.py, bytes are sent by upload.py. Never repeats a write by itself.
 """
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,6 +24,7 @@ from providers.models.publishing import (
     VideoLink,
 )
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 from providers.tiktok import publish_body, upload, wire
 from providers.tiktok.client import Client
 from providers.tiktok.errors import CAPS, PROVIDER, contract, failure_kind
@@ -84,6 +85,14 @@ class TikTokPublishing:
     ) -> Secret:
         """Raise OptionUnsupported: TikTok has no media library. Makes no call."""
         raise OptionUnsupported("TikTok has no library of media.", provider=PROVIDER, field="content")
+
+    async def metrics(self, access: Access, publish_id: str, post_ids: Sequence[str]) -> Mapping[str, VideoMetrics]:
+        """Read the counts of public posts; see the interface. TikTok counts by the ids of posts alone."""
+        found: dict[str, VideoMetrics] = {}
+        for start in range(0, len(post_ids), LISTED):
+            for video in await self._videos.query_videos(access, post_ids[start : start + LISTED]):
+                found[video.provider_video_id] = video.metrics or VideoMetrics()
+        return found
 
     async def find(self, access: Access, account: str, *, since: datetime, until: datetime) -> tuple[FoundPost, ...]:
         """List the newest public videos, one page of them; see the interface."""
@@ -178,6 +187,6 @@ def post_ids(data: Mapping[str, Any]) -> tuple[str, ...]:
 
     "Get Post Status" (developers.tiktok.com, 2026-11-20) misspells the field `publicaly_…`; both spellings are read.
     """
-    found = data.get("publicaly_available_post_id") or data.get("publicly_available_post_id") or []
-    ids = (wire.identifier(item) for item in (found if isinstance(found, list) else [found]))
+    lists = [data.get(name) or [] for name in ("publicaly_available_post_id", "publicly_available_post_id")]
+    ids = (wire.identifier(item) for each in lists for item in (each if isinstance(each, list) else [each]))
     return tuple(dict.fromkeys(item for item in ids if item))

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,8 @@ from gateway.media import types
 from providers.highlevel.capabilities import TABLE
 from providers.highlevel.media_library import FILE_NAMES
 from providers.http.fetch import Bounds, Fetcher
-from tests.fixtures import recipes
+from providers.simulators.highlevel.tenants import BAKERY
+from tests.fixtures import media, recipes
 from tests.fixtures.domain import LOCATION
 from tests.fixtures.planner import PlannerStage, planning
 from tests.fixtures.recipes import Make, film
@@ -82,17 +84,38 @@ async def test_a_fetched_picture_is_published(stage: PlannerStage, mime_type: st
 )
 async def test_the_early_verdict_is_the_later_one(stage: PlannerStage, make: Make, kind: str) -> None:
     """Bytes that an upload is refused for are refused with the same rule when they came from an address."""
+    early, error = await _refused_twice(stage, "facebook", make(), kind)
+    assert early.violations[0].description in str(error)
+
+
+@pytest.mark.parametrize(
+    ("network", "make"),
+    [
+        ("instagram", recipes.moving_gif),
+        ("google", partial(media.jpeg, size=5_000_001)),
+        ("threads", partial(media.jpeg, size=8_000_001)),
+    ],
+)
+async def test_the_limits_of_a_network_hold_for_what_is_fetched(stage: PlannerStage, network: str, make: Make) -> None:
+    """The same bytes are refused with the same rule, uploaded or fetched."""
+    stage.planner.accounts.add(location_id=BAKERY, platform=network, origin_id="2000", name=network)
+    early, error = await _refused_twice(stage, network, make(), "photos")
+    assert early.metadata["rule"] == error["metadata"]["rule"]
+
+
+async def _refused_twice(stage: PlannerStage, network: str, data: bytes, kind: str) -> tuple[MediaInvalid, Any]:
+    """Post the bytes uploaded and then by an address; return the early refusal and the error of the failed post."""
     await stage.connect()
-    told = "application/octet-stream"
-    upload = await stage.upload(make(), told, media=None)
+    told, account = "application/octet-stream", f"a1-{network}"
+    upload = await stage.upload(data, told, media=None)
     content = post_content.build_content(kind, [Source(upload=upload)])
     with pytest.raises(MediaInvalid) as early:
-        await stage.planned("a1-facebook", upload, content=content, options={})
-    async with serving(answering(reply("200 OK", make(), f"Content-Type: {told}"))) as heard:
+        await stage.planned(account, upload, content=content, options={})
+    async with serving(answering(reply("200 OK", data, f"Content-Type: {told}"))) as heard:
         content = post_content.build_content(kind, [Source(uri=f"{heard.url}/file")])
-        done = await stage.finish(await stage.planned("a1-facebook", "", uploads=[], content=content, options={}))
+        done = await stage.finish(await stage.planned(account, "", uploads=[], content=content, options={}))
     assert "FAILED" == done.state
-    assert early.value.violations[0].description in str(done.error)
+    return early.value, done.error
 
 
 async def test_a_file_is_sent_as_what_it_is(stage: PlannerStage) -> None:

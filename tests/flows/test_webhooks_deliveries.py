@@ -244,6 +244,22 @@ async def test_a_late_public_id_fills_id_and_uri(telling: Telling) -> None:
     assert ("7602997517160123666", uri) == (event.payload["provider_post_id"], event.payload["post"]["public_uri"])
 
 
+async def test_every_public_id_is_kept(telling: Telling) -> None:
+    """Each publicly_available names one id: two make two ids, in their order, and a repeated one changes nothing."""
+    post, publish_id = await telling.processing(await telling.stage.connect(), options=PUBLIC)
+    outcomes: list[str] = []
+    for id in ("7602997070760331001", "7602997070760331002", "7602997070760331001"):
+        at = telling.stage.clock() + timedelta(seconds=len(outcomes))
+        content = {"publish_id": publish_id, "post_id": id}
+        outcomes += await telling.tell("post.publish.publicly_available", content, at=at)
+
+    found = await telling.stage.read(post)
+    assert ["applied", "applied", "known"] == outcomes
+    assert ["7602997070760331001", "7602997070760331002"] == found.provider_post_ids
+    assert ("PUBLISHED", "7602997070760331001") == (found.state, found.provider_post_id)
+    assert found.public_uri.endswith("7602997070760331001")
+
+
 async def test_publicly_available_alone_means_published(telling: Telling) -> None:
     """Deliveries come in any order: the id may come first; what follows changes nothing."""
     post, publish_id = await telling.processing(await telling.stage.connect(), options=PUBLIC)

@@ -26,6 +26,7 @@ from socialgateway.v1.engagement_service_pb2 import (
     LikeCommentRequest,
     ListCommentsRequest,
     QueryMetricsRequest,
+    QueryPostMetricsRequest,
     UnlikeCommentRequest,
 )
 from storage import accounts
@@ -523,3 +524,53 @@ async def test_a_comment_that_is_not_there_cannot_be_liked(stage: Planned) -> No
     error = await error_of(stage.api.engagement.LikeComment(LikeCommentRequest(name=name)))
 
     assert_error(error, Code.NOT_FOUND, "RESOURCE_NOT_FOUND", provider="highlevel")
+
+
+# --- figures of one post ----------------------------------------------------------------------------------------------
+
+
+async def counted(stage: Planned, post: str = "p1") -> Any:
+    """Query the figures of a post."""
+    return await stage.api.engagement.QueryPostMetrics(QueryPostMetricsRequest(name=f"{PARENT}/posts/{post}"))
+
+
+async def test_figures_of_a_post_are_those_of_its_record(stage: Planned) -> None:
+    """Until HighLevel has read them there are none; a count that it does not give is absent, and a 0 is a 0."""
+    vendor_id = await stage.post(platform="facebook")
+    record = stage.vendor.planner.records[vendor_id]
+    record.platform_post_id = "1_2"
+    assert [] == list((await counted(stage)).metrics)
+
+    record.insights = {"like": 12, "comment": 0}
+    answer = await counted(stage)
+
+    [found] = answer.metrics
+    assert (f"{PARENT}/posts/p1", "1_2", 12, 0) == (
+        found.post,
+        found.provider_post_id,
+        found.like_count,
+        found.comment_count,
+    )
+    assert (True, False, False) == (
+        found.HasField("comment_count"),
+        found.HasField("share_count"),
+        found.HasField("view_count"),
+    )
+    assert stage.world.clock().timestamp() == answer.fetch_time.ToNanoseconds() / 1e9
+
+
+async def test_the_older_generation_has_no_figures_of_a_post(database_url: str, tmp_path: Path) -> None:
+    """Under 2021-07-28 they are CAPABILITY_MISSING, which names the setting."""
+    async with planned(database_url, tmp_path, version=V2) as stage:
+        await stage.post(platform="facebook")
+        error = await error_of(counted(stage))
+    assert_error(error, Code.UNIMPLEMENTED, "CAPABILITY_MISSING")
+    assert "GATEWAY_HIGHLEVEL_API_VERSION" in str(error.details())
+
+
+async def test_a_post_without_an_id_of_the_vendor_has_no_figures(stage: Planned) -> None:
+    """A post that the vendor does not have yet is STATE_FORBIDS, one that nobody has is not found."""
+    await stage.post(vendor_id="")
+
+    assert_error(await error_of(counted(stage)), Code.FAILED_PRECONDITION, "STATE_FORBIDS")
+    assert_error(await error_of(counted(stage, "p2")), Code.NOT_FOUND, "RESOURCE_NOT_FOUND")

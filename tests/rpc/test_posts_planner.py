@@ -196,7 +196,7 @@ async def test_a_text_post_with_a_first_comment_tags_and_a_category(desk: Desk) 
     ("values", "reason", "field"),
     [
         ({"caption": "x" * 151, "upload": True}, "FIELD_INVALID", "post.caption"),
-        ({"caption": "words"}, "OPTION_UNSUPPORTED", "post.content"),
+        ({"caption": "words"}, "FIELD_INVALID", "post.video"),
         (
             {"caption": "a", "upload": True, "extra": {"first_comment": "no"}},
             "OPTION_UNSUPPORTED",

@@ -52,7 +52,11 @@ async def test_a_provider_shows_its_whole_table(stub: Any) -> None:
     assert provider_pb2.SUPPORT_NOT_YET == lines[provider_pb2.CAPABILITY_ADS][0]
     assert (
         provider_pb2.PublishingLimits(
-            max_caption_length=2200, max_photos=35, max_video_bytes=4_294_967_296, max_posts_per_day=15
+            max_caption_length=2200,
+            max_photos=35,
+            max_video_bytes=4_294_967_296,
+            max_posts_per_day=15,
+            text_unit=provider_pb2.TEXT_UNIT_UTF16_UNIT,
         )
         == provider.publishing_limits
     )

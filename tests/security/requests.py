@@ -114,6 +114,7 @@ VALUES: dict[str, dict[str, Any]] = {
     "EngagementService/LikeComment": {"name": COMMENT},
     "EngagementService/ListComments": {"parent": ACCOUNT},
     "EngagementService/QueryMetrics": {"parent": ACCOUNT},
+    "EngagementService/QueryPostMetrics": {"name": POST},
     "EngagementService/UnlikeComment": {"name": COMMENT},
     "PlannerService/CreatePostImport": {"parent": PARENT, "post_import": {"upload": UPLOAD, "accounts": [ACCOUNT]}},
     "PlannerService/DeletePostImport": {"name": IMPORT},

@@ -119,12 +119,13 @@ async def test_the_sound_requests_are_sound(land: Land) -> None:
 
     # A grant of TikTok's is one account, a made-up code is no code, a queued post cannot be retried, one that was
     # called back not changed, a complete upload takes no more bytes, what a post needs stays, a video is no file of
-    # posts, and an import that failed cannot be finalized.
+    # posts, an import that failed cannot be finalized, and a post that is not out has no figures.
     expected = {
         **dict.fromkeys(NETWORKS | UNABLE, "CAPABILITY_MISSING"),
         "PlannerService/CreatePostImport": "MEDIA_INVALID",
         "PlannerService/FinalizePostImport": "STATE_FORBIDS",
         "ConnectionService/CompleteConnection": "AUTHORIZATION_DENIED",
+        "EngagementService/QueryPostMetrics": "STATE_FORBIDS",
         "ConnectionService/DeleteConnection": "STATE_FORBIDS",
         "PostService/RetryPost": "STATE_FORBIDS",
         "PostService/UpdatePost": "STATE_FORBIDS",

@@ -34,7 +34,7 @@ from gateway.errors import (
 from gateway.media.facts import MediaFacts
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
-from providers.checked_publishing import has_too_many_photos
+from providers.checked_publishing import has_too_many_photos, misses_media
 from providers.errors import ProviderError
 from providers.http import public
 from providers.interface import Provider
@@ -101,8 +101,9 @@ async def check(domain: Domain, post: PostRow, known: Sequence[Problem] = ()) ->
     provider = domain.providers[account.provider]
     limits = provider.table.limits_of(account.platform)
     request = provider_rules.placeholder_request(post, account, limits)
-    # Too many photos are reported without probing any of them.
-    media = [] if has_too_many_photos(request, limits) else await _media(domain, post)
+    # Too many photos, or photos where none are taken, are reported without probing any of them.
+    unprobed = has_too_many_photos(request, limits) or misses_media(request, limits)
+    media = [] if unprobed else await _media(domain, post)
     problems: list[Problem] = [*known, *provider_rules.capabilities(post, request, provider.table)]
     connection_problems = list(_check_connection(post, account, connection, provider.table))
     if not connection_problems and sync.is_unusable(account, domain.clock()):
@@ -232,6 +233,7 @@ def _unusable(account: AccountRow) -> DomainError:
 
 
 def _check_fields(post: PostRow, request: PublishRequest, table: CapabilityTable) -> Iterator[DomainError]:
+    yield from provider_rules.media_kind(request, table)
     yield from provider_rules.texts(request, table.limits_of(request.platform))
     if post.mode == PostMode.DIRECT and table.can(Capability.CREATOR_INFO):
         yield from creator_rules.required_choices(post)

@@ -14,7 +14,7 @@ from gateway.domain.capabilities import missing
 from gateway.errors import ContentRejected, DomainError, FieldInvalid, OptionUnsupported, Violation
 from providers import errors as providers
 from providers.capabilities import Capability, CapabilityTable, Limits
-from providers.checked_publishing import has_too_many_photos, needed_capabilities, too_long_texts
+from providers.checked_publishing import has_too_many_photos, misses_media, needed_capabilities, too_long_texts
 from providers.interface import Provider
 from providers.models.publishing import Content, Photos, PostOptions, PublishRequest, VideoFile
 from storage.accounts import AccountRow
@@ -43,10 +43,14 @@ def placeholder_request(post: PostRow, account: AccountRow, limits: Limits) -> P
     kind = post_content.kind(post)
     content: Content
     if kind == "file":
-        content = VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
+        content = _placeholder_file(limits)
     else:
         content = post_content.placeholder(post, len(post_content.sources_of(post)) if kind == "photos" else 1)
     return post_content.publish_request(post, account, content)
+
+
+def _placeholder_file(limits: Limits) -> VideoFile:
+    return VideoFile(size=1, mime_type=next(iter(limits.video_mime_types), "video/mp4"))
 
 
 def capabilities(post: PostRow, request: PublishRequest, table: CapabilityTable) -> Iterator[DomainError]:
@@ -66,9 +70,9 @@ def capabilities(post: PostRow, request: PublishRequest, table: CapabilityTable)
 
 def texts(request: PublishRequest, limits: Limits) -> Iterator[DomainError]:
     """Check the length of caption and title, the number of photos, and that the cover is one of them."""
-    for field, units, limit in too_long_texts(request, limits):
-        path = f"post.{_PREFIXES.get(field, '')}{field}"
-        yield FieldInvalid(path, f"has {units} UTF-16 units, {limit} are allowed")
+    for found in too_long_texts(request, limits):
+        path = f"post.{_PREFIXES.get(found.field, '')}{found.field}"
+        yield FieldInvalid(path, f"has {found.length} {found.unit}, {found.limit} are allowed")
     photos = request.content
     if not isinstance(photos, Photos):
         return
@@ -77,6 +81,16 @@ def texts(request: PublishRequest, limits: Limits) -> Iterator[DomainError]:
         yield FieldInvalid("post.photos.sources", f"has {count} photos, 1 to {limits.max_photos} are allowed")
     if not 0 <= cover < max(1, count):
         yield FieldInvalid("post.photos.cover_index", f"is {cover}, the last photo is {count - 1}")
+
+
+def media_kind(request: PublishRequest, table: CapabilityTable) -> Iterator[DomainError]:
+    """Check that a post has the media without which its network takes none; `capabilities` reports text posts where
+    the provider has none at all.
+    """
+    limits = table.limits_of(request.platform)
+    if misses_media(request, limits) and (request.content is not None or table.can(Capability.POST_TEXT)):
+        path = "post.video" if request.content is None else "post.photos"
+        yield FieldInvalid(path, f"a post for {request.platform or table.display_name} needs {limits.required_media}")
 
 
 def options(provider: Provider, request: PublishRequest) -> Iterator[DomainError]:
@@ -103,8 +117,12 @@ def options(provider: Provider, request: PublishRequest) -> Iterator[DomainError
 
 
 def _within_limits(request: PublishRequest, limits: Limits) -> PublishRequest:
-    """Shorten the texts and the list of photos of a request, whose lengths `texts` has checked."""
+    """Shorten the texts and the list of photos of a request, and exchange media of the wrong kind: `texts` and
+    `media_kind` have reported them.
+    """
     content = request.content
+    if misses_media(request, limits):
+        content = _placeholder_file(limits)
     if isinstance(content, Photos):
         uris = content.uris[: limits.max_photos or MAX_LINKS]
         content = replace(content, uris=uris, cover_index=0, title=content.title[:1])

@@ -48,6 +48,10 @@ class Work:
     attempt: AttemptRow
 
 
+Learnt = Callable[[PostRow], dict[str, Any]]
+"""What was learnt of a post, as columns that add to those that it has when they are stored."""
+
+
 def subject(post: PostRow) -> str:
     """Return the post's resource name."""
     return names.POST.format(post.location, post.id)
@@ -123,19 +127,22 @@ async def move(
     *,
     post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
+    learnt: Learnt | None = None,
     before_move: Callable[[Transaction], Awaitable[None]] | None = None,
     **attempt_values: Any,
 ) -> Work:
     """Move the attempt, and the post with it; raises Superseded if the attempt has changed since it was read.
 
-    `post` are further columns of the post; an event is recorded if the post's state changes. `before_move` runs first,
-    in the same transaction.
+    `post` are further columns of the post, and `learnt` those that add to what it has; an event is recorded if the
+    post's state changes. `before_move` runs first, in the same transaction.
     """
     reach(f"publish.before-commit.{to}")
     async with domain.db.transaction() as tx:
         if before_move is not None:
             await before_move(tx)
-        moved = await move_with(tx, work, to, domain.clock(), post_state=post_state, post=post, **attempt_values)
+        moved = await move_with(
+            tx, work, to, domain.clock(), post_state=post_state, post=post, learnt=learnt, **attempt_values
+        )
     reach(f"publish.after-commit.{to}")
     return moved
 
@@ -148,13 +155,17 @@ async def move_with(
     *,
     post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
+    learnt: Learnt | None = None,
     **attempt_values: Any,
 ) -> Work:
     """Move as `move` does, within the given transaction."""
     attempt = await _move_attempt(tx, work.attempt, to, now, **attempt_values)
-    row = work.post
-    if post_state is not None or post:
-        row = await _change_post(tx, work.post, now, post_state or work.post.state, post or {})
+    row, columns = work.post, dict(post or {})
+    if learnt is not None:
+        # The attempt is locked now: nobody else adds to the post until this is committed.
+        columns |= learnt(await posts.get(tx, row.location, row.id))
+    if post_state is not None or columns:
+        row = await _change_post(tx, work.post, now, post_state or work.post.state, columns)
     return Work(row, attempt)
 
 

@@ -6,7 +6,7 @@ publish, and back to INTENT. Makes no vendor call.
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -83,7 +83,9 @@ async def _store_upload(domain: Domain, work: Work, begun: Begun, size: int) -> 
 async def _store_processing(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork:
     """Store that the vendor fetches the media and publishes by itself: from here on it is only polled."""
     shown = {"total_bytes": size, "sent_bytes": 0, "due_at": domain.clock() + retry_policy.POLL_FIRST, "error": None}
-    accepted = {} if begun.publish_id else {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
+    accepted: dict[str, Any] = {}
+    if not begun.publish_id:
+        accepted = {"media": {**work.attempt.media, vendor_lookup.ACCEPTED: True}}
     await journal.move(
         domain,
         work,

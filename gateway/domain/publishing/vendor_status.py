@@ -12,7 +12,7 @@ from gateway.domain import post_content, vendor_errors
 from gateway.domain.accounts import read
 from gateway.domain.context import Domain
 from gateway.domain.publishing import journal, kept, moves, reconnected, retry_policy
-from gateway.domain.publishing.journal import Work
+from gateway.domain.publishing.journal import Learnt, Work
 from gateway.domain.publishing.moves import NextWork
 from gateway.domain.quotas import daily_caps
 from providers.errors import Ambiguous, GrantRevoked, NotFound, ProviderError, TokenRefused
@@ -22,6 +22,9 @@ from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 
 log = structlog.get_logger(__name__)
+
+MAX_IDS = 500
+"""The most ids of one post: far more than a creator can publish of it, so that its row and its messages are bounded."""
 
 _PENDING = (PublishPhase.RECEIVING, PublishPhase.RUNNING, PublishPhase.SCHEDULED)
 _AFTER_REVIEW = (PublishPhase.SCHEDULED, PublishPhase.FAILED)
@@ -107,16 +110,16 @@ async def _defer_overdue(domain: Domain, work: Work) -> NextWork:
 async def mark_published(domain: Domain, work: Work, status: PublishStatus) -> NextWork:
     """Move to PUBLISHED; the id of a public post may come later and is polled for until then."""
     now = domain.clock()
-    values = await _public_columns(domain, work.post, status)
     public = work.post.options.get("privacy_level") != "only_me"
-    due = None if values.get("provider_post_id") or not public else now + retry_policy.POLL_FIRST
-    values |= {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
+    due = None if status.post_ids or work.post.provider_post_id or not public else now + retry_policy.POLL_FIRST
+    values = {"publish_time": now, "error": None, "due_at": due, "next_attempt_time": None}
     await journal.move(
         domain,
         work,
         AttemptState.PUBLISHED,
         post_state=PostState.PUBLISHED,
         post=values,
+        learnt=await _learnt(domain, work.post, status),
         before_move=moves.release_draft(domain, work),
         polls=0,
         failures=0,
@@ -124,14 +127,31 @@ async def mark_published(domain: Domain, work: Work, status: PublishStatus) -> N
     return None
 
 
-async def _public_columns(domain: Domain, post: PostRow, status: PublishStatus) -> dict[str, Any]:
-    """Return the columns for the post's vendor id and public address, as far as the status has them."""
-    if not status.post_ids:
-        return {"public_uri": status.public_uri} if status.public_uri else {}
+async def _learnt(domain: Domain, post: PostRow, status: PublishStatus) -> Learnt:
+    """Return the columns for the vendor's ids of a post and its public address, as far as the status adds to them."""
+    uri = await _public_uri(domain, post, status)
+
+    def columns(current: PostRow) -> dict[str, Any]:
+        known = current.public_ids
+        ids = list(dict.fromkeys([*known, *status.post_ids]))[:MAX_IDS]
+        found: dict[str, Any] = {}
+        if ids != known:
+            found = {"provider_post_ids": ids, "provider_post_id": ids[0]}
+        if uri and not (known and current.public_uri):
+            found["public_uri"] = uri
+        return found
+
+    return columns
+
+
+async def _public_uri(domain: Domain, post: PostRow, status: PublishStatus) -> str:
+    """Return the public address of a post: the vendor's own, or the one of its first id."""
+    ids = post.public_ids or status.post_ids
+    if status.public_uri or not ids:
+        return status.public_uri
     username = await read.username(domain, post)
     photos = post_content.kind(post) == "photos"
-    uri = status.public_uri or moves.publishing_of(domain, post).public_uri(username, status.post_ids[0], photos=photos)
-    return {"provider_post_id": status.post_ids[0], "public_uri": uri}
+    return moves.publishing_of(domain, post).public_uri(username, ids[0], photos=photos)
 
 
 async def _mark_awaiting(domain: Domain, work: Work) -> NextWork:
@@ -216,10 +236,11 @@ async def apply_late(domain: Domain, work: Work, status: PublishStatus, *, over:
         return await mark_published(domain, work, status)
     if post.state == PostState.AWAITING_CREATOR and moves.is_planner(domain, post) and status.phase in _AFTER_REVIEW:
         return await apply(domain, work, status)
-    found = await _public_columns(domain, post, status) if not post.provider_post_id else {}
     delay = retry_policy.poll_delay(work.attempt.polls, retry_policy.POST_ID_POLL_MAX)
-    due = None if over or found or post.provider_post_id else now + delay
-    await journal.move(domain, work, work.attempt.state, post={**found, "due_at": due}, polls=work.attempt.polls + 1)
+    complete = bool(status.post_ids or status.public_uri or post.provider_post_id)
+    due = None if over or complete else now + delay
+    learnt, polls = await _learnt(domain, post, status), work.attempt.polls + 1
+    await journal.move(domain, work, work.attempt.state, post={"due_at": due}, learnt=learnt, polls=polls)
     return None
 
 

@@ -127,7 +127,8 @@ async def _revive_replaced_attempt(domain: Domain, old: Work, status: PublishSta
         newest = await attempts.find(tx, post.location, post.id, post.attempt)
         if newest is None or newest.number == old.attempt.number or not _can_be_stopped(domain, post, newest):
             return False
-        values = {"publish_id": old.attempt.publish_id, "final_sent_time": old.attempt.final_sent_time or now}
+        sent = old.attempt.final_sent_time or now
+        values: dict[str, Any] = {"publish_id": old.attempt.publish_id, "final_sent_time": sent}
         columns = {"due_at": now, "error": None}
         moved = await journal.move_with(
             tx,
@@ -158,11 +159,11 @@ async def _during_upload(domain: Domain, work: Work, status: PublishStatus) -> s
 
 
 async def _after_end(domain: Domain, work: Work, status: PublishStatus) -> str:
-    """Add a missing post id, or note that the creator published a draft; a post never moves back."""
+    """Add the ids that the post does not have, or note that the creator published a draft; a post never moves back."""
     if status.phase is PublishPhase.FAILED:
         return CONTRADICTED
     published = status.phase is PublishPhase.PUBLISHED and work.post.state == PostState.AWAITING_CREATOR
-    if not published and (not status.post_ids or work.post.provider_post_id):
+    if not published and set(status.post_ids) <= set(work.post.public_ids):
         return NO_CHANGE
     await vendor_status.apply_late(domain, work, status)
     return APPLIED

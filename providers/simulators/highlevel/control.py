@@ -23,7 +23,7 @@ def _ledger(vendor: Vendor, values: Values) -> Values:
 def _records(vendor: Vendor, values: Values) -> Values:
     """HighLevel's own records of posts, the deleted ones included."""
     vendor.settle()
-    return {each.id: post_json(each, echo_schedule_date=True) for each in vendor.planner.records.values()}
+    return {each.id: post_json(each, echo_schedule_date=True, v3=True) for each in vendor.planner.records.values()}
 
 
 def _accounts(vendor: Vendor, values: Values) -> Values:

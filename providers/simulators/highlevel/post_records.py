@@ -31,7 +31,8 @@ class PostRecord:
     """A post. `due` is when it will be published; None for drafts and posts in review.
 
     `started` is when publishing began, `fetched` is True when its media were fetched or need not be, `waiting` is True
-    when it was due while an account was expired.
+    when it was due while an account was expired. `insights` are the counts `like`, `share` and `comment`, empty until
+    they are read from the network: v3 shows them.
     """
 
     id: str
@@ -60,6 +61,7 @@ class PostRecord:
     preview_link: str = ""
     published_at: datetime | None = None
     deleted: bool = False
+    insights: dict[str, int] = field(default_factory=dict)
 
     @property
     def display_date(self) -> datetime:
@@ -99,7 +101,9 @@ class PostRecord:
             self.due = now if self.schedule is None else self.schedule
 
 
-def post_json(record: PostRecord, *, echo_schedule_date: bool, user: dict[str, Any] | None = None) -> dict[str, Any]:
+def post_json(
+    record: PostRecord, *, echo_schedule_date: bool, v3: bool, user: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Return a post as the API shows it. With several accounts `platform` is google: live notes, 2026-11-20."""
     many = len(record.account_ids) != 1
     shown: dict[str, Any] = {
@@ -128,6 +132,7 @@ def post_json(record: PostRecord, *, echo_schedule_date: bool, user: dict[str, A
         "previewLink": record.preview_link,
         "publishedAt": record.published_at.isoformat() if record.published_at else "",
         "scheduleDate": record.schedule.isoformat() if record.schedule and echo_schedule_date else "",
+        "insights": record.insights if v3 else {},
         "user": user,
     }
     return {**shown, **{name: value for name, value in optional.items() if value}}

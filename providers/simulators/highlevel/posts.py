@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from providers.simulators.highlevel import ids, rules, validation, wire
 from providers.simulators.highlevel.errors import NOT_AN_ID, Refusal, invalid, not_found
 from providers.simulators.highlevel.ledger import Created
+from providers.simulators.highlevel.operations import V3
 from providers.simulators.highlevel.post_records import PostRecord, post_json
 from providers.simulators.highlevel.social_accounts import SimAccount
 from providers.simulators.highlevel.state import Vendor
@@ -80,15 +81,16 @@ async def create(request: Request) -> Response:
     return _single(request, "Created Post", record, 201)
 
 
-def _shown(vendor: Vendor, record: PostRecord, *, with_user: bool = False) -> dict[str, Any]:
+def _shown(request: Request, record: PostRecord, *, with_user: bool = False) -> dict[str, Any]:
+    vendor, v3 = wire.vendor_of(request), wire.generation(request) == V3
     user = vendor.tenants.users.get(record.user_id) if with_user else None
     shown = post_user_json(user) if user is not None else None
-    return post_json(record, echo_schedule_date=vendor.config.echo_schedule_date, user=shown)
+    return post_json(record, echo_schedule_date=vendor.config.echo_schedule_date, v3=v3, user=shown)
 
 
 def _single(request: Request, message: str, record: PostRecord, status: int = 200) -> Response:
     vendor = wire.vendor_of(request)
-    post = _shown(vendor, record)
+    post = _shown(request, record)
     if vendor.config.post_at == "flat":
         return JSONResponse(post, status)
     if vendor.config.post_at == "top":
@@ -177,5 +179,5 @@ async def search(request: Request) -> Response:
     found = [each for each in here if _matches(each, body) and since <= each.display_date <= until]
     found.sort(key=lambda each: each.display_date, reverse=True)
     skip, users = int(body["skip"]), body["includeUsers"] == "true"
-    rows = [_shown(vendor, each, with_user=users) for each in found[skip : skip + int(body["limit"])]]
+    rows = [_shown(request, each, with_user=users) for each in found[skip : skip + int(body["limit"])]]
     return wire.envelope(request, "Fetched Posts", {"posts": rows, "count": len(found)}, 201)

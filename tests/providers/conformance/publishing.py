@@ -170,6 +170,21 @@ class PublishingContract(Contract):
         self.can(Power.POSTS)
         await self._acts(self.harness.photo_request())
 
+    async def test_counts_are_by_the_ids_of_a_publish(self) -> None:
+        """Counts are numbers or not there, each under an id that the status names."""
+        self.needs(Capability.METRICS, Capability.POST_VIDEO_PULL)
+        self.can(Power.POSTS)
+        access, request = await self.harness.access(), self.harness.public_request("canary words")
+        begun = await self._begin(access, request)
+        publish_id = await self._publish_id(access, begun, request)
+        ids = (await self._status(access, begun, request)).post_ids
+
+        found = await self.harness.provider.publishing.metrics(access, publish_id, ids)
+
+        assert set(found) <= {*ids, ""}
+        for each in found.values():
+            assert all(count is None or count >= 0 for count in (each.view_count, each.like_count, each.comment_count))
+
     async def test_words_alone_have_an_id_and_no_address(self) -> None:
         """A text post has nothing to upload, and its status can be read."""
         self.needs(Capability.POST_TEXT)

@@ -18,6 +18,7 @@ IMPLEMENTED = {
     Capability.OAUTH,
     Capability.STATIC_TOKEN,
     Capability.AGENCY_GRANTS,
+    Capability.METRICS,
     Capability.ACCOUNT_METRICS,
     Capability.COMMENT_LIST,
     Capability.COMMENT_REPLY,

@@ -149,12 +149,16 @@ async def test_a_comment_is_never_sent_twice(answer: Any, kind: type[Exception])
         ("tiktok_business", "a" * 151, False),
         ("facebook", "a" * 8000, True),
         ("threads", "a" * 501, False),
+        ("threads", "é" * 250, True),
+        ("threads", "é" * 251, False),
+        ("bluesky", "🥐" * 300, True),
+        ("bluesky", "🥐" * 301, False),
         ("facebook", "", False),
         ("facebook", " \n", False),
     ],
 )
 def test_each_network_has_a_maximum_comment_length(platform: str, text: str, accepted: bool) -> None:
-    """It counts UTF-16 units; an empty comment is refused too. No call is made."""
+    """It counts in the unit of its network's posts; an empty comment is refused too. No call is made."""
     provider, vendor = highlevel(api_version="v3")
     account = AccountRef("a", platform)
 

@@ -11,7 +11,8 @@ import pytest
 from providers.errors import ContentRefused, OptionUnsupported
 from providers.highlevel import platform_options
 from providers.models.accounts import PrivacyLevel
-from providers.models.publishing import PostMode, PostOptions, PublishRequest
+from providers.models.publishing import PostMode, PostOptions, PublishRequest, VideoLink
+from providers.models.secret import Secret
 from tests.providers.highlevel.support import NOW, USER, highlevel
 from tests.providers.highlevel.test_publishing import ACCOUNT, body, post
 
@@ -35,13 +36,46 @@ def refused_field(request: PublishRequest, version: str = "2021-07-28") -> str:
 @pytest.mark.parametrize("kind", ["post", "story", "reel"])
 async def test_the_post_type_is_sent(kind: str) -> None:
     """It is the field `type`."""
-    assert kind == (await body(post("instagram", extra={"post_type": kind})))["type"]
+    film = VideoLink(Secret("https://media.example/a.mp4"), "video/mp4")
+    assert kind == (await body(post("instagram", film, caption="", extra={"post_type": kind})))["type"]
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram", "linkedin", "youtube", "threads", ""])
 async def test_a_first_comment_is_sent_as_follow_up_comment(platform: str) -> None:
     """HighLevel would refuse a property `firstComment`."""
     assert "First!" == (await body(post(platform, extra={"first_comment": "First!"})))["followUpComment"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "fits", "beyond"),
+    [
+        ("facebook", "x" * 8_000, "x" * 8_001),
+        ("instagram", "🥐" * 1_100, "🥐" * 1_100 + "x"),
+        ("linkedin", "x" * 3_000, "x" * 3_001),
+        ("youtube", "x" * 10_000, "x" * 10_001),
+        ("threads", "é" * 250, "é" * 251),
+        ("bluesky", "🥐" * 300, "🥐" * 301),
+    ],
+)
+async def test_a_first_comment_is_as_long_as_the_network_allows(platform: str, fits: str, beyond: str) -> None:
+    """HighLevel would cut a longer one silently."""
+    assert fits == (await body(post(platform, extra={"first_comment": fits})))["followUpComment"]
+    assert "first_comment" == refused_field(post(platform, extra={"first_comment": beyond}))
+
+
+@pytest.mark.parametrize(
+    ("platform", "option", "name", "most"),
+    [
+        ("google_business", "google_business", "title", 58),
+        ("pinterest", "pinterest", "title", 100),
+        ("pinterest", "pinterest", "link", 2_048),
+        ("youtube", "youtube", "title", 100),
+    ],
+)
+async def test_titles_and_links_have_their_networks_maximum(platform: str, option: str, name: str, most: int) -> None:
+    """One character more is refused by the name of the option."""
+    assert "x" * most in str(await body(post(platform, extra={option: {name: "x" * most}})))
+    assert option == refused_field(post(platform, extra={option: {name: "x" * (most + 1)}}))
 
 
 async def test_a_link_preview_depends_on_the_api_version() -> None:
@@ -244,7 +278,7 @@ WRONG: tuple[Any, ...] = (
     DEEP,
     [DEEP],
     "",
-    "x" * 5_001,
+    "x" * 10_001,
     10**400,
     b"x",
 )
@@ -357,10 +391,12 @@ async def test_every_option_of_the_table_can_be_sent() -> None:
     }
     # These two are looked up by name, which test_publishing.py covers.
     assert platform_options.OPTIONS.keys() - {"category", "tags"} == good.keys()
+    film = VideoLink(Secret("https://media.example/a.mp4"), "video/mp4")
     for name, (platform, value, where) in good.items():
+        more = {"content": film} if name == "post_type" else {}
         mode = REVIEW if name in ("approver", "requester_note") else {}
         extra = {name: value, **({"approver": "a"} if mode else {})}
-        assert "a" in str((await body(post(platform, extra=extra, **mode)))[where]) or name == "post_type"
+        assert "a" in str((await body(post(platform, extra=extra, **mode, **more)))[where]) or name == "post_type"
 
 
 def test_a_review_without_an_approver_is_refused() -> None:

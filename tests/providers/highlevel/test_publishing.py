@@ -41,6 +41,7 @@ from providers.models.publishing import (
     VideoLink,
 )
 from providers.models.secret import Secret
+from providers.models.videos import VideoMetrics
 from tests.providers.faking import Answering, FakeVendor
 from tests.providers.highlevel.sandbox import in_process
 from tests.providers.highlevel.support import (
@@ -269,6 +270,31 @@ async def test_a_failed_lookup_of_labels_is_not_ambiguous(answer: Answering, kin
     assert {"GET"} == {each.method for each in vendor.requests}
 
 
+# Counts of a post
+
+
+@pytest.mark.parametrize(
+    ("insights", "expected"),
+    [
+        ({"like": 12, "share": 3, "comment": 5}, VideoMetrics(like_count=12, share_count=3, comment_count=5)),
+        ({"like": 0}, VideoMetrics(like_count=0)),
+        ({"like": "7", "share": -1, "comment": None}, VideoMetrics(like_count=7)),
+        ({}, None),
+        (None, None),
+        ([1], None),
+    ],
+)
+async def test_counts_of_a_post_are_in_its_record(insights: Any, expected: VideoMetrics | None) -> None:
+    """One read; counts that are missing or no counts are left out, and a post without any has none."""
+    record = {"_id": ID, "status": "published", "postId": "1_2", "insights": insights}
+    provider, vendor = highlevel(ok({"post": record}), api_version="v3")
+
+    found = await provider.publishing.metrics(FakeAccess(), ID, ["1_2"])
+
+    assert ({} if expected is None else {"1_2": expected}) == found
+    assert [("GET", f"{POSTS}/{ID}")] == [(each.method, str(each.url)) for each in vendor.requests]
+
+
 # Refused requests
 
 
@@ -277,7 +303,6 @@ async def test_a_failed_lookup_of_labels_is_not_ambiguous(answer: Answering, kin
     [
         (post(mode=PostMode.CREATOR_INBOX), "mode"),
         (post("tiktok", cover_offset=timedelta(seconds=1)), "cover_offset"),
-        (post("tiktok", Photos((Secret("https://a.example/a.jpg"),))), "content"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),), title="a")), "title"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),) * 2, cover_index=1)), "cover_index"),
         (post("facebook", Photos((Secret("https://a.example/a.jpg"),), auto_add_music=True)), "auto_add_music"),

@@ -15,8 +15,8 @@ from providers.interface.provider import Provider
 from providers.models.accounts import ProfilePart
 from providers.models.publishing import PostMode, VideoFile
 from providers.registry import build
+from providers.text_units import utf16_units
 from providers.tiktok.capabilities import TABLE
-from providers.utf16 import utf16_units
 from tests.providers.tiktok.support import NOW, SETTINGS, FakeAccess, begun, publish_request, tiktok
 
 

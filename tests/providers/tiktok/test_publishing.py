@@ -319,6 +319,7 @@ async def test_every_fail_reason_has_its_kind(reason: str, kind: FailureKind) ->
         (b'"publicaly_available_post_id":[]', ()),
         (b'"publicaly_available_post_id":null', ()),
         (b'"publicaly_available_post_id":[7.602997517160123666e18,true,null,"",0,{}]', ()),
+        (b'"publicaly_available_post_id":[1],"publicly_available_post_id":[2,1]', ("1", "2")),
         (b'"x":1', ()),
     ],
 )

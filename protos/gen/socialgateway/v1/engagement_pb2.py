@@ -26,7 +26,7 @@ from google.api import field_behavior_pb2 as google_dot_api_dot_field__behavior_
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!socialgateway/v1/engagement.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x0cMetricSeries\x12.\n\x06metric\x18\x01 \x01(\x0e\x32\x18.socialgateway.v1.MetricB\x04\xe2\x41\x01\x03\x12\x18\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12!\n\x0e\x63hange_percent\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x1a\n\x0c\x64\x61ily_values\x18\x04 \x03(\x03\x42\x04\xe2\x41\x01\x03\x42\x08\n\x06_totalB\x11\n\x0f_change_percent\"\xce\x03\n\x07\x43omment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04post\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10provider_post_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13\x61uthor_display_name\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x61uthor_avatar_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03own\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05\x64\x65pth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nlike_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1e\n\x0breply_count\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\npublic_uri\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61ttachment_uris\x18\r \x03(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x65\x64ited\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x36\n\x0cpublish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\r\n\x0b_like_countB\x0e\n\x0c_reply_count*\xac\x01\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x10\n\x0cMETRIC_POSTS\x10\x01\x12\x14\n\x10METRIC_FOLLOWERS\x10\x02\x12\x16\n\x12METRIC_IMPRESSIONS\x10\x03\x12\x10\n\x0cMETRIC_REACH\x10\x04\x12\x10\n\x0cMETRIC_LIKES\x10\x05\x12\x13\n\x0fMETRIC_COMMENTS\x10\x06\x12\x11\n\rMETRIC_SHARES\x10\x07\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!socialgateway/v1/engagement.proto\x12\x10socialgateway.v1\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb4\x01\n\x0cMetricSeries\x12.\n\x06metric\x18\x01 \x01(\x0e\x32\x18.socialgateway.v1.MetricB\x04\xe2\x41\x01\x03\x12\x18\n\x05total\x18\x02 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12!\n\x0e\x63hange_percent\x18\x03 \x01(\x01\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x1a\n\x0c\x64\x61ily_values\x18\x04 \x03(\x03\x42\x04\xe2\x41\x01\x03\x42\x08\n\x06_totalB\x11\n\x0f_change_percent\"\x81\x02\n\x0bPostMetrics\x12\x12\n\x04post\x18\x01 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1e\n\x10provider_post_id\x18\x02 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\nview_count\x18\x03 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1d\n\nlike_count\x18\x04 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12 \n\rcomment_count\x18\x05 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x02\x88\x01\x01\x12\x1e\n\x0bshare_count\x18\x06 \x01(\x03\x42\x04\xe2\x41\x01\x03H\x03\x88\x01\x01\x42\r\n\x0b_view_countB\r\n\x0b_like_countB\x10\n\x0e_comment_countB\x0e\n\x0c_share_count\"\xce\x03\n\x07\x43omment\x12\x12\n\x04name\x18\x01 \x01(\tB\x04\xe2\x41\x01\x08\x12\x12\n\x04text\x18\x02 \x01(\tB\x04\xe2\x41\x01\x02\x12\x12\n\x04post\x18\x03 \x01(\tB\x04\xe2\x41\x01\x01\x12\x16\n\x08reply_to\x18\x04 \x01(\tB\x04\xe2\x41\x01\x01\x12\x1e\n\x10provider_post_id\x18\x05 \x01(\tB\x04\xe2\x41\x01\x03\x12!\n\x13\x61uthor_display_name\x18\x06 \x01(\tB\x04\xe2\x41\x01\x03\x12\x1f\n\x11\x61uthor_avatar_uri\x18\x07 \x01(\tB\x04\xe2\x41\x01\x03\x12\x11\n\x03own\x18\x08 \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x13\n\x05\x64\x65pth\x18\t \x01(\x05\x42\x04\xe2\x41\x01\x03\x12\x1d\n\nlike_count\x18\n \x01(\x03\x42\x04\xe2\x41\x01\x03H\x00\x88\x01\x01\x12\x1e\n\x0breply_count\x18\x0b \x01(\x03\x42\x04\xe2\x41\x01\x03H\x01\x88\x01\x01\x12\x18\n\npublic_uri\x18\x0c \x01(\tB\x04\xe2\x41\x01\x03\x12\x1d\n\x0f\x61ttachment_uris\x18\r \x03(\tB\x04\xe2\x41\x01\x03\x12\x14\n\x06\x65\x64ited\x18\x0e \x01(\x08\x42\x04\xe2\x41\x01\x03\x12\x36\n\x0cpublish_time\x18\x0f \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x04\xe2\x41\x01\x03\x42\r\n\x0b_like_countB\x0e\n\x0c_reply_count*\xac\x01\n\x06Metric\x12\x16\n\x12METRIC_UNSPECIFIED\x10\x00\x12\x10\n\x0cMETRIC_POSTS\x10\x01\x12\x14\n\x10METRIC_FOLLOWERS\x10\x02\x12\x16\n\x12METRIC_IMPRESSIONS\x10\x03\x12\x10\n\x0cMETRIC_REACH\x10\x04\x12\x10\n\x0cMETRIC_LIKES\x10\x05\x12\x13\n\x0fMETRIC_COMMENTS\x10\x06\x12\x11\n\rMETRIC_SHARES\x10\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,6 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_METRICSERIES'].fields_by_name['change_percent']._serialized_options = b'\342A\001\003'
   _globals['_METRICSERIES'].fields_by_name['daily_values']._loaded_options = None
   _globals['_METRICSERIES'].fields_by_name['daily_values']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['post']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['post']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['provider_post_id']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['provider_post_id']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['view_count']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['view_count']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['like_count']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['like_count']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['comment_count']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['comment_count']._serialized_options = b'\342A\001\003'
+  _globals['_POSTMETRICS'].fields_by_name['share_count']._loaded_options = None
+  _globals['_POSTMETRICS'].fields_by_name['share_count']._serialized_options = b'\342A\001\003'
   _globals['_COMMENT'].fields_by_name['name']._loaded_options = None
   _globals['_COMMENT'].fields_by_name['name']._serialized_options = b'\342A\001\010'
   _globals['_COMMENT'].fields_by_name['text']._loaded_options = None
@@ -71,10 +83,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COMMENT'].fields_by_name['edited']._serialized_options = b'\342A\001\003'
   _globals['_COMMENT'].fields_by_name['publish_time']._loaded_options = None
   _globals['_COMMENT'].fields_by_name['publish_time']._serialized_options = b'\342A\001\003'
-  _globals['_METRIC']._serialized_start=770
-  _globals['_METRIC']._serialized_end=942
+  _globals['_METRIC']._serialized_start=1030
+  _globals['_METRIC']._serialized_end=1202
   _globals['_METRICSERIES']._serialized_start=122
   _globals['_METRICSERIES']._serialized_end=302
-  _globals['_COMMENT']._serialized_start=305
-  _globals['_COMMENT']._serialized_end=767
+  _globals['_POSTMETRICS']._serialized_start=305
+  _globals['_POSTMETRICS']._serialized_end=562
+  _globals['_COMMENT']._serialized_start=565
+  _globals['_COMMENT']._serialized_end=1027
 # @@protoc_insertion_point(module_scope)

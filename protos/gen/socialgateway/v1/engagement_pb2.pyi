@@ -42,6 +42,22 @@ class MetricSeries(_message.Message):
     daily_values: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, metric: _Optional[_Union[Metric, str]] = ..., total: _Optional[int] = ..., change_percent: _Optional[float] = ..., daily_values: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class PostMetrics(_message.Message):
+    __slots__ = ("post", "provider_post_id", "view_count", "like_count", "comment_count", "share_count")
+    POST_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_POST_ID_FIELD_NUMBER: _ClassVar[int]
+    VIEW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LIKE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    COMMENT_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SHARE_COUNT_FIELD_NUMBER: _ClassVar[int]
+    post: str
+    provider_post_id: str
+    view_count: int
+    like_count: int
+    comment_count: int
+    share_count: int
+    def __init__(self, post: _Optional[str] = ..., provider_post_id: _Optional[str] = ..., view_count: _Optional[int] = ..., like_count: _Optional[int] = ..., comment_count: _Optional[int] = ..., share_count: _Optional[int] = ...) -> None: ...
+
 class Comment(_message.Message):
     __slots__ = ("name", "text", "post", "reply_to", "provider_post_id", "author_display_name", "author_avatar_uri", "own", "depth", "like_count", "reply_count", "public_uri", "attachment_uris", "edited", "publish_time")
     NAME_FIELD_NUMBER: _ClassVar[int]

@@ -42,6 +42,20 @@ class QueryMetricsResponse(_message.Message):
     fetch_time: _timestamp_pb2.Timestamp
     def __init__(self, series: _Optional[_Iterable[_Union[_engagement_pb2.MetricSeries, _Mapping]]] = ..., start_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
+class QueryPostMetricsRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class QueryPostMetricsResponse(_message.Message):
+    __slots__ = ("metrics", "fetch_time")
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    FETCH_TIME_FIELD_NUMBER: _ClassVar[int]
+    metrics: _containers.RepeatedCompositeFieldContainer[_engagement_pb2.PostMetrics]
+    fetch_time: _timestamp_pb2.Timestamp
+    def __init__(self, metrics: _Optional[_Iterable[_Union[_engagement_pb2.PostMetrics, _Mapping]]] = ..., fetch_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
 class ListCommentsRequest(_message.Message):
     __slots__ = ("parent", "page_size", "page_token", "post", "reply_to", "order")
     PARENT_FIELD_NUMBER: _ClassVar[int]

@@ -45,7 +45,7 @@ class EngagementServiceStub:
     QueryMetrics: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryMetricsRequest, _engagement_service_pb2.QueryMetricsResponse]
     """Reads an account's figures over a span of days.
 
-    HighLevel has them per account and never per post, and not of every account: of TikTok's only of businesses, of
+    HighLevel does not have them of every account: of TikTok's only of businesses, of
     LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
 
     Cost: one vendor call.
@@ -53,6 +53,18 @@ class EngagementServiceStub:
     Scope: engagement.read.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, OPTION_UNSUPPORTED (the
     span cannot be chosen), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    QueryPostMetrics: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryPostMetricsRequest, _engagement_service_pb2.QueryPostMetricsResponse]
+    """Reads the figures of one post, as the vendor counts them now.
+
+    A post that was published several times has figures for each of its provider_post_ids. HighLevel counts posts in version
+    v3 of its API only, and some time after they were published; TikTok counts public posts.
+
+    Cost: one vendor call for each 20 ids.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (the vendor has no id of the post yet), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     ListComments: _grpc.UnaryUnaryMultiCallable[_engagement_service_pb2.ListCommentsRequest, _engagement_service_pb2.ListCommentsResponse]
     """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
@@ -119,7 +131,7 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     QueryMetrics: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryMetricsRequest, _engagement_service_pb2.QueryMetricsResponse]  # type: ignore[assignment]
     """Reads an account's figures over a span of days.
 
-    HighLevel has them per account and never per post, and not of every account: of TikTok's only of businesses, of
+    HighLevel does not have them of every account: of TikTok's only of businesses, of
     LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
 
     Cost: one vendor call.
@@ -127,6 +139,18 @@ class EngagementServiceAsyncStub(EngagementServiceStub):
     Scope: engagement.read.
     Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, OPTION_UNSUPPORTED (the
     span cannot be chosen), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+    """
+    QueryPostMetrics: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.QueryPostMetricsRequest, _engagement_service_pb2.QueryPostMetricsResponse]  # type: ignore[assignment]
+    """Reads the figures of one post, as the vendor counts them now.
+
+    A post that was published several times has figures for each of its provider_post_ids. HighLevel counts posts in version
+    v3 of its API only, and some time after they were published; TikTok counts public posts.
+
+    Cost: one vendor call for each 20 ids.
+    Idempotent: yes, a read.
+    Scope: engagement.read.
+    Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (the vendor has no id of the post yet), REAUTHORIZATION_REQUIRED,
+    SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
     """
     ListComments: _aio.UnaryUnaryMultiCallable[_engagement_service_pb2.ListCommentsRequest, _engagement_service_pb2.ListCommentsResponse]  # type: ignore[assignment]
     """Lists comments: those directly below the account's posts, or what stands below one post or one comment.
@@ -196,7 +220,7 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_engagement_service_pb2.QueryMetricsResponse, _abc.Awaitable[_engagement_service_pb2.QueryMetricsResponse]]:
         """Reads an account's figures over a span of days.
 
-        HighLevel has them per account and never per post, and not of every account: of TikTok's only of businesses, of
+        HighLevel does not have them of every account: of TikTok's only of businesses, of
         LinkedIn's only of pages. Of others it answers noughts, so the gateway does not ask.
 
         Cost: one vendor call.
@@ -204,6 +228,24 @@ class EngagementServiceServicer(metaclass=_abc_1.ABCMeta):
         Scope: engagement.read.
         Reasons: RESOURCE_NOT_FOUND, REAUTHORIZATION_REQUIRED, SCOPE_NOT_GRANTED, CAPABILITY_MISSING, OPTION_UNSUPPORTED (the
         span cannot be chosen), PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
+        """
+
+    @_abc_1.abstractmethod
+    def QueryPostMetrics(
+        self,
+        request: _engagement_service_pb2.QueryPostMetricsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_engagement_service_pb2.QueryPostMetricsResponse, _abc.Awaitable[_engagement_service_pb2.QueryPostMetricsResponse]]:
+        """Reads the figures of one post, as the vendor counts them now.
+
+        A post that was published several times has figures for each of its provider_post_ids. HighLevel counts posts in version
+        v3 of its API only, and some time after they were published; TikTok counts public posts.
+
+        Cost: one vendor call for each 20 ids.
+        Idempotent: yes, a read.
+        Scope: engagement.read.
+        Reasons: RESOURCE_NOT_FOUND, STATE_FORBIDS (the vendor has no id of the post yet), REAUTHORIZATION_REQUIRED,
+        SCOPE_NOT_GRANTED, CAPABILITY_MISSING, PROVIDER_RATE_LIMITED, PROVIDER_UNAVAILABLE, PROVIDER_CONTRACT_BROKEN.
         """
 
     @_abc_1.abstractmethod

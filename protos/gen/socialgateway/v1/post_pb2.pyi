@@ -48,7 +48,7 @@ ROUTE_POLICY_ACCOUNT_ONLY: RoutePolicy
 ROUTE_POLICY_ANY: RoutePolicy
 
 class Post(_message.Message):
-    __slots__ = ("name", "account", "mode", "caption", "video", "photos", "options", "schedule_time", "labels", "state", "error", "provider_post_id", "published_video", "public_uri", "attempt_count", "progress", "create_time", "update_time", "publish_time", "etag", "provider_extra", "late_tolerance", "consent", "route_policy", "route", "disclosure_label", "quota_costs", "differences")
+    __slots__ = ("name", "account", "mode", "caption", "video", "photos", "options", "schedule_time", "labels", "state", "error", "provider_post_id", "published_video", "public_uri", "attempt_count", "progress", "create_time", "update_time", "publish_time", "etag", "provider_extra", "late_tolerance", "consent", "route_policy", "route", "disclosure_label", "quota_costs", "differences", "provider_post_ids", "published_videos")
     class State(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
         __slots__ = ()
         STATE_UNSPECIFIED: _ClassVar[Post.State]
@@ -117,6 +117,8 @@ class Post(_message.Message):
     DISCLOSURE_LABEL_FIELD_NUMBER: _ClassVar[int]
     QUOTA_COSTS_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
+    PROVIDER_POST_IDS_FIELD_NUMBER: _ClassVar[int]
+    PUBLISHED_VIDEOS_FIELD_NUMBER: _ClassVar[int]
     name: str
     account: str
     mode: PostMode
@@ -145,7 +147,9 @@ class Post(_message.Message):
     disclosure_label: DisclosureLabel
     quota_costs: _containers.RepeatedCompositeFieldContainer[_quota_pb2.QuotaCost]
     differences: _containers.RepeatedCompositeFieldContainer[Difference]
-    def __init__(self, name: _Optional[str] = ..., account: _Optional[str] = ..., mode: _Optional[_Union[PostMode, str]] = ..., caption: _Optional[str] = ..., video: _Optional[_Union[VideoContent, _Mapping]] = ..., photos: _Optional[_Union[PhotoContent, _Mapping]] = ..., options: _Optional[_Union[PostOptions, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[Post.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_post_id: _Optional[str] = ..., published_video: _Optional[str] = ..., public_uri: _Optional[str] = ..., attempt_count: _Optional[int] = ..., progress: _Optional[_Union[Post.Progress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., provider_extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., late_tolerance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., route_policy: _Optional[_Union[RoutePolicy, str]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., disclosure_label: _Optional[_Union[DisclosureLabel, str]] = ..., quota_costs: _Optional[_Iterable[_Union[_quota_pb2.QuotaCost, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ...) -> None: ...
+    provider_post_ids: _containers.RepeatedScalarFieldContainer[str]
+    published_videos: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., account: _Optional[str] = ..., mode: _Optional[_Union[PostMode, str]] = ..., caption: _Optional[str] = ..., video: _Optional[_Union[VideoContent, _Mapping]] = ..., photos: _Optional[_Union[PhotoContent, _Mapping]] = ..., options: _Optional[_Union[PostOptions, _Mapping]] = ..., schedule_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., state: _Optional[_Union[Post.State, str]] = ..., error: _Optional[_Union[_status_pb2.Status, _Mapping]] = ..., provider_post_id: _Optional[str] = ..., published_video: _Optional[str] = ..., public_uri: _Optional[str] = ..., attempt_count: _Optional[int] = ..., progress: _Optional[_Union[Post.Progress, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., publish_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., etag: _Optional[str] = ..., provider_extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., late_tolerance: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., route_policy: _Optional[_Union[RoutePolicy, str]] = ..., route: _Optional[_Union[Route, _Mapping]] = ..., disclosure_label: _Optional[_Union[DisclosureLabel, str]] = ..., quota_costs: _Optional[_Iterable[_Union[_quota_pb2.QuotaCost, _Mapping]]] = ..., differences: _Optional[_Iterable[_Union[Difference, _Mapping]]] = ..., provider_post_ids: _Optional[_Iterable[str]] = ..., published_videos: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Difference(_message.Message):
     __slots__ = ("field", "kept")

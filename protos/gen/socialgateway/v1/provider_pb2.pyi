@@ -11,6 +11,20 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class TextUnit(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TEXT_UNIT_UNSPECIFIED: _ClassVar[TextUnit]
+    TEXT_UNIT_UTF16_UNIT: _ClassVar[TextUnit]
+    TEXT_UNIT_CODE_POINT: _ClassVar[TextUnit]
+    TEXT_UNIT_GRAPHEME: _ClassVar[TextUnit]
+    TEXT_UNIT_UTF8_BYTE: _ClassVar[TextUnit]
+
+class RequiredMedia(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    REQUIRED_MEDIA_UNSPECIFIED: _ClassVar[RequiredMedia]
+    REQUIRED_MEDIA_ANY: _ClassVar[RequiredMedia]
+    REQUIRED_MEDIA_VIDEO: _ClassVar[RequiredMedia]
+
 class Support(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     SUPPORT_UNSPECIFIED: _ClassVar[Support]
@@ -53,6 +67,14 @@ class Capability(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     CAPABILITY_WEBHOOKS: _ClassVar[Capability]
     CAPABILITY_ADS: _ClassVar[Capability]
     CAPABILITY_AUDIENCES: _ClassVar[Capability]
+TEXT_UNIT_UNSPECIFIED: TextUnit
+TEXT_UNIT_UTF16_UNIT: TextUnit
+TEXT_UNIT_CODE_POINT: TextUnit
+TEXT_UNIT_GRAPHEME: TextUnit
+TEXT_UNIT_UTF8_BYTE: TextUnit
+REQUIRED_MEDIA_UNSPECIFIED: RequiredMedia
+REQUIRED_MEDIA_ANY: RequiredMedia
+REQUIRED_MEDIA_VIDEO: RequiredMedia
 SUPPORT_UNSPECIFIED: Support
 SUPPORT_FULL: Support
 SUPPORT_PARTIAL: Support
@@ -123,7 +145,7 @@ class CapabilitySupport(_message.Message):
     def __init__(self, capability: _Optional[_Union[Capability, str]] = ..., support: _Optional[_Union[Support, str]] = ..., note: _Optional[str] = ...) -> None: ...
 
 class PublishingLimits(_message.Message):
-    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day", "max_title_length", "max_photo_caption_length", "max_photo_bytes", "max_photo_short_side", "max_video_duration")
+    __slots__ = ("max_caption_length", "max_photos", "max_video_bytes", "min_chunk_bytes", "max_chunk_bytes", "max_posts_per_day", "max_title_length", "max_photo_caption_length", "max_photo_bytes", "max_photo_short_side", "max_video_duration", "text_unit", "max_caption_bytes", "required_media", "photo_mime_types", "video_mime_types")
     MAX_CAPTION_LENGTH_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTOS_FIELD_NUMBER: _ClassVar[int]
     MAX_VIDEO_BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -135,6 +157,11 @@ class PublishingLimits(_message.Message):
     MAX_PHOTO_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_PHOTO_SHORT_SIDE_FIELD_NUMBER: _ClassVar[int]
     MAX_VIDEO_DURATION_FIELD_NUMBER: _ClassVar[int]
+    TEXT_UNIT_FIELD_NUMBER: _ClassVar[int]
+    MAX_CAPTION_BYTES_FIELD_NUMBER: _ClassVar[int]
+    REQUIRED_MEDIA_FIELD_NUMBER: _ClassVar[int]
+    PHOTO_MIME_TYPES_FIELD_NUMBER: _ClassVar[int]
+    VIDEO_MIME_TYPES_FIELD_NUMBER: _ClassVar[int]
     max_caption_length: int
     max_photos: int
     max_video_bytes: int
@@ -146,4 +173,9 @@ class PublishingLimits(_message.Message):
     max_photo_bytes: int
     max_photo_short_side: int
     max_video_duration: _duration_pb2.Duration
-    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ..., max_title_length: _Optional[int] = ..., max_photo_caption_length: _Optional[int] = ..., max_photo_bytes: _Optional[int] = ..., max_photo_short_side: _Optional[int] = ..., max_video_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    text_unit: TextUnit
+    max_caption_bytes: int
+    required_media: RequiredMedia
+    photo_mime_types: _containers.RepeatedScalarFieldContainer[str]
+    video_mime_types: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, max_caption_length: _Optional[int] = ..., max_photos: _Optional[int] = ..., max_video_bytes: _Optional[int] = ..., min_chunk_bytes: _Optional[int] = ..., max_chunk_bytes: _Optional[int] = ..., max_posts_per_day: _Optional[int] = ..., max_title_length: _Optional[int] = ..., max_photo_caption_length: _Optional[int] = ..., max_photo_bytes: _Optional[int] = ..., max_photo_short_side: _Optional[int] = ..., max_video_duration: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., text_unit: _Optional[_Union[TextUnit, str]] = ..., max_caption_bytes: _Optional[int] = ..., required_media: _Optional[_Union[RequiredMedia, str]] = ..., photo_mime_types: _Optional[_Iterable[str]] = ..., video_mime_types: _Optional[_Iterable[str]] = ...) -> None: ...
