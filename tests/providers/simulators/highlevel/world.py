@@ -82,10 +82,12 @@ class World:
         *,
         token: str | None = None,
         version: str | None = None,
+        agent: str = AGENT,
         **more: Any,
     ) -> httpx.Response:
-        """Send a call with bearer token, Version and JSON body."""
+        """Send a call with bearer token, Version, user agent and JSON body."""
         headers = {"Authorization": f"Bearer {token or self.token}", "Version": version or self.version}
+        headers["User-Agent"] = agent
         if body is not None:
             more["json"] = body
         return await self.http.request(method, path, headers=headers, **more)
@@ -147,9 +149,11 @@ class World:
         """Send a form to the token endpoint, with the client's credentials and without a Version."""
         return await self.http.post("/oauth/token", data={**CLIENT, **fields})
 
-    async def install(self, *locations: str, agency: bool = False, **asking: str) -> httpx.Response:
+    async def install(
+        self, *locations: str, agency: bool = False, choose: str = CHOOSE, **asking: str
+    ) -> httpx.Response:
         """Submit the consent page with the picked locations."""
-        page = await self.http.get(CHOOSE, params={**AUTHORIZE_QUERY, **asking})
+        page = await self.http.get(choose, params={**AUTHORIZE_QUERY, **asking})
         consent = re.search(r'name=consent value="([^"]+)"', page.text)
         assert consent is not None, page.text
         form = {"consent": consent[1], "decision": "approve", "location": list(locations)}
