@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from starlette.applications import Starlette
 
 from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.social_accounts import SimAccount
@@ -55,11 +56,17 @@ def status_and_message(answer: httpx.Response) -> tuple[int, str | list[str]]:
 class World:
     """The vendor, a client on it, the clock, and the access token of the bakery."""
 
-    vendor: Vendor
+    app: Starlette
     http: httpx.AsyncClient
     clock: Clock
     token: str = ""
     version: str = OLD
+
+    @property
+    def vendor(self) -> Vendor:
+        """The vendor's state and controls."""
+        vendor: Vendor = self.app.state.vendor
+        return vendor
 
     @property
     def tiktok(self) -> SimAccount:
@@ -187,7 +194,7 @@ async def world(**config: Any) -> AsyncIterator[World]:
     app = create_app(SimulatorConfig(**config), clock=clock, sleep=step, transport=transport)
     headers = {"User-Agent": AGENT}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=API, headers=headers) as http:
-        made = World(app.state.vendor, http, clock)
+        made = World(app, http, clock)
         made.token = made.grant()
         yield made
     await made.vendor.aclose()
