@@ -33,12 +33,13 @@ def executable() -> str:
     pytest.skip(text)
 
 
-@dataclass(frozen=True, slots=True)
 class Failed(Exception):
     """A call that the SDK refused: the status of HighLevel's answer, None without one, and the message."""
 
-    status: int | None
-    message: str
+    def __init__(self, status: int | None, message: str) -> None:
+        super().__init__(status, message)
+        self.status = status
+        self.message = message
 
 
 @dataclass(slots=True)

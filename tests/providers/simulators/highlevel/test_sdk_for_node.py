@@ -202,4 +202,4 @@ async def test_calls_that_lack_authorization_are_refused(session: tuple[World, S
     with pytest.raises(Failed) as caught:
         await sdk.call("socialMediaPosting.bulkDeleteSocialPlannerPosts", HERE, {"postIds": ["0" * 24]})
 
-    assert Failed(401, "Invalid JWT") == caught.value
+    assert (401, "Invalid JWT") == (caught.value.status, caught.value.message)
