@@ -2,8 +2,8 @@
 # @gohighlevel/api-client 3.1.0 (npm) leaves Authorization out of some calls, although it has the location's token.
 #
 # HighLevel's specification of 2021-07-28 names no security for the statistics and bulk delete of the social planner, and
-# the SDK, generated from it, looks up no token there, although they need one. Only a Private Integration Token, or an access
-# token passed to the constructor, is sent with every call.
+# the SDK, generated from it, looks up no token there, although they need one. Only a Private Integration Token, or an
+# access token passed to the constructor, is sent with every call.
 #
 # Seen with Node 20.20.2 on 2026-11-30:
 #   GET /social-media-posting/loc/accounts: Bearer access

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # gohighlevel-api-client 3.0.0 (PyPI) forgets the tokens that a refresh gives it.
 #
-# The answer of HighLevel's API v3 has its tokens in camel case. The SDK merges it into the session, in which the old ones
-# stand in snake case too, and these win. The call that caused the refresh uses the new access token; the next one
+# The answer of HighLevel's API v3 has its tokens in camel case. The SDK merges it into the session, in which the old
+# ones stand in snake case too, and these win. The call that caused the refresh uses the new access token; the next one
 # presents the old refresh token again, which HighLevel replaced.
 #
 # Seen with Python 3.11 on 2026-11-30:
