@@ -249,6 +249,20 @@ PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).d
         (PRIVATE, "not that of a public key"),
         (pem(KEY) + PRIVATE, "not that of a public key"),
     ],
+    ids=[
+        "empty",
+        "letter",
+        "three-bytes",
+        "text",
+        "cut-spki",
+        "33-bytes",
+        "cut-hex",
+        "rsa",
+        "cut-pem",
+        "cut-second-pem",
+        "private",
+        "public-and-private",
+    ],
 )
 def test_an_invalid_key_is_refused_at_startup(value: str, reason: str) -> None:
     """The error names the setting and says what is wrong, but does not contain the key."""
