@@ -133,8 +133,8 @@ class Settings(BaseSettings):
     )
     highlevel_webhook_keys: Names = Field(
         (),
-        description="Ed25519 public keys of HighLevel's webhooks: base64 of SPKI or 32 bytes, comma-separated; several "
-        "during a key change. If unset, HighLevel's published key.",
+        description="Ed25519 public keys of HighLevel's webhooks: PEM, base64 (of SPKI or 32 bytes) or hex, "
+        "comma-separated; several during a key change. If unset, HighLevel's published key.",
     )
     highlevel_legacy_webhook_signature: bool = Field(
         False, description="Also accept HighLevel's older RSA signature if a delivery has no newer one."

@@ -49,7 +49,7 @@ class Config:
     api_version: str = V2
     user_agent: str = field(default_factory=user_agent)
     popup_hosts: tuple[str, ...] = POPUP_HOSTS
-    keys: tuple[Ed25519PublicKey, ...] = (keys.read(keys.PUBLISHED),)
+    keys: tuple[Ed25519PublicKey, ...] = keys.read(keys.PUBLISHED)
     legacy_signature: bool = False
     webhook_window: timedelta = WINDOW
     allow_loopback: bool = False
@@ -111,7 +111,7 @@ def read(settings: Mapping[str, Any]) -> Config:
 
 def _keys(values: Iterable[str]) -> tuple[Ed25519PublicKey, ...]:
     try:
-        return tuple(keys.read(value) for value in values)
+        return tuple(key for value in values for key in keys.read(value))
     except ValueError as error:
         raise _wrong("webhook_keys", f"One of them cannot be used: {error}.", "webhook_keys") from None
 

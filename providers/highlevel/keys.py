@@ -5,6 +5,7 @@ Knows neither headers nor events. Nothing here is secret.
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -34,17 +35,47 @@ T1hhTiaCeIY/OwwwNUY2yvcCAwEAAQ==
 -----END PUBLIC KEY-----
 """
 _RAW_BYTES = 32
+_HEX = re.compile(r"[0-9a-fA-F]{64}")
+_UNREADABLE = "it is neither PEM, nor base64 or hex of a public key"
+_BEGIN = "-----BEGIN"
+_BLOCK = re.compile(r"-----BEGIN ([A-Z ]+)-----([A-Za-z0-9+/=\s]*)-----END \1-----")
 
 
-def read(value: str) -> Ed25519PublicKey:
-    """Read an Ed25519 key from the base64 of its SPKI or of its 32 bytes. Raises ValueError."""
-    raw = decode(value.strip())
+def read(value: str) -> tuple[Ed25519PublicKey, ...]:
+    """Read Ed25519 keys as HighLevel's own SDKs do: PEM, of which there may be several blocks, or one key as the base64
+    of its SPKI or of its 32 bytes, or as 64 hexadecimal digits. Raises ValueError.
+
+    The digits would be base64 too, of 48 bytes, which are no key.
+    """
+    text = value.strip()
+    if _BEGIN in text:
+        return _read_pem(text)
+    try:
+        raw = bytes.fromhex(text) if _HEX.fullmatch(text) else decode(text)
+    except ValueError:
+        raise ValueError(_UNREADABLE) from None
+    return (_key(raw),)
+
+
+def _read_pem(text: str) -> tuple[Ed25519PublicKey, ...]:
+    """Read every block. Files of environment variables often have `\\n` where the lines end."""
+    blocks = _BLOCK.findall(text.replace("\\r", "").replace("\\n", "\n"))
+    if len(blocks) != text.count(_BEGIN):
+        raise ValueError("its PEM is incomplete")
+    if any(label != "PUBLIC KEY" for label, _ in blocks):
+        raise ValueError("its PEM is not that of a public key")
+    return tuple(_key(decode("".join(body.split()))) for _, body in blocks)
+
+
+def _key(raw: bytes) -> Ed25519PublicKey:
     if len(raw) == _RAW_BYTES:
         return Ed25519PublicKey.from_public_bytes(raw)
     try:
         key = load_der_public_key(raw)
     except UnsupportedAlgorithm:
         raise ValueError("it is of an unknown kind") from None
+    except ValueError:
+        raise ValueError(_UNREADABLE) from None
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("it is no Ed25519 key")
     return key

@@ -47,6 +47,14 @@ def test_the_defaults_are_those_of_the_documentation(monkeypatch: pytest.MonkeyP
     } == found.provider("tiktok")
 
 
+def test_webhook_keys_keep_the_lines_of_a_pem(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable may have several lines, and further keys after a comma."""
+    pem = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"
+    monkeypatch.setenv("GATEWAY_HIGHLEVEL_WEBHOOK_KEYS", f"{pem}\n, {'0' * 64}")
+
+    assert (pem, "0" * 64) == settings.load().highlevel_webhook_keys
+
+
 def test_every_setting_is_read_from_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names that operators rely on set what they say."""
     values = {

@@ -175,10 +175,10 @@ async def attach(request: Request) -> Response:
     body = await wire.json_object(request)
     wire.check_shape(platforms.attach_shape(platform, generation), body)
     pending = _pending(request, platform)
-    origin_id = body.get("originId", pending.identity.origin_id)
+    origin_id = body.get("originId") or pending.identity.origin_id
     if origin_id != pending.identity.origin_id:
         raise Refusal(400, "originId is not among the accounts of this consent")
-    account = _attached(vendor, pending, str(body.get("type", pending.identity.type)))
+    account = _attached(vendor, pending, str(body.get("type") or pending.identity.type))
     return wire.envelope(request, "Attached account", _attached_json(account, vendor), 201)
 
 

@@ -81,11 +81,13 @@ ENDPOINTS: dict[str, Endpoint] = {
     "locations.get": users.location,
 }
 _METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+# The path got its /v2 on 2026-05-27; @gohighlevel/api-client 3.1.0 still opens the older one (run 2026-11-30).
+_CHOOSE_PATHS = ("/v2/oauth/chooselocation", "/oauth/chooselocation")
 
 
 def _routes() -> list[Route]:
     return [
-        Route("/v2/oauth/chooselocation", consent.authorize, methods=["GET"]),
+        *(Route(path, consent.authorize, methods=["GET"]) for path in _CHOOSE_PATHS),
         Route("/_sim/consent", consent.decide, methods=["POST"]),
         Route("/_sim/social/{state}", account_oauth.popup, methods=["GET"]),
         Route("/_sim/social/{state}", account_oauth.consented, methods=["POST"]),

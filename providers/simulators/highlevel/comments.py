@@ -62,7 +62,7 @@ def _shown(vendor: Vendor, comment: Comment) -> dict[str, Any]:
 async def create(request: Request) -> Response:
     """Reply to a comment, or comment on a published post. The ids are HighLevel's."""
     vendor, platform, body = wire.vendor_of(request), _platform(request), await wire.json_object(request)
-    content = validation.limited(TIKTOK_CONTENT, least=1) if platform == "tiktok" else validation.text
+    content = validation.limited(TIKTOK_CONTENT) if platform == "tiktok" else validation.text
     shape = {**_CREATE, "content": Field(content, True)}
     wire.check_shape(shape, body)
     comment = vendor.add_comment(
@@ -107,8 +107,8 @@ def _matches(comment: Comment, body: dict[str, Any]) -> bool:
     since = validation.parse_instant(body.get("fromDate")) or datetime.min.replace(tzinfo=UTC)
     until = validation.parse_instant(body.get("toDate")) or datetime.max.replace(tzinfo=UTC)
     wanted = comment.origin_id in body["originIds"] and since <= comment.time <= until
-    parent = body.get("parentId")
-    return wanted and parent in (None, comment.parent_id) and (body.get("search") or "") in comment.content
+    parent = body.get("parentId") or comment.parent_id
+    return wanted and parent == comment.parent_id and (body.get("search") or "") in comment.content
 
 
 async def listing(request: Request) -> Response:

@@ -32,8 +32,9 @@ SCOPES = (
     "marketplace-installer-details.readonly",
 )
 MEGABYTE = 1_000_000
-# Prefixes of user agents that Cloudflare blocks. Reported for urllib; here all defaults of Python are refused.
-DEFAULT_AGENTS = ("python", "aiohttp")
+# Prefixes of user agents that Cloudflare blocks. Reported for urllib; here other defaults of Python are refused too,
+# except httpx's, which HighLevel's own SDK for Python sends (gohighlevel-api-client 3.0.0, run 2026-11-30).
+DEFAULT_AGENTS = ("python-urllib", "python-requests", "aiohttp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

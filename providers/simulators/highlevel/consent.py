@@ -1,6 +1,6 @@
 """The consent page, on which the user picks where to install the app: in one location or, as an agency, in several.
 
-Owns: /v2/oauth/chooselocation, the decision, the redirect back. Knows nothing of how a code is redeemed.
+Owns: …/oauth/chooselocation, the decision, the redirect back. Knows nothing of how a code is redeemed.
 """
 
 from collections.abc import Mapping

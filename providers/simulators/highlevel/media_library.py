@@ -1,17 +1,18 @@
-"""The media library: multipart uploads and uploads from a URL, the list, deletion.
+"""The media library: uploads of a file or from a URL, the list, deletion.
 
 Owns: /medias. Knows nothing of posts.
 """
 
 import hashlib
 import mimetypes
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
-from providers.simulators.common.http import CLIENT_CLOSED
+from providers.simulators.common.http import CLIENT_CLOSED, media_type
 from providers.simulators.highlevel import ids, media_fetch, validation, wire
 from providers.simulators.highlevel.errors import Refusal, foreign_location, invalid, not_found
 from providers.simulators.highlevel.media_fetch import FetchedMedia
@@ -20,6 +21,9 @@ from providers.simulators.highlevel.state import Vendor
 from providers.simulators.highlevel.validation import Field, Shape
 
 _CHUNK = 1 << 20
+
+# The fields of a body: of a form, or of a JSON object.
+Form = Mapping[str, Any]
 
 
 def _check_alt(request: Request, location: str | None, kind: str | None) -> None:
@@ -30,19 +34,24 @@ def _check_alt(request: Request, location: str | None, kind: str | None) -> None
         raise foreign_location()
 
 
-def _text(form: FormData, name: str) -> str:
+def _text(form: Form, name: str) -> str:
     value = form.get(name)
     return value if isinstance(value, str) else ""
 
 
 async def upload(request: Request) -> Response:
-    """Receive a file, or with hosted=true the URL of one. The body must be multipart; JSON is refused."""
-    wire.check_media_type(request, "multipart/form-data")
+    """Receive a file in a multipart body, or with hosted=true the URL of one, also as JSON.
+
+    HighLevel's own SDKs send JSON always (versions 3.0.0 and 3.1.0, run 2026-11-30), so no file comes with them.
+    """
     vendor = wire.vendor_of(request)
     try:
-        async with request.form() as form:
-            _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
-            media = await _hosted(vendor, form) if _text(form, "hosted") == "true" else await _file(vendor, form)
+        if media_type(request.headers) == "application/json":
+            media = await _received(request, await wire.json_object(request))
+        else:
+            wire.check_media_type(request, "multipart/form-data")
+            async with request.form() as form:
+                media = await _received(request, form)
     except ClientDisconnect:
         return Response(status_code=CLIENT_CLOSED)
     media.location_id = str(wire.grant_of(request).location_id)
@@ -50,7 +59,15 @@ async def upload(request: Request) -> Response:
     return JSONResponse({"fileId": media.id, "url": media.url})
 
 
-async def _hosted(vendor: Vendor, form: FormData) -> MediaFile:
+async def _received(request: Request, form: Form) -> MediaFile:
+    """Return the file of a form, or of a JSON object, whose `hosted` may be a boolean."""
+    vendor = wire.vendor_of(request)
+    _check_alt(request, _text(form, "altId") or None, _text(form, "altType") or None)
+    hosted = form.get("hosted") is True or _text(form, "hosted") == "true"
+    return await _hosted(vendor, form) if hosted else await _file(vendor, form)
+
+
+async def _hosted(vendor: Vendor, form: Form) -> MediaFile:
     url = _text(form, "fileUrl")
     if not url.startswith(("https://", "http://")):
         raise invalid("fileUrl should not be empty")
@@ -61,7 +78,7 @@ async def _hosted(vendor: Vendor, form: FormData) -> MediaFile:
     return _checked(vendor, came, _text(form, "name") or url.rpartition("/")[2])
 
 
-async def _file(vendor: Vendor, form: FormData) -> MediaFile:
+async def _file(vendor: Vendor, form: Form) -> MediaFile:
     file = form.get("file")
     if not isinstance(file, UploadFile):
         raise invalid("file should not be empty")

@@ -144,7 +144,7 @@ _GOOGLE: dict[str, validation.Check] = {
     "location": validation.nested(
         {
             **dict.fromkeys(("name", "title"), Field(validation.text, True)),
-            "storeCode": Field(validation.caption),
+            "storeCode": Field(validation.text),
             **dict.fromkeys(("storefrontAddress", "metadata"), Field(validation.anything)),
             **dict.fromkeys(("maxLocation", "isVerified", "isConnected"), Field(validation.flag)),
         }

@@ -30,7 +30,7 @@ def _accounts(vendor: Vendor, location_id: str, account_ids: list[str]) -> list[
 
 def _check_user(vendor: Vendor, location_id: str, user_id: str | None) -> None:
     users = {user.id for user in vendor.tenants.users_of(location_id) if not user.deleted}
-    if user_id is not None and vendor.config.check_user and user_id not in users:
+    if user_id and vendor.config.check_user and user_id not in users:
         raise invalid("userId is not a user of this location")
 
 

@@ -32,7 +32,7 @@ _MIME = validation.matching(r"(image|video)/[a-z0-9.+-]+", _BAD_TYPE)
 _V3_TYPES = ("image/jpeg", "image/jpg", "image/png", "image/gif", "video/mp4", "video/mov", "video/webm")
 _V3_MIME = validation.matching("|".join(_V3_TYPES).replace("/", "\\/"), _BAD_TYPE)
 
-_TEXT, _FLAG, _ANY = Field(validation.caption), Field(validation.flag), Field(validation.anything)
+_TEXT, _FLAG, _ANY = Field(validation.text), Field(validation.flag), Field(validation.anything)
 
 
 def _media(*, v3: bool, draft: bool) -> validation.Check:

@@ -3,6 +3,7 @@
 Owns: /statistics. Knows nothing of reactions to a post.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,39 @@ DAYS = 7
 PLATFORMS = ("facebook", "instagram", "linkedin", "google", "pinterest", "youtube", "tiktok")
 
 
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A range of whole days, or of parts of them.
+
+    v3's example ends in the last millisecond of its last day (specification, read 2026-11-20), and an end at midnight
+    does not touch the day that begins there.
+    """
+
+    start: datetime
+    end: datetime
+
+    @classmethod
+    def of(cls, body: dict[str, Any]) -> "Range":
+        """Return the range of a valid body."""
+        start, end = (validation.parse_instant(body[name]) for name in ("startDate", "endDate"))
+        if start is None or end is None:
+            raise ValueError("it has no dates")
+        return cls(start, end)
+
+    @property
+    def days(self) -> int:
+        """How many days it touches; 0 when it does not end after its start."""
+        if self.end <= self.start:
+            return 0
+        last = self.end - timedelta(microseconds=1)
+        return (last.date() - self.start.date()).days + 1
+
+    def day_of(self, time: datetime) -> int | None:
+        """Return the number of a time's day, from 0; None outside the range."""
+        day = (time.astimezone(self.start.tzinfo).date() - self.start.date()).days
+        return day if self.start <= time <= self.end and day < self.days else None
+
+
 def _platforms(name: str, value: Any) -> list[str]:
     right = isinstance(value, list) and all(each in PLATFORMS for each in value)
     return [] if right else [f"each value in {name} must be one of the following values: {', '.join(PLATFORMS)}"]
@@ -30,8 +64,18 @@ _SHAPE: Shape = {
     "profileIds": Field(validation.some(validation.texts, most=100), True),
     "platforms": Field(_platforms),
 }
-_RANGE = validation.nested({"startDate": Field(validation.instant, True), "endDate": Field(validation.instant, True)})
-_V3_SHAPE: Shape = {**_SHAPE, "currentRange": Field(_RANGE), "prevRange": Field(_RANGE)}
+_DATES = validation.nested({"startDate": Field(validation.instant, True), "endDate": Field(validation.instant, True)})
+
+
+def _dates(name: str, value: Any) -> list[str]:
+    """Check a range; its end "must be after startDate" (v3's specification, read 2026-11-20)."""
+    found = _DATES(name, value)
+    if not found and Range.of(value).days < 1:
+        found.append(f"{name}.endDate must be after startDate")
+    return found
+
+
+_V3_SHAPE: Shape = {**_SHAPE, "currentRange": Field(_dates), "prevRange": Field(_dates)}
 
 
 def _counted(account: SimAccount) -> bool:
@@ -41,14 +85,11 @@ def _counted(account: SimAccount) -> bool:
     return account.platform != "tiktok" or account.type == "business"
 
 
-def _range(vendor: Vendor, body: dict[str, Any]) -> tuple[datetime, datetime]:
-    given = body.get("currentRange")
-    if given is not None:
-        start, end = (validation.parse_instant(given[name]) for name in ("startDate", "endDate"))
-        if start is not None and end is not None:
-            return start, end
+def _range(vendor: Vendor, body: dict[str, Any]) -> Range:
+    if body.get("currentRange") is not None:
+        return Range.of(body["currentRange"])
     today = vendor.now().replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=DAYS), today
+    return Range(today - timedelta(days=DAYS), today)
 
 
 async def statistics(request: Request) -> Response:
@@ -59,40 +100,45 @@ async def statistics(request: Request) -> Response:
         found.append("currentRange should not be empty when prevRange is given")
     if found:
         raise invalid(*found)
-    start, end = _range(vendor, body)
+    chosen = _range(vendor, body)
     wanted = [each for each in vendor.accounts.of(wire.location_of(request)) if each.profile_id in body["profileIds"]]
-    posts = _posts(vendor, [each for each in wanted if _counted(each)], start, end)
+    posts = _posts(vendor, [each for each in wanted if _counted(each)], chosen)
     answer = {
-        "results": _results(posts, start, end),
+        "results": _results(posts, chosen),
         "message": "Fetched statistics",
         "traceId": ids.trace_id(vendor.entropy),
     }
     return JSONResponse(answer, 200 if v3 else 201)
 
 
-def _posts(vendor: Vendor, accounts: list[SimAccount], start: datetime, end: datetime) -> dict[str, int]:
-    counts: dict[str, int] = {}
+def _posts(vendor: Vendor, accounts: list[SimAccount], chosen: Range) -> dict[str, list[int]]:
+    """Return the number of posts per network and day."""
+    counts: dict[str, list[int]] = {}
     for account in accounts:
-        mine = [row for row in vendor.posts if row.account_id == account.id and start <= row.time < end]
-        counts[account.platform] = counts.get(account.platform, 0) + len(mine)
+        days = counts.setdefault(account.platform, [0] * chosen.days)
+        for row in vendor.posts:
+            day = chosen.day_of(row.time)
+            if row.account_id == account.id and day is not None:
+                days[day] += 1
     return counts
 
 
-def _results(posts: dict[str, int], start: datetime, end: datetime) -> dict[str, Any]:
-    total, days = sum(posts.values()), (end - start).days
+def _results(posts: dict[str, list[int]], chosen: Range) -> dict[str, Any]:
+    totals = {platform: sum(counts) for platform, counts in posts.items()}
+    total, days = sum(totals.values()), chosen.days
     nought = {"total": 0, "totalChange": 0, "platforms": {}}
     return {
-        "dayRange": [f"{start + timedelta(days=day):%b %d}" for day in range(days)],
+        "dayRange": [f"{chosen.start + timedelta(days=day):%b %d}" for day in range(days)],
         "totals": {"posts": total, "likes": 0, "followers": 0, "impressions": 0, "comments": 0},
         "postPerformance": {
-            "posts": {platform: [count] for platform, count in posts.items()},
+            "posts": posts,
             **{name: [0] * days for name in ("impressions", "likes", "comments")},
         },
         "breakdowns": {
             "posts": {
                 "total": total,
                 "totalChange": 0,
-                "platforms": {platform: {"value": count, "change": 0} for platform, count in posts.items()},
+                "platforms": {platform: {"value": count, "change": 0} for platform, count in totals.items()},
             },
             "impressions": nought,
             "reach": nought,

@@ -15,7 +15,7 @@ Check = Callable[[str, Any], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A property: its check, and whether it is required. None counts as absent."""
+    """A property: its check, and whether it is required, hence not empty. None counts as absent."""
 
     check: Check
     required: bool = False
@@ -29,20 +29,14 @@ def problems(shape: Shape, body: Mapping[str, Any]) -> list[str]:
     found = [f"property {name} should not exist" for name in body if name not in shape]
     for name, field in shape.items():
         value = body.get(name)
-        if value is not None:
-            found += field.check(name, value)
-        elif field.required:
+        messages = field.check(name, value) if field.required or value is not None else []
+        if field.required and (value is None or (value == "" and not messages)):
             found.append(f"{name} should not be empty")
-            found += field.check(name, value)
+        found += messages
     return found
 
 
 def text(name: str, value: Any) -> list[str]:
-    """Check for a string that is not empty."""
-    return [] if isinstance(value, str) and value else [f"{name} must be a string"]
-
-
-def caption(name: str, value: Any) -> list[str]:
     """Check for a string, which may be empty."""
     return [] if isinstance(value, str) else [f"{name} must be a string"]
 
@@ -88,15 +82,13 @@ def one_of(*values: str) -> Check:
     return check
 
 
-def limited(most: int, *, least: int = 0) -> Check:
-    """Return a check for a string of `least` to `most` characters."""
+def limited(most: int) -> Check:
+    """Return a check for a string of up to `most` characters."""
 
     def check(name: str, value: Any) -> list[str]:
         if not isinstance(value, str):
             return [f"{name} must be a string"]
-        if len(value) > most:
-            return [f"{name} must be shorter than or equal to {most} characters"]
-        return [] if len(value) >= least else [f"{name} should not be empty"]
+        return [f"{name} must be shorter than or equal to {most} characters"] if len(value) > most else []
 
     return check
 

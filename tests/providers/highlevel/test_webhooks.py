@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from providers.errors import Misconfigured, WebhookRefused
 from providers.highlevel import keys
@@ -39,6 +39,16 @@ def raw(key: Ed25519PrivateKey) -> str:
 def spki(key: Ed25519PrivateKey) -> str:
     """Return the base64 of its SPKI, the format in which HighLevel publishes its key."""
     return b64encode(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).decode()
+
+
+def pem(key: Any) -> str:
+    """Return the PEM of a public key."""
+    return str(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode())
+
+
+def hexadecimal(key: Ed25519PrivateKey) -> str:
+    """Return the 32 bytes of a public key as hexadecimal digits."""
+    return key.public_key().public_bytes_raw().hex()
 
 
 def webhooks(*values: str, **settings: Any) -> HighLevelWebhooks:
@@ -191,12 +201,76 @@ def test_without_a_client_id_deliveries_cannot_be_verified() -> None:
         webhooks(client_id="").read(signed(body()), body(), now=NOW)
 
 
-@pytest.mark.parametrize("value", ["", "x", "AAAA", "canary-no-key", spki(KEY)[:-4], b64encode(b"x" * 33).decode()])
-def test_an_invalid_key_is_refused_at_startup(value: str) -> None:
-    """The error names the setting, but does not contain the key."""
+@pytest.mark.parametrize(
+    "value",
+    [
+        raw(KEY),
+        spki(KEY),
+        hexadecimal(KEY),
+        hexadecimal(KEY).upper(),
+        pem(KEY),
+        pem(KEY).replace("\n", "\r\n"),
+        pem(KEY).strip().replace("\n", "\\n"),
+        f"HighLevel's new key\n{pem(OTHER)}{pem(KEY)}",
+        f"  {hexadecimal(KEY)}\n",
+    ],
+    ids=["base64", "spki", "hex", "HEX", "pem", "pem-crlf", "pem-one-line", "two-pems", "spaces"],
+)
+def test_a_key_is_read_as_highlevels_sdks_read_it(value: str) -> None:
+    """PEM, the base64 of 32 bytes or of SPKI, and hexadecimal digits are accepted, and verify that key's signatures."""
+    assert WebhookKind.INSTALLED is delivered(body(), webhooks(value)).kind
+    assert "signature_wrong" == code(body(), webhooks(value), signed(body(), Ed25519PrivateKey.generate()))
+
+
+def test_every_block_of_a_pem_counts() -> None:
+    """Keys that follow each other in one value are all used."""
+    facet = webhooks(pem(OTHER) + pem(KEY))
+
+    assert WebhookKind.INSTALLED is delivered(body(), facet, signed(body(), OTHER)).kind
+    assert WebhookKind.INSTALLED is delivered(body(), facet, signed(body(), KEY)).kind
+
+
+PRIVATE = KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("", "neither PEM"),
+        ("x", "neither PEM"),
+        ("AAAA", "neither PEM"),
+        ("canary-no-key", "neither PEM"),
+        (spki(KEY)[:-4], "neither PEM"),
+        (b64encode(b"x" * 33).decode(), "neither PEM"),
+        (hexadecimal(KEY)[:-2], "neither PEM"),
+        (pem(RSA), "no Ed25519 key"),
+        (pem(KEY)[:-20], "incomplete"),
+        (pem(KEY) + pem(OTHER)[:40], "incomplete"),
+        (PRIVATE, "not that of a public key"),
+        (pem(KEY) + PRIVATE, "not that of a public key"),
+    ],
+    ids=[
+        "empty",
+        "letter",
+        "three-bytes",
+        "text",
+        "cut-spki",
+        "33-bytes",
+        "cut-hex",
+        "rsa",
+        "cut-pem",
+        "cut-second-pem",
+        "private",
+        "public-and-private",
+    ],
+)
+def test_an_invalid_key_is_refused_at_startup(value: str, reason: str) -> None:
+    """The error names the setting and says what is wrong, but does not contain the key."""
     with pytest.raises(Misconfigured, match="GATEWAY_HIGHLEVEL_WEBHOOK_KEYS") as caught:
         webhooks(raw(KEY), value)
+    assert reason in str(caught.value)
     assert "canary" not in str(caught.value)
+    assert all(line not in str(caught.value) for line in value.split() if len(line) > 12)
 
 
 def test_a_key_of_another_type_is_refused() -> None:

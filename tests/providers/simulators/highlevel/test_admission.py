@@ -23,9 +23,7 @@ CLOSED = "This route is not yet supported by the IAM Service. Please update your
 FOREIGN = "The token does not have access to this location."
 
 
-@pytest.mark.parametrize(
-    "agent", ["Python-urllib/3.11", "python-requests/2.32", "python-httpx/0.28.1", "", "aiohttp/3"]
-)
+@pytest.mark.parametrize("agent", ["Python-urllib/3.11", "python-requests/2.32", "", "aiohttp/3"])
 async def test_default_agents_are_blocked_by_cloudflare(highlevel: World, agent: str) -> None:
     """A default user agent of Python, or none, gets HTML with 403 and error code 1010."""
     answer = await highlevel.http.get(
@@ -35,6 +33,12 @@ async def test_default_agents_are_blocked_by_cloudflare(highlevel: World, agent:
 
     assert (403, "text/html; charset=utf-8") == (answer.status_code, answer.headers["content-type"])
     assert "error code: 1010" in answer.text
+
+
+@pytest.mark.parametrize("agent", ["python-httpx/0.28.1", "axios/1.20.0"])
+async def test_the_agents_of_highlevels_own_sdks_are_admitted(highlevel: World, agent: str) -> None:
+    """HighLevel's SDKs for Python and Node set no user agent of their own."""
+    assert 200 == (await highlevel.call("GET", ACCOUNTS, agent=agent)).status_code
 
 
 async def test_a_correct_call_is_admitted(highlevel: World) -> None:

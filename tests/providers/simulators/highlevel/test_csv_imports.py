@@ -102,6 +102,18 @@ async def test_setting_accounts_is_checked(highlevel: World, change: dict[str, A
     assert 422 == answer.status_code
 
 
+@pytest.mark.parametrize("version", ["2021-07-28", V3])
+async def test_an_import_without_an_approver(highlevel: World, version: str) -> None:
+    """An approver is optional, so an empty one is none."""
+    highlevel.version = version
+    uploaded = (await _upload(highlevel, f"{HEADERS}\n{GOOD}\n")).json()["results"]
+    body = {name: uploaded[name] for name in ("filePath", "rowsCount", "fileName")}
+    body |= {"accountIds": [highlevel.tiktok.id], "userId": OWNER, "approver": ""}
+    answer = await highlevel.call("POST", f"{POSTING}/set-accounts", body)
+
+    assert 201 == answer.status_code, answer.text
+
+
 async def test_v3_needs_a_user_for_csvs(highlevel: World) -> None:
     """v3 requires a user in the list, in set-accounts and in finalizing."""
     highlevel.version = V3

@@ -33,12 +33,34 @@ async def test_a_file_is_uploaded_as_multipart(highlevel: World, version: str) -
     assert hashlib.sha256(b"video").hexdigest() == highlevel.vendor.media_files.files[body["fileId"]].sha256
 
 
-async def test_json_is_the_wrong_media_type(highlevel: World) -> None:
-    """JSON and a form that is not multipart are 415."""
-    json = await highlevel.call("POST", UPLOAD, {"hosted": True, "fileUrl": "https://a.example/x.mp4"})
-    form = await highlevel.call("POST", UPLOAD, data={"hosted": "true"})
+async def test_a_form_that_is_not_multipart_is_the_wrong_media_type(highlevel: World) -> None:
+    """It is 415."""
+    assert 415 == (await highlevel.call("POST", UPLOAD, data={"hosted": "true"})).status_code
 
-    assert [415, 415] == [json.status_code, form.status_code]
+
+@pytest.mark.parametrize("hosted", [True, "true"])
+async def test_a_hosted_file_may_be_named_in_json(highlevel: World, hosted: object) -> None:
+    """HighLevel's own SDKs send `hosted` and the rest as JSON."""
+    body = {"hosted": hosted, "fileUrl": "https://a.example/x.mp4", "name": "own.mp4", "altType": "location"}
+    answer = await highlevel.call("POST", UPLOAD, {**body, "altId": BAKERY})
+
+    assert 200 == answer.status_code
+    assert "own.mp4" == highlevel.vendor.media_files.files[answer.json()["fileId"]].name
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ({}, "file should not be empty"),
+        ({"hosted": False, "fileUrl": "https://a.example/x.mp4"}, "file should not be empty"),
+        ({"file": "bytes"}, "file should not be empty"),
+        ({"hosted": True}, "fileUrl should not be empty"),
+        ({"hosted": True, "fileUrl": 1}, "fileUrl should not be empty"),
+    ],
+)
+async def test_no_file_comes_in_json(highlevel: World, body: dict[str, Any], message: str) -> None:
+    """JSON without the URL of a hosted file is refused."""
+    assert (422, [message]) == status_and_message(await highlevel.call("POST", UPLOAD, body))
 
 
 @pytest.mark.parametrize(

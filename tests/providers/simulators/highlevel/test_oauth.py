@@ -61,6 +61,13 @@ async def test_an_invalid_parameter_does_not_redirect_back(highlevel: World, cha
     assert f"<code>{next(iter(change))}</code>" in page.text
 
 
+async def test_the_older_path_of_the_consent_page_still_works(highlevel: World) -> None:
+    """It lacks the /v2 that the documentation has since 2026-05-27; HighLevel's SDK for Node opens it."""
+    answer = await highlevel.install(BAKERY, choose=CHOOSE.replace("/v2/", "/"))
+
+    assert answer.headers["location"].startswith(f"{CALLBACK}?code=")
+
+
 async def test_only_registered_redirect_uris_are_accepted() -> None:
     """Registered redirect URIs match exactly."""
     async with world(redirect_uris=(CALLBACK,)) as highlevel:

@@ -3,6 +3,7 @@
 Owns: /statistics. Knows nothing of single posts, which have no statistics.
 """
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -41,6 +42,11 @@ async def test_statistics_count_what_was_published(highlevel: World, version: st
             {"profileIds": ["x"], "prevRange": {"startDate": "2026-11-01", "endDate": "2026-11-02"}},
             "currentRange should not be empty",
         ),
+        (
+            V3,
+            {"profileIds": ["x"], "currentRange": {"startDate": "2026-11-02", "endDate": "2026-11-02"}},
+            "currentRange.endDate must be after startDate",
+        ),
     ],
 )
 async def test_statistics_are_checked(highlevel: World, version: str, body: dict[str, Any], message: str) -> None:
@@ -51,9 +57,39 @@ async def test_statistics_are_checked(highlevel: World, version: str, body: dict
     assert any(each.startswith(message) for each in answer.json()["message"])
 
 
-async def test_statistics_of_a_range(highlevel: World) -> None:
-    """v3 accepts a range of other days."""
-    days = {"startDate": "2026-11-01T00:00:00Z", "endDate": "2026-11-04T00:00:00Z"}
-    answer = await highlevel.call("POST", STATISTICS, {"profileIds": ["x"], "currentRange": days}, version=V3)
+@pytest.mark.parametrize(
+    ("end", "days"),
+    [
+        ("2026-11-04T00:00:00Z", ["Nov 01", "Nov 02", "Nov 03"]),
+        ("2026-11-03T23:59:59.999Z", ["Nov 01", "Nov 02", "Nov 03"]),
+        ("2026-11-03T00:00:01Z", ["Nov 01", "Nov 02", "Nov 03"]),
+        ("2026-11-03", ["Nov 01", "Nov 02"]),
+    ],
+)
+async def test_statistics_of_a_range(highlevel: World, end: str, days: list[str]) -> None:
+    """v3 counts every day that a range touches; an end at midnight does not touch the day that begins."""
+    chosen = {"startDate": "2026-11-01T00:00:00Z", "endDate": end}
+    answer = await highlevel.call("POST", STATISTICS, {"profileIds": ["x"], "currentRange": chosen}, version=V3)
 
-    assert ["Nov 01", "Nov 02", "Nov 03"] == answer.json()["results"]["dayRange"]
+    assert days == answer.json()["results"]["dayRange"]
+
+
+async def test_statistics_of_a_week_to_its_last_millisecond(highlevel: World) -> None:
+    """They have seven days, each with its own number of posts."""
+    page = highlevel.account("facebook")
+    for _ in range(2):
+        await highlevel.create(accountIds=[page.id], status="published", scheduleDate=None)
+        highlevel.clock.advance(86_400)
+        highlevel.token = highlevel.grant()
+    first = highlevel.vendor.posts[0].time
+    last = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    chosen = {
+        "startDate": (last - timedelta(days=7)).isoformat(),
+        "endDate": (last - timedelta(milliseconds=1)).isoformat(),
+    }
+    body = {"profileIds": [page.profile_id], "currentRange": chosen}
+    results = (await highlevel.call("POST", STATISTICS, body, version=V3)).json()["results"]
+
+    assert 7 == len(results["dayRange"])
+    assert [0, 0, 0, 0, 0, 1, 1] == results["postPerformance"]["posts"]["facebook"]
+    assert 2 == results["breakdowns"]["posts"]["platforms"]["facebook"]["value"]

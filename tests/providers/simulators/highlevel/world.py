@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from starlette.applications import Starlette
 
 from providers.simulators.highlevel import SCOPES, SimulatorConfig, Vendor, create_app
 from providers.simulators.highlevel.social_accounts import SimAccount
@@ -55,11 +56,17 @@ def status_and_message(answer: httpx.Response) -> tuple[int, str | list[str]]:
 class World:
     """The vendor, a client on it, the clock, and the access token of the bakery."""
 
-    vendor: Vendor
+    app: Starlette
     http: httpx.AsyncClient
     clock: Clock
     token: str = ""
     version: str = OLD
+
+    @property
+    def vendor(self) -> Vendor:
+        """The vendor's state and controls."""
+        vendor: Vendor = self.app.state.vendor
+        return vendor
 
     @property
     def tiktok(self) -> SimAccount:
@@ -82,10 +89,12 @@ class World:
         *,
         token: str | None = None,
         version: str | None = None,
+        agent: str = AGENT,
         **more: Any,
     ) -> httpx.Response:
-        """Send a call with bearer token, Version and JSON body."""
+        """Send a call with bearer token, Version, user agent and JSON body."""
         headers = {"Authorization": f"Bearer {token or self.token}", "Version": version or self.version}
+        headers["User-Agent"] = agent
         if body is not None:
             more["json"] = body
         return await self.http.request(method, path, headers=headers, **more)
@@ -147,9 +156,11 @@ class World:
         """Send a form to the token endpoint, with the client's credentials and without a Version."""
         return await self.http.post("/oauth/token", data={**CLIENT, **fields})
 
-    async def install(self, *locations: str, agency: bool = False, **asking: str) -> httpx.Response:
+    async def install(
+        self, *locations: str, agency: bool = False, choose: str = CHOOSE, **asking: str
+    ) -> httpx.Response:
         """Submit the consent page with the picked locations."""
-        page = await self.http.get(CHOOSE, params={**AUTHORIZE_QUERY, **asking})
+        page = await self.http.get(choose, params={**AUTHORIZE_QUERY, **asking})
         consent = re.search(r'name=consent value="([^"]+)"', page.text)
         assert consent is not None, page.text
         form = {"consent": consent[1], "decision": "approve", "location": list(locations)}
@@ -183,7 +194,7 @@ async def world(**config: Any) -> AsyncIterator[World]:
     app = create_app(SimulatorConfig(**config), clock=clock, sleep=step, transport=transport)
     headers = {"User-Agent": AGENT}
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=API, headers=headers) as http:
-        made = World(app.state.vendor, http, clock)
+        made = World(app, http, clock)
         made.token = made.grant()
         yield made
     await made.vendor.aclose()
