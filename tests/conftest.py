@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.highlevel",
     "tests.fixtures.logs",
+    "tests.fixtures.s3",
 ]
 
 
