@@ -8,6 +8,7 @@ import pytest
 
 from gateway.app import Gateway
 from gateway.upload_store import GOOD_SECONDS, StoreWatch
+from tests.fixtures import disks
 from tests.fixtures.app import CALLS, base_of, running
 from tests.fixtures.s3 import S3
 from tests.fixtures.waiting import until
@@ -93,3 +94,24 @@ async def test_a_store_that_is_away_does_not_keep_a_gateway_from_starting(
             return (200, []) == await answer(client, gateway)
 
         await until(ready)
+
+
+@pytest.mark.parametrize("way", disks.WAYS)
+async def test_a_folder_that_cannot_be_written_is_named_until_it_can(
+    way: str, database_url: str, tmp_path: Path
+) -> None:
+    """A local folder is tried in the same way: full, read-only, or no folder any more."""
+    async with (
+        running(database_url, tmp_path, roles=CALLS) as gateway,
+        httpx.AsyncClient(trust_env=False) as client,
+    ):
+
+        async def is_(*expected: object) -> bool:
+            return expected == await answer(client, gateway)
+
+        await until(lambda: is_(200, []))
+        with disks.broken(tmp_path / "blobs", way):
+            later(watch_of(gateway), GOOD_SECONDS)
+            await until(lambda: is_(503, ["uploads"]))
+        later(watch_of(gateway), 2 * GOOD_SECONDS)
+        await until(lambda: is_(200, []))
