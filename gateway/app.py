@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from gateway import data_folder, ids, log
+from gateway import data_folder, ids, log, upload_store
 from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
@@ -38,7 +38,6 @@ from providers.interface import Provider
 from providers.models.grants import Grant
 from providers.models.secret import Secret
 from storage import keys, posts
-from storage.blobs import BlobStore
 from storage.connections import ConnectionRow
 from storage.keys import Sealer
 from storage.listener import Listener
@@ -97,13 +96,14 @@ async def start(
     """Start everything and return once calls are served. If a step fails, everything started so far is stopped.
 
     `environment` is searched for misspelt settings. Raises SettingsError (also for a data folder that cannot be
-    written), DatabaseUnavailable, EmbeddedUnavailable, KeyMissing, KeyWrong, OSError (an address in use), RuntimeError
-    (the same, from gRPC).
+    written, and for a store of uploads that says no), DatabaseUnavailable, EmbeddedUnavailable, KeyMissing, KeyWrong,
+    OSError (an address in use), RuntimeError (the same, from gRPC).
     """
     log.hide(settings.secrets())
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     await asyncio.to_thread(data_folder.verify, settings)
+    await upload_store.verify(settings)
     async with Shutdown() as started:
         resources = await started.enter(Part.DATABASE, open_resources(settings))
         readiness = Readiness(resources)
@@ -121,6 +121,8 @@ async def start(
             public_url=_public_url(settings, http),
         )
         readiness.listener = domain.listener
+        uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs)
+        started.add(Part.STORE_PROBE, lambda _: uploads.close())
         grpc = None
         if roles.calls:
             policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
@@ -181,7 +183,7 @@ async def build_domain(
     domain = Domain(
         db=resources.db,
         sealer=sealer,
-        blobs=BlobStore.open(settings.blobs, reserve=settings.upload_reserve_bytes),
+        blobs=upload_store.open_store(settings),
         listener=listener,
         providers=found,
         tokens=tokens,

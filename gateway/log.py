@@ -78,7 +78,7 @@ class _Unfailing:
 def configure(*, level: str = "info", form: str = "json", stream: TextIO | None = None) -> None:
     """Send our log lines and those of all libraries to `stream` (standard error by default), through the same chain.
 
-    `form` is "json" or "console". May be called again; the last call wins.
+    `form` is "json" or "text". May be called again; the last call wins.
     """
     out = cast("TextIO", _Unfailing(stream or sys.stderr))
     last = _renderer(form)
@@ -112,7 +112,7 @@ def _foreign_formatter(last: Any) -> logging.Formatter:
 
 def _renderer(form: str) -> Any:
     """Return the last processor: one JSON object per line, or plain text."""
-    if form == "console":
+    if form == "text":
         return structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     encode = json.JSONEncoder(default=str).encode
     return structlog.processors.JSONRenderer(serializer=lambda event, **_: encode(event))

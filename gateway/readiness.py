@@ -1,4 +1,4 @@
-"""Readiness: whether this process can do its work now (database, schema, notifications, data folder, jobs).
+"""Readiness: whether this process can do its work now (database, schema, notifications, data folder, uploads, jobs).
 
 Owns the checks and how often they run. Does not know who asks (gRPC health, /readyz).
 """
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from gateway import log
 from gateway.bootstrap import Resources
 from gateway.data_folder import FolderWatch
+from gateway.upload_store import StoreWatch
 from storage import migrate
 from storage.database import DatabaseUnavailable
 from storage.embedded import EmbeddedUnavailable
@@ -31,20 +32,21 @@ class Report:
     migrations: bool = False
     listener: bool = False
     data_dir: bool = True
+    uploads: bool = True
     jobs: bool | None = None
     draining: bool = False
 
     @property
     def serving(self) -> bool:
-        """Whether calls can be served: without notifications caches are bypassed, which is slower, and without a data
-        folder tokens go to the database alone.
+        """Whether calls can be served: without notifications caches are bypassed, which is slower, without a data
+        folder tokens go to the database alone, and without the store of uploads everything else is served.
         """
         return self.database and self.migrations and not self.draining
 
     @property
     def ready(self) -> bool:
         """Whether every part works."""
-        return self.serving and self.listener and self.data_dir and self.jobs is not False
+        return self.serving and self.listener and self.data_dir and self.uploads and self.jobs is not False
 
 
 @dataclass(slots=True)
@@ -53,6 +55,7 @@ class Readiness:
 
     resources: Resources
     listener: Listener | None = None
+    uploads: StoreWatch | None = None
     jobs_healthy: Callable[[], bool] | None = None
     monotonic: Callable[[], float] = time.monotonic
     draining: bool = False
@@ -90,7 +93,15 @@ class Readiness:
         jobs = None if self.jobs_healthy is None else self.jobs_healthy()
         database, migrations = await self._check_database()
         listening = self.listener is not None and self.listener.healthy
-        return Report(database, migrations, listening, await self._folder.writable(), jobs, self.draining)
+        return Report(
+            database=database,
+            migrations=migrations,
+            listener=listening,
+            data_dir=await self._folder.writable(),
+            uploads=self.uploads is not None and self.uploads.works(),
+            jobs=jobs,
+            draining=self.draining,
+        )
 
     async def _check_database(self) -> tuple[bool, bool]:
         try:

@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     database_pool_size: int = Field(10, ge=2, le=200, description="Size of a process's PostgreSQL connection pool.")
     data_dir: Path = Field(default_factory=default_data_dir, description="Folder for this process's own files.")
     blob_url: str = Field(
-        "", description="Where upload bytes are stored, as file:///…; if unset, a folder under GATEWAY_DATA_DIR."
+        "",
+        description="Where upload bytes are stored: file:///folder, s3://bucket/prefix, gs://bucket or az://container "
+        "(see below); if unset, a folder under GATEWAY_DATA_DIR.",
     )
     upload_reserve_bytes: int | None = Field(
         None,
@@ -125,7 +127,7 @@ class Settings(BaseSettings):
         (), description="Scopes that your marketplace application has, comma-separated; if unset, all are requested."
     )
     highlevel_api_version: Literal["2021-07-28", "v3"] = Field(
-        "2021-07-28", description="Version of HighLevel's API: 2021-07-28, or v3, which has comments."
+        "2021-07-28", description="Version of HighLevel's API; only v3 has comments."
     )
     highlevel_popup_hosts: Names = Field(
         ("leadconnectorhq.com", "gohighlevel.com"),
@@ -145,7 +147,7 @@ class Settings(BaseSettings):
         description="Maximum age of a HighLevel webhook: it repeats one for 70 minutes with the first timestamp.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Lowest level that is logged.")
-    log_format: Literal["json", "console"] = Field("json", description="One JSON object per line, or plain text.")
+    log_format: Literal["json", "text"] = Field("json", description="One JSON object per line, or plain text.")
     drain_delay_seconds: float = Field(
         0, ge=0, le=300, description="Seconds between NOT_SERVING and refusing calls, for load balancers to notice."
     )
@@ -194,8 +196,9 @@ class Settings(BaseSettings):
     @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
-        """Accept any case: INFO means info."""
-        return value.lower() if isinstance(value, str) else value
+        """Accept any case, INFO means info, and the former name of the format `text`."""
+        lower = value.lower() if isinstance(value, str) else value
+        return "text" if lower == "console" else lower
 
     @field_validator("bootstrap_api_key")
     @classmethod
@@ -271,6 +274,7 @@ class Settings(BaseSettings):
         found += [entry.partition(":")[2].strip() for entry in self.encryption_keys.get_secret_value().split(",")]
         for provider, setting in provider_settings.declared(type(self).model_fields):
             found += [self._declared[provider][setting.name]] if setting.secret else []
+        found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
         url = "" if self.database_url is None else self.database_url.get_secret_value()
         return [*found, unquote(urlsplit(url).password or "")]
 

@@ -25,6 +25,7 @@ class Part(Enum):
     TOKENS = auto()
     VENDORS = auto()
     NOTIFICATIONS = auto()
+    STORE_PROBE = auto()
     DATABASE = auto()
 
 
@@ -42,7 +43,7 @@ ORDER: tuple[tuple[Part, ...], ...] = (
     # Pairs that a vendor has issued are saved, perhaps after another call to the vendor.
     (Part.TOKENS,),
     (Part.VENDORS,),
-    (Part.NOTIFICATIONS,),
+    (Part.NOTIFICATIONS, Part.STORE_PROBE),
     # Last, with the embedded server: everything above may write.
     (Part.DATABASE,),
 )

@@ -15,9 +15,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore, ObjectStore, from_url
 
+from storage.blob_faults import AWAY, NO_BUCKET, StoreUnavailable, explained
 from storage.errors import NotFound
+
+__all__ = ["BlobStore", "StoreFull", "StoreUnavailable"]
 
 CHUNK_BYTES = 1 << 20
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -30,8 +34,8 @@ RESERVED_PART = 10
 """By default a tenth of the disk is left free for everything else, but not more than a gibibyte."""
 
 
-class StoreUnavailable(Exception):
-    """The object store cannot be read at the moment."""
+PROOF_SECONDS = 5.0
+_ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
 
 
 class StoreFull(Exception):
@@ -46,9 +50,17 @@ class StoreFull(Exception):
 class BlobStore:
     """Stores bytes by key. A key is `a/b/c`: parts of letters, digits, `.`, `_`, `-` that do not begin with a dot."""
 
-    def __init__(self, store: ObjectStore, folder: Path | None = None, reserve: int | None = None) -> None:
-        """Use `BlobStore.open`."""
+    def __init__(
+        self,
+        store: ObjectStore,
+        folder: Path | None = None,
+        reserve: int | None = None,
+        *,
+        impatient: ObjectStore | None = None,
+    ) -> None:
+        """Use `BlobStore.open`. `impatient` is the same store without repeats."""
         self._store = store
+        self._impatient = impatient or store
         self._folder = folder
         self._writing = 0
         self.reserve = reserve
@@ -64,7 +76,7 @@ class BlobStore:
         if parts.scheme != "file":
             if parts.scheme not in ("s3", "gs", "az"):
                 raise ValueError("a blob URL begins with file://, s3://, gs:// or az://")
-            return cls(from_url(url))
+            return cls._remote(url)
         if parts.netloc not in ("", "localhost") or not parts.path.startswith("/"):
             raise ValueError("a local blob URL is file:///absolute/folder")
         folder = Path(unquote(parts.path))
@@ -73,10 +85,22 @@ class BlobStore:
             folder.chmod(0o700)
         return cls(LocalStore(folder, automatic_cleanup=True), folder, reserve)
 
+    @classmethod
+    def _remote(cls, url: str) -> "BlobStore":
+        for name in _ENDPOINTS:
+            # The library (object_store 0.14.2, tried 2026-11-30) panics at other endpoints, which can end the process.
+            if not re.match(r"https?://[^/]|$", os.environ.get(name, "")):
+                raise ValueError(f"{name} must begin with https:// or http://, as the blob URL's endpoint")
+        try:
+            return cls(from_url(url), impatient=from_url(url, retry_config={"max_retries": 0}))
+        except BaseError as error:
+            # The first line says what is missing, and has no value of a setting except the URL.
+            raise ValueError(f"the blob URL cannot be used: {str(error).partition(chr(10))[0]}") from None
+
     async def put(self, key: str, data: bytes | memoryview) -> None:
         """Write `data` under `key`, replacing what is there; readers see all of it or nothing.
 
-        Raises ValueError for a bad key, and StoreFull before anything is written.
+        Raises ValueError for a bad key, StoreFull before anything is written, and StoreUnavailable.
         """
         key, size = _checked(key), len(data)
         # Counted before the disk is measured: of two that fit only alone, one is refused.
@@ -85,9 +109,33 @@ class BlobStore:
             room = await asyncio.to_thread(self.room)
             if room is not None and room < 0:
                 raise StoreFull(room + size)
-            await obstore.put_async(self._store, key, data)
+            # In one request: a multipart upload whose process dies would be kept, and charged for, unlisted.
+            with explained():
+                await obstore.put_async(self._store, key, data, use_multipart=False)
         finally:
             self._writing -= size
+
+    async def prove(self, key: str, *, seconds: float = PROOF_SECONDS) -> None:
+        """Write a small blob under `key`, read it and delete it, without repeats.
+
+        Raises StoreUnavailable if that fails or takes longer than `seconds`.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self._prove(_checked(key))
+        except TimeoutError:
+            raise StoreUnavailable(f"{AWAY[0]} within {seconds:.0f} s", AWAY[1]) from None
+        except FileNotFoundError:
+            raise StoreUnavailable(*NO_BUCKET, lasting=True) from None
+
+    async def _prove(self, key: str) -> None:
+        data, store = key.encode(), self._impatient
+        with explained():
+            await obstore.put_async(store, key, data, use_multipart=False)
+            read = bytes(await (await obstore.get_async(store, key)).bytes_async())
+            await obstore.delete_async(store, key)
+        if read != data:
+            raise StoreUnavailable("the store returned other bytes than it was given", AWAY[1])
 
     def room(self) -> int | None:
         """Return how many bytes may be stored beside the reserve and what this process is writing; may be negative.
@@ -116,25 +164,30 @@ class BlobStore:
     async def size(self, key: str) -> int:
         """Return the size in bytes of the blob `key`. Raises `NotFound`."""
         try:
-            return int((await obstore.head_async(self._store, _checked(key)))["size"])
+            with explained():
+                return int((await obstore.head_async(self._store, _checked(key)))["size"])
         except FileNotFoundError:
             raise NotFound("blob", key) from None
 
     async def delete(self, keys: Iterable[str]) -> None:
-        """Delete blobs; missing keys are ignored."""
+        """Delete blobs, without repeats; missing keys are ignored. Raises StoreUnavailable."""
         for key in [_checked(key) for key in keys]:
-            with suppress(FileNotFoundError):
-                await obstore.delete_async(self._store, key)
+            with suppress(FileNotFoundError), explained():
+                await obstore.delete_async(self._impatient, key)
 
     async def older(self, prefix: str, before: datetime) -> AsyncIterator[list[str]]:
-        """Yield the keys under the folder `prefix` last written before a time, in batches of at most 1,000."""
-        async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
-            yield [blob["path"] for blob in batch if blob["last_modified"] < before]
+        """Yield the keys under the folder `prefix` last written before a time, in batches of at most 1,000.
+
+        Raises StoreUnavailable.
+        """
+        with explained():
+            async for batch in obstore.list(self._store, _checked(prefix), chunk_size=1000):
+                yield [blob["path"] for blob in batch if blob["last_modified"] < before]
 
     async def remove_unfinished(self, prefix: str, before: datetime) -> int:
         """Remove what killed processes were writing under `prefix` before a time; return how many files.
 
-        In a local folder only: an object store removes unfinished uploads by a lifecycle rule.
+        In a local folder only: in an object store a put is one request, which leaves nothing when it is cut off.
         """
         if self._folder is None:
             return 0
@@ -142,20 +195,22 @@ class BlobStore:
 
     async def _range(self, key: str, start: int, size: int) -> bytes:
         try:
-            return bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
+            with explained():
+                return bytes(await obstore.get_range_async(self._store, key, start=start, length=size))
         except FileNotFoundError:
+            if self._folder is not None and not self._folder.is_dir():
+                raise StoreUnavailable("the folder is not there", "mount it again") from None
             raise NotFound("blob", key) from None
-        except obstore.exceptions.BaseError as error:
-            # A range beyond the end has no error class of its own. The error's text may contain hosts and paths, so
-            # only its class is reported.
-            if await self._ends_before(key, start):
+        except StoreUnavailable as error:
+            # A range beyond the end has no error class of its own.
+            if not error.lasting and await self._ends_before(key, start):
                 return b""
-            raise StoreUnavailable(type(error).__name__) from None
+            raise
 
     async def _ends_before(self, key: str, offset: int) -> bool:
         try:
             return await self.size(key) <= offset
-        except obstore.exceptions.BaseError:
+        except (StoreUnavailable, NotFound):
             return False
 
 

@@ -1,14 +1,19 @@
 """The durable queue: procrastinate in the same database and in the same transaction.
 
-Owns how a job gets into the queue.
+Owns how a job gets into the queue, and that a worker survives an outage of the database.
 Does not know what any task does, or when it is due.
 """
 
+import asyncio
+import logging
+from collections.abc import Iterable
 from contextlib import nullcontext
 from typing import Any
 
 from procrastinate import App, PsycopgConnector
+from procrastinate.connector import Notify
 from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.manager import JobManager
 
 from storage.database import Transaction, normalize, raw_connection
 
@@ -16,9 +21,53 @@ from storage.database import Transaction, normalize, raw_connection
 _ENQUEUER = App(connector=PsycopgConnector())
 
 
+log = logging.getLogger(__name__)
+
+LISTEN_AGAIN_SECONDS = 1.0
+
+
+class _Connector(PsycopgConnector):
+    """A connector that listens again, however often the connection is lost and cannot be made anew.
+
+    A worker ends its listener for good at the first attempt that fails, and does not notice, because the task that
+    watches it ends with the deferrer of periodic tasks, of which we have none (procrastinate 3.10.0, read 2026-11-30).
+    """
+
+    async def listen_notify(self, on_notification: Notify, channels: Iterable[str]) -> None:
+        """Pass notifications on until the task is cancelled."""
+        names = list(channels)
+        while True:
+            try:
+                await super().listen_notify(on_notification, names)
+            except ConnectorException as error:
+                log.warning("the queue's notifications are not heard: %s", _first_line(error.__cause__ or error))
+            await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+
+class _Manager(JobManager):
+    """A manager whose heartbeats may fail: the next one follows.
+
+    Otherwise a worker's heart stops at the first that fails, for the same reason as its listener, and all of its jobs
+    are taken for those of a dead worker.
+    """
+
+    async def update_heartbeat(self, worker_id: int) -> None:
+        """Write one heartbeat, or log that it failed."""
+        try:
+            await super().update_heartbeat(worker_id)
+        except ConnectorException as error:
+            log.warning("a worker's heartbeat was not written: %s", _first_line(error.__cause__ or error))
+
+
 def queue(url: str, *, max_connections: int = 10) -> App:
     """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`."""
-    return App(connector=PsycopgConnector(conninfo=normalize(url), min_size=1, max_size=max_connections))
+    app = App(connector=_Connector(conninfo=normalize(url), min_size=1, max_size=max_connections))
+    app.job_manager = _Manager(app.connector)
+    return app
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]
 
 
 async def enqueue(

@@ -27,6 +27,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.highlevel",
     "tests.fixtures.logs",
+    "tests.fixtures.s3",
 ]
 
 

@@ -7,9 +7,8 @@ import asyncio
 import errno
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from urllib.parse import urlsplit
 
-from gateway import addresses, clock, data_folder
+from gateway import addresses, clock, data_folder, upload_store
 from gateway import settings as configuration
 from gateway.bootstrap import Resources, open_resources, read_ring
 from gateway.cli.applications import highlevel, providers, tiktok
@@ -19,7 +18,7 @@ from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
 from gateway.urls import url_problem
 from storage import key_ring, key_rotation, migrate
-from storage.blobs import BlobStore
+from storage.blobs import StoreUnavailable
 
 DATABASE_SECONDS = 30.0
 PUBLIC_URL_FIX = "set GATEWAY_PUBLIC_URL to the URL that browsers use"
@@ -35,6 +34,7 @@ async def examine() -> list[Finding]:
     findings.append(ok("settings", "all are valid"))
     for check in CHECKS:
         findings += _safely(check, settings)
+    findings += [each async for each in uploads(settings)]
     findings += [each async for each in database(settings)]
     return findings
 
@@ -73,16 +73,24 @@ def public_url(settings: Settings) -> Iterator[Finding]:
         yield ok("public URL", f"{settings.public_url}; register {settings.callback_url} with the providers")
 
 
-def blobs(settings: Settings) -> Iterator[Finding]:
-    """Open the upload storage; a local folder must have free space."""
-    store = BlobStore.open(settings.blobs, reserve=settings.upload_reserve_bytes)
-    parts = urlsplit(settings.blobs)
-    if parts.scheme != "file":
-        yield ok("uploads", f"stored at {parts.scheme}://{parts.netloc}")
-        return
-    room = store.room() or 0
-    text = f"{parts.path}, room for {max(room, 0) / 10**9:.1f} GB beside GATEWAY_UPLOAD_RESERVE_BYTES"
-    yield ok("uploads", text) if room > 0 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")
+async def uploads(settings: Settings) -> AsyncIterator[Finding]:
+    """Write, read and delete a small blob in the store of uploads; a local folder must have free space."""
+    place = upload_store.place(settings)
+    try:
+        store = upload_store.open_store(settings)
+        await upload_store.prove(store)
+        room = store.room()
+    except StoreUnavailable as error:
+        yield wrong("uploads", f"{place}: {error}", error.advice)
+    except Exception as error:
+        for sentence in sentences(error):
+            yield wrong("uploads", sentence)
+    else:
+        if room is None:
+            yield ok("uploads", f"{place}: written, read and deleted")
+            return
+        text = f"{place}, room for {max(room, 0) / 10**9:.1f} GB beside GATEWAY_UPLOAD_RESERVE_BYTES"
+        yield ok("uploads", text) if room > 0 else wrong("uploads", text, "free some space, or set GATEWAY_BLOB_URL")
 
 
 def data_dir(settings: Settings) -> Iterator[Finding]:
@@ -126,7 +134,6 @@ CHECKS: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
     ring,
     bootstrap,
     data_dir,
-    blobs,
     public_url,
     providers,
     tiktok,

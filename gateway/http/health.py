@@ -32,6 +32,7 @@ class Ready:
             "migrations": report.migrations,
             "listener": report.listener,
             "data_dir": report.data_dir,
+            "uploads": report.uploads,
         }
         if report.jobs is not None:
             parts["jobs"] = report.jobs

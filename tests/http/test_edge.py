@@ -52,14 +52,15 @@ async def test_a_ready_gateway_names_every_part(database_url: str, tmp_path: Pat
 
         await until(ready)
         answer = await client.get(f"{base_of(gateway)}/readyz")
-    parts = {"database": True, "migrations": True, "listener": True, "data_dir": True, "jobs": True}
+    parts = {"database": True, "migrations": True, "listener": True, "data_dir": True, "uploads": True, "jobs": True}
     assert {"status": "ready", "parts": parts} == answer.json()
 
 
 async def test_a_process_without_jobs_does_not_speak_of_them(edge: httpx.AsyncClient) -> None:
     """What a process does not do cannot be wrong with it."""
     answer = await edge.get("/readyz")
-    assert {"database": True, "migrations": True, "listener": True, "data_dir": True} == answer.json()["parts"]
+    assert ["database", "migrations", "listener", "data_dir", "uploads"] == list(answer.json()["parts"])
+    assert {True} == set(answer.json()["parts"].values())
 
 
 async def test_a_data_folder_that_cannot_be_written_is_named_until_it_can(

@@ -188,7 +188,7 @@ def leaks(found: Canaries, journey: Journey, written: io.StringIO, folder: Path)
     return {place: names for place, names in places.items() if names}
 
 
-@pytest.mark.parametrize("form", ["json", "console"])
+@pytest.mark.parametrize("form", ["json", "text"])
 async def test_no_secret_leaves_in_a_whole_life(
     written: io.StringIO, database_url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

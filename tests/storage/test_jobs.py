@@ -1,13 +1,24 @@
 """The queue: a job is committed with its transaction or not at all."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
+from storage import migrate
 from storage.database import Database
+from storage.embedded import EmbeddedServer, start_embedded
+from storage.embedded_cluster import stop
 from storage.jobs import enqueue, queue
+from tests.fixtures.waiting import until
+from tests.flows.faults import Outage
+
+NEVER = 3600.0
+"""Seconds between two polls: what starts sooner was announced."""
 
 
 async def jobs(db: Database) -> list[tuple[str, dict[str, Any], str | None]]:
@@ -80,3 +91,108 @@ async def test_a_job_waits_in_the_queue_it_was_given(database: Database) -> None
     async with database.read() as tx:
         rows = await tx.execute(text("SELECT queue_name FROM procrastinate_jobs ORDER BY id"))
         assert ["hand-overs", "default"] == [name for (name,) in rows]
+
+
+@asynccontextmanager
+async def working(url: str, **options: Any) -> AsyncIterator[list[str]]:
+    """Run a worker that practically never polls; yield the posts whose jobs it ran."""
+    ran: list[str] = []
+    app = queue(url, max_connections=3)
+
+    @app.task(name="publish")
+    async def publish(post: str) -> None:
+        ran.append(post)
+
+    async with app.open_async():
+        work = app.run_worker_async(
+            queues=["hand-overs"], fetch_job_polling_interval=NEVER, install_signal_handlers=False, **options
+        )
+        worker = asyncio.create_task(work)
+        try:
+            yield ran
+        finally:
+            worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await worker
+
+
+async def hand_over(db: Database, post: str) -> None:
+    """Enqueue a job."""
+    async with db.transaction() as tx:
+        await enqueue(tx, "publish", queue="hand-overs", post=post)
+
+
+async def listens(db: Database) -> bool:
+    """Return whether anybody listens for jobs."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+    async with db.read() as tx:
+        return bool((await tx.execute(text(query))).scalar_one())
+
+
+async def test_a_worker_listens_again_after_an_outage(
+    database: Database, database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A job that is enqueued after the database was away starts by notification, without a poll."""
+    outage = Outage(database_url)
+    async with working(database_url) as ran:
+        await until(lambda: listens(database))
+        await hand_over(database, "before")
+        await until(lambda: ran == ["before"])
+        outage.begin()
+        try:
+            await until(lambda: "the queue's notifications are not heard" in caplog.text)
+        finally:
+            outage.end()
+        await until(lambda: listens(database))
+        await hand_over(database, "after")
+        await until(lambda: ran == ["before", "after"])
+
+
+async def blocked(db: Database) -> int | None:
+    """Return the backend that waits for a lock, if there is one."""
+    query = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    async with db.read() as tx:
+        return (await tx.execute(text(query))).scalar()
+
+
+async def test_a_heartbeat_that_fails_is_not_the_last(database: Database, database_url: str) -> None:
+    """A connection that dies under a heartbeat does not stop a worker's heart: its jobs stay its own."""
+
+    async def last() -> Any:
+        async with database.read() as tx:
+            return (await tx.execute(text("SELECT max(last_heartbeat) FROM procrastinate_workers"))).scalar()
+
+    async def is_blocked() -> bool:
+        return await blocked(database) is not None
+
+    async with working(database_url, update_heartbeat_interval=0.05):
+        await until(lambda: listens(database))
+        async with database.transaction() as tx:
+            await tx.execute(text("LOCK TABLE procrastinate_workers IN EXCLUSIVE MODE"))
+            await until(is_blocked)
+            await tx.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": await blocked(database)})
+        before = await last()
+
+        async def goes_on() -> bool:
+            return bool(await last() > before)
+
+        await until(goes_on)
+
+
+@pytest.mark.chaos
+async def test_a_worker_listens_again_after_a_restart_of_postgresql(tmp_path: Path) -> None:
+    """The same with a server that is stopped and started."""
+    server: EmbeddedServer = await start_embedded(tmp_path, fsync=False)
+    try:
+        db = await Database.connect(server.url)
+        await migrate.upgrade(db)
+        async with working(server.url) as ran:
+            await until(lambda: listens(db))
+            await asyncio.to_thread(stop, server._cluster)
+            await server.revive()
+            await until(lambda: listens(db))
+            await hand_over(db, "after")
+            await until(lambda: ran == ["after"])
+        await db.close()
+    finally:
+        await server.release()

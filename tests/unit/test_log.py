@@ -130,7 +130,7 @@ def test_a_line_survives_what_it_is_given(lines: io.StringIO) -> None:
 
 def test_levels_keep_lines_back() -> None:
     """Below the level nothing is written; libraries that write whole URLs are held to their warnings."""
-    with logs.capture(level="warning", form="console") as stream:
+    with logs.capture(level="warning", form="text") as stream:
         log.get("gateway.test").info("quiet")
         logging.getLogger("httpx").info("HTTP Request: GET https://x/?code=y")
         log.get("gateway.test").warning("loud", value=1)

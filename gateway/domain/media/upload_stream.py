@@ -32,7 +32,7 @@ from gateway.errors import (
     UploadOffsetMismatch,
 )
 from storage import uploads
-from storage.blobs import StoreFull
+from storage.blobs import StoreFull, StoreUnavailable
 from storage.states import UploadState
 from storage.uploads import UploadPartRow, UploadRow
 
@@ -206,10 +206,10 @@ class Writer:
         try:
             committed = await self._commit(part)
         except QuotaExceeded:
-            await self.domain.blobs.delete([key])
+            await upload_rules.delete_bytes(self.domain, [key])
             raise
         if not committed:
-            await self.domain.blobs.delete([key])
+            await upload_rules.delete_bytes(self.domain, [key])
             raise await _write_conflict(self)
         self.committed += len(data)
         self._last_key = key
@@ -230,6 +230,9 @@ class Writer:
             await self.domain.blobs.put(key, memoryview(data))
         except StoreFull as error:
             raise StorageFull(error.room, self.domain.clock() + upload_rules.ROOM_RETRY) from None
+        except StoreUnavailable as error:
+            log.error("uploads.store_failed", upload=self.name, error=str(error), advice=error.advice)
+            raise GatewayUnavailable("The bytes could not be stored.") from None
         except Exception as error:
             log.error("uploads.store_failed", upload=self.name, error=type(error).__name__)
             raise GatewayUnavailable("The bytes could not be stored.") from error
@@ -280,4 +283,4 @@ async def _empty(writer: Writer, size: int) -> None:
     async with writer.domain.db.transaction() as tx:
         keys = await uploads.reset(tx, writer.location, writer.upload, size=size)
     writer.hasher = None
-    await writer.domain.blobs.delete(keys)
+    await upload_rules.delete_bytes(writer.domain, keys)

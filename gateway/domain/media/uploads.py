@@ -166,7 +166,15 @@ async def delete(domain: Domain, location: str, upload: str, key: RequestKey | N
             keys = await uploads.remove(tx, location, upload)
     except NotFound:
         raise ResourceNotFound(names.UPLOAD.format(location, upload)) from None
-    await domain.blobs.delete(keys)
+    await delete_bytes(domain, keys)
+
+
+async def delete_bytes(domain: Domain, keys: Sequence[str]) -> None:
+    """Delete blobs that no row refers to any more; what the store does not delete now, `sweep_orphans` will."""
+    try:
+        await domain.blobs.delete(keys)
+    except StoreUnavailable as error:
+        log.warning("uploads.not_deleted", count=len(keys), error=str(error), advice=error.advice)
 
 
 async def read(domain: Domain, location: str, upload: str, first: int, end: int) -> AsyncIterator[bytes]:
@@ -198,7 +206,8 @@ async def _read_part(domain: Domain, part: UploadPartRow, start: int, stop: int)
             yield piece
             offset += len(piece)
     except StoreUnavailable as error:
-        log.error("uploads.store_failed", location=part.location, upload=part.upload, error=str(error))
+        where = {"location": part.location, "upload": part.upload}
+        log.error("uploads.store_failed", **where, error=str(error), advice=error.advice)
         raise GatewayUnavailable("The stored bytes cannot be read now.") from None
     except (NotFound, OSError) as error:
         log.error("uploads.blob_lost", location=part.location, upload=part.upload, error=type(error).__name__)
@@ -225,7 +234,7 @@ async def _expire_some(domain: Domain, now: datetime) -> int:
         for row in rows:
             if not await uploads.in_use(tx, row.location, row.id):
                 keys += await uploads.expire(tx, row.location, row.id)
-    await domain.blobs.delete(keys)
+    await delete_bytes(domain, keys)
     return len(rows)
 
 
