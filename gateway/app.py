@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from gateway import data_folder, ids, log
-from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
+from gateway.bootstrap import Resources, is_migrated, open_listener, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
 from gateway.domain.connections import agencies
@@ -113,28 +113,29 @@ async def start(
         _log.warning("unknown setting: is it misspelt?", name=name)
     await asyncio.to_thread(data_folder.verify, settings)
     async with AsyncExitStack() as stack:
-        resources = await stack.enter_async_context(open_resources(settings))
+        resources = await stack.enter_async_context(open_resources(settings, jobs=roles.jobs))
         readiness = Readiness(resources)
         edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
         http = await _http(stack, settings, edge) if roles.calls else None
+        readiness.listener = listener = await open_listener(stack, resources)
         await _schema(resources, settings, roles, clock, edge)
         await verify_keys(resources)
         domain = await build_domain(
             stack,
             resources,
+            listener,
             clock=clock,
             new_id=new_id,
             overrides=overrides or {},
             public_url=_public_url(settings, http),
         )
-        readiness.listener = domain.listener
         grpc = None
         if roles.calls:
             policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
             grpc = await _grpc(stack, domain, resources, policy, owners)
             edge.policy, edge.owners = policy, owners
         edge.domain = domain
-        jobs = await _jobs(stack, domain, settings) if roles.jobs else None
+        jobs = await _jobs(stack, domain, resources) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
@@ -147,6 +148,7 @@ async def start(
 async def build_domain(
     stack: AsyncExitStack,
     resources: Resources,
+    listener: Listener,
     *,
     clock: Clock,
     new_id: Callable[[], str],
@@ -155,9 +157,6 @@ async def build_domain(
 ) -> Domain:
     """Build the domain on open resources, replaying spilled tokens; `stack` closes what is opened here."""
     settings = resources.settings
-    listener = Listener(resources.db.url)
-    await listener.start()
-    stack.push_async_callback(listener.stop)
     found = {
         name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
         for name in registry.PROVIDERS
@@ -246,13 +245,15 @@ async def _http(stack: AsyncExitStack, settings: Settings, edge: Edge) -> HttpSe
     return server
 
 
-async def _jobs(stack: AsyncExitStack, domain: Domain, settings: Settings) -> Jobs:
+async def _jobs(stack: AsyncExitStack, domain: Domain, resources: Resources) -> Jobs:
     """Start the workers."""
+    settings = resources.settings
     config = JobsConfig(
         concurrency=settings.worker_concurrency,
         heartbeat=settings.worker_heartbeat_seconds,
         stale=settings.worker_stale_seconds,
         grace=settings.drain_seconds,
+        queue_url=resources.listen_url,
     )
     jobs = Jobs(domain, config)
     # For a start that fails later; after an orderly stop this does nothing.

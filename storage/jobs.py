@@ -12,13 +12,22 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
 
 from storage.database import Transaction, normalize, raw_connection
 
+POOL = 2
+WORKERS = 3
+CONNECTIONS = POOL + WORKERS
+"""How many connections a process that runs jobs keeps for the queue: a pool, and one on which each worker listens."""
+
 # Never opened: it only writes jobs through connections that are passed to it.
 _ENQUEUER = App(connector=PsycopgConnector())
 
 
-def queue(url: str, *, max_connections: int = 10) -> App:
-    """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`."""
-    return App(connector=PsycopgConnector(conninfo=normalize(url), min_size=1, max_size=max_connections))
+def queue(url: str, *, max_connections: int = POOL) -> App:
+    """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`.
+
+    It prepares no statements: behind a pooler they would be another client's.
+    """
+    pool: dict[str, Any] = {"min_size": 1, "max_size": max_connections, "kwargs": {"prepare_threshold": None}}
+    return App(connector=PsycopgConnector(conninfo=normalize(url), **pool))
 
 
 async def enqueue(

@@ -17,6 +17,7 @@ from gateway.domain.idempotency import RequestKey
 from gateway.domain.locations import Owners
 from gateway.errors import ResourceNotFound
 from storage import errors as storage_errors
+from storage.places import work_in
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -63,6 +64,7 @@ class RequestGuard:
     async def authorize(self, location: str) -> Caller:
         """Return the caller if it may use the location; raises LocationForbidden."""
         caller = current_caller.get()
+        work_in(location)
         await locations.authorize(self.owners, caller, location)
         return caller
 

@@ -13,6 +13,7 @@ import structlog
 from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read
 from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
@@ -90,9 +91,7 @@ async def _send(
         log.warning("comments.answer_lost", location=row.location, account=row.account, code=error.code)
         return await _look_up(domain, target, new, row, error)
     except ProviderError:
-        async with domain.db.transaction() as tx:
-            await comments.remove(tx, row.location, row.id)
-            await idempotency.release(tx, key)
+        await _forget(domain, row, key)
         raise
     return await _store(domain, new, row, made)
 
@@ -137,6 +136,15 @@ def _unknown(row: CommentRow, error: ProviderError | None) -> OutcomeUnknown:
     return OutcomeUnknown(text, metadata={**metadata, "account": _name(row)}, resource=_name(row))
 
 
+@until_free
+async def _forget(domain: Domain, row: CommentRow, key: RequestKey | None) -> None:
+    """Remove what was to be sent: the vendor refused it, so that the same request may be made again."""
+    async with domain.db.transaction() as tx:
+        await comments.remove(tx, row.location, row.id)
+        await idempotency.release(tx, key)
+
+
+@until_free
 async def _store(domain: Domain, new: NewComment, row: CommentRow, made: Comment) -> FetchedComment:
     written = replace(made, own=True)
     async with domain.db.transaction() as tx:

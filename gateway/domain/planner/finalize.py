@@ -4,10 +4,13 @@ Owns that the finalizing call is made at most once, and what a lost answer means
 status is `gateway/domain/planner/read.py`.
 """
 
+from typing import Any
+
 import structlog
 
 from gateway import reasons
 from gateway.domain import idempotency
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.planner import read
@@ -51,20 +54,25 @@ async def _finalize(domain: Domain, row: ImportRow, key: RequestKey | None) -> I
     except (Ambiguous, ContractBroken) as error:
         return await _answer_lost(domain, row, error)
     except ProviderError:
-        async with domain.db.transaction() as tx:
-            await move(tx, row, domain.clock(), state=ImportState.READY, finalize_time=None)
-            await idempotency.release(tx, key)
+        await _store(domain, row, key, state=ImportState.READY, finalize_time=None)
         raise
+    return await _store(domain, row, state=ImportState.FINALIZED)
+
+
+@until_free
+async def _store(domain: Domain, row: ImportRow, released: RequestKey | None = None, **values: Any) -> ImportRow:
+    """Store what the vendor's answer means; after a refusal the request `released` may be made again."""
     async with domain.db.transaction() as tx:
-        return await move(tx, row, domain.clock(), state=ImportState.FINALIZED)
+        moved = await move(tx, row, domain.clock(), **values)
+        await idempotency.release(tx, released)
+    return moved
 
 
 async def _answer_lost(domain: Domain, row: ImportRow, error: ProviderError) -> ImportRow:
     """Store that the outcome is unknown, then ask the vendor whether it happened."""
     log.warning("imports.answer_lost", location=row.location, id=row.id, code=error.code)
     unknown = outcome_unknown(row, **reasons.metadata_of(error))
-    async with domain.db.transaction() as tx:
-        row = await move(tx, row, domain.clock(), state=ImportState.INDETERMINATE, error=unknown)
+    row = await _store(domain, row, state=ImportState.INDETERMINATE, error=unknown)
     try:
         return await read.poll(domain, row)
     except ProviderError:
