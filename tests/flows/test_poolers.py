@@ -128,15 +128,15 @@ async def test_no_answer_is_another_client_s(database_url: str) -> None:
     own answers; nothing that they set for themselves remains in a connection.
     """
     with pooled(database_url, TRANSACTION, size=3) as url:
-        clients = [await Database.connect(url) for _ in range(2)]
+        clients = [await Database.connect(url, pool_size=4) for _ in range(2)]
 
         async def ask(db: Database, number: int) -> list[tuple[int, int]]:
             answers = []
-            for turn in range(12):
+            for turn in range(40):
                 asked = number * 100 + turn
                 async with db.transaction() if turn % 2 else db.read() as tx:
-                    # As many texts as workers: with prepared statements each client would number its own from 0.
-                    query = text(f"SELECT CAST(:asked AS int) AS n{number}")
+                    # Often enough to be prepared; each client would number its statements from 0.
+                    query = text(f"SELECT CAST(:asked AS int) AS n{number % 8}")
                     answers.append((asked, (await tx.execute(query, {"asked": asked})).scalar_one()))
             return answers
 
