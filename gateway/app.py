@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gateway import data_folder, ids, log, upload_store
-from gateway.bootstrap import Resources, is_migrated, open_resources, verify_keys, wait_for_schema
+from gateway.bootstrap import Resources, is_migrated, open_listener, open_resources, verify_keys, wait_for_schema
 from gateway.clock import Clock, now
 from gateway.domain import api_keys
 from gateway.domain.connections import agencies
@@ -105,22 +105,24 @@ async def start(
     await asyncio.to_thread(data_folder.verify, settings)
     await upload_store.verify(settings)
     async with Shutdown() as started:
-        resources = await started.enter(Part.DATABASE, open_resources(settings))
+        resources = await started.enter(Part.DATABASE, open_resources(settings, jobs=roles.jobs))
         readiness = Readiness(resources)
         started.add(Part.READINESS, readiness.drain)
         edge = Edge(readiness.check, settings.allowed_redirect_uris, clock=clock, draining=lambda: readiness.draining)
         http = await _http(started, settings, edge) if roles.calls else None
+        listener = await started.enter(Part.NOTIFICATIONS, open_listener(resources))
+        readiness.listener = listener
         await _schema(resources, settings, roles, clock, edge)
         await verify_keys(resources)
         domain = await build_domain(
             started,
             resources,
+            listener,
             clock=clock,
             new_id=new_id,
             overrides=overrides or {},
             public_url=_public_url(settings, http),
         )
-        readiness.listener = domain.listener
         uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs)
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
         grpc = None
@@ -129,7 +131,7 @@ async def start(
             grpc = await _grpc(started, domain, resources, policy, owners)
             edge.policy, edge.owners = policy, owners
         edge.domain = domain
-        jobs = await _jobs(started, domain, settings) if roles.jobs else None
+        jobs = await _jobs(started, domain, resources) if roles.jobs else None
         readiness.jobs_healthy = (lambda: jobs.healthy) if jobs else None
         if grpc is not None:
             await grpc.set_ready(await readiness.serving())
@@ -142,6 +144,7 @@ async def start(
 async def build_domain(
     started: Shutdown,
     resources: Resources,
+    listener: Listener,
     *,
     clock: Clock,
     new_id: Callable[[], str],
@@ -150,9 +153,6 @@ async def build_domain(
 ) -> Domain:
     """Build the domain on open resources, replaying spilled tokens; what is opened here is added to `started`."""
     settings = resources.settings
-    listener = Listener(resources.db.url)
-    await listener.start()
-    started.add(Part.NOTIFICATIONS, lambda _: listener.stop())
     found = {
         name: checked(registry.build(name, settings.provider(name), clock=clock, **overrides.get(name, {})))
         for name in registry.PROVIDERS
@@ -245,13 +245,15 @@ async def _http(started: Shutdown, settings: Settings, edge: Edge) -> HttpServer
     return server
 
 
-async def _jobs(started: Shutdown, domain: Domain, settings: Settings) -> Jobs:
+async def _jobs(started: Shutdown, domain: Domain, resources: Resources) -> Jobs:
     """Start the workers."""
+    settings = resources.settings
     config = JobsConfig(
         concurrency=settings.worker_concurrency,
         heartbeat=settings.worker_heartbeat_seconds,
         stale=settings.worker_stale_seconds,
         grace=settings.drain_seconds,
+        queue_url=resources.listen_url,
     )
     jobs = Jobs(domain, config)
     started.add(Part.JOBS, lambda patience: jobs.stop(patience.grace))

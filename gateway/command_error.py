@@ -18,6 +18,7 @@ SELF_EXPLANATORY = {
     "CommandError",
 }
 ADVICE = {
+    "DatabaseBusy": "Something else holds it: try again, and if that does not help, look at pg_stat_activity.",
     "DatabaseUnavailable": "Start PostgreSQL, correct GATEWAY_DATABASE_URL, or unset it to use an embedded one.",
     "KeyMissing": "Add it again behind the active one, run `social-gateway keys rotate`, and only then take it out.",
     "Misconfigured": "`social-gateway doctor` looks at every setting.",

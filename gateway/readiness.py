@@ -16,6 +16,7 @@ from storage import migrate
 from storage.database import DatabaseUnavailable
 from storage.embedded import EmbeddedUnavailable
 from storage.listener import Listener
+from storage.places import upkeep
 
 _log = log.get("gateway.readiness")
 
@@ -105,8 +106,10 @@ class Readiness:
 
     async def _check_database(self) -> tuple[bool, bool]:
         try:
-            async with asyncio.timeout(CHECK_SECONDS):
-                return True, await migrate.is_current(self.resources.db)
+            # With the connection that is kept for it: a process whose calls wait for their turn is well.
+            with upkeep():
+                async with asyncio.timeout(CHECK_SECONDS):
+                    return True, await migrate.is_current(self.resources.db)
         except Exception as error:
             _log.warning("the database does not answer", error=type(error).__name__)
             return False, False

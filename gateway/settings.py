@@ -54,7 +54,21 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="PostgreSQL as postgresql://…; if unset, an embedded one runs under GATEWAY_DATA_DIR."
     )
-    database_pool_size: int = Field(10, ge=2, le=200, description="Size of a process's PostgreSQL connection pool.")
+    database_listen_url: SecretStr | None = Field(
+        None,
+        description="The same database without a pooler, for notifications and the job queue; needed where "
+        "GATEWAY_DATABASE_URL is a pooler in transaction mode.",
+    )
+    database_pool_size: int = Field(
+        16,
+        ge=8,
+        le=200,
+        description="Connections that a process keeps to PostgreSQL at most; one is the listener's, and five are its "
+        "jobs' if it runs any.",
+    )
+    database_lock_seconds: float = Field(
+        3, gt=0, le=60, description="Seconds that a statement waits for a row that another transaction has locked."
+    )
     data_dir: Path = Field(default_factory=default_data_dir, description="Folder for this process's own files.")
     blob_url: str = Field(
         "",
@@ -187,7 +201,15 @@ class Settings(BaseSettings):
         mode="before",
     )(split)
 
-    @field_validator("database_url", "bootstrap_api_key", "tls_cert", "tls_key", "upload_reserve_bytes", mode="before")
+    @field_validator(
+        "database_url",
+        "database_listen_url",
+        "bootstrap_api_key",
+        "tls_cert",
+        "tls_key",
+        "upload_reserve_bytes",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         """Treat an empty variable as unset: compose files write unset variables that way."""
@@ -216,6 +238,15 @@ class Settings(BaseSettings):
         """Refuse a certificate without a key, or a key without a certificate."""
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ValueError("GATEWAY_TLS_CERT and GATEWAY_TLS_KEY: set both or none")
+        return self
+
+    @model_validator(mode="after")
+    def _listens_where_it_works(self) -> "Settings":
+        """Refuse a second address of a database that has no first one."""
+        if self.database_listen_url is not None and self.database_url is None:
+            raise ValueError(
+                "GATEWAY_DATABASE_LISTEN_URL: is only for the database of GATEWAY_DATABASE_URL, which is unset"
+            )
         return self
 
     @model_validator(mode="after")
@@ -275,8 +306,8 @@ class Settings(BaseSettings):
         for provider, setting in provider_settings.declared(type(self).model_fields):
             found += [self._declared[provider][setting.name]] if setting.secret else []
         found += [os.environ.get(name, "") for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
-        url = "" if self.database_url is None else self.database_url.get_secret_value()
-        return [*found, unquote(urlsplit(url).password or "")]
+        urls = [each.get_secret_value() for each in (self.database_url, self.database_listen_url) if each is not None]
+        return [*found, *(unquote(urlsplit(url).password or "") for url in urls)]
 
     def provider(self, name: str) -> dict[str, Any]:
         """Return one provider's settings for its `build`: names without the prefix, secrets in plain text."""

@@ -18,7 +18,7 @@ from gateway.reasons import metadata_of, reason_of
 from gateway.trailers import Lengths, fitting
 from providers import errors as providers
 from storage import errors as storage
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseBusy, DatabaseUnavailable
 from storage.key_ring import KeyMissing
 
 DOMAIN = "socialgateway.dev"
@@ -167,6 +167,10 @@ _OTHERS: dict[type[BaseException], Callable[[Any], ErrorFacts]] = {
     storage.NotFound: _of_storage("RESOURCE_NOT_FOUND", "There is no such resource."),
     storage.AlreadyExists: _of_storage("RESOURCE_EXISTS", "There is already a resource with this name."),
     storage.Conflict: _of_storage("CONFLICT", "Another request changed the same resource at the same time."),
+    # Before its base class.
+    DatabaseBusy: lambda _: ErrorFacts(
+        "GATEWAY_UNAVAILABLE", "What this needs is locked by other work, or too much is waiting; try again.", {}
+    ),
     DatabaseUnavailable: lambda _: ErrorFacts("GATEWAY_UNAVAILABLE", "The gateway's database cannot be reached.", {}),
     # Another process sealed with a key that this one does not have. The log and `doctor` name the key.
     KeyMissing: lambda _: ErrorFacts(

@@ -6,17 +6,19 @@ Does not know any table.
 """
 
 import asyncio
-import select
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NoReturn, cast
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import event, text
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from storage.engine import Limits, is_busy, is_unavailable, make_engine, raw_of, reason_of
+from storage.places import Places
 
 Transaction = AsyncSession
 """One transaction (or one read): the first argument of every storage function."""
@@ -24,7 +26,11 @@ Transaction = AsyncSession
 Hook = Callable[[Transaction], Awaitable[None]]
 
 CHANNEL = "gateway"
-RECYCLE_SECONDS = 1800
+LOCK_SECONDS = 3.0
+"""How long a statement waits for a lock that another transaction holds. Ours hold one for milliseconds: after seconds
+its owner is frozen, or a person with a console.
+"""
+
 IDLE_SECONDS = 30.0
 """How long a transaction may be idle before the server ends it: a process that was frozen in the middle of one would
 keep rows and locks until it wakes up, while its connection still looks alive. Our transactions wait for nothing but the
@@ -45,42 +51,60 @@ CONNECTION_DEFAULTS = {
     "tcp_user_timeout": "30000",
 }
 
-# SQLSTATE classes of a server that cannot be used now: connection lost, out of resources, shutting down or starting up.
-UNAVAILABLE_STATES = ("08", "53", "57P", "25P03")
-
 
 class DatabaseUnavailable(Exception):
     """PostgreSQL cannot be reached, or the connection was lost: a commit under way may or may not have happened."""
 
 
+class DatabaseBusy(DatabaseUnavailable):
+    """A lock or a connection was not free in time, and nothing of the transaction happened: not now, but soon."""
+
+
 class Database:
     """A pool of connections to one PostgreSQL database: created by `connect`, closed by `close`."""
 
-    def __init__(self, url: str, engine: AsyncEngine) -> None:
+    def __init__(self, url: str, engine: AsyncEngine, pool_size: int) -> None:
         """Use `Database.connect`."""
         self.url = url
         self.engine = engine
+        self.pooled = False
         # A read needs no BEGIN and ROLLBACK around it: in READ COMMITTED each statement has its own snapshot anyway.
         self._reads = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._places = Places(pool_size)
 
     def __repr__(self) -> str:
         return f"Database({describe(self.url)})"
 
     @classmethod
-    async def connect(cls, url: str, *, pool_size: int = 10, idle_seconds: float = IDLE_SECONDS) -> "Database":
-        """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and run one query.
+    async def connect(
+        cls,
+        url: str,
+        *,
+        pool_size: int = 10,
+        pooled: bool = False,
+        lock_seconds: float = LOCK_SECONDS,
+        idle_seconds: float = IDLE_SECONDS,
+    ) -> "Database":
+        """Open a pool on any libpq connection string (`postgresql://…` or `host=… dbname=…`) and try a transaction.
 
-        Raises `DatabaseUnavailable`; its text has host, port, database and user, never the password.
+        `pooled` says that the address is a pooler's, which is also found out. Raises `DatabaseUnavailable`; its text
+        has host, port, database and user, never the password.
         """
-        conninfo = normalize(url)
-        db = cls(conninfo, _engine(conninfo, pool_size, idle_seconds))
+        conninfo, limits = normalize(url), Limits(lock_seconds, idle_seconds)
+        engine = make_engine(conninfo, pool_size, limits, pooled=pooled, checkout_seconds=CHECKOUT_SECONDS)
+        db = cls(conninfo, engine, pool_size)
         try:
-            async with db.read() as tx:
-                await tx.execute(text("SELECT 1"))
+            await db._try()
         except BaseException:
             await db.close()
             raise
         return db
+
+    async def _try(self) -> None:
+        """Take one transaction, which a pooler may refuse, and remember whether there is a pooler."""
+        async with self.transaction() as tx:
+            await tx.execute(text("SELECT 1"))
+            self.pooled = await (await tx.connection()).run_sync(lambda connection: raw_of(connection).pooled)
 
     async def close(self) -> None:
         """Close every connection of the pool."""
@@ -90,9 +114,10 @@ class Database:
     async def transaction(self) -> AsyncIterator[Transaction]:
         """One READ COMMITTED transaction: committed at exit, rolled back when an exception leaves the block.
 
-        Hooks registered with `before_commit` run last. Raises `DatabaseUnavailable` when the database is lost.
+        Hooks registered with `before_commit` run last. Raises `DatabaseBusy`, and `DatabaseUnavailable` when the
+        database is lost.
         """
-        async with AsyncSession(self.engine, expire_on_commit=False) as tx:
+        async with self._place(), AsyncSession(self.engine, expire_on_commit=False) as tx:
             try:
                 yield tx
                 await tx.flush()
@@ -100,7 +125,7 @@ class Database:
                     await hook(tx)
                 await tx.commit()
             except (DBAPIError, psycopg.Error, PoolTimeout) as error:
-                if isinstance(error, psycopg.Error) and _is_unavailable(error):
+                if isinstance(error, psycopg.Error) and is_unavailable(error):
                     # The raw connection was lost: SQLAlchemy does not know, and would try to roll back on it.
                     await tx.invalidate()
                 self._raise(error)
@@ -108,19 +133,33 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """A session for SELECTs: each statement sees what was committed when it started. Writing is not allowed."""
-        async with AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True}) as tx:
+        session = AsyncSession(self._reads, expire_on_commit=False, autoflush=False, info={"reads": True})
+        async with self._place(), session as tx:
             try:
                 await _checked_out(tx)
                 yield tx
             except (DBAPIError, psycopg.Error, PoolTimeout) as error:
                 self._raise(error)
 
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """Hold one of the pool's places for this kind of work until the block ends."""
+        async with AsyncExitStack() as held:
+            try:
+                await held.enter_async_context(self._places.place(CHECKOUT_SECONDS))
+            except TimeoutError:
+                raise self._no_connection() from None
+            yield
+
+    def _no_connection(self) -> DatabaseBusy:
+        return DatabaseBusy(f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}")
+
     def _raise(self, error: DBAPIError | psycopg.Error | PoolTimeout) -> NoReturn:
         if isinstance(error, PoolTimeout):
-            busy = f"no connection was free within {CHECKOUT_SECONDS} s: {describe(self.url)}"
-            raise DatabaseUnavailable(busy) from None
-        if _is_unavailable(error):
-            raise DatabaseUnavailable(f"{describe(self.url)}: {_reason(error)}") from None
+            raise self._no_connection() from None
+        for kind, applies in ((DatabaseUnavailable, is_unavailable), (DatabaseBusy, is_busy)):
+            if applies(error):
+                raise kind(f"{describe(self.url)}: {reason_of(error)}") from None
         raise error
 
 
@@ -183,66 +222,5 @@ def describe(url: str) -> str:
     return f"PostgreSQL at {host}:{port}, database {parts.get('dbname')!r}, user {parts.get('user')!r}"
 
 
-def _engine(conninfo: str, pool_size: int, idle_seconds: float) -> AsyncEngine:
-    idle = f"SET idle_in_transaction_session_timeout = {round(idle_seconds * 1000)}"
-
-    async def connect() -> psycopg.AsyncConnection[Any]:
-        connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-        try:
-            # Not a connection option: connection poolers refuse those.
-            await connection.execute(idle)
-            await connection.set_autocommit(False)
-        except BaseException:
-            # Also on cancellation: nobody else knows the connection yet.
-            await connection.close()
-            raise
-        return connection
-
-    engine = create_async_engine(
-        "postgresql+psycopg://",
-        async_creator=connect,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=CHECKOUT_SECONDS,
-        pool_recycle=RECYCLE_SECONDS,
-        pool_use_lifo=True,
-        # Otherwise SQLAlchemy puts the parameters of a failed statement into the exception, and so into logs.
-        hide_parameters=True,
-        use_native_hstore=False,
-    )
-    event.listen(engine.sync_engine, "checkout", _refuse_stale)
-    return engine
-
-
-def _refuse_stale(connection: Any, record: Any, proxy: Any) -> None:
-    """Detect at checkout that the server has closed the connection, without a round trip.
-
-    An idle connection has nothing to read; a readable one holds the server's last message or the end of the stream.
-    SQLAlchemy then empties the pool and reconnects. (A ping would cost 250 µs each time.)
-    """
-    raw: psycopg.AsyncConnection[Any] = connection.driver_connection
-    if raw.closed:
-        raise InvalidatePoolError()
-    poll = select.poll()
-    poll.register(raw.fileno(), select.POLLIN)
-    if poll.poll(0):
-        raise InvalidatePoolError()
-
-
 def _hooks(tx: Transaction) -> dict[str, Hook]:
     return cast("dict[str, Hook]", tx.info.setdefault("before_commit", {}))
-
-
-def _is_unavailable(error: DBAPIError | psycopg.Error) -> bool:
-    if isinstance(error, DBAPIError) and error.connection_invalidated:
-        return True
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if not isinstance(cause, psycopg.OperationalError | psycopg.errors.IdleInTransactionSessionTimeout):
-        return False
-    return cause.sqlstate is None or cause.sqlstate.startswith(UNAVAILABLE_STATES)
-
-
-def _reason(error: DBAPIError | psycopg.Error) -> str:
-    """Return the first line of what libpq or the server said."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return str(cause).strip().partition("\n")[0]

@@ -17,6 +17,11 @@ from procrastinate.manager import JobManager
 
 from storage.database import Transaction, normalize, raw_connection
 
+POOL = 2
+WORKERS = 3
+CONNECTIONS = POOL + WORKERS
+"""How many connections a process that runs jobs keeps for the queue: a pool, and one on which each worker listens."""
+
 # Never opened: it only writes jobs through connections that are passed to it.
 _ENQUEUER = App(connector=PsycopgConnector())
 
@@ -59,9 +64,13 @@ class _Manager(JobManager):
             log.warning("a worker's heartbeat was not written: %s", _first_line(error.__cause__ or error))
 
 
-def queue(url: str, *, max_connections: int = 10) -> App:
-    """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`."""
-    app = App(connector=_Connector(conninfo=normalize(url), min_size=1, max_size=max_connections))
+def queue(url: str, *, max_connections: int = POOL) -> App:
+    """Return a procrastinate app with its own pool, for workers; open it with `async with app.open_async()`.
+
+    It prepares no statements: behind a pooler they would be another client's.
+    """
+    pool: dict[str, Any] = {"min_size": 1, "max_size": max_connections, "kwargs": {"prepare_threshold": None}}
+    app = App(connector=_Connector(conninfo=normalize(url), **pool))
     app.job_manager = _Manager(app.connector)
     return app
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, MetaData, text
 from sqlmodel import SQLModel
 
 import storage
-from storage.database import Database
+from storage.database import Database, advisory_lock, try_advisory_lock
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,12 @@ END $$
 """
 
 
-async def upgrade(db: Database) -> None:
-    """Upgrade the schema to `head()`; concurrent replicas do it one after another. A newer schema is left unchanged."""
-    await _run(db, "upgrade", "head")
+async def upgrade(db: Database, *, lock_seconds: float = 0) -> None:
+    """Upgrade the schema to `head()`; concurrent replicas do it one after another. A newer schema is left unchanged.
+
+    Raises DatabaseBusy if another process migrates, or keeps a table locked, for `lock_seconds`; 0 waits for ever.
+    """
+    await _run(db, "upgrade", "head", lock_seconds)
 
 
 async def downgrade(db: Database, revision: str) -> None:
@@ -57,8 +60,8 @@ async def downgrade(db: Database, revision: str) -> None:
 
 async def current(db: Database) -> str | None:
     """Return the revision of the database, or None when it was never migrated."""
-    async with db.engine.connect() as connection:
-        return await connection.run_sync(_current)
+    async with db.read() as tx:
+        return await (await tx.connection()).run_sync(_current)
 
 
 @cache
@@ -107,7 +110,7 @@ def drop_queue(connection: Connection) -> None:
     connection.execution_options(no_parameters=True).exec_driver_sql(_DROP_QUEUE)
 
 
-async def _run(db: Database, name: str, revision: str) -> None:
+async def _run(db: Database, name: str, revision: str, lock_seconds: float = 0) -> None:
     def run(connection: Connection) -> None:
         now = _current(connection)
         if now is not None and not _is_known(now):
@@ -115,8 +118,13 @@ async def _run(db: Database, name: str, revision: str) -> None:
             return
         getattr(command, name)(_config(connection), revision)
 
-    async with db.engine.begin() as connection:
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": LOCK})
+    async with db.transaction() as tx:
+        connection = await tx.connection()
+        # Not the limit of other transactions: replicas that start together wait for the one that migrates.
+        await connection.execute(text(f"SET LOCAL lock_timeout = {round(lock_seconds * 1000)}"))
+        if not await try_advisory_lock(tx, LOCK):
+            log.warning("another process migrates this database: waiting for it")
+            await advisory_lock(tx, LOCK)
         await connection.run_sync(run)
 
 

@@ -143,16 +143,16 @@ async def _revoke(key_id: str) -> None:
 @asynccontextmanager
 async def _store() -> AsyncIterator["KeyStore"]:
     """Open the API key store until the block ends."""
-    from gateway import clock, settings
-    from gateway.bootstrap import open_resources, verify_keys
-    from gateway.cli.keys import require_schema
+    from gateway import clock
+    from gateway.bootstrap import verify_keys
+    from gateway.cli.database import opened, require_schema
     from gateway.domain import api_keys
     from storage import keys
     from storage.listener import Listener
 
-    async with open_resources(settings.load()) as resources:
+    async with opened() as resources:
         await require_schema(resources)
         await verify_keys(resources)
         pepper = await keys.get_secret(resources.db, resources.ring, api_keys.PEPPER)
         # This process caches nothing, so the listener, which invalidates caches, is not started.
-        yield api_keys.open_store(resources.db, Listener(resources.db.url), pepper=pepper, clock=clock.now)
+        yield api_keys.open_store(resources.db, Listener(resources.db), pepper=pepper, clock=clock.now)

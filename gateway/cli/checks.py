@@ -10,15 +10,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 
 from gateway import addresses, clock, data_folder, upload_store
 from gateway import settings as configuration
-from gateway.bootstrap import Resources, open_resources, read_ring
+from gateway.bootstrap import Resources, open_listener, open_resources, read_ring
 from gateway.cli.applications import highlevel, providers, tiktok
 from gateway.cli.findings import Finding, Verdict, note, ok, wrong
 from gateway.command_error import sentences
+from gateway.log import clean_text
 from gateway.settings import Settings, SettingsError
 from gateway.tls import CertificateFiles
 from gateway.urls import url_problem
 from storage import key_ring, key_rotation, migrate
 from storage.blobs import StoreUnavailable
+from storage.database import DatabaseUnavailable
 
 DATABASE_SECONDS = 30.0
 PUBLIC_URL_FIX = "set GATEWAY_PUBLIC_URL to the URL that browsers use"
@@ -162,8 +164,9 @@ def refuse_wrong(settings: Settings) -> None:
 async def database(settings: Settings) -> AsyncIterator[Finding]:
     """Connect to the database, and check its schema and its keys."""
     try:
-        async with asyncio.timeout(DATABASE_SECONDS), open_resources(settings) as resources:
+        async with asyncio.timeout(DATABASE_SECONDS), open_resources(settings, pool_size=2) as resources:
             yield ok("database", resources.place)
+            yield await notifications(resources)
             async for each in _inside(resources):
                 yield each
     except TimeoutError:
@@ -171,6 +174,17 @@ async def database(settings: Settings) -> AsyncIterator[Finding]:
     except Exception as error:
         for sentence in sentences(error):
             yield wrong("database", sentence)
+
+
+async def notifications(resources: Resources) -> Finding:
+    """Send a notification, and see whether it arrives: through some poolers none does."""
+    try:
+        async with open_listener(resources) as listener:
+            if listener.healthy:
+                return ok("notifications", "arrive" + (f", at {listener.place}" if resources.listen_url else ""))
+            return note("notifications", "could not be tried: the database has no time")
+    except (SettingsError, DatabaseUnavailable) as error:
+        return wrong("notifications", clean_text(str(error)), "docs/operations.md has a section about poolers")
 
 
 async def _inside(resources: Resources) -> AsyncIterator[Finding]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gateway.bootstrap import Resources
     from storage.key_ring import KeyRing
 
 app = typer.Typer(
@@ -62,11 +61,10 @@ def rotate() -> None:
 
 
 async def _list() -> list[str]:
-    from gateway import settings
-    from gateway.bootstrap import open_resources
+    from gateway.cli.database import opened, require_schema
     from storage import key_rotation
 
-    async with open_resources(settings.load()) as resources:
+    async with opened() as resources:
         await require_schema(resources)
         counts = await key_rotation.count_by_key(resources.db)
     lines = [f"{'id':<24} {'data keys':>9}  state"]
@@ -88,12 +86,12 @@ def _state(ring: "KeyRing", key_id: str, count: int) -> str:
 async def _rotate() -> str:
     from rich.progress import Progress
 
-    from gateway import settings
-    from gateway.bootstrap import open_resources, verify_keys
+    from gateway.bootstrap import verify_keys
+    from gateway.cli.database import opened, require_schema
     from gateway.cli.output import stderr
     from storage import key_rotation
 
-    async with open_resources(settings.load()) as resources:
+    async with opened() as resources:
         await require_schema(resources)
         await verify_keys(resources)
         with Progress(console=stderr(), transient=True) as progress:
@@ -102,12 +100,3 @@ async def _rotate() -> str:
                 resources.db, resources.ring, lambda done, total: progress.update(bar, completed=done, total=total)
             )
     return f"{moved} data keys and secrets were re-encrypted; everything is protected by {resources.ring.active!r} now."
-
-
-async def require_schema(resources: "Resources") -> None:
-    """Migrate the schema if this process may; raises CommandError if it may not and the schema is old."""
-    from gateway.bootstrap import is_migrated
-    from gateway.command_error import CommandError
-
-    if not await is_migrated(resources):
-        raise CommandError("the database's schema is older than this version: run `social-gateway migrate`")

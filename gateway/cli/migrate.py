@@ -18,13 +18,17 @@ def migrate() -> None:
 
 
 async def _migrate() -> str:
-    from gateway import settings
-    from gateway.bootstrap import open_resources
+    from gateway.cli.database import LOCKED, MIGRATION_SECONDS, opened
+    from gateway.command_error import CommandError
     from storage import migrate
+    from storage.database import DatabaseBusy
 
-    async with open_resources(settings.load()) as resources:
+    async with opened() as resources:
         before = await migrate.current(resources.db)
-        await migrate.upgrade(resources.db)
+        try:
+            await migrate.upgrade(resources.db, lock_seconds=MIGRATION_SECONDS)
+        except DatabaseBusy:
+            raise CommandError(LOCKED) from None
         after = await migrate.current(resources.db)
     if before == after:
         return f"The schema is already at {after}. ({resources.place})"

@@ -9,6 +9,7 @@ from procrastinate import App
 
 from gateway.domain.context import Domain
 from gateway.domain.publishing import batch_status, queue, step
+from storage.places import work_in
 
 
 def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
@@ -16,8 +17,10 @@ def register(app: App, domain: Domain, stopping: Callable[[], bool]) -> None:
 
     @app.task(name=queue.PUBLISH_TASK)
     async def publish(location: str, post: str) -> None:
+        work_in(location)
         await step.step(domain, location, post, stopping=stopping)
 
     @app.task(name=queue.POLL_TASK)
     async def poll(location: str, connection: str) -> None:
+        work_in(location)
         await batch_status.poll(domain, location, connection, stopping=stopping)

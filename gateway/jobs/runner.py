@@ -19,6 +19,7 @@ from gateway.jobs import publish, sweep
 from gateway.jobs import webhooks as webhook_task
 from gateway.jobs.clock_watch import ClockWatch
 from storage.jobs import queue
+from storage.places import Kind, work_for
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +36,8 @@ class JobsConfig:
     old: float = 600.0
     orphans: float = 6 * 3600.0
     grace: float = 20.0
+    queue_url: str = ""
+    """Where the queue is, if not at the database's own address: a pooler in transaction mode has no LISTEN."""
 
     @property
     def stalled(self) -> float:
@@ -63,7 +66,7 @@ class Jobs:
     async def start(self) -> None:
         """Open the queue and start the loops; the jobs of dead processes are looked for at once."""
         self._stopping = False
-        self._app = queue(self._domain.db.url, max_connections=8)
+        self._app = queue(self._config.queue_url or self._domain.db.url)
         await self._app.open_async()
         publish.register(self._app, self._domain, lambda: self._stopping)
         webhook_task.register(self._app, self._domain)
@@ -99,6 +102,7 @@ class Jobs:
 
     def _loop(self, name: str, pause: float, body: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
         async def run() -> None:
+            work_for(Kind.JOBS)
             while not self._stopping:
                 try:
                     await body()

@@ -18,6 +18,7 @@ from gateway.domain.locations import Owners
 from gateway.errors import ResourceNotFound
 from gateway.interceptors.calls import current_call
 from storage import errors as storage_errors
+from storage.places import work_in
 
 T = TypeVar("T")
 M = TypeVar("M", bound=Message)
@@ -64,6 +65,7 @@ class RequestGuard:
     async def authorize(self, location: str) -> Caller:
         """Return the caller if it may use the location; raises LocationForbidden. A call that lasts is asked again."""
         caller = current_caller.get()
+        work_in(location)
         await locations.authorize(self.owners, caller, location)
         if call := current_call.get(None):
             call.authorize = lambda again: locations.authorize(self.owners, again, location)

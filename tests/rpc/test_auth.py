@@ -44,7 +44,7 @@ async def replica(
     database: Database, clock: Clock, bootstrap: str | None = None, listener: Listener | None = None
 ) -> AsyncIterator[KeyStore]:
     """Yield one replica's key store, with a listener of its own unless one is given."""
-    listener = listener or Listener(database.url)
+    listener = listener or Listener(database)
     key = Secret(bootstrap) if bootstrap else None
     store = api_keys.open_store(database, listener, pepper=PEPPER, clock=clock, bootstrap_key=key)
     await listener.start()
@@ -57,7 +57,7 @@ async def replica(
 @pytest.fixture
 def listener(database: Database) -> Listener:
     """Return the listener of the replica below."""
-    return Listener(database.url)
+    return Listener(database)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from sqlalchemy.pool import QueuePool
 
 from storage.database import (
     Database,
+    DatabaseBusy,
     DatabaseUnavailable,
     Transaction,
     advisory_lock,
@@ -276,3 +277,39 @@ async def test_an_idle_transaction_is_over_on_its_raw_connection_too(database_ur
             await raw.execute("SELECT 1")
     await frozen.close()
     await other.close()
+
+
+async def test_a_locked_row_is_busy_after_a_while(database_url: str) -> None:
+    """A lock that is not free in time raises DatabaseBusy, undoes the transaction, and gives its connection back."""
+    db = await Database.connect(database_url, lock_seconds=0.05)
+    other = await Database.connect(database_url)
+    async with other.transaction() as held:
+        await advisory_lock(held, "a")
+        with pytest.raises(DatabaseBusy, match="lock timeout"):
+            async with db.transaction() as tx:
+                await advisory_lock(tx, "a")
+    assert 0 == cast(QueuePool, db.engine.pool).checkedout()
+    async with db.transaction() as tx:
+        assert await try_advisory_lock(tx, "a")
+    await db.close()
+    await other.close()
+
+
+async def test_of_two_that_wait_for_each_other_one_is_busy(database: Database) -> None:
+    """A deadlock ends with DatabaseBusy for one of the two, and the other goes on."""
+    first_has, second_has = asyncio.Event(), asyncio.Event()
+
+    async def take(names: str, mine: asyncio.Event, theirs: asyncio.Event) -> None:
+        async with database.transaction() as tx:
+            await tx.execute(text("SET LOCAL lock_timeout = 0"))
+            await advisory_lock(tx, names[0])
+            mine.set()
+            await theirs.wait()
+            await advisory_lock(tx, names[1])
+
+    ended = await asyncio.gather(
+        take("ab", first_has, second_has), take("ba", second_has, first_has), return_exceptions=True
+    )
+
+    [error] = [each for each in ended if each is not None]
+    assert isinstance(error, DatabaseBusy)

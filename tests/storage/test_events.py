@@ -112,10 +112,10 @@ async def test_one_subject_can_be_followed(database: Database) -> None:
     assert [(3, "a")] == await read(database, "loc1", 1, subject="a")
 
 
-async def test_a_commit_with_events_is_heard(database: Database, database_url: str) -> None:
+async def test_a_commit_with_events_is_heard(database: Database) -> None:
     """Each location that got events is notified once per transaction."""
     heard: list[str] = []
-    listener = Listener(database_url)
+    listener = Listener(database)
     listener.subscribe("events", heard.append)
     await listener.start()
     try:

@@ -74,9 +74,9 @@ class Line:
 
 
 @pytest.fixture
-async def listener(database_url: str) -> AsyncIterator[Listener]:
+async def listener(database: Database) -> AsyncIterator[Listener]:
     """Yield a started listener."""
-    listener = Listener(database_url, ping_seconds=0.2, backoff_seconds=(0.01, 0.1))
+    listener = Listener(database, ping_seconds=0.2, backoff_seconds=(0.01, 0.1))
     await listener.start()
     yield listener
     await listener.stop()
@@ -173,10 +173,12 @@ async def test_a_lost_connection_comes_back_and_says_reset(database: Database, l
     await until(lambda: ["again"] == heard.keys)
 
 
-async def test_a_listener_without_a_server_is_unhealthy_until_there_is_one(line: Line, database_url: str) -> None:
+async def test_a_listener_without_a_server_is_unhealthy_until_there_is_one(
+    line: Line, database: Database, database_url: str
+) -> None:
     """Starting returns without a server; the listener becomes healthy when the server is up."""
     await line.close()
-    listener = Listener(over(line, database_url), backoff_seconds=(0.01, 0.05))
+    listener = Listener(database, url=over(line, database_url), backoff_seconds=(0.01, 0.05))
     await listener.start()
     try:
         assert not listener.healthy
@@ -189,7 +191,7 @@ async def test_a_listener_without_a_server_is_unhealthy_until_there_is_one(line:
 async def test_a_silent_line_is_noticed(line: Line, database: Database, database_url: str) -> None:
     """An open but dead connection is unhealthy after an unanswered ping, and is replaced."""
     heard = Heard()
-    listener = Listener(over(line, database_url), ping_seconds=0.1, backoff_seconds=(0.01, 0.05))
+    listener = Listener(database, url=over(line, database_url), ping_seconds=0.1, backoff_seconds=(0.01, 0.05))
     await listener.start()
     try:
         listener.subscribe("posts", heard.keys.append, reset=heard.reset)
@@ -206,9 +208,9 @@ async def test_a_silent_line_is_noticed(line: Line, database: Database, database
         await listener.stop()
 
 
-async def test_a_stopped_listener_is_gone(database: Database, database_url: str) -> None:
+async def test_a_stopped_listener_is_gone(database: Database) -> None:
     """Stopping closes the connection, makes the listener unhealthy, and may be repeated."""
-    listener = Listener(database_url)
+    listener = Listener(database)
     await listener.start()
     await listener.stop()
     await listener.stop()

@@ -6,11 +6,13 @@ Owns what may be done and in which order; both calls are safe to repeat by the c
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 from gateway.aip import names
 from gateway.domain import capabilities, idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
 from gateway.domain.idempotency import RequestKey
@@ -18,7 +20,7 @@ from gateway.errors import FieldInvalid, StateForbids
 from providers.capabilities import Capability
 from providers.errors import Ambiguous
 from providers.interface import Networks
-from providers.models.accounts import AttachableAccount
+from providers.models.accounts import AttachableAccount, Attached
 from providers.models.grants import GrantKind
 from storage import accounts, connections, posts, videos
 from storage.accounts import AccountRow
@@ -80,6 +82,13 @@ async def _attach(
     except Ambiguous as error:
         # The provider has checked the account list, and attaching twice does no harm: the caller may simply retry.
         raise vendor_errors.safe_to_repeat(error, error.message) from None
+    return await _save_attached(domain, row, attached, fetch_time, key)
+
+
+@until_free
+async def _save_attached(
+    domain: Domain, row: ConnectionRow, attached: Attached, fetch_time: datetime, key: RequestKey | None
+) -> AccountRow:
     async with domain.db.transaction() as tx:
         await sync.save(domain, tx, row, attached.accounts, fetch_time)
         current = await connections.get(tx, row.location, row.id, lock=True)
@@ -118,6 +127,11 @@ async def _detach(domain: Domain, row: AccountRow, key: RequestKey | None) -> No
             await domain.providers[row.provider].networks.detach(access, row.provider_account_id)
         except Ambiguous as error:
             raise vendor_errors.safe_to_repeat(error, error.message) from None
+    await _save_detached(domain, row, key)
+
+
+@until_free
+async def _save_detached(domain: Domain, row: AccountRow, key: RequestKey | None) -> None:
     async with domain.db.transaction() as tx:
         connection = await connections.find(tx, row.location, row.connection, lock=True)
         if await idempotency.claim(tx, key, row.id, domain.clock()) is not None:

@@ -14,7 +14,7 @@ import structlog
 from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, oauth_state
-from gateway.domain.concurrency import until_stored
+from gateway.domain.concurrency import until_free, until_stored
 from gateway.domain.connections import agencies, grants, outcome, revocation, verify
 from gateway.domain.connections.agencies import Proof
 from gateway.domain.context import Domain
@@ -221,6 +221,7 @@ async def _verify(domain: Domain, row: AuthorizationRow, granted: ConnectionRow,
     return await verify.probe(domain, requested.location, requested.id)
 
 
+@until_free
 async def _record_outcome(domain: Domain, row: AuthorizationRow, ended: AuthorizationOutcome, connection: str) -> None:
     async with domain.db.transaction() as tx:
         await authorizations.finish(tx, row.id, ended, connection)
@@ -236,8 +237,7 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
         return await provider.authorization.exchange(code, verifier=verifier, redirect_uri=row.redirect_uri)
     except Temporary:
         # Nothing was sent, so the code is still valid: the same page may be loaded again.
-        async with domain.db.transaction() as tx:
-            await authorizations.release(tx, row.id)
+        await _release(domain, row)
         raise
     except ProviderError as error:
         raised = await _record_exchange_error(domain, row, error)
@@ -245,6 +245,7 @@ async def _exchange(domain: Domain, row: AuthorizationRow, code: str, seal: Loca
         raise raised from None
 
 
+@until_free
 async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: ProviderError) -> Exception:
     """Record the vendor's error with the connection, and return the error to raise for it."""
     async with domain.db.transaction() as tx:
@@ -261,6 +262,12 @@ async def _record_exchange_error(domain: Domain, row: AuthorizationRow, error: P
     if isinstance(error, Rejected) and not isinstance(error, Misconfigured):
         return AuthorizationDenied(metadata=reasons.metadata_of(error), resource=_name(row))
     return error
+
+
+@until_free
+async def _release(domain: Domain, row: AuthorizationRow) -> None:
+    async with domain.db.transaction() as tx:
+        await authorizations.release(tx, row.id)
 
 
 async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant, proof: Proof | None) -> ConnectionRow:

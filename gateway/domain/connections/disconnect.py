@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gateway.domain import idempotency, vendor_errors
 from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import sync
+from gateway.domain.concurrency import until_free
 from gateway.domain.connections import read, revocation
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.credentials import connection_status
@@ -66,13 +67,21 @@ async def _disconnect(domain: Domain, location: str, connection: str, key: Reque
             pair = await tokens.find(tx, location, connection)
             shared = await revocation.others_with_grant(domain, tx, row)
         revoked = _Revoked(0) if pair is None or shared else await _revoke(domain, row, pair.version)
-        async with domain.db.transaction() as tx:
-            if await _end(domain, tx, row, revoked, key):
-                return
+        if await _end(domain, row, revoked, key):
+            return
     raise Conflict(resource=connection_status.resource_name(row))
 
 
-async def _end(domain: Domain, tx: Transaction, row: ConnectionRow, revoked: _Revoked, key: RequestKey | None) -> bool:
+@until_free
+async def _end(domain: Domain, row: ConnectionRow, revoked: _Revoked, key: RequestKey | None) -> bool:
+    """End a connection in one transaction, as `_end_with` does: the vendor may have revoked its grant already."""
+    async with domain.db.transaction() as tx:
+        return await _end_with(domain, tx, row, revoked, key)
+
+
+async def _end_with(
+    domain: Domain, tx: Transaction, row: ConnectionRow, revoked: _Revoked, key: RequestKey | None
+) -> bool:
     """Wipe a connection whose grant is revoked, or remains because others have it; return False if neither is true yet.
 
     Both are decided under the lock on the grant: the last connection of a user always sees that it is the last.

@@ -14,6 +14,7 @@ import structlog
 from gateway import reasons
 from gateway.aip import names
 from gateway.domain import idempotency, vendor_errors
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.engagement import read
 from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
@@ -99,13 +100,6 @@ async def _send(
     return await _store(domain, new, row, made)
 
 
-async def _forget(domain: Domain, row: CommentRow, key: RequestKey | None) -> None:
-    """Remove the row of a comment that was not written, and let its request id be used again."""
-    async with domain.db.transaction() as tx:
-        await comments.remove(tx, row.location, row.id)
-        await idempotency.release(tx, key)
-
-
 async def _look_after_refusal(
     domain: Domain, target: ConnectedAccount, new: NewComment, row: CommentRow, refusal: ProviderError
 ) -> Comment | None:
@@ -166,6 +160,15 @@ def _unknown(row: CommentRow, error: ProviderError | None) -> OutcomeUnknown:
     return OutcomeUnknown(text, metadata={**metadata, "account": _name(row)}, resource=_name(row))
 
 
+@until_free
+async def _forget(domain: Domain, row: CommentRow, key: RequestKey | None) -> None:
+    """Remove what was to be sent: the vendor refused it, so that the same request may be made again."""
+    async with domain.db.transaction() as tx:
+        await comments.remove(tx, row.location, row.id)
+        await idempotency.release(tx, key)
+
+
+@until_free
 async def _store(domain: Domain, new: NewComment, row: CommentRow, made: Comment) -> FetchedComment:
     written = replace(made, own=True)
     async with domain.db.transaction() as tx:

@@ -4,10 +4,13 @@ Owns that the finalizing call is made at most once, and what a lost answer, or a
 means. Which state follows from the vendor's status is `gateway/domain/planner/read.py`.
 """
 
+from typing import Any
+
 import structlog
 
 from gateway import reasons
 from gateway.domain import idempotency
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.planner import read
@@ -56,25 +59,25 @@ async def _finalize(domain: Domain, row: ImportRow, key: RequestKey | None) -> I
             row = await _mark_unknown(domain, row, error)
             if not await _still_waits(domain, row):
                 return await _poll(domain, row)
-        await _back_to_ready(domain, row, key)
+        await _store(domain, row, key, state=ImportState.READY, finalize_time=None, error=None)
         raise
-    async with domain.db.transaction() as tx:
-        return await move(tx, row, domain.clock(), state=ImportState.FINALIZED)
+    return await _store(domain, row, state=ImportState.FINALIZED)
 
 
-async def _back_to_ready(domain: Domain, row: ImportRow, key: RequestKey | None) -> None:
-    """Let an import that was not finalized be finalized again, also under the same request id."""
+@until_free
+async def _store(domain: Domain, row: ImportRow, released: RequestKey | None = None, **values: Any) -> ImportRow:
+    """Store what the vendor's answer means; after a refusal the request `released` may be made again."""
     async with domain.db.transaction() as tx:
-        await move(tx, row, domain.clock(), state=ImportState.READY, finalize_time=None, error=None)
-        await idempotency.release(tx, key)
+        moved = await move(tx, row, domain.clock(), **values)
+        await idempotency.release(tx, released)
+    return moved
 
 
 async def _mark_unknown(domain: Domain, row: ImportRow, error: ProviderError) -> ImportRow:
     """Store that the outcome is unknown."""
     log.warning("imports.answer_lost", location=row.location, id=row.id, code=error.code)
     unknown = outcome_unknown(row, **reasons.metadata_of(error))
-    async with domain.db.transaction() as tx:
-        return await move(tx, row, domain.clock(), state=ImportState.INDETERMINATE, error=unknown)
+    return await _store(domain, row, state=ImportState.INDETERMINATE, error=unknown)
 
 
 async def _still_waits(domain: Domain, row: ImportRow) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 import structlog
 
 from gateway.domain import vendor_errors
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.media import uploads
 from gateway.domain.planner import imports
@@ -165,6 +166,7 @@ async def _fail(domain: Domain, row: ImportRow, error: Rejected) -> ImportRow:
     return await _move(domain, row, state=ImportState.FAILED, error=vendor_errors.as_stored(error), busy_until=None)
 
 
+@until_free
 async def _move(domain: Domain, row: ImportRow, **values: Any) -> ImportRow:
     """Move an import in a transaction of its own; raises Conflict if this caller no longer holds the lease."""
     async with domain.db.transaction() as tx:

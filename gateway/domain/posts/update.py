@@ -9,7 +9,7 @@ from typing import Any
 
 from gateway.aip import names
 from gateway.domain import capabilities, idempotency, post_content, vendor_errors
-from gateway.domain.concurrency import Superseded, retry_superseded
+from gateway.domain.concurrency import Superseded, retry_superseded, until_free
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
 from gateway.domain.posts import read
@@ -78,7 +78,9 @@ async def _update(
     if in_planner and attempt is not None:
         await _edit_in_planner(domain, Work(updated, attempt))
         values = {**values, "differences": None}
-    return await _store(domain, row, attempt, dict(values), key, in_planner=in_planner)
+    # What the planner has changed is stored here too, also when somebody keeps the row locked for a while.
+    store = until_free(_store) if in_planner else _store
+    return await store(domain, row, attempt, dict(values), key, in_planner=in_planner)
 
 
 def _is_waiting(row: PostRow, attempt: AttemptRow | None) -> bool:

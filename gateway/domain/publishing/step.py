@@ -32,7 +32,7 @@ from providers.errors import Ambiguous, ProviderError
 from providers.models.publishing import PublishPhase, PublishStatus
 from storage import posts
 from storage.attempts import AttemptRow
-from storage.database import DatabaseUnavailable
+from storage.database import DatabaseBusy, DatabaseUnavailable
 from storage.key_ring import KeyMissing
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
@@ -62,6 +62,9 @@ async def step(domain: Domain, location: str, post: str, *, stopping: Callable[[
                 work = await _HANDLERS[work.attempt.state](domain, work)
     except Superseded:
         log.info("publish.overtaken", location=location, post=post)
+    except DatabaseBusy as error:
+        # Not a fault: somebody holds a row of the post. It is due again when this step's lease ends.
+        log.info("publish.busy", location=location, post=post, error=str(error))
     except DatabaseUnavailable:
         # Nothing can be stored now: the post becomes due again and continues where its journal says.
         raise

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from gateway.domain import post_content, vendor_errors
+from gateway.domain.concurrency import until_free
 from gateway.domain.context import Domain
 from gateway.domain.media import links
 from gateway.domain.preflight import check
@@ -140,7 +141,7 @@ async def _call_and_store(domain: Domain, work: Work, ready: Ready) -> NextWork:
         return await _handle_refusal(domain, intent, error)
     next_work = await submit_response.store(domain, work, begun, sum(file.size_bytes for file in ready.files))
     if not moves.is_inbox_draft(work.post):
-        await daily_caps.use(domain, work.post, moves.quota_time(work))
+        await until_free(daily_caps.use)(domain, work.post, moves.quota_time(work))
     return next_work
 
 
@@ -159,7 +160,7 @@ async def _learn_cap(domain: Domain, work: Work, error: ProviderError) -> None:
     metric = error.metadata.get("quota", "")
     if isinstance(error, DailyCapReached) and metric:
         post = work.post
-        error.retry_at = await daily_caps.learn(domain, post.provider, post.location, post.account, metric)
+        error.retry_at = await until_free(daily_caps.learn)(domain, post.provider, post.location, post.account, metric)
 
 
 async def _call(domain: Domain, work: Work, ready: Ready) -> Begun:

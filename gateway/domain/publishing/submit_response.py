@@ -39,7 +39,7 @@ async def store(domain: Domain, work: Work, begun: Begun, size: int) -> NextWork
     try:
         return await _until_stored(domain, work, lambda: commit(domain, work, begun, size))
     except Superseded:
-        await journal.save_publish_id(domain, work, begun.publish_id)
+        await _until_stored(domain, work, lambda: journal.save_publish_id(domain, work, begun.publish_id))
         raise
 
 

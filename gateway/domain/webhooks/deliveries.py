@@ -16,7 +16,7 @@ from gateway.domain.webhooks.result import Result
 from providers.errors import WebhookRefused
 from providers.models.webhooks import Webhook, WebhookKind
 from storage import jobs, webhooks
-from storage.database import Transaction
+from storage.database import DatabaseUnavailable, Transaction
 from storage.webhooks import WebhookRow
 
 _log = log.get("gateway.webhooks")
@@ -72,6 +72,9 @@ async def apply(domain: Domain, id: str) -> None:
         return
     try:
         result = await _apply(domain, row)
+    except DatabaseUnavailable:
+        # Not a failure of the delivery: it is due again when its lease ends.
+        raise
     except Exception as error:  # whatever the error is, the delivery must not be lost
         _log.error("webhook not applied", name=row.event, id=row.id, tries=row.tries, error=type(error).__name__)
         await _postpone(domain, row)
