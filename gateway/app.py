@@ -111,7 +111,7 @@ async def start(
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     await asyncio.to_thread(data_folder.verify, settings)
-    await upload_store.verify(settings)
+    uploads_work = await upload_store.verify(settings)
     async with AsyncExitStack() as stack:
         resources = await stack.enter_async_context(open_resources(settings))
         readiness = Readiness(resources)
@@ -128,7 +128,7 @@ async def start(
             public_url=_public_url(settings, http),
         )
         readiness.listener = domain.listener
-        readiness.uploads = upload_store.StoreWatch(domain.blobs)
+        readiness.uploads = upload_store.StoreWatch(domain.blobs, uploads_work)
         stack.push_async_callback(readiness.uploads.close)
         grpc = None
         if roles.calls:
