@@ -103,7 +103,7 @@ async def start(
     for name in unknown_names(environment or {}):
         _log.warning("unknown setting: is it misspelt?", name=name)
     await asyncio.to_thread(data_folder.verify, settings)
-    await upload_store.verify(settings)
+    uploads_work = await upload_store.verify(settings)
     async with Shutdown() as started:
         resources = await started.enter(Part.DATABASE, open_resources(settings, jobs=roles.jobs))
         readiness = Readiness(resources)
@@ -123,7 +123,7 @@ async def start(
             overrides=overrides or {},
             public_url=_public_url(settings, http),
         )
-        uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs)
+        uploads = readiness.uploads = upload_store.StoreWatch(domain.blobs, uploads_work)
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
         grpc = None
         if roles.calls:

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from gateway import ids, log
@@ -43,8 +43,8 @@ async def prove(store: BlobStore, new_id: Callable[[], str] = ids.new_id) -> Non
     await store.prove(f"uploads/probe-{new_id()}")
 
 
-async def verify(settings: Settings) -> None:
-    """Raise SettingsError if the store's answer says that it cannot work before somebody changes something.
+async def verify(settings: Settings) -> bool:
+    """Return whether the store works. Raises SettingsError if it says that it cannot before somebody changes something.
 
     A store that is away for the moment is only logged: it must not keep a fleet from being restarted.
     """
@@ -54,23 +54,33 @@ async def verify(settings: Settings) -> None:
         if error.lasting:
             raise SettingsError(f"uploads: {place(settings)}: {error}; {error.advice}") from None
         _log.error("the upload store does not work", error=str(error), advice=error.advice)
+        return False
+    return True
 
 
 @dataclass(slots=True)
 class StoreWatch:
-    """Probes the store in the background when it is asked about and the last result is too old."""
+    """Probes the store in the background when it is asked about and the last result is too old; `verified` is the
+    first one.
+    """
 
     store: BlobStore
+    verified: bool
     monotonic: Callable[[], float] = time.monotonic
-    _works: bool | None = None
-    _until: float = float("-inf")
-    _probe: asyncio.Task[None] | None = None
+    _works: bool = field(init=False)
+    _until: float = field(init=False)
+    _probe: asyncio.Task[None] | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Begin with the result of the start."""
+        self._works = self.verified
+        self._set(self.verified)
 
     def works(self) -> bool:
-        """Return the last result, at once; before the first one, False."""
+        """Return the last result, at once."""
         if self._probe is None and self.monotonic() >= self._until:
             self._probe = asyncio.create_task(self._run(), name="upload store probe")
-        return bool(self._works)
+        return self._works
 
     async def close(self) -> None:
         """End a running probe."""
@@ -92,9 +102,9 @@ class StoreWatch:
             self._probe = None
 
     def _set(self, works: bool, problem: StoreUnavailable | None = None) -> None:
-        if problem is not None and self._works is not False:
+        if problem is not None and self._works:
             _log.error("the upload store does not work", error=str(problem), advice=problem.advice)
-        if works and self._works is False:
+        if works and not self._works:
             _log.info("the upload store works again")
         self._works = works
         self._until = self.monotonic() + (GOOD_SECONDS if works else BAD_SECONDS)

@@ -67,7 +67,7 @@ async def test_a_probe_of_readiness_costs_no_write(
         running(database_url, tmp_path, roles=CALLS, blob_url=s3.url) as gateway,
         httpx.AsyncClient(trust_env=False) as client,
     ):
-        await until(lambda: watch_of(gateway).works())
+        assert watch_of(gateway).works()
         s3.leave()
         answers = [await answer(client, gateway) for _ in range(20)]
         s3.come_back()
