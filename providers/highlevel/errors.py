@@ -144,7 +144,8 @@ def oauth_refusal(answer: Answer, said: Envelope, secrets: Iterable[Secret] = ()
         return make(known.kind, answer, known.code, said.message, log_id=said.log_id, secrets=secrets)
     kind = OAUTH_CODES.get(said.code) or OAUTH_STATUSES.get(answer.status, ContractBroken)
     error = make(kind, answer, said.code, said.message, log_id=said.log_id, secrets=secrets)
-    error.refuses_grant = answer.status in GRANT_STATUSES and said.code not in APPLICATION_CODES
+    in_doubt = answer.status in GRANT_STATUSES and kind is not GrantRevoked
+    error.refuses_grant = in_doubt and said.code not in APPLICATION_CODES
     return error
 
 

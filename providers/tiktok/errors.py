@@ -132,7 +132,7 @@ def oauth_refusal(answer: Answer, code: str, message: str, log_id: str, secrets:
     kind = OAUTH_CODES.get(code) or CODES.get(code) or ContractBroken
     error = make(kind, answer, code, message, log_id=log_id, secrets=secrets)
     # TikTok answers some refusals with status 200.
-    refused = answer.status < 500 and issubclass(kind, Rejected | ContractBroken)
+    refused = answer.status < 500 and issubclass(kind, Rejected | ContractBroken) and kind is not GrantRevoked
     error.refuses_grant = refused and code not in APPLICATION_CODES
     return error
 
