@@ -12,7 +12,7 @@ from procrastinate.jobs import Status
 
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
-from gateway.domain.media import uploads
+from gateway.domain.media import addresses, uploads
 from gateway.domain.publishing import queue
 from gateway.domain.webhooks import deliveries as webhook_deliveries
 from storage import authorizations, comments, events, idempotency, media, network_consents, quotas, videos
@@ -89,5 +89,6 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload."""
+    """Delete stored bytes that belong to no upload, and seal what earlier versions stored in clear."""
     await uploads.sweep_orphans(domain, domain.clock())
+    await addresses.hide_earlier(domain)

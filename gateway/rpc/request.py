@@ -3,6 +3,7 @@
 Owns the order: the location is checked before anything is looked up in it. Knows no noun.
 """
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -55,7 +56,7 @@ class VendorPage:
 
 @dataclass(frozen=True, slots=True)
 class RequestGuard:
-    """Shared by all servicers: the owners of locations, and the secret that signs page tokens."""
+    """Shared by all servicers: the owners of locations, and the secret that signs page tokens and hashes requests."""
 
     owners: Owners
     page_secret: bytes = field(repr=False)
@@ -84,7 +85,9 @@ class RequestGuard:
         if request_id is None:
             return None
         method = type(request).__name__.removesuffix("Request")
-        return RequestKey(caller.agency, location, method, request_id, request_ids.body_hash(request))
+        plain = request_ids.body_hash(request)
+        keyed = hmac.digest(self.page_secret, b"request body|" + plain, "sha256")
+        return RequestKey(caller.agency, location, method, request_id, keyed, earlier_hash=plain)
 
     def read_page(
         self, request: Message, *, default: int = paging.DEFAULT_SIZE, maximum: int = paging.MAX_SIZE
