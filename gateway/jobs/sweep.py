@@ -89,6 +89,7 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload, and seal what earlier versions stored in clear."""
+    """Delete stored bytes that belong to no upload; mend what processes of earlier versions stored or did not count."""
     await uploads.sweep_orphans(domain, domain.clock())
     await addresses.hide_earlier(domain)
+    await uploads.recount(domain)

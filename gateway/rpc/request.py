@@ -67,6 +67,12 @@ class RequestGuard:
         await locations.authorize(self.owners, caller, location)
         return caller
 
+    async def authorize_claim(self, location: str) -> Caller:
+        """Return the caller if it may use the location, or claim it with what it creates; raises LocationForbidden."""
+        caller = current_caller.get()
+        await locations.authorize_claim(self.owners, caller, location)
+        return caller
+
     async def authorize_write(self, location: str, request: Message) -> RequestKey | None:
         """Return the idempotency key of a change if the caller may use the location; raises LocationForbidden."""
         return self.request_key(await self.authorize(location), location, request)

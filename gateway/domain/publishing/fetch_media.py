@@ -158,7 +158,7 @@ async def _create_upload(domain: Domain, post: PostRow, media: Media, mime_type:
         expire_time=now + OPEN_LIFETIME,
     )
     async with domain.db.transaction() as tx:
-        await upload_rules.check_room(tx, post.location, row.size_bytes)
+        await upload_rules.check_room(domain, tx, post.location, row.size_bytes)
         return await uploads.insert(tx, row)
 
 
