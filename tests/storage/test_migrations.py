@@ -127,8 +127,8 @@ async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: 
 
 _CONNECTION = text("""
 INSERT INTO connections (location, id, provider, grant_kind, requested_scopes, granted_scopes, provider_settings,
-    status, capabilities, reason_code, reason_message, last_error_code, last_error_message, provider_subject, grant_origin,
-    parent_location, parent_connection, accounts_version, create_time, update_time, version)
+    status, capabilities, reason_code, reason_message, last_error_code, last_error_message, provider_subject,
+    grant_origin, parent_location, parent_connection, accounts_version, create_time, update_time, version)
 VALUES ('proved', 'c1', 'tiktok', '', '{}', '{}', '{}',
     'VALID', '{}', '', '', '', '', 'u', '', '', '', 0, now(), now(), 1)
 """)
