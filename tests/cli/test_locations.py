@@ -26,7 +26,8 @@ def used_first(database_url: str, location: str, agency: str, status: str = "") 
                 " provider_settings, status, capabilities, reason_code, reason_message, last_error_code,"
                 " last_error_message, provider_subject, grant_origin, parent_location, parent_connection,"
                 " accounts_version, create_time, update_time, version)"
-                " VALUES (%s, 'c1', 'tiktok', '', '{}', '{}', '{}', %s, '{}', '', '', '', '', '', '', '', '', 0, now(), now(), 1)",
+                " VALUES (%s, 'c1', 'tiktok', '', '{}', '{}', '{}', %s, '{}', '', '', '', '', '', '', '', '', 0, now(),"
+                " now(), 1)",
                 (location, status),
             )
 
