@@ -48,7 +48,7 @@ KIB = 1024
 @pytest.fixture
 async def world(database_url: str, tmp_path: Path) -> AsyncIterator[World]:
     """Yield a gateway in which an agency may claim three locations an hour, and have four unproved ones."""
-    limits = {"location_claims_per_hour": 3, "unproved_locations_per_agency": 4}
+    limits: dict[str, Any] = {"location_claims_per_hour": 3, "unproved_locations_per_agency": 4}
     async with opened(database_url, tmp_path, **limits) as made:
         yield made
 
@@ -342,8 +342,8 @@ async def test_the_count_follows_every_change_of_an_upload(database: Database) -
             await work(tx)
 
     def row(id: str, size: int) -> UploadRow:
-        times = {"create_time": START, "expire_time": START}
-        return UploadRow(location="l1", id=id, mime_type="video/mp4", size_bytes=size, **times)
+        own: dict[str, Any] = {"location": "l1", "id": id, "mime_type": "video/mp4", "size_bytes": size}
+        return UploadRow(**own, create_time=START, expire_time=START)
 
     def part(first: int, size: int) -> UploadPartRow:
         return UploadPartRow(location="l1", upload="open", first=first, size=size, key=f"k{first}")
@@ -378,3 +378,12 @@ async def test_the_count_follows_every_change_of_an_upload(database: Database) -
 async def _read(database: Database, id: str) -> UploadRow:
     async with database.read() as tx:
         return await uploads.get(tx, "l1", id)
+
+
+async def test_first_and_later_uploads_at_once_do_not_deadlock(database_url: str, tmp_path: Path) -> None:
+    """Twenty uploads into a location that nobody has are all created: the locks of claims and room have one order."""
+    async with opened(database_url, tmp_path) as world:
+        acme = world.client(await world.key("acme"))
+        for location in ("l1", "l2", "l3"):
+            made = await asyncio.gather(*(upload(acme, location) for _ in range(20)))
+            assert 20 == len({each.name for each in made})

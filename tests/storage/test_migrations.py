@@ -103,8 +103,8 @@ async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: 
             await tx.execute(text("INSERT INTO locations VALUES (:location, 'acme', now())"), values)
         await tx.execute(_CONNECTION)
         for id, named, scopes in keys:
-            values = {"id": id, "digest": id.encode(), "locations": named, "scopes": scopes}
-            await tx.execute(_KEY, values)
+            key: dict[str, object] = {"id": id, "digest": id.encode(), "locations": named, "scopes": scopes}
+            await tx.execute(_KEY, key)
         await tx.execute(_UPLOADS)
         await tx.execute(_EVENT, {"payload": payload})
 

@@ -137,10 +137,11 @@ async def check_room(domain: Domain, tx: Transaction, location: str, more: int =
 
     Other transactions that check the same location or agency wait for the end of this one.
     """
-    if await uploads.reserved_bytes(tx, location) + more > MAX_LOCATION_BYTES:
-        raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
+    # The agency's lock first, as who claims a location has it already: in the other order two could deadlock.
     if await agencies.reserved_bytes(tx, location) + more > domain.agency_upload_bytes:
         raise QuotaExceeded("agencyUploadBytes", subject="agency", limit=domain.agency_upload_bytes)
+    if await uploads.reserved_bytes(tx, location) + more > MAX_LOCATION_BYTES:
+        raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
 
 
 async def get(domain: Domain, location: str, upload: str) -> UploadRow:
