@@ -17,7 +17,7 @@ from gateway.domain import api_keys
 from gateway.domain.connections import agencies
 from gateway.domain.context import Domain
 from gateway.domain.credentials.tokens import Tokens
-from gateway.domain.locations import Owners
+from gateway.domain.locations import ClaimLimits, Owners, open_owners
 from gateway.domain.media.upload_slots import UploadSlots
 from gateway.domain.watchers import Watchers
 from gateway.errors import GatewayUnavailable
@@ -127,7 +127,7 @@ async def start(
         started.add(Part.STORE_PROBE, lambda _: uploads.close())
         grpc = None
         if roles.calls:
-            policy, owners = await _policy(resources, domain), Owners(domain.db, domain.clock)
+            policy, owners = await _policy(resources, domain), owners_of(settings, domain)
             grpc = await _grpc(started, domain, resources, policy, owners)
             edge.policy, edge.owners = policy, owners
         edge.domain = domain
@@ -195,6 +195,7 @@ async def build_domain(
         oauth_secret=await keys.get_secret(resources.db, resources.ring, "oauth"),
         allowed_redirect_uris=frozenset(settings.allowed_redirect_uris),
         loopback_vendors=settings.allow_loopback_vendors,
+        agency_upload_bytes=settings.agency_upload_bytes,
     )
     return domain
 
@@ -266,6 +267,12 @@ async def _policy(resources: Resources, domain: Domain) -> CallPolicy:
     settings, store = resources.settings, await open_keys(resources, domain)
     limits = Limits(settings.max_calls_per_key, settings.max_streams_per_key, domain.clock)
     return call_policy(settings, authenticate=partial(api_keys.authenticate, store), limits=limits, clock=domain.clock)
+
+
+def owners_of(settings: Settings, domain: Domain) -> Owners:
+    """Return who owns which location, within the limits of the settings."""
+    limits = ClaimLimits(settings.location_claims_per_hour, settings.unproved_locations_per_agency)
+    return open_owners(domain.db, domain.listener, domain.clock, limits)
 
 
 async def _grpc(

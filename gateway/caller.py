@@ -6,6 +6,9 @@ Owns `Caller` and the context variable that carries it through one call. Does no
 from contextvars import ContextVar
 from dataclasses import dataclass
 
+CLAIM_SCOPE = "locations.claim"
+"""The scope with which a key for all locations of its agency may claim further ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -20,6 +23,10 @@ class Caller:
     def may_use(self, location: str) -> bool:
         """Return whether the key's own list allows the location; which agency owns it is checked elsewhere."""
         return self.locations is None or location in self.locations
+
+    def may_claim(self, location: str) -> bool:
+        """Return whether the key may make a location without an owner its agency's: it names it, or has the scope."""
+        return self.may_use(location) and (self.locations is not None or self.has_scope(CLAIM_SCOPE))
 
     def has_scope(self, scope: str) -> bool:
         """Return whether the key has the scope; every key has the empty scope."""

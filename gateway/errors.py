@@ -128,8 +128,9 @@ class LocationForbidden(DomainError):
     reason = "LOCATION_FORBIDDEN"
 
     def __init__(self, location: str) -> None:
-        """Report the location's id as the caller sent it, without revealing whether it exists."""
-        super().__init__(metadata={"location": f"locations/{location}"})
+        """Report the location's id as the caller sent it, without revealing whether it exists or whose it is."""
+        text = "It is not the key's, or not its agency's: an operator assigns it, or names it in a key."
+        super().__init__(text, metadata={"location": f"locations/{location}"})
 
 
 class ScopeMissing(DomainError):

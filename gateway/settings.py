@@ -175,6 +175,17 @@ class Settings(BaseSettings):
     max_calls_per_key: int = Field(256, ge=1, description="Unary calls and uploads that one API key may have running.")
     max_streams_per_key: int = Field(1024, ge=1, description="Watch streams that one API key may have open.")
     max_calls: int = Field(8192, ge=1, description="Calls that a process serves at the same time, over all keys.")
+    location_claims_per_hour: int = Field(
+        100,
+        ge=0,
+        description="How often per hour an agency's keys for all locations may try to claim one; 0 means never.",
+    )
+    unproved_locations_per_agency: int = Field(
+        500, ge=0, description="Locations that an agency may have by first use alone, without a grant ever connected."
+    )
+    agency_upload_bytes: int = Field(
+        1024 * 1024 * MIB, ge=0, description="Bytes that all uploads of an agency may take at the same time."
+    )
     max_connection_age_seconds: float = Field(
         0, ge=0, description="Age in seconds at which a client must reconnect, for load balancing; 0 means never."
     )

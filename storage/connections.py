@@ -19,6 +19,7 @@ from storage.states import ConnectionStatus, GrantOrigin
 from storage.types import as_text, json_field, state_field, time_field
 
 TOPIC = "connections"
+WITHOUT_GRANT = (ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)
 SENT_WITH_TOKEN = frozenset({"provider_settings", "provider_subject"})
 """Columns that are cached together with the access token: a change of one invalidates the cached token."""
 
@@ -130,7 +131,7 @@ async def with_grant(tx: Transaction, location: str) -> list[ConnectionRow]:
     """Return the connections of a location that have a grant: neither pending nor disconnected, by id."""
     query = select(ConnectionRow).where(
         col(ConnectionRow.location) == location,
-        col(ConnectionRow.status).not_in((ConnectionStatus.PENDING, ConnectionStatus.DISCONNECTED)),
+        col(ConnectionRow.status).not_in(WITHOUT_GRANT),
     )
     return list((await tx.execute(query.order_by(col(ConnectionRow.id)))).scalars())
 

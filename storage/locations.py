@@ -1,26 +1,34 @@
-"""Locations: which agency owns a location, from its first use on.
+"""Locations: which agency owns a location, and what its claim rests on.
 
-Owns the table `locations`. Does not know whether a caller may use a location.
+Owns the table `locations`. Does not know whether a caller may use a location, nor what is inside one.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import Index, Select, select
+from sqlalchemy import Index, Select, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlmodel import Field, SQLModel, col
 
-from storage.database import Transaction
-from storage.types import time_field
+from storage.database import Transaction, notify
+from storage.states import LocationClaim
+from storage.types import state_field, time_field
+
+TOPIC = "locations"
 
 
 class LocationRow(SQLModel, table=True):
-    """One location and its agency; written once, never changed."""
+    """One location and its agency; `create_time` is when this agency got it."""
 
     __tablename__ = "locations"
-    __table_args__ = (Index("locations_by_agency", "agency", "location"),)
+    __table_args__ = (
+        Index("locations_by_agency", "agency", "location"),
+        Index("locations_first_used", "agency", postgresql_where=text("claim = 'FIRST_USE'")),
+    )
 
     location: str = Field(primary_key=True)
     agency: str
+    claim: LocationClaim = state_field(LocationClaim, default=LocationClaim.FIRST_USE)
     create_time: datetime = time_field()
 
 
@@ -30,14 +38,66 @@ async def owner(tx: Transaction, location: str) -> str | None:
     return (await tx.execute(query)).scalar_one_or_none()
 
 
-async def claim(tx: Transaction, location: str, agency: str, now: datetime) -> str:
-    """Assign the location to the agency unless it already has one, and return the agency that owns it now.
+async def find(tx: Transaction, location: str, *, lock: bool = False) -> LocationRow | None:
+    """Return the location's row as it is now, or None; `lock` keeps everybody from claiming or moving it until the
+    transaction ends.
+    """
+    query = select(LocationRow).where(col(LocationRow.location) == location)
+    query = query.execution_options(populate_existing=True)
+    return (await tx.execute(query.with_for_update() if lock else query)).scalar_one_or_none()
+
+
+async def claim(
+    tx: Transaction, location: str, agency: str, now: datetime, by: LocationClaim = LocationClaim.FIRST_USE
+) -> str:
+    """Assign the location to the agency unless it already has one, and return the agency that owns it now; that does
+    not change until the transaction ends.
 
     When two transactions claim at once, the second waits for the first and returns its agency.
     """
-    statement = pg_insert(LocationRow).values(location=location, agency=agency, create_time=now)
-    await tx.execute(statement.on_conflict_do_nothing())
-    return await owner(tx, location) or agency
+    values = {"location": location, "agency": agency, "claim": by, "create_time": now}
+    statement = pg_insert(LocationRow).values(**values).on_conflict_do_nothing()
+    if (await tx.execute(statement.returning(col(LocationRow.location)))).first() is not None:
+        await notify(tx, TOPIC, location)
+    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
+    kept = query.with_for_update(read=True, key_share=True)
+    return (await tx.execute(kept)).scalar_one_or_none() or agency
+
+
+async def keep(tx: Transaction, location: str) -> None:
+    """Keep a location from being moved or released until the transaction ends; called before its rows are locked."""
+    query = select(col(LocationRow.location)).where(col(LocationRow.location) == location)
+    await tx.execute(query.with_for_update(read=True, key_share=True))
+
+
+async def strengthen(tx: Transaction, location: str, by: LocationClaim) -> None:
+    """Record what else than its first use the owner's claim of a location rests on."""
+    first = update(LocationRow).where(
+        col(LocationRow.location) == location, col(LocationRow.claim) == LocationClaim.FIRST_USE
+    )
+    await tx.execute(first.values(claim=by).execution_options(synchronize_session=False))
+
+
+async def move(tx: Transaction, location: str, agency: str, now: datetime, by: LocationClaim) -> None:
+    """Make another agency the owner; every replica forgets the former one with the commit."""
+    statement = update(LocationRow).where(col(LocationRow.location) == location)
+    values = {"agency": agency, "claim": by, "create_time": now}
+    await tx.execute(statement.values(**values).execution_options(synchronize_session=False))
+    await notify(tx, TOPIC, location)
+
+
+async def remove(tx: Transaction, row: LocationRow) -> None:
+    """Leave the location without an owner; every replica forgets it with the commit."""
+    await tx.delete(row)
+    await tx.flush()
+    await notify(tx, TOPIC, row.location)
+
+
+async def count_first_used(tx: Transaction, agency: str, most: int) -> int:
+    """Count, up to `most`, the locations that an agency has for no other reason than that it used them first."""
+    found = select(col(LocationRow.location)).where(col(LocationRow.agency) == agency, text("claim = 'FIRST_USE'"))
+    counted = select(func.count()).select_from(found.limit(most).subquery())
+    return int((await tx.execute(counted)).scalar_one())
 
 
 def locations_of(agency: str) -> Select[str]:
@@ -45,7 +105,9 @@ def locations_of(agency: str) -> Select[str]:
     return select(col(LocationRow.location)).where(col(LocationRow.agency) == agency)
 
 
-async def of_agency(tx: Transaction, agency: str, *, after: str = "", limit: int = 1000) -> list[str]:
-    """Return an agency's locations in order of their names, from the first one after `after`."""
-    query = locations_of(agency).where(col(LocationRow.location) > after).order_by(col(LocationRow.location))
-    return list((await tx.execute(query.limit(limit))).scalars())
+async def page(tx: Transaction, *, agency: str = "", after: str = "", limit: int = 500) -> Sequence[LocationRow]:
+    """Return locations in order of their ids, from the first one after `after`; with `agency` only that agency's."""
+    query = select(LocationRow).where(col(LocationRow.location) > after)
+    if agency:
+        query = query.where(col(LocationRow.agency) == agency)
+    return list((await tx.execute(query.order_by(col(LocationRow.location)).limit(limit))).scalars())

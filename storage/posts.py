@@ -48,6 +48,7 @@ class PostRow(SQLModel, table=True):
     The post is published through `account`; `named_account` is the account that the caller named, if it is a different
     one. `differences` has, by field, what a planner keeps otherwise than it was sent. A round of attempts begins at
     `queue_time` with attempt `round_start`: when the post was created or retried.
+    `content` has the addresses of media without their queries, `addresses_sealed` the whole ones.
     """
 
     __tablename__ = "posts"
@@ -104,6 +105,7 @@ class PostRow(SQLModel, table=True):
     update_time: datetime = time_field()
     publish_time: datetime | None = time_field(nullable=True)
     version: int = 1
+    addresses_sealed: bytes | None = None
 
     @property
     def public_ids(self) -> list[str]:
@@ -153,6 +155,13 @@ async def change(
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, post))
     return row
+
+
+async def with_query(tx: Transaction, limit: int) -> list[PostRow]:
+    """Return posts, locked, that have the query of a medium's address in clear: earlier versions stored it so."""
+    clear = text("""posts.content @? '$.sources[*].uri ? (@ like_regex "[?#]")'""")
+    query = select(PostRow).where(clear).limit(limit).with_for_update(skip_locked=True)
+    return list((await tx.execute(query)).scalars())
 
 
 async def any_unfinished(tx: Transaction, location: str, connection: str) -> bool:

@@ -126,3 +126,16 @@ class CommentState(StrEnum):
 
     SENDING = "SENDING"
     DONE = "DONE"
+
+
+class LocationClaim(StrEnum):
+    """What an agency's claim of a location rests on: `locations.claim`."""
+
+    FIRST_USE = "FIRST_USE"
+    """Its key for all locations used the location first: the weakest claim."""
+    NAMED = "NAMED"
+    """An operator named the location in a key of the agency."""
+    ASSIGNED = "ASSIGNED"
+    """An operator assigned it."""
+    GRANTED = "GRANTED"
+    """A vendor's grant was connected in it."""

@@ -25,8 +25,9 @@ from sqlalchemy import (
 )
 from sqlmodel import Field, SQLModel, col
 
-from storage import rows
+from storage import agencies, rows
 from storage.database import Transaction, advisory_lock
+from storage.locations import locations_of
 from storage.posts import UNFINISHED, PostRow
 from storage.states import UploadState
 from storage.types import json_or_null, state_field, time_field
@@ -80,6 +81,7 @@ async def insert(tx: Transaction, row: UploadRow) -> UploadRow:
     """Add an upload."""
     tx.add(row)
     await tx.flush()
+    agencies.count_bytes(tx, row.location, _reserved(row.size_bytes, row.committed_size))
     return row
 
 
@@ -128,12 +130,15 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
             col(UploadRow.state) == UploadState.OPEN,
         )
         .values(committed_size=part.first + part.size, expire_time=expire_time)
-        .returning(col(UploadRow.id))
+        .returning(col(UploadRow.size_bytes))
     )
-    if (await tx.execute(statement)).scalar_one_or_none() is None:
+    declared = (await tx.execute(statement)).scalar_one_or_none()
+    if declared is None:
         return False
     tx.add(part)
     await tx.flush()
+    more = _reserved(declared, part.first + part.size) - _reserved(declared, part.first)
+    agencies.count_bytes(tx, part.location, more)
     return True
 
 
@@ -141,6 +146,7 @@ async def complete(
     tx: Transaction, location: str, upload: str, *, size: int, sha256: str, expire_time: datetime
 ) -> bool:
     """Complete an open upload with `size` committed bytes; return False when it no longer is one."""
+    declared = (await tx.execute(select(col(UploadRow.size_bytes)).where(_is(location, upload)))).scalar_one_or_none()
     statement = (
         update(UploadRow)
         .where(
@@ -151,7 +157,10 @@ async def complete(
         .values(state=UploadState.COMPLETE, size_bytes=size, sha256=sha256, expire_time=expire_time)
         .returning(col(UploadRow.id))
     )
-    return (await tx.execute(statement)).scalar_one_or_none() is not None
+    if (await tx.execute(statement)).scalar_one_or_none() is None:
+        return False
+    agencies.count_bytes(tx, location, size - _reserved(declared or 0, size))
+    return True
 
 
 async def save_media(tx: Transaction, location: str, upload: str, media: dict[str, Any]) -> None:
@@ -181,22 +190,34 @@ async def reset(tx: Transaction, location: str, upload: str, *, size: int) -> li
             col(UploadRow.state) == UploadState.OPEN,
         )
         .values(committed_size=0)
-        .returning(col(UploadRow.id))
+        .returning(col(UploadRow.size_bytes))
     )
-    if (await tx.execute(statement)).scalar_one_or_none() is None:
+    declared = (await tx.execute(statement)).scalar_one_or_none()
+    if declared is None:
         return []
+    agencies.count_bytes(tx, location, _reserved(declared, 0) - _reserved(declared, size))
     return await _drop_parts(tx, location, upload)
 
 
 async def remove(tx: Transaction, location: str, upload: str) -> list[str]:
     """Delete an upload and its parts; return the blob keys to delete after the commit."""
     keys = await _drop_parts(tx, location, upload)
-    await tx.execute(delete(UploadRow).where(_is(location, upload)))
+    gone = delete(UploadRow).where(_is(location, upload))
+    counted = (col(UploadRow.size_bytes), col(UploadRow.committed_size), col(UploadRow.state))
+    for declared, committed, state in (await tx.execute(gone.returning(*counted))).all():
+        if state in STORED:
+            agencies.count_bytes(tx, location, -_reserved(declared, committed))
     return keys
 
 
 async def expire(tx: Transaction, location: str, upload: str) -> list[str]:
-    """Mark an upload as expired and delete its parts; return the blob keys to delete after the commit."""
+    """Mark an upload as expired and delete its parts; return the blob keys to delete after the commit.
+
+    Its row must be locked.
+    """
+    counted = select(col(UploadRow.size_bytes), col(UploadRow.committed_size))
+    for row in (await tx.execute(counted.where(_is(location, upload), col(UploadRow.state).in_(STORED)))).all():
+        agencies.count_bytes(tx, location, -_reserved(*row))
     await tx.execute(update(UploadRow).where(_is(location, upload)).values(state=UploadState.EXPIRED, committed_size=0))
     return await _drop_parts(tx, location, upload)
 
@@ -275,13 +296,39 @@ async def reserved_bytes(tx: Transaction, location: str) -> int:
     Other transactions wait for this one to end before they get a sum for this location, so the result stays valid.
     """
     await advisory_lock(tx, f"uploads|{location}")
+    return await _sum(tx, col(UploadRow.location) == location)
+
+
+async def _sum(tx: Transaction, which: ColumnElement[bool]) -> int:
     committed = col(UploadRow.committed_size)
     size = case(
         (col(UploadRow.size_bytes) > 0, func.greatest(col(UploadRow.size_bytes), committed)),
         else_=(committed + (STEP - 1)) // STEP * STEP,
     )
-    query = select(func.coalesce(func.sum(size), 0)).where(
-        col(UploadRow.location) == location, col(UploadRow.state).in_(STORED)
-    )
+    query = select(func.coalesce(func.sum(size), 0)).where(which, col(UploadRow.state).in_(STORED))
     total: Any = (await tx.execute(query)).scalar_one()
     return int(total)
+
+
+def _reserved(declared: int, committed: int) -> int:
+    """Return the bytes that one upload reserves."""
+    return max(declared, committed) if declared else _steps(committed) * STEP
+
+
+async def release_all(tx: Transaction, location: str, agency: str) -> None:
+    """Count the bytes of all of a location's uploads no longer for the agency, because they are about to be deleted."""
+    row = await agencies.lock(tx, agency)
+    row.upload_bytes = max(0, row.upload_bytes - await reserved_bytes(tx, location))
+    await tx.flush()
+
+
+async def recount(tx: Transaction, agency: str) -> int:
+    """Count an agency's bytes anew from its uploads, and return by how much the count was wrong.
+
+    Changes that are not committed yet are counted when they are: they wait for this transaction.
+    """
+    row = await agencies.lock(tx, agency)
+    before = row.upload_bytes
+    row.upload_bytes = await _sum(tx, col(UploadRow.location).in_(locations_of(agency)))
+    await tx.flush()
+    return row.upload_bytes - before

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from gateway.domain.api_keys import KeyStore
+    from gateway.domain.api_keys import KeyStore, NewKey
 
 app = typer.Typer(
     no_args_is_help=True, help="Manage API keys: who may call the gateway, for which locations, with which scopes."
@@ -27,10 +27,12 @@ def create(
         list[str], typer.Option(help="A scope that the key grants, such as posts.write; may be repeated.")
     ],
     location: Annotated[
-        list[str] | None, typer.Option(help="A location that the key may use; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A location that the key may use, which becomes the agency's; may be repeated."),
     ] = None,
     all_locations: Annotated[
-        bool, typer.Option("--all-locations", help="Allow all locations of the agency, including future ones.")
+        bool,
+        typer.Option("--all-locations", help="Allow all locations that the agency owns, including future ones."),
     ] = False,
     expires_in: Annotated[str, typer.Option(help="How long the key is valid: 12h, 90d, 52w. Default: no expiry.")] = "",
     redirect_uri: Annotated[
@@ -42,6 +44,12 @@ def create(
     """Create an API key and print it on standard output.
 
     The key is shown only once: the gateway stores its hash, not the key.
+
+    A location that --location names becomes the agency's at once. It is refused if it belongs to another agency, unless
+    that one merely used it first and never connected anything there: then what it left there is deleted.
+
+    A key with --all-locations uses the locations that the agency owns. Only with the scope locations.claim does it also
+    get a location that nobody owns, by creating a connection or an upload there: how often, and how many, is limited.
 
     Example:
 
@@ -62,8 +70,10 @@ def create(
             display_name=name,
         )
     )
-    typer.echo(f"Key {made[0]} of agency {agency} was created. It is shown only once:", err=True)
-    typer.echo(made[1])
+    for each in made.taken:
+        typer.echo(f"Location {each} was another agency's by first use alone, and is {agency}'s now.", err=True)
+    typer.echo(f"Key {made.key_id} of agency {agency} was created. It is shown only once:", err=True)
+    typer.echo(made.secret.reveal())
 
 
 @app.command("list")
@@ -99,7 +109,7 @@ def _split(values: list[str] | None) -> list[str]:
     return [part.strip() for value in values or () for part in value.split(",") if part.strip()]
 
 
-async def _create(*, lifetime: timedelta | None, **values: object) -> tuple[str, str]:
+async def _create(*, lifetime: timedelta | None, **values: object) -> "NewKey":
     import os
     from typing import Any
 
@@ -108,8 +118,7 @@ async def _create(*, lifetime: timedelta | None, **values: object) -> tuple[str,
     fields: dict[str, Any] = values
     async with _store() as store:
         expire_time = None if lifetime is None else store.clock() + lifetime
-        made = await api_keys.create(store, random=os.urandom, expire_time=expire_time, **fields)
-    return made.key_id, made.secret.reveal()
+        return await api_keys.create(store, random=os.urandom, expire_time=expire_time, **fields)
 
 
 async def _list(agency: str) -> list[str]:

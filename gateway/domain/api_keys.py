@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from gateway.aip import names
-from gateway.caller import Caller
+from gateway.caller import CLAIM_SCOPE, Caller
 from gateway.clock import Clock
+from gateway.domain.locations import name_locations
 from gateway.errors import FieldInvalid, ResourceNotFound, Unauthenticated
 from providers.models.secret import Secret
 from storage import api_keys
@@ -39,6 +40,7 @@ SCOPES = frozenset(
         "connections.write",
         "engagement.read",
         "engagement.write",
+        CLAIM_SCOPE,
         "planner.read",
         "planner.write",
         "posts.read",
@@ -51,6 +53,7 @@ SCOPES = frozenset(
 )
 
 BOOTSTRAP = Caller(BOOTSTRAP_ID, DEFAULT_AGENCY, None, SCOPES)
+"""The operator's own key, so it may claim locations, as the first steps with a new gateway do; within the limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +66,13 @@ class ValidKey:
 
 @dataclass(frozen=True, slots=True)
 class NewKey:
-    """A new key, at the only moment when its secret is available."""
+    """A new key, at the only moment when its secret is available; `taken` are the locations that another agency had
+    for no other reason than that it used them first.
+    """
 
     key_id: str
     secret: Secret
+    taken: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +133,8 @@ async def create(
 ) -> NewKey:
     """Create a key and store its hash; the return value is the only copy of the key itself.
 
-    `locations` None means every location of the agency, including future ones. Raises FieldInvalid.
+    `locations` None means every location of the agency, including future ones; locations that are named become the
+    agency's with the key. Raises FieldInvalid, also for the location of another agency.
     """
     _check(agency, locations, scopes)
     key = PREFIX + base64.urlsafe_b64encode(random(SECRET_BYTES)).rstrip(b"=").decode()
@@ -144,8 +151,9 @@ async def create(
         expire_time=expire_time,
     )
     async with store.database.transaction() as tx:
+        taken = await name_locations(tx, agency, row.locations or (), row.create_time)
         await api_keys.insert(tx, row)
-    return NewKey(row.id, Secret(key))
+    return NewKey(row.id, Secret(key), taken)
 
 
 async def revoke(store: KeyStore, key_id: str) -> None:

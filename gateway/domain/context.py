@@ -59,5 +59,6 @@ class Domain:
     oauth_secret: bytes = field(repr=False)
     allowed_redirect_uris: frozenset[str] = frozenset()
     loopback_vendors: bool = False
+    agency_upload_bytes: int = 1 << 40
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     prober: Prober = field(default_factory=Prober)

@@ -15,13 +15,18 @@ from storage.database import Database, Transaction
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
-    """A caller's `request_id`, the scope in which it is unique, and the hash of the request's body."""
+    """A caller's `request_id`, the scope in which it is unique, and the hash of the request's body.
+
+    The hash is keyed, so that nobody can try out from the table what a request said. `earlier_hash` is the one without
+    a key, as earlier versions stored it.
+    """
 
     agency: str
     location: str
     method: str
     request_id: str
     body_hash: bytes
+    earlier_hash: bytes = b""
 
 
 async def claim(tx: Transaction, key: RequestKey | None, resource: str, now: datetime) -> str | None:
@@ -61,6 +66,6 @@ async def release(tx: Transaction, key: RequestKey | None) -> None:
 def _resource_of(key: RequestKey, row: idempotency.IdempotencyRow | None) -> str | None:
     if row is None:
         return None
-    if row.body_hash != key.body_hash:
+    if row.body_hash not in (key.body_hash, key.earlier_hash):
         raise RequestIdReused(metadata={"requestId": key.request_id})
     return row.resource

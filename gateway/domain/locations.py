@@ -1,60 +1,248 @@
-"""Locations: who may use one, and which agency comes to own one at its first use.
+"""Locations: who may use one, which agency owns one, and by what claim it came to.
 
-Owns the check that every method makes before it reads anything, so that callers cannot distinguish another agency's
-location from a missing resource. Does not know what is inside a location.
+Owns the check that every method makes before it reads anything, the order of claims, and how many an agency may make.
+A location of another agency cannot be told from one that nobody has. Does not know what is inside a location.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
+import structlog
+
+from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
-from gateway.errors import LocationForbidden
-from storage import locations
+from gateway.errors import FieldInvalid, LocationForbidden, QuotaExceeded, StateForbids
+from storage import agencies, location_contents, locations, uploads
+from storage.cache import CoherentCache, Invalidations
 from storage.database import Database, Transaction
+from storage.locations import LocationRow
+from storage.states import LocationClaim
+
+log = structlog.get_logger(__name__)
 
 MAX_CACHED = 100_000
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimLimits:
+    """How many locations an agency's keys may try to claim in an hour, and how many it may have in which no grant was
+    ever connected.
+    """
+
+    per_hour: int = 100
+    unproved: int = 500
+
+
+@dataclass(frozen=True, slots=True)
 class Owners:
-    """Which agency owns a location. An owner never changes, so entries are cached without an expiry."""
+    """Which agency owns a location; without a cache the database is asked each time."""
 
     database: Database
     clock: Clock
-    cached: dict[str, str] = field(default_factory=dict)
+    limits: ClaimLimits = ClaimLimits()
+    cached: CoherentCache[str, str | None] | None = field(default=None, repr=False)
+
+
+def open_owners(database: Database, listener: Invalidations, clock: Clock, limits: ClaimLimits) -> Owners:
+    """Return the owners, with a cache that every replica's changes invalidate."""
+    return Owners(database, clock, limits, CoherentCache(listener, locations.TOPIC, size=MAX_CACHED))
 
 
 async def authorize(owners: Owners, caller: Caller, location: str) -> None:
-    """Raise LocationForbidden unless the caller may use the location; called before anything inside is read.
+    """Raise LocationForbidden unless the key may use the location and its agency owns it; called before anything inside
+    is read.
 
-    A location without an owner may be read by any caller whose key allows it: it is empty.
+    A refusal always reads the database once, so that its time says nothing either.
     """
-    if not caller.may_use(location):
+    if not caller.may_use(location) or not await _owns(owners, caller, location):
         raise LocationForbidden(location)
-    owner = owners.cached.get(location) or await _owner(owners, location)
-    if owner is not None and owner != caller.agency:
+
+
+async def authorize_claim(owners: Owners, caller: Caller, location: str) -> None:
+    """Raise LocationForbidden unless `authorize` would not, or the key may claim the location; whose it is, is looked
+    at by `prepare_claim`, when nothing else is wrong with the request.
+    """
+    if not caller.may_claim(location):
+        await authorize(owners, caller, location)
+
+
+async def prepare_claim(owners: Owners, caller: Caller, location: str, *, by_grant: bool = False) -> None:
+    """Raise LocationForbidden if the location is another agency's, QuotaExceeded if this one claims too many; called
+    before anything that costs. Free for a location that the caller's agency owns.
+
+    Each attempt counts, also on a location of somebody else, so that nobody can try out which ids are taken. With
+    `by_grant` a vendor's grant will prove the claim, which goes before another agency's first use.
+    """
+    if await _owns(owners, caller, location):
+        return
+    if caller.locations is None:
+        await _count_attempt(owners, caller.agency)
+    async with owners.database.read() as tx:
+        row = await locations.find(tx, location)
+    if row is not None and row.agency != caller.agency and not (by_grant and row.claim == LocationClaim.FIRST_USE):
         raise LocationForbidden(location)
 
 
 async def claim_location(tx: Transaction, owners: Owners, caller: Caller, location: str) -> None:
-    """Make the caller's agency the owner of the location within `tx`; raises LocationForbidden."""
+    """Make the caller's agency the owner of the location within `tx`, unless another one is.
+
+    Raises LocationForbidden, QuotaExceeded.
+    """
     if not caller.may_use(location):
         raise LocationForbidden(location)
-    if await locations.claim(tx, location, caller.agency, owners.clock()) != caller.agency:
+    owner = await locations.owner(tx, location)
+    if owner is None:
+        if not caller.may_claim(location):
+            raise LocationForbidden(location)
+        if caller.locations is None:
+            # Of two claims at once the second sees the first.
+            await agencies.lock(tx, caller.agency)
+            await _check_unproved(tx, owners, caller.agency)
+    named = LocationClaim.FIRST_USE if caller.locations is None else LocationClaim.NAMED
+    if await locations.claim(tx, location, caller.agency, owners.clock(), named) != caller.agency:
         raise LocationForbidden(location)
+    if owner is None:
+        log.info("location.claimed", location=location, agency=caller.agency, key_id=caller.key_id, claim=named)
 
 
-async def _owner(owners: Owners, location: str) -> str | None:
-    """Return the owner from the database; only a committed owner is cached."""
+async def claim_by_grant(tx: Transaction, location: str, agency: str, now: datetime) -> bool:
+    """Make an agency the owner of a location whose vendor's grant it has just been given; return False if it is another
+    agency's by more than its first use. What that other agency had made there is deleted.
+    """
+    row = await locations.find(tx, location, lock=True)
+    if row is None:
+        return await locations.claim(tx, location, agency, now, LocationClaim.GRANTED) == agency
+    if row.agency == agency:
+        await locations.strengthen(tx, location, LocationClaim.GRANTED)
+        return True
+    if row.claim != LocationClaim.FIRST_USE:
+        return False
+    await _hand_over(tx, row, agency, LocationClaim.GRANTED, now)
+    return True
+
+
+async def name_locations(tx: Transaction, agency: str, named: Iterable[str], now: datetime) -> list[str]:
+    """Make an agency the owner of the locations that a new key of it names, and return those that another agency had
+    by its first use alone. Raises FieldInvalid for a location that is another agency's by more than that.
+    """
+    taken: list[str] = []
+    for location in sorted(named):
+        await locations.claim(tx, location, agency, now, LocationClaim.NAMED)
+        row = await locations.find(tx, location, lock=True)
+        if row is None or row.agency == agency:
+            await locations.strengthen(tx, location, LocationClaim.NAMED)
+        elif row.claim == LocationClaim.FIRST_USE:
+            await _hand_over(tx, row, agency, LocationClaim.NAMED, now)
+            taken.append(location)
+        else:
+            text = f"{location!r} belongs to the agency {row.agency!r}: `social-gateway locations assign` moves it"
+            raise FieldInvalid("locations", text)
+    return taken
+
+
+async def assign(
+    tx: Transaction, location: str, to: str, now: datetime, *, former: str = "", discard: bool = False
+) -> dict[str, int]:
+    """Make the agency `to` the owner of a location, by an operator's decision; return what was deleted in it.
+
+    `former` must be its owner, or empty if it has none. Raises FieldInvalid if it is not, StateForbids while posts are
+    under way in the location, or connections have a grant and are not to be discarded.
+    """
+    row = await _of(tx, location, former, to)
+    if row is not None and row.agency != to:
+        await _check_idle(tx, location, discard)
+        return await _hand_over(tx, row, to, LocationClaim.ASSIGNED, now)
+    await locations.claim(tx, location, to, now, LocationClaim.ASSIGNED)
+    await locations.strengthen(tx, location, LocationClaim.ASSIGNED)
+    log.info("location.assigned", location=location, agency=to)
+    return {}
+
+
+async def release(tx: Transaction, location: str, former: str, *, discard: bool = False) -> dict[str, int]:
+    """Leave a location without an owner, by an operator's decision; return what was deleted in it.
+
+    Raises what `assign` raises.
+    """
+    row = await _of(tx, location, former)
+    if row is None:
+        raise FieldInvalid("agency", "must be named")
+    await _check_idle(tx, location, discard)
+    gone = await _empty(tx, row)
+    await locations.remove(tx, row)
+    log.info("location.released", location=location, former=former, deleted=gone)
+    return gone
+
+
+async def _of(tx: Transaction, location: str, *expected: str) -> LocationRow | None:
+    """Return the location's row, locked, if its owner is one that the operator named; empty means that there is none.
+
+    Raises FieldInvalid.
+    """
+    row = await locations.find(tx, location, lock=True)
+    owner = "" if row is None else row.agency
+    if owner not in expected:
+        whose = f"belongs to the agency {owner!r}" if owner else "has no owner"
+        raise FieldInvalid("location", f"{location!r} {whose}; say so to change that")
+    return row
+
+
+async def _check_idle(tx: Transaction, location: str, discard: bool) -> None:
+    alive = await location_contents.at_work(tx, location)
+    name = names.LOCATION.format(location)
+    if alive.posts:
+        raise StateForbids("BUSY", f"{alive.posts} posts are under way in it: cancel them, or wait.", resource=name)
+    if alive.connections and not discard:
+        text = f"{alive.connections} connections with a grant are in it: disconnect them first, or discard them."
+        raise StateForbids("CONNECTED", text, resource=name)
+
+
+async def _hand_over(tx: Transaction, row: LocationRow, to: str, by: LocationClaim, now: datetime) -> dict[str, int]:
+    """Empty a location and give it to another agency: neither sees what the other makes there."""
+    former = row.agency
+    gone = await _empty(tx, row)
+    await locations.move(tx, row.location, to, now, by)
+    log.warning("location.moved", location=row.location, agency=to, former=former, claim=by, deleted=gone)
+    return gone
+
+
+async def _empty(tx: Transaction, row: LocationRow) -> dict[str, int]:
+    await uploads.release_all(tx, row.location, row.agency)
+    return await location_contents.wipe(tx, row.location)
+
+
+async def _count_attempt(owners: Owners, agency: str) -> None:
+    """Count an attempt to claim a location, and raise QuotaExceeded if it is one too many."""
+    limit = owners.limits.per_hour
+    async with owners.database.transaction() as tx:
+        attempts, end = await agencies.count_claim(tx, agency, owners.clock())
+    if attempts > limit:
+        raise _exceeded("locationClaims", agency, limit, end)
     async with owners.database.read() as tx:
-        owner: str | None = await locations.owner(tx, location)
-    if owner is not None:
-        _cache(owners.cached, location, owner)
-    return owner
+        await _check_unproved(tx, owners, agency)
 
 
-def _cache(cached: dict[str, str], location: str, owner: str) -> None:
-    """Add an owner, evicting the oldest entry of a full cache."""
-    if len(cached) >= MAX_CACHED:
-        cached.pop(next(iter(cached)), None)
-    cached[location] = owner
+async def _check_unproved(tx: Transaction, owners: Owners, agency: str) -> None:
+    limit = owners.limits.unproved
+    if await locations.count_first_used(tx, agency, limit) >= limit:
+        raise _exceeded("unprovedLocations", agency, limit)
+
+
+def _exceeded(quota: str, agency: str, limit: int, retry_at: datetime | None = None) -> QuotaExceeded:
+    return QuotaExceeded(quota, subject=f"agencies/{agency}", limit=limit, retry_at=retry_at)
+
+
+async def _owns(owners: Owners, caller: Caller, location: str) -> bool:
+    """Return whether the caller's agency owns the location; anything but yes is read from the database."""
+    if owners.cached is not None and owners.cached.get(location) == caller.agency:
+        return True
+
+    async def read() -> str | None:
+        async with owners.database.read() as tx:
+            owner: str | None = await locations.owner(tx, location)
+        # Only the caller's own is cached: what others try out must not evict it.
+        return owner if owner == caller.agency else None
+
+    owner = await (read() if owners.cached is None else owners.cached.load(location, read))
+    return owner is not None

@@ -4,7 +4,7 @@ Owns both conversions. Decides nothing and makes no call: whether a post may go 
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -87,12 +87,14 @@ def options_of(post: PostRow) -> PostOptions:
 class Source:
     """One media file: `upload` is the id of an upload, also of one that we created by fetching `uri`.
 
-    With `vendor_pull` the vendor fetches it, from `uri` if there is one, else from one of our media links.
+    With `vendor_pull` the vendor fetches it, from `uri` if there is one, else from one of our media links. If `sealed`,
+    `uri` is only what may be shown of it: `gateway/domain/media/addresses.py` has the whole one.
     """
 
     upload: str = ""
     uri: str = ""
     vendor_pull: bool = False
+    sealed: bool = False
 
     @property
     def needs_fetch(self) -> bool:
@@ -108,6 +110,11 @@ def sources_of(post: PostRow) -> tuple[Source, ...]:
     return tuple(Source(**source) for source in stored)
 
 
+def shown(uri: str) -> str:
+    """Return what may be shown of an address: not its query and fragment, where a presigned one has its secret."""
+    return uri.partition("#")[0].partition("?")[0]
+
+
 def field_path(post: PostRow, position: int) -> str:
     """Return the API's field path of a source."""
     return f"post.photos.sources[{position}]" if kind(post) == "photos" else "post.video.source"
@@ -119,6 +126,14 @@ def build_content(kind: str, sources: Sequence[Source], **values: Any) -> dict[s
     return {"kind": kind, "sources": stored, **values}
 
 
+def shown_content(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a content column of which everything may be shown."""
+    sources = content.get("sources")
+    if not sources:
+        return content
+    return {**content, "sources": [{**each, "uri": shown(each["uri"])} if "uri" in each else each for each in sources]}
+
+
 def upload_ids(sources: Sequence[Source]) -> list[str]:
     """Return the ids of the uploads that the sources use, without duplicates."""
     return list(dict.fromkeys(source.upload for source in sources if source.upload))
@@ -127,7 +142,7 @@ def upload_ids(sources: Sequence[Source]) -> list[str]:
 def with_upload(post: PostRow, position: int, upload: str) -> dict[str, Any]:
     """Return the changed columns of a post whose source at `position` was fetched into an upload."""
     sources = list(sources_of(post))
-    sources[position] = Source(upload=upload, uri=sources[position].uri)
+    sources[position] = replace(sources[position], upload=upload)
     return with_sources(post, sources)
 
 

@@ -12,7 +12,7 @@ from procrastinate.jobs import Status
 
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
-from gateway.domain.media import uploads
+from gateway.domain.media import addresses, uploads
 from gateway.domain.publishing import queue, retry_policy
 from gateway.domain.quotas.sliding_window import CALL_SECONDS
 from gateway.domain.webhooks import deliveries as webhook_deliveries
@@ -102,5 +102,7 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload."""
+    """Delete stored bytes that belong to no upload; mend what processes of earlier versions stored or did not count."""
     await uploads.sweep_orphans(domain, domain.clock())
+    await addresses.hide_earlier(domain)
+    await uploads.recount(domain)

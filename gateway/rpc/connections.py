@@ -47,7 +47,7 @@ class ConnectionService(NetworkMethods, connection_service_pb2_grpc.ConnectionSe
         """Create a connection that waits for consent, or one with a static token."""
         location = names.location(request.parent)
         # The location is claimed in the transaction that writes the connection: a refused request leaves no trace.
-        caller = await self._guard.authorize(location)
+        caller = await self._guard.authorize_claim(location)
         key = self._guard.request_key(caller, location, request)
         message, id = request.connection, request.connection_id
         new = NewConnection(

@@ -82,9 +82,11 @@ def _write_content(post: post_pb2.Post, row: PostRow) -> None:
 
 
 def _source_to_proto(source: Source, location: str) -> post_pb2.MediaSource:
-    """Return a source as the caller sent it; the upload that a linked file was fetched into is internal."""
+    """Return a source as the caller sent it, an address without its query; the upload that a linked file was fetched
+    into is internal.
+    """
     if source.uri:
-        return post_pb2.MediaSource(uri=source.uri, vendor_pull=source.vendor_pull)
+        return post_pb2.MediaSource(uri=post_content.shown(source.uri), vendor_pull=source.vendor_pull)
     name = names.UPLOAD.format(location, source.upload) if source.upload else ""
     return post_pb2.MediaSource(upload=name, vendor_pull=source.vendor_pull)
 

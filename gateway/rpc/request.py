@@ -3,6 +3,7 @@
 Owns the order: the location is checked before anything is looked up in it. Knows no noun.
 """
 
+import hmac
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -57,7 +58,7 @@ class VendorPage:
 
 @dataclass(frozen=True, slots=True)
 class RequestGuard:
-    """Shared by all servicers: the owners of locations, and the secret that signs page tokens."""
+    """Shared by all servicers: the owners of locations, and the secret that signs page tokens and hashes requests."""
 
     owners: Owners
     page_secret: bytes = field(repr=False)
@@ -69,6 +70,12 @@ class RequestGuard:
         await locations.authorize(self.owners, caller, location)
         if call := current_call.get(None):
             call.authorize = lambda again: locations.authorize(self.owners, again, location)
+        return caller
+
+    async def authorize_claim(self, location: str) -> Caller:
+        """Return the caller if it may use the location, or claim it with what it creates; raises LocationForbidden."""
+        caller = current_caller.get()
+        await locations.authorize_claim(self.owners, caller, location)
         return caller
 
     async def authorize_write(self, location: str, request: Message) -> RequestKey | None:
@@ -89,7 +96,9 @@ class RequestGuard:
         if request_id is None:
             return None
         method = type(request).__name__.removesuffix("Request")
-        return RequestKey(caller.agency, location, method, request_id, request_ids.body_hash(request))
+        plain = request_ids.body_hash(request)
+        keyed = hmac.digest(self.page_secret, b"request body|" + plain, "sha256")
+        return RequestKey(caller.agency, location, method, request_id, keyed, earlier_hash=plain)
 
     def read_page(
         self, request: Message, *, default: int = paging.DEFAULT_SIZE, maximum: int = paging.MAX_SIZE

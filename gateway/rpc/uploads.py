@@ -32,7 +32,7 @@ class UploadService(upload_service_pb2_grpc.UploadServiceServicer):
         """Create an upload, whose bytes follow in WriteUpload."""
         location = names.location(request.parent)
         # The location is claimed in the transaction that writes the upload: a refused request leaves nothing behind.
-        caller = await self._guard.authorize(location)
+        caller = await self._guard.authorize_claim(location)
         key = self._guard.request_key(caller, location, request)
         upload = request.upload
         new = NewUpload(location, upload.mime_type, upload.size_bytes, upload.sha256)

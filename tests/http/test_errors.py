@@ -118,6 +118,7 @@ async def test_the_same_refusal_says_the_same(
     """Reason, both sentences, metadata and request id do not depend on the way a call came."""
     expected = CASES[case]
     await caller.begin()
+    await caller.key(locations=["l3"])
     key = await key_for(caller, case)
     if case == "no database":
         await shut(database_url, database_admin)
@@ -148,7 +149,7 @@ async def test_a_lost_database_says_when_to_come_again(
     database_admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
 
     async def back() -> bool:
-        return (await caller.get(location="l7")).status_code == 404
+        return (await caller.get(location="l7")).status_code == 403
 
     await until(back)
 

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from gateway.caller import Caller
+from gateway.domain import locations
 from gateway.errors import FieldInvalid
 from gateway.http.connections import STATUSES, requested_location, to_json
 from gateway.http.errors import format_time
@@ -192,6 +193,7 @@ async def test_who_is_not_known_is_told_how_to_say_who(caller: ApiCaller) -> Non
 
 async def test_nothing_connected_says_so_to_a_page(caller: ApiCaller) -> None:
     """404 carries the code that a page shows for it, and the resource that was looked for."""
+    await caller.key(locations=["l3"])
     found = await caller.get(location="l3")
     assert (404, "CONNECTION_NOT_FOUND") == (found.status_code, found.json()["details"]["reasonCode"])
     assert "This does not exist." == found.json()["message"]
@@ -199,8 +201,11 @@ async def test_nothing_connected_says_so_to_a_page(caller: ApiCaller) -> None:
 
 async def test_a_foreign_location_is_refused_alike_whether_or_not_it_is_there(caller: ApiCaller) -> None:
     """What another agency has cannot be found out: with and without a connection the answer differs by its name."""
-    await caller.begin()
     key = await caller.key(agency="other", locations=["l1", "l2"])
+    domain = caller.gateway.domain
+    async with domain.db.transaction() as tx:
+        await locations.assign(tx, "l1", "default", domain.clock(), former="other")
+    await caller.begin()
     mine = await caller.key(agency="third", locations=["l5"])
     there, absent = [(await caller.get(mine, location=name)).json() for name in ("l1", "l6")]
     assert str(there["details"]).replace("l1", "l6") == str(absent["details"])
@@ -220,6 +225,7 @@ async def test_a_foreign_location_is_refused_alike_whether_or_not_it_is_there(ca
 )
 async def test_other_providers(caller: ApiCaller, path: str, status: int, reason: str) -> None:
     """A provider that nobody knows has no connections; one that cannot be is a mistake of the caller's."""
+    await caller.key(locations=["l1"])
     found = await caller.http.get(f"{path}?location=l1", headers={"authorization": f"Bearer {KEY}"})
     assert (status, reason) == (found.status_code, found.json()["details"]["reason"])
     check_body(found)
@@ -246,7 +252,7 @@ async def test_calls_of_one_key_are_limited_over_both_ways(database_url: str, tm
 
         answers = await asyncio.gather(*(ask() for _ in range(20)))
         refused = [answer for answer in answers if answer.status_code == 429]
-        assert {404, 429} == {answer.status_code for answer in answers}
+        assert {403, 429} == {answer.status_code for answer in answers}
         assert ("1", "TOO_MANY_REQUESTS") == (refused[0].headers["retry-after"], refused[0].json()["error"])
         assert "callsInFlight" == refused[0].json()["details"]["metadata"]["quota"]
-        assert 404 == (await ask()).status_code
+        assert 403 == (await ask()).status_code

@@ -178,6 +178,7 @@ async def test_no_key_and_garbage_are_refused_alike(store: KeyStore, clock: Cloc
 
 async def test_the_bootstrap_key_may_be_longer_than_those_that_are_made(database: Database, clock: Clock) -> None:
     """The operator's own key of 600 characters opens every method."""
+    await claimed(Owners(database, clock), caller("default"), "l1")
     async with replica(database, clock, "k" * 600) as store, gateway(store, clock) as (stub, _):
         error = await get(stub, bearer("k" * 600))
     assert_error(error, grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
@@ -185,6 +186,7 @@ async def test_the_bootstrap_key_may_be_longer_than_those_that_are_made(database
 
 async def test_the_scheme_may_be_written_in_any_case(store: KeyStore, clock: Clock) -> None:
     """`bearer` is as good as `Bearer`."""
+    await claimed(Owners(store.database, clock), caller("default"), "l1")
     async with gateway(store, clock) as (stub, _):
         error = await get(stub, (("authorization", f"bearer {BOOTSTRAP}"),))
     assert_error(error, grpc.StatusCode.NOT_FOUND, "RESOURCE_NOT_FOUND")
@@ -329,12 +331,15 @@ async def test_a_location_belongs_to_whom_used_it_first(database: Database, cloc
 
 
 async def test_reading_claims_nothing(database: Database, clock: Clock) -> None:
-    """Reading a location does not claim it."""
+    """A location that nobody has cannot be read, as little as somebody else's, and trying to does not claim it."""
     owners = Owners(database, clock)
-    await authorize(owners, caller("A"), "l1")
+    for _ in range(2):
+        with pytest.raises(LocationForbidden):
+            await authorize(owners, caller("A"), "l1")
     await claimed(owners, caller("B"), "l1")
     with pytest.raises(LocationForbidden):
         await authorize(owners, caller("A"), "l1")
+    await authorize(owners, caller("B"), "l1")
 
 
 async def test_of_two_first_users_one_wins(database: Database, clock: Clock) -> None:

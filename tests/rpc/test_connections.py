@@ -186,6 +186,7 @@ async def test_a_request_id_with_another_body_is_refused(gateway: World) -> None
 
 async def test_what_is_not_there_is_not_found(gateway: World) -> None:
     """Every method on an absent connection answers RESOURCE_NOT_FOUND."""
+    await gateway.key(locations=["l1"])
     name = "locations/l1/connections/none"
     calls: list[Any] = [
         gateway.get(name),

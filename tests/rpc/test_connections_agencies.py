@@ -122,7 +122,8 @@ async def test_all_installed_locations_get_their_grant(high: HighWorld) -> None:
 
 
 async def test_another_agency_s_locations_are_never_touched(high: HighWorld) -> None:
-    """A location of ours that belongs to others, and a connection of theirs that waits for that place, get nothing."""
+    """A location that others' key names, and a connection of theirs that waits for a place elsewhere, get nothing."""
+    await high.world.key("other", locations=[GARAGE])
     other = high.world.client(await high.world.key("other"))
     theirs = await high.begin(GARAGE, api=other.connections)
     also = await high.begin("their-shop", said={"location_id": BAKERY}, api=other.connections)

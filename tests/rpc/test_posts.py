@@ -18,6 +18,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import error_details_pb2
 from sqlalchemy import text
 
+from gateway.aip import request_ids
 from gateway.domain.locations import Owners
 from gateway.domain.publishing import journal
 from gateway.rpc.posts import PostService
@@ -705,3 +706,19 @@ async def test_refresh_reports_an_unavailable_vendor(served: Served) -> None:
         await served.stub.RefreshPost(post_service_pb2.RefreshPostRequest(name=made.name), metadata=as_("owner"))
     assert_reason(caught.value, "PROVIDER_UNAVAILABLE")
     assert "PROCESSING" == (await served.stage.read(row)).state
+
+
+async def test_a_request_s_hash_is_keyed_and_the_earlier_one_still_counts(served: Served) -> None:
+    """The stored hash cannot be recomputed from the request; one that an earlier version stored finds its post."""
+    post = served.post()
+    request = post_service_pb2.CreatePostRequest(parent=PARENT, post=post, request_id=REQUEST_ID)
+    first = await served.create(post, request_id=REQUEST_ID)
+    plain = request_ids.body_hash(request)
+    async with served.stage.domain.db.transaction() as tx:
+        [stored] = (await tx.execute(text("SELECT body_hash FROM idempotency"))).scalars().all()
+        await tx.execute(text("UPDATE idempotency SET body_hash = :plain"), {"plain": plain})
+
+    again = await served.create(post, request_id=REQUEST_ID)
+
+    assert plain != bytes(stored)
+    assert (first.name, 1) == (again.name, await served.count())

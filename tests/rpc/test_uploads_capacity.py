@@ -78,7 +78,7 @@ async def test_who_asks_for_room_waits_for_who_is_being_given_it(served: Served)
     """Two files that fit only alone are never both announced, however close together."""
     domain = served.stage.domain
     async with domain.db.transaction() as tx:
-        await uploads.check_room(tx, LOCATION, 600 * KIB)
+        await uploads.check_room(domain, tx, LOCATION, 600 * KIB)
         second = asyncio.create_task(announced(served, 600 * KIB))
         await asyncio.wait([second], timeout=0.3)
         assert not second.done()

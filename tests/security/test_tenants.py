@@ -13,9 +13,13 @@ from typing import Any
 import psycopg
 import pytest
 from google.rpc import status_pb2
+from sqlalchemy import text
 
-from gateway.domain import api_keys
+from gateway.caller import CLAIM_SCOPE
+from gateway.domain import api_keys, locations
+from gateway.errors import StateForbids
 from gateway.interceptors.scopes import ANY_KEY, METHOD_SCOPES
+from storage import location_contents, migrate
 from tests.fixtures.client import METHODS
 from tests.fixtures.settings import KEY
 from tests.security.recorded import RecordedGateway, opened
@@ -86,7 +90,8 @@ def untouched(land: Land) -> Iterator[None]:
     before = land.row_counts.counts()
     yield
     assert {} == land.wrong
-    assert before == land.row_counts.counts()
+    # Attempts to claim a location are counted for the agency that makes them.
+    assert {**before, "agencies": 0} == {**land.row_counts.counts(), "agencies": 0}
 
 
 @pytest.fixture
@@ -162,6 +167,73 @@ async def test_another_agency_is_kept_out(land: Land) -> None:
             await land.check_both(method, key, foreign_reason(method))
 
 
+CLAIMING = {"ConnectionService/CreateConnection", "UploadService/CreateUpload"}
+"""The methods with which a location without an owner is claimed."""
+
+
+async def test_a_free_location_cannot_be_told_from_another_agency_s(land: Land) -> None:
+    """Every method refuses both letter by letter alike; with the scope for claiming all do but the two that claim."""
+    without = api_keys.SCOPES - {CLAIM_SCOPE}
+    keys = {True: await land.recorded.key("rival"), False: await land.recorded.key("rival", scopes=without)}
+
+    with untouched(land):
+        for claims, key in keys.items():
+            for method in OWNED:
+                if claims and method in CLAIMING:
+                    continue
+                taken = await land.check(method, sound(method, land.things), key, foreign_reason(method))
+                free = await land.check(method, sound(method, land.things.moved("l9")), key, foreign_reason(method))
+                if taken.SerializeToString() != free.SerializeToString().replace(b"locations/l9", b"locations/l1"):
+                    land.wrong.setdefault(method, "tells a free location from a taken one")
+
+
+async def test_a_request_that_is_wrong_says_nothing_about_its_location(land: Land) -> None:
+    """With the scope for claiming, what is wrong with a request is said first, alike for both, and nothing counted."""
+    key = await land.recorded.key("rival")
+    answers = []
+    with untouched(land):
+        for location in ("l1", "l9"):
+            things = land.things.moved(location)
+            connection = sound("ConnectionService/CreateConnection", things)
+            connection.return_uri = "https://evil.example/"
+            upload = sound("UploadService/CreateUpload", things)
+            upload.upload.mime_type = "text/html"
+            answers.append(
+                [
+                    await land.refusal("ConnectionService/CreateConnection", connection, key),
+                    await land.refusal("UploadService/CreateUpload", upload, key),
+                ]
+            )
+
+    assert answers[0] == answers[1]
+
+
+async def test_nothing_of_a_former_owner_stays(land: Land) -> None:
+    """A location that had one of each is empty for its next owner: no table has a row of it but those that must."""
+    database = land.recorded.gateway.domain.db
+    async with database.transaction() as tx:
+        with pytest.raises(StateForbids):
+            await locations.assign(tx, "l1", "rival", land.recorded.clock(), former="default", discard=True)
+        await tx.execute(text("UPDATE posts SET state = 'PUBLISHED'"))
+        with pytest.raises(StateForbids):
+            await locations.assign(tx, "l1", "rival", land.recorded.clock(), former="default")
+        gone = await locations.assign(tx, "l1", "rival", land.recorded.clock(), former="default", discard=True)
+
+    async with database.read() as tx:
+        found = {
+            name: (await tx.execute(text(f"SELECT count(*) FROM {name} WHERE location = 'l1'"))).scalar_one()
+            for name, table in migrate.metadata().tables.items()
+            if "location" in table.c
+        }
+        left = (await tx.execute(text("SELECT upload_bytes FROM agencies WHERE agency = 'default'"))).scalar_one()
+    assert location_contents.KEPT == {name for name, count in found.items() if count}
+    assert {"accounts", "connections", "events", "imports", "posts", "tokens", "uploads"} <= gone.keys()
+    assert 0 == left
+    for method in OWNED:
+        if "/Get" in method or "/List" in method:
+            assert await land.recorded.refused(method, [sound(method, land.things).SerializeToString()]), method
+
+
 async def test_another_location_of_the_same_agency_is_kept_out(land: Land) -> None:
     """A key for l2 alone learns nothing of l1, nor whether a third location exists."""
     key = await land.recorded.key(locations=["l2"])
@@ -229,6 +301,7 @@ async def test_lists_over_all_locations_end_at_the_keys_own(land: Land) -> None:
 
 async def test_a_body_cannot_reach_into_another_location(land: Land) -> None:
     """The location in a request's own name is what counts: names of another location in its body are refused."""
+    await land.recorded.key("rival", locations=["l2"])
     key = await land.recorded.key("rival")
     mine = sound("PostService/CreatePost", land.things.moved("l2"))
     foreign_account, foreign_upload, foreign_filter = (

@@ -81,3 +81,68 @@ async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) 
     await migrate.upgrade(db)
     assert await migrate.is_current(db)
     await db.close()
+
+
+async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: str) -> None:
+    """0008: who has a grant has proved it, what a key names is its agency's, keys for all locations keep their right to
+    claim, bytes are counted, and events lose the queries of addresses.
+    """
+    db = await Database.connect(empty_database_url)
+    await migrate.upgrade(db)
+    await migrate.downgrade(db, "0007")
+    keys = [
+        ("k1", None, "{connections.write}"),
+        ("k2", None, "{posts.read}"),
+        ("k3", "{named,mine}", "{uploads.write}"),
+    ]
+    sources = '[{"uri": "https://a.example/v.mp4?X-Amz-Signature=secret#x", "vendor_pull": true}, {"upload": "u1"}]'
+    payload = f'{{"post": {{"id": "p1", "caption": "really?", "content": {{"kind": "photos", "sources": {sources}}}}}}}'
+    async with db.transaction() as tx:
+        for location in ("used", "proved", "mine"):
+            values = {"location": location}
+            await tx.execute(text("INSERT INTO locations VALUES (:location, 'acme', now())"), values)
+        await tx.execute(_CONNECTION)
+        for id, named, scopes in keys:
+            key: dict[str, object] = {"id": id, "digest": id.encode(), "locations": named, "scopes": scopes}
+            await tx.execute(_KEY, key)
+        await tx.execute(_UPLOADS)
+        await tx.execute(_EVENT, {"payload": payload})
+
+    await migrate.upgrade(db)
+
+    async with db.read() as tx:
+        claims = {row[0]: row[1] for row in await tx.execute(text("SELECT location, claim FROM locations"))}
+        scoped = {row[0]: row[1] for row in await tx.execute(text("SELECT id, scopes FROM api_keys"))}
+        stored = (await tx.execute(text("SELECT upload_bytes FROM agencies"))).scalar_one()
+        shown = (await tx.execute(text("SELECT payload FROM events"))).scalar_one()
+    await db.close()
+    assert {"used": "FIRST_USE", "proved": "GRANTED", "mine": "NAMED", "named": "NAMED"} == claims
+    assert {"k1": ["connections.write", "locations.claim"], "k2": ["posts.read"], "k3": ["uploads.write"]} == scoped
+    assert 1000 + (64 << 20) == stored
+    assert [{"uri": "https://a.example/v.mp4", "vendor_pull": True}, {"upload": "u1"}] == (
+        shown["post"]["content"]["sources"]
+    )
+    assert ("p1", "really?") == (shown["post"]["id"], shown["post"]["caption"])
+
+
+_CONNECTION = text("""
+INSERT INTO connections (location, id, provider, grant_kind, requested_scopes, granted_scopes, provider_settings,
+    status, capabilities, reason_code, reason_message, last_error_code, last_error_message, provider_subject,
+    grant_origin, parent_location, parent_connection, accounts_version, create_time, update_time, version)
+VALUES ('proved', 'c1', 'tiktok', '', '{}', '{}', '{}',
+    'VALID', '{}', '', '', '', '', 'u', '', '', '', 0, now(), now(), 1)
+""")
+_KEY = text("""
+INSERT INTO api_keys (id, digest, hint, agency, display_name, locations, scopes, redirect_uris, create_time)
+VALUES (:id, :digest, '', 'acme', '', CAST(:locations AS text[]), CAST(:scopes AS text[]), '{}', now())
+""")
+_UPLOADS = text("""
+INSERT INTO uploads (location, id, mime_type, size_bytes, sha256, state, committed_size, create_time, expire_time)
+VALUES ('used', 'u1', 'video/mp4', 1000, '', 'COMPLETE', 1000, now(), now()),
+    ('proved', 'u2', 'video/mp4', 0, '', 'OPEN', 5, now(), now()),
+    ('used', 'u3', 'video/mp4', 7, '', 'EXPIRED', 0, now(), now())
+""")
+_EVENT = text("""
+INSERT INTO events (location, number, type, subject, create_time, payload)
+VALUES ('used', 1, 'POST_STATE_CHANGED', 's', now(), CAST(:payload AS jsonb))
+""")

@@ -31,7 +31,7 @@ from providers.errors import (
 )
 from providers.models.grants import Grant
 from providers.models.secret import Secret
-from storage import authorizations, connections, events, posts
+from storage import authorizations, connections, events, locations, posts
 from storage.authorizations import AuthorizationRow
 from storage.connections import ConnectionRow
 from storage.database import DatabaseUnavailable
@@ -275,6 +275,7 @@ async def _claim(domain: Domain, row: AuthorizationRow, grant: Grant, proof: Pro
 
     async def claim() -> ConnectionRow:
         async with domain.db.transaction() as tx:
+            await locations.keep(tx, row.location)
             requested = await connections.get(tx, row.location, row.connection)
             if proof is not None:
                 return await agencies.claim(domain, tx, requested, grant, proof)

@@ -60,11 +60,20 @@ async def create(
     _check(domain, new)
     oauth_state.check_uris(domain, caller, new.provider, return_uri=new.return_uri, redirect_uri=new.redirect_uri)
     row = _row(domain, new)
+    await locations.prepare_claim(owners, caller, new.location, by_grant=_proves(domain, new, row))
     if new.static_token:
         id = await _from_token(domain, owners, caller, new, row, key)
     else:
         id = await _for_consent(domain, owners, caller, new, row, key)
     return await read.get(domain, new.location, id)
+
+
+def _proves(domain: Domain, new: NewConnection, row: ConnectionRow) -> bool:
+    """Return whether a static token, once the vendor accepts it, proves that the location is the caller's: the vendor's
+    place has the location's own id.
+    """
+    place = domain.providers[new.provider].table.place
+    return bool(new.static_token and place) and row.provider_settings.get(place) == new.location
 
 
 def _check(domain: Domain, new: NewConnection) -> None:
@@ -151,7 +160,8 @@ async def _from_token(
     if earlier is not None:
         return earlier
     grant = await _check_with_vendor(domain, new, row)
-    return await domain.tokens.guard(_save_token(domain, owners, caller, row, grant, key))
+    saving = _save_token(domain, owners, caller, row, grant, key, proves=_proves(domain, new, row))
+    return await domain.tokens.guard(saving)
 
 
 async def _check_with_vendor(domain: Domain, new: NewConnection, row: ConnectionRow) -> Grant:
@@ -172,10 +182,19 @@ async def _check_with_vendor(domain: Domain, new: NewConnection, row: Connection
 
 
 async def _save_token(
-    domain: Domain, owners: Owners, caller: Caller, row: ConnectionRow, grant: Grant, key: RequestKey | None
+    domain: Domain,
+    owners: Owners,
+    caller: Caller,
+    row: ConnectionRow,
+    grant: Grant,
+    key: RequestKey | None,
+    *,
+    proves: bool,
 ) -> str:
     """Save the checked token and verify the connection; if this process dies in between, the sweeper verifies it."""
     async with domain.db.transaction() as tx:
+        if proves:
+            await locations.claim_by_grant(tx, row.location, caller.agency, domain.clock())
         await locations.claim_location(tx, owners, caller, row.location)
         existing = await grants.lock_subject(tx, row.location, row.provider, grant.subject)
         target = existing or row

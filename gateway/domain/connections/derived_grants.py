@@ -17,6 +17,7 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.connections import grants
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
+from gateway.domain.locations import claim_by_grant
 from gateway.errors import FieldInvalid, StateForbids
 from providers.errors import Ambiguous, ContractBroken, ProviderError, RateLimited, Temporary
 from providers.models.grants import Grant, GrantKind
@@ -24,7 +25,7 @@ from storage import connections, locations, posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.states import ConnectionStatus
+from storage.states import ConnectionStatus, LocationClaim
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +73,7 @@ def new_row(
 
 async def waiting_places(domain: Domain, agency: ConnectionRow, places: Sequence[str]) -> list[WaitingPlace]:
     """Return what waits for a grant: the agency's connections to these sub-accounts, and locations of the same ids that
-    belong to the agency, or to nobody, and have no connection.
+    belong to the agency, to nobody, or to another agency by its first use alone, and have no connection.
     """
     found: list[WaitingPlace] = []
     setting = place_setting(domain, agency)
@@ -89,8 +90,9 @@ async def waiting_places(domain: Domain, agency: ConnectionRow, places: Sequence
 
 async def _waiting_for(tx: Transaction, owner: str | None, place: str, rows: list[ConnectionRow]) -> list[WaitingPlace]:
     if not rows:
-        free = _is_location(place) and await locations.owner(tx, place) in (None, owner)
-        return [WaitingPlace(place, None)] if free else []
+        row = await locations.find(tx, place) if _is_location(place) else None
+        free = row is None or row.agency == owner or row.claim == LocationClaim.FIRST_USE
+        return [WaitingPlace(place, None)] if free and _is_location(place) else []
     connected = {row.location for row in rows if row.status in LIVE}
     return [WaitingPlace(place, row) for row in rows if _is_waiting(row) and row.location not in connected]
 
@@ -171,15 +173,16 @@ async def save(domain: Domain, agency: ConnectionRow, waiting: WaitingPlace, gra
 async def _lock_waiting(
     domain: Domain, tx: Transaction, agency: ConnectionRow, waiting: WaitingPlace
 ) -> ConnectionRow | None:
-    """Return the waiting connection as it is now, created if its location has none and is free or the agency's; None
-    when it no longer waits.
+    """Return the waiting connection as it is now, created if its location has none and is free or the agency's, or
+    becomes the agency's by this grant; None when it no longer waits.
     """
     if waiting.row is not None:
+        await locations.keep(tx, waiting.row.location)
         await grants.lock_subject(tx, waiting.row.location, agency.provider, waiting.place)
         row = await connections.get(tx, waiting.row.location, waiting.row.id, lock=True)
         return row if _is_waiting(row) else None
     owner = await locations.owner(tx, agency.location) or ""
-    if await locations.claim(tx, waiting.place, owner, domain.clock()) != owner:
+    if not await claim_by_grant(tx, waiting.place, owner, domain.clock()):
         return None
     if await grants.lock_subject(tx, waiting.place, agency.provider, waiting.place) is not None:
         return None

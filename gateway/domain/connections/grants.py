@@ -13,10 +13,10 @@ from gateway.domain.credentials import connection_status
 from gateway.errors import StateForbids
 from providers.errors import Rejected
 from providers.models.grants import Grant, GrantKind
-from storage import accounts, connections, events, tokens
+from storage import accounts, connections, events, locations, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, advisory_lock
-from storage.states import ConnectionStatus, GrantOrigin
+from storage.states import ConnectionStatus, GrantOrigin, LocationClaim
 
 SINGLE_ACCOUNT = frozenset({GrantKind.USER})
 """The kinds of grants that consist of one account."""
@@ -135,6 +135,7 @@ async def assign(
             "reason_code": "",
             "reason_message": "The connection is being verified.",
         }
+    await locations.strengthen(tx, target.location, LocationClaim.GRANTED)
     assigned = await connection_status.move(tx, target, now, **values)
     if kind_of(domain, assigned) in SINGLE_ACCOUNT and not sync.is_list(domain, assigned.provider):
         await _attach(domain, tx, assigned)

@@ -222,7 +222,7 @@ class Writer:
         async with self.domain.db.transaction() as tx:
             committed = await uploads.commit_part(tx, part, self.domain.clock() + self.lifetime)
             if committed and not self.row.size_bytes and uploads.needs_more_room(part):
-                await upload_rules.check_room(tx, self.location)
+                await upload_rules.check_room(self.domain, tx, self.location)
         return committed
 
     async def _put(self, key: str, data: bytearray) -> None:

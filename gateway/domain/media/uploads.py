@@ -17,7 +17,7 @@ from gateway.caller import Caller
 from gateway.domain import idempotency
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
-from gateway.domain.locations import Owners, claim_location
+from gateway.domain.locations import Owners, claim_location, prepare_claim
 from gateway.errors import (
     FieldInvalid,
     GatewayUnavailable,
@@ -30,7 +30,7 @@ from gateway.errors import (
 )
 from gateway.media import types
 from gateway.media.types import Kind
-from storage import media, uploads
+from storage import agencies, media, uploads
 from storage.blobs import StoreUnavailable
 from storage.database import Transaction
 from storage.errors import NotFound
@@ -81,6 +81,7 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
     Raises LocationForbidden, FieldInvalid, MediaInvalid, QuotaExceeded, StorageFull.
     """
     mime_type = _check(new)
+    await prepare_claim(owners, caller, new.location)
     now = domain.clock()
     room = await _room(domain)
     row = UploadRow(
@@ -96,7 +97,7 @@ async def create(domain: Domain, owners: Owners, caller: Caller, new: NewUpload,
         await claim_location(tx, owners, caller, new.location)
         first = await idempotency.claim(tx, key, row.id, now)
         if first is None:
-            await check_room(tx, new.location, new.size_bytes)
+            await check_room(domain, tx, new.location, new.size_bytes)
             if room is not None and max(new.size_bytes, 1) > room:
                 raise StorageFull(room, now + ROOM_RETRY)
             return await uploads.insert(tx, row)
@@ -130,11 +131,15 @@ def _invalid(rule: str, value: str, allowed: str) -> MediaInvalid:
     return MediaInvalid(f"{rule} is {value or 'empty'}, allowed: {allowed}.", metadata=metadata)
 
 
-async def check_room(tx: Transaction, location: str, more: int = 0) -> None:
-    """Raise QuotaExceeded unless the location has room for its uploads as `tx` sees them, and for `more` bytes.
+async def check_room(domain: Domain, tx: Transaction, location: str, more: int = 0) -> None:
+    """Raise QuotaExceeded unless the location and its agency have room for their uploads as `tx` sees them, and for
+    `more` bytes.
 
-    Other transactions that check the same location wait for the end of this one.
+    Other transactions that check the same location or agency wait for the end of this one.
     """
+    # The agency's lock first, as who claims a location has it already: in the other order two could deadlock.
+    if await agencies.reserved_bytes(tx, location) + more > domain.agency_upload_bytes:
+        raise QuotaExceeded("agencyUploadBytes", subject="agency", limit=domain.agency_upload_bytes)
     if await uploads.reserved_bytes(tx, location) + more > MAX_LOCATION_BYTES:
         raise QuotaExceeded("uploadBytes", subject=names.LOCATION.format(location), limit=MAX_LOCATION_BYTES)
 
@@ -251,6 +256,17 @@ async def sweep_orphans(domain: Domain, now: datetime) -> int:
         await domain.blobs.delete(orphans)
         removed += len(orphans)
     return removed
+
+
+async def recount(domain: Domain) -> None:
+    """Count every agency's bytes anew: processes of a version that did not count them may have changed them."""
+    async with domain.db.read() as tx:
+        found = await agencies.all_agencies(tx)
+    for agency in found:
+        async with domain.db.transaction() as tx:
+            wrong = await uploads.recount(tx, agency)
+        if wrong:
+            log.warning("uploads.recounted", agency=agency, bytes=wrong)
 
 
 async def hold(tx: Transaction, location: str, ids: Sequence[str]) -> None:

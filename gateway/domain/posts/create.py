@@ -12,6 +12,7 @@ from gateway.domain import idempotency
 from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
 from gateway.domain.publishing import journal, routing
@@ -73,7 +74,7 @@ async def create(
     async with domain.db.transaction() as tx:
         first = await idempotency.claim(tx, key, row.id, row.create_time)
         if first is None:
-            return await _insert(tx, row)
+            return await _insert(domain, tx, row)
     return await read.get(domain, new.location, first)
 
 
@@ -93,8 +94,9 @@ def _row(domain: Domain, new: NewPost) -> PostRow:
     )
 
 
-async def _insert(tx: Transaction, row: PostRow) -> PostRow:
+async def _insert(domain: Domain, tx: Transaction, row: PostRow) -> PostRow:
     await upload_rules.hold(tx, row.location, row.uploads)
+    await addresses.hide(domain, tx, row)
     try:
         await posts.insert(tx, row)
     except AlreadyExists:

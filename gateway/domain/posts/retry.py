@@ -4,6 +4,7 @@ Owns what the vendor is asked before, and what the new round starts with. Whethe
 """
 
 import contextlib
+from dataclasses import replace
 from typing import Any
 
 from gateway.domain import idempotency, post_content
@@ -132,7 +133,7 @@ async def _restore_media(tx: Transaction, row: PostRow) -> dict[str, Any]:
     sources: list[Source] = []
     for source in post_content.sources_of(row):
         if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
-            source = Source(uri=source.uri)
+            source = replace(source, upload="")
         sources.append(source)
     columns = post_content.with_sources(row, sources)
     await upload_rules.hold(tx, row.location, columns["uploads"])

@@ -15,6 +15,7 @@ import structlog
 from gateway.domain import post_content
 from gateway.domain.concurrency import LEASE, Superseded
 from gateway.domain.context import Domain
+from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.media.upload_slots import Piece, UploadSlots
 from gateway.domain.media.upload_stream import Writer
@@ -93,7 +94,7 @@ def _still_needs(row: PostRow | None, post: PostRow, position: int) -> bool:
 
 
 async def _transfer(domain: Domain, post: PostRow, position: int) -> PostRow:
-    uri = post_content.sources_of(post)[position].uri
+    uri = await addresses.whole(domain, post, position)
     max_bytes, mime_types = await _limits(domain, post)
     async with domain.fetcher.open(uri, max_bytes=max_bytes, key=post.location) as media:
         mime_type = _mime_type(media, uri, mime_types)
@@ -158,7 +159,7 @@ async def _create_upload(domain: Domain, post: PostRow, media: Media, mime_type:
         expire_time=now + OPEN_LIFETIME,
     )
     async with domain.db.transaction() as tx:
-        await upload_rules.check_room(tx, post.location, row.size_bytes)
+        await upload_rules.check_room(domain, tx, post.location, row.size_bytes)
         return await uploads.insert(tx, row)
 
 

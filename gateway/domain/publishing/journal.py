@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from gateway.aip import names
+from gateway.domain import post_content
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
 from gateway.failpoints import reach
@@ -59,7 +60,8 @@ def subject(post: PostRow) -> str:
 
 def snapshot(post: PostRow) -> dict[str, Any]:
     """Return the post as stored in an event: everything that callers may see."""
-    return post.model_dump(mode="json", exclude={"due_at"})
+    stored = post.model_dump(mode="json", exclude={"due_at", "addresses_sealed"})
+    return {**stored, "content": post_content.shown_content(stored["content"])}
 
 
 async def record_event(tx: Transaction, post: PostRow, now: datetime) -> None:

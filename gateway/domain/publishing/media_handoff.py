@@ -10,8 +10,8 @@ from datetime import timedelta
 from gateway.domain import post_content
 from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
+from gateway.domain.media import addresses, uploads
 from gateway.domain.media import links as media_links
-from gateway.domain.media import uploads
 from gateway.domain.post_content import Source
 from gateway.domain.publishing import journal, moves
 from gateway.domain.publishing.journal import Work
@@ -66,7 +66,7 @@ async def content(domain: Domain, work: Work, files: Sequence[UploadRow]) -> Con
     uris = []
     for position, (source, file) in enumerate(pairs):
         if file is None:
-            uris.append(Secret(source.uri))
+            uris.append(Secret(await addresses.whole(domain, post, position)))
         elif _goes_to_library(domain, post, source):
             uris.append(Secret(_stored(work)[str(position)]))
         else:

@@ -131,6 +131,9 @@ class ConnectionServiceServicer:
         its maker says that it has. When the vendor cannot verify it after it was kept, the answer is PENDING with
         TEMPORARY_API_FAILURE, and it is verified soon.
 
+        A location without an owner becomes the agency's if the key names it, or has the scope locations.claim. Attempts are
+        counted, whoever owns the location: QUOTA_EXCEEDED with `quota` `locationClaims` or `unprovedLocations`.
+
         Cost: no vendor call; with a static token one that proves it and up to four that verify it.
         Idempotent: with request_id, for 30 days.
         Scope: connections.write.

@@ -56,6 +56,9 @@ class ConnectionServiceStub:
     its maker says that it has. When the vendor cannot verify it after it was kept, the answer is PENDING with
     TEMPORARY_API_FAILURE, and it is verified soon.
 
+    A location without an owner becomes the agency's if the key names it, or has the scope locations.claim. Attempts are
+    counted, whoever owns the location: QUOTA_EXCEEDED with `quota` `locationClaims` or `unprovedLocations`.
+
     Cost: no vendor call; with a static token one that proves it and up to four that verify it.
     Idempotent: with request_id, for 30 days.
     Scope: connections.write.
@@ -240,6 +243,9 @@ class ConnectionServiceAsyncStub(ConnectionServiceStub):
     A static token is proved before anything is written; refused, it leaves nothing behind. requested_scopes are then what
     its maker says that it has. When the vendor cannot verify it after it was kept, the answer is PENDING with
     TEMPORARY_API_FAILURE, and it is verified soon.
+
+    A location without an owner becomes the agency's if the key names it, or has the scope locations.claim. Attempts are
+    counted, whoever owns the location: QUOTA_EXCEEDED with `quota` `locationClaims` or `unprovedLocations`.
 
     Cost: no vendor call; with a static token one that proves it and up to four that verify it.
     Idempotent: with request_id, for 30 days.
@@ -428,6 +434,9 @@ class ConnectionServiceServicer(metaclass=_abc_1.ABCMeta):
         A static token is proved before anything is written; refused, it leaves nothing behind. requested_scopes are then what
         its maker says that it has. When the vendor cannot verify it after it was kept, the answer is PENDING with
         TEMPORARY_API_FAILURE, and it is verified soon.
+
+        A location without an owner becomes the agency's if the key names it, or has the scope locations.claim. Attempts are
+        counted, whoever owns the location: QUOTA_EXCEEDED with `quota` `locationClaims` or `unprovedLocations`.
 
         Cost: no vendor call; with a static token one that proves it and up to four that verify it.
         Idempotent: with request_id, for 30 days.

@@ -78,11 +78,14 @@ class UploadServiceServicer:
     def CreateUpload(self, request, context):
         """Announces a file.
 
+        A location without an owner becomes the agency's as by CreateConnection, with the same limits.
+
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
         Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-        256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
+        256 GiB of uploads, its agency has used up what all its uploads may take: `quota` is `agencyUploadBytes`, or the
+        gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,11 +45,14 @@ class UploadServiceStub:
     CreateUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.CreateUploadRequest, _upload_pb2.Upload]
     """Announces a file.
 
+    A location without an owner becomes the agency's as by CreateConnection, with the same limits.
+
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
     Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-    256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
+    256 GiB of uploads, its agency has used up what all its uploads may take: `quota` is `agencyUploadBytes`, or the
+    gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
     """
     GetUpload: _grpc.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]
     """Gets an upload; committed_size says where to resume.
@@ -102,11 +105,14 @@ class UploadServiceAsyncStub(UploadServiceStub):
     CreateUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.CreateUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """Announces a file.
 
+    A location without an owner becomes the agency's as by CreateConnection, with the same limits.
+
     Cost: no vendor call.
     Idempotent: with request_id, for 30 days.
     Scope: uploads.write.
     Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-    256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
+    256 GiB of uploads, its agency has used up what all its uploads may take: `quota` is `agencyUploadBytes`, or the
+    gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
     """
     GetUpload: _aio.UnaryUnaryMultiCallable[_upload_service_pb2.GetUploadRequest, _upload_pb2.Upload]  # type: ignore[assignment]
     """Gets an upload; committed_size says where to resume.
@@ -162,11 +168,14 @@ class UploadServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_upload_pb2.Upload, _abc.Awaitable[_upload_pb2.Upload]]:
         """Announces a file.
 
+        A location without an owner becomes the agency's as by CreateConnection, with the same limits.
+
         Cost: no vendor call.
         Idempotent: with request_id, for 30 days.
         Scope: uploads.write.
         Reasons: REQUEST_ID_REUSED, MEDIA_INVALID (a type or size that no provider takes), QUOTA_EXCEEDED (the location holds
-        256 GiB of uploads, or the gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
+        256 GiB of uploads, its agency has used up what all its uploads may take: `quota` is `agencyUploadBytes`, or the
+        gateway's disk has no room: `quota` is `uploadDisk`, RetryInfo says when to try again).
         """
 
     @_abc_1.abstractmethod
