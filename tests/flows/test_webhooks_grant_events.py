@@ -183,8 +183,9 @@ async def test_an_installation_while_the_vendor_is_unavailable_is_retried(tellin
 
 
 async def test_an_installation_does_not_connect_another_agencys_location(telling: Telling) -> None:
-    """A location that belongs to another agency here is not connected, whatever HighLevel's event says."""
+    """A location that another agency's key names is not connected, whatever HighLevel's event says."""
     high = telling.high
+    await high.world.key("other", locations=[GARAGE])
     other = high.world.client(await high.world.key("other"))
     theirs = await high.begin(GARAGE, api=other.connections)
     await high.connect_agency(BAKERY, BAKERY)

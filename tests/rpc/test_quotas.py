@@ -117,8 +117,9 @@ async def test_quotas_are_listed_in_pages(gateway: World) -> None:
 
 @pytest.mark.parametrize("parent", ["locations/l1/accounts/nobody", "locations/l2/accounts/nobody"])
 async def test_an_unknown_account_is_not_found(gateway: World, parent: str) -> None:
-    """An unknown account is NOT_FOUND, also in a location that was never used."""
+    """An unknown account is NOT_FOUND, also in a location of the agency's that was never used."""
     await gateway.connect()
+    await gateway.key(locations=["l2"])
 
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await listed(gateway, parent)
