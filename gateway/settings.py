@@ -61,7 +61,7 @@ class Settings(BaseSettings):
     )
     database_pool_size: int = Field(
         16,
-        ge=8,
+        ge=12,
         le=200,
         description="Connections that a process keeps to PostgreSQL at most; one is the listener's, and five are its "
         "jobs' if it runs any.",

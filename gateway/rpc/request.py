@@ -66,8 +66,9 @@ class RequestGuard:
     async def authorize(self, location: str) -> Caller:
         """Return the caller if it may use the location; raises LocationForbidden. A call that lasts is asked again."""
         caller = current_caller.get()
-        work_in(location)
         await locations.authorize(self.owners, caller, location)
+        # Only now: who is refused takes none of the location's share of the database.
+        work_in(location)
         if call := current_call.get(None):
             call.authorize = lambda again: locations.authorize(self.owners, again, location)
         return caller
@@ -76,6 +77,7 @@ class RequestGuard:
         """Return the caller if it may use the location, or claim it with what it creates; raises LocationForbidden."""
         caller = current_caller.get()
         await locations.authorize_claim(self.owners, caller, location)
+        work_in(location)
         return caller
 
     async def authorize_write(self, location: str, request: Message) -> RequestKey | None:

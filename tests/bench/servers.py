@@ -78,7 +78,7 @@ async def running() -> AsyncIterator[Bench]:
                 _bare("echo") as echo,
                 _bare("sink") as sink,
                 _bare("raw") as raw,
-                built(make_settings(database.url, folder, database_pool_size=8, **for_tiktok())) as (ground, domain),
+                built(make_settings(database.url, folder, database_pool_size=12, **for_tiktok())) as (ground, domain),
             ):
                 # The process looks the key up by its hash in PostgreSQL, then in a coherent cache.
                 store = await app.open_keys(ground, domain)

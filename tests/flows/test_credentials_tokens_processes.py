@@ -252,7 +252,7 @@ def settings_of(order: dict[str, Any]) -> Settings:
     """Return the settings of a gateway over the given database, folder and vendor."""
     url = order["vendor_url"]
     vendors = {**for_tiktok(url=url), **for_highlevel(url=url)}
-    return make_settings(order["database_url"], Path(order["folder"]), database_pool_size=8, **vendors)
+    return make_settings(order["database_url"], Path(order["folder"]), database_pool_size=12, **vendors)
 
 
 async def ask(tokens: Tokens, order: dict[str, Any]) -> str:

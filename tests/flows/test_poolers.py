@@ -34,7 +34,7 @@ from tests.fixtures.settings import make_settings
 from tests.fixtures.waiting import until
 
 PARENT = "locations/l1"
-SMALLEST = 8
+SMALLEST = 12
 WITHIN_SECONDS = 5.0
 
 
