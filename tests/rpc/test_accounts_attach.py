@@ -167,6 +167,7 @@ async def test_a_return_uri_must_be_allowed(high: HighWorld) -> None:
 
 async def test_what_is_not_there_is_not_found(high: HighWorld) -> None:
     """An unknown connection or account is not found, without a vendor call."""
+    await connect(high)
     absent, asked = f"locations/{BAKERY}/connections/absent", len(high.vendor.requests)
 
     for call in (start(high, absent), attachable(high, absent, NOBODY), attach(high, absent, NOBODY, "o")):

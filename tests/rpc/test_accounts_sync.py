@@ -434,6 +434,7 @@ async def test_an_account_that_two_connections_reach_stays_where_it_is(high: Hig
 
 async def test_a_negative_staleness_is_refused(high: HighWorld) -> None:
     """As everywhere."""
+    await connect(high)
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await listed(high, max_staleness=Duration(seconds=-1))
 

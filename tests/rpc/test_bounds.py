@@ -29,6 +29,7 @@ async def test_a_filter_that_repeats_is_one(gateway: World, monkeypatch: pytest.
 
         return noted
 
+    await gateway.connect()
     monkeypatch.setattr(read_post, "page", noting(read_post.page, "states"))
     monkeypatch.setattr(read, "page", noting(read.page, "statuses"))
     states: Any = [Post.PUBLISHED, Post.QUEUED] * 500

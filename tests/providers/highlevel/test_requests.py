@@ -145,29 +145,28 @@ def _publish_requests(sandbox: Sandbox) -> list[PublishRequest]:
     }
     labelled = {"category": "Recipes", "tags": ["bread", "cake"], "first_comment": "F", "link_preview": preview}
     photos = Photos(tuple(Secret(f"https://media.example/a.{end}") for end in ("jpg", "png", "gif")))
+    photo = Photos(photos.uris[:1])
     video = VideoLink(Secret("https://media.example/a.mov"), "video/quicktime")
     pinterest = {"title": "T", "link": "https://media.example/", "boards": ["b"]}
     review = {"mode": PostMode.PLANNER_REVIEW, "extra": {"approver": OWNER, "requester_note": "N", **labelled}}
 
     def made(platform: str, content: Content, *, name: str = "", **more: Any) -> PublishRequest:
-        values = {"mode": PostMode.DIRECT, "schedule_time": NOW + timedelta(hours=1), **more}
-        return PublishRequest(
-            content=content, caption="C", account=sandbox.account(name).id, platform=platform, **values
-        )
+        values = {"caption": "C", "mode": PostMode.DIRECT, "schedule_time": NOW + timedelta(hours=1), **more}
+        return PublishRequest(content=content, account=sandbox.account(name).id, platform=platform, **values)
 
     return [
         *(made("tiktok", video, name="tiktok", options=PostOptions(privacy_level=level)) for level in PRIVACY),
         made("tiktok_business", video, name="tiktok-business", options=PostOptions(PrivacyLevel.PUBLIC, True)),
         made("facebook", None, name="facebook", extra={"post_type": "post", **labelled}),
-        made("facebook", photos, name="facebook", extra={"post_type": "story"}, schedule_time=None),
+        made("facebook", photo, name="facebook", caption="", extra={"post_type": "story"}, schedule_time=None),
         made("facebook", video, name="facebook", extra={"post_type": "reel"}),
         made("facebook", None, name="facebook", mode=PostMode.PLANNER_DRAFT, schedule_time=None),
         made("facebook", photos, name="facebook", **review),
         *(
-            made("google_business", photos, name="facebook", extra={"google_business": {**google, "type": each}})
+            made("google_business", photo, name="facebook", extra={"google_business": {**google, "type": each}})
             for each in EVENT_TYPES
         ),
-        made("pinterest", photos, name="facebook", extra={"pinterest": pinterest}),
+        made("pinterest", photo, name="facebook", extra={"pinterest": pinterest}),
         made(
             "youtube",
             video,
