@@ -103,6 +103,25 @@ WITH old AS (
 SELECT count(*) FROM gone
 """)
 
+# Nobody fetches from an event, so its addresses need no key: what had the secret is cut off.
+_CUT_QUERIES = text("""
+WITH page AS (
+    SELECT location, number FROM events WHERE (location, number) > (:location, :number)
+    ORDER BY location, number LIMIT :limit
+), found AS (
+    SELECT location, number FROM events JOIN page USING (location, number)
+    WHERE payload @? '$.post.content.sources[*].uri ? (@ like_regex "[?#]")' FOR UPDATE OF events SKIP LOCKED
+), cut AS (
+    UPDATE events AS e SET payload = jsonb_set(payload, '{post,content,sources}', (
+        SELECT jsonb_agg(CASE WHEN source ? 'uri'
+            THEN jsonb_set(source, '{uri}', to_jsonb(regexp_replace(source->>'uri', '[?#].*$', ''))) ELSE source END
+            ORDER BY position)
+        FROM jsonb_array_elements(payload #> '{post,content,sources}') WITH ORDINALITY AS each (source, position)))
+    FROM found WHERE e.location = found.location AND e.number = found.number RETURNING 1
+)
+SELECT location, number, (SELECT count(*) FROM cut) FROM page ORDER BY location DESC, number DESC LIMIT 1
+""")
+
 
 async def append(
     tx: Transaction,
@@ -160,6 +179,15 @@ async def pruned(tx: Transaction, location: str) -> int:
 async def prune(tx: Transaction, before: datetime, *, limit: int = 1000) -> int:
     """Delete about `limit` events older than `before` and return how many; call it until it returns 0."""
     return int((await tx.execute(_PRUNE, {"before": before, "limit": limit})).scalar_one())
+
+
+async def cut_queries(tx: Transaction, after: tuple[str, int], limit: int) -> tuple[tuple[str, int], int] | None:
+    """Cut the queries off addresses of media in the `limit` events after (location, number), which earlier versions
+    stored so; return the last of these and in how many there were any, None if there is no event left.
+    """
+    values = {"location": after[0], "number": after[1], "limit": limit}
+    row = (await tx.execute(_CUT_QUERIES, values)).one_or_none()
+    return None if row is None else ((row[0], row[1]), row[2])
 
 
 async def _counters(tx: Transaction, location: str) -> Sequence[int]:

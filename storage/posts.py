@@ -157,11 +157,14 @@ async def change(
     return row
 
 
-async def with_query(tx: Transaction, limit: int) -> list[PostRow]:
-    """Return posts, locked, that have the query of a medium's address in clear: earlier versions stored it so."""
+async def idle_with_query(tx: Transaction, after: tuple[str, str], limit: int) -> list[PostRow]:
+    """Return posts after (location, id), locked, that nobody works on and that have the query of a medium's address in
+    clear: earlier versions stored it so.
+    """
     clear = text("""posts.content @? '$.sources[*].uri ? (@ like_regex "[?#]")'""")
-    query = select(PostRow).where(clear).limit(limit).with_for_update(skip_locked=True)
-    return list((await tx.execute(query)).scalars())
+    query = select(PostRow).where(col(PostRow.due_at).is_(None), clear)
+    query = rows.keyset(query, (col(PostRow.location), col(PostRow.id)), after, limit, ascending=True)
+    return list((await tx.execute(query.with_for_update(skip_locked=True))).scalars())
 
 
 async def any_unfinished(tx: Transaction, location: str, connection: str) -> bool:

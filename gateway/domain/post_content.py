@@ -87,8 +87,9 @@ def options_of(post: PostRow) -> PostOptions:
 class Source:
     """One media file: `upload` is the id of an upload, also of one that we created by fetching `uri`.
 
-    With `vendor_pull` the vendor fetches it, from `uri` if there is one, else from one of our media links. If `sealed`,
-    `uri` is only what may be shown of it: `gateway/domain/media/addresses.py` has the whole one.
+    With `vendor_pull` the vendor fetches it, from `uri` if there is one, else from one of our media links. `uri` may be
+    without its query: `gateway/domain/media/addresses.py` has the whole one. `sealed` is for versions that do not know
+    this: they cannot read such a source, and so do not fetch from half an address.
     """
 
     upload: str = ""

@@ -34,7 +34,7 @@ class JobsConfig:
     sweep: float = 1.0
     connections: float = 5.0
     old: float = 600.0
-    orphans: float = 6 * 3600.0
+    seldom: float = 6 * 3600.0
     grace: float = 20.0
     queue_url: str = ""
     """Where the queue is, if not at the database's own address: a pooler in transaction mode has no LISTEN."""
@@ -79,7 +79,9 @@ class Jobs:
             self._loop("connections", config.connections, lambda: sweep.connections(self._domain)),
             self._loop("stalled", config.stalled, self._stalled),
             self._loop("old", config.old, lambda: sweep.old(self._domain)),
-            self._loop("orphans", config.orphans, lambda: sweep.orphans(self._domain)),
+            self._loop("orphans", config.seldom, lambda: sweep.orphans(self._domain)),
+            self._loop("addresses", config.seldom, lambda: sweep.clear_addresses(self._domain)),
+            self._loop("counts", config.seldom, lambda: sweep.counts(self._domain)),
         ]
 
     async def stop(self, grace_seconds: float = 30.0) -> None:

@@ -102,7 +102,16 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload; mend what processes of earlier versions stored or did not count."""
+    """Delete stored bytes that belong to no upload."""
     await uploads.sweep_orphans(domain, domain.clock())
+
+
+async def clear_addresses(domain: Domain) -> None:
+    """Hide addresses of media that processes of earlier versions stored in clear."""
     await addresses.hide_earlier(domain)
+    await addresses.hide_earlier_events(domain)
+
+
+async def counts(domain: Domain) -> None:
+    """Mend what processes of earlier versions did not count."""
     await uploads.recount(domain)

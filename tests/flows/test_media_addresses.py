@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from gateway.domain import post_content
 from gateway.domain.media import addresses
@@ -55,13 +57,21 @@ async def posted(stage: Stage, uri: str = WHOLE, *, vendor_pull: bool = True) ->
     return await stage.post(await stage.connect(), "", content=content, uploads=[], options=PUBLIC)
 
 
-async def earlier(stage: Stage) -> PostRow:
+async def earlier(stage: Stage, state: PostState = PostState.FAILED, **columns: Any) -> PostRow:
     """Insert a post as earlier versions stored it, with its address in clear."""
     content = post_content.build_content("video", [Source(uri=WHOLE, vendor_pull=True)])
-    account, now = await stage.connect(), stage.clock()
-    row = post_row(now, account=account, content=content, state=PostState.QUEUED, options=PUBLIC, due_at=now)
+    values = {"account": "a", "content": content, "state": state, "options": PUBLIC, **columns}
     async with stage.domain.db.transaction() as tx:
-        return await posts.insert(tx, row)
+        return await posts.insert(tx, post_row(stage.clock(), **values))
+
+
+def read_by_earlier(post: PostRow) -> list[dict[str, Any]]:
+    """Return a post's sources if versions without sealed addresses can read them; raises TypeError if not."""
+
+    def source(*, upload: str = "", uri: str = "", vendor_pull: bool = False) -> dict[str, Any]:
+        return {"upload": upload, "uri": uri, "vendor_pull": vendor_pull}
+
+    return [source(**stored) for stored in post.content["sources"]]
 
 
 async def in_clear(stage: Stage, secret: str = SECRET) -> list[str]:
@@ -148,8 +158,10 @@ async def test_a_rotation_of_the_keys_keeps_addresses(stage: Stage) -> None:
 
 
 async def test_what_earlier_versions_stored_is_sealed_by_a_job(stage: Stage) -> None:
-    """A post of an earlier version is shown without its query at once, sealed by the sweeper, and fetched whole."""
-    row = await earlier(stage)
+    """A final post of an earlier version is shown without its query at once and sealed by the sweeper. Workers of that
+    version can still read it, and not once it is retried: they would fetch from half an address.
+    """
+    row = await earlier(stage, account=await stage.connect())
     assert ["posts"] == await in_clear(stage)
     assert PLAIN == journal.snapshot(row)["content"]["sources"][0]["uri"]
 
@@ -158,4 +170,66 @@ async def test_what_earlier_versions_stored_is_sealed_by_a_job(stage: Stage) -> 
     sealed = await stage.read(row)
     assert ([1, 0], []) == (done, await in_clear(stage))
     assert (row.version, WHOLE) == (sealed.version, await addresses.whole(stage.domain, sealed, 0))
-    assert "PUBLISHED" == (await stage.finish(sealed, within=timedelta(hours=1))).state
+    assert [{"upload": "", "uri": PLAIN, "vendor_pull": True}] == read_by_earlier(sealed)
+    again = await retry.retry(stage.domain, row.location, row.id, None)
+    with pytest.raises(TypeError):
+        read_by_earlier(again)
+    assert WHOLE == await addresses.whole(stage.domain, again, 0)
+    assert "PUBLISHED" == (await stage.finish(again, within=timedelta(hours=1))).state
+
+
+async def test_a_post_under_way_is_left_to_workers_of_earlier_versions(stage: Stage) -> None:
+    """A post that is due is not sealed before it is final."""
+    now = stage.clock()
+    row = await earlier(stage, PostState.QUEUED, account=await stage.connect(), due_at=now)
+    asked = await earlier(stage, PostState.INDETERMINATE, id="p2", due_at=now)
+
+    assert 0 == await addresses.hide_earlier(stage.domain)
+
+    assert [row.content, asked.content] == [(await stage.read(each)).content for each in (row, asked)]
+    assert WHOLE == read_by_earlier(await stage.read(row))[0]["uri"]
+    done = await stage.finish(row, within=timedelta(hours=1))
+    assert ("PUBLISHED", 1) == (done.state, await addresses.hide_earlier(stage.domain))
+
+
+async def test_a_missing_key_keeps_back_its_own_location_alone(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch by batch, all other locations are sealed; the log names the location and the key, once."""
+    monkeypatch.setattr(addresses, "SEAL_LIMIT", 1)
+    names = ("l1", "l2", "l2", "l3")
+    made = [await earlier(stage, location=name, id=f"p{number}") for number, name in enumerate(names)]
+    foreign = Sealer(stage.domain.db, KeyRing.parse("k9:" + base64.b64encode(b"9" * 32).decode()))
+    async with stage.domain.db.transaction() as tx:
+        await foreign.for_location(tx, "l2")
+
+    with capture_logs() as logs:
+        assert 2 == await addresses.hide_earlier(stage.domain)
+
+    found = [await stage.read(row) for row in made]
+    assert [True, False, False, True] == [row.addresses_sealed is not None for row in found]
+    missing = [(entry["location"], entry["key"]) for entry in logs if entry["event"] == "addresses.key_missing"]
+    assert [("l2", "k9")] == missing
+
+
+async def test_events_of_earlier_versions_lose_queries(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweeper cuts queries off in events, page by page, and changes nothing else of them."""
+    monkeypatch.setattr(addresses, "EVENTS_LIMIT", 2)
+    sources: list[dict[str, Any]] = [{"uri": WHOLE, "vendor_pull": True}, {"upload": "u1"}, {"uri": PLAIN}]
+    payload: dict[str, Any] = {
+        "post": {"id": "p1", "caption": "really?", "content": {"kind": "photos", "sources": sources}}
+    }
+    given: list[dict[str, Any]] = [payload, {}, {"post": {"content": {"kind": "text"}}}, payload, payload]
+    async with stage.domain.db.transaction() as tx:
+        for location in ("l1", "l2"):
+            for each in given:
+                await events.append(
+                    tx, location, type="POST_STATE_CHANGED", subject="s", payload=each, now=stage.clock()
+                )
+
+    done = [await addresses.hide_earlier_events(stage.domain) for _ in range(2)]
+
+    async with stage.domain.db.read() as tx:
+        found = [event.payload for name in ("l1", "l2") for event in await events.after(tx, name, 0, limit=9)]
+    content = {"kind": "photos", "sources": [{**sources[0], "uri": PLAIN}, *sources[1:]]}
+    cut = {"post": {**payload["post"], "content": content}}
+    assert ([6, 0], []) == (done, await in_clear(stage))
+    assert [cut, {}, given[2], cut, cut] * 2 == found

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from gateway.domain.concurrency import LEASE
+from gateway.domain.media import addresses, uploads
 from gateway.domain.publishing import queue as publish_queue
 from gateway.jobs import sweep
 from gateway.jobs.runner import Jobs, JobsConfig
@@ -152,3 +153,27 @@ async def test_request_ids_are_kept_for_thirty_days_and_no_longer(stage: Stage) 
 
     assert kept is not None
     assert gone is None
+
+
+async def test_what_runs_seldom_does_not_wait_for_each_other(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the store of uploads cannot be listed and addresses cannot be sealed, agencies' bytes are still counted."""
+
+    async def fail(*_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr(uploads, "sweep_orphans", fail)
+    monkeypatch.setattr(addresses, "hide_earlier", fail)
+    await queued(stage)
+    async with stage.domain.db.transaction() as tx:
+        await tx.execute(text("UPDATE agencies SET upload_bytes = 999"))
+    jobs = Jobs(stage.domain, JobsConfig(sweep=0.05))
+    await jobs.start()
+    try:
+
+        async def counted() -> bool:
+            async with stage.domain.db.read() as tx:
+                return [len(DATA)] == list((await tx.execute(text("SELECT upload_bytes FROM agencies"))).scalars())
+
+        await until(counted)
+    finally:
+        await jobs.stop()

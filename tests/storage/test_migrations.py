@@ -83,9 +83,9 @@ async def test_a_queue_that_is_there_is_not_made_again(empty_database_url: str) 
     await db.close()
 
 
-async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: str) -> None:
-    """0008: who has a grant has proved it, what a key names is its agency's, keys for all locations keep their right to
-    claim, bytes are counted, and events lose the queries of addresses.
+async def test_what_was_there_is_claimed_and_counted(empty_database_url: str) -> None:
+    """0010: who has a grant has proved it, what a key names is its agency's, keys for all locations keep their right to
+    claim, and bytes are counted. Events are not rewritten: there may be many, and everybody would wait.
     """
     db = await Database.connect(empty_database_url)
     await migrate.upgrade(db)
@@ -95,8 +95,7 @@ async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: 
         ("k2", None, "{posts.read}"),
         ("k3", "{named,mine}", "{uploads.write}"),
     ]
-    sources = '[{"uri": "https://a.example/v.mp4?X-Amz-Signature=secret#x", "vendor_pull": true}, {"upload": "u1"}]'
-    payload = f'{{"post": {{"id": "p1", "caption": "really?", "content": {{"kind": "photos", "sources": {sources}}}}}}}'
+    payload = '{"post": {"content": {"sources": [{"uri": "https://a.example/v.mp4?X-Amz-Signature=secret"}]}}}'
     async with db.transaction() as tx:
         for location in ("used", "proved", "mine"):
             values = {"location": location}
@@ -107,6 +106,7 @@ async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: 
             await tx.execute(_KEY, key)
         await tx.execute(_UPLOADS)
         await tx.execute(_EVENT, {"payload": payload})
+        before = (await tx.execute(_EVENT_ROWS)).all()
 
     await migrate.upgrade(db)
 
@@ -114,15 +114,12 @@ async def test_what_was_there_is_claimed_counted_and_hidden(empty_database_url: 
         claims = {row[0]: row[1] for row in await tx.execute(text("SELECT location, claim FROM locations"))}
         scoped = {row[0]: row[1] for row in await tx.execute(text("SELECT id, scopes FROM api_keys"))}
         stored = (await tx.execute(text("SELECT upload_bytes FROM agencies"))).scalar_one()
-        shown = (await tx.execute(text("SELECT payload FROM events"))).scalar_one()
+        after = (await tx.execute(_EVENT_ROWS)).all()
     await db.close()
     assert {"used": "FIRST_USE", "proved": "GRANTED", "mine": "NAMED", "named": "NAMED"} == claims
     assert {"k1": ["connections.write", "locations.claim"], "k2": ["posts.read"], "k3": ["uploads.write"]} == scoped
     assert 1000 + (64 << 20) == stored
-    assert [{"uri": "https://a.example/v.mp4", "vendor_pull": True}, {"upload": "u1"}] == (
-        shown["post"]["content"]["sources"]
-    )
-    assert ("p1", "really?") == (shown["post"]["id"], shown["post"]["caption"])
+    assert before == after
 
 
 _CONNECTION = text("""
@@ -146,3 +143,4 @@ _EVENT = text("""
 INSERT INTO events (location, number, type, subject, create_time, payload)
 VALUES ('used', 1, 'POST_STATE_CHANGED', 's', now(), CAST(:payload AS jsonb))
 """)
+_EVENT_ROWS = text("SELECT CAST(ctid AS text), CAST(xmin AS text), payload FROM events")

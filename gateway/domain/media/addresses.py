@@ -8,27 +8,33 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import structlog
+
 from gateway.domain import post_content
 from gateway.domain.context import Domain
-from storage import posts
+from storage import events, posts
 from storage.database import Transaction
+from storage.key_ring import KeyMissing, KeyWrong
 from storage.keys import LocationSealer
 from storage.posts import PostRow
 
+log = structlog.get_logger(__name__)
+
 SEAL_LIMIT = 200
+EVENTS_LIMIT = 1000
 _PLACE = ("posts", "addresses_sealed", 1)
 
 
-async def hide(domain: Domain, tx: Transaction, post: PostRow) -> None:
+async def hide(domain: Domain, tx: Transaction, post: PostRow, *, mark: bool = True) -> None:
     """Seal the addresses of a post that have a query, and leave only what may be shown in its content.
 
-    Raises KeyMissing.
+    With `mark` versions that do not know of this cannot read the content. Raises KeyMissing, KeyWrong.
     """
     sources = post_content.sources_of(post)
     whole = {
         str(position): source.uri
         for position, source in enumerate(sources)
-        if not source.sealed and source.uri != post_content.shown(source.uri)
+        if source.uri != post_content.shown(source.uri)
     }
     if not whole:
         return
@@ -38,7 +44,7 @@ async def hide(domain: Domain, tx: Transaction, post: PostRow) -> None:
     plain = json.dumps({**earlier, **whole}).encode()
     post.addresses_sealed = sealer.seal(table, post.id, column, version, plain)
     hidden = [
-        replace(source, uri=post_content.shown(source.uri), sealed=True) if str(position) in whole else source
+        replace(source, uri=post_content.shown(source.uri), sealed=mark) if str(position) in whole else source
         for position, source in enumerate(sources)
     ]
     post.content = post_content.with_sources(post, hidden)["content"]
@@ -47,11 +53,11 @@ async def hide(domain: Domain, tx: Transaction, post: PostRow) -> None:
 async def whole(domain: Domain, post: PostRow, position: int) -> str:
     """Return the address of a source as the caller sent it; raises KeyMissing."""
     source = post_content.sources_of(post)[position]
-    if not source.sealed:
+    if post.addresses_sealed is None:
         return source.uri
     async with domain.db.read() as tx:
         sealer = await domain.sealer.for_location(tx, post.location)
-    return _open(sealer, post)[str(position)]
+    return _open(sealer, post).get(str(position), source.uri)
 
 
 def _open(sealer: LocationSealer, post: PostRow) -> dict[str, str]:
@@ -64,16 +70,35 @@ def _open(sealer: LocationSealer, post: PostRow) -> dict[str, str]:
 
 
 async def hide_earlier(domain: Domain) -> int:
-    """Seal what earlier versions stored in clear, batch by batch; return how many posts had such an address.
+    """Seal what earlier versions stored in clear in posts that nobody works on; return in how many.
 
-    Looks at every post, so run it seldom.
+    Leaves out those whose location has a key that is not there. Looks at every post, so run it seldom.
     """
-    done, more = 0, SEAL_LIMIT
-    while more == SEAL_LIMIT:
+    done, missing = 0, set[str]()
+    after: tuple[str, str] | None = ("", "")
+    while after is not None:
         async with domain.db.transaction() as tx:
-            found = await posts.with_query(tx, SEAL_LIMIT)
+            found = await posts.idle_with_query(tx, after, SEAL_LIMIT)
             for post in found:
-                await hide(domain, tx, post)
-        more = len(found)
-        done += more
+                try:
+                    # Processes of earlier versions may run still, and go on reading these posts.
+                    await hide(domain, tx, post, mark=False)
+                    done += 1
+                except (KeyMissing, KeyWrong) as error:
+                    if post.location not in missing:
+                        log.warning("addresses.key_missing", location=post.location, key=error.key_id)
+                    missing.add(post.location)
+        after = (found[-1].location, found[-1].id) if len(found) == SEAL_LIMIT else None
     return done
+
+
+async def hide_earlier_events(domain: Domain) -> int:
+    """Cut off what earlier versions stored in clear in events; return in how many. Looks at every event."""
+    done, after = 0, ("", 0)
+    while True:
+        async with domain.db.transaction() as tx:
+            page = await events.cut_queries(tx, after, EVENTS_LIMIT)
+        if page is None:
+            return done
+        after, cut = page
+        done += cut

@@ -134,6 +134,8 @@ async def _restore_media(tx: Transaction, row: PostRow) -> dict[str, Any]:
     for source in post_content.sources_of(row):
         if source.upload and source.uri and not await uploads.is_complete(tx, row.location, source.upload):
             source = replace(source, upload="")
+        # Read again by workers, also of versions that do not know of sealed addresses.
+        source = replace(source, sealed=bool(source.uri) and row.addresses_sealed is not None)
         sources.append(source)
     columns = post_content.with_sources(row, sources)
     await upload_rules.hold(tx, row.location, columns["uploads"])

@@ -1,4 +1,4 @@
-"""who may own a location, what an agency stores, and addresses of media without their secrets
+"""who may own a location, what an agency stores, and sealed addresses of media
 
 Owns the step from 0009 to 0010; knows nothing of the code's tables, which may have moved on since.
 """
@@ -10,16 +10,6 @@ revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
-
-# Nobody fetches from an event, so its addresses need no key: what had the secret is cut off.
-_SHOWN = """
-UPDATE events SET payload = jsonb_set(payload, '{post,content,sources}', (
-    SELECT jsonb_agg(CASE WHEN source ? 'uri'
-        THEN jsonb_set(source, '{uri}', to_jsonb(regexp_replace(source->>'uri', '[?#].*$', ''))) ELSE source END
-        ORDER BY position)
-    FROM jsonb_array_elements(payload #> '{post,content,sources}') WITH ORDINALITY AS each (source, position)))
-WHERE type = 'POST_STATE_CHANGED' AND payload @? '$.post.content.sources[*].uri ? (@ like_regex "[?#]")'
-"""
 
 _GRANTED = """
 UPDATE locations SET claim = 'GRANTED'
@@ -55,7 +45,6 @@ FROM uploads AS u JOIN locations AS l USING (location) WHERE u.state IN ('OPEN',
 
 def upgrade() -> None:
     op.add_column("posts", sa.Column("addresses_sealed", sa.LargeBinary(), nullable=True))
-    op.execute(_SHOWN)
     op.add_column("locations", sa.Column("claim", sa.String(), server_default="FIRST_USE", nullable=False))
     op.create_index("locations_first_used", "locations", ["agency"], postgresql_where=sa.text("claim = 'FIRST_USE'"))
     op.create_table(
