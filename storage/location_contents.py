@@ -6,14 +6,16 @@ Owns that nothing of a former owner stays, whatever tables there are. Does not k
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Table, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Table, delete, exists, func, literal, or_, select
 from sqlmodel import col
 
 from storage import connections, posts, tokens
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
+from storage.locations import LocationRow
 from storage.migrate import metadata
 from storage.posts import UNFINISHED, PostRow
+from storage.states import LocationClaim
 from storage.tokens import TokenRow
 
 KEPT = frozenset({"locations", "data_keys", "event_counters"})
@@ -35,6 +37,30 @@ async def at_work(tx: Transaction, location: str) -> AtWork:
     live = await live_connections(tx, [location])
     unfinished = select(func.count()).where(col(PostRow.location) == location, col(PostRow.state).in_(UNFINISHED))
     return AtWork(live.get(location, 0), int((await tx.execute(unfinished)).scalar_one()))
+
+
+async def is_proved(tx: Transaction, location: str) -> bool:
+    """Return whether a location has, or had, a grant: a token, a connection with one, or a post."""
+    return bool((await tx.execute(select(_proves(literal(location))))).scalar_one())
+
+
+async def proved_first_uses(tx: Transaction) -> Sequence[str]:
+    """Return the locations whose claim is said to be a first use, although they have, or had, a grant."""
+    query = select(col(LocationRow.location)).where(
+        col(LocationRow.claim) == LocationClaim.FIRST_USE, _proves(col(LocationRow.location))
+    )
+    return (await tx.execute(query)).scalars().all()
+
+
+def _proves(location: ColumnElement[str]) -> ColumnElement[bool]:
+    granted = or_(
+        col(ConnectionRow.provider_subject) != "", col(ConnectionRow.status).not_in(connections.WITHOUT_GRANT)
+    )
+    return or_(
+        exists().where(col(TokenRow.location) == location),
+        exists().where(col(ConnectionRow.location) == location, granted),
+        exists().where(col(PostRow.location) == location),
+    )
 
 
 async def live_connections(tx: Transaction, locations: Sequence[str]) -> dict[str, int]:

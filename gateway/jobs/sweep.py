@@ -10,6 +10,7 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
+from gateway.domain import locations
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.media import addresses, uploads
@@ -102,7 +103,8 @@ async def _batches(domain: Domain, prune: Callable[[Transaction], Awaitable[int]
 
 
 async def orphans(domain: Domain) -> None:
-    """Delete stored bytes that belong to no upload; mend what processes of earlier versions stored or did not count."""
+    """Delete stored bytes that belong to no upload; mend what earlier versions stored or did not record."""
     await uploads.sweep_orphans(domain, domain.clock())
     await addresses.hide_earlier(domain)
     await uploads.recount(domain)
+    await locations.strengthen_earlier(domain.db)
