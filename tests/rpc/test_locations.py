@@ -91,7 +91,8 @@ async def test_claiming_needs_its_scope(world: World) -> None:
     old = world.client(await world.key("acme", scopes=WITHOUT))
     new = world.client(await world.key("acme"))
     for call in (connect(old, "shop"), upload(old, "shop")):
-        await refused(call, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN", location="locations/shop")
+        error = await refused(call, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN", location="locations/shop")
+        assert CLAIM_SCOPE in str(error.details())
     assert {} == await owners(world)
 
     await connect(new, "shop")
