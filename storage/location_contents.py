@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Table, delete, exists, func, literal, or_, select
 from sqlmodel import col
 
-from storage import connections, posts, tokens
+from storage import connections, posts, tokens, uploads
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
 from storage.locations import LocationRow
@@ -22,6 +22,9 @@ KEPT = frozenset({"locations", "data_keys", "event_counters"})
 """The tables that keep their row of a location: its owner; its key, which processes have cached; and the number of its
 newest event, so that no number is given twice.
 """
+
+UPLOADS = "uploads"
+"""The table whose rows are counted for the agency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +78,24 @@ async def live_connections(tx: Transaction, locations: Sequence[str]) -> dict[st
     return {row[0]: row[1] for row in await tx.execute(query.group_by(col(ConnectionRow.location)))}
 
 
-async def wipe(tx: Transaction, location: str) -> dict[str, int]:
-    """Delete everything that is inside a location, and return how many rows of which table.
+async def wipe(tx: Transaction, location: str, agency: str) -> dict[str, int]:
+    """Delete everything that is inside a location of an agency, and return how many rows of which table.
 
     The bytes of its uploads belong to no upload then: the sweeper deletes them.
     """
     gone: dict[str, int] = {}
     await _invalidate(tx, location)
     for table in _tables():
-        deleted = await tx.execute(delete(table).where(table.c.location == location).returning(table.c.location))
-        count = len(deleted.all())
+        counted = table.name == UPLOADS
+        count = await (uploads.remove_all(tx, location, agency) if counted else _delete(tx, table, location))
         if count:
             gone[table.name] = count
     return gone
+
+
+async def _delete(tx: Transaction, table: Table, location: str) -> int:
+    deleted = await tx.execute(delete(table).where(table.c.location == location).returning(table.c.location))
+    return len(deleted.all())
 
 
 def _tables() -> list[Table]:

@@ -14,7 +14,7 @@ from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid, LocationForbidden, QuotaExceeded, StateForbids
-from storage import agencies, location_contents, locations, uploads
+from storage import agencies, location_contents, locations
 from storage.cache import CoherentCache, Invalidations
 from storage.database import Database, Transaction
 from storage.locations import LocationRow
@@ -83,6 +83,14 @@ async def prepare_claim(owners: Owners, caller: Caller, location: str, *, by_gra
         row = await locations.find(tx, location)
         refused = row is not None and row.agency != caller.agency and not (by_grant and await gives_way(tx, row))
     if refused:
+        raise LocationForbidden(location)
+
+
+async def keep_own(tx: Transaction, location: str, agency: str) -> None:
+    """Keep a location the agency's until `tx` ends; called before anything is inserted there or locked, because an
+    operator may have moved it since the call was authorised. Raises LocationForbidden.
+    """
+    if await locations.keep(tx, location) != agency:
         raise LocationForbidden(location)
 
 
@@ -228,8 +236,7 @@ async def _hand_over(tx: Transaction, row: LocationRow, to: str, by: LocationCla
 
 
 async def _empty(tx: Transaction, row: LocationRow) -> dict[str, int]:
-    await uploads.release_all(tx, row.location, row.agency)
-    return await location_contents.wipe(tx, row.location)
+    return await location_contents.wipe(tx, row.location, row.agency)
 
 
 async def _count_attempt(owners: Owners, agency: str) -> None:
