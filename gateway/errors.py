@@ -129,7 +129,10 @@ class LocationForbidden(DomainError):
 
     def __init__(self, location: str) -> None:
         """Report the location's id as the caller sent it, without revealing whether it exists or whose it is."""
-        text = "It is not the key's, or not its agency's: an operator assigns it, or names it in a key."
+        text = (
+            "It is not the key's, or not its agency's: an operator assigns it, names it in a key, or gives the key the "
+            "scope locations.claim, with which it may claim a location that nobody has."
+        )
         super().__init__(text, metadata={"location": f"locations/{location}"})
 
 

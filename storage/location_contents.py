@@ -6,20 +6,25 @@ Owns that nothing of a former owner stays, whatever tables there are. Does not k
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Table, delete, exists, func, or_, select
+from sqlalchemy import ColumnElement, Table, delete, exists, func, literal, or_, select
 from sqlmodel import col
 
-from storage import connections, posts, tokens
+from storage import connections, posts, tokens, uploads
 from storage.connections import ConnectionRow
 from storage.database import Transaction, notify
+from storage.locations import LocationRow
 from storage.migrate import metadata
 from storage.posts import UNFINISHED, PostRow
+from storage.states import LocationClaim
 from storage.tokens import TokenRow
 
 KEPT = frozenset({"locations", "data_keys", "event_counters"})
 """The tables that keep their row of a location: its owner; its key, which processes have cached; and the number of its
 newest event, so that no number is given twice.
 """
+
+UPLOADS = "uploads"
+"""The table whose rows are counted for the agency."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +42,30 @@ async def at_work(tx: Transaction, location: str) -> AtWork:
     return AtWork(live.get(location, 0), int((await tx.execute(unfinished)).scalar_one()))
 
 
+async def is_proved(tx: Transaction, location: str) -> bool:
+    """Return whether a location has, or had, a grant: a token, a connection with one, or a post."""
+    return bool((await tx.execute(select(_proves(literal(location))))).scalar_one())
+
+
+async def proved_first_uses(tx: Transaction) -> Sequence[str]:
+    """Return the locations whose claim is said to be a first use, although they have, or had, a grant."""
+    query = select(col(LocationRow.location)).where(
+        col(LocationRow.claim) == LocationClaim.FIRST_USE, _proves(col(LocationRow.location))
+    )
+    return (await tx.execute(query)).scalars().all()
+
+
+def _proves(location: ColumnElement[str]) -> ColumnElement[bool]:
+    granted = or_(
+        col(ConnectionRow.provider_subject) != "", col(ConnectionRow.status).not_in(connections.WITHOUT_GRANT)
+    )
+    return or_(
+        exists().where(col(TokenRow.location) == location),
+        exists().where(col(ConnectionRow.location) == location, granted),
+        exists().where(col(PostRow.location) == location),
+    )
+
+
 async def live_connections(tx: Transaction, locations: Sequence[str]) -> dict[str, int]:
     """Return the number of connections with a grant in each of these locations that has any."""
     has_pair = exists().where(
@@ -49,19 +78,24 @@ async def live_connections(tx: Transaction, locations: Sequence[str]) -> dict[st
     return {row[0]: row[1] for row in await tx.execute(query.group_by(col(ConnectionRow.location)))}
 
 
-async def wipe(tx: Transaction, location: str) -> dict[str, int]:
-    """Delete everything that is inside a location, and return how many rows of which table.
+async def wipe(tx: Transaction, location: str, agency: str) -> dict[str, int]:
+    """Delete everything that is inside a location of an agency, and return how many rows of which table.
 
     The bytes of its uploads belong to no upload then: the sweeper deletes them.
     """
     gone: dict[str, int] = {}
     await _invalidate(tx, location)
     for table in _tables():
-        deleted = await tx.execute(delete(table).where(table.c.location == location).returning(table.c.location))
-        count = len(deleted.all())
+        counted = table.name == UPLOADS
+        count = await (uploads.remove_all(tx, location, agency) if counted else _delete(tx, table, location))
         if count:
             gone[table.name] = count
     return gone
+
+
+async def _delete(tx: Transaction, table: Table, location: str) -> int:
+    deleted = await tx.execute(delete(table).where(table.c.location == location).returning(table.c.location))
+    return len(deleted.all())
 
 
 def _tables() -> list[Table]:

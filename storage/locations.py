@@ -64,10 +64,12 @@ async def claim(
     return (await tx.execute(kept)).scalar_one_or_none() or agency
 
 
-async def keep(tx: Transaction, location: str) -> None:
-    """Keep a location from being moved or released until the transaction ends; called before its rows are locked."""
-    query = select(col(LocationRow.location)).where(col(LocationRow.location) == location)
-    await tx.execute(query.with_for_update(read=True, key_share=True))
+async def keep(tx: Transaction, location: str) -> str | None:
+    """Keep a location from being moved or released until the transaction ends, and return its agency, or None; called
+    before its rows are locked.
+    """
+    query = select(col(LocationRow.agency)).where(col(LocationRow.location) == location)
+    return (await tx.execute(query.with_for_update(read=True, key_share=True))).scalar_one_or_none()
 
 
 async def strengthen(tx: Transaction, location: str, by: LocationClaim) -> None:

@@ -27,7 +27,7 @@ from sqlmodel import Field, SQLModel, col
 
 from storage import agencies, rows
 from storage.database import Transaction, advisory_lock
-from storage.locations import locations_of
+from storage.locations import keep, locations_of
 from storage.posts import UNFINISHED, PostRow
 from storage.states import UploadState
 from storage.types import json_or_null, state_field, time_field
@@ -122,6 +122,7 @@ async def commit_part(tx: Transaction, part: UploadPartRow, expire_time: datetim
     """Add a part that begins where the upload ends; return False when another writer was first or the upload is not
     open.
     """
+    await keep(tx, part.location)
     statement = (
         update(UploadRow)
         .where(
@@ -315,11 +316,20 @@ def _reserved(declared: int, committed: int) -> int:
     return max(declared, committed) if declared else _steps(committed) * STEP
 
 
-async def release_all(tx: Transaction, location: str, agency: str) -> None:
-    """Count the bytes of all of a location's uploads no longer for the agency, because they are about to be deleted."""
+async def remove_all(tx: Transaction, location: str, agency: str) -> int:
+    """Delete all of a location's uploads, count their bytes no longer for the agency, and return how many there were.
+
+    The uploads are locked before the agency, as by every other change of an upload: in the other order two could
+    deadlock.
+    """
+    gone = delete(UploadRow).where(col(UploadRow.location) == location)
+    counted = (col(UploadRow.size_bytes), col(UploadRow.committed_size), col(UploadRow.state))
+    found = (await tx.execute(gone.returning(*counted))).all()
     row = await agencies.lock(tx, agency)
-    row.upload_bytes = max(0, row.upload_bytes - await reserved_bytes(tx, location))
+    freed = sum(_reserved(declared, committed) for declared, committed, state in found if state in STORED)
+    row.upload_bytes = max(0, row.upload_bytes - freed)
     await tx.flush()
+    return len(found)
 
 
 async def recount(tx: Transaction, agency: str) -> int:

@@ -17,6 +17,9 @@ app = typer.Typer(
     no_args_is_help=True, help="Manage API keys: who may call the gateway, for which locations, with which scopes."
 )
 
+CLAIMING = {"connections.write", "uploads.write"}
+"""The scopes of the methods with which a location is claimed."""
+
 SPANS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -55,16 +58,18 @@ def create(
 
         social-gateway api-keys create --agency acme --location loc1 --scope posts.write --expires-in 90d
     """
+    from gateway.caller import CLAIM_SCOPE
     from gateway.cli.running import run_async
     from gateway.command_error import CommandError
 
     if bool(location) == all_locations:
         raise CommandError("choose the locations: either --location LOCATION (may be repeated) or --all-locations")
+    scopes = _split(scope)
     made = run_async(
         _create(
             agency=agency,
             locations=None if all_locations else _split(location),
-            scopes=_split(scope),
+            scopes=scopes,
             lifetime=span(expires_in) if expires_in else None,
             redirect_uris=tuple(redirect_uri or ()),
             display_name=name,
@@ -72,6 +77,10 @@ def create(
     )
     for each in made.taken:
         typer.echo(f"Location {each} was another agency's by first use alone, and is {agency}'s now.", err=True)
+    if all_locations and CLAIM_SCOPE not in scopes and CLAIMING & set(scopes):
+        typer.echo(
+            f"It claims no location that nobody has yet: for that it needs the scope {CLAIM_SCOPE} too.", err=True
+        )
     typer.echo(f"Key {made.key_id} of agency {agency} was created. It is shown only once:", err=True)
     typer.echo(made.secret.reveal())
 

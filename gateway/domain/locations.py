@@ -14,7 +14,7 @@ from gateway.aip import names
 from gateway.caller import Caller
 from gateway.clock import Clock
 from gateway.errors import FieldInvalid, LocationForbidden, QuotaExceeded, StateForbids
-from storage import agencies, location_contents, locations, uploads
+from storage import agencies, location_contents, locations
 from storage.cache import CoherentCache, Invalidations
 from storage.database import Database, Transaction
 from storage.locations import LocationRow
@@ -81,7 +81,16 @@ async def prepare_claim(owners: Owners, caller: Caller, location: str, *, by_gra
         await _count_attempt(owners, caller.agency)
     async with owners.database.read() as tx:
         row = await locations.find(tx, location)
-    if row is not None and row.agency != caller.agency and not (by_grant and row.claim == LocationClaim.FIRST_USE):
+        refused = row is not None and row.agency != caller.agency and not (by_grant and await gives_way(tx, row))
+    if refused:
+        raise LocationForbidden(location)
+
+
+async def keep_own(tx: Transaction, location: str, agency: str) -> None:
+    """Keep a location the agency's until `tx` ends; called before anything is inserted there or locked, because an
+    operator may have moved it since the call was authorised. Raises LocationForbidden.
+    """
+    if await locations.keep(tx, location) != agency:
         raise LocationForbidden(location)
 
 
@@ -117,7 +126,7 @@ async def claim_by_grant(tx: Transaction, location: str, agency: str, now: datet
     if row.agency == agency:
         await locations.strengthen(tx, location, LocationClaim.GRANTED)
         return True
-    if row.claim != LocationClaim.FIRST_USE:
+    if not await gives_way(tx, row):
         return False
     await _hand_over(tx, row, agency, LocationClaim.GRANTED, now)
     return True
@@ -133,13 +142,32 @@ async def name_locations(tx: Transaction, agency: str, named: Iterable[str], now
         row = await locations.find(tx, location, lock=True)
         if row is None or row.agency == agency:
             await locations.strengthen(tx, location, LocationClaim.NAMED)
-        elif row.claim == LocationClaim.FIRST_USE:
+        elif await gives_way(tx, row):
             await _hand_over(tx, row, agency, LocationClaim.NAMED, now)
             taken.append(location)
         else:
             text = f"{location!r} belongs to the agency {row.agency!r}: `social-gateway locations assign` moves it"
             raise FieldInvalid("locations", text)
     return taken
+
+
+async def gives_way(tx: Transaction, row: LocationRow) -> bool:
+    """Return whether the owner's claim is its first use alone. What the location holds counts too: a process of the
+    version before claims connects a grant without recording it.
+    """
+    return row.claim == LocationClaim.FIRST_USE and not await location_contents.is_proved(tx, row.location)
+
+
+async def strengthen_earlier(database: Database) -> None:
+    """Record as GRANTED what processes of an earlier version connected without saying so."""
+    async with database.read() as tx:
+        found = await location_contents.proved_first_uses(tx)
+    for location in found:
+        async with database.transaction() as tx:
+            row = await locations.find(tx, location, lock=True)
+            if row is not None and row.claim == LocationClaim.FIRST_USE and not await gives_way(tx, row):
+                await locations.strengthen(tx, location, LocationClaim.GRANTED)
+                log.info("location.strengthened", location=location, agency=row.agency)
 
 
 async def assign(
@@ -208,8 +236,7 @@ async def _hand_over(tx: Transaction, row: LocationRow, to: str, by: LocationCla
 
 
 async def _empty(tx: Transaction, row: LocationRow) -> dict[str, int]:
-    await uploads.release_all(tx, row.location, row.agency)
-    return await location_contents.wipe(tx, row.location)
+    return await location_contents.wipe(tx, row.location, row.agency)
 
 
 async def _count_attempt(owners: Owners, agency: str) -> None:

@@ -10,6 +10,7 @@ import structlog
 from procrastinate import App
 from procrastinate.jobs import Status
 
+from gateway.domain import locations
 from gateway.domain.connections import verify
 from gateway.domain.context import Domain
 from gateway.domain.media import addresses, uploads
@@ -113,5 +114,6 @@ async def clear_addresses(domain: Domain) -> None:
 
 
 async def counts(domain: Domain) -> None:
-    """Mend what processes of earlier versions did not count."""
+    """Mend what processes of earlier versions did not count or record."""
     await uploads.recount(domain)
+    await locations.strengthen_earlier(domain.db)

@@ -92,14 +92,16 @@ class EngagementService(engagement_service_pb2_grpc.EngagementServiceServicer):
     ) -> engagement_pb2.Comment:
         """Create a comment, or a reply to one."""
         location, account = names.ACCOUNT.parse(request.parent, path="parent")
-        key = await self._guard.authorize_write(location, request)
+        caller = await self._guard.authorize(location)
+        key = self._guard.request_key(caller, location, request)
         text = request.comment.text
         if len(text) > MAX_TEXT:
             raise FieldInvalid("comment.text", f"has more than {MAX_TEXT} characters")
         post, reply_to = _target(request.comment, location, account, "comment.")
         if not post and not reply_to:
             raise FieldInvalid("comment.post", "is required, unless reply_to is set")
-        creating = write.create(self._domain, NewComment(location, account, text, post, reply_to), key)
+        new = NewComment(location, account, text, post, reply_to)
+        creating = write.create(self._domain, new, key, agency=caller.agency)
         return to_proto(location, account, await or_not_found(request.parent, creating, KINDS))
 
     async def LikeComment(self, request: engagement_service_pb2.LikeCommentRequest, context: Any) -> empty_pb2.Empty:

@@ -69,10 +69,11 @@ class PlannerService(planner_service_pb2_grpc.PlannerServiceServicer):
     ) -> planner_pb2.PostImport:
         """Import a CSV file of posts into the planner."""
         location = names.location(request.parent)
-        key = await self._guard.authorize_write(location, request)
+        caller = await self._guard.authorize(location)
+        key = self._guard.request_key(caller, location, request)
         upload = names.UPLOAD.parse_in(location, request.post_import.upload, path="post_import.upload")
         new = NewImport(location, upload, _accounts(request.post_import, location))
-        creating = create.create(self._domain, new, key)
+        creating = create.create(self._domain, new, key, agency=caller.agency)
         return to_proto(await or_not_found(request.parent, creating, KINDS))
 
     async def GetPostImport(

@@ -45,10 +45,13 @@ class PostService(post_service_pb2_grpc.PostServiceServicer):
         """Check and queue a post."""
         location = names.location(request.parent)
         # The location is not claimed: one without an owner has no account to post to.
-        key = await self._guard.authorize_write(location, request)
+        caller = await self._guard.authorize(location)
+        key = self._guard.request_key(caller, location, request)
         id = names.check_own_id(request.post_id, path="post_id") if request.post_id else self._domain.new_id()
         new, faults = post_from_proto.from_proto(request.post, location, id, now=self._domain.clock())
-        row = await create.create(self._domain, new, key, faults=faults, validate_only=request.validate_only)
+        row = await create.create(
+            self._domain, new, key, agency=caller.agency, faults=faults, validate_only=request.validate_only
+        )
         message = self._to_proto(row)
         if request.validate_only:
             # The post does not exist, so it has no name.

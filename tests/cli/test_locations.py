@@ -91,6 +91,20 @@ def test_a_key_takes_what_was_only_used_and_says_so(database_url: str) -> None:
     assert [["l1", "acme", "NAMED", "0"], ["l2", "beta", "NAMED", "0"]] == listed(database_url)
 
 
+def test_a_key_that_could_claim_says_what_it_lacks(database_url: str) -> None:
+    """A key for all locations that may create what claims one, but not claim, says so, and does so for no other key."""
+    uploads = ("--scope", "uploads.write")
+    made = {
+        "lacks": key(database_url, "acme", "--all-locations", *uploads),
+        "claims": key(database_url, "acme", "--all-locations", *uploads, "--scope", "locations.claim"),
+        "named": key(database_url, "acme", "--location", "l1", *uploads),
+        "posts": key(database_url, "acme", "--all-locations"),
+    }
+
+    said = {name for name, ran in made.items() if "it needs the scope locations.claim too" in ran.err}
+    assert ({"lacks"}, {0}) == (said, {ran.code for ran in made.values()})
+
+
 def test_a_key_claims_only_if_it_is_asked_for(database_url: str) -> None:
     """A new key for all locations has the scopes that were named, and no other."""
     key(database_url, "acme", "--all-locations")

@@ -42,7 +42,7 @@ async def new_post(gateway: World, id: str = "p1") -> PostRow:
         uploads=[],
         options={"privacy_level": "only_me"},
     )
-    return await create.create(gateway.domain, new, None)
+    return await create.create(gateway.domain, new, None, agency="default")
 
 
 async def get(gateway: World, id: str = "p1") -> post_pb2.Post:

@@ -19,11 +19,13 @@ from gateway.domain import api_keys, locations
 from gateway.domain.locations import ClaimLimits, Owners
 from gateway.domain.media import uploads as upload_rules
 from gateway.errors import FieldInvalid, LocationForbidden, QuotaExceeded
+from gateway.jobs import sweep
 from providers.simulators.highlevel.tenants import BAKERY, GARAGE
 from socialgateway.v1 import connection_pb2, upload_pb2
 from socialgateway.v1.connection_service_pb2 import (
     CompleteConnectionRequest,
     CreateConnectionRequest,
+    DisconnectConnectionRequest,
     GetConnectionRequest,
     ListConnectionsRequest,
 )
@@ -89,7 +91,8 @@ async def test_claiming_needs_its_scope(world: World) -> None:
     old = world.client(await world.key("acme", scopes=WITHOUT))
     new = world.client(await world.key("acme"))
     for call in (connect(old, "shop"), upload(old, "shop")):
-        await refused(call, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN", location="locations/shop")
+        error = await refused(call, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN", location="locations/shop")
+        assert CLAIM_SCOPE in str(error.details())
     assert {} == await owners(world)
 
     await connect(new, "shop")
@@ -270,6 +273,34 @@ async def test_a_grant_never_takes_what_has_a_grant_of_its_own(high: HighWorld) 
         (await owners(high.world))[GARAGE],
     )
     assert [] == [each for each in await high.listed() if each.provider_subject == GARAGE]
+
+
+async def test_a_grant_counts_although_a_process_did_not_record_it(high: HighWorld) -> None:
+    """What a process of the version before claims connected gives way to no grant, token or key, even once it is
+    disconnected; the sweeper records it.
+    """
+    squatter = high.world.client(await high.world.key("rival"))
+    made = await connect(squatter, GARAGE)
+    query = await high.world.consent(made.authorization.uri)
+    await squatter.connections.CompleteConnection(CompleteConnectionRequest(**query))
+    async with high.world.domain.db.transaction() as tx:
+        await tx.execute(text("UPDATE locations SET claim = DEFAULT"))
+
+    for _ in range(2):
+        await high.connect_agency(BAKERY, BAKERY, GARAGE)
+        await high.sweep()
+        token = high.create(GARAGE, static_token=high.vendor.private_token(GARAGE))
+        await refused(token, Code.PERMISSION_DENIED, "LOCATION_FORBIDDEN")
+        with pytest.raises(FieldInvalid):
+            await high.world.key("acme", locations=[GARAGE])
+        kept = await squatter.connections.GetConnection(GetConnectionRequest(name=made.name))
+        assert ("rival", "FIRST_USE") == (await owners(high.world))[GARAGE]
+        await squatter.connections.DisconnectConnection(DisconnectConnectionRequest(name=kept.name))
+
+    await upload(squatter, "unused")
+    await sweep.orphans(high.world.domain)
+    found = await owners(high.world)
+    assert (("rival", "GRANTED"), ("rival", "FIRST_USE")) == (found[GARAGE], found["unused"])
 
 
 async def test_a_static_token_proves_its_location(high: HighWorld) -> None:

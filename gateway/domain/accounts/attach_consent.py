@@ -13,6 +13,7 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.accounts import attach, sync
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.errors import AuthorizationStateInvalid
 from providers.models.secret import Secret
 from storage import accounts, connections, network_consents
@@ -63,6 +64,7 @@ async def start(
     new = _row(domain, row, platform, return_uri, caller)
     new.known = {id: each.expire_time.isoformat() if each.expire_time else "" for id, each in usable.items()}
     async with domain.db.transaction() as tx:
+        await keep_own(tx, location, caller.agency)
         first = await idempotency.claim(tx, key, new.id, new.create_time)
         if first is None:
             seal = await domain.sealer.for_location(tx, location)

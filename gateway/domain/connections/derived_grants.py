@@ -17,7 +17,7 @@ from gateway.domain.access import ConnectionAccess
 from gateway.domain.connections import grants
 from gateway.domain.context import Domain
 from gateway.domain.credentials import connection_status
-from gateway.domain.locations import claim_by_grant
+from gateway.domain.locations import claim_by_grant, gives_way
 from gateway.errors import FieldInvalid, StateForbids
 from providers.errors import Ambiguous, ContractBroken, ProviderError, RateLimited, Temporary
 from providers.models.grants import Grant, GrantKind
@@ -25,7 +25,7 @@ from storage import connections, locations, posts
 from storage.connections import ConnectionRow
 from storage.database import Transaction
 from storage.errors import NotFound
-from storage.states import ConnectionStatus, LocationClaim
+from storage.states import ConnectionStatus
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +91,7 @@ async def waiting_places(domain: Domain, agency: ConnectionRow, places: Sequence
 async def _waiting_for(tx: Transaction, owner: str | None, place: str, rows: list[ConnectionRow]) -> list[WaitingPlace]:
     if not rows:
         row = await locations.find(tx, place) if _is_location(place) else None
-        free = row is None or row.agency == owner or row.claim == LocationClaim.FIRST_USE
+        free = row is None or row.agency == owner or await gives_way(tx, row)
         return [WaitingPlace(place, None)] if free and _is_location(place) else []
     connected = {row.location for row in rows if row.status in LIVE}
     return [WaitingPlace(place, row) for row in rows if _is_waiting(row) and row.location not in connected]

@@ -8,6 +8,7 @@ from gateway.domain import idempotency, oauth_state
 from gateway.domain.connections import consent, read
 from gateway.domain.context import ConnectionView, Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.errors import CapabilityMissing
 from providers.capabilities import Capability, Support
 from storage import connections
@@ -32,6 +33,7 @@ async def reauthorize(
     """
     now = domain.clock()
     async with domain.db.transaction() as tx:
+        await keep_own(tx, location, caller.agency)
         row = await connections.get(tx, location, connection, lock=True)
         if row.grant_origin == GrantOrigin.STATIC_TOKEN:
             raise CapabilityMissing(Capability.OAUTH.value, Support.IMPOSSIBLE.value, NO_PAGE)

@@ -19,6 +19,7 @@ from gateway.domain.context import Domain
 from gateway.domain.engagement import read
 from gateway.domain.engagement.read import ConnectedAccount, FetchedComment
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.errors import Conflict, OutcomeUnknown
 from providers.errors import Ambiguous, ContractBroken, NotFound, ProviderError
 from providers.models.engagement import Comment
@@ -49,12 +50,13 @@ class NewComment:
     reply_to: str = ""
 
 
-async def create(domain: Domain, new: NewComment, key: RequestKey | None) -> FetchedComment:
+async def create(domain: Domain, new: NewComment, key: RequestKey | None, *, agency: str) -> FetchedComment:
     """Write a comment: one vendor call, and a second one if the answer is lost.
 
     With a `request_id` that was used before, the first call's comment is returned, or looked up. Raises what
-    `read.connected` and `read.vendor_post` raise, Conflict while the first call runs, OutcomeUnknown if it is not known
-    whether it was written, ProviderError if it certainly was not.
+    `read.connected` and `read.vendor_post` raise, Conflict while the first call runs, LocationForbidden if the location
+    is no longer `agency`'s, OutcomeUnknown if it is not known whether it was written, ProviderError if it certainly was
+    not.
     """
     first = await idempotency.earlier(domain.db, key)
     target = await read.connected(domain, new.location, new.account)
@@ -63,6 +65,7 @@ async def create(domain: Domain, new: NewComment, key: RequestKey | None) -> Fet
         parent = await read.vendor_post(domain, target, new.post) if new.post else new.reply_to
         row = _new_row(domain, new, parent)
         async with domain.db.transaction() as tx:
+            await keep_own(tx, new.location, agency)
             first = await idempotency.claim(tx, key, row.id, row.sent_time)
             if first is None:
                 await comments.insert(tx, row)

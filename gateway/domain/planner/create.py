@@ -10,6 +10,7 @@ from gateway.aip import names
 from gateway.domain import idempotency
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.domain.media.uploads import SHEET_TYPE
 from gateway.domain.planner import import_upload
 from gateway.domain.planner.imports import CREATING, stored
@@ -36,16 +37,18 @@ class NewImport:
     accounts: Sequence[str]
 
 
-async def create(domain: Domain, new: NewImport, key: RequestKey | None) -> ImportRow:
+async def create(domain: Domain, new: NewImport, key: RequestKey | None, *, agency: str) -> ImportRow:
     """Send a file of posts to the planner: two or three vendor calls. No posts are made yet.
 
     With a `request_id` that was used before, the first call's import is returned, or resumed where it stopped. Raises
     storage's NotFound (upload, account), FieldInvalid, StateForbids, UploadExpired, MediaInvalid,
-    ReauthorizationRequired, Conflict, and ProviderError where the same call may be repeated.
+    ReauthorizationRequired, Conflict, LocationForbidden if the location is no longer `agency`'s, and ProviderError
+    where the same call may be repeated.
     """
     first = await idempotency.earlier(domain.db, key)
     if first is None:
         async with domain.db.transaction() as tx:
+            await keep_own(tx, new.location, agency)
             row = await _new_row(domain, tx, new)
             first = await idempotency.claim(tx, key, row.id, row.create_time)
             if first is None:

@@ -12,6 +12,7 @@ from gateway.domain import idempotency
 from gateway.domain.concurrency import LEASE
 from gateway.domain.context import Domain
 from gateway.domain.idempotency import RequestKey
+from gateway.domain.locations import keep_own
 from gateway.domain.media import addresses
 from gateway.domain.media import uploads as upload_rules
 from gateway.domain.posts import read
@@ -54,14 +55,15 @@ async def create(
     new: NewPost,
     key: RequestKey | None,
     *,
+    agency: str,
     faults: Sequence[FieldInvalid] = (),
     validate_only: bool = False,
 ) -> PostRow:
     """Check the post and queue it: at most one vendor call, for creator info that is missing or old.
 
     `faults` are fields that could not be parsed; they are reported together with all other violations. If the key's
-    `request_id` already created a post, return that post. Raises what `preflight.check` and `uploads.hold` raise, and
-    ResourceExists.
+    `request_id` already created a post, return that post. Raises what `preflight.check` and `uploads.hold` raise,
+    ResourceExists, and LocationForbidden if the location is no longer `agency`'s.
     """
     first = await idempotency.earlier(domain.db, key)
     if first is not None:
@@ -72,6 +74,7 @@ async def create(
     if validate_only:
         return row
     async with domain.db.transaction() as tx:
+        await keep_own(tx, new.location, agency)
         first = await idempotency.claim(tx, key, row.id, row.create_time)
         if first is None:
             return await _insert(domain, tx, row)
