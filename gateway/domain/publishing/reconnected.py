@@ -17,11 +17,16 @@ from gateway.domain.publishing.journal import Work
 from providers.capabilities import Capability
 from providers.errors import ProviderError, Rejected
 from storage import accounts
+from storage.accounts import AccountRow
 from storage.attempts import ACCOUNT
-from storage.posts import PostRow
 from storage.states import PostState
 
 log = structlog.get_logger(__name__)
+
+MOVING = "moving"
+"""The key in `AttemptRow.media` that marks an edit that was begun and may still be without its end: what the planner
+keeps otherwise may be ours then, if UpdatePost changed the post meanwhile.
+"""
 
 AHEAD = timedelta(minutes=2)
 """How far ahead the time of a post must be: an edit that arrives after it might publish the post."""
@@ -48,27 +53,42 @@ async def follow(domain: Domain, work: Work) -> Work | None:
         account = await accounts.get(tx, post.location, post.account)
     if not is_behind(work, account.provider_account_id):
         return work
-    obstacle = _obstacle(domain, post)
+    obstacle = _obstacle(domain, work)
     if obstacle is not None:
         return await _defer(domain, work, obstacle)
+    media = {**work.attempt.media, MOVING: True}
+    work = await journal.move(domain, work, work.attempt.state, unchanged=True, media=media)
+    return await _edit(domain, work, account)
+
+
+async def _edit(domain: Domain, work: Work, account: AccountRow) -> Work | None:
+    """Make the edit, and note the new id with the attempt."""
+    post = work.post
     request = post_content.publish_request(post, account, post_content.placeholder(post))
     access = moves.access_of(domain, post)
     try:
         await domain.providers[post.provider].records.edit(access, work.attempt.publish_id, request)
     except ProviderError as error:
         log.warning("publish.not_moved", location=post.location, post=post.id, code=error.code)
-        return await _defer(domain, work, vendor_errors.as_stored(error) if isinstance(error, Rejected) else None)
-    media = {**work.attempt.media, ACCOUNT: account.provider_account_id}
+        if isinstance(error, Rejected):
+            return await _defer(domain, work, vendor_errors.as_stored(error), media=_ended(work))
+        return await _defer(domain, work, None)
+    media, columns = {**_ended(work), ACCOUNT: account.provider_account_id}, {"error": None, "differences": {}}
     try:
-        return await journal.move(domain, work, work.attempt.state, post={"error": None}, unchanged=True, media=media)
+        return await journal.move(domain, work, work.attempt.state, post=columns, unchanged=True, media=media)
     except Superseded:
-        # The planner may have the old words or the old time again: they are compared, and sent anew, at once.
+        # The planner may have the old words or the old time again: the new ones are sent at once.
         await journal.set_due(domain, post, domain.clock())
         raise
 
 
-def _obstacle(domain: Domain, post: PostRow) -> dict[str, Any] | None:
+def _ended(work: Work) -> dict[str, Any]:
+    return {name: value for name, value in work.attempt.media.items() if name != MOVING}
+
+
+def _obstacle(domain: Domain, work: Work) -> dict[str, Any] | None:
     """Return why a post must not be moved without its caller, as the error of the post."""
+    post = work.post
     if post.schedule_time is None or post.schedule_time <= domain.clock() + AHEAD:
         # The edit would publish it, perhaps weeks late, and twice if it were repeated.
         text = (
@@ -76,7 +96,7 @@ def _obstacle(domain: Domain, post: PostRow) -> dict[str, Any] | None:
             "or end it by CancelPost."
         )
         return vendor_errors.stored_error("STATE_FORBIDS", text, provider=post.provider)
-    if post.differences:
+    if post.differences and MOVING not in work.attempt.media:
         fields = ", ".join(sorted(post.differences))
         text = (
             f"The account was reconnected, and the planner keeps the post otherwise than it was sent ({fields}): send "
@@ -86,8 +106,8 @@ def _obstacle(domain: Domain, post: PostRow) -> dict[str, Any] | None:
     return None
 
 
-async def _defer(domain: Domain, work: Work, error: dict[str, Any] | None) -> None:
+async def _defer(domain: Domain, work: Work, error: dict[str, Any] | None, **attempt_values: Any) -> None:
     polls = work.attempt.polls
-    moved = await journal.move(domain, work, work.attempt.state, polls=polls + 1)
+    moved = await journal.move(domain, work, work.attempt.state, polls=polls + 1, **attempt_values)
     shown = {} if error is None else {"error": error}
     await moves.defer(domain, moved, retry_policy.poll_delay(polls, retry_policy.POST_ID_POLL_MAX), **shown)
