@@ -38,7 +38,8 @@ class AttemptRow(SQLModel, table=True):
     publish id; without an id, the consecutive searches of the vendor's list in which the post was missing. `media` has
     under `stored` the addresses of the attempt's media in the vendor's library, by position, under `taken` true if the
     vendor accepted the submit without returning an id, under `refused` a refusal that proves nothing, under `compared`
-    true once a planner's record was compared with what was sent, and under `account` the vendor's id of the account.
+    true once a planner's record was compared with what was sent, under `account` the vendor's id of the account, and
+    under `moving` true from before the planner's record is moved to another of them until that has ended.
     """
 
     __tablename__ = "attempts"

@@ -143,14 +143,17 @@ async def change(
     *,
     expect: Sequence[PostState],
     at_attempt: int | None = None,
+    at_version: int | None = None,
     **values: Any,
 ) -> PostRow | None:
-    """Set columns of a post that is in one of the expected states (and at the expected attempt); return None when it
-    is not.
+    """Set columns of a post that is in one of the expected states (and at the expected attempt and version); return
+    None when it is not.
     """
     where = and_(rows.by_id(PostRow, location, post), col(PostRow.state).in_(expect))
     if at_attempt is not None:
         where = and_(where, col(PostRow.attempt) == at_attempt)
+    if at_version is not None:
+        where = and_(where, col(PostRow.version) == at_version)
     row = await rows.change(tx, PostRow, where, now, **values)
     if row is not None:
         await notify(tx, TOPIC, cache_key(location, post))

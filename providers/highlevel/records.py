@@ -60,7 +60,12 @@ class HighLevelRecords:
             text = "HighLevel shows the post without its media: an update would lose them."
             raise ContentRefused(text, provider=PROVIDER, code="media_would_be_lost")
         ids, found = await location_ids_of(access), await find_labels(self._client, access, request)
-        return publish_body.build(request, ids, found, self._client.clock(), v3=v3) | {"media": media}
+        body = publish_body.build(request, ids, found, self._client.clock(), v3=v3) | {"media": media}
+        if body["status"] == "published":
+            # An edit may be repeated, so it must never publish: two of them could do so twice.
+            text = "HighLevel would publish the post at once: give it a time in the future, or cancel it."
+            raise Rejected(text, provider=PROVIDER, code="time_passed")
+        return body
 
     async def delete(self, access: Access, publish_id: str) -> None:
         """Delete HighLevel's record; see the interface."""

@@ -4,15 +4,17 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from gateway.domain.concurrency import Superseded
 from gateway.domain.posts import delete, read, update
-from gateway.domain.publishing import batch_status, journal
+from gateway.domain.publishing import batch_status, journal, vendor_status
 from gateway.domain.publishing.journal import Work
 from gateway.errors import EtagMismatch, StateForbids
 from providers.errors import OptionUnsupported, ProviderError, Unavailable
 from storage.errors import NotFound
+from storage.key_ring import KeyMissing
 from storage.posts import PostRow
 from tests.fixtures.domain import LOCATION
 from tests.fixtures.planner import PlannerStage, planning
@@ -182,3 +184,65 @@ async def test_a_failing_list_delays_no_post(database_url: str, tmp_path: Path) 
         states = {(await stage.read(post)).state for post in made}
 
     assert {"PUBLISHED"} == states
+
+
+async def ended(stage: PlannerStage, number: int) -> list[PostRow]:
+    """Return posts that the planner has published and that are due to be polled."""
+    account = await stage.connect()
+    made = [await scheduled(stage, f"Post {each}", account=account, after=1) for each in range(number)]
+    stage.clock.advance(2 * HOURS)
+    return made
+
+
+async def states(stage: PlannerStage, posts: list[PostRow]) -> list[str]:
+    """Return the states of posts now."""
+    return [(await stage.read(each)).state for each in posts]
+
+
+@pytest.mark.parametrize("table", ["posts", "attempts"])
+async def test_a_locked_post_stops_no_other(table: str, database_url: str, tmp_path: Path) -> None:
+    """A row that a person with a console keeps locked belongs to one post of the batch; the others get their status."""
+    column = {"posts": "id", "attempts": "post"}[table]
+    async with planning(database_url, tmp_path, database_lock_seconds=0.1) as stage:
+        made = await ended(stage, 3)
+        async with await psycopg.AsyncConnection.connect(database_url) as person:
+            await person.execute(f"SELECT 1 FROM {table} WHERE {column} = %s FOR UPDATE", [made[0].id])  # type: ignore[arg-type]
+            await batch_status.poll(stage.domain, LOCATION, "c1")
+            locked = await states(stage, made)
+        await batch_status.poll(stage.domain, LOCATION, "c1")
+        later = await states(stage, made)
+
+    assert (["SCHEDULED", "PUBLISHED", "PUBLISHED"], ["PUBLISHED"] * 3) == (locked, later)
+
+
+@pytest.mark.parametrize("error", [NotFound("account", "a9"), KeyMissing("k9"), RuntimeError("a fault")], ids=repr)
+async def test_what_is_wrong_with_one_post_stops_no_other(
+    error: Exception, monkeypatch: pytest.MonkeyPatch, database_url: str, tmp_path: Path
+) -> None:
+    """That post is left to its own step, which knows what follows; the others get their status."""
+    apply, raised = vendor_status.apply, []
+
+    async def failing(domain: Any, work: Work, status: Any) -> Any:
+        if not raised:
+            raised.append(work.post.id)
+            raise error
+        return await apply(domain, work, status)
+
+    async with planning(database_url, tmp_path) as stage:
+        made = await ended(stage, 3)
+        monkeypatch.setattr(vendor_status, "apply", failing)
+        await batch_status.poll(stage.domain, LOCATION, "c1")
+        found = await states(stage, made)
+
+    assert (1, ["PUBLISHED"] * 3) == (len(raised), found)
+
+
+async def test_a_batch_ends_when_the_process_stops(database_url: str, tmp_path: Path) -> None:
+    """After the post that it has begun."""
+    answers = iter([False])
+    async with planning(database_url, tmp_path) as stage:
+        made = await ended(stage, 3)
+        await batch_status.poll(stage.domain, LOCATION, "c1", stopping=lambda: next(answers, True))
+        found = await states(stage, made)
+
+    assert ["PUBLISHED", "SCHEDULED", "SCHEDULED"] == sorted(found)

@@ -19,9 +19,10 @@ from gateway.domain.publishing.journal import Work
 from gateway.errors import Conflict, EtagMismatch, FieldInvalid, StateForbids
 from providers.capabilities import Capability
 from providers.errors import Ambiguous
-from storage import accounts
+from storage import accounts, attempts
 from storage import posts as rows
-from storage.attempts import AttemptRow
+from storage.attempts import ACCOUNT, AttemptRow
+from storage.database import Transaction
 from storage.posts import PostRow
 from storage.states import AttemptState, PostState
 
@@ -113,7 +114,9 @@ async def _store(
     *,
     in_planner: bool,
 ) -> PostRow:
-    """Commit the change. A worker about to submit the unchanged post finds its attempt replaced."""
+    """Commit the change. A worker about to submit the unchanged post finds its attempt replaced, and one that follows
+    the account in the planner finds the post changed.
+    """
     now = domain.clock()
     if not in_planner and attempt is not None and attempt.state == AttemptState.INTENT:
         work = await journal.open_attempt(domain, row, attempt, state=PostState.QUEUED, due_at=now)
@@ -125,7 +128,15 @@ async def _store(
             changed = await rows.change(
                 tx, row.location, row.id, now, expect=[row.state], at_attempt=row.attempt, **values, **due
             )
-            if changed is None:
+            if changed is None or (in_planner and attempt is not None and await _was_followed(tx, attempt)):
                 raise Superseded
             return changed
     return await read.get(domain, row.location, first)
+
+
+async def _was_followed(tx: Transaction, attempt: AttemptRow) -> bool:
+    """Return whether a worker has meanwhile edited the planner's record too, for the account's new id: perhaps last, so
+    that the edit must be repeated.
+    """
+    now = await attempts.find(tx, attempt.location, attempt.post, attempt.number)
+    return now is None or now.media.get(ACCOUNT) != attempt.media.get(ACCOUNT)

@@ -1,22 +1,24 @@
 """Polling many posts with one call, where the vendor supports it: one call for a connection.
 
-Owns which posts are polled together. What a status means for a post is `vendor_status`; a post without a response takes
-its own step.
+Owns which posts are polled together. What a status means for a post is `vendor_status`; a post without a response, or
+with more to do than to be polled, takes its own step.
 """
 
-import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 import structlog
 
 from gateway.domain.concurrency import Superseded
 from gateway.domain.context import Domain
-from gateway.domain.publishing import journal, moves, step, vendor_lookup, vendor_status
+from gateway.domain.publishing import journal, moves, reconnected, step, vendor_lookup, vendor_status
 from gateway.domain.publishing.journal import Work
 from gateway.domain.publishing.queue import BATCHABLE
 from providers.errors import ProviderError
+from providers.models.publishing import PublishStatus
+from storage import accounts
 from storage import posts as rows
+from storage.database import DatabaseBusy, DatabaseUnavailable
 from storage.states import AttemptState
 
 log = structlog.get_logger(__name__)
@@ -33,19 +35,23 @@ async def poll(domain: Domain, location: str, connection: str, *, stopping: Call
     """
     async with domain.db.read() as tx:
         ids = await rows.of_connection(tx, location, connection, BATCHABLE, domain.clock() + POLL_AHEAD, BATCH_SIZE)
+        current = {each.id: each.provider_account_id for each in await accounts.of_connection(tx, location, connection)}
     found = [await journal.read(domain, location, id) for id in ids]
-    pollable = [
-        Work(row, attempt)
-        for row, attempt in found
-        if row is not None and attempt is not None and attempt.state == AttemptState.PROCESSING and attempt.publish_id
-    ]
-    settled = await _poll_together(domain, pollable) if len(pollable) > 1 else set()
+    works = [Work(row, attempt) for row, attempt in found if row is not None and attempt is not None]
+    pollable = [work for work in works if _is_pollable(work, current)]
+    settled = await _poll_together(domain, pollable, stopping) if len(pollable) > 1 else set()
     for id in ids:
         if id not in settled and not stopping():
             await step.step(domain, location, id, stopping=stopping)
 
 
-async def _poll_together(domain: Domain, works: Sequence[Work]) -> set[str]:
+def _is_pollable(work: Work, current: Mapping[str, str]) -> bool:
+    """Return whether a post only has to be polled; `current` are the vendor's ids of the connection's accounts."""
+    polled = work.attempt.state == AttemptState.PROCESSING and bool(work.attempt.publish_id)
+    return polled and not reconnected.is_behind(work, current.get(work.post.account, ""))
+
+
+async def _poll_together(domain: Domain, works: Sequence[Work], stopping: Callable[[], bool]) -> set[str]:
     """Poll the posts with one call, apply the statuses, and return the ids of the posts that got one."""
     first = works[0].post
     now = domain.clock()
@@ -62,8 +68,24 @@ async def _poll_together(domain: Domain, works: Sequence[Work]) -> set[str]:
     settled = set()
     for work in works:
         status = statuses.get(work.attempt.publish_id)
-        if status is not None:
-            with contextlib.suppress(Superseded):
-                await vendor_status.apply(domain, work, status)
+        if stopping():
+            break
+        if status is not None and await _apply(domain, work, status):
             settled.add(work.post.id)
     return settled
+
+
+async def _apply(domain: Domain, work: Work, status: PublishStatus) -> bool:
+    """Apply a status; return False if the post's own step has to deal with what is wrong with this one post."""
+    location, post = work.post.location, work.post.id
+    try:
+        await vendor_status.apply(domain, work, status)
+    except (Superseded, DatabaseBusy) as error:
+        # Another worker has the post, or somebody holds its row: it is due again when its lease ends.
+        log.info("publish.busy", location=location, post=post, error=str(error))
+    except DatabaseUnavailable:
+        raise
+    except Exception as error:
+        log.info("publish.left_to_step", location=location, post=post, error=type(error).__name__)
+        return False
+    return True

@@ -131,9 +131,11 @@ async def move(
     post: dict[str, Any] | None = None,
     learnt: Learnt | None = None,
     before_move: Callable[[Transaction], Awaitable[None]] | None = None,
+    unchanged: bool = False,
     **attempt_values: Any,
 ) -> Work:
-    """Move the attempt, and the post with it; raises Superseded if the attempt has changed since it was read.
+    """Move the attempt, and the post with it; raises Superseded if the attempt has changed since it was read, and with
+    `unchanged` also if any column of the post has.
 
     `post` are further columns of the post, and `learnt` those that add to what it has; an event is recorded if the
     post's state changes. `before_move` runs first, in the same transaction.
@@ -143,7 +145,15 @@ async def move(
         if before_move is not None:
             await before_move(tx)
         moved = await move_with(
-            tx, work, to, domain.clock(), post_state=post_state, post=post, learnt=learnt, **attempt_values
+            tx,
+            work,
+            to,
+            domain.clock(),
+            post_state=post_state,
+            post=post,
+            learnt=learnt,
+            unchanged=unchanged,
+            **attempt_values,
         )
     reach(f"publish.after-commit.{to}")
     return moved
@@ -158,6 +168,7 @@ async def move_with(
     post_state: PostState | None = None,
     post: dict[str, Any] | None = None,
     learnt: Learnt | None = None,
+    unchanged: bool = False,
     **attempt_values: Any,
 ) -> Work:
     """Move as `move` does, within the given transaction."""
@@ -166,8 +177,9 @@ async def move_with(
     if learnt is not None:
         # The attempt is locked now: nobody else adds to the post until this is committed.
         columns |= learnt(await posts.get(tx, row.location, row.id))
-    if post_state is not None or columns:
-        row = await _change_post(tx, work.post, now, post_state or work.post.state, columns)
+    if post_state is not None or columns or unchanged:
+        at_version = work.post.version if unchanged else None
+        row = await _change_post(tx, work.post, now, post_state or work.post.state, columns, at_version)
     return Work(row, attempt)
 
 
@@ -255,12 +267,25 @@ async def _move_attempt(
 
 
 async def _change_post(
-    tx: Transaction, post: PostRow, now: datetime, state: PostState, values: dict[str, Any]
+    tx: Transaction,
+    post: PostRow,
+    now: datetime,
+    state: PostState,
+    values: dict[str, Any],
+    at_version: int | None = None,
 ) -> PostRow:
     # If the row was read in this session, the update changes this very object: remember the state before it.
     before = post.state
     changed = await posts.change(
-        tx, post.location, post.id, now, expect=[before], at_attempt=post.attempt, state=state, **values
+        tx,
+        post.location,
+        post.id,
+        now,
+        expect=[before],
+        at_attempt=post.attempt,
+        at_version=at_version,
+        state=state,
+        **values,
     )
     if changed is None:
         raise Superseded

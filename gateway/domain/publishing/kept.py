@@ -36,7 +36,10 @@ class Finding(NamedTuple):
 
 
 async def note(domain: Domain, work: Work, status: PublishStatus) -> Work:
-    """Show in the post what the planner keeps otherwise than it was sent, and no longer what it does not."""
+    """Show in the post what the planner keeps otherwise than it was sent, and no longer what it does not.
+
+    Raises Superseded if the post was changed since it was read: then the status is not compared with what was sent.
+    """
     if status.kept is None:
         return work
     first = COMPARED not in work.attempt.media
@@ -46,7 +49,9 @@ async def note(domain: Domain, work: Work, status: PublishStatus) -> Work:
     if found:
         log.warning("publish.kept_otherwise", location=work.post.location, post=work.post.id, fields=sorted(found))
     media = {**work.attempt.media, COMPARED: True}
-    return await journal.move(domain, work, work.attempt.state, post={"differences": found}, media=media)
+    return await journal.move(
+        domain, work, work.attempt.state, post={"differences": found}, unchanged=True, media=media
+    )
 
 
 def compare(post: PostRow, kept: Kept, phase: PublishPhase, now: datetime, *, first: bool) -> dict[str, Any]:

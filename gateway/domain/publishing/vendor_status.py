@@ -85,17 +85,19 @@ async def _apply_scheduled(domain: Domain, work: Work) -> NextWork:
     if followed is None:
         return None
     work = followed
+    # The time is that of the row as it was read: if UpdatePost has changed it, the post is due at once.
     attempt, due = work.attempt, outcome_since(work) + retry_policy.AFTER_SCHEDULE
     state = PostState.SCHEDULED if work.post.state != PostState.CANCELLING else None
     values = _polled(attempt)
     wait = due - domain.clock() if state else timedelta(0)
     if wait < -retry_policy.OVERDUE:
         return await _defer_overdue(
-            domain, await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
+            domain,
+            await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, unchanged=True, **values),
         )
     # The outcome may have been unknown before: now that the post is scheduled again, its error is obsolete.
     values["post"] = {"error": None} if work.post.error else None
-    moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, **values)
+    moved = await journal.move(domain, work, AttemptState.PROCESSING, post_state=state, unchanged=True, **values)
     return await moves.defer(domain, moved, max(wait, retry_policy.poll_delay(attempt.polls)))
 
 

@@ -3,7 +3,7 @@
 Owns PUT, and the list as a source of statuses. Valid contents of a post are covered by test_publishing.py.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -223,6 +223,16 @@ async def test_a_post_about_to_be_published_or_released_is_not_updated(
     with pytest.raises(Rejected):
         await provider.records.edit(FakeAccess(), ID, request)
     assert 1 == len(vendor.requests)
+
+
+@pytest.mark.parametrize("time", [None, NOW - timedelta(days=20), NOW], ids=["none", "long over", "now"])
+async def test_an_update_never_publishes(time: datetime | None) -> None:
+    """A post without a time in the future would go out at once, and twice if the update is repeated."""
+    provider, vendor = highlevel(stored(displayDate="2026-11-01T12:00:00.000Z"))
+
+    with pytest.raises(Rejected) as raised:
+        await provider.records.edit(FakeAccess(), ID, changed(schedule_time=time))
+    assert ("time_passed", ["GET"]) == (raised.value.code, [each.method for each in vendor.requests])
 
 
 async def test_a_draft_stays_a_draft_and_a_review_restarts() -> None:
